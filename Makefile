@@ -1,0 +1,67 @@
+# Every command sets up what it needs itself. `make demo` and `make test` are all that a newcomer has to know.
+PYTHON ?= python3
+LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+.PHONY: help demo test check test-lowest test-wheel typing docs lock clean
+
+help:
+	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
+	@echo "make test         run the tests"
+	@echo "make check        lint, types, the tests on the built wheel and on the lowest versions"
+	@echo "make docs         build the documentation into docs/_build/html"
+	@echo "make lock         choose new locked versions"
+
+demo: .venv-demo/ready
+	@.venv-demo/bin/drs-jobs demo
+
+test: .venv/ready
+	.venv/bin/pytest
+
+check: .venv/ready typing test-wheel test-lowest docs
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pyright
+
+# What a user's own type checker says, with each kind of boto3 client.
+typing: .venv/ready
+	.venv/bin/python tests/typing/check.py
+
+test-wheel: .venv/ready
+	rm -rf dist
+	.venv/bin/hatchling build -t wheel
+	$(MAKE) .venv-wheel/ready
+	.venv-wheel/bin/pip install -q --no-deps --force-reinstall dist/*.whl
+	.venv-wheel/bin/pytest tests
+
+test-lowest: .venv-lowest/ready
+	.venv-lowest/bin/pytest tests
+
+docs: .venv/ready
+	.venv/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+# An environment of its own for each list of locked requirements; the package itself comes on top, without dependencies.
+.venv-demo/ready: REQUIREMENTS = requirements/demo.txt
+.venv-demo/ready: requirements/demo.txt
+.venv/ready: REQUIREMENTS = requirements/dev.txt
+.venv/ready: requirements/dev.txt
+.venv-wheel/ready: REQUIREMENTS = requirements/dev.txt
+.venv-wheel/ready: requirements/dev.txt
+.venv-lowest/ready: REQUIREMENTS = requirements/lowest.txt
+.venv-lowest/ready: requirements/lowest.txt
+.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "drs_jobs needs Python 3.11 or later: make PYTHON=python3.11 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(@D) || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "setting up $(@D) from $(REQUIREMENTS)"
+	@$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
+	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: .venv/ready
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group build -o requirements/demo.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group build --resolution lowest-direct -o requirements/lowest.txt
+
+clean:
+	rm -rf .venv .venv-* build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage

@@ -1,0 +1,558 @@
+"""The only room that knows AWS's key names: raw dicts to attrs objects and back, by one table and one strict converter.
+
+The converter is fast because it takes an answer for good: one pass, no copy, no path. Only when something does not fit does
+the error, on its way out, collect the path it comes by.
+"""
+
+# What isinstance finds in raw JSON is a dict or a list of nobody knows what.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import copy
+import functools
+import json
+import operator
+import re
+import types
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+
+from drs_jobs.errors import MalformedResponseError
+from drs_jobs.models import (
+    ConversionProperties,
+    Job,
+    JobLogEventData,
+    JobLogItem,
+    LaunchAction,
+    LaunchActionParameter,
+    LaunchActionRun,
+    LaunchActionsStatus,
+    ParticipatingResource,
+    ParticipatingServer,
+    ProductCode,
+    SourceNetworkData,
+    SourceNetworkID,
+    UnknownMember,
+    UnknownValue,
+)
+
+T = TypeVar("T")
+
+# ------------------------------------------------------------------ the names, both ways
+
+NAMES: Final[Mapping[type, Mapping[str, str]]] = {
+    Job: {
+        "job_id": "jobID",
+        "arn": "arn",
+        "type": "type",
+        "initiated_by": "initiatedBy",
+        "creation_date_time": "creationDateTime",
+        "end_date_time": "endDateTime",
+        "status": "status",
+        "participating_servers": "participatingServers",
+        "participating_resources": "participatingResources",
+        "tags": "tags",
+    },
+    ParticipatingServer: {
+        "source_server_id": "sourceServerID",
+        "recovery_instance_id": "recoveryInstanceID",
+        "launch_status": "launchStatus",
+        "launch_actions_status": "launchActionsStatus",
+    },
+    ParticipatingResource: {
+        "participating_resource_id": "participatingResourceID",
+        "launch_status": "launchStatus",
+    },
+    LaunchActionsStatus: {
+        "runs": "runs",
+        "ssm_agent_discovery_datetime": "ssmAgentDiscoveryDatetime",
+    },
+    LaunchActionRun: {
+        "action": "action",
+        "run_id": "runId",
+        "status": "status",
+        "failure_reason": "failureReason",
+    },
+    LaunchAction: {
+        "action_code": "actionCode",
+        "action_id": "actionId",
+        "action_version": "actionVersion",
+        "active": "active",
+        "category": "category",
+        "description": "description",
+        "name": "name",
+        "optional": "optional",
+        "order": "order",
+        "parameters": "parameters",
+        "type": "type",
+    },
+    LaunchActionParameter: {
+        "type": "type",
+        "value": "value",
+    },
+    JobLogItem: {
+        "event": "event",
+        "event_data": "eventData",
+        "log_date_time": "logDateTime",
+    },
+    JobLogEventData: {
+        "source_server_id": "sourceServerID",
+        "conversion_server_id": "conversionServerID",
+        "target_instance_id": "targetInstanceID",
+        "raw_error": "rawError",
+        "conversion_properties": "conversionProperties",
+        "event_resource_data": "eventResourceData",
+        "attempt_count": "attemptCount",
+        "max_attempts_count": "maxAttemptsCount",
+    },
+    ConversionProperties: {
+        "volume_to_conversion_map": "volumeToConversionMap",
+        "root_volume_name": "rootVolumeName",
+        "force_uefi": "forceUefi",
+        "data_timestamp": "dataTimestamp",
+        "volume_to_volume_size": "volumeToVolumeSize",
+        "volume_to_product_codes": "volumeToProductCodes",
+    },
+    ProductCode: {
+        "product_code_id": "productCodeId",
+        "product_code_mode": "productCodeMode",
+    },
+    SourceNetworkData: {
+        "source_network_id": "sourceNetworkID",
+        "source_vpc": "sourceVpc",
+        "target_vpc": "targetVpc",
+        "stack_name": "stackName",
+    },
+}
+"""AWS's name of every field. Its casing is irregular, so no rule replaces this table."""
+
+UNION_TAGS: Final[Mapping[type, str]] = {SourceNetworkID: "sourceNetworkID", SourceNetworkData: "sourceNetworkData"}
+"""The tag under which a union's member travels."""
+
+SENSITIVE: Final = "tags"
+"""The one member that the service model marks sensitive."""
+
+_DROPPED: Final = "SDK_UNKNOWN_MEMBER"
+"""What botocore leaves of a union member it does not know: its name, without its value."""
+
+
+# ------------------------------------------------------------------ questions and answers
+
+METHODS: Final[Mapping[str, str]] = {"DescribeJobs": "describe_jobs", "DescribeJobLogItems": "describe_job_log_items"}
+"""boto3's method for each operation."""
+
+
+def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None) -> dict[str, Any]:
+    """The request of DescribeJobs for these filters. What is not given is not sent."""
+    filters = {
+        "jobIDs": None if job_ids is None else list(job_ids),
+        "fromDate": None if from_date is None else _wire_date(from_date),
+        "toDate": None if to_date is None else _wire_date(to_date),
+    }
+    given = {name: value for name, value in filters.items() if value is not None}
+    return {"filters": given} if given else {}
+
+
+def page_request(request: Mapping[str, Any], page_size: int | None, token: str | None) -> dict[str, Any]:
+    """`request` for one of its pages."""
+    paging = {"maxResults": page_size, "nextToken": token}
+    return {**request, **{name: value for name, value in paging.items() if value is not None}}
+
+
+def question_text(operation: str, request: Mapping[str, Any]) -> str:
+    """The same text for the same question. The order of ids does not matter to it: a set has another in each process."""
+    filters = request.get("filters", {})
+    ids = filters.get("jobIDs")
+    normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
+    return json.dumps([operation, normal], sort_keys=True)
+
+
+def _wire_date(date: datetime) -> str:
+    # The service model asks for `Z`.
+    return date.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def read_page(body: Mapping[str, Any]) -> tuple[list[object], str | None]:
+    """The raw items of an answer and the token of the next page. MalformedResponseError where it is not a page."""
+    items = body.get("items")
+    token = body.get("nextToken")
+    if items is None and (others := body.keys() - {"items", "nextToken"}):
+        problem = f"an object without items that holds something else ({len(others)} members)"
+        raise MalformedResponseError(problem, path="$", value=_evidence(body))
+    if items is not None and not isinstance(items, list):
+        raise _Misfit("a list", items).error("$.items")
+    if token is not None and not isinstance(token, str):
+        raise _Misfit("a string", token).error("$.nextToken")
+    return items or [], token or None
+
+
+def job_id_of(raw: object) -> str | None:
+    """The id in a raw job, readable also where the rest is not."""
+    job_id = raw.get(NAMES[Job]["job_id"]) if isinstance(raw, dict) else None
+    return job_id if isinstance(job_id, str) else None
+
+
+def structure_job(raw: Mapping[str, Any]) -> Job:
+    """A typed `Job` from a dict in AWS's shape: boto3's, an element of `items`, or what `unstructure_job` made.
+
+    Unknown keys are ignored. Raises MalformedResponseError, with the path and the value, for a dict that is no job.
+    """
+    return structure(_as_dict(raw), Job, "$")
+
+
+def _as_dict(raw: object) -> object:
+    return dict(raw) if isinstance(raw, Mapping) else raw
+
+
+def unstructure_job(job: Job) -> dict[str, Any]:
+    """A `Job` as a dict in AWS's shape, which survives `json.dumps` and which `structure_job` takes back.
+
+    `None` and empty collections are left out, timestamps are ISO 8601 and end in `+00:00`, and a union member whose value
+    botocore had dropped goes out as botocore wrote it. ValueError for a naive datetime, which a hand-made job may hold.
+    """
+    raw: dict[str, Any] = _converter.unstructure(job, Job)
+    return raw
+
+
+def structure(raw: object, item_type: type[T], path: str) -> T:
+    """`raw` as an `item_type`. MalformedResponseError with the path, which starts with `path`, where it does not fit."""
+    try:
+        item: T = _converter.structure(raw, item_type)
+    except _Misfit as misfit:
+        raise misfit.error(path) from None
+    return item
+
+
+# ------------------------------------------------------------------ what does not fit
+
+
+class _Misfit(Exception):  # noqa: N818  # never seen outside: it becomes a MalformedResponseError
+    """A value is not what it should be; on its way out it collects where it stands."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.value = value
+        self.steps: list[str] = []
+
+    def below(self, step: str | int) -> "_Misfit":
+        """The same, seen from the object or list that holds it."""
+        if step == SENSITIVE:
+            # Neither a tag's key nor its value may get out, so the path ends here.
+            self.steps, self.value, self.expected = [], None, "an object of strings"
+        self.steps.append(_step(step))
+        return self
+
+    def error(self, path: str) -> MalformedResponseError:
+        found = "" if self.steps and self.steps[0] == f".{SENSITIVE}" else f", found {_kind(self.value)}"
+        where = path + "".join(reversed(self.steps))
+        return MalformedResponseError(f"expected {self.expected}{found}", path=where, value=_evidence(self.value))
+
+
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if _PLAIN.fullmatch(step) else f"[{step!r}]"
+
+
+def _kind(value: object) -> str:
+    """What a value is, in JSON's words; short texts and numbers as they are."""
+    match value:
+        case None:
+            return "nothing"
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str() | bool() | int() | float():
+            text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a number"
+            return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  # an error is one line
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def _evidence(value: object) -> object:
+    """`value`, unless tags are in it."""
+    todo = [value]
+    while todo:  # not recursive: what is nested absurdly deep must not be what kills the error
+        match todo.pop():
+            case Mapping() as members:
+                if SENSITIVE in members:
+                    return None
+                todo += members.values()
+            case list() as elements:
+                todo += elements
+            case _:
+                pass
+    return value
+
+
+# ------------------------------------------------------------------ the converter
+
+_Hook = Callable[[Any, Any], Any]
+
+
+def _structure_str(value: object, _: object) -> str:
+    if not isinstance(value, str):
+        raise _Misfit("a string", value)
+    return value
+
+
+def _structure_int(value: object, _: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _Misfit("a whole number", value)
+    return value
+
+
+def _structure_bool(value: object, _: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Misfit("true or false", value)
+    return value
+
+
+# `fromisoformat` alone takes more: week dates, hours without minutes, any letter for the `T`.
+_TIMESTAMP: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
+    re.ASCII,
+)
+
+
+def _structure_datetime(value: object, _: object) -> datetime:
+    if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
+        try:
+            # Digits beyond microseconds are cut by `fromisoformat`.
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise _Misfit("a timestamp like 2024-06-15T15:00:00.000Z", value)
+
+
+class _Field(NamedTuple):
+    """How one field of a class gets its value. A named tuple, because reading it is what structuring does most."""
+
+    key: str
+    assign: Callable[[object, object], None]
+    plain: type | None
+    hook: _Hook
+    type: Any
+    absent: Callable[[], object] | None
+
+
+def _structure_class(cls: Any) -> _Hook:
+    """A lean constructor: the fields are checked here, so that what attrs' `__init__` would do again is left out."""
+    fields = [_field(cls, name, key) for name, key in NAMES[cls].items()]
+    new = object.__new__
+
+    def structure_instance(value: Any, _: object) -> Any:
+        if value.__class__ is not dict and not isinstance(value, dict):
+            raise _Misfit("an object", value)
+        get = value.get
+        instance = new(cls)
+        key = ""
+        try:
+            for key, assign, plain, hook, field_type, absent in fields:
+                member = get(key)
+                if member.__class__ is plain:
+                    assign(instance, member)
+                elif member is not None:
+                    assign(instance, hook(member, field_type))
+                elif absent is not None:
+                    assign(instance, absent())
+                else:
+                    raise _Misfit("a value", None)
+        except _Misfit as misfit:
+            raise misfit.below(key) from None
+        return instance
+
+    return structure_instance
+
+
+def _field(cls: Any, name: str, key: str) -> _Field:
+    field_type = _without_none(get_type_hints(cls)[name])
+    default = getattr(attrs.fields(cls), name).default
+    absent: Callable[[], object] | None
+    if default is attrs.NOTHING:
+        absent = None
+    elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time, a function in the stubs
+        absent = default.factory
+    else:
+        absent = functools.partial(_same, default)
+    return _Field(
+        key=key,
+        # The slot's own setter: the classes are frozen, and this object is not handed out yet.
+        assign=getattr(cls, name).__set__,
+        plain=field_type if field_type in (str, int, bool) else None,
+        hook=_converter.get_structure_hook(field_type),
+        type=field_type,
+        absent=absent,
+    )
+
+
+def _same(value: T) -> T:
+    return value
+
+
+def _without_none(annotation: Any) -> Any:
+    members = [member for member in get_args(annotation) if member is not types.NoneType]
+    return functools.reduce(operator.or_, members) if _is_union(annotation) else annotation
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _is_open_enum(annotation: Any) -> bool:
+    return _is_union(annotation) and UnknownValue in get_args(annotation)
+
+
+def _is_tagged_union(annotation: Any) -> bool:
+    return _is_union(annotation) and UnknownMember in get_args(annotation)
+
+
+def _is_tuple(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is Mapping
+
+
+def _structure_open_enum(annotation: Any) -> _Hook:
+    enum = next(member for member in get_args(annotation) if issubclass(member, Enum))
+    known = {member.value: member for member in enum}
+
+    def structure_value(value: Any, _: object) -> Any:
+        if not isinstance(value, str):
+            raise _Misfit("a string", value)
+        member = known.get(value)
+        return UnknownValue(value) if member is None else member
+
+    return structure_value
+
+
+def _structure_tagged_union(annotation: Any) -> _Hook:
+    known = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
+
+    def structure_member(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise _Misfit("an object", value)
+        # As in botocore: null members and `__type` are no members.
+        members = [name for name, member in value.items() if member is not None and name != "__type"]
+        if len(members) != 1:
+            raise _Misfit(f"one member, not {len(members)}", value)
+        [name] = members
+        try:
+            if name == _DROPPED:
+                return UnknownMember(_dropped_name(value[name]))
+            if name not in known:
+                return UnknownMember(name, copy.deepcopy(value[name]))
+            return _converter.structure(value[name], known[name])
+        except _Misfit as misfit:
+            raise misfit.below(name) from None
+
+    return structure_member
+
+
+def _dropped_name(value: object) -> str:
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str):
+        raise _Misfit("an object with a name", value)
+    return name
+
+
+def _structure_tuple(annotation: Any) -> _Hook:
+    element_type = get_args(annotation)[0]
+    hook = _converter.get_structure_hook(element_type)
+
+    def structure_elements(value: Any, _: object) -> Any:
+        if not isinstance(value, list):
+            raise _Misfit("a list", value)
+        elements: list[Any] = []
+        try:
+            for element in value:
+                elements.append(hook(element, element_type))  # noqa: PERF401  # a comprehension would not know how far it came
+        except _Misfit as misfit:
+            raise misfit.below(len(elements)) from None
+        return tuple(elements)
+
+    return structure_elements
+
+
+def _structure_mapping(annotation: Any) -> _Hook:
+    value_type = get_args(annotation)[1]
+    hook = _converter.get_structure_hook(value_type)
+
+    def structure_values(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise _Misfit("an object", value)
+        values: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, element in value.items():
+                values[key] = hook(element, value_type)
+        except _Misfit as misfit:
+            raise misfit.below(key) from None
+        return values
+
+    return structure_values
+
+
+def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
+    names = NAMES[cls]
+    tag = UNION_TAGS.get(cls)
+
+    def unstructure_instance(instance: Any) -> dict[str, Any]:
+        raw: dict[str, Any] = {}
+        for name, key in names.items():
+            value = getattr(instance, name)
+            if value not in (None, (), {}):
+                raw[key] = _converter.unstructure(value)
+        return raw if tag is None else {tag: raw}
+
+    return unstructure_instance
+
+
+def _unstructure_datetime(moment: datetime) -> str:
+    if moment.utcoffset() is None:
+        msg = f"{moment!r} has no time zone, so it can't be told which moment it is: give it tzinfo=timezone.utc"
+        raise ValueError(msg)
+    return moment.astimezone(UTC).isoformat()
+
+
+def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
+    return {_DROPPED: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook(str, _structure_str)
+    converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(bool, _structure_bool)
+    converter.register_structure_hook(datetime, _structure_datetime)
+    converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_str(value, _)))
+    # Factories all, also for unions: cattrs asks the one registered last first, and a hook registered for a union
+    # itself would lose to any of them.
+    converter.register_structure_hook_factory(_is_tuple, _structure_tuple)
+    converter.register_structure_hook_factory(_is_mapping, _structure_mapping)
+    converter.register_structure_hook_factory(_is_open_enum, _structure_open_enum)
+    converter.register_structure_hook_factory(_is_tagged_union, _structure_tagged_union)
+    converter.register_structure_hook_factory(NAMES.__contains__, _structure_class)
+    converter.register_unstructure_hook(datetime, _unstructure_datetime)
+    converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
+    converter.register_unstructure_hook(UnknownValue, str)
+    converter.register_unstructure_hook(tuple, lambda elements: [converter.unstructure(element) for element in elements])
+    converter.register_unstructure_hook(SourceNetworkID, lambda member: {UNION_TAGS[SourceNetworkID]: member.value})
+    converter.register_unstructure_hook(UnknownMember, _unstructure_unknown)
+    converter.register_unstructure_hook_factory(NAMES.__contains__, _unstructure_class)
+    return converter
+
+
+_converter: Final = _make_converter()

@@ -1,0 +1,250 @@
+"""Builds and calls the boto3 client, composes the rest, and translates errors in one place."""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from botocore.exceptions import ClientError
+
+from drs_jobs import _botocore, _wire
+from drs_jobs._text import quoted
+from drs_jobs.errors import JobNotFoundError, MalformedResponseError, service_error
+from drs_jobs.models import Job
+from drs_jobs.pager import Batch, Pager, Question
+
+if TYPE_CHECKING:
+    # `import drs_jobs` does not import boto3: whoever only structures dicts, or has a client, need not wait for it.
+    import boto3
+    from botocore.config import Config
+
+T = TypeVar("T")
+
+MAX_JOB_IDS: Final = 1_000
+"""How many ids DescribeJobs takes. Source: `DescribeJobsRequestFiltersJobIDs` in the service model."""
+
+
+class DescribesJobs(Protocol):
+    """What a client must have: a `describe_jobs` like boto3's. Every boto3 client of `drs` does, and so can a fake."""
+
+    @property
+    def describe_jobs(self) -> Callable[..., Mapping[str, Any]]:
+        """boto3's `describe_jobs(**request)`, which returns the answer as a dict."""
+        ...
+
+
+class JobsClient:
+    """Typed answers from DescribeJobs. Safe to share across threads, as the boto3 client below it is."""
+
+    def __init__(
+        self,
+        client: DescribesJobs | None = None,
+        *,
+        session: "boto3.Session | None" = None,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        config: "Config | None" = None,
+    ) -> None:
+        """Use `client`, or build one with boto3 from the other arguments, all of which mean what they mean to boto3.
+
+        With no argument at all boto3 looks for region and credentials where it always does. TypeError for `client` beside
+        any other argument, for `session` beside `profile_name`, and for a `client` without `describe_jobs`. botocore's
+        own errors where a client can't be built, such as NoRegionError.
+        """
+        others = {
+            "session": session,
+            "region_name": region_name,
+            "profile_name": profile_name,
+            "endpoint_url": endpoint_url,
+            "config": config,
+        }
+        given = [name for name, value in others.items() if value is not None]
+        if client is None:
+            client = _build(session, profile_name, region_name, endpoint_url, config)
+        elif given:
+            msg = f"client beside {', '.join(given)}: give a client, or what one is built from, not both"
+            raise TypeError(msg)
+        elif not callable(getattr(client, "describe_jobs", None)):
+            msg = f"client must have a describe_jobs method, as boto3.client('drs') has; {type(client).__name__} has none"
+            raise TypeError(msg)
+        _botocore.listen(client)
+        self._client = client
+
+    def __repr__(self) -> str:
+        """Say which client it uses."""
+        meta = getattr(self._client, "meta", None)
+        region, endpoint = getattr(meta, "region_name", None), getattr(meta, "endpoint_url", None)
+        return f"JobsClient(region={region}, endpoint={endpoint})" if meta else f"JobsClient({type(self._client).__name__})"
+
+    def describe_jobs(
+        self,
+        *,
+        job_ids: Iterable[str] | None = None,
+        from_date: datetime | None = None,
+        to_date: datetime | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_malformed: Callable[[MalformedResponseError], object] | None = None,
+    ) -> Pager[Job]:
+        """The jobs of this account and region, newest first, filtered as asked. Nothing is requested before iteration.
+
+        `job_ids`: these jobs only, at most 1,000; an empty list means none, and makes no call; `None` means all.
+        `from_date`, `to_date`: aware datetimes; AWS does not document whether they are inclusive.
+        `page_size`: jobs a request, at least 1; AWS chooses where it is not given. `limit`: jobs in all.
+        `cursor`: goes on from an earlier run of the same question. `on_malformed`: is told of each bad job, and iteration
+        goes on with the next, instead of a MalformedResponseError.
+
+        TypeError or ValueError here, before any request, for an argument that can't be meant. Iteration raises
+        ServiceError, MalformedResponseError, PaginationLoopError, or botocore's own transport errors.
+        Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
+        """
+        ids = None if job_ids is None else _checked_ids(job_ids)
+        _check_date("from_date", from_date)
+        _check_date("to_date", to_date)
+        if from_date is not None and to_date is not None and from_date > to_date:
+            msg = f"from_date {from_date.isoformat()} is after to_date {to_date.isoformat()}: swap them"
+            raise ValueError(msg)
+        try:
+            request = _wire.jobs_request(ids, from_date, to_date)
+        except OverflowError:
+            msg = "a date that lies outside the years 1 to 9999 in UTC: choose one inside"
+            raise ValueError(msg) from None
+        asked = {"job_ids": ids and len(ids), "from_date": from_date, "to_date": to_date}
+        return self._pager(
+            "DescribeJobs",
+            request,
+            asked,
+            _wire.job_id_of,
+            Job,
+            page_size=page_size,
+            # Empty means none; AWS would read an empty list as all jobs.
+            limit=_checked_count("limit", limit, 0) if ids != () else 0,
+            cursor=cursor,
+            on_malformed=on_malformed,
+        )
+
+    def get_job(self, job_id: str) -> Job:
+        """The job with this id.
+
+        JobNotFoundError where there is none (AWS answers an unknown id with an empty list); else as `describe_jobs`.
+        """
+        for job in self.describe_jobs(job_ids=[job_id]):
+            if job.job_id == job_id:
+                return job
+        raise JobNotFoundError(job_id)
+
+    def _pager(
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        asked: Mapping[str, object],
+        identify: Callable[[object], str | None],
+        item_type: type[T],
+        *,
+        page_size: int | None,
+        limit: int | None,
+        cursor: str | None,
+        on_malformed: Callable[[MalformedResponseError], object] | None,
+    ) -> Pager[T]:
+        page_size = _checked_count("page_size", page_size, 1)
+        _check_cursor(cursor)
+        _check_callable("on_malformed", on_malformed)
+
+        def fetch(token: str | None) -> Batch:
+            return self._fetch(operation, _wire.page_request(request, page_size, token))
+
+        shown = {**asked, "page_size": page_size}
+        summary = ", ".join([operation, *(f"{name}={value}" for name, value in shown.items() if value is not None)])
+        question = Question(
+            text=_wire.question_text(operation, request),
+            summary=summary,
+            fetch=fetch,
+            structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
+            identify=identify,
+        )
+        return Pager(question, limit=limit, cursor=cursor, on_malformed=on_malformed)
+
+    def _fetch(self, operation: str, request: Mapping[str, Any]) -> Batch:
+        method = getattr(self._client, _wire.METHODS[operation])
+        try:
+            answer = _botocore.call(operation, method, request)
+        except ClientError as error:
+            raise service_error(error) from error
+        items, next_token = _wire.read_page(answer.body)
+        return Batch(items, next_token, answer.request_id, answer.body)
+
+
+def _build(
+    session: Any,  # any boto3.Session: stubbed ones have a `client` of 400 overloads
+    profile_name: str | None,
+    region_name: str | None,
+    endpoint_url: str | None,
+    config: "Config | None",
+) -> DescribesJobs:
+    if session is None:
+        import boto3  # noqa: PLC0415  # see TYPE_CHECKING above
+
+        session = boto3.Session(profile_name=profile_name)
+    elif profile_name is not None:
+        msg = "session beside profile_name: make the session with boto3.Session(profile_name=…) and give only that"
+        raise TypeError(msg)
+    client: DescribesJobs = session.client("drs", region_name=region_name, endpoint_url=endpoint_url, config=config)
+    return client
+
+
+def _checked_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(job_ids, str):
+        msg = f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]"
+        raise TypeError(msg)
+    ids = tuple(job_ids)
+    for job_id in ids:
+        check_id(job_id)
+    if len(ids) > MAX_JOB_IDS:
+        msg = f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
+        raise ValueError(msg)
+    return ids
+
+
+def check_id(job_id: object) -> None:
+    """TypeError for what can't be a job's id. AWS judges the rest."""
+    if not isinstance(job_id, str) or not job_id.strip():
+        found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
+        msg = f"a job id must be a str that is not blank, not {found}"
+        raise TypeError(msg)
+
+
+def _check_cursor(cursor: object) -> None:
+    if cursor is not None and not isinstance(cursor, str):
+        msg = f"cursor must be a str from an earlier run's .cursor, not {type(cursor).__name__}"
+        raise TypeError(msg)
+
+
+def _check_callable(name: str, value: object) -> None:
+    if value is not None and not callable(value):
+        msg = f"{name} must be callable, not {type(value).__name__}"
+        raise TypeError(msg)
+
+
+def _check_date(name: str, date: object) -> None:
+    if date is None:
+        return
+    if not isinstance(date, datetime):
+        msg = f"{name} must be a datetime with a time zone, not {type(date).__name__}"
+        raise TypeError(msg)
+    if date.utcoffset() is None:
+        msg = f"{name} has no time zone: say which is meant, such as datetime(2024, 6, 15, tzinfo=timezone.utc)"
+        raise ValueError(msg)
+
+
+def _checked_count(name: str, count: Any, least: int) -> int | None:
+    if count is None:
+        return None
+    if isinstance(count, bool) or not hasattr(count, "__index__"):
+        msg = f"{name} must be an int, not {type(count).__name__}"
+        raise TypeError(msg)
+    if (number := operator.index(count)) < least:
+        msg = f"{name} must be {least} or more, not {number}"
+        raise ValueError(msg)
+    return number

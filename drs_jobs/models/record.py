@@ -1,0 +1,53 @@
+"""What all data classes share: a `repr` of one bounded line, and the union member that nobody knows yet."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, cast
+
+import attrs
+
+from drs_jobs._text import quoted
+
+
+class Record:
+    """Base of the data classes. Its `repr` counts collections instead of printing them and never shows a tag."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """One bounded line: absent fields are left out, collections are counted."""
+        shown = (
+            f"{field.name}={_brief(value)}"
+            for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
+            if field.repr and (value := getattr(self, field.name)) not in (None, (), {})
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _brief(value: Any) -> str:
+    match value:
+        case Enum():
+            return str(value.name)
+        case str():
+            return quoted(value)
+        case datetime():
+            return value.isoformat()
+        case tuple() | Mapping():
+            return f"<{len(value)}>"
+        case _:
+            return repr(value)
+
+
+@attrs.frozen(repr=False)
+class UnknownMember(Record):
+    """A union member that this version does not know: AWS added it later.
+
+    Source: "union" in the service model, where exactly one member is set.
+    """
+
+    name: str
+    """The member's name on the wire, its tag."""
+
+    value: Any = attrs.field(default=None, hash=False, repr=False)
+    """What stood there, as JSON decodes it; `None` where botocore had dropped it (`SDK_UNKNOWN_MEMBER`)."""

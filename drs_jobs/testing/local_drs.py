@@ -1,0 +1,222 @@
+"""`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
+
+import contextlib
+import json
+import re
+import socket
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+import attrs
+
+from drs_jobs._extras import missing
+from drs_jobs.models import Job
+from drs_jobs.testing.faults import Fault, Reply
+from drs_jobs.testing.operations import OPERATIONS, AwsError, Caller, Operations, validation_error
+
+try:
+    from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+    from werkzeug.wrappers import Request, Response
+except ImportError as error:
+    raise missing("testing", error) from error
+
+REGION: Final = "eu-west-1"
+"""The region that is meant where none is said."""
+
+ACCESS_KEY_ID: Final = "testing"
+"""The access key of `LocalDrs.client`. It is no secret: signatures are not checked."""
+
+_CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+
+
+@attrs.frozen
+class RecordedRequest:
+    """A request that `LocalDrs` got."""
+
+    operation: str
+    """AWS's name of the operation, such as `DescribeJobs`."""
+    body: Any
+    """The request's body, decoded; `None` where it is not JSON."""
+    region: str | None
+    """The region in the signature; `None` for an unsigned request."""
+    access_key_id: str | None
+    """The access key in the signature; `None` for an unsigned request."""
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """The request's HTTP headers."""
+
+
+class LocalDrs:
+    """A DRS endpoint on this machine: `with LocalDrs() as local: …`.
+
+    Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`. It
+    answers DescribeJobs as the service does: filtered by ids and dates, newest first, in pages with opaque tokens, after
+    checking the request against botocore's service model. Jobs are kept by region and access key.
+    """
+
+    def __init__(self, *, page_sizes: Sequence[int] = (25,)) -> None:
+        """`page_sizes` are the sizes of the pages, round and round: `(3, 0)` makes every second page an empty one.
+
+        A smaller `maxResults` in the request wins. ValueError unless some size is positive and none is negative.
+        """
+        if not any(page_sizes) or min(page_sizes) < 0:
+            msg = f"page_sizes must be 0 or more, one of them at least 1, not {list(page_sizes)}"
+            raise ValueError(msg)
+        self._operations = Operations(tuple(page_sizes))
+        self._requests: list[RecordedRequest] = []
+        self._faults: deque[Fault] = deque()
+        self._closing = threading.Event()
+        self._server: _Server | None = None
+        self._session: Any = None
+
+    def __enter__(self) -> Self:
+        """Start answering, on a free port."""
+        self._closing.clear()
+        self._server = _Server(self._respond)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="LocalDrs", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop answering, and close every connection."""
+        self._closing.set()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens, such as `http://127.0.0.1:40123`. RuntimeError unless it is running."""
+        if self._server is None:
+            msg = "LocalDrs is not running: use it as `with LocalDrs() as local:`"
+            raise RuntimeError(msg)
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def requests(self) -> Sequence[RecordedRequest]:
+        """The requests it got so far, the oldest first."""
+        return tuple(self._requests)
+
+    def add_jobs(self, *jobs: Job, region: str = REGION, access_key_id: str | None = None) -> None:
+        """Add jobs to a region, or replace those with the same id.
+
+        They are seen by this access key alone, or by every one where none is said.
+        """
+        for job in jobs:
+            self._operations.add_job(job, Caller(region, access_key_id))
+
+    def inject(self, fault: Fault, *, times: int = 1) -> None:
+        """Spoil the next `times` answers with `fault`, after those that earlier calls spoil."""
+        self._faults.extend([fault] * times)
+
+    def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Any = None) -> Any:
+        """A boto3 client of `drs` for this endpoint. `config` is botocore's, for retries and time-outs."""
+        import boto3  # noqa: PLC0415  # a user of another AWS client need not wait for it
+
+        if self._session is None:
+            self._session = boto3.Session()
+        return self._session.client(
+            "drs",
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key="testing",  # noqa: S106  # no secret: signatures are not checked
+            config=config,
+        )
+
+    def __repr__(self) -> str:
+        """Say where it listens."""
+        return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
+
+    def _respond(self, request: "Request") -> Reply:
+        """The answer to one HTTP request."""
+        operation = request.path.strip("/")
+        credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+        key, region, service = credential.groups() if credential else (None, None, None)
+        try:
+            body = json.loads(request.get_data() or b"{}")
+        except (ValueError, RecursionError):
+            body = None
+        self._requests.append(RecordedRequest(operation, body, region, key, dict(request.headers)))
+
+        def answer() -> Reply:
+            try:
+                if operation not in OPERATIONS or request.method != "POST":
+                    raise AwsError("UnknownOperationException", 404, f"LocalDrs does not know {request.method} {request.path}")
+                if region is None or service != "drs":
+                    raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
+                if body is None:
+                    raise validation_error("The body is not JSON", reason="cannotParse")
+                return Reply.of(self._operations.call(operation, body, Caller(region, key)))
+            except AwsError as error:
+                return Reply.of_error(error)
+
+        try:
+            fault = self._faults.popleft()
+        except IndexError:
+            return answer()
+        return fault.spoil(answer)
+
+
+class _Handler(WSGIRequestHandler):
+    """Keeps connections open between requests, as AWS does, and logs nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own name
+        """Nothing: what came is in `LocalDrs.requests`."""
+
+
+class _Server(ThreadedWSGIServer):
+    """A threaded server on a free port of 127.0.0.1 that takes its connections with it when it stops."""
+
+    daemon_threads = True
+
+    def __init__(self, respond: Any) -> None:
+        self._respond = respond
+        self._stopping = threading.Event()
+        self._connections: set[socket.socket] = set()
+        super().__init__("127.0.0.1", 0, self._app, handler=_Handler)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.shutdown()
+        self.server_close()
+        for connection in tuple(self._connections):
+            _cut(connection)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        reply: Reply = self._respond(Request(environ))
+        if reply.delay:
+            self._stopping.wait(reply.delay)
+        response = Response(reply.body, reply.status, {**reply.headers, "x-amzn-RequestId": str(uuid.uuid4())})
+        cut_after = reply.cut_connection_after
+        if cut_after is not None and cut_after < 0:
+            _cut(environ["werkzeug.socket"])
+        elif cut_after is not None:
+            response.headers["Content-Length"] = str(len(reply.body))
+            response.response = _cut_body(reply.body[:cut_after], environ)
+        return response(environ, start_response)
+
+
+def _cut_body(start: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
+    """The start of a body whose headers promise more, and then the end of the connection."""
+    yield start
+    _cut(environ["werkzeug.socket"])
+
+
+def _cut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the other side was faster
+        connection.shutdown(socket.SHUT_RDWR)
