@@ -49,13 +49,13 @@ docs: .venv/ready
 .venv-wheel/ready: requirements/dev.txt
 .venv-lowest/ready: REQUIREMENTS = requirements/lowest.txt
 .venv-lowest/ready: requirements/lowest.txt
-.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready: pyproject.toml
+.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "drs_jobs needs Python 3.11 or later: make PYTHON=python3.11 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(@D) || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "setting up $(@D) from $(REQUIREMENTS)"
-	@$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
-	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(@D)/bin/pip install -qq --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
+	@$(@D)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 lock: .venv/ready

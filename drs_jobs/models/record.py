@@ -1,5 +1,8 @@
 """What all data classes share: a `repr` of one bounded line, and the union member that nobody knows yet."""
 
+# `match` finds a tuple or a mapping of nobody knows what.
+# pyright: reportUnknownArgumentType=false
+
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum

@@ -1,6 +1,7 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
 import contextlib
+import functools
 import json
 import re
 import socket
@@ -29,6 +30,17 @@ REGION: Final = "eu-west-1"
 
 ACCESS_KEY_ID: Final = "testing"
 """The access key of `LocalDrs.client`. It is no secret: signatures are not checked."""
+
+_session_lock: Final = threading.Lock()
+
+
+@functools.cache
+def _session() -> Any:
+    """One boto3 session for all clients: a new one for each would cost thirty times as much."""
+    import boto3  # noqa: PLC0415  # a user of another AWS client need not wait for it
+
+    return boto3.Session()
+
 
 _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -68,13 +80,10 @@ class LocalDrs:
         self._operations = Operations(tuple(page_sizes))
         self._requests: list[RecordedRequest] = []
         self._faults: deque[Fault] = deque()
-        self._closing = threading.Event()
         self._server: _Server | None = None
-        self._session: Any = None
 
     def __enter__(self) -> Self:
         """Start answering, on a free port."""
-        self._closing.clear()
         self._server = _Server(self._respond)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), name="LocalDrs", daemon=True).start()
         return self
@@ -82,8 +91,7 @@ class LocalDrs:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop answering, and close every connection."""
-        self._closing.set()
+        """Stop answering."""
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -115,18 +123,15 @@ class LocalDrs:
 
     def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Any = None) -> Any:
         """A boto3 client of `drs` for this endpoint. `config` is botocore's, for retries and time-outs."""
-        import boto3  # noqa: PLC0415  # a user of another AWS client need not wait for it
-
-        if self._session is None:
-            self._session = boto3.Session()
-        return self._session.client(
-            "drs",
-            region_name=region,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key="testing",  # noqa: S106  # no secret: signatures are not checked
-            config=config,
-        )
+        with _session_lock:  # making clients is not thread-safe, using them is
+            return _session().client(
+                "drs",
+                region_name=region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=access_key_id,
+                aws_secret_access_key="testing",  # noqa: S106  # no secret: signatures are not checked
+                config=config,
+            )
 
     def __repr__(self) -> str:
         """Say where it listens."""
@@ -163,39 +168,26 @@ class LocalDrs:
 
 
 class _Handler(WSGIRequestHandler):
-    """Keeps connections open between requests, as AWS does, and logs nothing."""
-
-    protocol_version = "HTTP/1.1"
+    """Logs nothing."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own name
         """Nothing: what came is in `LocalDrs.requests`."""
 
 
 class _Server(ThreadedWSGIServer):
-    """A threaded server on a free port of 127.0.0.1 that takes its connections with it when it stops."""
+    """A threaded server on a free port of 127.0.0.1."""
 
     daemon_threads = True
 
     def __init__(self, respond: Any) -> None:
         self._respond = respond
         self._stopping = threading.Event()
-        self._connections: set[socket.socket] = set()
         super().__init__("127.0.0.1", 0, self._app, handler=_Handler)
 
     def stop(self) -> None:
         self._stopping.set()
         self.shutdown()
         self.server_close()
-        for connection in tuple(self._connections):
-            _cut(connection)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
         reply: Reply = self._respond(Request(environ))

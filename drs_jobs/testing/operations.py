@@ -157,7 +157,7 @@ def _position(job: Job) -> _Position:
 
 
 def _matcher(filters: Mapping[str, Any]) -> Callable[[Job], bool]:
-    ids = frozenset(filters.get("jobIDs") or ())
+    ids: frozenset[str] = frozenset(filters.get("jobIDs") or [])
     start, end = _date(filters, "fromDate"), _date(filters, "toDate")
 
     def matches(job: Job) -> bool:

@@ -59,7 +59,9 @@ def _refusals(shape: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _unmet_limits(shape: Any, value: Any) -> Iterator[str]:
-    size: int = value if type(value) is int else len(value)
+    if shape.type_name == "boolean":
+        return
+    size: int = value if shape.type_name in ("integer", "long") else len(value)
     least, most, pattern = (shape.metadata.get(limit) for limit in ("min", "max", "pattern"))
     if least is not None and size < least:
         yield f"must be {least} or more, in value or length"

@@ -1,0 +1,289 @@
+"""Paging: every job exactly once, from every position, whatever the pages look like."""
+
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drs_jobs import (
+    Collected,
+    InternalServerException,
+    Job,
+    JobsClient,
+    MalformedResponseError,
+    PagerIterator,
+    PaginationLoopError,
+)
+from drs_jobs.testing import LocalDrs, RawAnswer, ServerError, make_job
+
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def history() -> list[Job]:
+    """Twelve jobs, newest first."""
+    return [make_job(creation_date_time=NOON - timedelta(hours=n)) for n in range(12)]
+
+
+@pytest.fixture
+def paged(history: list[Job], client: JobsClient, local_drs: LocalDrs) -> JobsClient:
+    """A client whose server has them on pages of which some are empty."""
+    local_drs.add_jobs(*history)
+    local_drs._operations.page_sizes = (0, 3, 0, 0, 2, 1)
+    return client
+
+
+def test_all_jobs_come_newest_first(paged: JobsClient, history: list[Job]):
+    """Empty pages that carry a token are followed."""
+    assert history == list(paged.describe_jobs())
+
+
+def test_every_iteration_starts_afresh(paged: JobsClient, history: list[Job]):
+    """A pager can be iterated again and again, and two iterators do not disturb each other."""
+    pager = paged.describe_jobs()
+    first, second = iter(pager), iter(pager)
+    mixed = [(a, b) for a, b in zip(first, second, strict=True)]
+    assert [(job, job) for job in history] == mixed
+    assert history == list(pager)
+    assert iter(first) is first
+
+
+def test_nothing_is_fetched_before_iteration_nor_by_repr(paged: JobsClient, local_drs: LocalDrs):
+    """Making, printing and starting an iterator cost no request."""
+    pager = paged.describe_jobs(from_date=NOON - timedelta(days=1), limit=3)
+    iterator = iter(pager)
+    assert "from_date=2024-06-14" in repr(pager)
+    assert "limit=3" in repr(pager)
+    assert "DescribeJobs" in repr(iterator)
+    assert pager.cursor == iterator.cursor
+    assert local_drs.requests == ()
+
+
+def test_a_resume_from_every_position_gives_each_job_once(paged: JobsClient, history: list[Job]):
+    """The cursor is right before the first job, in mid-page, after the last, and after a break."""
+    for position in range(len(history) + 1):
+        pager = paged.describe_jobs()
+        iterator = iter(pager)
+        got = list(itertools.islice(iterator, position))
+        assert pager.cursor == iterator.cursor
+        cursor = json.loads(json.dumps(iterator.cursor))
+        assert history == got + list(paged.describe_jobs(cursor=cursor))
+
+
+def test_jobs_created_meanwhile_make_no_job_lost(paged: JobsClient, history: list[Job], local_drs: LocalDrs):
+    """New jobs push the list on; a resumed run may repeat some jobs, but it loses none."""
+    for position in range(len(history) + 1):
+        iterator = iter(paged.describe_jobs())
+        got = list(itertools.islice(iterator, position))
+        local_drs.add_jobs(make_job(creation_date_time=NOON + timedelta(hours=position + 1)))
+        rest = list(paged.describe_jobs(cursor=iterator.cursor))
+        assert {job.job_id for job in history} <= {job.job_id for job in got + rest}
+
+
+def test_a_finished_cursor_yields_nothing_and_makes_no_call(paged: JobsClient, history: list[Job], local_drs: LocalDrs):
+    """After the last job there is nothing to ask for, also where nobody asked whether it was the last."""
+    iterator = iter(paged.describe_jobs())
+    for _ in history:
+        next(iterator)
+    calls = len(local_drs.requests)
+    assert list(paged.describe_jobs(cursor=iterator.cursor)) == []
+    assert calls == len(local_drs.requests)
+
+
+def test_pages_resume_too(paged: JobsClient, history: list[Job]):
+    """Each page knows the place after itself, and pages and items are two views of one run."""
+    pager = paged.describe_jobs()
+    pages = list(pager.pages())
+    assert history == [job for page in pages for job in page.items]
+    assert [0, 3, 0, 0, 2, 1, 0, 3, 0, 0, 2, 1] == [len(page.items) for page in pages]
+    for number, page in enumerate(pages):
+        before = [job for page in pages[: number + 1] for job in page.items]
+        assert history == before + list(paged.describe_jobs(cursor=page.cursor))
+        assert (page.next_token is None) == (number == len(pages) - 1)
+        assert page.request_id is not None
+        assert len(page.items) == len(page.raw["items"])
+    assert pages[-1].cursor == pager.cursor
+
+
+def test_limit_counts_jobs_and_asks_no_more_than_it_needs(paged: JobsClient, history: list[Job], local_drs: LocalDrs):
+    """A limit ends the run in mid-page, counts afresh after a resume, and costs no request past the last job."""
+    for limit in range(len(history) + 2):
+        pager = paged.describe_jobs(limit=limit)
+        calls = len(local_drs.requests)
+        assert history[:limit] == list(pager)
+        assert [0, 2, 2, 2, 5, 5, 6, 8, 8, 8, 11, 11, 12, 12][limit] == len(local_drs.requests) - calls
+        assert pager.cursor is not None
+        assert history[limit : limit + 2] == list(paged.describe_jobs(cursor=pager.cursor, limit=2))
+        assert history[:limit] == [job for page in paged.describe_jobs(limit=limit).pages() for job in page.items]
+
+
+def test_first_and_collect(paged: JobsClient, history: list[Job]):
+    """first is the newest job or None; collect is a tuple that counts itself."""
+    assert history[0] == paged.describe_jobs().first()
+    assert paged.describe_jobs(to_date=NOON - timedelta(days=9)).first() is None
+    collected = paged.describe_jobs().collect()
+    assert isinstance(collected, Collected)
+    assert tuple(history) == collected
+    assert repr(collected) == "Collected(<12>)"
+
+
+def test_next_goes_on_after_an_error(paged: JobsClient, history: list[Job], local_drs: LocalDrs):
+    """A failed fetch is tried again by the next `next`, and its cursor is right meanwhile."""
+    iterator = iter(paged.describe_jobs())
+    got: list[Job] = []
+    for _ in range(3):
+        local_drs.inject(ServerError())
+        with pytest.raises(InternalServerException):
+            got.extend(iterator)
+        assert history == got + list(paged.describe_jobs(cursor=iterator.cursor))
+        got.append(next(iterator))
+    assert history == got + list(iterator)
+
+
+# ------------------------------------------------------------------ tokens
+
+
+class FakeDrs:
+    """A hand-written fake: pages by token, and what it was asked."""
+
+    def __init__(self, pages: dict[str | None, Any]) -> None:
+        self.pages = pages
+        self.asked: list[dict[str, Any]] = []
+
+    def describe_jobs(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        return self.pages[request.get("nextToken")]
+
+
+def _raw(*ids: str) -> list[dict[str, str]]:
+    return [{"jobID": job_id} for job_id in ids]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+@pytest.mark.parametrize("lead", [0, 2])
+def test_a_cycle_of_tokens_is_an_error(length: int, lead: int):
+    """A token that comes again at any time ends the run loudly, after the jobs of the page that carried it."""
+    tokens = [f"t{n}" for n in range(lead + length)]
+    pages = {
+        before: {"items": _raw(f"j{number}"), "nextToken": after}
+        for number, (before, after) in enumerate(itertools.pairwise([None, *tokens, tokens[lead]]))
+    }
+    fake = FakeDrs(pages)
+    client = JobsClient(fake)
+    got: list[str] = []
+    with pytest.raises(PaginationLoopError) as caught:
+        for job in client.describe_jobs():
+            got.append(job.job_id)
+    assert [f"j{n}" for n in range(lead + length + 1)] == got
+    assert tokens[lead] == caught.value.token
+    assert lead + length + 1 == len(fake.asked)
+    with pytest.raises(PaginationLoopError):
+        list(client.describe_jobs().pages())
+    # Once the service is well, the cursor leads on.
+    pages[tokens[-1]] = {"items": _raw(f"j{lead + length}", "new"), "nextToken": None}
+    assert ["new"] == [job.job_id for job in client.describe_jobs(cursor=caught.value.cursor)]
+
+
+def test_an_endless_page_is_an_error_to_iterators_that_go_on():
+    """next after PaginationLoopError raises it again, and asks nothing."""
+    fake = FakeDrs({None: {"items": [], "nextToken": "a"}, "a": {"items": [], "nextToken": "a"}})
+    iterator = iter(JobsClient(fake).describe_jobs())
+    for _ in range(3):
+        with pytest.raises(PaginationLoopError):
+            next(iterator)
+    assert len(fake.asked) == 2
+
+
+def test_tokens_of_any_unicode_travel_in_cursors():
+    """A cursor is ASCII, whatever the token is."""
+    token = "ü\ud800\n"
+    fake = FakeDrs({None: {"items": _raw("a"), "nextToken": token}, token: {"items": _raw("b", "c")}})
+    client = JobsClient(fake)
+    iterator = iter(client.describe_jobs())
+    assert [next(iterator).job_id, next(iterator).job_id] == ["a", "b"]
+    assert iterator.cursor.isascii()
+    assert ["c"] == [job.job_id for job in client.describe_jobs(cursor=iterator.cursor)]
+
+
+# ------------------------------------------------------------------ a page that changes between two looks at it
+
+bad = st.sampled_from([None, {"status": "x"}, {"jobID": 5}])
+unique_items = st.lists(
+    bad | st.sampled_from(_raw(*"abcdefgh")), max_size=8, unique_by=lambda item: str(item) + str(item is None)
+)
+
+
+@given(before=unique_items, new=unique_items, position=st.integers(0, 8), data=st.data())
+def test_a_page_that_changed_meanwhile_loses_no_job(before: list[Any], new: list[Any], position: int, data: st.DataObject):
+    """Jobs and bad jobs come in front, others go: each job that was not handed out, and is still there, comes now."""
+    fake = FakeDrs({None: {"items": before, "nextToken": "more"}, "more": {"items": []}})
+    client = JobsClient(fake)
+    iterator = iter(client.describe_jobs(on_malformed=lambda error: None))
+    got = {job.job_id for job in itertools.islice(iterator, position)}
+    stayed = [item for item in before if data.draw(st.booleans())]
+    fake.pages[None] = {"items": [item for item in new if item not in before] + stayed}
+    rest = {job.job_id for job in client.describe_jobs(cursor=iterator.cursor, on_malformed=lambda error: None)}
+    due = {item["jobID"] for item in stayed if item and isinstance(item.get("jobID"), str)} - got
+    assert due <= rest
+
+
+items = st.lists(bad | st.sampled_from(_raw(*"abcd")), max_size=7)
+
+
+@given(items=items, position=st.integers(0, 7))
+def test_resuming_in_an_unchanged_page_is_exact(items: list[Any], position: int):
+    """Good or bad, once or twice in the page: what follows the place follows the resume, and nothing else."""
+    client = JobsClient(FakeDrs({None: {"items": items}}))
+    whole = _run(iter(client.describe_jobs()), len(items) + 1)
+    iterator = iter(client.describe_jobs())
+    start = _run(iterator, position)
+    assert whole == start + _run(iter(client.describe_jobs(cursor=iterator.cursor)), len(items) + 1)
+
+
+def _run(iterator: PagerIterator[Job], steps: int) -> list[str]:
+    """What so many calls of next give: ids, and the words "bad" for bad jobs."""
+    got: list[str] = []
+    for _ in range(steps):
+        try:
+            got.append(next(iterator).job_id)
+        except MalformedResponseError:
+            got.append("bad")
+        except StopIteration:
+            break
+    return got
+
+
+def test_a_bad_first_job_makes_no_empty_page(client: JobsClient, local_drs: LocalDrs):
+    """There is nothing good before it, so pages raises at once; its cursor leads on."""
+    local_drs.inject(RawAnswer(json.dumps({"items": [{}, *_raw("a")]}).encode()), times=2)
+    with pytest.raises(MalformedResponseError) as caught:
+        next(client.describe_jobs().pages())
+    assert ["a"] == [job.job_id for job in client.describe_jobs(cursor=caught.value.cursor)]
+
+
+def test_the_page_before_a_bad_job_does_not_pass_it(client: JobsClient, local_drs: LocalDrs):
+    """Whoever stops at the short page and resumes from it, or from the pager, meets the bad job."""
+    local_drs.inject(RawAnswer(json.dumps({"items": [*_raw("a"), {}, *_raw("b")]}).encode()), times=3)
+    pager = client.describe_jobs()
+    page = next(pager.pages())
+    for cursor in (page.cursor, pager.cursor):
+        with pytest.raises(MalformedResponseError):
+            client.describe_jobs(cursor=cursor).first()
+
+
+def test_an_on_malformed_that_raises_ends_the_run_behind_the_bad_job(client: JobsClient, local_drs: LocalDrs):
+    """What on_malformed raises comes out, and the run can go on."""
+    local_drs.inject(RawAnswer(json.dumps({"items": [*_raw("a"), {}, *_raw("b")]}).encode()))
+
+    def give_up(error: MalformedResponseError) -> None:
+        raise KeyError(error.path)
+
+    iterator = iter(client.describe_jobs(on_malformed=give_up))
+    assert next(iterator).job_id == "a"
+    with pytest.raises(KeyError, match="jobID"):
+        next(iterator)
+    assert next(iterator).job_id == "b"
