@@ -25,10 +25,13 @@ from drs_jobs.errors import MalformedResponseError
 
 @attrs.frozen
 class Answer:
-    """A good answer: a JSON object, and AWS's id of the request."""
+    """An answer that is JSON, and AWS's id of the request."""
 
-    body: Mapping[str, Any]
+    body: object
     request_id: str | None
+
+
+_NOTHING: Final = object()
 
 
 @attrs.define
@@ -36,8 +39,8 @@ class _Call:
     """What became of the latest HTTP answer to one call of ours."""
 
     operation: str
-    body: object = None
-    problem: str | None = None
+    body: object = _NOTHING
+    unreadable: MalformedResponseError | None = None
     withheld: dict[str, str] = attrs.field(factory=dict[str, str])
 
 
@@ -61,19 +64,22 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
         except ClientError as error:
             _give_back(ours.withheld, error.response)
             raise
-    if ours.problem is not None:
-        raise MalformedResponseError(ours.problem, path="$", value=ours.body)
+    if ours.unreadable is not None:
+        raise ours.unreadable
     if not isinstance(response, Mapping):
-        msg = f"the client's method returned {type(response).__name__}, not a dict"
-        raise MalformedResponseError(msg, path="$", value=response)
+        return Answer(response, None)
     metadata = response.get("ResponseMetadata")
     request_id = metadata.get("RequestId") if isinstance(metadata, Mapping) else None
-    body: Mapping[str, Any] = {k: v for k, v in response.items() if k != "ResponseMetadata"}
+    body: object = {k: v for k, v in response.items() if k != "ResponseMetadata"}
     # The decoded body still has a key that bears one of botocore's own names. A wrapper round the client may have
     # answered otherwise, though: then what it answered counts.
-    if isinstance(ours.body, dict) and ours.body.get("items") is response.get("items"):
+    if ours.body is not _NOTHING and _items(ours.body) is response.get("items"):
         body = ours.body
     return Answer(body, request_id if isinstance(request_id, str) else None)
+
+
+def _items(body: object) -> object:
+    return body.get("items") if isinstance(body, dict) else None
 
 
 @contextmanager
@@ -93,21 +99,20 @@ def _before_parse(
     ours = _our_call.get()
     if ours is None or operation_model.name != ours.operation:
         return
-    ours.body, ours.problem, ours.withheld = None, None, {}
+    ours.body, ours.unreadable, ours.withheld = _NOTHING, None, {}
+    body = response_dict["body"]
     if response_dict["status_code"] >= 300:  # noqa: PLR2004  # from here on botocore raises a ClientError
-        response_dict["body"] = _mended(response_dict["body"])
+        response_dict["body"] = _mended(body)
         ours.withheld = _withhold_retry_after(response_dict)
         return
+    response_dict["body"] = b""
     try:
-        ours.body = _decode(response_dict["body"])
+        ours.body = _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        ours.problem = "a body that is not JSON: cut off, or from a proxy or sign-in page in between,"
-        ours.body = _shown(response_dict["body"])
-    if ours.problem is None and not isinstance(ours.body, dict):
-        ours.problem = "a body that is not a JSON object"
+        problem = "a body that is not JSON: cut off, or from a proxy or sign-in page in between,"
+        ours.unreadable = MalformedResponseError(problem, path="$", value=_shown(body))
     if isinstance(ours.body, dict):
         customized_response_dict.update((k, v) for k, v in ours.body.items() if k not in _BOTOCORES_OWN)
-    response_dict["body"] = b""
 
 
 _BOTOCORES_OWN: Final = frozenset({"ResponseMetadata", "Error"})
@@ -119,10 +124,6 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _decoder: Final = json.JSONDecoder(parse_constant=_refuse)
-
-
-def _decode(body: bytes) -> Any:
-    return _decoder.decode(body.decode("utf-8"))
 
 
 def _shown(body: bytes) -> str | None:

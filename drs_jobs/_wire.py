@@ -176,8 +176,18 @@ def _wire_date(date: datetime) -> str:
     return date.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
-def read_page(body: Mapping[str, Any]) -> tuple[list[object], str | None]:
-    """The raw items of an answer and the token of the next page. MalformedResponseError where it is not a page."""
+class RawPage(NamedTuple):
+    """One answer, its items still raw."""
+
+    items: list[object]
+    next_token: str | None
+    raw: Mapping[str, Any]
+
+
+def read_page(body: object) -> RawPage:
+    """An answer's body as a page. MalformedResponseError where it is none."""
+    if not isinstance(body, dict):
+        raise _Misfit("an object", body).error("$")
     items = body.get("items")
     token = body.get("nextToken")
     if items is None and (others := body.keys() - {"items", "nextToken"}):
@@ -187,7 +197,7 @@ def read_page(body: Mapping[str, Any]) -> tuple[list[object], str | None]:
         raise _Misfit("a list", items).error("$.items")
     if token is not None and not isinstance(token, str):
         raise _Misfit("a string", token).error("$.nextToken")
-    return items or [], token or None
+    return RawPage(items or [], token or None, body)
 
 
 def job_id_of(raw: object) -> str | None:

@@ -172,8 +172,8 @@ class JobsClient:
             answer = _botocore.call(operation, method, request)
         except ClientError as error:
             raise service_error(error) from error
-        items, next_token = _wire.read_page(answer.body)
-        return Batch(items, next_token, answer.request_id, answer.body)
+        page = _wire.read_page(answer.body)
+        return Batch(page.items, page.next_token, answer.request_id, page.raw)
 
 
 def _build(

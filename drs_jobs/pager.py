@@ -20,9 +20,13 @@ class Batch(NamedTuple):
     """One answer, as `fetch` returns it: the items are still raw."""
 
     items: list[object]
+    """The raw items."""
     next_token: str | None
+    """The token of the next page; `None` on the last."""
     request_id: str | None
+    """AWS's id of the request."""
     raw: Mapping[str, Any]
+    """The whole answer as the wire had it."""
 
 
 @attrs.frozen

@@ -1,8 +1,8 @@
 """What boto3 does with a bad answer, row by row, over HTTP: beside it, what drs_jobs does instead."""
 
 import json
-from email.utils import format_datetime, parsedate_to_datetime
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -107,7 +107,7 @@ BAD_PAGES = {
 
 @pytest.mark.parametrize("name", BAD_PAGES)
 def test_a_page_of_the_wrong_shape_is_a_bad_body(name: str, client: JobsClient, local_drs: LocalDrs):
-    """items and nextToken have one type each."""
+    """Items and nextToken have one type each."""
     fault, path = BAD_PAGES[name]
     local_drs.inject(fault)
     with pytest.raises(MalformedResponseError) as caught:
@@ -248,16 +248,16 @@ def test_a_bad_job_is_told_with_path_and_value_and_nothing_else_is_lost(name: st
     assert "secret" not in f"{error} {error!r} {vars(error)}"
     assert len(str(error)) < 400
     # The same iterator goes on, and so does another run with its cursor.
-    assert ["drsjob-after"] == [job.job_id for job in iterator]
-    assert ["drsjob-after"] == [job.job_id for job in client.describe_jobs(cursor=error.cursor)]
+    assert [job.job_id for job in iterator] == ["drsjob-after"]
+    assert [job.job_id for job in client.describe_jobs(cursor=error.cursor)] == ["drsjob-after"]
     # With on_malformed each bad job is told, and iteration goes on by itself.
     told: list[MalformedResponseError] = []
     jobs = client.describe_jobs(on_malformed=told.append).collect()
-    assert ["drsjob-before", "drsjob-after"] == [job.job_id for job in jobs]
+    assert [job.job_id for job in jobs] == ["drsjob-before", "drsjob-after"]
     assert [error.path] == [other.path for other in told]
     # Pages give what is good before what is bad.
     pages = client.describe_jobs().pages()
-    assert ["drsjob-before"] == [job.job_id for job in next(pages).items]
+    assert [job.job_id for job in next(pages).items] == ["drsjob-before"]
     with pytest.raises(MalformedResponseError):
         next(pages)
 

@@ -99,7 +99,7 @@ def test_pages_resume_too(paged: JobsClient, history: list[Job]):
     pager = paged.describe_jobs()
     pages = list(pager.pages())
     assert history == [job for page in pages for job in page.items]
-    assert [0, 3, 0, 0, 2, 1, 0, 3, 0, 0, 2, 1] == [len(page.items) for page in pages]
+    assert [len(page.items) for page in pages] == [0, 3, 0, 0, 2, 1, 0, 3, 0, 0, 2, 1]
     for number, page in enumerate(pages):
         before = [job for page in pages[: number + 1] for job in page.items]
         assert history == before + list(paged.describe_jobs(cursor=page.cursor))
@@ -122,7 +122,7 @@ def test_limit_counts_jobs_and_asks_no_more_than_it_needs(paged: JobsClient, his
 
 
 def test_first_and_collect(paged: JobsClient, history: list[Job]):
-    """first is the newest job or None; collect is a tuple that counts itself."""
+    """First is the newest job or None; collect is a tuple that counts itself."""
     assert history[0] == paged.describe_jobs().first()
     assert paged.describe_jobs(to_date=NOON - timedelta(days=9)).first() is None
     collected = paged.describe_jobs().collect()
@@ -185,11 +185,11 @@ def test_a_cycle_of_tokens_is_an_error(length: int, lead: int):
         list(client.describe_jobs().pages())
     # Once the service is well, the cursor leads on.
     pages[tokens[-1]] = {"items": _raw(f"j{lead + length}", "new"), "nextToken": None}
-    assert ["new"] == [job.job_id for job in client.describe_jobs(cursor=caught.value.cursor)]
+    assert [job.job_id for job in client.describe_jobs(cursor=caught.value.cursor)] == ["new"]
 
 
 def test_an_endless_page_is_an_error_to_iterators_that_go_on():
-    """next after PaginationLoopError raises it again, and asks nothing."""
+    """Next after PaginationLoopError raises it again, and asks nothing."""
     fake = FakeDrs({None: {"items": [], "nextToken": "a"}, "a": {"items": [], "nextToken": "a"}})
     iterator = iter(JobsClient(fake).describe_jobs())
     for _ in range(3):
@@ -206,7 +206,7 @@ def test_tokens_of_any_unicode_travel_in_cursors():
     iterator = iter(client.describe_jobs())
     assert [next(iterator).job_id, next(iterator).job_id] == ["a", "b"]
     assert iterator.cursor.isascii()
-    assert ["c"] == [job.job_id for job in client.describe_jobs(cursor=iterator.cursor)]
+    assert [job.job_id for job in client.describe_jobs(cursor=iterator.cursor)] == ["c"]
 
 
 # ------------------------------------------------------------------ a page that changes between two looks at it
@@ -262,7 +262,7 @@ def test_a_bad_first_job_makes_no_empty_page(client: JobsClient, local_drs: Loca
     local_drs.inject(RawAnswer(json.dumps({"items": [{}, *_raw("a")]}).encode()), times=2)
     with pytest.raises(MalformedResponseError) as caught:
         next(client.describe_jobs().pages())
-    assert ["a"] == [job.job_id for job in client.describe_jobs(cursor=caught.value.cursor)]
+    assert [job.job_id for job in client.describe_jobs(cursor=caught.value.cursor)] == ["a"]
 
 
 def test_the_page_before_a_bad_job_does_not_pass_it(client: JobsClient, local_drs: LocalDrs):

@@ -8,6 +8,7 @@ import hashlib
 import heapq
 import itertools
 import json
+import operator
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -121,14 +122,14 @@ class Operations:
         return answer
 
     def _after(self, position: _Position, caller: Caller) -> Iterator[Job]:
-        scopes = [caller, caller._replace(access_key_id=None)]
-        orders = [
-            ((entry, scope) for entry in itertools.islice(order, bisect.bisect_right(order, position), None))
-            for scope in scopes
-            if (order := self._order.get(scope))
-        ]
-        for entry, scope in heapq.merge(*orders, key=lambda pair: pair[0]):
-            yield self._jobs[scope][entry.job_id]
+        """The caller's jobs after a position: those of its access key, and those that every key sees."""
+        scopes = (self._scope_after(position, scope) for scope in (caller, caller._replace(access_key_id=None)))
+        return (job for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)))
+
+    def _scope_after(self, position: _Position, scope: Caller) -> Iterator[tuple[_Position, Job]]:
+        order = self._order.get(scope, [])
+        for index in range(bisect.bisect_right(order, position), len(order)):
+            yield order[index], self._jobs[scope][order[index].job_id]
 
     def _bookmark(self, request: dict[str, Any], caller: Caller, question: str) -> _Bookmark:
         token = request.get("nextToken")

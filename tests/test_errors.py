@@ -1,0 +1,102 @@
+"""Errors: the tree, and what each carries wherever it goes."""
+
+import copy
+import pickle
+
+import pytest
+from botocore.exceptions import ClientError
+
+import drs_jobs
+from drs_jobs import (
+    DrsJobsError,
+    JobFailedError,
+    JobNotFoundError,
+    JobOutcomeError,
+    MalformedResponseError,
+    PaginationLoopError,
+    ServiceError,
+    ThrottlingException,
+    ValidationException,
+    WaitTimeoutError,
+)
+from drs_jobs.testing import make_job
+
+RESPONSE = {
+    "Error": {"Code": "ValidationException", "Message": "no"},
+    "ResponseMetadata": {
+        "RequestId": "r-1",
+        "HTTPStatusCode": 400,
+        "HTTPHeaders": {"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT", "date": "Wed, 21 Oct 2099 07:27:00 GMT"},
+    },
+    "reason": "other",
+    "fieldList": [{"name": "a", "message": "b"}],
+}
+
+SERVICE_ERRORS = [cls for cls in vars(drs_jobs).values() if isinstance(cls, type) and issubclass(cls, ServiceError)]
+
+ERRORS = [
+    *(cls(RESPONSE, "DescribeJobs") for cls in SERVICE_ERRORS),
+    MalformedResponseError("expected a string", path="$.items[0].arn", value=[5], cursor="c"),
+    PaginationLoopError("token", cursor="c"),
+    JobNotFoundError("drsjob-1", last_seen=make_job()),
+    JobNotFoundError("drsjob-1"),
+    JobOutcomeError("running", job=make_job(status="STARTED")),
+    JobFailedError("failed", job=make_job()),
+    WaitTimeoutError("too late", jobs=(make_job(),)),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_every_error_pickles_to_itself(error: DrsJobsError):
+    """Class, text, evidence and notes survive pickle and copies."""
+    error.add_note("seen in eu-west-1")
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(error) is type(other)
+        assert vars(error) == vars(other)
+        assert (str(error), repr(error), error.args) == (str(other), repr(other), other.args)
+    assert isinstance(error, DrsJobsError)
+
+
+def test_every_error_class_is_tried_above():
+    """A new error class has to be added to the list."""
+    classes = {cls for cls in vars(drs_jobs).values() if isinstance(cls, type) and issubclass(cls, DrsJobsError)}
+    assert classes - {type(error) for error in ERRORS} == {DrsJobsError}
+
+
+def test_service_errors_are_client_errors_with_evidence():
+    """What handles ClientError goes on working; ours adds what AWS said."""
+    error = ValidationException(RESPONSE, "DescribeJobs")
+    assert isinstance(error, ClientError)
+    assert (
+        error.code,
+        error.message,
+        error.status_code,
+        error.request_id,
+        error.retry_after,
+    ) == ("ValidationException", "no", 400, "r-1", 60.0)
+    assert (error.reason, error.fields) == ("other", {"a": "b"})
+    assert RESPONSE is error.response
+    assert str(error) == "An error occurred (ValidationException) when calling the DescribeJobs operation: no"
+
+
+def test_service_errors_of_a_bare_fake_have_harmless_defaults():
+    """A hand-made ClientError may carry nothing at all."""
+    error = ServiceError({}, "DescribeJobs")
+    assert (error.code, error.message, error.status_code, error.request_id, error.retry_after) == ("0", "", 0, None, None)
+    assert ThrottlingException({"retryAfterSeconds": "7"}, "DescribeJobs").retry_after == 7.0
+
+
+def test_timeouts_are_timeouts():
+    """`except TimeoutError` catches ours."""
+    assert issubclass(WaitTimeoutError, TimeoutError)
+    assert issubclass(JobFailedError, JobOutcomeError)
+
+
+def test_texts_are_one_bounded_line():
+    """A proxy's whole page does not end up in a log line."""
+    page = "<html>\n" + "x" * 100_000 + "\x1b[31m"
+    error = ServiceError({"Error": {"Code": "502", "Message": page}}, "DescribeJobs")
+    for text in (str(error), repr(error), str(JobNotFoundError(page)), str(MalformedResponseError("p", path=page))):
+        assert len(text) < 700
+        assert text.isprintable()
+    assert page == error.message

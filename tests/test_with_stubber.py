@@ -1,0 +1,84 @@
+"""With botocore's Stubber, as users test their own code: everything works that needs no HTTP."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from drs_jobs import (
+    JobNotFoundError,
+    JobsClient,
+    MalformedResponseError,
+    Outcome,
+    ThrottlingException,
+    ValidationException,
+    unstructure_job,
+)
+from drs_jobs.testing import make_job
+
+
+@pytest.fixture
+def stubber() -> Iterator[Stubber]:
+    client = boto3.client("drs", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def test_describe_jobs_pages(stubber: Stubber):
+    """Two stubbed pages are one run, and each expected request is what was sent."""
+    jobs = [make_job(), make_job()]
+    first = {"items": [unstructure_job(jobs[0])], "nextToken": "more"}
+    stubber.add_response("describe_jobs", first, {"maxResults": 1})
+    stubber.add_response("describe_jobs", {"items": [unstructure_job(jobs[1])]}, {"maxResults": 1, "nextToken": "more"})
+    assert jobs == list(JobsClient(stubber.client).describe_jobs(page_size=1))
+
+
+def test_get_job(stubber: Stubber):
+    """The id goes out as a filter, and the typed job comes back."""
+    job = make_job()
+    expected = {"filters": {"jobIDs": [job.job_id]}}
+    stubber.add_response("describe_jobs", {"items": [unstructure_job(job)]}, expected)
+    assert JobsClient(stubber.client).get_job(job.job_id).outcome is Outcome.SUCCEEDED
+
+
+def test_get_job_not_found(stubber: Stubber):
+    """An empty list is AWS's way to say that nobody has this id."""
+    stubber.add_response("describe_jobs", {"items": []})
+    with pytest.raises(JobNotFoundError):
+        JobsClient(stubber.client).get_job("drsjob-00000000000000000")
+
+
+def test_stubbed_errors_have_our_classes(stubber: Stubber):
+    """Stubbed client errors arrive as the classes that bear AWS's names, with modeled fields."""
+    stubber.add_client_error("describe_jobs", "ThrottlingException", "slow down", 429)
+    stubber.add_client_error(
+        "describe_jobs",
+        "ValidationException",
+        http_status_code=400,
+        modeled_fields={"reason": "other", "fieldList": [{"name": "a", "message": "b"}]},
+    )
+    client = JobsClient(stubber.client)
+    with pytest.raises(ThrottlingException) as throttled:
+        client.describe_jobs().first()
+    assert (throttled.value.status_code, throttled.value.message) == (429, "slow down")
+    with pytest.raises(ValidationException) as refused:
+        client.describe_jobs().first()
+    assert (refused.value.reason, refused.value.fields) == ("other", {"a": "b"})
+
+
+def test_a_stubbed_bad_job_is_told(stubber: Stubber):
+    """What the Stubber lets through, such as an unreadable timestamp, is checked as on the wire."""
+    stubber.add_response("describe_jobs", {"items": [{"jobID": "j" * 24, "endDateTime": "next Tuesday, at noon"}]})
+    with pytest.raises(MalformedResponseError) as caught:
+        JobsClient(stubber.client).describe_jobs().first()
+    assert caught.value.path == "$.items[0].endDateTime"
+
+
+def test_a_stubbed_page_has_no_request_id_but_its_raw(stubber: Stubber):
+    """There was no HTTP, so there is no request id."""
+    raw = {"items": [unstructure_job(make_job())]}
+    stubber.add_response("describe_jobs", raw)
+    [page] = JobsClient(stubber.client).describe_jobs().pages()
+    assert (None, raw) == (page.request_id, page.raw)
