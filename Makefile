@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test check test-lowest test-wheel typing docs lock clean
+.PHONY: help demo test check test-lowest test-wheel wheel typing docs lock clean
 
 help:
 	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
@@ -24,18 +24,19 @@ check: .venv/ready typing test-wheel test-lowest docs
 	.venv/bin/pyright
 
 # What a user's own type checker says, with each kind of boto3 client.
-typing: .venv/ready
+typing: wheel .venv-demo/ready
 	.venv/bin/python tests/typing/check.py
 
-test-wheel: .venv/ready
+test-wheel: wheel
+	.venv-wheel/bin/pytest
+
+wheel: .venv/ready .venv-wheel/ready
 	rm -rf dist
 	.venv/bin/hatchling build -t wheel
-	$(MAKE) .venv-wheel/ready
-	.venv-wheel/bin/pip install -q --no-deps --force-reinstall dist/*.whl
-	.venv-wheel/bin/pytest tests
+	.venv-wheel/bin/pip install -qq --no-deps --force-reinstall dist/*.whl
 
 test-lowest: .venv-lowest/ready
-	.venv-lowest/bin/pytest tests
+	.venv-lowest/bin/pytest
 
 docs: .venv/ready
 	.venv/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from botocore import xform_name
 
 import drs_jobs
-from drs_jobs import _wire, models, pager
+from drs_jobs import _wire, models, pager, testing
 from drs_jobs.errors import _CLASSES
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
@@ -129,3 +130,10 @@ def test_imports_only_go_down(room: str):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("drs_jobs."):
                 target = node.module.split(".")[1]
                 assert target == room or target in FLOORS[room], f"{file.name} imports {node.module}"
+
+
+def test_the_reference_names_everything_public():
+    """docs/reference.md has each name of the front door and of drs_jobs.testing, and no other."""
+    reference = (Path(__file__).parent.parent / "docs" / "reference.md").read_text()
+    named = set(re.findall(r"^\.\. auto\w+:: drs_jobs\.(\S+)$", reference, re.MULTILINE))
+    assert named == {*drs_jobs.__all__, *(f"testing.{name}" for name in testing.__all__)}

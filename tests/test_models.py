@@ -223,7 +223,7 @@ def test_a_failed_job_names_what_failed_and_why():
         invalid.source_server_id,
         "Check disk",
         "no space",
-        "5 in all",
+        "5 places",
         "laterThing",
     ):
         assert part in message

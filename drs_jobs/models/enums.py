@@ -93,7 +93,7 @@ class LaunchActionParameterType(StrEnum):
 
 
 class JobLogEvent(StrEnum):
-    """What a line of a job's log tells. The service sends others too, `LAUNCH_END` every day: they are `UnknownValue`s."""
+    """What a line of a job's log tells. The service sends others too, `LAUNCH_END` every day; they arrive as `UnknownValue`."""
 
     JOB_START = "JOB_START"
     SERVER_SKIPPED = "SERVER_SKIPPED"

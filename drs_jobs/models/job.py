@@ -293,7 +293,8 @@ class Job(Record):
                 if run.is_failed and not run.is_optional
             ),
         ]
-        return f"job {self.job_id} failed, {len(reasons)} in all: {'; '.join(reasons)}"
+        places = "" if len(reasons) == 1 else f" in {len(reasons)} places"
+        return f"job {self.job_id} failed{places}: {'; '.join(reasons)}"
 
 
 def _resource_name(resource: ParticipatingResource) -> str | None:

@@ -22,8 +22,8 @@ from drs_jobs.testing.operations import OPERATIONS, AwsError, Caller, Operations
 try:
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
     from werkzeug.wrappers import Request, Response
-except ImportError as error:
-    raise missing("testing", error) from error
+except ImportError as _error:
+    raise missing("testing", _error) from _error
 
 REGION: Final = "eu-west-1"
 """The region that is meant where none is said."""

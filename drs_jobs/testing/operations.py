@@ -38,8 +38,8 @@ class AwsError(Exception):
         self.code = code
         self.status = status
         self.message = message
-        self.members = members or {}
-        self.headers = headers or {}
+        self.members: Mapping[str, Any] = members or {}
+        self.headers: Mapping[str, str] = headers or {}
 
 
 def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:

@@ -1,0 +1,18 @@
+"""The command line `drs-jobs`. Extra `cli`.
+
+| room | what it holds |
+|---|---|
+| `commands` | the commands and their options |
+| `output` | tables and JSON lines |
+| `exits` | errors to one line and an exit status |
+| `demo` | `drs-jobs demo` |
+"""
+
+from drs_jobs._extras import missing
+
+try:
+    from drs_jobs.cli.commands import app
+except ImportError as _error:
+    raise missing("cli", _error) from _error
+
+__all__ = ["app"]

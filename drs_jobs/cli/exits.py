@@ -1,0 +1,77 @@
+"""Every error to one line on stderr and an exit status; never a traceback."""
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Final
+
+import typer
+from botocore import exceptions as botocore_errors
+
+from drs_jobs._text import one_line
+from drs_jobs.errors import DrsJobsError, JobNotFoundError, UninitializedAccountException
+
+
+class ExitStatus(IntEnum):
+    """What the command's exit status says."""
+
+    SUCCEEDED = 0
+    """All is well; for `watch` and `show`, every job succeeded."""
+    FAILED = 1
+    """A job failed."""
+    USAGE = 2
+    """Wrong arguments, no credentials or no region."""
+    DEADLINE = 3
+    """The deadline passed before the jobs were complete."""
+    UNDETERMINED = 4
+    """The jobs are complete, but for at least one it can't be told whether it worked."""
+    SERVICE = 5
+    """AWS answered with an error or with nonsense, or could not be reached."""
+
+
+_SETUP_ERRORS: Final = (
+    botocore_errors.NoRegionError,
+    botocore_errors.InvalidRegionError,
+    botocore_errors.NoCredentialsError,
+    botocore_errors.PartialCredentialsError,
+    botocore_errors.CredentialRetrievalError,
+    botocore_errors.TokenRetrievalError,
+    botocore_errors.SSOError,
+    botocore_errors.ProfileNotFound,
+    botocore_errors.ConfigNotFound,
+    botocore_errors.ConfigParseError,
+    botocore_errors.InvalidConfigError,
+    botocore_errors.ParamValidationError,
+)
+"""botocore's errors that the caller mends, not AWS."""
+
+
+@contextmanager
+def exit_status() -> Generator[None]:
+    """Turn what is raised within into one line on stderr and an exit status."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has seen enough. Whatever is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitStatus.SUCCEEDED) from None
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(130) from None  # as shells have it: 128 and the signal's number
+    except UninitializedAccountException as error:
+        complain(f"Elastic Disaster Recovery was never set up in this account and region: {error}")
+        raise typer.Exit(ExitStatus.SERVICE) from None
+    except (*_SETUP_ERRORS, JobNotFoundError, ValueError, TypeError) as error:
+        complain(str(error))
+        raise typer.Exit(ExitStatus.USAGE) from None
+    except (DrsJobsError, botocore_errors.BotoCoreError, OSError) as error:
+        complain(str(error) or type(error).__name__)
+        raise typer.Exit(ExitStatus.SERVICE) from None
+
+
+def complain(problem: str) -> None:
+    """One line on stderr, without control characters."""
+    typer.echo(f"drs-jobs: {one_line(problem, 500)}", err=True)

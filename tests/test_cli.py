@@ -1,0 +1,181 @@
+"""The command line, as processes: what it prints, and its exit status."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from drs_jobs import structure_job
+from drs_jobs.cli.commands import read_moment
+from drs_jobs.cli.output import jobs_table, kind, span
+from drs_jobs.testing import ErrorAnswer, HtmlPage, LocalDrs, Throttle, make_history, make_job
+
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line. A variable set to nothing is taken out."""
+    quiet = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    merged = {name: value for name, value in {**os.environ, **quiet, **environment}.items() if value}
+    return _process([sys.executable, "-m", "drs_jobs", *arguments], env=merged)
+
+
+def _process(command: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
+def test_list_shows_a_table(local_drs: LocalDrs):
+    """State, kind, when, servers, duration and outcome, newest first."""
+    local_drs.add_jobs(*make_history(30, until=NOON))
+    result = _run("list", "--limit", "3", "--region", "eu-west-1")
+    header, *rows = result.stdout.splitlines()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert header.split() == ["job", "state", "kind", "created", "(UTC)", "servers", "took", "outcome"]
+    assert [row.split()[1:3] + row.split()[-1:] for row in rows] == [
+        ["STARTED", "drill", "RUNNING"],
+        ["COMPLETED", "clean-up", "SUCCEEDED"],
+        ["COMPLETED", "drill", "FAILED"],
+    ]
+
+
+def test_list_gives_json_lines_in_awss_shape(local_drs: LocalDrs):
+    """Each line is a job that structure_job takes; tags only where they were asked for."""
+    jobs = [make_job(tags={"Owner": "me"}), make_job()]
+    local_drs.add_jobs(*jobs)
+    without = [json.loads(line) for line in _run("list", "--output", "json").stdout.splitlines()]
+    assert [job.job_id for job in reversed(jobs)] == [raw["jobID"] for raw in without]
+    assert not any("tags" in raw for raw in without)
+    lines = _run("list", "--output", "json", "--tags").stdout.splitlines()
+    assert set(jobs) == {structure_job(json.loads(line)) for line in lines}
+    assert "Owner=me" in _run("list", "--tags").stdout
+    assert "Owner" not in _run("list").stdout
+
+
+def test_list_asks_for_a_span_of_time(local_drs: LocalDrs):
+    """--since and --until become the filters of the request."""
+    _run("list", "--since", "2024-06-01", "--until", "2024-06-15T12:00+02:00")
+    [request] = local_drs.requests
+    assert request.body == {"filters": {"fromDate": "2024-06-01T00:00:00Z", "toDate": "2024-06-15T10:00:00Z"}}
+    assert (_run("list").returncode, _run("list").stderr) == (0, "no jobs\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("2d", datetime(2024, 6, 13, 12, tzinfo=UTC)),
+        ("36h", datetime(2024, 6, 14, tzinfo=UTC)),
+        ("2024-06-01", datetime(2024, 6, 1, tzinfo=UTC)),
+        ("2024-06-01T02:00+02:00", datetime(2024, 6, 1, tzinfo=UTC)),
+    ],
+)
+def test_moments_on_the_command_line(text: str | None, expected: datetime | None):
+    """So many days or hours ago, or a date, in UTC unless it says otherwise."""
+    assert expected == read_moment("--since", text, NOON)
+
+
+FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
+    "no such command": (None, ["nonsense"], {}, 2, "nonsense"),
+    "no such output": (None, ["list", "--output", "xml"], {}, 2, "xml"),
+    "no date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
+    "dates the wrong way round": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
+    "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "region"),
+    "no profile": (None, ["list", "--profile", "nobody"], {}, 2, "nobody"),
+    "no credentials": (
+        None,
+        ["list"],
+        {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"},
+        2,
+        "credentials",
+    ),
+    "denied": (ErrorAnswer("AccessDeniedException", 403, "not you\x1b[31m"), ["list"], {}, 5, "not you"),
+    "not set up": (ErrorAnswer("UninitializedAccountException"), ["list"], {}, 5, "never set up"),
+    "throttled": (Throttle(), ["list"], {}, 5, "ThrottlingException"),
+    "a page in HTML": (HtmlPage(), ["list"], {}, 5, "sign-in page"),
+    "nobody there": (None, ["list", "--endpoint-url", "http://127.0.0.1:9"], {}, 5, "127.0.0.1:9"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_failures_are_one_line_and_a_status(name: str, local_drs: LocalDrs):
+    """Never a traceback, nothing on stdout, and a line that says what is wrong."""
+    fault, arguments, environment, status, message = FAILURES[name]
+    if fault is not None:
+        local_drs.inject(fault)
+    result = _run(*arguments, **environment)
+    assert (status, "") == (result.returncode, result.stdout)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "\x1b" not in result.stderr
+    if arguments[0] == "list" and "--output" not in arguments:
+        assert result.stderr.startswith("drs-jobs: ")
+        assert result.stderr.count("\n") == 1
+
+
+def test_head_ends_it_quietly(local_drs: LocalDrs):
+    """A reader that has seen enough is no error, for tables and for JSON."""
+    local_drs.add_jobs(*(make_job() for _ in range(500)))
+    for output in ("table", "json"):
+        command = f"{sys.executable} -m drs_jobs list --output {output} | head -n 1; exit ${{PIPESTATUS[0]}}"
+        result = _process(["bash", "-c", command])
+        assert (result.returncode, result.stderr, result.stdout.count("\n")) == (0, "", 1)
+
+
+def test_demo_shows_jobs_that_came_over_http():
+    """Thirty jobs in several pages, failures explained, the Python for it, and what to try next; no credentials needed."""
+    result = _run("demo", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_DEFAULT_REGION="")
+    assert (result.returncode, result.stderr) == (0, "")
+    for part in (
+        "30 jobs came over HTTP through boto3, in 3 pages",
+        "FAILED",
+        "RUNNING",
+        "did not launch",
+        "Try next",
+        "JobsClient()",
+    ):
+        assert part in result.stdout
+
+
+def test_a_missing_extra_is_named():
+    """Without typer the command says which extra brings it."""
+    code = (
+        "import sys; sys.modules['typer'] = None; sys.argv = ['drs-jobs', 'list']; from drs_jobs.__main__ import main; main()"
+    )
+    result = _process([sys.executable, "-c", code])
+    assert (
+        result.returncode,
+        result.stderr,
+    ) == (1, "drs-jobs: typer is not installed, which the extra 'cli' brings: pip install 'drs_jobs[cli]'\n")
+    code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
+    result = _process([sys.executable, "-c", code])
+    assert "pip install 'drs_jobs[testing]'" in result.stderr.splitlines()[-1]
+
+
+def test_hostile_text_reaches_a_table_as_text():
+    """Control characters, markup and newlines from AWS do not reach the terminal."""
+    job = make_job(job_id="drsjob-\x1b[31m\n[red]x", initiated_by="LATER\x07")
+    table = jobs_table([job], now=NOON, tags=False, width=200)
+    cells = [str(cell) for column in table.columns for cell in column.cells]
+    assert all(cell.isprintable() for cell in cells)
+    assert "drsjob- [31m [red]x" in cells
+
+
+def test_kinds_and_spans():
+    """What has no word of its own is told as it came; unknown durations are a dash."""
+    assert [
+        kind(make_job(type=job_type, initiated_by=starter))
+        for job_type, starter in [
+            ("TERMINATE", None),
+            ("LAUNCH", None),
+            ("LAUNCH", "LATER"),
+            ("LAUNCH", "CREATE_NETWORK_RECOVERY"),
+        ]
+    ] == ["clean-up", "-", "LATER", "network"]
+    assert span(None) == "-"
+    table = jobs_table([make_job(status="PENDING")], now=NOON, tags=False, width=80)
+    assert "PENDING" in [str(cell) for column in table.columns for cell in column.cells]
+    assert span(NOON - datetime(2024, 6, 15, 9, 30, tzinfo=UTC)) == "2h 30m"

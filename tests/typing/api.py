@@ -1,0 +1,184 @@
+"""Never run: the type of every public call, as mypy and pyright see it in strict mode."""
+
+# pyright: strict
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_never, assert_type
+
+from drs_jobs import (
+    Collected,
+    InitiatedBy,
+    Job,
+    JobFailedError,
+    JobLogEvent,
+    JobLogItem,
+    JobNotFoundError,
+    JobOutcomeError,
+    JobsClient,
+    JobStatus,
+    JobType,
+    LaunchActionParameter,
+    LaunchActionRun,
+    LaunchActionsStatus,
+    LaunchStatus,
+    MalformedResponseError,
+    Outcome,
+    Page,
+    Pager,
+    PagerIterator,
+    PaginationLoopError,
+    ParticipatingResource,
+    ParticipatingResourceID,
+    ParticipatingServer,
+    ServiceError,
+    SourceNetworkID,
+    UnknownMember,
+    UnknownValue,
+    ValidationException,
+    WaitTimeoutError,
+    structure_job,
+    unstructure_job,
+)
+
+
+class HandMade:
+    """A fake as users write it."""
+
+    def describe_jobs(self, **request: object) -> dict[str, Any]:
+        return {"items": [], "nextToken": str(request)}
+
+
+def told(error: MalformedResponseError) -> None:
+    assert_type(error.path, str)
+    assert_type(error.cursor, str | None)
+
+
+def asking() -> None:
+    client = JobsClient(HandMade())
+    pager = client.describe_jobs(
+        job_ids=["a"],
+        from_date=datetime.now(UTC),
+        to_date=datetime.now(UTC),
+        page_size=1,
+        limit=1,
+        cursor="c",
+        on_malformed=told,
+    )
+    assert_type(pager, Pager[Job])
+    assert_type(pager.cursor, str | None)
+    assert_type(pager.first(), Job | None)
+    assert_type(pager.collect(), Collected[Job])
+    assert_type(pager.pages(), Iterator[Page[Job]])
+    iterator = iter(pager)
+    assert_type(iterator, PagerIterator[Job])
+    assert_type(iterator.cursor, str)
+    assert_type(next(iterator), Job)
+    for page in pager.pages():
+        assert_type(page.items, tuple[Job, ...])
+        assert_type(page.next_token, str | None)
+        assert_type(page.request_id, str | None)
+        assert_type(page.cursor, str)
+        assert_type(page.raw, Mapping[str, Any])
+    for collected in pager.collect():
+        assert_type(collected, Job)
+    assert_type(client.get_job("a"), Job)
+    assert_type(structure_job({}), Job)
+    assert_type(unstructure_job(structure_job({})), dict[str, Any])
+
+
+def looking(job: Job, now: datetime) -> None:
+    assert_type(job.job_id, str)
+    assert_type(job.arn, str | None)
+    assert_type(job.type, JobType | UnknownValue | None)
+    assert_type(job.initiated_by, InitiatedBy | UnknownValue | None)
+    assert_type(job.creation_date_time, datetime | None)
+    assert_type(job.end_date_time, datetime | None)
+    assert_type(job.status, JobStatus | UnknownValue | None)
+    assert_type(job.participating_servers, tuple[ParticipatingServer, ...])
+    assert_type(job.participating_resources, tuple[ParticipatingResource, ...])
+    assert_type(job.tags, Mapping[str, str])
+    assert_type(job.is_complete, bool)
+    assert_type(job.is_drill, bool)
+    assert_type(job.duration, timedelta | None)
+    assert_type(job.outcome, Outcome)
+    assert_type(job.failed_servers, tuple[ParticipatingServer, ...])
+    assert_type(job.failed_resources, tuple[ParticipatingResource, ...])
+    assert_type(job.failed_actions, tuple[LaunchActionRun, ...])
+    assert_type(job.account_id, str | None)
+    assert_type(job.region, str | None)
+    assert_type(job.console_url, str | None)
+    assert_type(job.elapsed(now), timedelta | None)
+    assert_type(job.raise_unless_succeeded(), Job)
+    for server in job.participating_servers:
+        assert_type(server.launch_status, LaunchStatus | UnknownValue | None)
+        assert_type(server.launch_actions_status, LaunchActionsStatus | None)
+        for run in server.runs:
+            if run.action is not None:
+                assert_type(run.action.parameters, Mapping[str, LaunchActionParameter])
+    Job(job_id="j", status=JobStatus.PENDING, participating_servers=(ParticipatingServer(source_server_id="s"),))
+
+
+def matching(job: Job, resource: ParticipatingResourceID) -> str:
+    match job.status:
+        case JobStatus.PENDING | JobStatus.STARTED:
+            word = "runs"
+        case JobStatus.COMPLETED:
+            word = "ended"
+        case UnknownValue() as unknown:
+            word = unknown
+        case None:
+            word = "nobody knows"
+        case _ as never:
+            assert_never(never)
+    match resource:
+        case SourceNetworkID(value):
+            return word + value
+        case UnknownMember(name):
+            return word + name
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def judging(job: Job) -> str:
+    match job.outcome:
+        case Outcome.SUCCEEDED:
+            return "good"
+        case Outcome.FAILED:
+            return "bad"
+        case Outcome.RUNNING | Outcome.UNDETERMINED:
+            return "open"
+
+
+def reading_the_log(item: JobLogItem) -> None:
+    assert_type(item.event, JobLogEvent | UnknownValue | None)
+    if item.event_data is not None:
+        assert_type(item.event_data.target_instance_id, str | None)
+        assert_type(item.event_data.attempt_count, int | None)
+
+
+def failing(client: JobsClient, handler: Callable[[ServiceError], None]) -> None:
+    try:
+        client.get_job("a")
+    except ValidationException as error:
+        assert_type(error.reason, str | None)
+        assert_type(error.fields, Mapping[str, str])
+    except ServiceError as error:
+        assert_type(error.code, str)
+        assert_type(error.message, str)
+        assert_type(error.status_code, int)
+        assert_type(error.request_id, str | None)
+        assert_type(error.retry_after, float | None)
+        handler(error)
+    except PaginationLoopError as error:
+        assert_type(error.token, str)
+        assert_type(error.cursor, str)
+    except JobNotFoundError as error:
+        assert_type(error.job_id, str)
+        assert_type(error.last_seen, Job | None)
+    except JobFailedError as error:
+        assert_type(error.job, Job)
+    except JobOutcomeError as error:
+        assert_type(error.job, Job)
+    except WaitTimeoutError as error:
+        assert_type(error.jobs, tuple[Job, ...])
