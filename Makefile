@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test check test-lowest test-wheel wheel typing docs lock clean
+.PHONY: help demo test check test-lowest test-wheel test-aws-cli wheel typing docs lock clean
 
 help:
 	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
@@ -17,7 +17,7 @@ demo: .venv-demo/ready
 test: .venv/ready
 	.venv/bin/pytest
 
-check: .venv/ready typing test-wheel test-lowest docs
+check: .venv/ready typing test-wheel test-lowest test-aws-cli docs
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -38,6 +38,10 @@ wheel: .venv/ready .venv-wheel/ready
 test-lowest: .venv-lowest/ready
 	.venv-lowest/bin/pytest
 
+# AWS's own command line pins its own botocore, so it has an environment of its own.
+test-aws-cli: .venv/ready .venv-aws-cli/ready
+	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv/bin/pytest tests/test_aws_command_line.py
+
 docs: .venv/ready
 	.venv/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
@@ -50,19 +54,22 @@ docs: .venv/ready
 .venv-wheel/ready: requirements/dev.txt
 .venv-lowest/ready: REQUIREMENTS = requirements/lowest.txt
 .venv-lowest/ready: requirements/lowest.txt
-.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready:
+.venv-aws-cli/ready: REQUIREMENTS = requirements/aws-cli.txt
+.venv-aws-cli/ready: requirements/aws-cli.txt
+.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready .venv-aws-cli/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "drs_jobs needs Python 3.11 or later: make PYTHON=python3.11 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(@D) || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "setting up $(@D) from $(REQUIREMENTS)"
 	@$(@D)/bin/pip install -qq --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
-	@$(@D)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@test $(@D) = .venv-aws-cli || $(@D)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 lock: .venv/ready
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group build -o requirements/demo.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group build --resolution lowest-direct -o requirements/lowest.txt
+	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 
 clean:
 	rm -rf .venv .venv-* build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage

@@ -469,11 +469,11 @@ def test_a_validation_error_tells_reason_and_fields(client: JobsClient):
     ("fault", "error_class"),
     [
         (DropConnection(), ConnectionClosedError),
-        # botocore does not check a body's length, so half a body is a bad body.
-        (DropConnection(in_body=True), MalformedResponseError),
+        # botocore checks a body's length up to some version: after that half a body is a bad body.
+        (DropConnection(in_body=True), (ConnectionClosedError, MalformedResponseError)),
     ],
 )
-def test_a_broken_connection_loses_nothing(fault: Fault, error_class: type[Exception], client: JobsClient, local_drs: LocalDrs):
+def test_a_broken_connection_loses_nothing(fault: Fault, error_class: Any, client: JobsClient, local_drs: LocalDrs):
     """Transport errors stay botocore's own, and the same iterator goes on where it was."""
     jobs = [make_job() for _ in range(30)]
     local_drs.add_jobs(*jobs)

@@ -149,7 +149,7 @@ def test_a_missing_extra_is_named():
     assert (
         result.returncode,
         result.stderr,
-    ) == (1, "drs-jobs: typer is not installed, which the extra 'cli' brings: pip install 'drs_jobs[cli]'\n")
+    ) == (2, "drs-jobs: typer is not installed, which the extra 'cli' brings: pip install 'drs_jobs[cli]'\n")
     code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
     result = _process([sys.executable, "-c", code])
     assert "pip install 'drs_jobs[testing]'" in result.stderr.splitlines()[-1]

@@ -1,0 +1,31 @@
+"""AWS's own command line pages through LocalDrs. It pins its own botocore, so it lives in an environment of its own."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from drs_jobs import JobsClient, structure_job
+from drs_jobs.testing import LocalDrs, make_job
+
+AWS = os.environ.get("DRS_JOBS_AWS_CLI")
+
+pytestmark = pytest.mark.skipif(AWS is None, reason="needs AWS's command line: make test-aws-cli installs and names it")
+
+
+def _aws(*arguments: str) -> Any:
+    command = [str(AWS), "drs", "describe-jobs", "--output", "json", *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+
+
+def test_awss_command_line_sees_the_same_jobs(client: JobsClient, local_drs: LocalDrs):
+    """It finds the endpoint by AWS_ENDPOINT_URL_DRS, pages, and filters."""
+    local_drs._operations.page_sizes = (3, 0, 2)
+    jobs = [make_job() for _ in range(12)]
+    local_drs.add_jobs(*jobs)
+    ours = client.describe_jobs().collect()
+    assert ours == tuple(structure_job(raw) for raw in _aws()["items"])
+    assert ours == tuple(structure_job(raw) for raw in _aws("--page-size", "1")["items"])
+    assert [jobs[4]] == [structure_job(raw) for raw in _aws("--filters", f"jobIDs={jobs[4].job_id}")["items"]]
