@@ -6,6 +6,7 @@ from drs_jobs._wire import (
 )
 from drs_jobs.client import (
     DescribesJobs,
+    JobRef,
     JobsClient,
 )
 from drs_jobs.errors import (
@@ -76,6 +77,7 @@ __all__ = [
     "JobLogItem",
     "JobNotFoundError",
     "JobOutcomeError",
+    "JobRef",
     "JobStatus",
     "JobType",
     "JobsClient",

@@ -9,6 +9,7 @@ the error, on its way out, collect the path it comes by.
 
 import copy
 import functools
+import hashlib
 import json
 import operator
 import re
@@ -157,6 +158,11 @@ def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_d
     return {"filters": given} if given else {}
 
 
+def log_request(job_id: str) -> dict[str, Any]:
+    """The request of DescribeJobLogItems."""
+    return {"jobID": job_id}
+
+
 def page_request(request: Mapping[str, Any], page_size: int | None, token: str | None) -> dict[str, Any]:
     """`request` for one of its pages."""
     paging = {"maxResults": page_size, "nextToken": token}
@@ -206,6 +212,12 @@ def job_id_of(raw: object) -> str | None:
     return job_id if isinstance(job_id, str) else None
 
 
+def log_item_id_of(raw: object) -> str:
+    """What tells a raw log item from others: AWS gives it no id, but what it says does not change."""
+    text = json.dumps(raw, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def structure_job(raw: Mapping[str, Any]) -> Job:
     """A typed `Job` from a dict in AWS's shape: boto3's, an element of `items`, or what `unstructure_job` made.
 
@@ -225,6 +237,12 @@ def unstructure_job(job: Job) -> dict[str, Any]:
     botocore had dropped goes out as botocore wrote it. ValueError for a naive datetime, which a hand-made job may hold.
     """
     raw: dict[str, Any] = _converter.unstructure(job, Job)
+    return raw
+
+
+def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
+    """A log item as a dict in AWS's shape, by the rules of `unstructure_job`."""
+    raw: dict[str, Any] = _converter.unstructure(item, JobLogItem)
     return raw
 
 

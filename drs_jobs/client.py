@@ -1,17 +1,20 @@
 """Builds and calls the boto3 client, composes the rest, and translates errors in one place."""
 
+import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
-from botocore.exceptions import ClientError
+import attrs
+from botocore.exceptions import BotoCoreError, ClientError
 
-from drs_jobs import _botocore, _wire
+from drs_jobs import _botocore, _watch, _wire, reports
 from drs_jobs._text import quoted
-from drs_jobs.errors import JobNotFoundError, MalformedResponseError, service_error
-from drs_jobs.models import Job
+from drs_jobs.errors import DrsJobsError, JobNotFoundError, MalformedResponseError, service_error
+from drs_jobs.models import Job, JobLogItem
 from drs_jobs.pager import Batch, Pager, Question
+from drs_jobs.reports import Explanation
 
 if TYPE_CHECKING:
     # `import drs_jobs` does not import boto3: whoever only structures dicts, or has a client, need not wait for it.
@@ -31,6 +34,10 @@ class DescribesJobs(Protocol):
     def describe_jobs(self) -> Callable[..., Mapping[str, Any]]:
         """boto3's `describe_jobs(**request)`, which returns the answer as a dict."""
         ...
+
+
+JobRef: TypeAlias = str | Job | Mapping[str, Any]
+"""A job to wait for: its id, a `Job`, or the `job` dict of boto3's `start_recovery`."""
 
 
 class JobsClient:
@@ -70,6 +77,8 @@ class JobsClient:
             raise TypeError(msg)
         _botocore.listen(client)
         self._client = client
+        self._clock: _watch.Clock | None = None
+        """Another clock than the machine's, for tests."""
 
     def __repr__(self) -> str:
         """Say which client it uses."""
@@ -135,6 +144,107 @@ class JobsClient:
                 return job
         raise JobNotFoundError(job_id)
 
+    def describe_job_log_items(
+        self,
+        job_id: str,
+        *,
+        page_size: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_malformed: Callable[[MalformedResponseError], object] | None = None,
+    ) -> Pager[JobLogItem]:
+        """The log of a job. Nothing is requested before iteration; AWS does not document the order.
+
+        The arguments mean what they mean to `describe_jobs`, and the same errors are raised. A job that nobody has may
+        have an empty log: AWS does not say. Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
+        """
+        check_id(job_id)
+        return self._pager(
+            "DescribeJobLogItems",
+            _wire.log_request(job_id),
+            {"job_id": job_id},
+            _wire.log_item_id_of,
+            JobLogItem,
+            page_size=page_size,
+            limit=_checked_count("limit", limit, 0),
+            cursor=cursor,
+            on_malformed=on_malformed,
+        )
+
+    def watch(
+        self,
+        jobs: Iterable[JobRef],
+        *,
+        timeout: float | timedelta | None,
+        poll_interval: float | timedelta = _watch.POLL_INTERVAL,
+    ) -> Iterator[Job]:
+        """Yield each job whenever its snapshot changed, the first one included; end when all are complete.
+
+        `timeout`: seconds; 0 looks once; `None` waits for ever. It bounds the sleeping: a request in flight may outlast it by
+        botocore's time-outs times its attempts, which matters where something else ends the process, as on Lambda.
+        `poll_interval`: seconds to the second look; each sleep is half as long again as the one before, up to six poll
+        intervals, give or take a tenth. The last sleep ends at the deadline, and one last look is taken then.
+        A job given twice is watched once.
+
+        Throttling, 5xx, broken connections and bodies that are no answer are survived until the deadline, each with one
+        WARNING on the logger `drs_jobs`; before the first answer for a minute only. Raises at the method call: TypeError
+        and ValueError. Raises while iterating: WaitTimeoutError, JobNotFoundError (after a minute's grace), and at once what
+        can't pass: other ServiceErrors, MalformedResponseError of a job, botocore's errors about credentials.
+        """
+        ids = _checked_refs(jobs)
+        seconds = None if timeout is None else _seconds("timeout", timeout)
+        interval = _seconds("poll_interval", poll_interval)
+        if interval == 0:
+            msg = "poll_interval must be more than 0 seconds"
+            raise ValueError(msg)
+        return _watch.watch(
+            lambda batch: self.describe_jobs(job_ids=batch),
+            ids,
+            timeout=seconds,
+            poll_interval=interval,
+            batch_size=MAX_JOB_IDS,
+            clock=self._clock or _watch.Clock.real(),
+        )
+
+    def wait(
+        self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta = _watch.POLL_INTERVAL
+    ) -> Job:
+        """Wait until a job is complete, and return it. Complete is not success: ask `raise_unless_succeeded()`.
+
+        Arguments and errors are those of `watch`.
+        """
+        return self.wait_all([job], timeout=timeout, poll_interval=poll_interval)[0]
+
+    def wait_all(
+        self,
+        jobs: Iterable[JobRef],
+        *,
+        timeout: float | timedelta | None,
+        poll_interval: float | timedelta = _watch.POLL_INTERVAL,
+    ) -> tuple[Job, ...]:
+        """Wait until all jobs are complete, and return them in the order asked, twice where asked twice.
+
+        Arguments and errors are those of `watch`.
+        """
+        ids = _checked_refs(jobs)
+        snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
+        return tuple(snapshots[job_id] for job_id in ids)
+
+    def explain(self, job: JobRef) -> Explanation:
+        """Fetch a job and its log, and say which instances came up, and for each failed participant why it failed.
+
+        Where the log, or some item of it, can't be read while the job can, `log_error` says why, and what could be read
+        is used. Errors are those of `get_job`.
+        """
+        found = self.get_job(_checked_ref(job))
+        items: list[JobLogItem] = []
+        errors: list[Exception] = []
+        try:
+            items.extend(self.describe_job_log_items(found.job_id, on_malformed=errors.append))
+        except (DrsJobsError, BotoCoreError) as error:
+            errors.append(error)
+        return attrs.evolve(reports.explain(found, items), log_error=errors[0] if errors else None)
+
     def _pager(
         self,
         operation: str,
@@ -167,7 +277,10 @@ class JobsClient:
         return Pager(question, limit=limit, cursor=cursor, on_malformed=on_malformed)
 
     def _fetch(self, operation: str, request: Mapping[str, Any]) -> Batch:
-        method = getattr(self._client, _wire.METHODS[operation])
+        method = getattr(self._client, _wire.METHODS[operation], None)
+        if method is None:
+            msg = f"the client has no method {_wire.METHODS[operation]}: give a boto3 client, or add it to the fake"
+            raise TypeError(msg)
         try:
             answer = _botocore.call(operation, method, request)
         except ClientError as error:
@@ -213,6 +326,45 @@ def check_id(job_id: object) -> None:
         found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
         msg = f"a job id must be a str that is not blank, not {found}"
         raise TypeError(msg)
+
+
+def _checked_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
+    kind = type(jobs).__name__
+    if isinstance(jobs, str | Job | Mapping):
+        msg = f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)"
+        raise TypeError(msg)
+    ids = tuple(_checked_ref(job) for job in jobs)
+    if not ids:
+        msg = "no jobs to wait for: give at least one"
+        raise ValueError(msg)
+    return ids
+
+
+def _checked_ref(job: JobRef) -> str:
+    if isinstance(job, Job):
+        return job.job_id
+    if isinstance(job, Mapping):
+        job_id = _wire.job_id_of({**job})
+        if job_id is None:
+            msg = "this dict has no jobID: give the job itself, such as start_recovery(…)['job']"
+            raise TypeError(msg)
+        return job_id
+    check_id(job)
+    return job
+
+
+def _seconds(name: str, duration: object) -> float:
+    if isinstance(duration, timedelta):
+        duration = duration.total_seconds()
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
+        msg = f"{name} must be seconds or a timedelta, not {type(duration).__name__}"
+        raise TypeError(msg)
+    if not 0 <= duration < math.inf:
+        msg = f"{name} must be 0 seconds or more, and finite, not {duration:g}" + (
+            "; None waits for ever" if name == "timeout" else ""
+        )
+        raise ValueError(msg)
+    return float(duration)
 
 
 def _check_cursor(cursor: object) -> None:

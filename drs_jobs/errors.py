@@ -28,7 +28,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from drs_jobs._text import one_line
 
@@ -224,6 +225,25 @@ def service_error(error: ClientError) -> ServiceError:
     response: Mapping[str, Any] = error.response
     code = _text(_mapping(response.get("Error")).get("Code")) or ""
     return _CLASSES.get(code, ServiceError)(response, error.operation_name)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether this trouble may be over by itself: throttling, 5xx, a broken connection, a body that is no answer at all.
+
+    What can't pass: refused credentials or arguments, an account that was never set up, a job that can't be read.
+    """
+    match error:
+        case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():
+            return True
+        case ServiceError():
+            return error.status_code in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERRORS
+        case MalformedResponseError():
+            return error.path == "$"
+        case _:
+            return False
+
+
+_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _SERVER_ERRORS = 408, 429, 500
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from botocore import xform_name
 
 import drs_jobs
-from drs_jobs import _wire, models, pager, testing
+from drs_jobs import _wire, models, pager, reports, testing
 from drs_jobs.errors import _CLASSES
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
@@ -94,7 +94,10 @@ def test_everything_public_has_a_docstring():
                 assert inspect.getdoc(member), f"{name}.{member_name}"
 
 
-ROOMS = [Path(inspect.getfile(room)) for room in (models.enums, models.job, models.log, models.record, pager, drs_jobs.errors)]
+ROOMS = [
+    Path(inspect.getfile(room))
+    for room in (models.enums, models.job, models.log, models.record, pager, drs_jobs.errors, reports)
+]
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
@@ -117,6 +120,8 @@ FLOORS = {
     "_botocore": {"errors"},
     "pager": {"_text", "errors"},
     "_wire": {"models", "errors"},
+    "_watch": {"_text", "models", "errors"},
+    "reports": {"models"},
 }
 
 
@@ -132,8 +137,16 @@ def test_imports_only_go_down(room: str):
                 assert target == room or target in FLOORS[room], f"{file.name} imports {node.module}"
 
 
+def _public(room: Any) -> list[str]:
+    return [name for name, value in vars(room).items() if getattr(value, "__module__", "") == room.__name__ and name[0] != "_"]
+
+
 def test_the_reference_names_everything_public():
     """docs/reference.md has each name of the front door and of drs_jobs.testing, and no other."""
     reference = (Path(__file__).parent.parent / "docs" / "reference.md").read_text()
     named = set(re.findall(r"^\.\. auto\w+:: drs_jobs\.(\S+)$", reference, re.MULTILINE))
-    assert named == {*drs_jobs.__all__, *(f"testing.{name}" for name in testing.__all__)}
+    assert named == {
+        *drs_jobs.__all__,
+        *(f"testing.{name}" for name in testing.__all__),
+        *(f"reports.{name}" for name in _public(reports)),
+    }

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/drs/latest/APIReference/API_Job.html. An absent scal
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -130,6 +130,11 @@ class ParticipatingServer(Record):
         """The runs of its post-launch actions; empty where there are none."""
         return self.launch_actions_status.runs if self.launch_actions_status is not None else ()
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether the server's own launch status is `FAILED`."""
+        return self.launch_status == LaunchStatus.FAILED
+
 
 @attrs.frozen(repr=False, kw_only=True)
 class ParticipatingResource(Record):
@@ -139,6 +144,22 @@ class ParticipatingResource(Record):
     """What it is."""
     launch_status: LaunchStatus | UnknownValue | None = None
     """How far it has come."""
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether its launch status is `FAILED`."""
+        return self.launch_status == LaunchStatus.FAILED
+
+    @property
+    def name(self) -> str | None:
+        """Its id in a word: the source network's id, or the tag of a kind that this version does not know."""
+        match self.participating_resource_id:
+            case SourceNetworkID(value):
+                return value
+            case UnknownMember(name):
+                return name
+            case None:
+                return None
 
 
 _AIMS: Final[Mapping[str, LaunchStatus]] = {
@@ -210,38 +231,43 @@ class Job(Record):
         arrived where this type of job aims: LAUNCH at LAUNCHED, TERMINATE at TERMINATED. A completed TERMINATE may list
         nobody (seen in the field); any other job that lists nobody is UNDETERMINED, as is whatever this version can't judge.
         """
+        outcome = self._judge(self.participating_servers, self.participating_resources)
+        is_empty = not self.participating_servers and not self.participating_resources
+        if outcome is Outcome.SUCCEEDED and is_empty and self.type != JobType.TERMINATE:
+            return Outcome.UNDETERMINED
+        return outcome
+
+    def outcome_of(self, source_server_id: str) -> Outcome | None:
+        """What the job came to for one of its servers, which may differ from `outcome`; `None` where it takes no part."""
+        servers = tuple(s for s in self.participating_servers if s.source_server_id == source_server_id)
+        return self._judge(servers, ()) if servers else None
+
+    def _judge(self, servers: tuple[ParticipatingServer, ...], resources: tuple[ParticipatingResource, ...]) -> Outcome:
         if not self.is_complete:
             return Outcome.RUNNING
-        statuses = [
-            *(server.launch_status for server in self.participating_servers),
-            *(resource.launch_status for resource in self.participating_resources),
-        ]
-        required = [run.status for run in self._runs() if not run.is_optional]
+        statuses = [*(server.launch_status for server in servers), *(resource.launch_status for resource in resources)]
+        required = [run.status for server in servers for run in server.runs if not run.is_optional]
         if LaunchStatus.FAILED in statuses or LaunchActionRunStatus.FAILED in required:
             return Outcome.FAILED
         aim = _AIMS.get(self.type) if self.type is not None else None
         arrived = aim is not None and all(status == aim for status in statuses)
         acted = all(status == LaunchActionRunStatus.SUCCEEDED for status in required)
-        somebody = bool(statuses) or self.type == JobType.TERMINATE
-        return Outcome.SUCCEEDED if arrived and acted and somebody else Outcome.UNDETERMINED
+        return Outcome.SUCCEEDED if arrived and acted else Outcome.UNDETERMINED
 
     @property
     def failed_servers(self) -> tuple[ParticipatingServer, ...]:
         """The servers whose own launch status is `FAILED`."""
-        return tuple(s for s in self.participating_servers if s.launch_status == LaunchStatus.FAILED)
+        return tuple(server for server in self.participating_servers if server.is_failed)
 
     @property
     def failed_resources(self) -> tuple[ParticipatingResource, ...]:
         """The other resources whose launch status is `FAILED`."""
-        return tuple(r for r in self.participating_resources if r.launch_status == LaunchStatus.FAILED)
+        return tuple(resource for resource in self.participating_resources if resource.is_failed)
 
     @property
     def failed_actions(self) -> tuple[LaunchActionRun, ...]:
         """The failed runs of post-launch actions, optional ones too: `run.action.optional` tells."""
-        return tuple(run for run in self._runs() if run.is_failed)
-
-    def _runs(self) -> Iterator[LaunchActionRun]:
-        return (run for server in self.participating_servers for run in server.runs)
+        return tuple(run for server in self.participating_servers for run in server.runs if run.is_failed)
 
     @property
     def account_id(self) -> str | None:
@@ -284,7 +310,7 @@ class Job(Record):
     def _failure_text(self) -> str:
         reasons = [
             *(f"server {s.source_server_id} did not launch" for s in self.failed_servers),
-            *(f"resource {_resource_name(r)} failed" for r in self.failed_resources),
+            *(f"resource {r.name} failed" for r in self.failed_resources),
             *(
                 f"action {run.action.name if run.action else run.run_id} failed on {server.source_server_id}"
                 + (f" ({run.failure_reason})" if run.failure_reason else "")
@@ -295,16 +321,6 @@ class Job(Record):
         ]
         places = "" if len(reasons) == 1 else f" in {len(reasons)} places"
         return f"job {self.job_id} failed{places}: {'; '.join(reasons)}"
-
-
-def _resource_name(resource: ParticipatingResource) -> str | None:
-    match resource.participating_resource_id:
-        case SourceNetworkID(value):
-            return value
-        case UnknownMember(name):
-            return name
-        case None:
-            return None
 
 
 class _Arn(NamedTuple):

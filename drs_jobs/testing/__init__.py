@@ -4,13 +4,15 @@
 |---|---|
 | `local_drs` | `LocalDrs`, the HTTP endpoint |
 | `operations` | what each operation answers, without any HTTP |
+| `living` | jobs that live: what they look like at any moment |
+| `clock` | the time that living jobs live by |
 | `validation` | requests checked against botocore's service model |
 | `faults` | what can go wrong on demand |
 | `factories` | jobs made with few words |
 | `pytest` | the fixture `local_drs`, to be imported in a `conftest.py` |
 """
 
-from drs_jobs.testing.factories import make_history, make_job, make_resource, make_run, make_server
+from drs_jobs.testing.factories import make_history, make_job, make_log_item, make_resource, make_run, make_server
 from drs_jobs.testing.faults import (
     CutOff,
     DropConnection,
@@ -22,14 +24,17 @@ from drs_jobs.testing.faults import (
     Slow,
     Throttle,
 )
+from drs_jobs.testing.living import BootFailure, LaunchActionFailure
 from drs_jobs.testing.local_drs import LocalDrs, RecordedRequest
 
 __all__ = [
+    "BootFailure",
     "CutOff",
     "DropConnection",
     "ErrorAnswer",
     "Fault",
     "HtmlPage",
+    "LaunchActionFailure",
     "LocalDrs",
     "RawAnswer",
     "RecordedRequest",
@@ -38,6 +43,7 @@ __all__ = [
     "Throttle",
     "make_history",
     "make_job",
+    "make_log_item",
     "make_resource",
     "make_run",
     "make_server",

@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from drs_jobs.models import (
     InitiatedBy,
     Job,
+    JobLogEvent,
+    JobLogEventData,
+    JobLogItem,
     JobStatus,
     JobType,
     LaunchAction,
@@ -43,15 +48,16 @@ class JobFactory:
         self._random = random.Random(seed)  # noqa: S311  # dice, not secrets
         self._region = region
         self._next_creation = _FIRST_JOB
+        self._next_log = _FIRST_JOB
 
-    def job(self, **fields: Any) -> Job:
+    def job(self, *, region: str | None = None, **fields: Any) -> Job:
         """A job; unless `fields` say otherwise, a drill of one to three servers that succeeded.
 
         What is not said fits what is: a job that is PENDING has no end date and pending servers, a TERMINATE job has
-        terminated ones. Enum fields also take plain strings.
+        terminated ones. Enum fields also take plain strings. `region` goes into the ARN.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", f"arn:aws:drs:{self._region}:{ACCOUNT_ID}:job/{job_id}")
+        fields.setdefault("arn", f"arn:aws:drs:{region or self._region}:{ACCOUNT_ID}:job/{job_id}")
         job_type = _value(JobType, fields.get("type", JobType.LAUNCH))
         status = _value(JobStatus, fields.get("status", JobStatus.COMPLETED))
         starter = InitiatedBy.TERMINATE_RECOVERY_INSTANCES if job_type == JobType.TERMINATE else InitiatedBy.START_DRILL
@@ -104,6 +110,16 @@ class JobFactory:
         if fields["status"] == LaunchActionRunStatus.FAILED:
             fields.setdefault("failure_reason", "Step timed out while verifying that the instance answers")
         return LaunchActionRun(**fields)
+
+    def log_item(self, **fields: Any) -> JobLogItem:
+        """A log item; unless `fields` say otherwise, a JOB_START. Fields of its event data will do for `event_data`."""
+        fields["event"] = _value(JobLogEvent, fields.get("event", JobLogEvent.JOB_START))
+        about = {name: fields.pop(name) for name in attrs.fields_dict(JobLogEventData) if name in fields}
+        fields.setdefault("event_data", JobLogEventData(**about))
+        if "log_date_time" not in fields:
+            self._next_log += timedelta(seconds=self._random.uniform(1, 60))
+            fields["log_date_time"] = self._next_log
+        return JobLogItem(**fields)
 
     def history(self, count: int, until: datetime) -> tuple[Job, ...]:
         """`count` jobs up to `until`, newest first: drills of a small fleet week by week, clean-ups, some failures."""
@@ -194,6 +210,11 @@ def make_resource(**fields: Any) -> ParticipatingResource:
 def make_run(**fields: Any) -> LaunchActionRun:
     """A believable run of a post-launch action; see `JobFactory.run`."""
     return _default.run(**fields)
+
+
+def make_log_item(**fields: Any) -> JobLogItem:
+    """A believable log item; see `JobFactory.log_item`."""
+    return _default.log_item(**fields)
 
 
 def make_history(count: int = 30, *, until: datetime, seed: int = 20200226) -> tuple[Job, ...]:

@@ -9,15 +9,19 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
 import attrs
 
 from drs_jobs._extras import missing
-from drs_jobs.models import Job
+from drs_jobs.models import Job, JobLogItem
+from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.faults import Fault, Reply
+from drs_jobs.testing.living import BootFailure, Mishap, SettledJob
 from drs_jobs.testing.operations import OPERATIONS, AwsError, Caller, Operations, validation_error
+from drs_jobs.testing.validation import success_status
 
 try:
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -66,18 +70,21 @@ class LocalDrs:
 
     Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`. It
     answers DescribeJobs as the service does: filtered by ids and dates, newest first, in pages with opaque tokens, after
-    checking the request against botocore's service model. Jobs are kept by region and access key.
+    checking the request against botocore's service model. Jobs are kept by region and access key. DescribeJobLogItems
+    reads their logs. StartRecovery and TerminateRecoveryInstances start jobs that live: they are pending, started and
+    completed as time goes by, write a log, and fail where told.
     """
 
-    def __init__(self, *, page_sizes: Sequence[int] = (25,)) -> None:
+    def __init__(self, *, page_sizes: Sequence[int] = (25,), speed: float = 1.0) -> None:
         """`page_sizes` are the sizes of the pages, round and round: `(3, 0)` makes every second page an empty one.
 
-        A smaller `maxResults` in the request wins. ValueError unless some size is positive and none is negative.
+        A smaller `maxResults` in the request wins. `speed` is that of living jobs: 60 makes a minute of a second, 0 waits
+        for `advance`. ValueError unless some size is positive and none is negative, and for a negative speed.
         """
         if not any(page_sizes) or min(page_sizes) < 0:
             msg = f"page_sizes must be 0 or more, one of them at least 1, not {list(page_sizes)}"
             raise ValueError(msg)
-        self._operations = Operations(tuple(page_sizes))
+        self._operations = Operations(tuple(page_sizes), LocalClock(speed))
         self._requests: list[RecordedRequest] = []
         self._faults: deque[Fault] = deque()
         self._server: _Server | None = None
@@ -115,7 +122,24 @@ class LocalDrs:
         They are seen by this access key alone, or by every one where none is said.
         """
         for job in jobs:
-            self._operations.add_job(job, Caller(region, access_key_id))
+            self._operations.add_job(SettledJob(job), Caller(region, access_key_id))
+
+    def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, access_key_id: str | None = None) -> None:
+        """Add items to the log of a job that `add_jobs` added before, with the same region and access key."""
+        self._operations.add_log(job_id, items, Caller(region, access_key_id))
+
+    def fail_server(self, source_server_id: str, mishap: Mishap | None = None) -> None:
+        """Have something go wrong with each recovery of a server that is started from now on: a `BootFailure`, or `mishap`."""
+        self._operations.mishaps[source_server_id] = BootFailure() if mishap is None else mishap
+
+    @property
+    def now(self) -> datetime:
+        """What time it is for living jobs, UTC."""
+        return self._operations.clock.now()
+
+    def advance(self, duration: timedelta | float) -> None:
+        """Let time pass for living jobs: a timedelta, or seconds."""
+        self._operations.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
 
     def inject(self, fault: Fault, *, times: int = 1) -> None:
         """Spoil the next `times` answers with `fault`, after those that earlier calls spoil."""
@@ -148,7 +172,7 @@ class LocalDrs:
             body = None
         self._requests.append(RecordedRequest(operation, body, region, key, dict(request.headers)))
 
-        def answer() -> Reply:
+        def reply() -> Reply:
             try:
                 if operation not in OPERATIONS or request.method != "POST":
                     raise AwsError("UnknownOperationException", 404, f"LocalDrs does not know {request.method} {request.path}")
@@ -156,15 +180,16 @@ class LocalDrs:
                     raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
                 if body is None:
                     raise validation_error("The body is not JSON", reason="cannotParse")
-                return Reply.of(self._operations.call(operation, body, Caller(region, key)))
+                answer = self._operations.call(operation, body, Caller(region, key))
+                return Reply.of(answer, success_status(operation))
             except AwsError as error:
                 return Reply.of_error(error)
 
         try:
             fault = self._faults.popleft()
         except IndexError:
-            return answer()
-        return fault.spoil(answer)
+            return reply()
+        return fault.spoil(reply)
 
 
 class _Handler(WSGIRequestHandler):

@@ -17,7 +17,19 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from drs_jobs import _wire
-from drs_jobs.models import Job
+from drs_jobs.models import (
+    InitiatedBy,
+    Job,
+    JobLogItem,
+    JobStatus,
+    JobType,
+    LaunchActionsStatus,
+    LaunchStatus,
+    ParticipatingServer,
+)
+from drs_jobs.testing.clock import LocalClock
+from drs_jobs.testing.factories import JobFactory
+from drs_jobs.testing.living import AnyJob, LivingCleanUp, LivingRecovery, Mishap, SettledJob
 from drs_jobs.testing.validation import refusals
 
 
@@ -68,7 +80,8 @@ class _Bookmark(NamedTuple):
 
     caller: Caller
     question: str
-    after: _Position
+    after: _Position | int
+    """The last job handed out; of a log, how many items."""
     page_number: int
 
 
@@ -81,10 +94,15 @@ class Operations:
 
     page_sizes: Sequence[int]
     """Items in the first page, the second and so on, round and round; 0 makes an empty page that carries a token."""
-    _jobs: dict[Caller, dict[str, Job]] = attrs.field(factory=dict, init=False)
-    _order: dict[Caller, list[_Position]] = attrs.field(factory=dict, init=False)
-    _bookmarks: dict[str, _Bookmark] = attrs.field(factory=dict, init=False)
-    _lock: Any = attrs.field(factory=threading.RLock, init=False, repr=False)
+    clock: LocalClock = attrs.field(factory=LocalClock)
+    """The time that living jobs live by."""
+    mishaps: dict[str, Mishap] = attrs.field(factory=dict[str, Mishap])
+    """What goes wrong with the next recovery of a server, by source server id."""
+    _factory: JobFactory = attrs.field(factory=JobFactory, init=False)
+    _jobs: dict[Caller, dict[str, AnyJob]] = attrs.field(factory=dict[Caller, dict[str, AnyJob]], init=False)
+    _order: dict[Caller, list[_Position]] = attrs.field(factory=dict[Caller, list[_Position]], init=False)
+    _bookmarks: dict[str, _Bookmark] = attrs.field(factory=dict[str, _Bookmark], init=False)
+    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def call(self, operation: str, request: Any, caller: Caller) -> dict[str, Any]:
         """Check a request against the service model and answer it. AwsError where AWS would answer with one."""
@@ -95,61 +113,141 @@ class Operations:
         with self._lock:
             return answer(request, caller)
 
-    def add_job(self, job: Job, caller: Caller) -> None:
+    def add_job(self, job: AnyJob, caller: Caller) -> None:
         """Add a job, or replace the one with its id."""
         with self._lock:
             order = self._order.setdefault(caller, [])
             jobs = self._jobs.setdefault(caller, {})
-            if (old := jobs.get(job.job_id)) is not None:
-                order.remove(_position(old))
-            jobs[job.job_id] = job
-            bisect.insort(order, _position(job))
+            if (old := jobs.get(job.created.job_id)) is not None:
+                order.remove(_position(old.created))
+            jobs[job.created.job_id] = job
+            bisect.insort(order, _position(job.created))
+
+    def add_log(self, job_id: str, items: Sequence[JobLogItem], caller: Caller) -> None:
+        """Add to the log of a job that was added before. KeyError where there is no such job."""
+        with self._lock:
+            job = self._jobs.get(caller, {}).get(job_id)
+            if not isinstance(job, SettledJob):
+                raise KeyError(f"no job {job_id} was added to {caller.region}: add_jobs first")
+            self._jobs[caller][job_id] = attrs.evolve(job, log=(*job.log, *items))
+
+    # ------------------------------------------------------------------ reading
 
     def describe_jobs(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """DescribeJobs: newest first; both dates are inclusive here (AWS documents neither)."""
         filters = request.get("filters") or {}
         question = _wire.question_text("DescribeJobs", {"filters": filters})
-        bookmark = self._bookmark(request, caller, question)
-        size = self.page_sizes[bookmark.page_number % len(self.page_sizes)]
-        size = min(size, request.get("maxResults") or size)
+        bookmark = self._bookmark(request, _Bookmark(caller, question, _FIRST, 0))
+        size = self._size(request, bookmark)
         matching = filter(_matcher(filters), self._after(bookmark.after, caller))
         found = list(itertools.islice(matching, size + 1))
-        items, more = found[:size], found[size:]
-        answer: dict[str, Any] = {"items": [_wire.unstructure_job(job) for job in items]}
-        if more:
-            after = _position(items[-1]) if items else bookmark.after
-            answer["nextToken"] = self._token(_Bookmark(caller, question, after, bookmark.page_number + 1))
-        return answer
+        after = _position(found[size - 1]) if 0 < size <= len(found) else bookmark.after
+        return self._page([_wire.unstructure_job(job) for job in found[:size]], bookmark, after, is_last=len(found) <= size)
 
-    def _after(self, position: _Position, caller: Caller) -> Iterator[Job]:
-        """The caller's jobs after a position: those of its access key, and those that every key sees."""
-        scopes = (self._scope_after(position, scope) for scope in (caller, caller._replace(access_key_id=None)))
-        return (job for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)))
+    def describe_job_log_items(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """DescribeJobLogItems: oldest first. A job that nobody has, has an empty log."""
+        question = _wire.question_text("DescribeJobLogItems", {"jobID": request["jobID"]})
+        bookmark = self._bookmark(request, _Bookmark(caller, question, 0, 0))
+        size = self._size(request, bookmark)
+        job = self._find(request["jobID"], caller)
+        log = () if job is None else job.log_at(self.clock.now())
+        start = bookmark.after if isinstance(bookmark.after, int) else 0
+        items = [_wire.unstructure_log_item(item) for item in log[start : start + size]]
+        return self._page(items, bookmark, start + size, is_last=len(log) <= start + size)
 
-    def _scope_after(self, position: _Position, scope: Caller) -> Iterator[tuple[_Position, Job]]:
-        order = self._order.get(scope, [])
-        for index in range(bisect.bisect_right(order, position), len(order)):
-            yield order[index], self._jobs[scope][order[index].job_id]
+    def _page(self, items: list[Any], bookmark: _Bookmark, after: _Position | int, *, is_last: bool) -> dict[str, Any]:
+        if is_last:
+            return {"items": items}
+        following = bookmark._replace(after=after, page_number=bookmark.page_number + 1)
+        # The same place gets the same token, so that asking again and again fills no memory.
+        token = hashlib.sha256(json.dumps([id(self), following]).encode()).hexdigest()
+        self._bookmarks[token] = following
+        return {"items": items, "nextToken": token}
 
-    def _bookmark(self, request: dict[str, Any], caller: Caller, question: str) -> _Bookmark:
+    def _bookmark(self, request: dict[str, Any], start: _Bookmark) -> _Bookmark:
         token = request.get("nextToken")
         if not token:
-            return _Bookmark(caller, question, _FIRST, 0)
+            return start
         bookmark = self._bookmarks.get(token)
-        if bookmark is None or bookmark.question != question or bookmark.caller != caller:
+        if bookmark is None or bookmark.question != start.question or bookmark.caller != start.caller:
             message = "the token is not one that this question was answered with"
             raise validation_error(message, [("nextToken", message)])
         return bookmark
 
-    def _token(self, bookmark: _Bookmark) -> str:
-        # The same place gets the same token, so that asking again and again fills no memory.
-        token = hashlib.sha256(json.dumps([id(self), bookmark]).encode()).hexdigest()
-        self._bookmarks[token] = bookmark
-        return token
+    def _size(self, request: dict[str, Any], bookmark: _Bookmark) -> int:
+        size = self.page_sizes[bookmark.page_number % len(self.page_sizes)]
+        return min(size, request.get("maxResults") or size)
+
+    def _after(self, position: _Position | int, caller: Caller) -> Iterator[Job]:
+        """The caller's jobs after a position: those of its access key, and those that every key sees."""
+        now = self.clock.now()
+        scopes = (self._scope_after(position, scope) for scope in _scopes(caller))
+        return (job.job_at(now) for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)))
+
+    def _scope_after(self, position: _Position | int, scope: Caller) -> Iterator[tuple[_Position, AnyJob]]:
+        order = self._order.get(scope, [])
+        for index in range(bisect.bisect_right(order, position), len(order)):
+            yield order[index], self._jobs[scope][order[index].job_id]
+
+    def _find(self, job_id: str, caller: Caller) -> AnyJob | None:
+        found = (self._jobs.get(scope, {}).get(job_id) for scope in _scopes(caller))
+        return next((job for job in found if job is not None), None)
+
+    # ------------------------------------------------------------------ starting
+
+    def start_recovery(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """StartRecovery: a job that lives from now on. A server that is in a job already is a ConflictException."""
+        ids = [server["sourceServerID"] for server in request["sourceServers"]]
+        if busy := {server_id for job in self._unfinished(caller) for server_id in _server_ids(job)} & set(ids):
+            raise AwsError("ConflictException", 409, f"{len(busy)} source servers take part in a job already: {min(busy)}")
+        starter = InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY
+        pending = tuple(
+            ParticipatingServer(
+                source_server_id=server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=LaunchActionsStatus()
+            )
+            for server_id in ids
+        )
+        created = self._create(
+            caller, type=JobType.LAUNCH, initiated_by=starter, participating_servers=pending, tags=request.get("tags") or {}
+        )
+        servers = tuple(self._factory.server(source_server_id=server_id) for server_id in ids)
+        mishaps = {server_id: self.mishaps[server_id] for server_id in ids if server_id in self.mishaps}
+        self.add_job(LivingRecovery(created, servers, mishaps), caller)
+        return {"job": _wire.unstructure_job(created)}
+
+    def terminate_recovery_instances(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """TerminateRecoveryInstances: a job that lives from now on. An instance that no job launched is a ConflictException."""
+        known = {server.recovery_instance_id for job in self._after(_FIRST, caller) for server in job.participating_servers}
+        if unknown := set(request["recoveryInstanceIDs"]) - known:
+            raise AwsError("ConflictException", 409, f"{len(unknown)} recovery instances do not exist: {min(unknown)}")
+        # As the service answers right after the call: nobody is said to have initiated it.
+        created = self._create(caller, type=JobType.TERMINATE, initiated_by=None, participating_servers=())
+        self.add_job(LivingCleanUp(created), caller)
+        return {"job": _wire.unstructure_job(created)}
+
+    def _create(self, caller: Caller, **fields: Any) -> Job:
+        now = self.clock.now()
+        return self._factory.job(region=caller.region, status=JobStatus.PENDING, creation_date_time=now, **fields)
+
+    def _unfinished(self, caller: Caller) -> list[Job]:
+        return [job for job in self._after(_FIRST, caller) if not job.is_complete]
 
 
-OPERATIONS: Final = {"DescribeJobs": "describe_jobs"}
+OPERATIONS: Final = {
+    "DescribeJobs": "describe_jobs",
+    "DescribeJobLogItems": "describe_job_log_items",
+    "StartRecovery": "start_recovery",
+    "TerminateRecoveryInstances": "terminate_recovery_instances",
+}
 """The method of `Operations` that answers each operation. An operation's HTTP path is its name."""
+
+
+def _scopes(caller: Caller) -> tuple[Caller, Caller]:
+    return caller, caller._replace(access_key_id=None)
+
+
+def _server_ids(job: Job) -> set[str]:
+    return {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
 
 
 def _position(job: Job) -> _Position:

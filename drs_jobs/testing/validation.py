@@ -19,6 +19,12 @@ def service_model() -> ServiceModel:
     return model
 
 
+def success_status(operation: str) -> int:
+    """The HTTP status of a good answer."""
+    status: int = service_model().operation_model(operation).http["responseCode"]
+    return status
+
+
 def refusals(operation: str, request: Any) -> list[tuple[str, str]]:
     """What the service model refuses in a request: for each, the field's name and what is wrong."""
     return list(_refusals(service_model().operation_model(operation).input_shape, request, ""))

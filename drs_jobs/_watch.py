@@ -1,0 +1,145 @@
+"""Polls jobs to completion. Pure logic: asking is a callable, and time is a parameter."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from drs_jobs._text import one_line
+from drs_jobs.errors import JobNotFoundError, ServiceError, WaitTimeoutError, may_pass
+from drs_jobs.models import Job
+
+_logger: Final = logging.getLogger("drs_jobs")
+
+POLL_INTERVAL: Final = 5.0
+"""Seconds between the first two looks, where the caller says nothing."""
+
+GROWTH: Final = 1.5
+"""How much longer each sleep is than the one before."""
+
+CEILING: Final = 6.0
+"""How many poll intervals the longest sleep is: with the default, half a minute."""
+
+JITTER: Final = 0.1
+"""By which share a sleep is longer or shorter by chance, so that many waiting processes don't ask in step."""
+
+FIRST_ANSWER: Final = 60.0
+"""Seconds that trouble is survived before there was any answer: a mistyped region must not look like an outage."""
+
+GRACE: Final = 60.0
+"""Seconds that a job may be invisible, because it is too new, or gone for a moment, before it counts as not found."""
+
+LONGEST_RETRY_AFTER: Final = 900.0
+"""Seconds of a `Retry-After` that are honoured: nobody can put a wait to sleep for a year."""
+
+
+@attrs.frozen
+class Clock:
+    """What time is, and how it passes. In seconds."""
+
+    sleep: Callable[[float], object]
+    now: Callable[[], float]
+    jitter: Callable[[], float] = random.random  # 0 to 1
+
+    @classmethod
+    def real(cls) -> "Clock":
+        """The machine's own, which no change of the wall clock disturbs."""
+        return cls(time.sleep, time.monotonic)
+
+
+Look = Callable[[Sequence[str]], Iterable[Job]]
+"""Asks for these jobs, as many as one query takes."""
+
+
+def watch(
+    look: Look, job_ids: Sequence[str], *, timeout: float | None, poll_interval: float, batch_size: int, clock: Clock
+) -> Iterator[Job]:
+    """Yield each job whenever its snapshot changed, the first one included, until all are complete."""
+    watching = _Watching(job_ids, clock)
+    deadline = None if timeout is None else watching.began + timeout
+    is_last_look = timeout == 0
+    interval = poll_interval
+    while True:
+        yield from watching.poll(look, batch_size)
+        if not watching.unfinished:
+            return
+        if is_last_look:
+            raise watching.timed_out() from watching.trouble
+        pause = watching.pause(interval)
+        if deadline is not None and (rest := max(0.0, deadline - clock.now())) <= pause:
+            # Clipped, so that the last look is taken at the deadline: a job that finishes then counts as finished.
+            pause, is_last_look = rest, True
+        clock.sleep(pause)
+        interval = min(interval * GROWTH, poll_interval * CEILING)
+
+
+class _Watching:
+    """What is known of the jobs that are watched."""
+
+    def __init__(self, job_ids: Sequence[str], clock: Clock) -> None:
+        self.clock = clock
+        self.began = clock.now()
+        self.unfinished = dict.fromkeys(job_ids)
+        self.snapshots: dict[str, Job] = {}
+        self.missing_since: dict[str, float] = {}
+        self.has_answered = False
+        self.trouble: Exception | None = None
+
+    def poll(self, look: Look, batch_size: int) -> Iterator[Job]:
+        """Ask once for every unfinished job, and yield those that changed. Trouble that may pass ends the poll."""
+        self.trouble = None
+        unfinished = tuple(self.unfinished)
+        for start in range(0, len(unfinished), batch_size):
+            batch = unfinished[start : start + batch_size]
+            try:
+                jobs = {job.job_id: job for job in look(batch)}
+            except Exception as error:
+                if not may_pass(error) or self._has_lasted_too_long():
+                    raise
+                _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(str(error)))
+                self.trouble = error
+                return
+            self.has_answered = True
+            for job_id in batch:
+                if (job := jobs.get(job_id)) is None:
+                    self._miss(job_id)
+                elif self._is_news(job):
+                    yield job
+
+    def pause(self, interval: float) -> float:
+        """How long to sleep before the next look."""
+        pause = interval * (1 + JITTER * (2 * self.clock.jitter() - 1))
+        if isinstance(self.trouble, ServiceError) and self.trouble.retry_after is not None:
+            pause = max(pause, min(self.trouble.retry_after, LONGEST_RETRY_AFTER))
+        if not self.has_answered:
+            pause = min(pause, max(0.0, self.began + FIRST_ANSWER - self.clock.now()))
+        return pause
+
+    def _has_lasted_too_long(self) -> bool:
+        # Rounded, because a sum of sleeps is not exact.
+        return not self.has_answered and round(self.clock.now() - self.began, 3) >= FIRST_ANSWER
+
+    def _is_news(self, job: Job) -> bool:
+        self.missing_since.pop(job.job_id, None)
+        if job.is_complete:
+            del self.unfinished[job.job_id]
+        is_news = self.snapshots.get(job.job_id) != job
+        self.snapshots[job.job_id] = job
+        return is_news
+
+    def _miss(self, job_id: str) -> None:
+        now = self.clock.now()
+        if now - self.missing_since.setdefault(job_id, now) >= GRACE:
+            raise JobNotFoundError(job_id, last_seen=self.snapshots.get(job_id))
+
+    def timed_out(self) -> WaitTimeoutError:
+        """The error at the deadline, with every snapshot there is."""
+        unseen = [job_id for job_id in self.unfinished if job_id not in self.snapshots]
+        seconds = self.clock.now() - self.began
+        message = f"{len(self.unfinished)} jobs are not complete after {seconds:.0f} seconds: {', '.join(self.unfinished)}"
+        if unseen:
+            message = f"{len(unseen)} jobs were never seen ({', '.join(unseen[:3])}): check id and region; {message}"
+        return WaitTimeoutError(message, jobs=tuple(self.snapshots.values()))
