@@ -1,0 +1,282 @@
+"""A job's log: the same pager, wire and errors as jobs, with the log's own shape."""
+
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from drs_jobs import (
+    ConversionProperties,
+    JobLogEvent,
+    JobLogEventData,
+    JobLogItem,
+    JobsClient,
+    MalformedResponseError,
+    ProductCode,
+    ProductCodeMode,
+    SourceNetworkData,
+    ThrottlingException,
+    UnknownMember,
+    UnknownValue,
+)
+from drs_jobs.testing import LocalDrs, RawAnswer, Throttle, make_job, make_log_item
+from drs_jobs.testing.clock import LocalClock
+
+JOB_ID = "drsjob-00000000000000000"
+
+EVERYTHING = {
+    "event": "CONVERSION_END",
+    "logDateTime": "2022-12-07T19:24:29.374504+00:00",
+    "eventData": {
+        "sourceServerID": "s-51d6b65c73391918f",
+        "conversionServerID": "i-04506d5ee9a75c1e7",
+        "targetInstanceID": "i-04506d5ee9a75c1e8",
+        "rawError": "none",
+        "attemptCount": 2,
+        "maxAttemptsCount": 3,
+        "eventResourceData": {
+            "sourceNetworkData": {
+                "sourceNetworkID": "sn-00000000000000000",
+                "sourceVpc": "vpc-00000001",
+                "targetVpc": "vpc-00000002",
+                "stackName": "stack",
+            }
+        },
+        "conversionProperties": {
+            "volumeToConversionMap": {"vol-1": {"snap-1": "snap-2"}},
+            "rootVolumeName": "/dev/sda1",
+            "forceUefi": True,
+            "dataTimestamp": "yesterday",
+            "volumeToVolumeSize": {"vol-1": 8},
+            "volumeToProductCodes": {"vol-1": [{"productCodeId": "0000000000000000000000000", "productCodeMode": "ENABLED"}]},
+        },
+    },
+}
+
+
+def _serve(local_drs: LocalDrs, *items: object, times: int = 1) -> None:
+    local_drs.inject(RawAnswer(json.dumps({"items": items}).encode()), times=times)
+
+
+def test_every_member_of_the_shape_is_typed(client: JobsClient, local_drs: LocalDrs):
+    """Conversion properties, the resource union and attempt counts, all of it."""
+    _serve(local_drs, EVERYTHING)
+    [item] = client.describe_job_log_items(JOB_ID)
+    assert item == JobLogItem(
+        event=JobLogEvent.CONVERSION_END,
+        log_date_time=datetime(2022, 12, 7, 19, 24, 29, 374504, tzinfo=UTC),
+        event_data=JobLogEventData(
+            source_server_id="s-51d6b65c73391918f",
+            conversion_server_id="i-04506d5ee9a75c1e7",
+            target_instance_id="i-04506d5ee9a75c1e8",
+            raw_error="none",
+            attempt_count=2,
+            max_attempts_count=3,
+            event_resource_data=SourceNetworkData(
+                source_network_id="sn-00000000000000000",
+                source_vpc="vpc-00000001",
+                target_vpc="vpc-00000002",
+                stack_name="stack",
+            ),
+            conversion_properties=ConversionProperties(
+                volume_to_conversion_map={"vol-1": {"snap-1": "snap-2"}},
+                root_volume_name="/dev/sda1",
+                force_uefi=True,
+                data_timestamp="yesterday",
+                volume_to_volume_size={"vol-1": 8},
+                volume_to_product_codes={
+                    "vol-1": (
+                        ProductCode(product_code_id="0000000000000000000000000", product_code_mode=ProductCodeMode.ENABLED),
+                    )
+                },
+            ),
+        ),
+    )
+    assert len(repr(item)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({}, JobLogItem()),
+        ({"event": "LAUNCH_END", "eventData": {}}, JobLogItem(event=UnknownValue("LAUNCH_END"), event_data=JobLogEventData())),
+        ({"eventData": None, "logDateTime": None}, JobLogItem()),
+        (
+            {"eventData": {"eventResourceData": {"later": [1]}}},
+            JobLogItem(event_data=JobLogEventData(event_resource_data=UnknownMember("later", [1]))),
+        ),
+    ],
+)
+def test_items_may_lack_anything(raw, expected, client: JobsClient, local_drs: LocalDrs):
+    """No event data, unknown events and unknown resources are everyday."""
+    _serve(local_drs, raw)
+    assert [expected] == list(client.describe_job_log_items(JOB_ID))
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (None, "$.items[1]"),
+        ({"event": 5}, "$.items[1].event"),
+        ({"eventData": []}, "$.items[1].eventData"),
+        ({"eventData": {"attemptCount": "2"}}, "$.items[1].eventData.attemptCount"),
+        ({"eventData": {"eventResourceData": {}}}, "$.items[1].eventData.eventResourceData"),
+        (
+            {"eventData": {"eventResourceData": {"sourceNetworkData": 5}}},
+            "$.items[1].eventData.eventResourceData.sourceNetworkData",
+        ),
+        (
+            {"eventData": {"conversionProperties": {"volumeToConversionMap": {"vol-1": {"snap-1": None}}}}},
+            "$.items[1].eventData.conversionProperties.volumeToConversionMap['vol-1']['snap-1']",
+        ),
+        (
+            {"eventData": {"conversionProperties": {"volumeToProductCodes": {"v": [{"productCodeMode": 1}]}}}},
+            "$.items[1].eventData.conversionProperties.volumeToProductCodes.v[0].productCodeMode",
+        ),
+    ],
+)
+def test_a_bad_item_is_told_and_nothing_else_is_lost(raw, path, client: JobsClient, local_drs: LocalDrs):
+    """The same errors as for jobs, with path and cursor."""
+    before, after = {"event": "JOB_START"}, {"event": "JOB_END"}
+    _serve(local_drs, before, raw, after, times=3)
+    iterator = iter(client.describe_job_log_items(JOB_ID))
+    assert next(iterator).event is JobLogEvent.JOB_START
+    with pytest.raises(MalformedResponseError) as caught:
+        next(iterator)
+    assert path == caught.value.path
+    assert [item.event for item in client.describe_job_log_items(JOB_ID, cursor=caught.value.cursor)] == [JobLogEvent.JOB_END]
+    told: list[Any] = []
+    assert len(client.describe_job_log_items(JOB_ID, on_malformed=told.append).collect()) == 2
+    assert len(told) == 1
+
+
+def test_a_log_resumes_from_every_position(client: JobsClient, local_drs: LocalDrs):
+    """Items have no ids, and still each comes once, over pages of which some are empty, doubles included."""
+    local_drs._operations.page_sizes = (0, 3, 2)
+    job = make_job()
+    local_drs.add_jobs(job)
+    double = make_log_item(event="SNAPSHOT_START")
+    local_drs.add_log(job.job_id, double, double, *(make_log_item() for _ in range(9)), double)
+    log = list(client.describe_job_log_items(job.job_id))
+    assert len(log) == 12
+    for position in range(len(log) + 1):
+        iterator = iter(client.describe_job_log_items(job.job_id))
+        got = list(itertools.islice(iterator, position))
+        assert log == got + list(client.describe_job_log_items(job.job_id, cursor=iterator.cursor))
+    assert log[:4] == list(client.describe_job_log_items(job.job_id, limit=4, page_size=1))
+    assert log[0] == client.describe_job_log_items(job.job_id).first()
+
+
+def test_a_cursor_of_jobs_is_none_of_a_log(client: JobsClient):
+    """Another operation's cursor is refused, and another job's."""
+    jobs = iter(client.describe_jobs()).cursor
+    log = iter(client.describe_job_log_items(JOB_ID)).cursor
+    with pytest.raises(ValueError, match="does not belong"):
+        client.describe_job_log_items(JOB_ID, cursor=jobs)
+    with pytest.raises(ValueError, match="does not belong"):
+        client.describe_job_log_items("drsjob-11111111111111111", cursor=log)
+    with pytest.raises(ValueError, match="does not belong"):
+        client.describe_jobs(cursor=log)
+
+
+def test_arguments_and_errors_are_those_of_jobs(client: JobsClient, local_drs: LocalDrs):
+    """The same checks before any request, the same classes after one."""
+    for wrong in ("", " ", 5, None):
+        with pytest.raises(TypeError, match="job id"):
+            client.describe_job_log_items(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="page_size"):
+        client.describe_job_log_items(JOB_ID, page_size=0)
+    assert local_drs.requests == ()
+    local_drs.inject(Throttle())
+    with pytest.raises(ThrottlingException) as caught:
+        client.describe_job_log_items(JOB_ID).first()
+    assert caught.value.operation_name == "DescribeJobLogItems"
+    assert [request.body for request in local_drs.requests] == [{"jobID": JOB_ID}]
+    assert client.describe_job_log_items(JOB_ID).collect() == ()
+    assert "job_id=drsjob-00000000000000000" in repr(client.describe_job_log_items(JOB_ID))
+
+
+def test_a_fake_without_a_log_is_told_so():
+    """A fake that only describes jobs says what it lacks when the log is asked for."""
+
+    class JobsOnly:
+        def describe_jobs(self, **_: Any) -> dict[str, Any]:
+            return {"items": []}
+
+    with pytest.raises(TypeError, match="describe_job_log_items"):
+        JobsClient(JobsOnly()).describe_job_log_items(JOB_ID).first()
+
+
+def test_the_stubber_stubs_logs_too(boto_client: Any):
+    """Known members only, as the Stubber has it."""
+    with Stubber(boto_client) as stubber:
+        stubber.add_response("describe_job_log_items", {"items": [EVERYTHING]}, {"jobID": JOB_ID})
+        [item] = JobsClient(boto_client).describe_job_log_items(JOB_ID)
+    assert item.event is JobLogEvent.CONVERSION_END
+
+
+# ------------------------------------------------------------------ jobs that live
+
+
+def test_a_recovery_lives(boto_client: Any, client: JobsClient):
+    """PENDING, STARTED, COMPLETED along a clock stepped by hand; the log grows with it."""
+    with LocalDrs(speed=0) as local:
+        boto_client = local.client()
+        client = JobsClient(boto_client)
+        server = "s-00000000000000000"
+        raw = boto_client.start_recovery(sourceServers=[{"sourceServerID": server}], tags={"a": "b"})["job"]
+        assert (raw["status"], raw["participatingServers"][0]["launchActionsStatus"]) == ("PENDING", {})
+        seen = []
+        for _ in range(11):
+            job = client.get_job(raw["jobID"])
+            log = client.describe_job_log_items(job.job_id).collect()
+            seen.append((job.status, job.participating_servers[0].launch_status, log[-1].event if log else None))
+            local.advance(timedelta(minutes=1))
+        assert job.tags == {"a": "b"}
+        assert (job.duration, job.is_drill) == (timedelta(seconds=530), False)
+        assert list(dict.fromkeys(status for status, _, _ in seen)) == ["PENDING", "STARTED", "COMPLETED"]
+        assert list(dict.fromkeys(status for _, status, _ in seen)) == ["PENDING", "IN_PROGRESS", "LAUNCHED"]
+        assert (seen[0][2], seen[-1][2]) == (None, "JOB_END")
+        instance = job.participating_servers[0].recovery_instance_id
+        clean_up = boto_client.terminate_recovery_instances(recoveryInstanceIDs=[instance])["job"]
+        assert (clean_up["type"], clean_up["status"], "initiatedBy" in clean_up) == ("TERMINATE", "PENDING", False)
+        local.advance(30)
+        assert client.get_job(clean_up["jobID"]).status == "STARTED"
+        local.advance(30)
+        done = client.get_job(clean_up["jobID"])
+        assert (done.status, done.participating_servers, done.outcome.name) == ("COMPLETED", (), "SUCCEEDED")
+        assert client.describe_job_log_items(done.job_id).collect()[-1].event == "JOB_END"
+
+
+def test_what_can_not_be_started_is_refused(local_drs: LocalDrs, boto_client: Any):
+    """A server in a job already, and an instance that nobody launched, are conflicts."""
+    server = {"sourceServerID": "s-00000000000000000"}
+    boto_client.start_recovery(sourceServers=[server])
+    with pytest.raises(boto_client.exceptions.ConflictException, match="s-00000000000000000"):
+        boto_client.start_recovery(sourceServers=[server])
+    with pytest.raises(boto_client.exceptions.ConflictException, match="i-00000000"):
+        boto_client.terminate_recovery_instances(recoveryInstanceIDs=["i-00000000"])
+    with pytest.raises(boto_client.exceptions.ClientError, match="validation error"):
+        boto_client.start_recovery(sourceServers=[{"sourceServerID": "s-" + "!" * 17}])
+    # Another account is another matter.
+    local_drs.client(access_key_id="somebody").start_recovery(sourceServers=[server])
+    with pytest.raises(KeyError, match="add_jobs first"):
+        local_drs.add_log("drsjob-nobody", make_log_item())
+
+
+def test_the_clock_runs_as_told():
+    """Real, faster, or not at all; never backwards."""
+    still, fast = LocalClock(0), LocalClock(1e6)
+    began, later = still.now(), fast.now()
+    assert began == still.now()
+    assert fast.now() > later
+    still.advance(timedelta(minutes=1))
+    assert began + timedelta(minutes=1) == still.now()
+    for wrong in (lambda: LocalClock(-1), lambda: still.advance(timedelta(seconds=-1))):
+        with pytest.raises(ValueError, match="go back"):
+            wrong()
+    with LocalDrs(speed=0) as local:
+        assert local.now == local.now

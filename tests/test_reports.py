@@ -1,0 +1,250 @@
+"""Reports: pure functions, so no HTTP but for explain's own fetching."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from drs_jobs import (
+    AccessDeniedException,
+    Job,
+    JobLogItem,
+    JobNotFoundError,
+    JobsClient,
+    LaunchActionsStatus,
+    MalformedResponseError,
+    Outcome,
+    SourceNetworkData,
+    UnknownMember,
+)
+from drs_jobs.reports import DrillReport, ServerDrill, active, explain, instance_ids, last_drills
+from drs_jobs.testing import (
+    ErrorAnswer,
+    LocalDrs,
+    RawAnswer,
+    make_history,
+    make_job,
+    make_log_item,
+    make_resource,
+    make_run,
+    make_server,
+)
+
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
+
+
+def _item(minute: int | None, event: str, server: str | None = None, **fields: Any) -> JobLogItem:
+    when = None if minute is None else NOON + timedelta(minutes=minute)
+    return make_log_item(event=event, source_server_id=server, log_date_time=when, **fields)
+
+
+# ------------------------------------------------------------------ instances
+
+
+def test_instances_come_from_the_job_or_else_from_the_log():
+    """The job's own id wins; of several in the log the newest does; servers of the log alone count too."""
+    own = make_server(source_server_id="s-own", recovery_instance_id="i-own")
+    logged = make_server(source_server_id="s-logged", recovery_instance_id=None)
+    nameless = make_server(source_server_id=None)
+    log = [
+        _item(9, "LAUNCH_END", "s-logged", target_instance_id="i-newer"),
+        _item(3, "LAUNCH_END", "s-logged", target_instance_id="i-older"),
+        _item(3, "LAUNCH_END", "s-own", target_instance_id="i-other"),
+        _item(5, "LAUNCH_END", "s-elsewhere", target_instance_id="i-elsewhere"),
+        _item(5, "LAUNCH_START", "s-elsewhere"),
+        JobLogItem(),
+    ]
+    found = instance_ids(make_job(participating_servers=(own, logged, nameless)), iter(log))
+    assert found == {"s-own": "i-own", "s-logged": "i-newer", "s-elsewhere": "i-elsewhere"}
+    assert instance_ids(make_job(participating_servers=()), []) == {}
+
+
+# ------------------------------------------------------------------ explanations
+
+
+def test_each_failed_participant_has_its_reasons_oldest_first():
+    """Log lines by time, whatever order they came in, then launch actions, optional ones marked."""
+    run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
+    optional = make_run(status="FAILED", name="Nice to have", optional=True, failure_reason=None)
+    bad = make_server(
+        source_server_id="s-bad", launch_status="FAILED", launch_actions_status=LaunchActionsStatus(runs=(optional,))
+    )
+    invalid = make_server(source_server_id="s-invalid", launch_actions_status=LaunchActionsStatus(runs=(run, make_run())))
+    good = make_server(source_server_id="s-good", launch_actions_status=LaunchActionsStatus(runs=(optional,)))
+    network = make_resource(launch_status="FAILED")
+    later = make_resource(launch_status="FAILED", participating_resource_id=UnknownMember("laterID", 5))
+    nameless = make_resource(launch_status="FAILED", participating_resource_id=None)
+    log = [
+        _item(8, "LAUNCH_FAILED", "s-bad", raw_error="boot", attempt_count=2, max_attempts_count=3),
+        _item(4, "CONVERSION_FAIL", "s-bad", attempt_count=1),
+        _item(5, "SNAPSHOT_END", "s-bad"),
+        _item(6, "LATER_FAILED", "s-bad", raw_error="new kind"),
+        _item(7, "LAUNCH_FAILED", "s-good", raw_error="retried and launched"),
+        _item(None, "SERVER_SKIPPED", "s-bad"),
+        _item(
+            1, "NETWORK_RECOVERY_FAIL", event_resource_data=SourceNetworkData(source_network_id=network.name), raw_error="stack"
+        ),
+        _item(9, "JOB_CANCEL"),
+        JobLogItem(),
+    ]
+    job = make_job(participating_servers=(good, bad, invalid), participating_resources=(network, later, nameless))
+    explanation = explain(job, iter(log))
+    assert job is explanation.job
+    assert {
+        "s-bad": (
+            "CONVERSION_FAIL (attempt 1 of ?)",
+            "LATER_FAILED: new kind",
+            "LAUNCH_FAILED (attempt 2 of 3): boot",
+            "JOB_CANCEL",
+            "SERVER_SKIPPED",
+            "optional launch action Nice to have failed",
+        ),
+        "s-invalid": ("JOB_CANCEL", "launch action Check disk failed: no space"),
+        network.name: ("NETWORK_RECOVERY_FAIL: stack", "JOB_CANCEL"),
+        "laterID": ("JOB_CANCEL",),
+        "": ("JOB_CANCEL",),
+    } == {failure.participant: failure.reasons for failure in explanation.failures}
+    assert "failures=<5>" in repr(explanation)
+
+
+def test_a_failure_that_nobody_explains_has_no_reasons():
+    """Nothing is made up."""
+    job = make_job(participating_servers=(make_server(launch_status="FAILED"),))
+    [failure] = explain(job, []).failures
+    assert failure.reasons == ()
+    assert explain(make_job(), []).failures == ()
+
+
+def test_explain_fetches_job_and_log(client: JobsClient, local_drs: LocalDrs):
+    """Ids, jobs and dicts will do; the job is fetched afresh."""
+    job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
+    local_drs.add_jobs(job)
+    local_drs.add_log(job.job_id, _item(1, "LAUNCH_FAILED", "s-1", raw_error="boot"))
+    for ref in (job.job_id, make_job(job_id=job.job_id), {"jobID": job.job_id}):
+        explanation = client.explain(ref)
+        assert (job, None) == (explanation.job, explanation.log_error)
+        assert [failure.reasons for failure in explanation.failures] == [("LAUNCH_FAILED: boot",)]
+    with pytest.raises(JobNotFoundError):
+        client.explain("drsjob-00000000000000000")
+
+
+def test_a_log_that_can_not_be_read_is_said_so(client: JobsClient, local_drs: LocalDrs):
+    """The explanation says why, and gives what it has: the job, and the part of the log before the trouble."""
+    local_drs._operations.page_sizes = (1,)
+    job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
+    local_drs.add_jobs(job)
+    local_drs.add_log(job.job_id, _item(1, "SNAPSHOT_FAIL", "s-1"), _item(2, "LAUNCH_FAILED", "s-1"))
+
+    def spoil_second_page(**_: Any) -> None:
+        if sum(request.operation == "DescribeJobLogItems" for request in local_drs.requests) == 1:
+            local_drs.inject(ErrorAnswer("AccessDeniedException", 403))
+
+    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", spoil_second_page)  # type: ignore[attr-defined]
+    explanation = client.explain(job)
+    assert isinstance(explanation.log_error, AccessDeniedException)
+    assert [failure.reasons for failure in explanation.failures] == [("SNAPSHOT_FAIL",)]
+
+
+def test_a_bad_log_item_does_not_hide_the_others(client: JobsClient, local_drs: LocalDrs):
+    """It is told as log_error, and the rest of the log is used."""
+    job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
+    local_drs.add_jobs(job)
+
+    def spoil(**_: Any) -> None:
+        local_drs.inject(
+            RawAnswer(b'{"items": [{"event": 5}, {"event": "LAUNCH_FAILED", "eventData": {"sourceServerID": "s-1"}}]}')
+        )
+
+    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", spoil)  # type: ignore[attr-defined]
+    explanation = client.explain(job)
+    assert isinstance(explanation.log_error, MalformedResponseError)
+    assert [failure.reasons for failure in explanation.failures] == [("LAUNCH_FAILED",)]
+
+
+# ------------------------------------------------------------------ drills
+
+
+def _drill(day: int | None, *servers: Any, **fields: Any) -> Job:
+    when = None if day is None else NOON + timedelta(days=day)
+    return make_job(creation_date_time=when, participating_servers=servers, **fields)
+
+
+def _server(server_id: str, status: str = "LAUNCHED", run: str = "SUCCEEDED", *, optional: bool = False) -> Any:
+    runs = LaunchActionsStatus(runs=(make_run(status=run, optional=optional),))
+    return make_server(source_server_id=server_id, launch_status=status, launch_actions_status=runs)
+
+
+def test_each_servers_verdict_is_its_own():
+    """A server that launched in a failed drill succeeded; one that failed keeps its last success."""
+    first = _drill(1, _server("s-a"), _server("s-b"))
+    second = _drill(
+        2, _server("s-a"), _server("s-b", "FAILED"), _server("s-c", run="FAILED"), _server("s-d", run="FAILED", optional=True)
+    )
+    running = _drill(3, _server("s-d", "PENDING"), status="STARTED", end_date_time=None)
+    recovery = _drill(4, _server("s-a"), _server("s-z"), initiated_by="START_RECOVERY")
+    report = last_drills([running, first, recovery, second])
+    assert report == DrillReport(
+        servers=(
+            ServerDrill(source_server_id="s-a", outcome=Outcome.SUCCEEDED, last_drill=second, last_successful_drill=second),
+            ServerDrill(source_server_id="s-b", outcome=Outcome.FAILED, last_drill=second, last_successful_drill=first),
+            ServerDrill(source_server_id="s-c", outcome=Outcome.FAILED, last_drill=second),
+            ServerDrill(source_server_id="s-d", outcome=Outcome.RUNNING, last_drill=running, last_successful_drill=second),
+        ),
+        first_job_at=NOON + timedelta(days=1),
+        last_job_at=NOON + timedelta(days=4),
+        job_count=4,
+    )
+
+
+def test_servers_asked_for_get_a_row_each_and_no_other():
+    """In the order asked, once each; the never drilled have no outcome."""
+    job = _drill(1, _server("s-a"), _server("s-b"), make_server(source_server_id=None))
+    report = last_drills(iter([job]), source_server_ids=iter(["s-never", "s-b", "s-never"]))
+    assert report.servers == (
+        ServerDrill(source_server_id="s-never"),
+        ServerDrill(source_server_id="s-b", outcome=Outcome.SUCCEEDED, last_drill=job, last_successful_drill=job),
+    )
+    assert last_drills([]) == DrillReport()
+    with pytest.raises(TypeError, match="not one str"):
+        last_drills([], source_server_ids="s-a")
+
+
+def test_a_server_listed_twice_in_a_job_failed_if_any_entry_did():
+    """Doubt is not decided in favour."""
+    [row] = last_drills([_drill(1, _server("s-a"), _server("s-a", "FAILED"))]).servers
+    assert row.outcome is Outcome.FAILED
+
+
+def test_the_order_of_jobs_does_not_matter():
+    """Any order gives the same report; a job without a date is older than any other."""
+    jobs = [*make_history(60, until=NOON), _drill(None, _server("s-undated"))]
+    expected = last_drills(jobs)
+    dice = random.Random(1)
+    for _ in range(5):
+        dice.shuffle(jobs)
+        assert expected == last_drills(jobs)
+    assert [row.last_drill for row in expected.servers if row.source_server_id == "s-undated"] == [
+        jobs[[j.creation_date_time for j in jobs].index(None)]
+    ]
+
+
+def test_drills_are_read_in_one_pass_that_keeps_little():
+    """An endless history of few servers would do: what is kept are two jobs a server."""
+    alive: list[int] = []
+
+    def jobs() -> Iterator[Job]:
+        for day in range(2000):
+            yield _drill(day, _server("s-a"), _server("s-b"))
+            alive.append(day)
+
+    report = last_drills(jobs())
+    assert (report.job_count, len(report.servers)) == (2000, 2)
+    assert len({id(row.last_drill) for row in report.servers}) == 1
+
+
+def test_active_jobs_are_those_not_complete():
+    """Pending, started, and what this version does not know unless it ended."""
+    jobs = [make_job(status=status, end_date_time=None) for status in ("PENDING", "STARTED", "LATER", "COMPLETED")]
+    assert tuple(jobs[:3]) == active(iter(jobs))
