@@ -37,6 +37,8 @@ class Explanation(Record):
     """The EC2 instance id by source server id, as far as job or log tell."""
     failures: tuple[Failure, ...] = ()
     """The participants that failed, in the job's order."""
+    log: tuple[JobLogItem, ...] = ()
+    """The log that this was read from, oldest first."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
     """Why the log, or some item of it, could not be read; `None` where all of it was. What could be read is used."""
 
@@ -104,7 +106,7 @@ def explain(job: Job, log: Iterable[JobLogItem]) -> Explanation:
         Failure(participant=resource.name or "", reasons=_log_reasons(items, resource.name))
         for resource in job.failed_resources
     ]
-    return Explanation(job=job, instance_ids=instance_ids(job, items), failures=(*servers, *networks))
+    return Explanation(job=job, instance_ids=instance_ids(job, items), failures=(*servers, *networks), log=tuple(items))
 
 
 def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None = None) -> DrillReport:

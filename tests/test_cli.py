@@ -1,18 +1,34 @@
 """The command line, as processes: what it prints, and its exit status."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from rich.console import Console
 
-from drs_jobs import structure_job
-from drs_jobs.cli.commands import read_moment
+from drs_jobs import Job, LaunchActionsStatus, structure_job
+from drs_jobs.cli.commands import read_duration, read_moment
+from drs_jobs.cli.live import follow
 from drs_jobs.cli.output import jobs_table, kind, span
-from drs_jobs.testing import ErrorAnswer, HtmlPage, LocalDrs, Throttle, make_history, make_job
+from drs_jobs.testing import (
+    ErrorAnswer,
+    HtmlPage,
+    LocalDrs,
+    Throttle,
+    make_history,
+    make_job,
+    make_log_item,
+    make_run,
+    make_server,
+)
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -78,8 +94,166 @@ def test_moments_on_the_command_line(text: str | None, expected: datetime | None
     assert expected == read_moment("--since", text, NOON)
 
 
+def _failed_job(local_drs: LocalDrs) -> Job:
+    run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
+    servers = (
+        make_server(source_server_id="s-good"),
+        make_server(source_server_id="s-bad", launch_status="FAILED"),
+        make_server(source_server_id="s-invalid", launch_actions_status=LaunchActionsStatus(runs=(run,))),
+    )
+    job = make_job(participating_servers=servers, tags={"Owner": "me"})
+    local_drs.add_jobs(job)
+    local_drs.add_log(job.job_id, make_log_item(event="LAUNCH_FAILED", source_server_id="s-bad", raw_error="does not boot"))
+    return job
+
+
+def test_show_tells_servers_failures_and_log(local_drs: LocalDrs):
+    """A failed job is exit status 1; servers, instances, actions, reasons and log are there, tags are not."""
+    job = _failed_job(local_drs)
+    result = _run("show", job.job_id)
+    assert (result.returncode, result.stderr) == (1, "")
+    instance = job.participating_servers[0].recovery_instance_id
+    for part in (
+        str(instance),
+        "Check disk: FAILED",
+        "failed: s-bad",
+        "    LAUNCH_FAILED: does not boot",
+        "failed: s-invalid",
+        "no space",
+    ):
+        assert part in result.stdout
+    assert str(job.console_url) in result.stdout
+    assert "Owner" not in result.stdout
+    assert "Owner=me" in _run("show", job.job_id, "--tags").stdout
+
+
+def test_show_gives_one_json_line(local_drs: LocalDrs):
+    """The job in AWS's shape, and what is known beyond it."""
+    job = _failed_job(local_drs)
+    raw = json.loads(_run("show", job.job_id, "--output", "json").stdout)
+    assert attrs.evolve(job, tags={}) == structure_job(raw)
+    assert (raw["outcome"], raw["logError"], len(raw["log"])) == ("FAILED", None, 1)
+    assert raw["failures"][0] == {"participant": "s-bad", "reasons": ["LAUNCH_FAILED: does not boot"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 0),
+        ({"participating_servers": (make_server(launch_status="FAILED"),)}, 1),
+        ({"participating_servers": ()}, 4),
+        ({"status": "STARTED"}, 0),
+    ],
+)
+def test_show_exits_with_the_outcome(fields, status, local_drs: LocalDrs):
+    """0 succeeded or running, 1 failed, 4 undetermined."""
+    job = make_job(**fields)
+    local_drs.add_jobs(job)
+    assert status == _run("show", job.job_id).returncode
+
+
+def test_watch_follows_with_plain_lines_where_there_is_no_terminal(local_drs: LocalDrs):
+    """A line a change, and the exit status of the outcome; JSON gives a snapshot a line."""
+    good, bad = make_job(), make_job(participating_servers=(make_server(launch_status="FAILED"),))
+    local_drs.add_jobs(good, bad)
+    result = _run("watch", good.job_id, bad.job_id, "--timeout", "30s")
+    assert (result.returncode, result.stderr, len(result.stdout.splitlines())) == (1, "", 2)
+    assert "COMPLETED SUCCEEDED" in result.stdout
+    assert (0, [good]) == (
+        (alone := _run("watch", good.job_id, "--output", "json")).returncode,
+        [structure_job(json.loads(line)) for line in alone.stdout.splitlines()],
+    )
+
+
+def test_watch_ends_at_its_deadline(local_drs: LocalDrs):
+    """Exit status 3, and a line that names what is not complete."""
+    job = make_job(status="STARTED")
+    local_drs.add_jobs(job)
+    result = _run("watch", job.job_id, "--timeout", "0")
+    assert (result.returncode, len(result.stdout.splitlines())) == (3, 1)
+    assert job.job_id in result.stderr
+    assert _run("watch", job.job_id, "--timeout", "soon").returncode == 2
+
+
+def test_watch_draws_a_bar_on_a_terminal(local_drs: LocalDrs):
+    """Colours, a bar a job, servers and outcome; the wide and the narrow terminal both hold a job in a line."""
+    job = make_job(participating_servers=(make_server(), make_server(launch_status="FAILED")))
+    for width in (80, 140):
+        shown = io.StringIO()
+        console = Console(file=shown, force_terminal=True, width=width)
+        assert [job] == follow([make_job(job_id=job.job_id, status="STARTED"), job], console=console, now=lambda: NOON)
+        last = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-1]
+        assert job.job_id in last
+        assert "1/2 servers" in last
+        assert "FAILED" in last
+        assert len(last) <= width
+
+
+def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
+    """All servers, those of a file, and those without a recent success; the span that was seen goes to stderr."""
+    recent = datetime.now(UTC) - timedelta(days=10)
+    old = datetime.now(UTC) - timedelta(days=100)
+    local_drs.add_jobs(
+        make_job(creation_date_time=recent, participating_servers=(make_server(source_server_id="s-recent"),)),
+        make_job(creation_date_time=old, participating_servers=(make_server(source_server_id="s-old"),)),
+    )
+    servers = tmp_path / "servers.txt"
+    servers.write_text("# our servers\ns-recent\n\ns-never # new\n")
+    everything = _run("drills")
+    assert [
+        [row.split()[0], row.split()[5]] for row in everything.stdout.splitlines()[1:]
+    ] == [["s-old", "SUCCEEDED"], ["s-recent", "SUCCEEDED"]]
+    assert everything.stderr.startswith("2 servers, from 2 jobs created ")
+    overdue = _run("drills", "--older-than", "90d").stdout
+    assert ("s-old" in overdue, "s-recent" in overdue) == (True, False)
+    asked = _run("drills", "--servers", str(servers), "--output", "json")
+    rows = [json.loads(line) for line in asked.stdout.splitlines()]
+    assert [(row["sourceServerID"], row["outcome"]) for row in rows] == [("s-recent", "SUCCEEDED"), ("s-never", None)]
+    assert structure_job(rows[0]["lastDrill"]).is_drill
+    assert "NEVER DRILLED" in _run("drills", "--servers", str(servers)).stdout
+    assert _run("drills", "--servers", str(tmp_path / "nowhere")).returncode == 2
+    assert _run("drills", "--older-than", "old").returncode == 2
+
+
+def test_a_log_that_can_not_be_read_is_said_on_stderr(local_drs: LocalDrs):
+    """The job is shown all the same."""
+    job = make_job()
+    with LocalDrs() as other:
+        other.add_jobs(job)
+        real = other._respond
+
+        def respond(request: Any) -> Any:
+            if request.path == "/DescribeJobLogItems":
+                other.inject(ErrorAnswer("AccessDeniedException", 403))
+            return real(request)
+
+        other._server._respond = respond  # type: ignore[union-attr]
+        result = _run("show", job.job_id, "--endpoint-url", other.endpoint_url)
+    assert (result.returncode, job.job_id in result.stdout) == (0, True)
+    assert "the log could not be read" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200), ("90d", 7776000)],
+)
+def test_durations_on_the_command_line(text: str, expected: int):
+    """Seconds, minutes, hours, days."""
+    assert timedelta(seconds=expected) == read_duration("--timeout", text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1w", "999999999d"])
+def test_what_is_no_duration_is_refused(text: str):
+    """The message says what would be one."""
+    with pytest.raises(ValueError, match="--timeout"):
+        read_duration("--timeout", text)
+
+
 FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "no such command": (None, ["nonsense"], {}, 2, "nonsense"),
+    "no job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
+    "no id": (None, ["watch"], {}, 2, "JOB"),
+    "an id that is none": (None, ["show", "nonsense"], {}, 2, "valid min length"),
     "no such output": (None, ["list", "--output", "xml"], {}, 2, "xml"),
     "no date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
     "dates the wrong way round": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),

@@ -4,6 +4,7 @@
 |---|---|
 | `commands` | the commands and their options |
 | `output` | tables and JSON lines |
+| `live` | following jobs until they are complete |
 | `exits` | errors to one line and an exit status |
 | `demo` | `drs-jobs demo` |
 """

@@ -1,16 +1,22 @@
 """The commands of `drs-jobs` and their options."""
 
+import json
 import re
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from drs_jobs._text import quoted
-from drs_jobs.cli import output
-from drs_jobs.cli.exits import exit_status
+from drs_jobs.cli import live, output
+from drs_jobs.cli.exits import complain, exit_status, status_of
 from drs_jobs.client import JobsClient
+from drs_jobs.models import Job
+from drs_jobs.reports import Explanation, ServerDrill, last_drills
 
 app: typer.Typer = typer.Typer(
     name="drs-jobs",
@@ -37,6 +43,14 @@ Since: TypeAlias = Annotated[
     str | None, typer.Option("--since", help="Created since: 2024-06-15, 2024-06-15T12:00Z, 90d or 12h.")
 ]
 Until: TypeAlias = Annotated[str | None, typer.Option("--until", help="Created until, in the same forms.")]
+Timeout: TypeAlias = Annotated[str | None, typer.Option("--timeout", help="90s, 30m or 2h; for ever where not given.")]
+OlderThan: TypeAlias = Annotated[
+    str | None, typer.Option("--older-than", help="Only servers without a successful drill for so long: 90d.")
+]
+Servers: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--servers", exists=True, dir_okay=False, help="These servers, one id a line, also those never drilled."),
+]
 Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="So many jobs at most.")]
 
 
@@ -59,7 +73,7 @@ def list_jobs(
     """List jobs, newest first."""
     with exit_status():
         now = datetime.now(UTC)
-        jobs = JobsClient(profile_name=profile, region_name=region, endpoint_url=endpoint_url).describe_jobs(
+        jobs = _client(profile, region, endpoint_url).describe_jobs(
             from_date=read_moment("--since", since, now), to_date=read_moment("--until", until, now), limit=limit
         )
         if output_format is Output.JSON:
@@ -72,6 +86,74 @@ def list_jobs(
 
 
 @app.command()
+def show(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: OutputOption = Output.TABLE,
+    tags: Tags = False,
+) -> None:
+    """Show one job: servers, launch actions, failures with reasons, log. The exit status tells its outcome."""
+    with exit_status():
+        explanation = _client(profile, region, endpoint_url).explain(job)
+        if output_format is Output.JSON:
+            typer.echo(json.dumps(output.json_of_explanation(explanation, tags=tags)))
+        else:
+            _print_explanation(explanation, tags=tags)
+    raise typer.Exit(status_of([explanation.job]))
+
+
+@app.command()
+def watch(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="The jobs' ids.")],
+    timeout: Timeout = None,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: OutputOption = Output.TABLE,
+) -> None:
+    """Wait until jobs are complete, and show how far they are. The exit status tells how they ended."""
+    with exit_status():
+        seconds = read_duration("--timeout", timeout)
+        client = _client(profile, region, endpoint_url)
+        snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
+        if output_format is Output.JSON:
+            ended = _each_as_json(snapshots)
+        else:
+            ended = live.follow(snapshots, console=output.console(), now=lambda: datetime.now(UTC))
+    raise typer.Exit(status_of(ended))
+
+
+@app.command()
+def drills(
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: OutputOption = Output.TABLE,
+    since: Since = None,
+    older_than: OlderThan = None,
+    servers: Servers = None,
+) -> None:
+    """Show when each server was last drilled, and how that went for this server."""
+    with exit_status():
+        now = datetime.now(UTC)
+        age = read_duration("--older-than", older_than)
+        jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
+        report = last_drills(jobs, source_server_ids=None if servers is None else read_ids(servers))
+        rows = [row for row in report.servers if age is None or _is_overdue(row, now - age)]
+        if output_format is Output.JSON:
+            for row in rows:
+                typer.echo(json.dumps(output.json_of_drill(row)))
+        else:
+            console = output.console()
+            if rows:
+                console.print(output.drills_table(rows))
+            first, last = (output.moment(when) for when in (report.first_job_at, report.last_job_at))
+            typer.echo(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC", err=True)
+
+
+@app.command()
 def demo() -> None:
     """See it work without an AWS account, against a DRS endpoint on this machine."""
     from drs_jobs.cli.demo import run  # noqa: PLC0415  # needs the extra `testing`, and the other commands do not
@@ -80,16 +162,72 @@ def demo() -> None:
         run()
 
 
-_AGO: Final = re.compile(r"([0-9]{1,6})([dh])")
+def _client(profile: str | None, region: str | None, endpoint_url: str | None) -> JobsClient:
+    return JobsClient(profile_name=profile, region_name=region, endpoint_url=endpoint_url)
+
+
+def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
+    ended: list[Job] = []
+    for job in snapshots:
+        typer.echo(json.dumps(output.json_of(job, tags=False)))
+        sys.stdout.flush()  # whoever reads along wants to know now
+        ended += [job] if job.is_complete else []
+    return ended
+
+
+def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
+    console = output.console()
+    now = datetime.now(UTC)
+    console.print(output.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
+    if explanation.job.console_url is not None:
+        console.print(output.plain(explanation.job.console_url), soft_wrap=True)
+    if explanation.job.participating_servers:
+        console.print()
+        console.print(output.servers_table(explanation))
+    console.print()
+    output.print_failures(console, explanation)
+    if explanation.log:
+        console.print(output.log_table(explanation.log))
+    if explanation.log_error is not None:
+        complain(f"the log could not be read, or not all of it: {explanation.log_error}")
+
+
+def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
+    last = row.last_successful_drill
+    return last is None or last.creation_date_time is None or last.creation_date_time < limit
+
+
+def read_ids(file: Path) -> list[str]:
+    """Ids from a file, one a line. Blank lines, and what follows a `#`, do not count."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)")
+_UNITS: Final = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def read_duration(option: str, text: str | None) -> timedelta | None:
+    """A duration from the command line, such as 90, 90s, 30m, 2h or 90d."""
+    if text is None:
+        return None
+    if not (match := _DURATION.fullmatch(text)):
+        raise ValueError(f"{option} {quoted(text)} is no duration: write 90s, 30m, 2h or 90d")
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        raise ValueError(f"{option} {quoted(text)} is too long") from None
+
+
+_AGO: Final = re.compile(r"[0-9]{1,5}[dh]")
 
 
 def read_moment(option: str, text: str | None, now: datetime) -> datetime | None:
     """A moment from the command line: so many days or hours before `now`, or a date, in UTC unless it says otherwise."""
     if text is None:
         return None
-    if ago := _AGO.fullmatch(text):
-        amount = int(ago[1])
-        return now - (timedelta(days=amount) if ago[2] == "d" else timedelta(hours=amount))
+    if _AGO.fullmatch(text) and (ago := read_duration(option, text)) is not None:
+        return now - ago
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
@@ -11,7 +11,8 @@ import typer
 from botocore import exceptions as botocore_errors
 
 from drs_jobs._text import one_line
-from drs_jobs.errors import DrsJobsError, JobNotFoundError, UninitializedAccountException
+from drs_jobs.errors import DrsJobsError, JobNotFoundError, UninitializedAccountException, WaitTimeoutError
+from drs_jobs.models import Job, Outcome
 
 
 class ExitStatus(IntEnum):
@@ -48,6 +49,14 @@ _SETUP_ERRORS: Final = (
 """botocore's errors that the caller mends, not AWS."""
 
 
+def status_of(jobs: Iterable[Job]) -> ExitStatus:
+    """The exit status that tells how jobs ended: one failure outweighs one doubt, and that all successes."""
+    outcomes = {job.outcome for job in jobs}
+    if Outcome.FAILED in outcomes:
+        return ExitStatus.FAILED
+    return ExitStatus.SUCCEEDED if outcomes <= {Outcome.SUCCEEDED, Outcome.RUNNING} else ExitStatus.UNDETERMINED
+
+
 @contextmanager
 def exit_status() -> Generator[None]:
     """Turn what is raised within into one line on stderr and an exit status."""
@@ -61,6 +70,9 @@ def exit_status() -> Generator[None]:
     except KeyboardInterrupt:
         complain("interrupted")
         raise typer.Exit(130) from None  # as shells have it: 128 and the signal's number
+    except WaitTimeoutError as error:
+        complain(str(error))
+        raise typer.Exit(ExitStatus.DEADLINE) from None
     except UninitializedAccountException as error:
         complain(f"Elastic Disaster Recovery was never set up in this account and region: {error}")
         raise typer.Exit(ExitStatus.SERVICE) from None

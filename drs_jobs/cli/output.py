@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from drs_jobs._text import one_line
-from drs_jobs._wire import SENSITIVE, unstructure_job
-from drs_jobs.models import InitiatedBy, Job, JobType, LaunchStatus, Outcome
+from drs_jobs._wire import SENSITIVE, unstructure_job, unstructure_log_item
+from drs_jobs.models import InitiatedBy, Job, JobLogEventData, JobLogItem, JobType, LaunchStatus, Outcome
+from drs_jobs.reports import Explanation, ServerDrill
 
 COLOURS: Final = {
     Outcome.SUCCEEDED: "#009E73",
@@ -62,10 +63,32 @@ def json_of(job: Job, *, tags: bool) -> dict[str, Any]:
     return raw if tags else {key: value for key, value in raw.items() if key != SENSITIVE}
 
 
+def json_of_explanation(explanation: Explanation, *, tags: bool) -> dict[str, Any]:
+    """A job in AWS's shape, with what is known beyond it under keys that AWS does not have."""
+    return {
+        **json_of(explanation.job, tags=tags),
+        "outcome": explanation.job.outcome.name,
+        "instanceIDs": dict(explanation.instance_ids),
+        "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
+        "log": [unstructure_log_item(item) for item in explanation.log],
+        "logError": None if explanation.log_error is None else one_line(str(explanation.log_error)),
+    }
+
+
+def json_of_drill(row: ServerDrill) -> dict[str, Any]:
+    """A server's last drills."""
+    drills = {"lastDrill": row.last_drill, "lastSuccessfulDrill": row.last_successful_drill}
+    return {
+        "sourceServerID": row.source_server_id,
+        "outcome": None if row.outcome is None else row.outcome.name,
+        **{name: None if job is None else json_of(job, tags=False) for name, job in drills.items()},
+    }
+
+
 def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) -> Table:
     """The jobs, one a row: state, kind, when, servers, duration, outcome. A narrow table tells state and outcome in one."""
     wide = width >= _WIDE
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = _table()
     for name in (
         "job",
         *(["state"] if wide else []),
@@ -89,6 +112,62 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
         row += [plain(servers(job)), plain(span(job.elapsed(now))), outcome(job, state=not wide)]
         row += [plain(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []
         table.add_row(*row)
+    return table
+
+
+def servers_table(explanation: Explanation) -> Table:
+    """The servers of a job, one a row, with their instances and launch actions."""
+    table = _table("server", "launch", "instance", "launch actions")
+    for server in explanation.job.participating_servers:
+        server_id = server.source_server_id or "-"
+        instance = explanation.instance_ids.get(server_id, "-")
+        runs = ", ".join(f"{(run.action and run.action.name) or run.run_id or '-'}: {run.status or '-'}" for run in server.runs)
+        table.add_row(plain(server_id), plain(server.launch_status or "-"), plain(instance), plain(runs or "-"))
+    return table
+
+
+def log_table(log: Iterable[JobLogItem]) -> Table:
+    """A job's log, one item a row."""
+    table = _table("time (UTC)", "event", "server", "error")
+    for item in log:
+        data = item.event_data or JobLogEventData()
+        when = "-" if item.log_date_time is None else item.log_date_time.strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(when, plain(item.event or "-"), plain(data.source_server_id or ""), plain(data.raw_error or ""))
+    return table
+
+
+def drills_table(rows: Iterable[ServerDrill]) -> Table:
+    """The last drill of each server, one a row."""
+    table = _table("server", "last drill (UTC)", "took", "outcome", "last success (UTC)")
+    for row in rows:
+        drill, success = row.last_drill, row.last_successful_drill
+        drilled, succeeded = (None if job is None else job.creation_date_time for job in (drill, success))
+        verdict = Text("NEVER DRILLED") if row.outcome is None else Text(row.outcome.name, style=COLOURS[row.outcome])
+        table.add_row(
+            plain(row.source_server_id),
+            moment(drilled),
+            span(None if drill is None else drill.duration),
+            verdict,
+            moment(succeeded),
+        )
+    return table
+
+
+def print_failures(console: Console, explanation: Explanation) -> None:
+    """What failed and why, a participant after the other."""
+    for failure in explanation.failures:
+        console.print(
+            Text("failed: ", style=COLOURS[Outcome.FAILED]) + plain(failure.participant or "a participant without an id")
+        )
+        for reason in failure.reasons or ("nothing says why",):
+            console.print(Text("    ") + plain(reason), soft_wrap=True)
+        console.print()
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
     return table
 
 
@@ -117,9 +196,13 @@ def kind(job: Job) -> str:
 
 def servers(job: Job) -> str:
     """How many servers arrived, of how many: `3/8`."""
+    return f"{arrived(job)}/{len(job.participating_servers)}"
+
+
+def arrived(job: Job) -> int:
+    """How many servers are where the job wants them."""
     aim = LaunchStatus.TERMINATED if job.type == JobType.TERMINATE else LaunchStatus.LAUNCHED
-    arrived = sum(server.launch_status == aim for server in job.participating_servers)
-    return f"{arrived}/{len(job.participating_servers)}"
+    return sum(server.launch_status == aim for server in job.participating_servers)
 
 
 def span(duration: timedelta | None) -> str:

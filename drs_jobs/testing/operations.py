@@ -98,7 +98,7 @@ class Operations:
     """The time that living jobs live by."""
     mishaps: dict[str, Mishap] = attrs.field(factory=dict[str, Mishap])
     """What goes wrong with the next recovery of a server, by source server id."""
-    _factory: JobFactory = attrs.field(factory=JobFactory, init=False)
+    _factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _jobs: dict[Caller, dict[str, AnyJob]] = attrs.field(factory=dict[Caller, dict[str, AnyJob]], init=False)
     _order: dict[Caller, list[_Position]] = attrs.field(factory=dict[Caller, list[_Position]], init=False)
     _bookmarks: dict[str, _Bookmark] = attrs.field(factory=dict[str, _Bookmark], init=False)
