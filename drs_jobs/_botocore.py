@@ -12,8 +12,7 @@ A context variable scopes all this to our own calls. What the caller's own calls
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import json
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NoReturn
 
@@ -58,12 +57,15 @@ def listen(client: object) -> None:
 
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any]) -> Answer:
     """Call a boto3 client's `method` for `operation`. MalformedResponseError, ClientError, or botocore's transport errors."""
-    with _listening(operation) as ours:
-        try:
-            response = method(**request)
-        except ClientError as error:
-            _give_back(ours.withheld, error.response)
-            raise
+    ours = _Call(operation)
+    token = _our_call.set(ours)
+    try:
+        response = method(**request)
+    except ClientError as error:
+        _give_back(ours.withheld, error.response)
+        raise
+    finally:
+        _our_call.reset(token)
     if ours.unreadable is not None:
         raise ours.unreadable
     if not isinstance(response, Mapping):
@@ -80,16 +82,6 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
 
 def _items(body: object) -> object:
     return body.get("items") if isinstance(body, dict) else None
-
-
-@contextmanager
-def _listening(operation: str) -> Generator[_Call]:
-    ours = _Call(operation)
-    token = _our_call.set(ours)
-    try:
-        yield ours
-    finally:
-        _our_call.reset(token)
 
 
 def _before_parse(
@@ -137,7 +129,7 @@ _ERROR_TEXTS: Final = ("__type", "code", "Code", "message", "Message", "reason",
 
 
 def _mended(body: bytes) -> bytes:
-    """An error body that botocore can read: itself where it is one, else what it says in a JSON object."""
+    """An error body that botocore can read: of an object the members it reads, of anything else its text as the message."""
     text = body.decode("utf-8", "replace")
     try:
         error = json.loads(text)

@@ -2,7 +2,10 @@
 
 
 def missing(extra: str, error: ImportError) -> ImportError:
-    """The error to raise instead of `error`, a failed import of something that `extra` brings."""
+    """The error to raise for `error`, a failed import in a wing that needs `extra`: itself where something else is wrong."""
+    package = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or package == "drs_jobs":
+        return error
     return ImportError(
-        f"{error.name} is not installed, which the extra {extra!r} brings: pip install 'drs_jobs[{extra}]'", name=error.name
+        f"{package} is not installed, which the extra {extra!r} brings: pip install 'drs_jobs[{extra}]'", name=package
     )

@@ -265,20 +265,24 @@ class _Misfit(Exception):  # noqa: N818  # never seen outside: it becomes a Malf
         super().__init__(expected)
         self.expected = expected
         self.value = value
+        self.found = f", found {_kind(value)}"
         self.steps: list[str] = []
 
     def below(self, step: str | int) -> "_Misfit":
-        """The same, seen from the object or list that holds it."""
-        if step == SENSITIVE:
-            # Neither a tag's key nor its value may get out, so the path ends here.
-            self.steps, self.value, self.expected = [], None, "an object of strings"
+        """The same, seen from the object, map or list that holds it."""
         self.steps.append(_step(step))
         return self
 
+    def below_member(self, key: str) -> "_Misfit":
+        """The same, seen from the structure that has it under `key`."""
+        if key == SENSITIVE:
+            # Neither a tag's key nor its value may get out, so the path ends here.
+            self.steps, self.value, self.found, self.expected = [], None, "", "an object of strings"
+        return self.below(key)
+
     def error(self, path: str) -> MalformedResponseError:
-        found = "" if self.steps and self.steps[0] == f".{SENSITIVE}" else f", found {_kind(self.value)}"
         where = path + "".join(reversed(self.steps))
-        return MalformedResponseError(f"expected {self.expected}{found}", path=where, value=_evidence(self.value))
+        return MalformedResponseError(f"expected {self.expected}{self.found}", path=where, value=_evidence(self.value))
 
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -380,7 +384,7 @@ def _structure_class(cls: Any) -> _Hook:
     new = object.__new__
 
     def structure_instance(value: Any, _: object) -> Any:
-        if value.__class__ is not dict and not isinstance(value, dict):
+        if not isinstance(value, dict):
             raise _Misfit("an object", value)
         get = value.get
         instance = new(cls)
@@ -397,7 +401,7 @@ def _structure_class(cls: Any) -> _Hook:
                 else:
                     raise _Misfit("a value", None)
         except _Misfit as misfit:
-            raise misfit.below(key) from None
+            raise misfit.below_member(key) from None
         return instance
 
     return structure_instance

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_JOB_IDS: Final = 1_000
+_MAX_JOB_IDS: Final = 1_000
 """How many ids DescribeJobs takes. Source: `DescribeJobsRequestFiltersJobIDs` in the service model."""
 
 
@@ -120,7 +120,7 @@ class JobsClient:
         except OverflowError:
             msg = "a date that lies outside the years 1 to 9999 in UTC: choose one inside"
             raise ValueError(msg) from None
-        asked = {"job_ids": ids and len(ids), "from_date": from_date, "to_date": to_date}
+        asked = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
         return self._pager(
             "DescribeJobs",
             request,
@@ -128,8 +128,9 @@ class JobsClient:
             _wire.job_id_of,
             Job,
             page_size=page_size,
-            # Empty means none; AWS would read an empty list as all jobs.
-            limit=_checked_count("limit", limit, 0) if ids != () else 0,
+            limit=limit,
+            # AWS would read an empty list as all jobs.
+            asks_for_nothing=ids == (),
             cursor=cursor,
             on_malformed=on_malformed,
         )
@@ -158,7 +159,7 @@ class JobsClient:
         The arguments mean what they mean to `describe_jobs`, and the same errors are raised. A job that nobody has may
         have an empty log: AWS does not say. Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
         """
-        check_id(job_id)
+        _check_id(job_id)
         return self._pager(
             "DescribeJobLogItems",
             _wire.log_request(job_id),
@@ -166,7 +167,7 @@ class JobsClient:
             _wire.log_item_id_of,
             JobLogItem,
             page_size=page_size,
-            limit=_checked_count("limit", limit, 0),
+            limit=limit,
             cursor=cursor,
             on_malformed=on_malformed,
         )
@@ -202,7 +203,7 @@ class JobsClient:
             ids,
             timeout=seconds,
             poll_interval=interval,
-            batch_size=MAX_JOB_IDS,
+            batch_size=_MAX_JOB_IDS,
             clock=self._clock or _watch.Clock.real(),
         )
 
@@ -257,8 +258,10 @@ class JobsClient:
         limit: int | None,
         cursor: str | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
+        asks_for_nothing: bool = False,
     ) -> Pager[T]:
         page_size = _checked_count("page_size", page_size, 1)
+        limit = _checked_count("limit", limit, 0)
         _check_cursor(cursor)
         _check_callable("on_malformed", on_malformed)
 
@@ -274,7 +277,7 @@ class JobsClient:
             structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
             identify=identify,
         )
-        return Pager(question, limit=limit, cursor=cursor, on_malformed=on_malformed)
+        return Pager(question, limit=0 if asks_for_nothing else limit, cursor=cursor, on_malformed=on_malformed)
 
     def _fetch(self, operation: str, request: Mapping[str, Any]) -> Batch:
         method = getattr(self._client, _wire.METHODS[operation], None)
@@ -311,16 +314,19 @@ def _checked_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     if isinstance(job_ids, str):
         msg = f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]"
         raise TypeError(msg)
-    ids = tuple(job_ids)
+    try:
+        ids = tuple(job_ids)
+    except TypeError:
+        raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
     for job_id in ids:
-        check_id(job_id)
-    if len(ids) > MAX_JOB_IDS:
-        msg = f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
+        _check_id(job_id)
+    if len(ids) > _MAX_JOB_IDS:
+        msg = f"{len(ids):,} job_ids are more than the {_MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
         raise ValueError(msg)
     return ids
 
 
-def check_id(job_id: object) -> None:
+def _check_id(job_id: object) -> None:
     """TypeError for what can't be a job's id. AWS judges the rest."""
     if not isinstance(job_id, str) or not job_id.strip():
         found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
@@ -349,7 +355,7 @@ def _checked_ref(job: JobRef) -> str:
             msg = "this dict has no jobID: give the job itself, such as start_recovery(…)['job']"
             raise TypeError(msg)
         return job_id
-    check_id(job)
+    _check_id(job)
     return job
 
 

@@ -208,16 +208,8 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
         self.jobs = jobs
 
 
-_CLASSES = {
-    error_class.__name__: error_class
-    for error_class in (
-        AccessDeniedException,
-        InternalServerException,
-        ThrottlingException,
-        UninitializedAccountException,
-        ValidationException,
-    )
-}
+_CLASSES = {error_class.__name__: error_class for error_class in ServiceError.__subclasses__()}
+"""Our classes by AWS's names, which they bear."""
 
 
 def service_error(error: ClientError) -> ServiceError:

@@ -109,13 +109,13 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     """The typed items. Fewer than the answer held where a limit, a cursor or a bad item cut the page short."""
-    next_token: str | None = attrs.field(repr=lambda token: "None" if token is None else quoted(token, 40))
+    next_token: str | None
     """AWS's token of the next page; `None` on the last."""
     request_id: str | None
     """AWS's id of the request, for a support case."""
-    cursor: str = attrs.field(repr=False)
+    cursor: str
     """The place after this page."""
-    raw: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    raw: Mapping[str, Any] = attrs.field(hash=False)
     """The decoded answer as the wire had it, with what drs_jobs doesn't know."""
 
     def __repr__(self) -> str:

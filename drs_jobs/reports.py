@@ -22,7 +22,7 @@ class Failure(Record):
     """One participant of a job that failed."""
 
     participant: str
-    """The id of the source server or source network; empty where the job has none."""
+    """The id of the source server or source network; `without an id` where the job has none."""
     reasons: tuple[str, ...] = ()
     """What the log and then the launch actions say of it, oldest first; empty where nothing says why."""
 
@@ -103,8 +103,7 @@ def explain(job: Job, log: Iterable[JobLogItem]) -> Explanation:
         if _is_failed(server)
     ]
     networks = [
-        Failure(participant=resource.name or "", reasons=_log_reasons(items, resource.name))
-        for resource in job.failed_resources
+        Failure(participant=resource.name, reasons=_log_reasons(items, resource.name)) for resource in job.failed_resources
     ]
     return Explanation(job=job, instance_ids=instance_ids(job, items), failures=(*servers, *networks), log=tuple(items))
 
@@ -206,7 +205,7 @@ def _reason(item: JobLogItem) -> str:
 
 def _run_reasons(server: ParticipatingServer) -> tuple[str, ...]:
     return tuple(
-        f"{'optional ' if run.is_optional else ''}launch action {(run.action and run.action.name) or run.run_id} failed"
+        f"{'optional ' if run.is_optional else ''}launch action {run.name} failed"
         + (f": {run.failure_reason}" if run.failure_reason else "")
         for run in server.runs
         if run.is_failed

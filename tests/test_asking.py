@@ -33,6 +33,8 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "9999",
     ),
+    "a negative limit of nothing": ({"job_ids": [], "limit": -1}, ValueError, "0 or more"),
+    "no list of ids": ({"job_ids": 5}, TypeError, "job_ids must be a list"),
     "no page": ({"page_size": 0}, ValueError, "1 or more"),
     "a string for a page": ({"page_size": "10"}, TypeError, "str"),
     "true for a page": ({"page_size": True}, TypeError, "bool"),
@@ -128,7 +130,7 @@ def test_an_int_of_another_kind_counts(client: JobsClient, local_drs: LocalDrs):
 
 def test_get_job_finds_the_job_on_any_page(client: JobsClient, local_drs: LocalDrs):
     """Empty pages are followed, and an id that nobody has is an error that says so."""
-    local_drs._operations.page_sizes = (0, 0, 1)
+    local_drs.page_sizes = (0, 0, 1)
     job = make_job()
     local_drs.add_jobs(job, make_job())
     assert job == client.get_job(job.job_id)

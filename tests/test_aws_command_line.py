@@ -22,7 +22,7 @@ def _aws(*arguments: str) -> Any:
 
 def test_awss_command_line_sees_the_same_jobs(client: JobsClient, local_drs: LocalDrs):
     """It finds the endpoint by AWS_ENDPOINT_URL_DRS, pages, and filters."""
-    local_drs._operations.page_sizes = (3, 0, 2)
+    local_drs.page_sizes = (3, 0, 2)
     jobs = [make_job() for _ in range(12)]
     local_drs.add_jobs(*jobs)
     ours = client.describe_jobs().collect()

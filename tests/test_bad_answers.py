@@ -1,4 +1,4 @@
-"""What boto3 does with a bad answer, row by row, over HTTP: beside it, what drs_jobs does instead."""
+"""Bad answers, row by row, over HTTP: what drs_jobs does with each."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,5 +1,6 @@
 """The command line, as processes: what it prints, and its exit status."""
 
+import importlib.metadata
 import io
 import json
 import os
@@ -200,9 +201,10 @@ def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
     servers = tmp_path / "servers.txt"
     servers.write_text("# our servers\ns-recent\n\ns-never # new\n")
     everything = _run("drills")
-    assert [
-        [row.split()[0], row.split()[5]] for row in everything.stdout.splitlines()[1:]
-    ] == [["s-old", "SUCCEEDED"], ["s-recent", "SUCCEEDED"]]
+    assert [[row.split()[0], row.split()[5]] for row in everything.stdout.splitlines()[1:]] == [
+        ["s-old", "SUCCEEDED"],
+        ["s-recent", "SUCCEEDED"],
+    ]
     assert everything.stderr.startswith("2 servers, from 2 jobs created ")
     overdue = _run("drills", "--older-than", "90d").stdout
     assert ("s-old" in overdue, "s-recent" in overdue) == (True, False)
@@ -242,7 +244,7 @@ def test_durations_on_the_command_line(text: str, expected: int):
     assert timedelta(seconds=expected) == read_duration("--timeout", text)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1w", "999999999d"])
+@pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1w", "9999999999d"])
 def test_what_is_no_duration_is_refused(text: str):
     """The message says what would be one."""
     with pytest.raises(ValueError, match="--timeout"):
@@ -255,6 +257,7 @@ FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "no id": (None, ["watch"], {}, 2, "JOB"),
     "an id that is none": (None, ["show", "nonsense"], {}, 2, "valid min length"),
     "no such output": (None, ["list", "--output", "xml"], {}, 2, "xml"),
+    "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is no date"),
     "no date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
     "dates the wrong way round": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
     "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "region"),
@@ -309,7 +312,7 @@ def test_demo_shows_jobs_that_came_over_http():
         "RUNNING",
         "did not launch",
         "Try next",
-        "JobsClient()",
+        "client: JobsClient",
     ):
         assert part in result.stdout
 
@@ -326,7 +329,12 @@ def test_a_missing_extra_is_named():
     ) == (2, "drs-jobs: typer is not installed, which the extra 'cli' brings: pip install 'drs_jobs[cli]'\n")
     code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
     result = _process([sys.executable, "-c", code])
+    assert "werkzeug is not installed" in result.stderr.splitlines()[-1]
     assert "pip install 'drs_jobs[testing]'" in result.stderr.splitlines()[-1]
+    code = "import sys; sys.modules['werkzeug'] = None; sys.argv[1:] = ['demo']; from drs_jobs.__main__ import main; main()"
+    result = _process([sys.executable, "-c", code])
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "pip install 'drs_jobs[testing]'" in result.stderr
 
 
 def test_hostile_text_reaches_a_table_as_text():
@@ -336,6 +344,28 @@ def test_hostile_text_reaches_a_table_as_text():
     cells = [str(cell) for column in table.columns for cell in column.cells]
     assert all(cell.isprintable() for cell in cells)
     assert "drsjob- [31m [red]x" in cells
+
+
+@pytest.mark.parametrize("width", [80, 100, 10_000])
+def test_a_row_is_a_line_whatever_the_outcome(width: int):
+    """Nothing that matters is cut or folded at 80 columns; the state has a column of its own where there is room."""
+    jobs = [make_job(), make_job(status="PENDING"), make_job(participating_servers=()), make_job(type="TERMINATE")]
+    jobs.append(make_job(participating_servers=(make_server(launch_status="FAILED"),) * 100))
+    shown = io.StringIO()
+    console = Console(file=shown, width=width)
+    console.print(jobs_table(jobs, now=NOON, tags=False, width=width))
+    header, *rows = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert ("state" in header) == (width > 80)
+    assert ["SUCCEEDED", "PENDING" if width == 80 else "RUNNING", "UNDETERMINED", "SUCCEEDED", "FAILED"] == [
+        row.split()[-1] for row in rows
+    ]
+    assert [job.job_id for job in jobs] == [row.split()[0] for row in rows]
+    assert max(len(row) for row in rows) <= 90
+
+
+def test_the_version_is_told():
+    """As every command does."""
+    assert _run("--version").stdout == f"drs-jobs {importlib.metadata.version('drs_jobs')}\n"
 
 
 def test_kinds_and_spans():

@@ -1,5 +1,6 @@
-"""Every Python block in README and docs runs, and prints what the text block behind it says."""
+"""Every Python block in README and docs can be pasted into a prompt, and prints what the text block behind it says."""
 
+import code
 import contextlib
 import io
 from pathlib import Path
@@ -12,12 +13,24 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+class _Prompt(code.InteractiveConsole):
+    """A Python prompt into which a block is pasted; an error is an error."""
+
+    def showsyntaxerror(self, filename: str | None = None, **_: object) -> None:  # the console's own signature
+        raise  # noqa: PLE0704  # called while it is handled
+
+    def showtraceback(self) -> None:
+        raise  # noqa: PLE0704  # called while it is handled
+
+
 def _run(example: Example) -> None:
+    """Line by line, as it is pasted: a blank line ends a block, and nothing may follow one without it."""
     printed = io.StringIO()
-    # Without the examples' own file name there would be no telling which block failed.
-    code = compile("\n" * (example.line - 1) + example.parsed, example.path, "exec", dont_inherit=True)
+    prompt = _Prompt(example.namespace, str(example.path))
     with contextlib.redirect_stdout(printed):
-        exec(code, example.namespace)
+        for line in [*example.parsed.splitlines(), ""]:
+            is_open = prompt.push(line)
+    assert not is_open, f"line {example.line}: the block does not end"
     example.namespace["_printed"] = printed.getvalue()
 
 
@@ -30,7 +43,7 @@ SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_examples_of_a_document_run(path: Path, local_drs):
-    """Block after block in one namespace, as a reader types them; AWS is a LocalDrs."""
+    """Block after block into one prompt; AWS is a LocalDrs."""
     for example in SYBIL.parse(path).examples():
         example.evaluate()
 

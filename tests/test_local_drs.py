@@ -22,7 +22,6 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs.testing import LocalDrs, Throttle, make_history, make_job, make_resource, make_run, make_server
-from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.validation import refusals
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -188,16 +187,38 @@ def test_page_sizes_must_lead_somewhere(sizes):
         LocalDrs(page_sizes=sizes)
 
 
+def test_what_is_no_job_is_refused_when_it_is_added():
+    """A list of jobs, and a job that could not be sent, are told at once and not by the server."""
+    local = LocalDrs()
+    with pytest.raises(TypeError, match=r"add_jobs\(\*jobs\)"):
+        local.add_jobs([make_job()])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="time zone"):
+        local.add_jobs(make_job(creation_date_time=NOON.replace(tzinfo=None)))
+
+
+def test_it_can_be_started_and_stopped_by_hand():
+    """In a notebook there is no block to put it in."""
+    local = LocalDrs().start()
+    assert local.client().describe_jobs()["items"] == []
+    local.stop()
+    local.stop()
+    assert "not running" in repr(local)
+
+
 # ------------------------------------------------------------------ jobs made with few words
 
 
 def test_made_jobs_are_unique_and_seeded():
     """No two are alike, and the same seed gives the same ones."""
-    made = [JobFactory(7).history(30, NOON), JobFactory(7).history(30, NOON)]
-    assert made[0] == made[1]
-    assert made[0] != JobFactory(8).history(30, NOON)
-    assert len({job.job_id for job in made[0]}) == 30
+    histories = [
+        make_history(30, until=NOON),
+        make_history(30, until=NOON + timedelta(days=1)),
+        make_history(30, until=NOON, seed=8),
+    ]
+    assert histories[0] == make_history(30, until=NOON)
+    assert len({job.job_id for history in histories for job in history} | {make_job().job_id}) == 91
     assert make_job() != make_job()
+    assert make_job(region="eu-central-1").region == "eu-central-1"
 
 
 def test_made_jobs_fit_together():

@@ -155,7 +155,7 @@ def test_a_bad_item_is_told_and_nothing_else_is_lost(raw, path, client: JobsClie
 
 def test_a_log_resumes_from_every_position(client: JobsClient, local_drs: LocalDrs):
     """Items have no ids, and still each comes once, over pages of which some are empty, doubles included."""
-    local_drs._operations.page_sizes = (0, 3, 2)
+    local_drs.page_sizes = (0, 3, 2)
     job = make_job()
     local_drs.add_jobs(job)
     double = make_log_item(event="SNAPSHOT_START")

@@ -235,6 +235,29 @@ def test_a_failed_job_names_what_failed_and_why():
     )
 
 
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (OUTCOMES["nobody launched"][0], "it lists nobody"),
+        (OUTCOMES["an unknown type"][0], "its type is CLONE"),
+        (_job(JobType.LAUNCH, make_server(source_server_id="s-1", launch_status="PENDING")), "s-1 is PENDING"),
+        (OUTCOMES["an action is in progress"][0], "action without a name on without an id is IN_PROGRESS"),
+        (OUTCOMES["pending"][0], "still running"),
+    ],
+)
+def test_doubts_are_named(job: Job, words: str):
+    """Whoever is told that an outcome is undetermined is told why."""
+    with pytest.raises(JobOutcomeError, match=words):
+        job.raise_unless_succeeded()
+
+
+def test_a_failed_clean_up_is_not_told_as_a_failed_launch():
+    """The words fit the type of job."""
+    job = make_job(type="TERMINATE", participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
+    with pytest.raises(JobFailedError, match="server s-1 failed"):
+        job.raise_unless_succeeded()
+
+
 # ------------------------------------------------------------------ times and places
 
 

@@ -104,7 +104,7 @@ def test_each_failed_participant_has_its_reasons_oldest_first():
         "s-invalid": ("JOB_CANCEL", "launch action Check disk failed: no space"),
         network.name: ("NETWORK_RECOVERY_FAIL: stack", "JOB_CANCEL"),
         "laterID": ("JOB_CANCEL",),
-        "": ("JOB_CANCEL",),
+        "without an id": ("JOB_CANCEL",),
     } == {failure.participant: failure.reasons for failure in explanation.failures}
     assert "failures=<5>" in repr(explanation)
 
@@ -132,7 +132,7 @@ def test_explain_fetches_job_and_log(client: JobsClient, local_drs: LocalDrs):
 
 def test_a_log_that_can_not_be_read_is_said_so(client: JobsClient, local_drs: LocalDrs):
     """The explanation says why, and gives what it has: the job, and the part of the log before the trouble."""
-    local_drs._operations.page_sizes = (1,)
+    local_drs.page_sizes = (1,)
     job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
     local_drs.add_jobs(job)
     local_drs.add_log(job.job_id, _item(1, "SNAPSHOT_FAIL", "s-1"), _item(2, "LAUNCH_FAILED", "s-1"))

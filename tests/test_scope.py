@@ -1,5 +1,6 @@
 """What is ours stays ours: the caller's own calls never change, and tags and credentials get out nowhere."""
 
+import itertools
 import json
 import logging
 import threading
@@ -7,8 +8,10 @@ import traceback
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
-from drs_jobs import DrsJobsError, JobsClient, MalformedResponseError
+from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError
+from drs_jobs._watch import Clock
 from drs_jobs.testing import CutOff, HtmlPage, LocalDrs, RawAnswer, ServerError, make_job
 
 
@@ -126,9 +129,14 @@ def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: p
 def test_credentials_get_out_nowhere(local_drs: LocalDrs, caplog: pytest.LogCaptureFixture):
     """Our own logger says nothing of them, and neither does any error."""
     caplog.set_level(logging.DEBUG, "drs_jobs")
+    client = JobsClient(local_drs.client(access_key_id="AKIAEXAMPLE", config=Config(retries={"total_max_attempts": 1})))
+    client._clock = Clock(lambda _: None, itertools.count().__next__)
+    local_drs.inject(ServerError(), times=2)
+    with pytest.raises(JobNotFoundError):
+        client.wait("drsjob-00000000000000000", timeout=None)
+    assert "still waiting" in caplog.text
     local_drs.inject(ServerError())
-    client = JobsClient(local_drs.client(access_key_id="AKIAEXAMPLE"))
-    local_drs.inject(ServerError(), times=5)
     with pytest.raises(DrsJobsError) as caught:
         client.describe_jobs().first()
+    assert "AKIAEXAMPLE" not in caplog.text
     assert "AKIAEXAMPLE" not in "".join(traceback.format_exception(caught.value)) + str(vars(caught.value)) + repr(client)

@@ -123,7 +123,7 @@ def test_1500_jobs_cost_two_queries_a_poll_for_unfinished_ones_only(
     client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime
 ):
     """Five polls, of at most two queries each, and fewer as fewer jobs are left; each job is yielded twice."""
-    local_drs._operations.page_sizes = (5000,)
+    local_drs.page_sizes = (5000,)
     jobs = [_started() for _ in range(1500)]
     local_drs.add_jobs(*jobs)
     done = [_done(job) for job in jobs]
@@ -139,7 +139,7 @@ def test_1500_jobs_cost_two_queries_a_poll_for_unfinished_ones_only(
 
 def test_pages_of_a_query_are_followed(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
     """A server may answer a query for many ids in many pages, empty ones among them."""
-    local_drs._operations.page_sizes = (3, 0)
+    local_drs.page_sizes = (3, 0)
     jobs = [make_job() for _ in range(10)]
     local_drs.add_jobs(*jobs)
     assert tuple(jobs) == client.wait_all(jobs, timeout=0)

@@ -1,5 +1,6 @@
 """The commands of `drs-jobs` and their options."""
 
+import importlib.metadata
 import json
 import re
 import sys
@@ -20,7 +21,6 @@ from drs_jobs.reports import Explanation, ServerDrill, last_drills
 
 app: typer.Typer = typer.Typer(
     name="drs-jobs",
-    help="Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -54,8 +54,18 @@ Servers: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="So many jobs at most.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"drs-jobs {importlib.metadata.version('drs_jobs')}")
+        raise typer.Exit
+
+
 @app.callback()
-def drs_jobs() -> None:
+def before_any_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups."""
 
 
@@ -73,9 +83,10 @@ def list_jobs(
     """List jobs, newest first."""
     with exit_status():
         now = datetime.now(UTC)
-        jobs = _client(profile, region, endpoint_url).describe_jobs(
-            from_date=read_moment("--since", since, now), to_date=read_moment("--until", until, now), limit=limit
-        )
+        start, end = read_moment("--since", since, now), read_moment("--until", until, now)
+        if start is not None and end is not None and start > end:
+            raise ValueError(f"--since {since} is later than --until {until}: swap them")
+        jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
         if output_format is Output.JSON:
             output.print_json(jobs, tags=tags)
         elif found := jobs.collect():
@@ -156,9 +167,9 @@ def drills(
 @app.command()
 def demo() -> None:
     """See it work without an AWS account, against a DRS endpoint on this machine."""
-    from drs_jobs.cli.demo import run  # noqa: PLC0415  # needs the extra `testing`, and the other commands do not
-
     with exit_status():
+        from drs_jobs.cli.demo import run  # noqa: PLC0415  # needs the extra `testing`, and the other commands do not
+
         run()
 
 
@@ -185,7 +196,7 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
         console.print()
         console.print(output.servers_table(explanation))
     console.print()
-    output.print_failures(console, explanation)
+    output.print_reasons(console, explanation)
     if explanation.log:
         console.print(output.log_table(explanation.log))
     if explanation.log_error is not None:
@@ -203,7 +214,7 @@ def read_ids(file: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-_DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)")
+_DURATION: Final = re.compile(r"([0-9]{1,12})([smhd]?)")
 _UNITS: Final = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -219,17 +230,17 @@ def read_duration(option: str, text: str | None) -> timedelta | None:
         raise ValueError(f"{option} {quoted(text)} is too long") from None
 
 
-_AGO: Final = re.compile(r"[0-9]{1,5}[dh]")
+_AGO: Final = re.compile(r"[0-9]{1,9}[dh]")
 
 
 def read_moment(option: str, text: str | None, now: datetime) -> datetime | None:
     """A moment from the command line: so many days or hours before `now`, or a date, in UTC unless it says otherwise."""
     if text is None:
         return None
-    if _AGO.fullmatch(text) and (ago := read_duration(option, text)) is not None:
-        return now - ago
     try:
+        if _AGO.fullmatch(text) and (ago := read_duration(option, text)) is not None:
+            return now - ago
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{option} {quoted(text)} is no date: write 2024-06-15, 2024-06-15T12:00Z, 90d or 12h") from None
     return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment

@@ -33,9 +33,7 @@ class ExitStatus(IntEnum):
 
 
 _SETUP_ERRORS: Final = (
-    botocore_errors.NoRegionError,
     botocore_errors.InvalidRegionError,
-    botocore_errors.NoCredentialsError,
     botocore_errors.PartialCredentialsError,
     botocore_errors.CredentialRetrievalError,
     botocore_errors.TokenRetrievalError,
@@ -76,7 +74,13 @@ def exit_status() -> Generator[None]:
     except UninitializedAccountException as error:
         complain(f"Elastic Disaster Recovery was never set up in this account and region: {error}")
         raise typer.Exit(ExitStatus.SERVICE) from None
-    except (*_SETUP_ERRORS, JobNotFoundError, ValueError, TypeError) as error:
+    except botocore_errors.NoRegionError:
+        complain("no region: give --region, or set AWS_REGION")
+        raise typer.Exit(ExitStatus.USAGE) from None
+    except botocore_errors.NoCredentialsError:
+        complain("no AWS credentials: give --profile, or set them up as for aws or boto3 (drs-jobs demo needs none)")
+        raise typer.Exit(ExitStatus.USAGE) from None
+    except (*_SETUP_ERRORS, JobNotFoundError, ImportError, ValueError, TypeError) as error:
         complain(str(error))
         raise typer.Exit(ExitStatus.USAGE) from None
     except (DrsJobsError, botocore_errors.BotoCoreError, OSError) as error:

@@ -40,7 +40,7 @@ def _follow_with_bars(snapshots: Iterable[Job], console: Console, now: Callable[
         for job in snapshots:
             # A job that lists nobody still has an end to reach.
             total = len(job.participating_servers) or 1
-            done = total if job.is_complete and not job.participating_servers else output.arrived(job)
+            done = total if job.is_complete and not job.participating_servers else len(job.arrived_servers)
             if job.job_id not in bars:
                 bars[job.job_id] = progress.add_task("", job=job)
             progress.update(bars[job.job_id], total=total, completed=done, job=job)

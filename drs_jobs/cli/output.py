@@ -13,7 +13,7 @@ from rich.text import Text
 
 from drs_jobs._text import one_line
 from drs_jobs._wire import SENSITIVE, unstructure_job, unstructure_log_item
-from drs_jobs.models import InitiatedBy, Job, JobLogEventData, JobLogItem, JobType, LaunchStatus, Outcome
+from drs_jobs.models import InitiatedBy, Job, JobLogEventData, JobLogItem, JobType, Outcome
 from drs_jobs.reports import Explanation, ServerDrill
 
 COLOURS: Final = {
@@ -36,7 +36,7 @@ _KINDS: Final[dict[str, str]] = {
     InitiatedBy.ASSOCIATE_NETWORK_RECOVERY: "network",
 }
 
-_WIDE: Final = 92
+_WIDE: Final = 90
 """Columns that the whole table takes."""
 
 
@@ -48,7 +48,7 @@ class _Console(Console):
 
 def console() -> Console:
     """Where tables go: as wide as the terminal; never folded where there is none."""
-    return _Console(highlight=False, width=None if sys.stdout.isatty() else 200, soft_wrap=False)
+    return _Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
 
 
 def print_json(jobs: Iterable[Job], *, tags: bool) -> None:
@@ -121,7 +121,7 @@ def servers_table(explanation: Explanation) -> Table:
     for server in explanation.job.participating_servers:
         server_id = server.source_server_id or "-"
         instance = explanation.instance_ids.get(server_id, "-")
-        runs = ", ".join(f"{(run.action and run.action.name) or run.run_id or '-'}: {run.status or '-'}" for run in server.runs)
+        runs = ", ".join(f"{run.name}: {run.status or '-'}" for run in server.runs)
         table.add_row(plain(server_id), plain(server.launch_status or "-"), plain(instance), plain(runs or "-"))
     return table
 
@@ -153,19 +153,17 @@ def drills_table(rows: Iterable[ServerDrill]) -> Table:
     return table
 
 
-def print_failures(console: Console, explanation: Explanation) -> None:
+def print_reasons(console: Console, explanation: Explanation) -> None:
     """What failed and why, a participant after the other."""
     for failure in explanation.failures:
-        console.print(
-            Text("failed: ", style=COLOURS[Outcome.FAILED]) + plain(failure.participant or "a participant without an id")
-        )
+        console.print(Text("failed: ", style=COLOURS[Outcome.FAILED]) + plain(failure.participant))
         for reason in failure.reasons or ("nothing says why",):
             console.print(Text("    ") + plain(reason), soft_wrap=True)
         console.print()
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -196,13 +194,7 @@ def kind(job: Job) -> str:
 
 def servers(job: Job) -> str:
     """How many servers arrived, of how many: `3/8`."""
-    return f"{arrived(job)}/{len(job.participating_servers)}"
-
-
-def arrived(job: Job) -> int:
-    """How many servers are where the job wants them."""
-    aim = LaunchStatus.TERMINATED if job.type == JobType.TERMINATE else LaunchStatus.LAUNCHED
-    return sum(server.launch_status == aim for server in job.participating_servers)
+    return f"{len(job.arrived_servers)}/{len(job.participating_servers)}"
 
 
 def span(duration: timedelta | None) -> str:

@@ -92,6 +92,12 @@ class LaunchActionRun(Record):
     """Why it failed, in AWS's words."""
 
     @property
+    def name(self) -> str:
+        """What to call it: the action's name or code, or the run's id."""
+        action = self.action or LaunchAction()
+        return action.name or action.action_code or self.run_id or "without a name"
+
+    @property
     def is_optional(self) -> bool:
         """Whether this run may fail without failing the job."""
         return self.action is not None and self.action.optional is True
@@ -131,6 +137,11 @@ class ParticipatingServer(Record):
         return self.launch_actions_status.runs if self.launch_actions_status is not None else ()
 
     @property
+    def name(self) -> str:
+        """What to call it: its id."""
+        return self.source_server_id or "without an id"
+
+    @property
     def is_failed(self) -> bool:
         """Whether the server's own launch status is `FAILED`."""
         return self.launch_status == LaunchStatus.FAILED
@@ -151,15 +162,15 @@ class ParticipatingResource(Record):
         return self.launch_status == LaunchStatus.FAILED
 
     @property
-    def name(self) -> str | None:
-        """Its id in a word: the source network's id, or the tag of a kind that this version does not know."""
+    def name(self) -> str:
+        """What to call it: the source network's id, or the tag of a kind that this version does not know."""
         match self.participating_resource_id:
             case SourceNetworkID(value):
                 return value
             case UnknownMember(name):
                 return name
             case None:
-                return None
+                return "without an id"
 
 
 _AIMS: Final[Mapping[str, LaunchStatus]] = {
@@ -249,10 +260,19 @@ class Job(Record):
         required = [run.status for server in servers for run in server.runs if not run.is_optional]
         if LaunchStatus.FAILED in statuses or LaunchActionRunStatus.FAILED in required:
             return Outcome.FAILED
-        aim = _AIMS.get(self.type) if self.type is not None else None
-        arrived = aim is not None and all(status == aim for status in statuses)
+        arrived = self._aim is not None and all(status == self._aim for status in statuses)
         acted = all(status == LaunchActionRunStatus.SUCCEEDED for status in required)
         return Outcome.SUCCEEDED if arrived and acted else Outcome.UNDETERMINED
+
+    @property
+    def arrived_servers(self) -> tuple[ParticipatingServer, ...]:
+        """The servers that are where this type of job aims: launched, or terminated. Empty for a type without an aim."""
+        aim = self._aim
+        return tuple(server for server in self.participating_servers if aim is not None and server.launch_status == aim)
+
+    @property
+    def _aim(self) -> LaunchStatus | None:
+        return None if self.type is None else _AIMS.get(self.type)
 
     @property
     def failed_servers(self) -> tuple[ParticipatingServer, ...]:
@@ -304,16 +324,31 @@ class Job(Record):
             case Outcome.RUNNING:
                 msg = f"job {self.job_id} is still running (status {self.status}): wait for it before asking whether it worked"
             case Outcome.UNDETERMINED:
-                msg = f"job {self.job_id} ended, but whether it worked can't be told from its answer: {self!r}"
+                msg = f"job {self.job_id} ended, but whether it worked can't be told: {self._doubts()}"
         raise JobOutcomeError(msg, job=self)
 
+    def _doubts(self) -> str:
+        """Why the outcome of a complete job is undetermined."""
+        if self._aim is None:
+            return f"its type is {self.type}, and this version does not know what that aims at"
+        servers, resources = self.participating_servers, self.participating_resources
+        participants = [*((s.name, s.launch_status) for s in servers), *((r.name, r.launch_status) for r in resources)]
+        doubts = [f"{name} is {status}" for name, status in participants if status != self._aim]
+        doubts += [
+            f"action {run.name} on {server.name} is {run.status}"
+            for server in servers
+            for run in server.runs
+            if not run.is_optional and run.status != LaunchActionRunStatus.SUCCEEDED
+        ]
+        return "; ".join(doubts) or "it lists nobody"
+
     def _failure_text(self) -> str:
+        missed = "did not launch" if self.type == JobType.LAUNCH else "failed"
         reasons = [
-            *(f"server {s.source_server_id} did not launch" for s in self.failed_servers),
-            *(f"resource {r.name} failed" for r in self.failed_resources),
+            *(f"server {server.name} {missed}" for server in self.failed_servers),
+            *(f"resource {resource.name} failed" for resource in self.failed_resources),
             *(
-                f"action {run.action.name if run.action else run.run_id} failed on {server.source_server_id}"
-                + (f" ({run.failure_reason})" if run.failure_reason else "")
+                f"action {run.name} failed on {server.name}" + (f" ({run.failure_reason})" if run.failure_reason else "")
                 for server in self.participating_servers
                 for run in server.runs
                 if run.is_failed and not run.is_optional

@@ -1,4 +1,4 @@
-"""Believable jobs made with few words: unique, and the same in every run, because the dice are seeded."""
+"""Believable jobs made with few words: no two alike, and the same in every run that makes them in the same order."""
 
 import random
 import string
@@ -37,31 +37,30 @@ _FIRST_JOB: Final = datetime(2024, 6, 15, 3, 0, tzinfo=UTC)
 _DRILL: Final = timedelta(minutes=9)
 """How long a drill takes, roughly; claimed of the real service."""
 
-E_ = TypeVar("E_", bound=StrEnum)
+EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 class JobFactory:
     """Makes jobs from its own seeded dice. `make_job` and its like share one."""
 
-    def __init__(self, seed: int, *, region: str = "eu-west-1") -> None:
-        """The same `seed` gives the same jobs."""
+    def __init__(self, seed: int | str) -> None:
+        """The same `seed` gives the same jobs, if they are made in the same order."""
         self._random = random.Random(seed)  # noqa: S311  # dice, not secrets
-        self._region = region
         self._next_creation = _FIRST_JOB
         self._next_log = _FIRST_JOB
 
-    def job(self, *, region: str | None = None, **fields: Any) -> Job:
+    def job(self, *, region: str = "eu-west-1", **fields: Any) -> Job:
         """A job; unless `fields` say otherwise, a drill of one to three servers that succeeded.
 
         What is not said fits what is: a job that is PENDING has no end date and pending servers, a TERMINATE job has
         terminated ones. Enum fields also take plain strings. `region` goes into the ARN.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", f"arn:aws:drs:{region or self._region}:{ACCOUNT_ID}:job/{job_id}")
-        job_type = _value(JobType, fields.get("type", JobType.LAUNCH))
-        status = _value(JobStatus, fields.get("status", JobStatus.COMPLETED))
+        fields.setdefault("arn", f"arn:aws:drs:{region}:{ACCOUNT_ID}:job/{job_id}")
+        job_type = _member(JobType, fields.get("type", JobType.LAUNCH))
+        status = _member(JobStatus, fields.get("status", JobStatus.COMPLETED))
         starter = InitiatedBy.TERMINATE_RECOVERY_INSTANCES if job_type == JobType.TERMINATE else InitiatedBy.START_DRILL
-        starter = _value(InitiatedBy, fields.get("initiated_by", starter))
+        starter = _member(InitiatedBy, fields.get("initiated_by", starter))
         fields |= {"type": job_type, "status": status, "initiated_by": starter}
         if "creation_date_time" not in fields:
             self._next_creation += timedelta(hours=6, seconds=self._random.uniform(-3600, 3600))
@@ -77,7 +76,7 @@ class JobFactory:
 
     def server(self, **fields: Any) -> ParticipatingServer:
         """A server; unless `fields` say otherwise, one that launched, with one action that succeeded."""
-        status = _value(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
+        status = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
         fields["launch_status"] = status
         fields.setdefault("source_server_id", "s-" + self._letters(17))
         if status == LaunchStatus.LAUNCHED:
@@ -87,13 +86,13 @@ class JobFactory:
 
     def resource(self, **fields: Any) -> ParticipatingResource:
         """A source network; unless `fields` say otherwise, one that launched."""
-        fields["launch_status"] = _value(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
+        fields["launch_status"] = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
         fields.setdefault("participating_resource_id", SourceNetworkID("sn-" + self._letters(17)))
         return ParticipatingResource(**fields)
 
     def run(self, *, optional: bool | None = False, name: str = "Validate disk space", **fields: Any) -> LaunchActionRun:
         """A run of a post-launch action; unless `fields` say otherwise, one that succeeded. `action=` replaces the action."""
-        fields["status"] = _value(LaunchActionRunStatus, fields.get("status", LaunchActionRunStatus.SUCCEEDED))
+        fields["status"] = _member(LaunchActionRunStatus, fields.get("status", LaunchActionRunStatus.SUCCEEDED))
         fields.setdefault("run_id", self._uuid())
         if "action" not in fields:
             fields["action"] = LaunchAction(
@@ -113,7 +112,7 @@ class JobFactory:
 
     def log_item(self, **fields: Any) -> JobLogItem:
         """A log item; unless `fields` say otherwise, a JOB_START. Fields of its event data will do for `event_data`."""
-        fields["event"] = _value(JobLogEvent, fields.get("event", JobLogEvent.JOB_START))
+        fields["event"] = _member(JobLogEvent, fields.get("event", JobLogEvent.JOB_START))
         about = {name: fields.pop(name) for name in attrs.fields_dict(JobLogEventData) if name in fields}
         fields.setdefault("event_data", JobLogEventData(**about))
         if "log_date_time" not in fields:
@@ -174,7 +173,7 @@ class JobFactory:
         return "-".join(self._hex(length) for length in (8, 4, 4, 4, 12))
 
 
-def _value(enum: type[E_], value: Any) -> Any:
+def _member(enum: type[EnumT], value: Any) -> Any:
     """An enum's member for a plain string, and an unknown value for one that is none."""
     if not isinstance(value, str) or isinstance(value, StrEnum | UnknownValue):
         return value
@@ -219,5 +218,8 @@ def make_log_item(**fields: Any) -> JobLogItem:
 
 
 def make_history(count: int = 30, *, until: datetime, seed: int = 20200226) -> tuple[Job, ...]:
-    """A believable history of `count` jobs up to `until` (an aware datetime), newest first, with failures among them."""
-    return JobFactory(seed).history(count, until)
+    """A believable history of `count` jobs up to `until` (an aware datetime), newest first, with failures among them.
+
+    The same arguments give the same history.
+    """
+    return JobFactory(f"{seed} {count} {until.isoformat()}").history(count, until)

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import attrs
 
 from drs_jobs._extras import missing
+from drs_jobs._wire import unstructure_job
 from drs_jobs.models import Job, JobLogItem
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.faults import Fault, Reply
@@ -81,33 +82,50 @@ class LocalDrs:
         A smaller `maxResults` in the request wins. `speed` is that of living jobs: 60 makes a minute of a second, 0 waits
         for `advance`. ValueError unless some size is positive and none is negative, and for a negative speed.
         """
-        if not any(page_sizes) or min(page_sizes) < 0:
-            msg = f"page_sizes must be 0 or more, one of them at least 1, not {list(page_sizes)}"
-            raise ValueError(msg)
-        self._operations = Operations(tuple(page_sizes), LocalClock(speed))
+        self._operations = Operations(clock=LocalClock(speed))
+        self.page_sizes = tuple(page_sizes)
         self._requests: list[RecordedRequest] = []
         self._faults: deque[Fault] = deque()
         self._server: _Server | None = None
 
-    def __enter__(self) -> Self:
-        """Start answering, on a free port."""
+    def start(self) -> Self:
+        """Start answering, on a free port. `with LocalDrs() as local:` does it, and stops too."""
         self._server = _Server(self._respond)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), name="LocalDrs", daemon=True).start()
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         """Stop answering."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
+    def __enter__(self) -> Self:
+        """Start answering."""
+        return self.start()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop answering."""
+        self.stop()
+
+    @property
+    def page_sizes(self) -> tuple[int, ...]:
+        """The sizes of the pages, round and round; may be set at any time."""
+        return self._operations.page_sizes
+
+    @page_sizes.setter
+    def page_sizes(self, sizes: Sequence[int]) -> None:
+        if not any(sizes) or min(sizes) < 0:
+            raise ValueError(f"page_sizes must be 0 or more, one of them at least 1, not {list(sizes)}")
+        self._operations.page_sizes = tuple(sizes)
+
     @property
     def endpoint_url(self) -> str:
         """Where it listens, such as `http://127.0.0.1:40123`. RuntimeError unless it is running."""
         if self._server is None:
-            msg = "LocalDrs is not running: use it as `with LocalDrs() as local:`"
+            msg = "LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()"
             raise RuntimeError(msg)
         return f"http://127.0.0.1:{self._server.port}"
 
@@ -119,9 +137,13 @@ class LocalDrs:
     def add_jobs(self, *jobs: Job, region: str = REGION, access_key_id: str | None = None) -> None:
         """Add jobs to a region, or replace those with the same id.
 
-        They are seen by this access key alone, or by every one where none is said.
+        They are seen by this access key alone, or by every one where none is said. TypeError for what is no `Job`,
+        ValueError for a job with a naive datetime.
         """
         for job in jobs:
+            if not isinstance(job, Job):
+                raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
+            unstructure_job(job)  # a job that can't be sent is refused here, not in the server
             self._operations.add_job(SettledJob(job), Caller(region, access_key_id))
 
     def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, access_key_id: str | None = None) -> None:
