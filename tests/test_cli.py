@@ -355,7 +355,7 @@ def test_a_row_is_a_line_whatever_the_outcome(width: int):
     console = Console(file=shown, width=width)
     console.print(jobs_table(jobs, now=NOON, tags=False, width=width))
     header, *rows = [line.rstrip() for line in shown.getvalue().splitlines()]
-    assert ("state" in header) == (width > 80)
+    assert ("outcome" in header) == (width > 80)
     assert ["SUCCEEDED", "PENDING" if width == 80 else "RUNNING", "UNDETERMINED", "SUCCEEDED", "FAILED"] == [
         row.split()[-1] for row in rows
     ]

@@ -10,7 +10,8 @@ from drs_jobs.cli import live, output
 from drs_jobs.client import JobsClient
 from drs_jobs.errors import JobFailedError
 from drs_jobs.models import Outcome
-from drs_jobs.testing import LocalDrs, make_history
+from drs_jobs.testing import LocalDrs
+from drs_jobs.testing.factories import JobFactory
 
 _SPEED = 90
 """So many times as fast as a real one, the demo's drill takes six seconds."""
@@ -29,16 +30,19 @@ def run() -> None:
     """Serve a believable history, list it as any program would, then follow a drill of which one server fails."""
     console = output.console()
     with LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
-        local.add_jobs(*make_history(30, until=local.now))
+        local.add_jobs(*JobFactory("demo").history(30, until=local.now))
         client = JobsClient(local.client())
         _list(console, client, local)
         _drill(console, client, local)
     # As it was called: after `make demo` it is not on the PATH.
     command = "python -m drs_jobs" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
-    _say(console, "\nTry next:")
-    _say(console, f"  {command} list --region eu-west-1     your own jobs, with the credentials that boto3 finds")
-    _say(console, f"  {command} drills --older-than 90d     servers without a successful drill for 90 days")
-    _say(console, "  docs/tutorial.md     ten minutes, from nothing to your own script")
+    _say(console, "\nTry next")
+    _show(console, f"  {command} list --region eu-west-1")
+    _say(console, "your own jobs, with the credentials that boto3 finds;")
+    _show(console, f"  {command} drills --older-than 90d")
+    _say(console, "servers without a successful drill for 90 days;")
+    _show(console, "  docs/tutorial.md")
+    _say(console, "ten minutes, from nothing to your own script.")
 
 
 def _list(console: Console, client: JobsClient, local: LocalDrs) -> None:
@@ -47,11 +51,14 @@ def _list(console: Console, client: JobsClient, local: LocalDrs) -> None:
     console.print(output.jobs_table(jobs, now=local.now, tags=False, width=console.width))
     failed = sum(job.outcome is Outcome.FAILED for job in jobs)
     completed = sum(job.is_complete for job in jobs)
-    _say(console, f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are")
-    _say(console, f"COMPLETED, and {failed} of those failed all the same: AWS has no status for that.\n\nIn Python,\n")
+    _say(
+        console,
+        f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED, "
+        f"and {failed} of those failed all the same: AWS has no status for that. In Python:\n",
+    )
     source = inspect.getsource(print_failures).replace("  # noqa: D103  # shown as it stands", "").replace("  # noqa: T201", "")
-    _say(console, textwrap.indent(source, "    "))
-    _say(console, "prints\n")
+    _show(console, textwrap.indent(source, "    "))
+    _say(console, "which prints:\n")
     print_failures(client)
 
 
@@ -69,4 +76,10 @@ def _drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
 
 
 def _say(console: Console, text: str) -> None:
+    """Prose, folded between words."""
+    console.print(text, markup=False, width=min(console.width, 100))
+
+
+def _show(console: Console, text: str) -> None:
+    """Code and commands, not folded at all."""
     console.print(text, markup=False, soft_wrap=True)

@@ -88,20 +88,15 @@ def json_of_drill(row: ServerDrill) -> dict[str, Any]:
 def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) -> Table:
     """The jobs, one a row: state, kind, when, servers, duration, outcome. A narrow table tells state and outcome in one."""
     wide = width >= _WIDE
-    table = _table()
-    for name in (
-        "job",
-        *(["state"] if wide else []),
-        "kind",
-        "created (UTC)",
-        "servers",
-        "took",
-        "outcome",
-        *(["tags"] if tags else []),
-    ):
-        table.add_column(
-            name, no_wrap=name != "tags", overflow="fold", justify="right" if name in ("servers", "took") else "left"
-        )
+    table = _table(
+        "job", *(["state"] if wide else []), "kind", "created (UTC)", "servers", "took", "outcome" if wide else "state"
+    )
+    for column in table.columns:
+        # At 80 columns all fits but an unusual kind, which may be folded; an id or an outcome may not.
+        column.no_wrap = column.header != "kind"
+        column.justify = "right" if column.header in ("servers", "took") else "left"
+    if tags:
+        table.add_column("tags", overflow="fold")
     for job in jobs:
         row = [
             plain(job.job_id),

@@ -15,6 +15,7 @@ from drs_jobs import (
     JobLogItem,
     JobNotFoundError,
     JobOutcomeError,
+    JobRef,
     JobsClient,
     JobStatus,
     JobType,
@@ -37,9 +38,11 @@ from drs_jobs import (
     UnknownValue,
     ValidationException,
     WaitTimeoutError,
+    reports,
     structure_job,
     unstructure_job,
 )
+from drs_jobs.reports import DrillReport, Explanation, Failure, ServerDrill
 
 
 class HandMade:
@@ -85,6 +88,43 @@ def asking() -> None:
     assert_type(client.get_job("a"), Job)
     assert_type(structure_job({}), Job)
     assert_type(unstructure_job(structure_job({})), dict[str, Any])
+
+
+def waiting(client: JobsClient, job: Job, raw: Mapping[str, Any]) -> None:
+    assert_type(client.watch([job, "id", raw], timeout=60), Iterator[Job])
+    assert_type(client.wait(job, timeout=timedelta(minutes=1), poll_interval=1), Job)
+    assert_type(client.wait(raw, timeout=None), Job)
+    assert_type(client.wait_all(["id"], timeout=1.5, poll_interval=timedelta(seconds=1)), tuple[Job, ...])
+    reference: JobRef = job
+    explanation = client.explain(reference)
+    assert_type(explanation, Explanation)
+    assert_type(explanation.job, Job)
+    assert_type(explanation.instance_ids, Mapping[str, str])
+    assert_type(explanation.log, tuple[JobLogItem, ...])
+    assert_type(explanation.log_error, Exception | None)
+    for failure in explanation.failures:
+        assert_type(failure, Failure)
+        assert_type(failure.participant, str)
+        assert_type(failure.reasons, tuple[str, ...])
+    assert_type(client.describe_job_log_items("id", page_size=1, limit=1, cursor="c", on_malformed=told), Pager[JobLogItem])
+
+
+def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
+    assert_type(reports.instance_ids(jobs[0], log), Mapping[str, str])
+    assert_type(reports.explain(jobs[0], log), Explanation)
+    assert_type(reports.active(jobs), tuple[Job, ...])
+    report = reports.last_drills(jobs, source_server_ids=["s"])
+    assert_type(report, DrillReport)
+    assert_type(report.first_job_at, datetime | None)
+    assert_type(report.last_job_at, datetime | None)
+    assert_type(report.job_count, int)
+    for row in report.servers:
+        assert_type(row, ServerDrill)
+        assert_type(row.outcome, Outcome | None)
+        assert_type(row.last_drill, Job | None)
+        assert_type(row.last_successful_drill, Job | None)
+    assert_type(jobs[0].outcome_of("s"), Outcome | None)
+    assert_type(jobs[0].arrived_servers, tuple[ParticipatingServer, ...])
 
 
 def looking(job: Job, now: datetime) -> None:

@@ -55,6 +55,9 @@ def mistakes(client: JobsClient, job: Job) -> None:
     client.describe_jobs(["drsjob-1"])  # refused
     client.describe_jobs(job_ids=[1])  # refused
     client.get_job(job)  # refused
+    client.wait(job)  # refused
+    client.wait(job, timeout="60")  # refused
+    client.wait_all(job, timeout=60)  # refused
     Job(job_id=None)  # refused
     Job()  # refused
     JobsClient("drs")  # refused
