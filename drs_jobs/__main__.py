@@ -6,11 +6,11 @@ import sys
 def main() -> None:
     """Run the command line, or say in one line which extra it needs."""
     try:
-        from drs_jobs.cli import app  # noqa: PLC0415  # what it needs is an extra
+        from drs_jobs.cli import app, run  # noqa: PLC0415  # what they need is an extra
     except ImportError as error:
         print(f"drs-jobs: {error}", file=sys.stderr)  # noqa: T201  # typer may be what is missing
         sys.exit(2)
-    app()
+    run(app)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn
 import attrs
 from botocore.exceptions import ClientError
 
+from drs_jobs._text import may_hold_tags
 from drs_jobs.errors import MalformedResponseError
 
 
@@ -38,6 +39,8 @@ class _Call:
     """What became of the latest HTTP answer to one call of ours."""
 
     operation: str
+    depth: int = 0
+    """How many API calls are under way: more than one while a handler of the caller's makes a call within ours."""
     body: object = _NOTHING
     unreadable: MalformedResponseError | None = None
     withheld: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -48,11 +51,12 @@ _our_call: ContextVar[_Call | None] = ContextVar("drs_jobs_call", default=None)
 
 def listen(client: object) -> None:
     """Have botocore show us the bytes of our own calls' answers. A hand-written fake without events goes without."""
-    events = getattr(getattr(client, "meta", None), "events", None)
-    register = getattr(events, "register_last", None)
-    if callable(register):
-        # Last: a handler of the caller's sees the answer before its body is taken out.
-        register("before-parse.drs", _before_parse, unique_id="drs_jobs")
+    events: Any = getattr(getattr(client, "meta", None), "events", None)
+    if callable(getattr(events, "register_last", None)):
+        # First and last of all: what a handler of the caller's calls in between is not ours.
+        events.register_first("provide-client-params.drs", _begin, unique_id="drs_jobs_begin")
+        events.register_last("before-parse.drs", _before_parse, unique_id="drs_jobs_parse")
+        events.register_last("after-call.drs", _end, unique_id="drs_jobs_end")
 
 
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any]) -> Answer:
@@ -66,22 +70,43 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
         raise
     finally:
         _our_call.reset(token)
-    if ours.unreadable is not None:
-        raise ours.unreadable
     if not isinstance(response, Mapping):
         return Answer(response, None)
+    answered = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+    if ours.unreadable is not None and not answered:
+        raise ours.unreadable
     metadata = response.get("ResponseMetadata")
-    request_id = metadata.get("RequestId") if isinstance(metadata, Mapping) else None
-    body: object = {k: v for k, v in response.items() if k != "ResponseMetadata"}
-    # The decoded body still has a key that bears one of botocore's own names. A wrapper round the client may have
-    # answered otherwise, though: then what it answered counts.
-    if ours.body is not _NOTHING and _items(ours.body) is response.get("items"):
-        body = ours.body
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    if ours.body is _NOTHING and ours.unreadable is None and metadata.get("HTTPHeaders") and "items" not in answered:
+        problem = "an answer without items, read by boto3 where drs_jobs could not look (a client in a wrapper, or in a thread)"
+        raise MalformedResponseError(problem, path="$")
+    request_id = metadata.get("RequestId")
+    body = ours.body if _is_handed_over(ours.body, answered) else answered
     return Answer(body, request_id if isinstance(request_id, str) else None)
 
 
-def _items(body: object) -> object:
-    return body.get("items") if isinstance(body, dict) else None
+def _is_handed_over(body: object, answered: dict[str, Any]) -> bool:
+    """Whether `answered` is what we handed botocore of `body`. A wrapper round the client, or a handler, has the last word."""
+    ours = _for_botocore(body)
+    same = ours.keys() == answered.keys() and all(ours[key] is answered[key] for key in ours)
+    return body is not _NOTHING and same
+
+
+def _for_botocore(body: object) -> dict[str, Any]:
+    """What botocore gets of a decoded body: all but the keys that are botocore's own."""
+    return {key: value for key, value in body.items() if key not in _BOTOCORES_OWN} if isinstance(body, dict) else {}
+
+
+def _begin(**_: object) -> None:
+    """Botocore's event: an API call begins."""
+    if (ours := _our_call.get()) is not None:
+        ours.depth += 1
+
+
+def _end(**_: object) -> None:
+    """Botocore's event: an API call has its answer."""
+    if (ours := _our_call.get()) is not None:
+        ours.depth -= 1
 
 
 def _before_parse(
@@ -89,12 +114,13 @@ def _before_parse(
 ) -> None:
     """Botocore's event: an answer has arrived, and nobody has parsed it."""
     ours = _our_call.get()
-    if ours is None or operation_model.name != ours.operation:
+    if ours is None or ours.depth != 1 or operation_model.name != ours.operation:
         return
     ours.body, ours.unreadable, ours.withheld = _NOTHING, None, {}
     body = response_dict["body"]
-    if response_dict["status_code"] >= 300:  # noqa: PLR2004  # from here on botocore raises a ClientError
-        response_dict["body"] = _mended(body)
+    if response_dict["status_code"] >= _ERROR_STATUS:
+        # botocore parses the body of a 300 as that of a good answer, and then raises all the same.
+        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else _mended(body)
         ours.withheld = _withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
@@ -103,9 +129,11 @@ def _before_parse(
     except (ValueError, RecursionError):
         problem = "a body that is not JSON: cut off, or from a proxy or sign-in page in between,"
         ours.unreadable = MalformedResponseError(problem, path="$", value=_shown(body))
-    if isinstance(ours.body, dict):
-        customized_response_dict.update((k, v) for k, v in ours.body.items() if k not in _BOTOCORES_OWN)
+    customized_response_dict.update(_for_botocore(ours.body))
 
+
+_ERROR_STATUS: Final = 300
+"""The lowest status for which botocore raises a ClientError."""
 
 _BOTOCORES_OWN: Final = frozenset({"ResponseMetadata", "Error"})
 
@@ -121,31 +149,41 @@ _decoder: Final = json.JSONDecoder(parse_constant=_refuse)
 def _shown(body: bytes) -> str | None:
     """The text of an unreadable body as evidence, unless it may hold tags."""
     text = body.decode("utf-8", "replace")
-    return None if "tags" in text.replace("\0", "") else text
+    return None if may_hold_tags(text) else text
 
 
-_ERROR_TEXTS: Final = ("__type", "code", "Code", "message", "Message", "reason", "serviceCode", "quotaCode")
-"""The members of an error body that botocore reads as text."""
+_CODES: Final = ("__type", "code", "Code")
+"""The members of an error body that botocore takes for the error's name."""
+
+_ERROR_TEXTS: Final = (*_CODES, "message", "Message", "reason", "serviceCode", "quotaCode")
+"""The members of an error body that are text."""
 
 
 def _mended(body: bytes) -> bytes:
-    """An error body that botocore can read: of an object the members it reads, of anything else its text as the message."""
+    """An error body that botocore can read: itself where it is one."""
     text = body.decode("utf-8", "replace")
     try:
         error = json.loads(text)
-    except ValueError:
-        return text.encode()  # botocore takes text for the message
-    except RecursionError:
+    except (ValueError, RecursionError):
         error = None
     if not isinstance(error, dict):
-        return json.dumps({"message": text}).encode()
-    mended: dict[str, object] = {k: error[k] for k in _ERROR_TEXTS if isinstance(error.get(k), str)}
-    fields = error.get("fieldList")
-    if isinstance(fields, list):
-        mended["fieldList"] = [
-            {k: v for k, v in field.items() if isinstance(v, str)} for field in fields if isinstance(field, dict)
-        ]
+        # botocore would take the text for the message.
+        return json.dumps(
+            {"message": "an answer that may hold tags, so it is not shown" if may_hold_tags(text) else text}
+        ).encode()
+    fields = error.get("fieldList") or []
+    listed = [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
+    # With few brackets it can't be nested so deep that botocore would die of it.
+    is_flat = body.count(b"{") + body.count(b"[") < _ABSURD
+    if is_flat and listed == fields and all(isinstance(error.get(code, ""), str) for code in _CODES):
+        return body
+    mended: dict[str, object] = {key: error[key] for key in _ERROR_TEXTS if isinstance(error.get(key), str)}
+    mended["fieldList"] = [{key: value for key, value in field.items() if isinstance(value, str)} for field in listed]
     return json.dumps(mended).encode()
+
+
+_ABSURD: Final = 100
+"""More brackets than an error has."""
 
 
 def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:

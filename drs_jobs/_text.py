@@ -16,6 +16,14 @@ def one_line(text: str, limit: int = 300) -> str:
     return line
 
 
+def may_hold_tags(text: str) -> bool:
+    """Whether a text that nobody could read as an answer may hold a job's tags, which are sensitive.
+
+    Better once too often: an escape may spell the word, and a zero between letters may hide it.
+    """
+    return "tags" in text.replace("\0", "") or "\\u" in text
+
+
 def quoted(text: str, limit: int = 80) -> str:
     """`text` as a Python literal on one line, at most about `limit` characters long."""
     shown = text if len(text) <= limit else text[: limit - len(_ELLIPSIS)] + _ELLIPSIS

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin,
 import attrs
 import cattrs
 
+from drs_jobs._text import may_hold_tags, quoted
 from drs_jobs.errors import MalformedResponseError
 from drs_jobs.models import (
     ConversionProperties,
@@ -178,8 +179,8 @@ def question_text(operation: str, request: Mapping[str, Any]) -> str:
 
 
 def _wire_date(date: datetime) -> str:
-    # The service model asks for `Z`.
-    return date.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    """A date in UTC as the service model asks for it, with `Z`."""
+    return date.isoformat().removesuffix("+00:00") + "Z"
 
 
 class RawPage(NamedTuple):
@@ -236,6 +237,8 @@ def unstructure_job(job: Job) -> dict[str, Any]:
     `None` and empty collections are left out, timestamps are ISO 8601 and end in `+00:00`, and a union member whose value
     botocore had dropped goes out as botocore wrote it. ValueError for a naive datetime, which a hand-made job may hold.
     """
+    if not isinstance(job, Job):
+        raise TypeError(f"unstructure_job takes a Job, not {type(job).__name__}")
     raw: dict[str, Any] = _converter.unstructure(job, Job)
     return raw
 
@@ -251,8 +254,11 @@ def structure(raw: object, item_type: type[T], path: str) -> T:
     try:
         item: T = _converter.structure(raw, item_type)
     except _Misfit as misfit:
-        raise misfit.error(path) from None
-    return item
+        error = misfit.error(path)
+    else:
+        return item
+    # Raised out here, so that it has no context: the misfit holds the value even where the error may not.
+    raise error
 
 
 # ------------------------------------------------------------------ what does not fit
@@ -291,39 +297,62 @@ _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def _step(step: str | int) -> str:
     if isinstance(step, int):
         return f"[{step}]"
-    return f".{step}" if _PLAIN.fullmatch(step) else f"[{step!r}]"
+    return f".{step}" if _PLAIN.fullmatch(step) else f"[{quoted(step)}]"
 
 
 def _kind(value: object) -> str:
     """What a value is, in JSON's words; short texts and numbers as they are."""
-    match value:
-        case None:
-            return "nothing"
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case str() | bool() | int() | float():
-            text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a number"
-            return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  # an error is one line
-        case _:
-            return f"a {type(value).__name__}"
+    if isinstance(value, str) and not may_hold_tags(value):
+        return quoted(value, 60)
+    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _BIG):
+        return repr(value)
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+_KINDS: Final[Mapping[type, str]] = {
+    types.NoneType: "nothing",
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a number",
+}
+_BIG: Final = 10**20
+
+_DEEP: Final = 100
+"""How deep a value may be nested that this version does not know: what is deeper could be neither copied nor pickled."""
 
 
 def _evidence(value: object) -> object:
-    """`value`, unless tags are in it."""
-    todo = [value]
-    while todo:  # not recursive: what is nested absurdly deep must not be what kills the error
-        match todo.pop():
-            case Mapping() as members:
-                if SENSITIVE in members:
-                    return None
-                todo += members.values()
-            case list() as elements:
-                todo += elements
+    """`value`, unless tags may be in it, or it is nested absurdly deep."""
+    held = [(value, 0)]
+    while held:  # not recursive: what is nested absurdly deep must not be what kills the error
+        part, depth = held.pop()
+        match part:
+            case str() if may_hold_tags(part):
+                return None
+            case Mapping():
+                held += [(inner, depth + 1) for inner in (*part, *part.values())]
+            case list():
+                held += [(inner, depth + 1) for inner in part]
             case _:
                 pass
+        if depth > _DEEP:
+            return None
     return value
+
+
+def _depth(value: object) -> int:
+    """How deep a value is nested, counted no further than needed."""
+    level, depth = [value], 0
+    while level and depth <= _DEEP:
+        level = [
+            inner
+            for part in level
+            if isinstance(part, dict | list)
+            for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+        depth += 1
+    return depth
 
 
 # ------------------------------------------------------------------ the converter
@@ -485,6 +514,8 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
             if name == _DROPPED:
                 return UnknownMember(_dropped_name(value[name]))
             if name not in known:
+                if _depth(value[name]) > _DEEP:
+                    raise _Misfit(f"a value nested at most {_DEEP} deep", value[name])
                 return UnknownMember(name, copy.deepcopy(value[name]))
             return _converter.structure(value[name], known[name])
         except _Misfit as misfit:
@@ -529,7 +560,7 @@ def _structure_mapping(annotation: Any) -> _Hook:
         key = ""
         try:
             for key, element in value.items():
-                values[key] = hook(element, value_type)
+                values[_structure_str(key, str)] = hook(element, value_type)
         except _Misfit as misfit:
             raise misfit.below(key) from None
         return values

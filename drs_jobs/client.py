@@ -2,8 +2,9 @@
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -110,16 +111,10 @@ class JobsClient:
         Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
         ids = None if job_ids is None else _checked_ids(job_ids)
-        _check_date("from_date", from_date)
-        _check_date("to_date", to_date)
+        from_date, to_date = _checked_date("from_date", from_date), _checked_date("to_date", to_date)
         if from_date is not None and to_date is not None and from_date > to_date:
-            msg = f"from_date {from_date.isoformat()} is after to_date {to_date.isoformat()}: swap them"
-            raise ValueError(msg)
-        try:
-            request = _wire.jobs_request(ids, from_date, to_date)
-        except OverflowError:
-            msg = "a date that lies outside the years 1 to 9999 in UTC: choose one inside"
-            raise ValueError(msg) from None
+            raise ValueError(f"from_date {from_date.isoformat()} is after to_date {to_date.isoformat()}: swap them")
+        request = _wire.jobs_request(ids, from_date, to_date)
         asked = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
         return self._pager(
             "DescribeJobs",
@@ -385,24 +380,29 @@ def _check_callable(name: str, value: object) -> None:
         raise TypeError(msg)
 
 
-def _check_date(name: str, date: object) -> None:
+def _checked_date(name: str, date: object) -> datetime | None:
+    """The date in UTC, because two dates of one time zone are compared by the clock on its wall."""
     if date is None:
-        return
+        return None
     if not isinstance(date, datetime):
-        msg = f"{name} must be a datetime with a time zone, not {type(date).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"{name} must be a datetime with a time zone, not {type(date).__name__}")
     if date.utcoffset() is None:
-        msg = f"{name} has no time zone: say which is meant, such as datetime(2024, 6, 15, tzinfo=timezone.utc)"
-        raise ValueError(msg)
+        raise ValueError(f"{name} has no time zone: say which is meant, such as datetime(2024, 6, 15, tzinfo=timezone.utc)")
+    try:
+        return date.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{name} lies outside the years 1 to 9999 in UTC: choose a date inside") from None
 
 
 def _checked_count(name: str, count: Any, least: int) -> int | None:
     if count is None:
         return None
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
-        msg = f"{name} must be an int, not {type(count).__name__}"
-        raise TypeError(msg)
-    if (number := operator.index(count)) < least:
-        msg = f"{name} must be {least} or more, not {number}"
-        raise ValueError(msg)
+    try:
+        number = operator.index(count)
+    except TypeError:
+        number = None
+    if number is None or isinstance(count, bool):
+        raise TypeError(f"{name} must be an int, not {type(count).__name__}")
+    if not least <= number <= sys.maxsize:
+        raise ValueError(f"{name} must be {least} or more, and no more than {sys.maxsize}")
     return number

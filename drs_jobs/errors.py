@@ -51,7 +51,7 @@ class DrsJobsError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by calling their class with `args` again, which loses keyword arguments, and ClientError
         # pickles down to itself: rebuild from the class, the arguments and the evidence instead.
-        return _rebuild, (type(self), self.args), dict(self.__dict__)
+        return _rebuild, (type(self), self.args), {**self.__dict__, "__cause__": self.__cause__}
 
 
 def _rebuild(error_class: type[DrsJobsError], args: tuple[object, ...]) -> DrsJobsError:
@@ -81,6 +81,7 @@ class ServiceError(DrsJobsError, ClientError):
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
         """Read the evidence from botocore's `response` of a failed `operation_name`."""
         ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs ask for their own TypedDict
+        self.args = (one_line(self.args[0], 600),)  # botocore puts all of AWS's message into it
         error = _mapping(response.get("Error"))
         metadata = _mapping(response.get("ResponseMetadata"))
         headers = _mapping(metadata.get("HTTPHeaders"))

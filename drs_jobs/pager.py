@@ -167,7 +167,8 @@ class PagerIterator(Iterator[T]):
             try:
                 return self._take(batch)
             except MalformedResponseError as error:
-                self._report(error)
+                if self._report(error) is not None:
+                    raise
         raise StopIteration
 
     @property
@@ -182,21 +183,28 @@ class PagerIterator(Iterator[T]):
     def pages(self) -> Iterator[Page[T]]:
         """What is left, page by page."""
         while (batch := self._at_hand()) is not None:
+            begin, left = self._index, self._left
             items: list[T] = []
+            bad: MalformedResponseError | None = None
             try:
-                while self._left != 0 and self._index < len(batch.items):
+                while self._left != 0 and self._index < len(batch.items) and bad is None:
                     try:
                         items.append(self._take(batch))
                     except MalformedResponseError as error:
-                        self._report(error)
-            except MalformedResponseError:
+                        bad = self._report(error)
+            except BaseException:
+                # Whatever it was, nothing of this page was handed out.
+                self._index, self._left = begin, left
+                raise
+            if bad is None:
+                yield self._page(batch, items)
+            else:
                 if items:
                     # Until it is raised, the bad item is not behind us.
                     self._index -= 1
                     yield self._page(batch, items)
                     self._index += 1
-                raise
-            yield self._page(batch, items)
+                raise bad
             if self._index >= len(batch.items) and self._left != 0:
                 self._turn()
 
@@ -221,18 +229,24 @@ class PagerIterator(Iterator[T]):
         return self._batch
 
     def _take(self, batch: Batch) -> T:
-        index = self._index
+        # Passed only once it is structured, or can't be: after any other exception it comes again.
+        try:
+            item = self._question.structure(batch.items[self._index], self._index)
+        except MalformedResponseError:
+            self._index += 1
+            raise
         self._index += 1
-        item = self._question.structure(batch.items[index], index)
         if self._left is not None:
             self._left -= 1
         return item
 
-    def _report(self, error: MalformedResponseError) -> None:
+    def _report(self, error: MalformedResponseError) -> MalformedResponseError | None:
+        """Tell `on_malformed` of a bad item that is behind us; where there is none, give back what has to be raised."""
         error.cursor = self.cursor
         if self._on_malformed is None:
-            raise error
+            return error
         self._on_malformed(error)
+        return None
 
     def _turn(self) -> None:
         """Leave the page at hand behind."""

@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a date before the years": (
         {"from_date": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
         ValueError,
-        "9999",
+        "outside the years",
     ),
     "a negative limit of nothing": ({"job_ids": [], "limit": -1}, ValueError, "0 or more"),
     "no list of ids": ({"job_ids": 5}, TypeError, "job_ids must be a list"),

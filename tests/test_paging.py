@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from drs_jobs import (
     MalformedResponseError,
     PagerIterator,
     PaginationLoopError,
+    _wire,
 )
 from drs_jobs.testing import LocalDrs, RawAnswer, ServerError, make_job
 
@@ -286,3 +288,46 @@ def test_an_on_malformed_that_raises_ends_the_run_behind_the_bad_job(client: Job
     with pytest.raises(KeyError, match="jobID"):
         next(iterator)
     assert next(iterator).job_id == "b"
+
+
+# ------------------------------------------------------------------ whatever interrupts
+
+
+@pytest.mark.parametrize("by_page", [False, True])
+def test_an_interruption_at_any_job_loses_none(by_page: bool, monkeypatch: pytest.MonkeyPatch):
+    """Ctrl-C while a job is being structured: it was not handed out, so it comes again."""
+    client = JobsClient(FakeDrs({None: {"items": _raw("a", "b", "c"), "nextToken": "t"}, "t": {"items": _raw("d", "e")}}))
+    structure = _wire.structure
+    for position in range(5):
+        calls = itertools.count()
+
+        def interrupted(*arguments: Any, calls: Any = calls, position: int = position) -> Any:
+            if next(calls) == position:
+                raise KeyboardInterrupt
+            return structure(*arguments)
+
+        monkeypatch.setattr(_wire, "structure", interrupted)
+        pager = client.describe_jobs()
+        got: list[str] = []
+        with pytest.raises(KeyboardInterrupt):
+            got.extend(_ids(pager, by_page=by_page))
+        monkeypatch.setattr(_wire, "structure", structure)
+        assert got + [job.job_id for job in client.describe_jobs(cursor=pager.cursor)] == list("abcde")
+
+
+def _ids(pager: Any, *, by_page: bool) -> Iterator[str]:
+    for items in (page.items for page in pager.pages()) if by_page else ((job,) for job in pager):
+        yield from (job.job_id for job in items)
+
+
+def test_an_on_malformed_that_raises_takes_no_page_with_it():
+    """What pages had not handed out comes again, the bad job too."""
+    client = JobsClient(FakeDrs({None: {"items": [*_raw("a", "b"), {}, *_raw("c")]}}))
+
+    def give_up(_: MalformedResponseError) -> None:
+        raise KeyError
+
+    pager = client.describe_jobs(on_malformed=give_up)
+    with pytest.raises(KeyError):
+        list(pager.pages())
+    assert [job.job_id for job in client.describe_jobs(cursor=pager.cursor, on_malformed=lambda _: None)] == ["a", "b", "c"]

@@ -13,7 +13,8 @@ from drs_jobs._extras import missing
 
 try:
     from drs_jobs.cli.commands import app
+    from drs_jobs.cli.exits import run
 except ImportError as _error:
     raise missing("cli", _error) from _error
 
-__all__ = ["app"]
+__all__ = ["app", "run"]

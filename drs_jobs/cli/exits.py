@@ -1,11 +1,12 @@
 """Every error to one line on stderr and an exit status; never a traceback."""
 
+import io
 import os
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import typer
 from botocore import exceptions as botocore_errors
@@ -53,6 +54,28 @@ def status_of(jobs: Iterable[Job]) -> ExitStatus:
     if Outcome.FAILED in outcomes:
         return ExitStatus.FAILED
     return ExitStatus.SUCCEEDED if outcomes <= {Outcome.SUCCEEDED, Outcome.RUNNING} else ExitStatus.UNDETERMINED
+
+
+def run(app: typer.Typer) -> NoReturn:
+    """Run the command line, and exit."""
+    stdout: Any = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        # An id in letters that the terminal does not have is shown all the same.
+        stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = app(standalone_mode=False)
+    except Exception as error:
+        # A usage error of click's, which typer carries in its own package or not, as its version has it.
+        usage_error: Any = error
+        if not hasattr(usage_error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(usage_error.format_message(), err=True)
+        else:
+            command = getattr(getattr(error, "ctx", None), "command_path", "drs-jobs")
+            complain(f"{usage_error.format_message().rstrip('.')}. Try {command} --help")
+        status = ExitStatus.USAGE
+    sys.exit(status)
 
 
 @contextmanager

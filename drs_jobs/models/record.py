@@ -28,6 +28,9 @@ class Record:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+_LONG = 64
+
+
 def _brief(value: Any) -> str:
     match value:
         case Enum():
@@ -38,6 +41,8 @@ def _brief(value: Any) -> str:
             return value.isoformat()
         case tuple() | Mapping():
             return f"<{len(value)}>"
+        case int() if value.bit_length() > _LONG:
+            return f"<a number of {value.bit_length()} bits>"
         case _:
             return repr(value)
 

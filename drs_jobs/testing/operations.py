@@ -181,8 +181,12 @@ class Operations:
     def _after(self, position: _Position | int, caller: Caller) -> Iterator[Job]:
         """The caller's jobs after a position: those of its access key, and those that every key sees."""
         now = self.clock.now()
+        own = self._jobs.get(caller, {})
         scopes = (self._scope_after(position, scope) for scope in _scopes(caller))
-        return (job.job_at(now) for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)))
+        # A job that was added for this access key hides the one that every key sees.
+        for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)):
+            if own.get(job.created.job_id, job) is job:
+                yield job.job_at(now)
 
     def _scope_after(self, position: _Position | int, scope: Caller) -> Iterator[tuple[_Position, AnyJob]]:
         order = self._order.get(scope, [])
