@@ -40,7 +40,7 @@ class _Call:
 
     operation: str
     depth: int = 0
-    """How many API calls are under way: more than one while a handler of the caller's makes a call within ours."""
+    """How many calls of the operation are under way: more than one while a handler of the caller's makes a call within ours."""
     body: object = _NOTHING
     unreadable: MalformedResponseError | None = None
     withheld: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -53,10 +53,12 @@ def listen(client: object) -> None:
     """Have botocore show us the bytes of our own calls' answers. A hand-written fake without events goes without."""
     events: Any = getattr(getattr(client, "meta", None), "events", None)
     if callable(getattr(events, "register_last", None)):
-        # First and last of all: what a handler of the caller's calls in between is not ours.
-        events.register_first("provide-client-params.drs", _begin, unique_id="drs_jobs_begin")
-        events.register_last("before-parse.drs", _before_parse, unique_id="drs_jobs_parse")
-        events.register_last("after-call.drs", _end, unique_id="drs_jobs_end")
+        # First and last of all, so that what a handler of the caller's calls in between is known not to be ours: botocore
+        # asks the handlers of an event's whole name first, and those of its first word last.
+        for operation in ("DescribeJobs", "DescribeJobLogItems"):
+            events.register_first(f"provide-client-params.drs.{operation}", _begin, unique_id=f"drs_jobs_{operation}")
+        events.register_last("before-parse", _before_parse, unique_id="drs_jobs_parse")
+        events.register_last("after-call", _end, unique_id="drs_jobs_end")
 
 
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any]) -> Answer:
@@ -97,15 +99,17 @@ def _for_botocore(body: object) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in _BOTOCORES_OWN} if isinstance(body, dict) else {}
 
 
-def _begin(**_: object) -> None:
+def _begin(model: Any, **_: object) -> None:
     """Botocore's event: an API call begins."""
-    if (ours := _our_call.get()) is not None:
+    ours = _our_call.get()
+    if ours is not None and model.name == ours.operation:
         ours.depth += 1
 
 
-def _end(**_: object) -> None:
+def _end(model: Any, **_: object) -> None:
     """Botocore's event: an API call has its answer."""
-    if (ours := _our_call.get()) is not None:
+    ours = _our_call.get()
+    if ours is not None and model.name == ours.operation:
         ours.depth -= 1
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
@@ -35,6 +36,16 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     ),
     "a negative limit of nothing": ({"job_ids": [], "limit": -1}, ValueError, "0 or more"),
     "no list of ids": ({"job_ids": 5}, TypeError, "job_ids must be a list"),
+    "dates the wrong way round in an hour that comes twice": (
+        {
+            "from_date": datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")),
+            "to_date": datetime(2024, 10, 27, 2, 45, fold=0, tzinfo=ZoneInfo("Europe/Berlin")),
+        },
+        ValueError,
+        "after",
+    ),
+    "a class for a limit": ({"limit": int}, TypeError, "type"),
+    "an absurd page": ({"page_size": 10**5000}, ValueError, "no more than"),
     "no page": ({"page_size": 0}, ValueError, "1 or more"),
     "a string for a page": ({"page_size": "10"}, TypeError, "str"),
     "true for a page": ({"page_size": True}, TypeError, "bool"),
@@ -97,6 +108,14 @@ def test_what_is_not_given_is_not_sent(client: JobsClient, local_drs: LocalDrs):
         "toDate": "2024-06-15T00:00:00.250000Z",
     }
     assert [{}, {"filters": filters, "maxResults": 7}] == [request.body for request in local_drs.requests]
+
+
+def test_an_hour_that_comes_twice_is_told_apart(client: JobsClient, local_drs: LocalDrs):
+    """Dates are compared in UTC, not by the clock on the wall."""
+    berlin = ZoneInfo("Europe/Berlin")
+    first, second = datetime(2024, 10, 27, 2, 45, fold=0, tzinfo=berlin), datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=berlin)
+    client.describe_jobs(from_date=first, to_date=second).collect()
+    assert local_drs.requests[0].body["filters"] == {"fromDate": "2024-10-27T00:45:00Z", "toDate": "2024-10-27T01:30:00Z"}
 
 
 def test_an_iterable_of_ids_is_read_once(client: JobsClient, local_drs: LocalDrs):

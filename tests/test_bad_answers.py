@@ -1,6 +1,7 @@
 """Bad answers, row by row, over HTTP: what drs_jobs does with each."""
 
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -202,6 +203,12 @@ BAD_JOBS: dict[str, tuple[object, str, object]] = {
         ".participatingResources[0].participatingResourceID.sourceNetworkID",
         5,
     ),
+    "a value nested too deep": (
+        _resource({"later": json.loads("[" * 600 + "]" * 600)}),
+        ".participatingResources[0].participatingResourceID.later",
+        None,
+    ),
+    "an id nested too deep": ({"jobID": json.loads("[" * 600 + "]" * 600)}, ".jobID", None),
     "tags in a list": ({"jobID": "j", "tags": ["secret"]}, ".tags", None),
     "a null tag": ({"jobID": "j", "tags": {"secret": None}}, ".tags", None),
     "a number for a tag": ({"jobID": "j", "tags": {"secret": 5}}, ".tags", None),
@@ -246,6 +253,7 @@ def test_a_bad_job_is_told_with_path_and_value_and_nothing_else_is_lost(name: st
     error = caught.value
     assert (f"$.items[1]{path}", value, type(value)) == (error.path, error.value, type(error.value))
     assert "secret" not in f"{error} {error!r} {vars(error)}"
+    assert vars(error) == vars(pickle.loads(pickle.dumps(error)))
     assert len(str(error)) < 400
     # The same iterator goes on, and so does another run with its cursor.
     assert [job.job_id for job in iterator] == ["drsjob-after"]

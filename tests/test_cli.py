@@ -288,9 +288,22 @@ def test_failures_are_one_line_and_a_status(name: str, local_drs: LocalDrs):
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert "\x1b" not in result.stderr
-    if arguments[0] == "list" and "--output" not in arguments:
-        assert result.stderr.startswith("drs-jobs: ")
-        assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("drs-jobs: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_without_a_command_the_help_is_shown():
+    """It is how newcomers start."""
+    result = _run()
+    assert (result.returncode, "Usage: " in result.stderr + result.stdout) == (2, True)
+    assert "watch" in _run("--help").stdout
+
+
+def test_letters_that_the_terminal_lacks_are_shown_all_the_same(local_drs: LocalDrs):
+    """An ASCII terminal gets escapes, not an error."""
+    local_drs.add_jobs(make_job(job_id="drsjob-\u00fc"))
+    result = _run("list", PYTHONIOENCODING="ascii")
+    assert (result.returncode, "drsjob-\\xfc" in result.stdout) == (0, True)
 
 
 def test_head_ends_it_quietly(local_drs: LocalDrs):

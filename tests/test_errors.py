@@ -91,6 +91,15 @@ def test_timeouts_are_timeouts():
     assert issubclass(JobFailedError, JobOutcomeError)
 
 
+def test_the_cause_travels_too():
+    """What botocore raised is evidence like the rest."""
+    error = ServiceError(RESPONSE, "DescribeJobs")
+    error.__cause__ = ClientError(RESPONSE, "DescribeJobs")
+    cause = pickle.loads(pickle.dumps(error)).__cause__
+    assert isinstance(cause, ClientError)
+    assert cause.response == RESPONSE
+
+
 def test_texts_are_one_bounded_line():
     """A proxy's whole page does not end up in a log line."""
     page = "<html>\n" + "x" * 100_000 + "\x1b[31m"
@@ -99,3 +108,4 @@ def test_texts_are_one_bounded_line():
         assert len(text) < 700
         assert text.isprintable()
     assert page == error.message
+    assert len(error.args[0]) < 700

@@ -93,6 +93,15 @@ def test_jobs_are_kept_by_region_and_access_key(local_drs: LocalDrs):
     ]
 
 
+def test_a_job_of_ones_own_hides_everybodys(local_drs: LocalDrs):
+    """Added for all and again for one, it is listed once."""
+    job = make_job(status="PENDING")
+    local_drs.add_jobs(job)
+    local_drs.add_jobs(make_job(job_id=job.job_id), access_key_id="me")
+    assert [job.status for job in JobsClient(local_drs.client(access_key_id="me")).describe_jobs()] == ["COMPLETED"]
+    assert [job.status for job in JobsClient(local_drs.client(access_key_id="you")).describe_jobs()] == ["PENDING"]
+
+
 def test_adding_a_job_again_replaces_it(client: JobsClient, local_drs: LocalDrs):
     """A job's id is its identity."""
     job = make_job(status="PENDING")

@@ -73,6 +73,11 @@ def test_the_repr_of_a_job_of_200_servers_counts_them():
     assert "secret" not in repr(job)
 
 
+def test_a_number_of_any_size_has_a_short_repr():
+    """Python would refuse to print the largest."""
+    assert repr(LaunchAction(order=10**5000)) == "LaunchAction(order=<a number of 16610 bits>)"
+
+
 def test_fields_can_not_be_assigned():
     """Jobs are frozen and slotted."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

@@ -294,7 +294,7 @@ def test_an_on_malformed_that_raises_ends_the_run_behind_the_bad_job(client: Job
 
 
 @pytest.mark.parametrize("by_page", [False, True])
-def test_an_interruption_at_any_job_loses_none(by_page: bool, monkeypatch: pytest.MonkeyPatch):
+def test_an_interruption_at_any_job_loses_none(by_page, monkeypatch: pytest.MonkeyPatch):
     """Ctrl-C while a job is being structured: it was not handed out, so it comes again."""
     client = JobsClient(FakeDrs({None: {"items": _raw("a", "b", "c"), "nextToken": "t"}, "t": {"items": _raw("d", "e")}}))
     structure = _wire.structure

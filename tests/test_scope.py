@@ -5,12 +5,13 @@ import json
 import logging
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.config import Config
 
-from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError
+from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError, ServiceError
 from drs_jobs._watch import Clock
 from drs_jobs.testing import CutOff, HtmlPage, LocalDrs, RawAnswer, ServerError, make_job
 
@@ -111,16 +112,31 @@ def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: p
     faults += [RawAnswer(json.dumps({"items": {"tags": tags}}).encode()), RawAnswer(json.dumps([{"tags": tags}]).encode())]
     faults += [RawAnswer(json.dumps({"tags": tags}).encode()), RawAnswer(json.dumps({"a": [{"tags": tags}]}).encode())]
     faults += [RawAnswer(json.dumps({"tags": tags}).encode("utf-16"))]
+    page = json.dumps({"items": [{"jobID": "j", "tags": tags}]})
+    faults += [
+        RawAnswer(json.dumps(body).encode()) for body in ({"items": page}, {"items": [page]}, {page: 1}, {"body": page}, page)
+    ]
+    faults.append(RawAnswer(page.replace("tags", "\\u0074ags")[:-2].encode()))
     for fault in [*faults, CutOff(share=0.9)]:
         local_drs.inject(fault)
         with pytest.raises(MalformedResponseError) as caught:
             client.describe_jobs().collect()
+        assert caught.value.__context__ is None
         shown += [
             str(caught.value),
             repr(caught.value),
             str(vars(caught.value)),
             "".join(traceback.format_exception(caught.value)),
         ]
+    for fault in [
+        RawAnswer(page[:-2].encode(), 500),
+        RawAnswer(f"[{page}]".encode(), 500),
+        RawAnswer(json.dumps(page).encode(), 400),
+    ]:
+        local_drs.inject(fault)
+        with pytest.raises(ServiceError) as refused:
+            client.describe_jobs().collect()
+        shown += [str(vars(refused.value)), "".join(traceback.format_exception(refused.value))]
     for text in (*shown, caplog.text):
         assert "secret" not in text
     assert "Response body" in caplog.text
@@ -140,3 +156,88 @@ def test_credentials_get_out_nowhere(local_drs: LocalDrs, caplog: pytest.LogCapt
         client.describe_jobs().first()
     assert "AKIAEXAMPLE" not in caplog.text
     assert "AKIAEXAMPLE" not in "".join(traceback.format_exception(caught.value)) + str(vars(caught.value)) + repr(client)
+
+
+def test_a_call_of_the_callers_within_ours_is_the_callers(local_drs: LocalDrs):
+    """Whatever event of botocore's it is made from: it gets boto3's own answer, and ours goes on as if it had not been."""
+    odd = RawAnswer(json.dumps({"items": [{"jobID": "j", "later": 1}], "later": 1}).encode())
+    for event in (
+        "provide-client-params",
+        "before-parameter-build",
+        "before-call",
+        "request-created",
+        "before-send",
+        "before-parse",
+        "after-call",
+    ):
+        local = local_drs.client()
+        within: list[Any] = []
+
+        def call_again(local: Any = local, within: list[Any] = within, **_: Any) -> None:
+            if not within:
+                within.append(None)
+                within[0] = _theirs(local)
+                local.describe_job_log_items(jobID="drsjob-00000000000000000")
+
+        client = JobsClient(local)
+        local.meta.events.register(f"{event}.drs.DescribeJobs", call_again)
+        local_drs.inject(odd, times=2)
+        [page] = client.describe_jobs().pages()
+        assert within[0]["items"] == [{"jobID": "j"}], event
+        assert "later" not in within[0]
+        assert page.raw["later"] == 1, event
+
+
+def test_a_client_that_hides_boto3_is_not_believed_to_have_no_jobs(boto_client: Any, local_drs: LocalDrs):
+    """Where we can't look at the bytes, an answer without items is not taken for an empty one."""
+
+    class Hidden:
+        def describe_jobs(self, **request: Any) -> Any:
+            return boto_client.describe_jobs(**request)
+
+    class Threaded(Hidden):
+        meta = boto_client.meta
+
+        def describe_jobs(self, **request: Any) -> Any:
+            with ThreadPoolExecutor() as pool:
+                return pool.submit(boto_client.describe_jobs, **request).result()
+
+    for wrapper in (Hidden, Threaded):
+        client = JobsClient(wrapper())
+        assert client.describe_jobs().collect() == ()
+        local_drs.inject(HtmlPage())
+        with pytest.raises(MalformedResponseError, match="could not look"):
+            client.describe_jobs().collect()
+
+
+def test_a_wrappers_tokens_are_its_own(boto_client: Any, local_drs: LocalDrs):
+    """A wrapper may change any part of an answer, or answer for boto3; what it says is what counts."""
+    local_drs.page_sizes = (2,)
+    jobs = [make_job() for _ in range(5)]
+    local_drs.add_jobs(*jobs)
+
+    class Router:
+        meta = boto_client.meta
+
+        def describe_jobs(self, **request: Any) -> Any:
+            if "nextToken" in request:
+                request["nextToken"] = request["nextToken"].removeprefix("eu:")
+            answer = boto_client.describe_jobs(**request)
+            return {**answer, **({"nextToken": "eu:" + answer["nextToken"]} if "nextToken" in answer else {})}
+
+    class Fallback(Router):
+        def describe_jobs(self, **request: Any) -> Any:
+            answer = boto_client.describe_jobs(**request)
+            return answer if "items" in answer else {"items": [{"jobID": "cached"}]}
+
+    class Envelope(Router):
+        def describe_jobs(self, **request: Any) -> Any:
+            boto_client.describe_jobs(**request)
+            return {"message": "throttled"}
+
+    assert set(jobs) == set(JobsClient(Router()).describe_jobs())
+    local_drs.inject(HtmlPage())
+    assert [job.job_id for job in JobsClient(Fallback()).describe_jobs()] == ["cached"]
+    local_drs.inject(RawAnswer(b"{}"))
+    with pytest.raises(MalformedResponseError):
+        JobsClient(Envelope()).describe_jobs().collect()
