@@ -181,7 +181,7 @@ def test_a_call_of_the_callers_within_ours_is_the_callers(local_drs: LocalDrs):
 
         client = JobsClient(local)
         local.meta.events.register(f"{event}.drs.DescribeJobs", call_again)
-        local_drs.inject(odd, times=2)
+        local_drs.inject(odd, times=3)
         [page] = client.describe_jobs().pages()
         assert within[0]["items"] == [{"jobID": "j"}], event
         assert "later" not in within[0]
