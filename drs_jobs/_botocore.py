@@ -12,7 +12,7 @@ A context variable scopes all this to our own calls. What the caller's own calls
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NoReturn
 
@@ -49,13 +49,13 @@ class _Call:
 _our_call: ContextVar[_Call | None] = ContextVar("drs_jobs_call", default=None)
 
 
-def listen(client: object) -> None:
+def listen(client: object, operations: Iterable[str]) -> None:
     """Have botocore show us the bytes of our own calls' answers. A hand-written fake without events goes without."""
     events: Any = getattr(getattr(client, "meta", None), "events", None)
     if callable(getattr(events, "register_last", None)):
         # First and last of all, so that what a handler of the caller's calls in between is known not to be ours: botocore
         # asks the handlers of an event's whole name first, and those of its first word last.
-        for operation in ("DescribeJobs", "DescribeJobLogItems"):
+        for operation in operations:
             events.register_first(f"provide-client-params.drs.{operation}", _begin, unique_id=f"drs_jobs_{operation}")
         events.register_last("before-parse", _before_parse, unique_id="drs_jobs_parse")
         events.register_last("after-call", _end, unique_id="drs_jobs_end")

@@ -76,7 +76,7 @@ class JobsClient:
         elif not callable(getattr(client, "describe_jobs", None)):
             msg = f"client must have a describe_jobs method, as boto3.client('drs') has; {type(client).__name__} has none"
             raise TypeError(msg)
-        _botocore.listen(client)
+        _botocore.listen(client, _wire.METHODS)
         self._client = client
         self._clock: _watch.Clock | None = None
         """Another clock than the machine's, for tests."""

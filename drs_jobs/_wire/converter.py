@@ -1,0 +1,335 @@
+"""Raw items to attrs objects and back, by the table of names and one private, strict cattrs converter.
+
+It is fast because it takes an answer for good: one pass, no copy, no path. Only when something does not fit does the error,
+on its way out, collect the path it comes by.
+"""
+
+# What isinstance finds in raw JSON is a dict or a list of nobody knows what.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import copy
+import functools
+import operator
+import re
+import types
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+
+from drs_jobs._wire.misfit import DEEP, Misfit, is_nested_too_deep
+from drs_jobs._wire.names import DROPPED, NAMES, UNION_TAGS
+from drs_jobs.models import Job, JobLogItem, SourceNetworkID, UnknownMember, UnknownValue
+
+T = TypeVar("T")
+
+
+def structure_job(raw: Mapping[str, Any]) -> Job:
+    """A typed `Job` from a dict in AWS's shape: boto3's, an element of `items`, or what `unstructure_job` made.
+
+    Unknown keys are ignored. Raises MalformedResponseError, with the path and the value, for a dict that is no job.
+    """
+    return structure(_as_dict(raw), Job, "$")
+
+
+def _as_dict(raw: object) -> object:
+    return dict(raw) if isinstance(raw, Mapping) else raw
+
+
+def unstructure_job(job: Job) -> dict[str, Any]:
+    """A `Job` as a dict in AWS's shape, which survives `json.dumps` and which `structure_job` takes back.
+
+    `None` and empty collections are left out, timestamps are ISO 8601 and end in `+00:00`, and a union member whose value
+    botocore had dropped goes out as botocore wrote it. ValueError for a naive datetime, which a hand-made job may hold.
+    """
+    if not isinstance(job, Job):
+        raise TypeError(f"unstructure_job takes a Job, not {type(job).__name__}")
+    raw: dict[str, Any] = _converter.unstructure(job, Job)
+    return raw
+
+
+def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
+    """A log item as a dict in AWS's shape, by the rules of `unstructure_job`."""
+    raw: dict[str, Any] = _converter.unstructure(item, JobLogItem)
+    return raw
+
+
+def structure(raw: object, item_type: type[T], path: str) -> T:
+    """`raw` as an `item_type`. MalformedResponseError with the path, which starts with `path`, where it does not fit."""
+    try:
+        item: T = _converter.structure(raw, item_type)
+    except Misfit as misfit:
+        error = misfit.error(path)
+    else:
+        return item
+    # Raised out here, so that it has no context: the misfit holds the value even where the error may not.
+    raise error
+
+
+# ------------------------------------------------------------------ the converter
+
+_Hook = Callable[[Any, Any], Any]
+
+
+def _structure_str(value: object, _: object) -> str:
+    if not isinstance(value, str):
+        raise Misfit("a string", value)
+    return value
+
+
+def _structure_int(value: object, _: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Misfit("a whole number", value)
+    return value
+
+
+def _structure_bool(value: object, _: object) -> bool:
+    if not isinstance(value, bool):
+        raise Misfit("true or false", value)
+    return value
+
+
+# `fromisoformat` alone takes more: week dates, hours without minutes, any letter for the `T`.
+_TIMESTAMP: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
+    re.ASCII,
+)
+
+
+def _structure_datetime(value: object, _: object) -> datetime:
+    if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
+        try:
+            # Digits beyond microseconds are cut by `fromisoformat`.
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise Misfit("a timestamp like 2024-06-15T15:00:00.000Z", value)
+
+
+class _Field(NamedTuple):
+    """How one field of a class gets its value. A named tuple, because reading it is what structuring does most."""
+
+    key: str
+    assign: Callable[[object, object], None]
+    plain: type | None
+    hook: _Hook
+    type: Any
+    absent: Callable[[], object] | None
+
+
+def _structure_class(cls: Any) -> _Hook:
+    """A lean constructor: the fields are checked here, so that what attrs' `__init__` would do again is left out."""
+    fields = [_field(cls, name, key) for name, key in NAMES[cls].items()]
+    new = object.__new__
+
+    def structure_instance(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise Misfit("an object", value)
+        get = value.get
+        instance = new(cls)
+        key = ""
+        try:
+            for key, assign, plain, hook, field_type, absent in fields:
+                member = get(key)
+                if member.__class__ is plain:
+                    assign(instance, member)
+                elif member is not None:
+                    assign(instance, hook(member, field_type))
+                elif absent is not None:
+                    assign(instance, absent())
+                else:
+                    raise Misfit("a value", None)
+        except Misfit as misfit:
+            raise misfit.below_member(key) from None
+        return instance
+
+    return structure_instance
+
+
+def _field(cls: Any, name: str, key: str) -> _Field:
+    field_type = _without_none(get_type_hints(cls)[name])
+    default = getattr(attrs.fields(cls), name).default
+    absent: Callable[[], object] | None
+    if default is attrs.NOTHING:
+        absent = None
+    elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time, a function in the stubs
+        absent = default.factory
+    else:
+        absent = functools.partial(_same, default)
+    return _Field(
+        key=key,
+        # The slot's own setter: the classes are frozen, and this object is not handed out yet.
+        assign=getattr(cls, name).__set__,
+        plain=field_type if field_type in (str, int, bool) else None,
+        hook=_converter.get_structure_hook(field_type),
+        type=field_type,
+        absent=absent,
+    )
+
+
+def _same(value: T) -> T:
+    return value
+
+
+def _without_none(annotation: Any) -> Any:
+    members = [member for member in get_args(annotation) if member is not types.NoneType]
+    return functools.reduce(operator.or_, members) if _is_union(annotation) else annotation
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _is_open_enum(annotation: Any) -> bool:
+    return _is_union(annotation) and UnknownValue in get_args(annotation)
+
+
+def _is_tagged_union(annotation: Any) -> bool:
+    return _is_union(annotation) and UnknownMember in get_args(annotation)
+
+
+def _is_tuple(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is Mapping
+
+
+def _structure_open_enum(annotation: Any) -> _Hook:
+    enum = next(member for member in get_args(annotation) if issubclass(member, Enum))
+    known = {member.value: member for member in enum}
+
+    def structure_value(value: Any, _: object) -> Any:
+        if not isinstance(value, str):
+            raise Misfit("a string", value)
+        member = known.get(value)
+        return UnknownValue(value) if member is None else member
+
+    return structure_value
+
+
+def _structure_tagged_union(annotation: Any) -> _Hook:
+    known = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
+
+    def structure_member(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise Misfit("an object", value)
+        # As in botocore: null members and `__type` are no members.
+        members = [name for name, member in value.items() if member is not None and name != "__type"]
+        if len(members) != 1:
+            raise Misfit(f"one member, not {len(members)}", value)
+        [name] = members
+        try:
+            if name == DROPPED:
+                return UnknownMember(_dropped_name(value[name]))
+            if name not in known:
+                if is_nested_too_deep(value[name]):
+                    raise Misfit(f"a value nested at most {DEEP} deep", value[name])
+                return UnknownMember(name, copy.deepcopy(value[name]))
+            return _converter.structure(value[name], known[name])
+        except Misfit as misfit:
+            raise misfit.below(name) from None
+
+    return structure_member
+
+
+def _dropped_name(value: object) -> str:
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str):
+        raise Misfit("an object with a name", value)
+    return name
+
+
+def _structure_tuple(annotation: Any) -> _Hook:
+    element_type = get_args(annotation)[0]
+    hook = _converter.get_structure_hook(element_type)
+
+    def structure_elements(value: Any, _: object) -> Any:
+        if not isinstance(value, list):
+            raise Misfit("a list", value)
+        elements: list[Any] = []
+        try:
+            for element in value:
+                elements.append(hook(element, element_type))  # noqa: PERF401  # a comprehension would not know how far it came
+        except Misfit as misfit:
+            raise misfit.below(len(elements)) from None
+        return tuple(elements)
+
+    return structure_elements
+
+
+def _structure_mapping(annotation: Any) -> _Hook:
+    value_type = get_args(annotation)[1]
+    hook = _converter.get_structure_hook(value_type)
+
+    def structure_values(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise Misfit("an object", value)
+        values: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, element in value.items():
+                values[_structure_str(key, str)] = hook(element, value_type)
+        except Misfit as misfit:
+            raise misfit.below(key) from None
+        return values
+
+    return structure_values
+
+
+def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
+    names = NAMES[cls]
+    tag = UNION_TAGS.get(cls)
+
+    def unstructure_instance(instance: Any) -> dict[str, Any]:
+        raw: dict[str, Any] = {}
+        for name, key in names.items():
+            value = getattr(instance, name)
+            if value not in (None, (), {}):
+                raw[key] = _converter.unstructure(value)
+        return raw if tag is None else {tag: raw}
+
+    return unstructure_instance
+
+
+def _unstructure_datetime(moment: datetime) -> str:
+    if moment.utcoffset() is None:
+        msg = f"{moment!r} has no time zone, so it can't be told which moment it is: give it tzinfo=timezone.utc"
+        raise ValueError(msg)
+    return moment.astimezone(UTC).isoformat()
+
+
+def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
+    return {DROPPED: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook(str, _structure_str)
+    converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(bool, _structure_bool)
+    converter.register_structure_hook(datetime, _structure_datetime)
+    converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_str(value, _)))
+    # Factories all, also for unions: cattrs asks the one registered last first, and a hook registered for a union
+    # itself would lose to any of them.
+    converter.register_structure_hook_factory(_is_tuple, _structure_tuple)
+    converter.register_structure_hook_factory(_is_mapping, _structure_mapping)
+    converter.register_structure_hook_factory(_is_open_enum, _structure_open_enum)
+    converter.register_structure_hook_factory(_is_tagged_union, _structure_tagged_union)
+    converter.register_structure_hook_factory(NAMES.__contains__, _structure_class)
+    converter.register_unstructure_hook(datetime, _unstructure_datetime)
+    converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
+    converter.register_unstructure_hook(UnknownValue, str)
+    converter.register_unstructure_hook(tuple, lambda elements: [converter.unstructure(element) for element in elements])
+    converter.register_unstructure_hook(SourceNetworkID, lambda member: {UNION_TAGS[SourceNetworkID]: member.value})
+    converter.register_unstructure_hook(UnknownMember, _unstructure_unknown)
+    converter.register_unstructure_hook_factory(NAMES.__contains__, _unstructure_class)
+    return converter
+
+
+_converter: Final = _make_converter()
