@@ -483,6 +483,7 @@ def test_a_validation_error_tells_reason_and_fields(client: JobsClient):
 )
 def test_a_broken_connection_loses_nothing(fault: Fault, error_class: Any, client: JobsClient, local_drs: LocalDrs):
     """Transport errors stay botocore's own, and the same iterator goes on where it was."""
+    local_drs.page_sizes = (25,)
     jobs = [make_job() for _ in range(30)]
     local_drs.add_jobs(*jobs)
     iterator = iter(client.describe_jobs())

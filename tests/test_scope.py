@@ -81,6 +81,7 @@ def test_another_operation_called_within_ours_is_not_ours(boto_client: Any, loca
 def test_many_clients_of_one_boto3_client_and_many_threads(boto_client: Any, local_drs: LocalDrs):
     """A JobsClient is safe to share, and so is the boto3 client below several of them."""
     jobs = {make_job() for _ in range(60)}
+    local_drs.page_sizes = (25,)
     local_drs.add_jobs(*jobs)
     clients = [JobsClient(boto_client) for _ in range(3)]
     got: list[set[Any]] = []

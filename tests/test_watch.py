@@ -123,7 +123,6 @@ def test_1500_jobs_cost_two_queries_a_poll_for_unfinished_ones_only(
     client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime
 ):
     """Five polls, of at most two queries each, and fewer as fewer jobs are left; each job is yielded twice."""
-    local_drs.page_sizes = (5000,)
     jobs = [_started() for _ in range(1500)]
     local_drs.add_jobs(*jobs)
     done = [_done(job) for job in jobs]

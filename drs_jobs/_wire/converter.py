@@ -159,7 +159,7 @@ def _field(cls: Any, name: str, key: str) -> _Field:
     elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time, a function in the stubs
         absent = default.factory
     else:
-        absent = functools.partial(_same, default)
+        absent = lambda: default  # noqa: E731  # as short as a factory
     return _Field(
         key=key,
         # The slot's own setter: the classes are frozen, and this object is not handed out yet.
@@ -169,10 +169,6 @@ def _field(cls: Any, name: str, key: str) -> _Field:
         type=field_type,
         absent=absent,
     )
-
-
-def _same(value: T) -> T:
-    return value
 
 
 def _without_none(annotation: Any) -> Any:

@@ -92,7 +92,7 @@ _FIRST: Final = _Position(float("-inf"), "")
 class Operations:
     """The operations, over jobs in memory. Safe to call from many threads."""
 
-    page_sizes: tuple[int, ...] = (25,)
+    page_sizes: tuple[int, ...] = (1000,)
     """Items in the first page, the second and so on, round and round; 0 makes an empty page that carries a token."""
     clock: LocalClock = attrs.field(factory=LocalClock)
     """The time that living jobs live by."""
