@@ -81,7 +81,8 @@ class ServiceError(DrsJobsError, ClientError):
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
         """Read the evidence from botocore's `response` of a failed `operation_name`."""
         ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs ask for their own TypedDict
-        self.args = (one_line(self.args[0], 600),)  # botocore puts all of AWS's message into it
+        # botocore puts all of AWS's message into `args`.
+        Exception.__init__(self, one_line(self.args[0], 600))
         error = _mapping(response.get("Error"))
         metadata = _mapping(response.get("ResponseMetadata"))
         headers = _mapping(metadata.get("HTTPHeaders"))

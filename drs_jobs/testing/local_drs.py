@@ -79,8 +79,9 @@ class LocalDrs:
     def __init__(self, *, page_sizes: Sequence[int] = (1000,), speed: float = 1.0) -> None:
         """`page_sizes` are the sizes of the pages, round and round: `(3, 0)` makes every second page an empty one.
 
-        AWS documents no size; small ones show whether your code follows pages. A smaller `maxResults` in the request wins. `speed` is that of living jobs: 60 makes a minute of a second, 0 waits
-        for `advance`. ValueError unless some size is positive and none is negative, and for a negative speed.
+        AWS documents no size; small ones show whether your code follows pages. A smaller `maxResults` in the request
+        wins. `speed` is that of living jobs: 60 makes a minute of a second, 0 waits for `advance`. ValueError unless some
+        size is positive and none is negative, and for a negative speed.
         """
         self._operations = Operations(clock=LocalClock(speed))
         self.page_sizes = tuple(page_sizes)
