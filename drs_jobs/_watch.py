@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -89,25 +89,31 @@ class _Watching:
         self.trouble: Exception | None = None
 
     def poll(self, look: Look, batch_size: int) -> Iterator[Job]:
-        """Ask once for every unfinished job, and yield those that changed. Trouble that may pass ends the poll."""
+        """Ask once for every unfinished job, and yield those that changed. One batch's trouble does not hide another's news."""
         self.trouble = None
+        lost: JobNotFoundError | None = None
         unfinished = tuple(self.unfinished)
         for start in range(0, len(unfinished), batch_size):
             batch = unfinished[start : start + batch_size]
-            try:
-                jobs = {job.job_id: job for job in look(batch)}
-            except Exception as error:
-                if not may_pass(error) or self._has_lasted_too_long():
-                    raise
-                _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(str(error)))
-                self.trouble = error
-                return
-            self.has_answered = True
-            for job_id in batch:
-                if (job := jobs.get(job_id)) is None:
-                    self._miss(job_id)
-                elif self._is_news(job):
-                    yield job
+            jobs, trouble = _ask(look, batch)
+            self.has_answered = self.has_answered or bool(jobs) or trouble is None
+            yield from (job for job in jobs.values() if job.job_id in self.unfinished and self._is_news(job))
+            if trouble is None:
+                lost = lost or self._lost(batch, jobs)
+            else:
+                self._survive(trouble, batch)
+        if lost is not None:
+            raise lost
+
+    def _survive(self, trouble: Exception, batch: Sequence[str]) -> None:
+        """Log trouble that may pass; raise what can't, or has lasted too long."""
+        if not may_pass(trouble) or self._has_lasted_too_long():
+            raise trouble
+        _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(str(trouble)))
+        self.trouble = trouble
+        for job_id in batch:
+            # Nobody could look, so the grace of a job that was missing begins anew.
+            self.missing_since.pop(job_id, None)
 
     def pause(self, interval: float) -> float:
         """How long to sleep before the next look."""
@@ -130,10 +136,13 @@ class _Watching:
         self.snapshots[job.job_id] = job
         return is_news
 
-    def _miss(self, job_id: str) -> None:
+    def _lost(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> JobNotFoundError | None:
+        """The first job of a batch that has been missing for too long."""
         now = self.clock.now()
-        if now - self.missing_since.setdefault(job_id, now) >= GRACE:
-            raise JobNotFoundError(job_id, last_seen=self.snapshots.get(job_id))
+        for job_id in batch:
+            if job_id not in jobs and now - self.missing_since.setdefault(job_id, now) >= GRACE:
+                return JobNotFoundError(job_id, last_seen=self.snapshots.get(job_id))
+        return None
 
     def timed_out(self) -> WaitTimeoutError:
         """The error at the deadline, with every snapshot there is."""
@@ -143,3 +152,14 @@ class _Watching:
         if unseen:
             message = f"{len(unseen)} jobs were never seen ({', '.join(unseen[:3])}): check id and region; {message}"
         return WaitTimeoutError(message, jobs=tuple(self.snapshots.values()))
+
+
+def _ask(look: Look, batch: Sequence[str]) -> tuple[dict[str, Job], Exception | None]:
+    """The jobs that came, by id, and what ended it before all had come."""
+    jobs: dict[str, Job] = {}
+    try:
+        for job in look(batch):
+            jobs[job.job_id] = job
+    except Exception as error:  # noqa: BLE001  # raised again where it can't pass
+        return jobs, error
+    return jobs, None

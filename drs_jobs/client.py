@@ -1,6 +1,5 @@
 """Builds and calls the boto3 client, composes the rest, and translates errors in one place."""
 
-import math
 import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -176,8 +175,9 @@ class JobsClient:
     ) -> Iterator[Job]:
         """Yield each job whenever its snapshot changed, the first one included; end when all are complete.
 
-        `timeout`: seconds; 0 looks once; `None` waits for ever. It bounds the sleeping: a request in flight may outlast it by
-        botocore's time-outs times its attempts, which matters where something else ends the process, as on Lambda.
+        `timeout`: seconds, from the first `next` on; 0 looks once; `None` waits for ever. It bounds the sleeping: a request
+        in flight may outlast it by botocore's time-outs times its attempts, which matters where something else ends the
+        process, as on Lambda.
         `poll_interval`: seconds to the second look; each sleep is half as long again as the one before, up to six poll
         intervals, give or take a tenth. The last sleep ends at the deadline, and one last look is taken then.
         A job given twice is watched once.
@@ -237,7 +237,7 @@ class JobsClient:
         errors: list[Exception] = []
         try:
             items.extend(self.describe_job_log_items(found.job_id, on_malformed=errors.append))
-        except (DrsJobsError, BotoCoreError) as error:
+        except (DrsJobsError, BotoCoreError, TypeError) as error:  # TypeError: a fake without a log
             errors.append(error)
         return attrs.evolve(reports.explain(found, items), log_error=errors[0] if errors else None)
 
@@ -342,16 +342,15 @@ def _checked_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
 
 
 def _checked_ref(job: JobRef) -> str:
-    if isinstance(job, Job):
-        return job.job_id
-    if isinstance(job, Mapping):
-        job_id = _wire.job_id_of({**job})
-        if job_id is None:
-            msg = "this dict has no jobID: give the job itself, such as start_recovery(…)['job']"
-            raise TypeError(msg)
-        return job_id
-    _check_id(job)
-    return job
+    job_id = job.job_id if isinstance(job, Job) else _wire.job_id_of({**job}) if isinstance(job, Mapping) else job
+    if job_id is None:
+        raise TypeError("this dict has no jobID: give the job itself, such as start_recovery(…)['job']")
+    _check_id(job_id)
+    return job_id
+
+
+_LONGEST: Final = 1_000_000_000
+"""Seconds, some thirty years. Python can't sleep much longer."""
 
 
 def _seconds(name: str, duration: object) -> float:
@@ -360,11 +359,9 @@ def _seconds(name: str, duration: object) -> float:
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         msg = f"{name} must be seconds or a timedelta, not {type(duration).__name__}"
         raise TypeError(msg)
-    if not 0 <= duration < math.inf:
-        msg = f"{name} must be 0 seconds or more, and finite, not {duration:g}" + (
-            "; None waits for ever" if name == "timeout" else ""
-        )
-        raise ValueError(msg)
+    if not 0 <= duration <= _LONGEST:
+        forever = "; None waits for ever" if name == "timeout" else ""
+        raise ValueError(f"{name} must be 0 seconds or more, and finite: no more than {_LONGEST:,}{forever}")
     return float(duration)
 
 

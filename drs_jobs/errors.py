@@ -22,6 +22,7 @@ region) stay botocore's own. Every error here pickles to the same class with eve
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import math
+import pickle
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -51,7 +52,16 @@ class DrsJobsError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by calling their class with `args` again, which loses keyword arguments, and ClientError
         # pickles down to itself: rebuild from the class, the arguments and the evidence instead.
-        return _rebuild, (type(self), self.args), {**self.__dict__, "__cause__": self.__cause__}
+        return _rebuild, (type(self), self.args), {**self.__dict__, "__cause__": _portable(self.__cause__)}
+
+
+def _portable(cause: BaseException | None) -> BaseException | None:
+    """The cause, or what it says: botocore's transport errors may hold a live connection, which can't be pickled."""
+    try:
+        pickle.dumps(cause)
+    except Exception:  # noqa: BLE001  # whatever keeps it from being pickled
+        return DrsJobsError(f"{type(cause).__name__}: {cause}")
+    return cause
 
 
 def _rebuild(error_class: type[DrsJobsError], args: tuple[object, ...]) -> DrsJobsError:
@@ -230,14 +240,29 @@ def may_pass(error: Exception) -> bool:
         case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():
             return True
         case ServiceError():
-            return error.status_code in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERRORS
+            return error.status_code == _TOO_MANY_REQUESTS or error.status_code >= _SERVER_ERRORS or error.code in _PASSING
         case MalformedResponseError():
             return error.path == "$"
         case _:
             return False
 
 
-_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _SERVER_ERRORS = 408, 429, 500
+_TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
+_PASSING = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "TooManyRequestsException",
+}
+"""Other names for throttling, which STS and gateways use, also with other statuses. botocore retries them too."""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

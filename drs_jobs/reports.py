@@ -77,12 +77,13 @@ def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
     The job's own `recovery_instance_id` is often missing; then the newest `target_instance_id` of the log counts.
     """
     found: dict[str, str] = {}
-    for item in _oldest_first(log):
+    # Without a time it may be of any attempt, so anything with a time is newer.
+    for item in sorted(log, key=lambda item: item.log_date_time or _NEVER):
         data = item.event_data
-        if data is not None and data.source_server_id is not None and data.target_instance_id is not None:
+        if data is not None and data.source_server_id and data.target_instance_id:
             found[data.source_server_id] = data.target_instance_id
     for server in job.participating_servers:
-        if server.source_server_id is not None and server.recovery_instance_id is not None:
+        if server.source_server_id and server.recovery_instance_id:
             found[server.source_server_id] = server.recovery_instance_id
     return found
 
@@ -96,7 +97,7 @@ def explain(job: Job, log: Iterable[JobLogItem]) -> Explanation:
     items = _oldest_first(log)
     servers = [
         Failure(
-            participant=server.source_server_id or "",
+            participant=server.name,
             reasons=(*_log_reasons(items, server.source_server_id), *_run_reasons(server)),
         )
         for server in job.participating_servers

@@ -199,7 +199,7 @@ def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
         make_job(creation_date_time=old, participating_servers=(make_server(source_server_id="s-old"),)),
     )
     servers = tmp_path / "servers.txt"
-    servers.write_text("# our servers\ns-recent\n\ns-never # new\n")
+    servers.write_text("\ufeffs-recent\n# and one more\n\ns-never # new\n")
     everything = _run("drills")
     assert [[row.split()[0], row.split()[5]] for row in everything.stdout.splitlines()[1:]] == [
         ["s-old", "SUCCEEDED"],
@@ -256,6 +256,7 @@ FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "no job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
     "no id": (None, ["watch"], {}, 2, "JOB"),
     "an id that is none": (None, ["show", "nonsense"], {}, 2, "valid min length"),
+    "an absurd age": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is no date"),
     "no such output": (None, ["list", "--output", "xml"], {}, 2, "xml"),
     "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is no date"),
     "no date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
@@ -313,6 +314,19 @@ def test_head_ends_it_quietly(local_drs: LocalDrs):
         command = f"{sys.executable} -m drs_jobs list --output {output} | head -n 1; exit ${{PIPESTATUS[0]}}"
         result = _process(["bash", "-c", command])
         assert (result.returncode, result.stderr, result.stdout.count("\n")) == (0, "", 1)
+
+
+def test_a_reader_that_goes_away_does_not_make_a_failed_job_good(local_drs: LocalDrs):
+    """Show still exits with the outcome, and watch with what shells have for it."""
+    job = _failed_job(local_drs)
+    running = make_job(status="STARTED")
+    local_drs.add_jobs(running)
+    for command, status in ((f"show {job.job_id}", 1), (f"watch {job.job_id} {running.job_id} --timeout 9s", 141)):
+        shell = f"{sys.executable} -m drs_jobs {command} | true; exit ${{PIPESTATUS[0]}}"
+        result = _process(["bash", "-c", shell])
+        assert (status, "") == (result.returncode, result.stderr)
+    closed = _process(["bash", "-c", f"{sys.executable} -m drs_jobs list >&-"])
+    assert (closed.returncode, closed.stderr) == (0, "")
 
 
 def test_demo_shows_jobs_that_came_over_http():

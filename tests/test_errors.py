@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import pytest
 from botocore.exceptions import ClientError
@@ -98,6 +99,14 @@ def test_the_cause_travels_too():
     cause = pickle.loads(pickle.dumps(error)).__cause__
     assert isinstance(cause, ClientError)
     assert cause.response == RESPONSE
+
+
+def test_a_cause_that_can_not_travel_leaves_its_words():
+    """A transport error may hold a live connection; what it says is kept."""
+    error = WaitTimeoutError("too late", jobs=())
+    error.__cause__ = ValueError(threading.Lock())
+    for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert "ValueError" in str(other.__cause__)
 
 
 def test_texts_are_one_bounded_line():

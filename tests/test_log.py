@@ -263,6 +263,15 @@ def test_what_can_not_be_started_is_refused(local_drs: LocalDrs, boto_client: An
         boto_client.terminate_recovery_instances(recoveryInstanceIDs=["i-00000000"])
     with pytest.raises(boto_client.exceptions.ClientError, match="validation error"):
         boto_client.start_recovery(sourceServers=[{"sourceServerID": "s-" + "!" * 17}])
+    with LocalDrs(speed=0) as local:
+        boto = local.client()
+        twice = boto.start_recovery(sourceServers=[server, server])["job"]
+        assert len(twice["participatingServers"]) == 1
+        local.advance(timedelta(hours=1))
+        instances = list(JobsClient(boto).explain(twice).instance_ids.values())
+        boto.terminate_recovery_instances(recoveryInstanceIDs=instances)
+        with pytest.raises(boto.exceptions.ConflictException):
+            boto.terminate_recovery_instances(recoveryInstanceIDs=instances)
     # Another account is another matter.
     local_drs.client(access_key_id="somebody").start_recovery(sourceServers=[server])
     with pytest.raises(KeyError, match="add_jobs first"):

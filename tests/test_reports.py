@@ -18,6 +18,7 @@ from drs_jobs import (
     Outcome,
     SourceNetworkData,
     UnknownMember,
+    unstructure_job,
 )
 from drs_jobs.reports import DrillReport, ServerDrill, active, explain, instance_ids, last_drills
 from drs_jobs.testing import (
@@ -48,15 +49,18 @@ def test_instances_come_from_the_job_or_else_from_the_log():
     own = make_server(source_server_id="s-own", recovery_instance_id="i-own")
     logged = make_server(source_server_id="s-logged", recovery_instance_id=None)
     nameless = make_server(source_server_id=None)
+    blank = make_server(source_server_id="s-elsewhere", recovery_instance_id="")
     log = [
         _item(9, "LAUNCH_END", "s-logged", target_instance_id="i-newer"),
         _item(3, "LAUNCH_END", "s-logged", target_instance_id="i-older"),
         _item(3, "LAUNCH_END", "s-own", target_instance_id="i-other"),
         _item(5, "LAUNCH_END", "s-elsewhere", target_instance_id="i-elsewhere"),
         _item(5, "LAUNCH_START", "s-elsewhere"),
+        _item(None, "LAUNCH_END", "s-logged", target_instance_id="i-undated"),
+        _item(99, "LAUNCH_END", "s-logged", target_instance_id=""),
         JobLogItem(),
     ]
-    found = instance_ids(make_job(participating_servers=(own, logged, nameless)), iter(log))
+    found = instance_ids(make_job(participating_servers=(own, logged, nameless, blank)), iter(log))
     assert found == {"s-own": "i-own", "s-logged": "i-newer", "s-elsewhere": "i-elsewhere"}
     assert instance_ids(make_job(participating_servers=()), []) == {}
 
@@ -114,6 +118,10 @@ def test_a_failure_that_nobody_explains_has_no_reasons():
     job = make_job(participating_servers=(make_server(launch_status="FAILED"),))
     [failure] = explain(job, []).failures
     assert failure.reasons == ()
+    [nameless] = explain(
+        make_job(participating_servers=(make_server(source_server_id=None, launch_status="FAILED"),)), []
+    ).failures
+    assert nameless.participant == "without an id"
     assert explain(make_job(), []).failures == ()
 
 
@@ -145,6 +153,18 @@ def test_a_log_that_can_not_be_read_is_said_so(client: JobsClient, local_drs: Lo
     explanation = client.explain(job)
     assert isinstance(explanation.log_error, AccessDeniedException)
     assert [failure.reasons for failure in explanation.failures] == [("SNAPSHOT_FAIL",)]
+
+
+def test_a_client_without_a_log_still_has_its_job_explained():
+    """A fake that only describes jobs is enough for what the job itself tells."""
+    job = make_job()
+
+    class JobsOnly:
+        def describe_jobs(self, **_: Any) -> Any:
+            return {"items": [unstructure_job(job)]}
+
+    explanation = JobsClient(JobsOnly()).explain(job)
+    assert (job, True) == (explanation.job, isinstance(explanation.log_error, TypeError))
 
 
 def test_a_bad_log_item_does_not_hide_the_others(client: JobsClient, local_drs: LocalDrs):

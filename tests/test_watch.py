@@ -333,7 +333,71 @@ def test_trouble_at_the_deadline_is_the_timeouts_cause(client: JobsClient, local
     assert pickle.loads(pickle.dumps(caught.value)).jobs == (job,)
 
 
+def test_one_batchs_trouble_does_not_hide_anothers_news(simulated: SimulatedTime):
+    """Of 1,500 jobs 1,000 can't be asked for: the others are yielded, and are in the evidence."""
+    jobs = {f"j{number}": make_job(job_id=f"j{number}") for number in range(1500)}
+
+    class HalfBroken:
+        def describe_jobs(self, filters: dict[str, list[str]]) -> Any:
+            if "j0" in filters["jobIDs"]:
+                raise EndpointConnectionError(endpoint_url="http://x")
+            return {"items": [unstructure_job(jobs[job_id]) for job_id in filters["jobIDs"]]}
+
+    client = JobsClient(HalfBroken())
+    client._clock = simulated.clock()
+    seen: list[str] = []
+    with pytest.raises(WaitTimeoutError) as caught:
+        seen.extend(job.job_id for job in client.watch(list(jobs), timeout=500))
+    assert seen == list(jobs)[1000:] == [job.job_id for job in caught.value.jobs]
+
+
+def test_a_page_before_trouble_is_news(simulated: SimulatedTime):
+    """What the first page of a query told is not forgotten because the second one fails."""
+    done = make_job(job_id="a")
+
+    class SecondPageBroken:
+        def describe_jobs(self, filters: Any, nextToken: str | None = None) -> Any:  # noqa: N803  # AWS's own name
+            if nextToken is not None:
+                raise EndpointConnectionError(endpoint_url="http://x")
+            return {"items": [unstructure_job(done)] if "a" in filters["jobIDs"] else [], "nextToken": "t"}
+
+    client = JobsClient(SecondPageBroken())
+    client._clock = simulated.clock()
+    with pytest.raises(WaitTimeoutError) as caught:
+        client.wait_all(["a", "b"], timeout=60)
+    assert (done,) == caught.value.jobs
+
+
+@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", "RequestTimeout"])
+def test_throttling_has_many_names(code: str, client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """STS and gateways say it in other words, with status 400."""
+    job = make_job()
+    local_drs.add_jobs(job)
+    local_drs.inject(ErrorAnswer(code))
+    assert job == client.wait(job, timeout=None)
+
+
 # ------------------------------------------------------------------ jobs that are not there
+
+
+def test_an_outage_does_not_count_as_absence(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """While nobody could look, nobody knows whether the job was there."""
+    job = make_job()
+    simulated.at(1, lambda: local_drs.inject(ServerError(), times=12))
+    simulated.at(310, lambda: local_drs.add_jobs(job))
+    assert job == client.wait(job, timeout=None)
+    assert len(local_drs.requests) > 12
+
+
+def test_a_lost_job_does_not_take_others_news_with_it(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """What the same poll told of other jobs is yielded first."""
+    job = _started()
+    local_drs.add_jobs(job)
+    simulated.at(65, lambda: local_drs.add_jobs(_done(job)))
+    seen: list[Job] = []
+    with pytest.raises(JobNotFoundError):
+        seen.extend(client.watch(["drsjob-00000000000000000", job], timeout=None, poll_interval=65))
+    assert [job.is_complete for job in seen] == [False, True]
 
 
 def test_a_job_not_visible_yet_is_waited_for(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
@@ -402,6 +466,10 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "a bare dict": ({"jobID": "drsjob-1"}, {"timeout": 1}, TypeError, r"\[job\]"),
     "a blank id": ([" "], {"timeout": 1}, TypeError, "blank"),
     "a number": ([5], {"timeout": 1}, TypeError, "int"),
+    "a job with a blank id": ([Job(job_id="")], {"timeout": 1}, TypeError, "blank"),
+    "a dict with a blank id": ([{"jobID": ""}], {"timeout": 1}, TypeError, "blank"),
+    "an absurd timeout": (["j"], {"timeout": 10**400}, ValueError, "no more than"),
+    "an absurd interval": (["j"], {"timeout": 1, "poll_interval": 1e300}, ValueError, "no more than"),
     "the whole answer of start_recovery": ([{"job": {"jobID": "x"}}], {"timeout": 1}, TypeError, "'job'"),
     "a negative timeout": (["j"], {"timeout": -1}, ValueError, "None waits for ever"),
     "a negative timedelta": (["j"], {"timeout": timedelta(seconds=-1)}, ValueError, "0 seconds or more"),

@@ -14,7 +14,7 @@ import typer
 
 from drs_jobs._text import quoted
 from drs_jobs.cli import live, output
-from drs_jobs.cli.exits import complain, exit_status, status_of
+from drs_jobs.cli.exits import PIPE_CLOSED, complain, exit_status, status_of
 from drs_jobs.client import JobsClient
 from drs_jobs.models import Job
 from drs_jobs.reports import Explanation, ServerDrill, last_drills
@@ -107,13 +107,14 @@ def show(
     tags: Tags = False,
 ) -> None:
     """Show one job: servers, launch actions, failures with reasons, log. The exit status tells its outcome."""
+    explanation: Explanation | None = None
     with exit_status():
         explanation = _client(profile, region, endpoint_url).explain(job)
         if output_format is Output.JSON:
             typer.echo(json.dumps(output.json_of_explanation(explanation, tags=tags)))
         else:
             _print_explanation(explanation, tags=tags)
-    raise typer.Exit(status_of([explanation.job]))
+    raise typer.Exit(PIPE_CLOSED if explanation is None else status_of([explanation.job]))
 
 
 @app.command()
@@ -126,6 +127,7 @@ def watch(
     output_format: OutputOption = Output.TABLE,
 ) -> None:
     """Wait until jobs are complete, and show how far they are. The exit status tells how they ended."""
+    ended: list[Job] | None = None
     with exit_status():
         seconds = read_duration("--timeout", timeout)
         client = _client(profile, region, endpoint_url)
@@ -134,7 +136,7 @@ def watch(
             ended = _each_as_json(snapshots)
         else:
             ended = live.follow(snapshots, console=output.console(), now=lambda: datetime.now(UTC))
-    raise typer.Exit(status_of(ended))
+    raise typer.Exit(PIPE_CLOSED if ended is None else status_of(ended))
 
 
 @app.command()
@@ -150,10 +152,10 @@ def drills(
     """Show when each server was last drilled, and how that went for this server."""
     with exit_status():
         now = datetime.now(UTC)
-        age = read_duration("--older-than", older_than)
+        limit = None if older_than is None else read_moment("--older-than", older_than, now)
         jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
         report = last_drills(jobs, source_server_ids=None if servers is None else read_ids(servers))
-        rows = [row for row in report.servers if age is None or _is_overdue(row, now - age)]
+        rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
         if output_format is Output.JSON:
             for row in rows:
                 typer.echo(json.dumps(output.json_of_drill(row)))
@@ -211,7 +213,7 @@ def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
 
 def read_ids(file: Path) -> list[str]:
     """Ids from a file, one a line. Blank lines, and what follows a `#`, do not count."""
-    lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
+    lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
     return [line for line in lines if line]
 
 

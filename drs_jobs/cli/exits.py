@@ -4,9 +4,10 @@ import io
 import os
 import sys
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
-from typing import Any, Final, NoReturn
+from pathlib import Path
+from typing import Any, Final, NoReturn, cast
 
 import typer
 from botocore import exceptions as botocore_errors
@@ -14,6 +15,9 @@ from botocore import exceptions as botocore_errors
 from drs_jobs._text import one_line
 from drs_jobs.errors import DrsJobsError, JobNotFoundError, UninitializedAccountException, WaitTimeoutError
 from drs_jobs.models import Job, Outcome
+
+PIPE_CLOSED: Final = 141
+"""What a watch exits with whose reader went away before it knew how the jobs ended: as shells have it, 128 and SIGPIPE."""
 
 
 class ExitStatus(IntEnum):
@@ -58,6 +62,8 @@ def status_of(jobs: Iterable[Job]) -> ExitStatus:
 
 def run(app: typer.Typer) -> NoReturn:
     """Run the command line, and exit."""
+    if sys.stdout is None:  # closed before we began, as under some daemons
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
     stdout: Any = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         # An id in letters that the terminal does not have is shown all the same.
@@ -78,16 +84,20 @@ def run(app: typer.Typer) -> NoReturn:
     sys.exit(status)
 
 
+def exit_status() -> AbstractContextManager[None, bool]:
+    """Turn what is raised within into one line on stderr and an exit status. A reader that went away ends it quietly."""
+    # Typed as one that may swallow an exception, which contextlib's stubs can't say.
+    return cast("AbstractContextManager[None, bool]", _exit_status())
+
+
 @contextmanager
-def exit_status() -> Generator[None]:
-    """Turn what is raised within into one line on stderr and an exit status."""
+def _exit_status() -> Generator[None]:
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # `| head` has seen enough. Whatever is still buffered goes nowhere.
+        # `| head` has seen enough. Whatever is still buffered goes nowhere; what the jobs came to still counts.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(ExitStatus.SUCCEEDED) from None
     except KeyboardInterrupt:
         complain("interrupted")
         raise typer.Exit(130) from None  # as shells have it: 128 and the signal's number

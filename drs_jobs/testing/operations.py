@@ -102,6 +102,7 @@ class Operations:
     _jobs: dict[Caller, dict[str, AnyJob]] = attrs.field(factory=dict[Caller, dict[str, AnyJob]], init=False)
     _order: dict[Caller, list[_Position]] = attrs.field(factory=dict[Caller, list[_Position]], init=False)
     _bookmarks: dict[str, _Bookmark] = attrs.field(factory=dict[str, _Bookmark], init=False)
+    _terminated: set[str] = attrs.field(factory=set[str], init=False)
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def call(self, operation: str, request: Any, caller: Caller) -> dict[str, Any]:
@@ -201,7 +202,7 @@ class Operations:
 
     def start_recovery(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """StartRecovery: a job that lives from now on. A server that is in a job already is a ConflictException."""
-        ids = [server["sourceServerID"] for server in request["sourceServers"]]
+        ids = list(dict.fromkeys(server["sourceServerID"] for server in request["sourceServers"]))
         if busy := {server_id for job in self._unfinished(caller) for server_id in _server_ids(job)} & set(ids):
             raise AwsError("ConflictException", 409, f"{len(busy)} source servers take part in a job already: {min(busy)}")
         starter = InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY
@@ -222,11 +223,12 @@ class Operations:
     def terminate_recovery_instances(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """TerminateRecoveryInstances: a job that lives from now on. An instance that no job launched is a ConflictException."""
         known = {server.recovery_instance_id for job in self._after(_FIRST, caller) for server in job.participating_servers}
-        if unknown := set(request["recoveryInstanceIDs"]) - known:
+        if unknown := set(request["recoveryInstanceIDs"]) - known | self._terminated & set(request["recoveryInstanceIDs"]):
             raise AwsError("ConflictException", 409, f"{len(unknown)} recovery instances do not exist: {min(unknown)}")
         # As the service answers right after the call: nobody is said to have initiated it.
         created = self._create(caller, type=JobType.TERMINATE, initiated_by=None, participating_servers=())
         self.add_job(LivingCleanUp(created), caller)
+        self._terminated |= set(request["recoveryInstanceIDs"])
         return {"job": _wire.unstructure_job(created)}
 
     def _create(self, caller: Caller, **fields: Any) -> Job:
