@@ -1,7 +1,7 @@
 """Raw items to attrs objects and back, by the table of names and one private, strict cattrs converter.
 
-It is fast because it takes an answer for good: one pass, no copy, no path. Only when something does not fit does the error,
-on its way out, collect the path it comes by.
+It is fast because it takes an answer for good: one pass, no copy, no path, by constructors written out for each class. Only
+when something does not fit does the error, on its way out, collect the path it comes by.
 """
 
 # What isinstance finds in raw JSON is a dict or a list of nobody knows what.
@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -110,65 +110,55 @@ def _structure_datetime(value: object, _: object) -> datetime:
     raise Misfit("a timestamp like 2024-06-15T15:00:00.000Z", value)
 
 
-class _Field(NamedTuple):
-    """How one field of a class gets its value. A named tuple, because reading it is what structuring does most."""
-
-    key: str
-    assign: Callable[[object, object], None]
-    plain: type | None
-    hook: _Hook
-    type: Any
-    absent: Callable[[], object] | None
+_HEAD: Final = """
+def structure_instance(value, _):
+    if not isinstance(value, dict):
+        raise Misfit("an object", value)
+    get = value.get
+    instance = new(cls)
+    try:
+"""
+_FIELD: Final = """
+        key = {key!r}
+        member = get(key)
+        assign_{name}(instance, {plain}{absent} if member is None else hook_{name}(member, type_{name}))
+"""
+_TAIL: Final = """
+    except Misfit as misfit:
+        raise misfit.below_member(key) from None
+    return instance
+"""
 
 
 def _structure_class(cls: Any) -> _Hook:
-    """A lean constructor: the fields are checked here, so that what attrs' `__init__` would do again is left out."""
-    fields = [_field(cls, name, key) for name, key in NAMES[cls].items()]
-    new = object.__new__
+    """A lean constructor, written out for the class as attrs and cattrs write theirs: one straight run over its fields.
 
-    def structure_instance(value: Any, _: object) -> Any:
-        if not isinstance(value, dict):
-            raise Misfit("an object", value)
-        get = value.get
-        instance = new(cls)
-        key = ""
-        try:
-            for key, assign, plain, hook, field_type, absent in fields:
-                member = get(key)
-                if member.__class__ is plain:
-                    assign(instance, member)
-                elif member is not None:
-                    assign(instance, hook(member, field_type))
-                elif absent is not None:
-                    assign(instance, absent())
-                else:
-                    raise Misfit("a value", None)
-        except Misfit as misfit:
-            raise misfit.below_member(key) from None
-        return instance
-
+    The fields are checked here, so that what attrs' `__init__` would do again is left out.
+    """
+    source = _HEAD
+    names: dict[str, Any] = {"Misfit": Misfit, "cls": cls, "new": object.__new__}
+    hints = get_type_hints(cls)
+    for name, key in NAMES[cls].items():
+        field_type = _without_none(hints[name])
+        default = getattr(attrs.fields(cls), name).default
+        source += _FIELD.format(
+            name=name,
+            key=key,
+            plain=f"member if member.__class__ is {field_type.__name__} else " if field_type in (str, int, bool) else "",
+            absent=repr(default) if default in (None, ()) else f"absent_{name}()",
+        )
+        # The slot's own setter: the classes are frozen, and this object is not handed out yet.
+        names[f"assign_{name}"] = getattr(cls, name).__set__
+        names[f"absent_{name}"] = _refuse_absence if default is attrs.NOTHING else getattr(default, "factory", None)
+        names[f"hook_{name}"] = _converter.get_structure_hook(field_type)
+        names[f"type_{name}"] = field_type
+    exec(source + _TAIL, names)  # noqa: S102  # nothing goes into it but our own table of names
+    structure_instance: _Hook = names["structure_instance"]
     return structure_instance
 
 
-def _field(cls: Any, name: str, key: str) -> _Field:
-    field_type = _without_none(get_type_hints(cls)[name])
-    default = getattr(attrs.fields(cls), name).default
-    absent: Callable[[], object] | None
-    if default is attrs.NOTHING:
-        absent = None
-    elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time, a function in the stubs
-        absent = default.factory
-    else:
-        absent = lambda: default  # noqa: E731  # as short as a factory
-    return _Field(
-        key=key,
-        # The slot's own setter: the classes are frozen, and this object is not handed out yet.
-        assign=getattr(cls, name).__set__,
-        plain=field_type if field_type in (str, int, bool) else None,
-        hook=_converter.get_structure_hook(field_type),
-        type=field_type,
-        absent=absent,
-    )
+def _refuse_absence() -> NoReturn:
+    raise Misfit("a value", None)
 
 
 def _without_none(annotation: Any) -> Any:
