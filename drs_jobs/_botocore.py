@@ -164,7 +164,7 @@ _ERROR_TEXTS: Final = (*_CODES, "message", "Message", "reason", "serviceCode", "
 
 
 def _mended(body: bytes) -> bytes:
-    """An error body that botocore can read: itself where it is one."""
+    """An error body that botocore can read: the same where it already is one."""
     text = body.decode("utf-8", "replace")
     try:
         error = json.loads(text)
@@ -180,7 +180,8 @@ def _mended(body: bytes) -> bytes:
     # With few brackets it can't be nested so deep that botocore would die of it.
     is_flat = body.count(b"{") + body.count(b"[") < _ABSURD
     if is_flat and listed == fields and all(isinstance(error.get(code, ""), str) for code in _CODES):
-        return body
+        # Not `body`: where it is no UTF-8, botocore would die of it.
+        return text.encode()
     mended: dict[str, object] = {key: error[key] for key in _ERROR_TEXTS if isinstance(error.get(key), str)}
     mended["fieldList"] = [{key: value for key, value in field.items() if isinstance(value, str)} for field in listed]
     return json.dumps(mended).encode()

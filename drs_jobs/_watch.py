@@ -32,7 +32,7 @@ FIRST_ANSWER: Final = 60.0
 GRACE: Final = 60.0
 """Seconds that a job may be invisible, because it is too new, or gone for a moment, before it counts as not found."""
 
-LONGEST_RETRY_AFTER: Final = 900.0
+LONGEST_RETRY_AFTER: Final = 3600.0
 """Seconds of a `Retry-After` that are honoured: nobody can put a wait to sleep for a year."""
 
 
@@ -76,21 +76,34 @@ def watch(
         interval = min(interval * GROWTH, poll_interval * CEILING)
 
 
+@attrs.define
+class _Absence:
+    """A job that was looked for in vain."""
+
+    since: float
+    looks: int = 0
+    """How often."""
+    needed: int = 2
+    """How many looks it takes to be sure: one more where some could not be taken, as nobody knows what they would have seen."""
+
+
 class _Watching:
     """What is known of the jobs that are watched."""
 
     def __init__(self, job_ids: Sequence[str], clock: Clock) -> None:
         self.clock = clock
         self.began = clock.now()
+        self.job_ids = tuple(dict.fromkeys(job_ids))
         self.unfinished = dict.fromkeys(job_ids)
         self.snapshots: dict[str, Job] = {}
-        self.missing_since: dict[str, float] = {}
+        self.absences: dict[str, _Absence] = {}
         self.has_answered = False
         self.trouble: Exception | None = None
+        self.retry_after = 0.0
 
     def poll(self, look: Look, batch_size: int) -> Iterator[Job]:
         """Ask once for every unfinished job, and yield those that changed. One batch's trouble does not hide another's news."""
-        self.trouble = None
+        self.trouble, self.retry_after = None, 0.0
         lost: JobNotFoundError | None = None
         unfinished = tuple(self.unfinished)
         for start in range(0, len(unfinished), batch_size):
@@ -100,7 +113,7 @@ class _Watching:
             yield from (job for job in jobs.values() if job.job_id in self.unfinished and self._is_news(job))
             if trouble is None:
                 lost = lost or self._lost(batch, jobs)
-            else:
+            elif any(job_id in self.unfinished for job_id in batch):  # else all was told before the trouble
                 self._survive(trouble, batch)
         if lost is not None:
             raise lost
@@ -111,15 +124,14 @@ class _Watching:
             raise trouble
         _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(str(trouble)))
         self.trouble = trouble
-        for job_id in batch:
-            # Nobody could look, so the grace of a job that was missing begins anew.
-            self.missing_since.pop(job_id, None)
+        if isinstance(trouble, ServiceError) and trouble.retry_after is not None:
+            self.retry_after = max(self.retry_after, min(trouble.retry_after, LONGEST_RETRY_AFTER))
+        for absence in filter(None, map(self.absences.get, batch)):
+            absence.needed = 3
 
     def pause(self, interval: float) -> float:
         """How long to sleep before the next look."""
-        pause = interval * (1 + JITTER * (2 * self.clock.jitter() - 1))
-        if isinstance(self.trouble, ServiceError) and self.trouble.retry_after is not None:
-            pause = max(pause, min(self.trouble.retry_after, LONGEST_RETRY_AFTER))
+        pause = max(interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
         if not self.has_answered:
             pause = min(pause, max(0.0, self.began + FIRST_ANSWER - self.clock.now()))
         return pause
@@ -129,7 +141,7 @@ class _Watching:
         return not self.has_answered and round(self.clock.now() - self.began, 3) >= FIRST_ANSWER
 
     def _is_news(self, job: Job) -> bool:
-        self.missing_since.pop(job.job_id, None)
+        self.absences.pop(job.job_id, None)
         if job.is_complete:
             del self.unfinished[job.job_id]
         is_news = self.snapshots.get(job.job_id) != job
@@ -139,10 +151,14 @@ class _Watching:
     def _lost(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> JobNotFoundError | None:
         """The first job of a batch that has been missing for too long."""
         now = self.clock.now()
+        lost: JobNotFoundError | None = None
         for job_id in batch:
-            if job_id not in jobs and now - self.missing_since.setdefault(job_id, now) >= GRACE:
-                return JobNotFoundError(job_id, last_seen=self.snapshots.get(job_id))
-        return None
+            if job_id not in jobs:
+                absence = self.absences.setdefault(job_id, _Absence(now))
+                absence.looks += 1
+                if absence.looks >= absence.needed and now - absence.since >= GRACE:
+                    lost = lost or JobNotFoundError(job_id, last_seen=self.snapshots.get(job_id))
+        return lost
 
     def timed_out(self) -> WaitTimeoutError:
         """The error at the deadline, with every snapshot there is."""
@@ -151,7 +167,8 @@ class _Watching:
         message = f"{len(self.unfinished)} jobs are not complete after {seconds:.0f} seconds: {', '.join(self.unfinished)}"
         if unseen:
             message = f"{len(unseen)} jobs were never seen ({', '.join(unseen[:3])}): check id and region; {message}"
-        return WaitTimeoutError(message, jobs=tuple(self.snapshots.values()))
+        seen = [self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots]
+        return WaitTimeoutError(message, jobs=tuple(seen))
 
 
 def _ask(look: Look, batch: Sequence[str]) -> tuple[dict[str, Job], Exception | None]:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from drs_jobs import _botocore, _watch, _wire, reports
 from drs_jobs._text import quoted
-from drs_jobs.errors import DrsJobsError, JobNotFoundError, MalformedResponseError, service_error
+from drs_jobs.errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs.models import Job, JobLogItem
 from drs_jobs.pager import Batch, Pager, Question
 from drs_jobs.reports import Explanation
@@ -153,7 +153,7 @@ class JobsClient:
         The arguments mean what they mean to `describe_jobs`, and the same errors are raised. A job that nobody has may
         have an empty log: AWS does not say. Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
         """
-        _check_id(job_id)
+        _checked_id(job_id)
         return self._pager(
             "DescribeJobLogItems",
             _wire.log_request(job_id),
@@ -237,7 +237,7 @@ class JobsClient:
         errors: list[Exception] = []
         try:
             items.extend(self.describe_job_log_items(found.job_id, on_malformed=errors.append))
-        except (DrsJobsError, BotoCoreError, TypeError) as error:  # TypeError: a fake without a log
+        except Exception as error:  # noqa: BLE001  # whatever it was, and fakes raise anything: the job is known
             errors.append(error)
         return attrs.evolve(reports.explain(found, items), log_error=errors[0] if errors else None)
 
@@ -314,19 +314,20 @@ def _checked_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     except TypeError:
         raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
     for job_id in ids:
-        _check_id(job_id)
+        _checked_id(job_id)
     if len(ids) > _MAX_JOB_IDS:
         msg = f"{len(ids):,} job_ids are more than the {_MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
         raise ValueError(msg)
     return ids
 
 
-def _check_id(job_id: object) -> None:
-    """TypeError for what can't be a job's id. AWS judges the rest."""
+def _checked_id(job_id: object) -> str:
+    """The id. TypeError for what can't be a job's id. AWS judges the rest."""
     if not isinstance(job_id, str) or not job_id.strip():
         found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
         msg = f"a job id must be a str that is not blank, not {found}"
         raise TypeError(msg)
+    return job_id
 
 
 def _checked_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
@@ -343,10 +344,9 @@ def _checked_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
 
 def _checked_ref(job: JobRef) -> str:
     job_id = job.job_id if isinstance(job, Job) else _wire.job_id_of({**job}) if isinstance(job, Mapping) else job
-    if job_id is None:
+    if job_id is None and isinstance(job, Mapping):
         raise TypeError("this dict has no jobID: give the job itself, such as start_recovery(…)['job']")
-    _check_id(job_id)
-    return job_id
+    return _checked_id(job_id)
 
 
 _LONGEST: Final = 1_000_000_000

@@ -212,7 +212,7 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
 
     jobs: "tuple[Job, ...]"
-    """Every job that was seen, as it was last seen, complete or not."""
+    """Every job that was seen, as it was last seen, complete or not, in the order asked."""
 
     def __init__(self, message: str, *, jobs: "tuple[Job, ...]") -> None:
         """`message` says what was waited for, and how long."""
@@ -239,6 +239,8 @@ def may_pass(error: Exception) -> bool:
     match error:
         case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():
             return True
+        case ConnectionError() | TimeoutError():  # Python's own, from a hand-written client
+            return True
         case ServiceError():
             return error.status_code == _TOO_MANY_REQUESTS or error.status_code >= _SERVER_ERRORS or error.code in _PASSING
         case MalformedResponseError():
@@ -249,20 +251,29 @@ def may_pass(error: Exception) -> bool:
 
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
 _PASSING = {
+    "500",
+    "502",
+    "503",
+    "504",
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
     "RequestTimeout",
     "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
     "SlowDown",
     "ThrottledException",
     "Throttling",
     "TooManyRequestsException",
 }
-"""Other names for throttling, which STS and gateways use, also with other statuses. botocore retries them too."""
+"""Other names for throttling and for a failing service, which STS, gateways and stubs use, also with other statuses."""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

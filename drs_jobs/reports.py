@@ -13,6 +13,7 @@ from drs_jobs.models import (
     Outcome,
     ParticipatingServer,
     SourceNetworkData,
+    UnknownMember,
 )
 from drs_jobs.models.record import Record
 
@@ -126,8 +127,7 @@ def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None 
     count = 0
     for job in jobs:
         count += 1
-        created = job.creation_date_time
-        if created is not None:
+        if (created := _created(job)) is not None:
             first = created if first is None else min(first, created)
             last = created if last is None else max(last, created)
         if not job.is_drill:
@@ -162,7 +162,12 @@ def _later(row: ServerDrill, job: Job) -> ServerDrill:
 
 def _is_later(job: Job, than: Job | None) -> bool:
     """Whether `job` is the later one. Of two created in the same instant the one that was seen first stays."""
-    return than is None or (job.creation_date_time or _NEVER) > (than.creation_date_time or _NEVER)
+    return than is None or (_created(job) or _NEVER) > (_created(than) or _NEVER)
+
+
+def _created(job: Job) -> datetime | None:
+    """When a job was created, in UTC: two dates of one time zone would be compared by the clock on its wall."""
+    return None if job.creation_date_time is None else job.creation_date_time.astimezone(UTC)
 
 
 # ------------------------------------------------------------------ reasons
@@ -193,8 +198,11 @@ def _about(data: JobLogEventData | None) -> str | None:
     """The participant that a log item is about; `None` for the job as a whole."""
     if data is None:
         return None
-    network = data.event_resource_data
-    return data.source_server_id or (network.source_network_id if isinstance(network, SourceNetworkData) else None)
+    match data.event_resource_data:
+        case SourceNetworkData(source_network_id=resource) | UnknownMember(name=resource):
+            return data.source_server_id or resource
+        case None:
+            return data.source_server_id
 
 
 def _reason(item: JobLogItem) -> str:

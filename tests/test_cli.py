@@ -176,18 +176,39 @@ def test_watch_ends_at_its_deadline(local_drs: LocalDrs):
     assert _run("watch", job.job_id, "--timeout", "soon").returncode == 2
 
 
-def test_watch_draws_a_bar_on_a_terminal(local_drs: LocalDrs):
-    """Colours, a bar a job, servers and outcome; the wide and the narrow terminal both hold a job in a line."""
-    job = make_job(participating_servers=(make_server(), make_server(launch_status="FAILED")))
-    for width in (80, 140):
-        shown = io.StringIO()
-        console = Console(file=shown, force_terminal=True, width=width)
-        assert [job] == follow([make_job(job_id=job.job_id, status="STARTED"), job], console=console, now=lambda: NOON)
-        last = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-1]
-        assert job.job_id in last
-        assert "1/2 servers" in last
-        assert "FAILED" in last
-        assert len(last) <= width
+class Terminal(io.StringIO):
+    """Something that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_watch_draws_a_bar_on_a_terminal(width: int):
+    """Colours, a bar a job, servers and outcome; the wide and the narrow terminal both hold a job in a line, ids uncut."""
+    servers = (*(make_server() for _ in range(110)), make_server(launch_status="PENDING"))
+    job = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
+    other = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
+    shown = Terminal()
+    console = Console(file=shown, force_terminal=True, width=width)
+    assert [job, other] == follow(
+        [make_job(job_id=job.job_id, status="STARTED"), job, other], console=console, now=lambda: NOON
+    )
+    lines = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-2:]
+    for line, one in zip(lines, (job, other), strict=True):
+        assert one.job_id in line
+        assert "110/111 servers" in line
+        assert "UNDETERMINED" in line
+        assert "━" in line
+        assert len(line.rstrip()) <= width
+
+
+def test_a_log_file_gets_lines_whatever_the_environment_claims(local_drs: LocalDrs):
+    """FORCE_COLOR is set in many a CI; bars drawn into a file for hours would fill the disk."""
+    job = make_job()
+    local_drs.add_jobs(job)
+    result = _run("watch", job.job_id, FORCE_COLOR="1", TTY_COMPATIBLE="1")
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 1)
 
 
 def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
@@ -212,6 +233,10 @@ def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
     rows = [json.loads(line) for line in asked.stdout.splitlines()]
     assert [(row["sourceServerID"], row["outcome"]) for row in rows] == [("s-recent", "SUCCEEDED"), ("s-never", None)]
     assert structure_job(rows[0]["lastDrill"]).is_drill
+    assert {(row["firstJobAt"], row["lastJobAt"], row["jobCount"]) for row in rows} == {
+        (old.isoformat(), recent.isoformat(), 2)
+    }
+    assert asked.stderr.startswith("2 servers, from 2 jobs created ")
     assert "NEVER DRILLED" in _run("drills", "--servers", str(servers)).stdout
     assert _run("drills", "--servers", str(tmp_path / "nowhere")).returncode == 2
     assert _run("drills", "--older-than", "old").returncode == 2
@@ -261,7 +286,7 @@ FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is no date"),
     "no date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
     "dates the wrong way round": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
-    "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "region"),
+    "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "set AWS_DEFAULT_REGION"),
     "no profile": (None, ["list", "--profile", "nobody"], {}, 2, "nobody"),
     "no credentials": (
         None,
@@ -271,6 +296,7 @@ FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
         "credentials",
     ),
     "denied": (ErrorAnswer("AccessDeniedException", 403, "not you\x1b[31m"), ["list"], {}, 5, "not you"),
+    "expired credentials": (ErrorAnswer("ExpiredTokenException", 403), ["list"], {}, 2, "renew them"),
     "not set up": (ErrorAnswer("UninitializedAccountException"), ["list"], {}, 5, "never set up"),
     "throttled": (Throttle(), ["list"], {}, 5, "ThrottlingException"),
     "a page in HTML": (HtmlPage(), ["list"], {}, 5, "sign-in page"),

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import attrs
 import pytest
 from hypothesis import given, settings
-from strategies import jobs, log_items
 
 from drs_jobs import (
     InitiatedBy,
@@ -32,6 +31,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs.testing import make_job, make_resource, make_run, make_server
+from strategies import jobs, log_items
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 

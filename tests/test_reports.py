@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from drs_jobs import (
     AccessDeniedException,
@@ -90,6 +92,7 @@ def test_each_failed_participant_has_its_reasons_oldest_first():
         _item(
             1, "NETWORK_RECOVERY_FAIL", event_resource_data=SourceNetworkData(source_network_id=network.name), raw_error="stack"
         ),
+        _item(2, "LATER_FAILED", event_resource_data=UnknownMember("laterID", 5), raw_error="of its own"),
         _item(9, "JOB_CANCEL"),
         JobLogItem(),
     ]
@@ -107,7 +110,7 @@ def test_each_failed_participant_has_its_reasons_oldest_first():
         ),
         "s-invalid": ("JOB_CANCEL", "launch action Check disk failed: no space"),
         network.name: ("NETWORK_RECOVERY_FAIL: stack", "JOB_CANCEL"),
-        "laterID": ("JOB_CANCEL",),
+        "laterID": ("LATER_FAILED: of its own", "JOB_CANCEL"),
         "without an id": ("JOB_CANCEL",),
     } == {failure.participant: failure.reasons for failure in explanation.failures}
     assert "failures=<5>" in repr(explanation)
@@ -153,6 +156,23 @@ def test_a_log_that_can_not_be_read_is_said_so(client: JobsClient, local_drs: Lo
     explanation = client.explain(job)
     assert isinstance(explanation.log_error, AccessDeniedException)
     assert [failure.reasons for failure in explanation.failures] == [("SNAPSHOT_FAIL",)]
+
+
+@pytest.mark.parametrize(
+    "trouble", [NotImplementedError("no log"), ConnectionResetError("gone"), EndpointConnectionError(endpoint_url="x")]
+)
+def test_whatever_a_log_dies_of_the_job_is_explained(trouble: Exception):
+    """Hand-written clients raise anything; the job is known by then."""
+
+    class Fake:
+        def describe_jobs(self, **_: Any) -> Any:
+            return {"items": [{"jobID": "j"}]}
+
+        def describe_job_log_items(self, **_: Any) -> Any:
+            raise trouble
+
+    explanation = JobsClient(Fake()).explain("j")
+    assert (explanation.job.job_id, explanation.log_error) == ("j", trouble)
 
 
 def test_a_client_without_a_log_still_has_its_job_explained():
@@ -262,6 +282,19 @@ def test_drills_are_read_in_one_pass_that_keeps_little():
     report = last_drills(jobs())
     assert (report.job_count, len(report.servers)) == (2000, 2)
     assert len({id(row.last_drill) for row in report.servers}) == 1
+
+
+def test_dates_are_compared_as_moments():
+    """In the hour that comes twice the later clock time may be the earlier moment; the report's dates are UTC."""
+    berlin = ZoneInfo("Europe/Berlin")
+    first = make_job(creation_date_time=datetime(2024, 10, 27, 2, 30, tzinfo=berlin), participating_servers=(make_server(),))
+    later = make_job(
+        creation_date_time=datetime(2024, 10, 27, 2, 10, tzinfo=berlin, fold=1),
+        participating_servers=first.participating_servers,
+    )
+    report = last_drills([first, later])
+    assert report.servers[0].last_drill is later
+    assert (str(report.first_job_at), str(report.last_job_at)) == ("2024-10-27 00:30:00+00:00", "2024-10-27 01:10:00+00:00")
 
 
 def test_active_jobs_are_those_not_complete():

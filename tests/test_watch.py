@@ -3,14 +3,13 @@
 import logging
 import pickle
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import attrs
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from drs_jobs import (
     AccessDeniedException,
@@ -40,29 +39,7 @@ from drs_jobs.testing import (
     Throttle,
     make_job,
 )
-
-
-class SimulatedTime:
-    """Seconds that pass only while somebody sleeps, and what happens at which second."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.sleeps: list[float] = []
-        self.events: list[tuple[float, Callable[[], object]]] = []
-
-    def at(self, second: float, event: Callable[[], object]) -> None:
-        self.events.append((second, event))
-        self.events.sort(key=lambda pair: pair[0])
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds >= 0
-        self.sleeps.append(seconds)
-        self.seconds += seconds
-        while self.events and self.events[0][0] <= self.seconds:
-            self.events.pop(0)[1]()
-
-    def clock(self, jitter: Callable[[], float] = lambda: 0.5) -> Clock:
-        return Clock(self.sleep, lambda: self.seconds, jitter)
+from simulated_time import SimulatedTime
 
 
 @pytest.fixture
@@ -241,9 +218,9 @@ def test_two_hours_across_an_outage_end_with_the_jobs_result(
     assert time.perf_counter() - began < 5  # far more than it takes, far less than two hours
 
 
-@pytest.mark.parametrize(("asked", "slept"), [(40, 40), ("41.5", 41.5), (1, 5), ("soon", 5), (10**9, 900)])
+@pytest.mark.parametrize(("asked", "slept"), [(40, 40), ("41.5", 41.5), (1, 5), ("soon", 5), (10**9, 3600)])
 def test_retry_after_is_honoured(asked, slept, client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
-    """The next look waits as long as AWS asks, a quarter of an hour at most, and never less than it would anyway."""
+    """The next look waits as long as AWS asks, an hour at most, and never less than it would anyway."""
     job = make_job()
     local_drs.add_jobs(_started(job_id=job.job_id))
     simulated.at(1, lambda: local_drs.inject(Throttle(retry_after=asked)))
@@ -387,6 +364,92 @@ def test_an_outage_does_not_count_as_absence(client: JobsClient, local_drs: Loca
     simulated.at(310, lambda: local_drs.add_jobs(job))
     assert job == client.wait(job, timeout=None)
     assert len(local_drs.requests) > 12
+
+
+def test_throttling_now_and_then_does_not_keep_a_mistyped_id_alive(
+    client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime
+):
+    """Looked for in vain three times in more than a minute is not found, also where every second look failed."""
+    for second in range(1, 1000, 50):
+        simulated.at(second, lambda: local_drs.inject(Throttle()))
+    with pytest.raises(JobNotFoundError):
+        client.wait("drsjob-00000000000000000", timeout=None)
+    assert simulated.seconds < 200
+
+
+def test_the_longest_retry_after_of_a_poll_counts(simulated: SimulatedTime):
+    """Another query's trouble does not shorten the pause that AWS asked for."""
+
+    class Fake:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def describe_jobs(self, filters: Any) -> Any:
+            self.asked += 1
+            if self.asked == 3:
+                headers = {"HTTPHeaders": {"retry-after": "50"}, "HTTPStatusCode": 429}
+                error: Any = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": headers}
+                raise ClientError(error, "DescribeJobs")
+            if self.asked == 4:
+                raise EndpointConnectionError(endpoint_url="x")
+            status = "COMPLETED" if self.asked > 4 else "STARTED"
+            return {"items": [{"jobID": job_id, "status": status} for job_id in filters["jobIDs"]]}
+
+    client = JobsClient(Fake())
+    client._clock = simulated.clock()
+    assert len(client.wait_all([f"j{n}" for n in range(1001)], timeout=None)) == 1001
+    assert simulated.sleeps == [5, 50]
+
+
+def test_trouble_after_everything_was_told_is_no_trouble(simulated: SimulatedTime, caplog: pytest.LogCaptureFixture):
+    """A complete job ends the wait, whatever becomes of the pages behind it."""
+
+    class Fake:
+        def describe_jobs(self, **request: Any) -> Any:
+            if "nextToken" in request:
+                raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeJobs")
+            return {"items": [{"jobID": "j", "status": "COMPLETED"}], "nextToken": "t"}
+
+    client = JobsClient(Fake())
+    client._clock = simulated.clock()
+    assert client.wait("j", timeout=None).is_complete
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ConnectionResetError("gone"),
+        TimeoutError("late"),
+        ClientError({"Error": {"Code": "ServiceUnavailable"}}, "DescribeJobs"),
+        ClientError({"Error": {"Code": "503"}}, "DescribeJobs"),
+    ],
+)
+def test_trouble_of_hand_written_clients_may_pass_too(trouble: Exception, simulated: SimulatedTime):
+    """Python's own errors of connections, and AWS's names where nobody gave a status."""
+
+    class Fake:
+        asked = 0
+
+        def describe_jobs(self, **_: Any) -> Any:
+            self.asked += 1
+            if self.asked == 2:
+                raise trouble
+            return {"items": [{"jobID": "j", "status": "STARTED" if self.asked == 1 else "COMPLETED"}]}
+
+    client = JobsClient(Fake())
+    client._clock = simulated.clock()
+    assert client.wait("j", timeout=None).is_complete
+
+
+def test_the_jobs_of_a_timeout_come_in_the_order_asked(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """Once each, and those never seen are left out."""
+    jobs = [_started() for _ in range(3)]
+    local_drs.add_jobs(*jobs)
+    asked = [jobs[1].job_id, "drsjob-00000000000000000", *(job.job_id for job in jobs)]
+    with pytest.raises(WaitTimeoutError) as caught:
+        client.wait_all(asked, timeout=0)
+    assert (jobs[1], jobs[0], jobs[2]) == caught.value.jobs
 
 
 def test_a_lost_job_does_not_take_others_news_with_it(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):

@@ -158,13 +158,13 @@ def drills(
         rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
         if output_format is Output.JSON:
             for row in rows:
-                typer.echo(json.dumps(output.json_of_drill(row)))
+                typer.echo(json.dumps(output.json_of_drill(row, report)))
         else:
             console = output.console()
             if rows:
                 console.print(output.drills_table(rows))
-            first, last = (output.moment(when) for when in (report.first_job_at, report.last_job_at))
-            typer.echo(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC", err=True)
+        first, last = (output.moment(when) for when in (report.first_job_at, report.last_job_at))
+        typer.echo(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC", err=True)
 
 
 @app.command()

@@ -13,7 +13,7 @@ import typer
 from botocore import exceptions as botocore_errors
 
 from drs_jobs._text import one_line
-from drs_jobs.errors import DrsJobsError, JobNotFoundError, UninitializedAccountException, WaitTimeoutError
+from drs_jobs.errors import DrsJobsError, JobNotFoundError, ServiceError, UninitializedAccountException, WaitTimeoutError
 from drs_jobs.models import Job, Outcome
 
 PIPE_CLOSED: Final = 141
@@ -50,6 +50,21 @@ _SETUP_ERRORS: Final = (
     botocore_errors.ParamValidationError,
 )
 """botocore's errors that the caller mends, not AWS."""
+
+_CREDENTIAL_CODES: Final = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+"""AWS's names for credentials that are expired or unknown. Source: AWS's page on common errors."""
 
 
 def status_of(jobs: Iterable[Job]) -> ExitStatus:
@@ -104,11 +119,15 @@ def _exit_status() -> Generator[None]:
     except WaitTimeoutError as error:
         complain(str(error))
         raise typer.Exit(ExitStatus.DEADLINE) from None
-    except UninitializedAccountException as error:
-        complain(f"Elastic Disaster Recovery was never set up in this account and region: {error}")
+    except ServiceError as error:
+        if error.code in _CREDENTIAL_CODES:
+            complain(f"AWS does not accept these credentials, renew them or give --profile: {error}")
+            raise typer.Exit(ExitStatus.USAGE) from None
+        what = "Elastic Disaster Recovery was never set up in this account and region: "
+        complain(f"{what if isinstance(error, UninitializedAccountException) else ''}{error}")
         raise typer.Exit(ExitStatus.SERVICE) from None
     except botocore_errors.NoRegionError:
-        complain("no region: give --region, or set AWS_REGION")
+        complain("no region: give --region, or set AWS_DEFAULT_REGION")
         raise typer.Exit(ExitStatus.USAGE) from None
     except botocore_errors.NoCredentialsError:
         complain("no AWS credentials: give --profile, or set them up as for aws or boto3 (drs-jobs demo needs none)")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
+from rich.table import Column
 from rich.text import Text
 
 from drs_jobs.cli import output
@@ -13,7 +14,9 @@ from drs_jobs.models import Job
 
 def follow(snapshots: Iterable[Job], *, console: Console, now: Callable[[], datetime]) -> list[Job]:
     """Show each snapshot as it comes, and return the jobs that are complete."""
-    return (_follow_with_bars if console.is_terminal else _follow_with_lines)(snapshots, console, now)
+    # Not `is_terminal`, which an environment variable can claim of a log file.
+    has_bars = console.file.isatty() and not console.is_dumb_terminal
+    return (_follow_with_bars if has_bars else _follow_with_lines)(snapshots, console, now)
 
 
 def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
@@ -52,7 +55,8 @@ class _Column(ProgressColumn):
     """A word about the job of a bar."""
 
     def __init__(self, words: Callable[[Job], Text]) -> None:
-        super().__init__()
+        # Where there is little room the bar gets shorter; an id that is cut could be that of another job.
+        super().__init__(table_column=Column(no_wrap=True, overflow="ignore"))
         self._words = words
 
     def render(self, task: Task) -> Text:

@@ -14,7 +14,7 @@ from rich.text import Text
 from drs_jobs._text import one_line
 from drs_jobs._wire import SENSITIVE, unstructure_job, unstructure_log_item
 from drs_jobs.models import InitiatedBy, Job, JobLogEventData, JobLogItem, JobType, Outcome
-from drs_jobs.reports import Explanation, ServerDrill
+from drs_jobs.reports import DrillReport, Explanation, ServerDrill
 
 COLOURS: Final = {
     Outcome.SUCCEEDED: "#009E73",
@@ -75,13 +75,16 @@ def json_of_explanation(explanation: Explanation, *, tags: bool) -> dict[str, An
     }
 
 
-def json_of_drill(row: ServerDrill) -> dict[str, Any]:
-    """A server's last drills."""
+def json_of_drill(row: ServerDrill, report: DrillReport) -> dict[str, Any]:
+    """A server's last drills, and the span of jobs they were looked for in: without it a line is no evidence."""
+    span = {"firstJobAt": report.first_job_at, "lastJobAt": report.last_job_at}
     drills = {"lastDrill": row.last_drill, "lastSuccessfulDrill": row.last_successful_drill}
     return {
         "sourceServerID": row.source_server_id,
         "outcome": None if row.outcome is None else row.outcome.name,
         **{name: None if job is None else json_of(job, tags=False) for name, job in drills.items()},
+        **{name: None if when is None else when.isoformat() for name, when in span.items()},
+        "jobCount": report.job_count,
     }
 
 

@@ -1,0 +1,89 @@
+"""Mutation testing of the core rooms: `make mutants`, or `python tests/mutants.py pager` for one room.
+
+Each mutant is one small change to a room; the tests that mirror the room run against it, then the rest of the core's. What
+no test notices is printed, less what docs/trust.md names with the reason why no test can.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import TestOutcome
+
+ROOT: Final = Path(__file__).parent.parent
+COPY: Final = ROOT / "build" / "mutants"
+"""Where the mutants live: a copy, because a mutant is written into the file that it changes."""
+
+ROOMS: Final = {
+    "_wire": ("drs_jobs/_wire", "models bad_answers log paging asking differential"),
+    "_botocore": ("drs_jobs/_botocore.py", "bad_answers scope errors"),
+    "pager": ("drs_jobs/pager.py", "paging"),
+    "_watch": ("drs_jobs/_watch.py", "watch"),
+    "models": ("drs_jobs/models", "models errors completeness"),
+    "reports": ("drs_jobs/reports.py", "reports"),
+}
+"""For each room what is changed, and the tests that are asked first."""
+
+CORE: Final = "models bad_answers paging log reports watch asking errors scope completeness with_stubber"
+
+CONFIG: Final = """
+[cosmic-ray]
+module-path = "{path}"
+timeout = 120.0
+test-command = "{python} -m pytest -x -q -p no:cacheprovider {tests}"
+
+[cosmic-ray.distributor]
+name = "local"
+
+[cosmic-ray.filters.operators-filter]
+exclude-operators = [
+    # `|` stands in annotations, where any other operator fails when the module is imported.
+    "core/ReplaceBinaryOperator_BitOr_.*",
+    # One wrong operator is as good as another: `+` for `-`, and so on.
+    "core/ReplaceBinaryOperator_.*_(BitOr|BitAnd|BitXor|LShift|RShift|Mod|Pow|FloorDiv)",
+    # Whether equal values are identical is the interpreter's affair, and order is none between what `is` compares.
+    "core/ReplaceComparisonOperator_(Eq|NotEq)_(Is|IsNot)",
+    "core/ReplaceComparisonOperator_(Is|IsNot)_(Eq|NotEq|Lt|LtE|Gt|GtE)",
+    "core/ReplaceUnaryOperator_.*_Invert",
+]
+"""
+
+
+def survivors(room: str) -> tuple[int, list[str]]:
+    """How many mutants of a room there were, and what each that survived looks like."""
+    path, first = ROOMS[room]
+    tests = [*first.split(), *(name for name in CORE.split() if name not in first.split())]
+    config, session = COPY / f"{room}.toml", COPY / f"{room}.sqlite"
+    # In the copy, so that the copy's package is what is imported.
+    names = " ".join(f"tests/test_{name}.py" for name in tests)
+    config.write_text(CONFIG.format(path=path, python=sys.executable, tests=names))
+    tools = Path(sys.executable).parent
+    for command in (["cosmic-ray", "init", config, session], ["cr-filter-operators", session, config]):
+        subprocess.run([tools / command[0], *command[1:]], cwd=COPY, check=True)
+    subprocess.run([tools / "cosmic-ray", "exec", config, session], cwd=COPY, check=True)
+    shown: list[str] = []
+    count = 0
+    with use_db(session, WorkDB.Mode.open) as database:
+        for _, result in database.completed_work_items:
+            if result.test_outcome is None:
+                continue  # filtered out
+            count += 1
+            if result.test_outcome is TestOutcome.SURVIVED:
+                shown.append("\n".join(re.findall(r"^[-+@][^-+].*$", result.diff or "", re.MULTILINE)))
+    return count, shown
+
+
+def main(rooms: list[str]) -> None:
+    for room in rooms or ROOMS:
+        shutil.rmtree(COPY, ignore_errors=True)
+        shutil.copytree(ROOT, COPY, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
+        count, shown = survivors(room)
+        print(f"{room}: {count} mutants, {count - len(shown)} killed, {len(shown)} survived\n", *shown, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

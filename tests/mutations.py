@@ -1,0 +1,196 @@
+"""Bytes that no service should send: real pages with something wrong in them, and what has to become of any bytes at all."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+from drs_jobs import JobsClient, MalformedResponseError, PaginationLoopError, ServiceError, structure_job, unstructure_job
+from drs_jobs.testing import make_job, make_resource, make_server
+
+PAGE: Any = {
+    "items": [
+        unstructure_job(job)
+        for job in (
+            make_job(tags={"Name": "web", "team": "dr"}),
+            make_job(participating_servers=(make_server(launch_status="FAILED"), make_server()), status="LATER"),
+            make_job(type="TERMINATE", participating_servers=(), participating_resources=(make_resource(),)),
+        )
+    ]
+}
+PAGE["items"][1]["participatingServers"][1]["launchActionsStatus"]["runs"].append(
+    {"runId": "r", "status": "FAILED", "action": {"parameters": {"p": {"type": "DYNAMIC", "value": "v"}}, "order": 3}}
+)
+PAGE["items"][2]["participatingResources"].append({"participatingResourceID": {"laterID": {"a": [1, None]}}})
+
+_JUNK: list[Callable[[random.Random], object]] = [
+    lambda _: None,
+    lambda _: True,
+    lambda _: 0,
+    lambda _: 1.5,
+    lambda _: 10**40,
+    lambda _: "",
+    lambda _: "2024-06-15T25:00:00Z",
+    lambda _: "\ud800",
+    lambda _: "tags",
+    lambda _: [],
+    lambda _: {},
+    lambda _: {"sourceNetworkID": "sn-1", "later": 1},
+    lambda _: {"SDK_UNKNOWN_MEMBER": {"name": "x"}},
+    lambda _: float("nan"),
+    lambda _: float("-inf"),
+    lambda dice: _nested(dice.choice([5, 99, 101, 2_000])),
+    lambda dice: "".join(chr(dice.randrange(0xD800)) for _ in range(dice.randrange(30))),
+]
+
+
+def _nested(depth: int) -> object:
+    value: object = 1
+    for level in range(depth):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+def body(dice: random.Random) -> bytes:
+    """A page with a few things wrong: in its structure, then in its text, then in its bytes."""
+    page = json.loads(json.dumps(PAGE))
+    for _ in range(dice.choice([0, 1, 1, 2, 5])):
+        _spoil(page, dice)
+    try:
+        text = json.dumps(page, ensure_ascii=dice.random() < 0.7)
+    except RecursionError:
+        text = '{"items": ' + "[" * 5_000
+    if dice.random() < 0.1:
+        text = dice.choice(
+            [f"[{text}]", f'{{"items": [], "items": {text}}}', text + text, f"\ufeff{text}", text.replace("{", " {\n")]
+        )
+    if dice.random() < 0.1:
+        text = text.replace('"jobID"', dice.choice(['"jobid"', '"job\\u0049D"', '"items"', "'jobID'"]), 1)
+    encoded = text.encode(dice.choice(["utf-8"] * 20 + ["utf-16", "utf-32"]), "surrogatepass")
+    for _ in range(dice.choice([0, 0, 0, 1, 3])):
+        encoded = _spoil_bytes(encoded, dice)
+    return encoded
+
+
+def _spoil(page: Any, dice: random.Random) -> None:
+    """Change one node of a page."""
+    nodes = list(_nodes(page))
+    if not nodes:
+        return
+    holder, key = dice.choice(nodes)
+    match dice.randrange(6):
+        case 0 if isinstance(holder, dict):
+            del holder[key]
+        case 1 if isinstance(holder, dict):
+            holder[f"later{dice.randrange(9)}"] = holder.pop(key)
+        case 2:
+            holder[key] = [holder[key]]
+        case 3 if isinstance(holder, list):
+            holder.append(holder[key])
+        case _:
+            holder[key] = dice.choice(_JUNK)(dice)
+
+
+def _nodes(value: Any) -> Iterator[tuple[Any, Any]]:
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in list(members):
+        yield value, key
+        if _is_shallow(member):  # what was nested absurdly deep before is not walked again
+            yield from _nodes(member)
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(20):
+        level = [
+            inner
+            for part in level
+            if isinstance(part, dict | list)
+            for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+    return not level
+
+
+def _spoil_bytes(encoded: bytes, dice: random.Random) -> bytes:
+    at = dice.randrange(len(encoded) + 1)
+    match dice.randrange(5):
+        case 0:
+            return encoded[:at]
+        case 1:
+            return encoded[:at] + dice.randbytes(dice.randrange(1, 4)) + encoded[at:]
+        case 2:
+            return (
+                encoded[:at]
+                + dice.choice([b"[" * 2_000, b"{", b'"', b"\\u", b"9" * 5_000, b"e999", b"\0", b"-"])
+                + encoded[at:]
+            )
+        case 3:
+            return encoded[:at] + encoded[at + dice.randrange(40) :]
+        case _:
+            return dice.randbytes(at % 50)
+
+
+class Wire:
+    """A boto3 client whose network is a variable: botocore does everything but send."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        boto_client = boto3.client(
+            "drs",
+            region_name="eu-west-1",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        boto_client.meta.events.register("before-send.drs", self._answer)
+        self.client = JobsClient(boto_client)
+
+    def _answer(self, request: Any, **_: object) -> AWSResponse:
+        return AWSResponse(request.url, self.status, self.headers, self)
+
+    def stream(self) -> Iterator[bytes]:
+        """What botocore reads the body from."""
+        yield self.body
+
+    def read(self, body: bytes, status: int = 200) -> str:
+        """What becomes of an answer, in a word. AssertionError where it is not what should."""
+        self.body, self.status = body, status
+        told: list[MalformedResponseError] = []
+        decoded = _decoded(body)
+        try:
+            jobs = self.client.describe_jobs(on_malformed=told.append).collect()
+        except ServiceError as error:
+            assert error.status_code == status >= 300
+            return "service error"
+        except PaginationLoopError:
+            assert decoded["nextToken"]
+            return "loop"
+        except MalformedResponseError as error:
+            assert error.path in ("$", "$.items", "$.nextToken")
+            assert error.cursor is not None
+            return "malformed body"
+        assert status < 300
+        raw = decoded.get("items") or []
+        assert len(raw) == len(jobs) + len(told)
+        bad = {int(error.path.split("]")[0].removeprefix("$.items[")) for error in told}
+        good = [item for index, item in enumerate(raw) if index not in bad]
+        for item, job in zip(good, jobs, strict=True):
+            assert item["jobID"] == job.job_id
+            assert job == structure_job(unstructure_job(job))
+        for error in told:
+            assert len(str(error)) < 1_000
+        return "jobs" if not told else "malformed jobs"
+
+
+def _decoded(body: bytes) -> Any:
+    """What the bytes say, read by nobody but Python's own decoder; `None` where it can't."""
+    try:
+        return json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
