@@ -59,7 +59,7 @@ docs: .venv/ready
 .venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready .venv-aws-cli/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "drs_jobs needs Python 3.11 or later: make PYTHON=python3.11 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
-	@$(PYTHON) -m venv --clear $(@D) || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(@D) >/dev/null 2>&1 || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "setting up $(@D) from $(REQUIREMENTS)"
 	@$(@D)/bin/pip install -qq --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
 	@test $(@D) = .venv-aws-cli || $(@D)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 import attrs
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from drs_jobs._text import may_hold_tags
 from drs_jobs.errors import MalformedResponseError
@@ -39,6 +40,8 @@ class _Call:
     """What became of the latest HTTP answer to one call of ours."""
 
     operation: str
+    context: object = None
+    """What botocore tells this call by."""
     depth: int = 0
     """How many calls of the operation are under way: more than one while a handler of the caller's makes a call within ours."""
     body: object = _NOTHING
@@ -57,8 +60,10 @@ def listen(client: object, operations: Iterable[str]) -> None:
         # asks the handlers of an event's whole name first, and those of its first word last.
         for operation in operations:
             events.register_first(f"provide-client-params.drs.{operation}", _begin, unique_id=f"drs_jobs_{operation}")
+        events.register_last("request-created", _resume, unique_id="drs_jobs_resume")
         events.register_last("before-parse", _before_parse, unique_id="drs_jobs_parse")
         events.register_last("after-call", _end, unique_id="drs_jobs_end")
+        events.register_last("after-call-error", _end, unique_id="drs_jobs_end_error")
 
 
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any]) -> Answer:
@@ -70,6 +75,8 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
     except ClientError as error:
         _give_back(ours.withheld, error.response)
         raise
+    except ResponseParserError as error:  # of a client in a wrapper or in a thread, where we could not look first
+        raise MalformedResponseError("an answer that boto3 could not parse", path="$") from error
     finally:
         _our_call.reset(token)
     if not isinstance(response, Mapping):
@@ -79,8 +86,8 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
         raise ours.unreadable
     metadata = response.get("ResponseMetadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    if ours.body is _NOTHING and ours.unreadable is None and metadata.get("HTTPHeaders") and "items" not in answered:
-        problem = "an answer without items, read by boto3 where drs_jobs could not look (a client in a wrapper, or in a thread)"
+    if ours.body is _NOTHING and ours.unreadable is None and metadata.get("HTTPHeaders") and not answered:
+        problem = "an answer of nothing, read by boto3 where drs_jobs could not look (a client in a wrapper, or in a thread)"
         raise MalformedResponseError(problem, path="$")
     request_id = metadata.get("RequestId")
     body = ours.body if _is_handed_over(ours.body, answered) else answered
@@ -99,17 +106,25 @@ def _for_botocore(body: object) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in _BOTOCORES_OWN} if isinstance(body, dict) else {}
 
 
-def _begin(model: Any, **_: object) -> None:
+def _begin(model: Any, context: object, **_: object) -> None:
     """Botocore's event: an API call begins."""
     ours = _our_call.get()
     if ours is not None and model.name == ours.operation:
+        ours.context = context if ours.depth == 0 else ours.context
         ours.depth += 1
 
 
-def _end(model: Any, **_: object) -> None:
-    """Botocore's event: an API call has its answer."""
+def _resume(request: Any, **_: object) -> None:
+    """Botocore's event: a request is about to be sent. If it is ours, calls within it are over, however they ended."""
     ours = _our_call.get()
-    if ours is not None and model.name == ours.operation:
+    if ours is not None and ours.context is not None and request.context is ours.context:
+        ours.depth = 1
+
+
+def _end(event_name: str, **_: object) -> None:
+    """Botocore's event: an API call has its answer, or an error."""
+    ours = _our_call.get()
+    if ours is not None and event_name.endswith(f".{ours.operation}"):
         ours.depth -= 1
 
 
@@ -172,23 +187,36 @@ def _mended(body: bytes) -> bytes:
         error = None
     if not isinstance(error, dict):
         # botocore would take the text for the message.
-        return json.dumps(
-            {"message": "an answer that may hold tags, so it is not shown" if may_hold_tags(text) else text}
-        ).encode()
-    fields = error.get("fieldList") or []
-    listed = [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
-    # With few brackets it can't be nested so deep that botocore would die of it.
-    is_flat = body.count(b"{") + body.count(b"[") < _ABSURD
-    if is_flat and listed == fields and all(isinstance(error.get(code, ""), str) for code in _CODES):
+        return json.dumps({"message": _without_tags(text)}).encode()
+    if _is_readable(error) and body.count(b"{") + body.count(b"[") < _ABSURD and not may_hold_tags(text):
         # Not `body`: where it is no UTF-8, botocore would die of it.
         return text.encode()
-    mended: dict[str, object] = {key: error[key] for key in _ERROR_TEXTS if isinstance(error.get(key), str)}
-    mended["fieldList"] = [{key: value for key, value in field.items() if isinstance(value, str)} for field in listed]
+    mended: dict[str, object] = {key: _without_tags(error[key]) for key in _ERROR_TEXTS if isinstance(error.get(key), str)}
+    mended["fieldList"] = [
+        {key: _without_tags(field[key]) for key in ("name", "message") if isinstance(field.get(key), str)}
+        for field in _listed(error)
+    ]
     return json.dumps(mended).encode()
 
 
+def _is_readable(error: dict[str, Any]) -> bool:
+    """Whether botocore finds what it expects of an error's members."""
+    return error.get("fieldList") in (None, _listed(error)) and all(isinstance(error.get(code, ""), str) for code in _CODES)
+
+
+def _listed(error: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields that an error lists, as far as they are objects."""
+    fields = error.get("fieldList")
+    return [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
+
+
+def _without_tags(text: str) -> str:
+    """A text of an error, unless a job's tags may be in it. AWS's own sentences speak of tags too, but hold no objects."""
+    return "an answer that may hold tags, so it is not shown" if "{" in text and may_hold_tags(text) else text
+
+
 _ABSURD: Final = 100
-"""More brackets than an error has."""
+"""More brackets than an error has. With fewer it can't be nested so deep that botocore would die of it."""
 
 
 def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:

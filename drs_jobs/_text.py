@@ -21,7 +21,7 @@ def may_hold_tags(text: str) -> bool:
 
     Better once too often: an escape may spell the word, and a zero between letters may hide it.
     """
-    return "tags" in text.replace("\0", "") or "\\u" in text
+    return "tags" in text.replace("\0", "").lower() or "\\u" in text
 
 
 def quoted(text: str, limit: int = 80) -> str:

@@ -106,7 +106,8 @@ class JobsClient:
         goes on with the next, instead of a MalformedResponseError.
 
         TypeError or ValueError here, before any request, for an argument that can't be meant. Iteration raises
-        ServiceError, MalformedResponseError, PaginationLoopError, or botocore's own transport errors.
+        ServiceError, MalformedResponseError, PaginationLoopError, or botocore's own errors: of transport, and
+        ParamValidationError for an id that is shorter than any.
         Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
         ids = None if job_ids is None else _checked_ids(job_ids)

@@ -52,16 +52,20 @@ class DrsJobsError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by calling their class with `args` again, which loses keyword arguments, and ClientError
         # pickles down to itself: rebuild from the class, the arguments and the evidence instead.
-        return _rebuild, (type(self), self.args), {**self.__dict__, "__cause__": _portable(self.__cause__)}
+        cause = self.__cause__
+        if not _is_portable(cause):
+            cause = DrsJobsError(f"{type(cause).__name__}: {cause}")
+        evidence = {name: value if _is_portable(value) else None for name, value in self.__dict__.items()}
+        return _rebuild, (type(self), self.args), {**evidence, "__cause__": cause}
 
 
-def _portable(cause: BaseException | None) -> BaseException | None:
-    """The cause, or what it says: botocore's transport errors may hold a live connection, which can't be pickled."""
+def _is_portable(value: object) -> bool:
+    """Whether it can be pickled: botocore's transport errors may hold a live connection, a fake's answer may hold anything."""
     try:
-        pickle.dumps(cause)
+        pickle.dumps(value)
     except Exception:  # noqa: BLE001  # whatever keeps it from being pickled
-        return DrsJobsError(f"{type(cause).__name__}: {cause}")
-    return cause
+        return False
+    return True
 
 
 def _rebuild(error_class: type[DrsJobsError], args: tuple[object, ...]) -> DrsJobsError:
@@ -95,7 +99,8 @@ class ServiceError(DrsJobsError, ClientError):
         Exception.__init__(self, one_line(self.args[0], 600))
         error = _mapping(response.get("Error"))
         metadata = _mapping(response.get("ResponseMetadata"))
-        headers = _mapping(metadata.get("HTTPHeaders"))
+        # botocore has them in lower case; fakes and the Stubber have them as they were written.
+        headers = {str(name).lower(): value for name, value in _mapping(metadata.get("HTTPHeaders")).items()}
         status = metadata.get("HTTPStatusCode")
         self.status_code = status if isinstance(status, int) else 0
         self.code = _text(error.get("Code")) or str(self.status_code)

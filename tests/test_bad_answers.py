@@ -377,6 +377,14 @@ ERRORS: dict[str, tuple[Fault, type[ServiceError], str]] = {
         ValidationException,
         "ValidationException",
     ),
+    **{
+        f"{fields} for the fields": (
+            RawAnswer(f'{{"__type": "ValidationException", "fieldList": {fields}}}'.encode(), 400),
+            ValidationException,
+            "ValidationException",
+        )
+        for fields in ("0", "false", "{}", "null", "[]")
+    },
     "numbers among the fields": (
         RawAnswer(
             b'{"__type": "ValidationException", "fieldList": [5, null, {"name": 1}, {"name": "a", "message": "b"}]}', 400

@@ -109,6 +109,19 @@ def test_a_cause_that_can_not_travel_leaves_its_words():
         assert "ValueError" in str(other.__cause__)
 
 
+def test_evidence_that_can_not_travel_is_left_behind():
+    """A fake may answer with anything; the error arrives all the same."""
+    error = MalformedResponseError("odd", path="$", value=threading.Lock(), cursor="c")
+    other = pickle.loads(pickle.dumps(error))
+    assert (str(error), None, "c") == (str(other), other.value, other.cursor)
+
+
+def test_headers_may_be_written_in_any_case():
+    """As the Stubber and fakes have them."""
+    response = {"ResponseMetadata": {"HTTPHeaders": {"Retry-After": "5"}}}
+    assert ServiceError(response, "DescribeJobs").retry_after == 5
+
+
 def test_texts_are_one_bounded_line():
     """A proxy's whole page does not end up in a log line."""
     page = "<html>\n" + "x" * 100_000 + "\x1b[31m"

@@ -22,6 +22,7 @@ from drs_jobs import (
     LaunchActionRunStatus,
     LaunchActionsStatus,
     LaunchStatus,
+    MalformedResponseError,
     Outcome,
     ParticipatingResource,
     ParticipatingServer,
@@ -358,3 +359,10 @@ def test_a_job_shares_nothing_with_the_dict_it_came_from():
     raw["participatingResources"][0]["participatingResourceID"]["laterID"]["a"].append(2)
     assert job.tags == {"a": "b"}
     assert job.participating_resources[0].participating_resource_id == UnknownMember("laterID", {"a": [1]})
+
+
+def test_a_map_made_by_hand_may_have_keys_that_json_has_not():
+    """They are malformed, not a crash."""
+    for key in (None, 5, ("a",)):
+        with pytest.raises(MalformedResponseError):
+            structure_job({"jobID": "j", "tags": {key: "x"}})

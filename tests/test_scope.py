@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError, ServiceError
 from drs_jobs._watch import Clock
-from drs_jobs.testing import CutOff, HtmlPage, LocalDrs, RawAnswer, ServerError, make_job
+from drs_jobs.testing import CutOff, DropConnection, HtmlPage, LocalDrs, RawAnswer, ServerError, make_job
 
 
 def _theirs(client: Any) -> Any:
@@ -133,6 +134,10 @@ def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: p
         RawAnswer(page[:-2].encode(), 500),
         RawAnswer(f"[{page}]".encode(), 500),
         RawAnswer(json.dumps(page).encode(), 400),
+        RawAnswer(page.encode(), 500),
+        RawAnswer(json.dumps({"message": page}).encode(), 400),
+        RawAnswer(json.dumps({"message": "m", "fieldList": [{"name": "n", "message": page}]}).encode(), 400),
+        RawAnswer(page.replace("tags", "Tags").encode(), 400),
     ]:
         local_drs.inject(fault)
         with pytest.raises(ServiceError) as refused:
@@ -189,8 +194,40 @@ def test_a_call_of_the_callers_within_ours_is_the_callers(local_drs: LocalDrs):
         assert page.raw["later"] == 1, event
 
 
+def test_a_call_within_ours_that_fails_blinds_nobody(local_drs: LocalDrs):
+    """Whether it is refused before it is sent or breaks on the way: our own answer is looked at all the same."""
+    for event in ("provide-client-params", "before-call", "before-send"):
+        for asked in ({}, {"maxResults": "x"}):
+            if event == "before-send" and asked:
+                continue  # refused so late, it leaves no trace that botocore would show
+            local = local_drs.client(config=Config(retries={"total_max_attempts": 1}))
+            within: list[Any] = []
+
+            def call_again(local: Any = local, within: list[Any] = within, asked: Any = asked, **_: Any) -> None:
+                if not within:
+                    within.append(None)
+                    with pytest.raises(BotoCoreError):
+                        local.describe_jobs(**asked)
+
+            client = JobsClient(local)
+            local.meta.events.register(f"{event}.drs.DescribeJobs", call_again)
+            if not asked:
+                local_drs.inject(DropConnection())
+            local_drs.inject(RawAnswer(b"[]"))
+            with pytest.raises(MalformedResponseError, match="expected an object"):
+                client.describe_jobs().collect()
+            assert within, event
+
+
+def test_a_message_that_merely_speaks_of_tags_is_shown(client: JobsClient, local_drs: LocalDrs):
+    """AWS's own sentences are evidence; only what may hold a job is kept back."""
+    local_drs.inject(RawAnswer(b'{"message": "not authorized to see tags"}', 403))
+    with pytest.raises(ServiceError, match="not authorized to see tags"):
+        client.describe_jobs().first()
+
+
 def test_a_client_that_hides_boto3_is_not_believed_to_have_no_jobs(boto_client: Any, local_drs: LocalDrs):
-    """Where we can't look at the bytes, an answer without items is not taken for an empty one."""
+    """Where we can't look at the bytes, an answer of nothing is not taken for an empty one."""
 
     class Hidden:
         def describe_jobs(self, **request: Any) -> Any:
@@ -206,6 +243,11 @@ def test_a_client_that_hides_boto3_is_not_believed_to_have_no_jobs(boto_client: 
     for wrapper in (Hidden, Threaded):
         client = JobsClient(wrapper())
         assert client.describe_jobs().collect() == ()
+        local_drs.inject(RawAnswer(b'{"nextToken": ""}'))
+        assert client.describe_jobs().collect() == ()
+        local_drs.inject(RawAnswer(b'{"items": [{"jobID": "j", "participatingResources": [{"participatingResourceID": {}}]}]}'))
+        with pytest.raises(MalformedResponseError):
+            client.describe_jobs().collect()
         local_drs.inject(HtmlPage())
         with pytest.raises(MalformedResponseError, match="could not look"):
             client.describe_jobs().collect()

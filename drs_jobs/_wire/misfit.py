@@ -23,7 +23,7 @@ class Misfit(Exception):  # noqa: N818  # never seen outside: it becomes a Malfo
         self.found = f", found {_kind(value)}"
         self.steps: list[str] = []
 
-    def below(self, step: str | int) -> "Misfit":
+    def below(self, step: object) -> "Misfit":
         """The same, seen from the object, map or list that holds it."""
         self.steps.append(_step(step))
         return self
@@ -43,9 +43,11 @@ class Misfit(Exception):  # noqa: N818  # never seen outside: it becomes a Malfo
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _step(step: str | int) -> str:
+def _step(step: object) -> str:
     if isinstance(step, int):
         return f"[{step}]"
+    if not isinstance(step, str):
+        return f"[{quoted(repr(step))}]"  # a dict made by hand: JSON's keys are strings
     return f".{step}" if _PLAIN.fullmatch(step) else f"[{quoted(step)}]"
 
 
