@@ -2,12 +2,15 @@
 PYTHON ?= python3
 LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test check test-lowest test-wheel test-aws-cli wheel typing docs lock clean
+.PHONY: help demo test check test-lowest test-wheel test-aws-cli wheel typing latest soak mutants docs lock clean
 
 help:
 	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
 	@echo "make test         run the tests"
 	@echo "make check        lint, types, the tests on the built wheel and on the lowest versions"
+	@echo "make latest       the tests on the newest versions; warns of what AWS added to the service model"
+	@echo "make soak         ten thousand schedules of faults, ten minutes of fuzzing"
+	@echo "make mutants      mutation testing of the core: hours"
 	@echo "make docs         build the documentation into docs/_build/html"
 	@echo "make lock         choose new locked versions"
 
@@ -42,6 +45,19 @@ test-lowest: .venv-lowest/ready
 test-aws-cli: .venv/ready .venv-aws-cli/ready
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv/bin/pytest tests/test_aws_command_line.py
 
+# Whatever is newest, so not locked.
+latest: .venv/ready
+	@.venv/bin/uv venv -q --clear .venv-latest
+	@.venv/bin/uv pip install -q --python .venv-latest --upgrade -e '.[cli,testing]' --group test
+	.venv-latest/bin/python tests/service_model.py
+	.venv-latest/bin/pytest --deselect tests/test_completeness.py::test_what_aws_has_we_have
+
+soak: .venv/ready
+	.venv/bin/python tests/soak.py 10000 10
+
+mutants: .venv-mutants/ready
+	.venv-mutants/bin/python tests/mutants.py
+
 docs: .venv/ready
 	.venv/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
@@ -54,9 +70,11 @@ docs: .venv/ready
 .venv-wheel/ready: requirements/dev.txt
 .venv-lowest/ready: REQUIREMENTS = requirements/lowest.txt
 .venv-lowest/ready: requirements/lowest.txt
+.venv-mutants/ready: REQUIREMENTS = requirements/mutants.txt
+.venv-mutants/ready: requirements/mutants.txt
 .venv-aws-cli/ready: REQUIREMENTS = requirements/aws-cli.txt
 .venv-aws-cli/ready: requirements/aws-cli.txt
-.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready .venv-aws-cli/ready:
+.venv/ready .venv-demo/ready .venv-wheel/ready .venv-lowest/ready .venv-mutants/ready .venv-aws-cli/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "drs_jobs needs Python 3.11 or later: make PYTHON=python3.11 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(@D) >/dev/null 2>&1 || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
@@ -69,6 +87,7 @@ lock: .venv/ready
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group build -o requirements/demo.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group build --resolution lowest-direct -o requirements/lowest.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 
 clean:

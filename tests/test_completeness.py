@@ -3,77 +3,34 @@
 import ast
 import inspect
 import operator
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-import attrs
-import boto3
-import botocore
 import pytest
-from botocore import xform_name
 
 import drs_jobs
-from drs_jobs import _wire, models, pager, reports, testing
-from drs_jobs.errors import _CLASSES
-
-MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
-OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
-# Our names where they are not AWS's: the log's item is a line of it.
-RENAMED = {"JobLog": "JobLogItem"}
+from drs_jobs import _wire, errors, models, pager, reports, testing
+from service_model import missing
 
 
-def _shapes() -> dict[str, Any]:
-    """Every shape that the answers to our operations reach."""
-    found: dict[str, Any] = {}
-    todo = [MODEL.operation_model(name).output_shape for name in OPERATIONS]
-    while todo:
-        shape = todo.pop()
-        if shape.name in found:
-            continue
-        found[shape.name] = shape
-        todo += list(getattr(shape, "members", {}).values()) if shape.type_name == "structure" else []
-        todo += [shape.member] if shape.type_name == "list" else []
-        todo += [shape.key, shape.value] if shape.type_name == "map" else []
-    return {name: shape for name, shape in found.items() if not name.endswith("Response")}
+def test_what_aws_has_we_have():
+    """Each member, value, union member, error and sensitive shape of the service model; what is missing is named."""
+    assert list(missing()) == []
 
 
-def test_every_member_of_the_service_model_has_a_field():
-    """Each structure's members are the fields of our class, under botocore's own snake_case, and the table knows both."""
-    for name, shape in _shapes().items():
-        if shape.type_name != "structure" or shape.is_tagged_union:
-            continue
-        cls = getattr(models, RENAMED.get(name, name))
-        expected = {xform_name(member): member for member in shape.members}
-        assert set(expected) <= {field.name for field in attrs.fields(cls)}, f"{name} of botocore {botocore.__version__}"
-        assert expected.items() <= dict(_wire.NAMES[cls]).items()
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch):
+    """A member, a value and an error that we forgot are told by AWS's names."""
+    monkeypatch.delitem(dict(_wire.NAMES)[models.Job], "arn")
+    monkeypatch.setattr(models, "JobStatus", models.JobType)
+    monkeypatch.delitem(errors._CLASSES, "ThrottlingException")
+    assert {"Job.arn, a member", "JobStatus.PENDING, a value", "ThrottlingException, an error"} <= set(missing())
 
 
-def test_every_value_of_the_service_model_has_a_member():
-    """Each enum has AWS's values, name and value alike."""
-    for name, shape in _shapes().items():
-        if shape.type_name == "string" and shape.enum:
-            enum = getattr(models, name)
-            assert set(shape.enum) <= {member.value for member in enum}, f"{name} of botocore {botocore.__version__}"
+def test_names_and_values_of_enums_are_alike():
+    """As botocore has them."""
+    for enum in vars(models.enums).values():
+        if inspect.isclass(enum) and issubclass(enum, StrEnum):
             assert all(member.name == member.value for member in enum)
-
-
-def test_every_member_of_a_union_has_a_class():
-    """A union's members are known by their tags."""
-    for name, shape in _shapes().items():
-        if shape.type_name == "structure" and shape.is_tagged_union:
-            assert set(shape.members) <= set(_wire.UNION_TAGS.values()), name
-
-
-def test_every_error_of_the_service_model_has_a_class():
-    """AWS's errors are mapped by their names."""
-    shapes = {shape.name for operation in OPERATIONS for shape in MODEL.operation_model(operation).error_shapes}
-    assert shapes <= set(_CLASSES)
-
-
-def test_the_one_sensitive_shape_is_the_one_we_hide():
-    """Should AWS mark another shape sensitive, this names it."""
-    marked = {name for name, shape in _shapes().items() if shape.metadata.get("sensitive")}
-    assert marked == {"TagsMap"}
 
 
 def test_the_front_door_and_all_agree():
