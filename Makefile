@@ -2,13 +2,15 @@
 PYTHON ?= python3
 LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test check test-lowest test-wheel test-aws-cli wheel typing latest soak mutants docs lock clean
+.PHONY: help demo test check test-lowest test-wheel test-aws-cli wheel typing latest bench fleet coverage soak mutants docs lock clean
 
 help:
 	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
 	@echo "make test         run the tests"
 	@echo "make check        lint, types, the tests on the built wheel and on the lowest versions"
 	@echo "make latest       the tests on the newest versions; warns of what AWS added to the service model"
+	@echo "make bench        what drs_jobs costs beside boto3; make fleet: 2,000 accounts and regions"
+	@echo "make coverage     which branches the tests take"
 	@echo "make soak         ten thousand schedules of faults, ten minutes of fuzzing"
 	@echo "make mutants      mutation testing of the core: hours"
 	@echo "make docs         build the documentation into docs/_build/html"
@@ -18,7 +20,7 @@ demo: .venv-demo/ready
 	@.venv-demo/bin/drs-jobs demo
 
 test: .venv/ready
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2
 
 check: .venv/ready typing test-wheel test-lowest test-aws-cli docs
 	.venv/bin/ruff check .
@@ -31,7 +33,7 @@ typing: wheel .venv-demo/ready
 	.venv/bin/python tests/typing/check.py
 
 test-wheel: wheel
-	.venv-wheel/bin/pytest
+	.venv-wheel/bin/pytest -n 2
 
 wheel: .venv/ready .venv-wheel/ready
 	rm -rf dist
@@ -39,7 +41,7 @@ wheel: .venv/ready .venv-wheel/ready
 	.venv-wheel/bin/pip install -qq --no-deps --force-reinstall dist/*.whl
 
 test-lowest: .venv-lowest/ready
-	.venv-lowest/bin/pytest
+	.venv-lowest/bin/pytest -n 2
 
 # AWS's own command line pins its own botocore, so it has an environment of its own.
 test-aws-cli: .venv/ready .venv-aws-cli/ready
@@ -51,6 +53,18 @@ latest: .venv/ready
 	@.venv/bin/uv pip install -q --python .venv-latest --upgrade -e '.[cli,testing]' --group test
 	.venv-latest/bin/python tests/service_model.py
 	.venv-latest/bin/pytest --deselect tests/test_completeness.py::test_what_aws_has_we_have
+
+# What drs_jobs costs beside boto3, on a quiet machine; writes docs/benchmarks.md.
+bench: .venv/ready
+	.venv/bin/python benchmarks/bench.py
+
+# 2,000 targets on threads, on processes and on a Dask cluster.
+fleet: .venv/ready
+	DRS_JOBS_ACCOUNTS=500 .venv/bin/pytest tests/test_fleet.py -k every_target --durations=0
+
+coverage: .venv/ready
+	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage report
 
 soak: .venv/ready
 	.venv/bin/python tests/soak.py 10000 10

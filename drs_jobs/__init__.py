@@ -1,12 +1,14 @@
 """Typed answers about disaster-recovery jobs: a client of AWS Elastic Disaster Recovery's DescribeJobs over boto3."""
 
+from drs_jobs._arguments import (
+    JobRef,
+)
 from drs_jobs._wire import (
     structure_job,
     unstructure_job,
 )
 from drs_jobs.client import (
     DescribesJobs,
-    JobRef,
     JobsClient,
 )
 from drs_jobs.errors import (

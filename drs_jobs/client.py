@@ -1,16 +1,14 @@
 """Builds and calls the boto3 client, composes the rest, and translates errors in one place."""
 
-import operator
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs import _botocore, _watch, _wire, reports
-from drs_jobs._text import quoted
+from drs_jobs import _arguments, _botocore, _watch, _wire, reports
+from drs_jobs._arguments import JobRef
 from drs_jobs.errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs.models import Job, JobLogItem
 from drs_jobs.pager import Batch, Pager, Question
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_JOB_IDS: Final = 1_000
-"""How many ids DescribeJobs takes. Source: `DescribeJobsRequestFiltersJobIDs` in the service model."""
-
 
 class DescribesJobs(Protocol):
     """What a client must have: a `describe_jobs` like boto3's. Every boto3 client of `drs` does, and so can a fake."""
@@ -34,10 +29,6 @@ class DescribesJobs(Protocol):
     def describe_jobs(self) -> Callable[..., Mapping[str, Any]]:
         """boto3's `describe_jobs(**request)`, which returns the answer as a dict."""
         ...
-
-
-JobRef: TypeAlias = str | Job | Mapping[str, Any]
-"""A job to wait for: its id, a `Job`, or the `job` dict of boto3's `start_recovery`."""
 
 
 class JobsClient:
@@ -110,10 +101,8 @@ class JobsClient:
         ParamValidationError for an id that is shorter than any.
         Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
-        ids = None if job_ids is None else _checked_ids(job_ids)
-        from_date, to_date = _checked_date("from_date", from_date), _checked_date("to_date", to_date)
-        if from_date is not None and to_date is not None and from_date > to_date:
-            raise ValueError(f"from_date {from_date.isoformat()} is after to_date {to_date.isoformat()}: swap them")
+        ids = None if job_ids is None else _arguments.checked_ids(job_ids)
+        from_date, to_date = _arguments.checked_span(from_date, to_date)
         request = _wire.jobs_request(ids, from_date, to_date)
         asked = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
         return self._pager(
@@ -154,7 +143,7 @@ class JobsClient:
         The arguments mean what they mean to `describe_jobs`, and the same errors are raised. A job that nobody has may
         have an empty log: AWS does not say. Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
         """
-        _checked_id(job_id)
+        _arguments.checked_id(job_id)
         return self._pager(
             "DescribeJobLogItems",
             _wire.log_request(job_id),
@@ -188,9 +177,9 @@ class JobsClient:
         and ValueError. Raises while iterating: WaitTimeoutError, JobNotFoundError (after a minute's grace), and at once what
         can't pass: other ServiceErrors, MalformedResponseError of a job, botocore's errors about credentials.
         """
-        ids = _checked_refs(jobs)
-        seconds = None if timeout is None else _seconds("timeout", timeout)
-        interval = _seconds("poll_interval", poll_interval)
+        ids = _arguments.checked_refs(jobs)
+        seconds = None if timeout is None else _arguments.checked_seconds("timeout", timeout)
+        interval = _arguments.checked_seconds("poll_interval", poll_interval)
         if interval == 0:
             msg = "poll_interval must be more than 0 seconds"
             raise ValueError(msg)
@@ -199,7 +188,7 @@ class JobsClient:
             ids,
             timeout=seconds,
             poll_interval=interval,
-            batch_size=_MAX_JOB_IDS,
+            batch_size=_arguments.MAX_JOB_IDS,
             clock=self._clock or _watch.Clock.real(),
         )
 
@@ -223,7 +212,7 @@ class JobsClient:
 
         Arguments and errors are those of `watch`.
         """
-        ids = _checked_refs(jobs)
+        ids = _arguments.checked_refs(jobs)
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
@@ -233,7 +222,7 @@ class JobsClient:
         Where the log, or some item of it, can't be read while the job can, `log_error` says why, and what could be read
         is used. Errors are those of `get_job`.
         """
-        found = self.get_job(_checked_ref(job))
+        found = self.get_job(_arguments.checked_ref(job))
         items: list[JobLogItem] = []
         errors: list[Exception] = []
         try:
@@ -256,10 +245,10 @@ class JobsClient:
         on_malformed: Callable[[MalformedResponseError], object] | None,
         asks_for_nothing: bool = False,
     ) -> Pager[T]:
-        page_size = _checked_count("page_size", page_size, 1)
-        limit = _checked_count("limit", limit, 0)
-        _check_cursor(cursor)
-        _check_callable("on_malformed", on_malformed)
+        page_size = _arguments.checked_count("page_size", page_size, 1)
+        limit = _arguments.checked_count("limit", limit, 0)
+        _arguments.checked_cursor(cursor)
+        _arguments.checked_callable("on_malformed", on_malformed)
 
         def fetch(token: str | None) -> Batch:
             return self._fetch(operation, _wire.page_request(request, page_size, token))
@@ -304,103 +293,3 @@ def _build(
         raise TypeError(msg)
     client: DescribesJobs = session.client("drs", region_name=region_name, endpoint_url=endpoint_url, config=config)
     return client
-
-
-def _checked_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(job_ids, str):
-        msg = f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]"
-        raise TypeError(msg)
-    try:
-        ids = tuple(job_ids)
-    except TypeError:
-        raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
-    for job_id in ids:
-        _checked_id(job_id)
-    if len(ids) > _MAX_JOB_IDS:
-        msg = f"{len(ids):,} job_ids are more than the {_MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
-        raise ValueError(msg)
-    return ids
-
-
-def _checked_id(job_id: object) -> str:
-    """The id. TypeError for what can't be a job's id. AWS judges the rest."""
-    if not isinstance(job_id, str) or not job_id.strip():
-        found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
-        msg = f"a job id must be a str that is not blank, not {found}"
-        raise TypeError(msg)
-    return job_id
-
-
-def _checked_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
-    kind = type(jobs).__name__
-    if isinstance(jobs, str | Job | Mapping):
-        msg = f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)"
-        raise TypeError(msg)
-    ids = tuple(_checked_ref(job) for job in jobs)
-    if not ids:
-        msg = "no jobs to wait for: give at least one"
-        raise ValueError(msg)
-    return ids
-
-
-def _checked_ref(job: JobRef) -> str:
-    job_id = job.job_id if isinstance(job, Job) else _wire.job_id_of({**job}) if isinstance(job, Mapping) else job
-    if job_id is None and isinstance(job, Mapping):
-        raise TypeError("this dict has no jobID: give the job itself, such as start_recovery(…)['job']")
-    return _checked_id(job_id)
-
-
-_LONGEST: Final = 1_000_000_000
-"""Seconds, some thirty years. Python can't sleep much longer."""
-
-
-def _seconds(name: str, duration: object) -> float:
-    if isinstance(duration, timedelta):
-        duration = duration.total_seconds()
-    if isinstance(duration, bool) or not isinstance(duration, int | float):
-        msg = f"{name} must be seconds or a timedelta, not {type(duration).__name__}"
-        raise TypeError(msg)
-    if not 0 <= duration <= _LONGEST:
-        forever = "; None waits for ever" if name == "timeout" else ""
-        raise ValueError(f"{name} must be 0 seconds or more, and finite: no more than {_LONGEST:,}{forever}")
-    return float(duration)
-
-
-def _check_cursor(cursor: object) -> None:
-    if cursor is not None and not isinstance(cursor, str):
-        msg = f"cursor must be a str from an earlier run's .cursor, not {type(cursor).__name__}"
-        raise TypeError(msg)
-
-
-def _check_callable(name: str, value: object) -> None:
-    if value is not None and not callable(value):
-        msg = f"{name} must be callable, not {type(value).__name__}"
-        raise TypeError(msg)
-
-
-def _checked_date(name: str, date: object) -> datetime | None:
-    """The date in UTC, because two dates of one time zone are compared by the clock on its wall."""
-    if date is None:
-        return None
-    if not isinstance(date, datetime):
-        raise TypeError(f"{name} must be a datetime with a time zone, not {type(date).__name__}")
-    if date.utcoffset() is None:
-        raise ValueError(f"{name} has no time zone: say which is meant, such as datetime(2024, 6, 15, tzinfo=timezone.utc)")
-    try:
-        return date.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{name} lies outside the years 1 to 9999 in UTC: choose a date inside") from None
-
-
-def _checked_count(name: str, count: Any, least: int) -> int | None:
-    if count is None:
-        return None
-    try:
-        number = operator.index(count)
-    except TypeError:
-        number = None
-    if number is None or isinstance(count, bool):
-        raise TypeError(f"{name} must be an int, not {type(count).__name__}")
-    if not least <= number <= sys.maxsize:
-        raise ValueError(f"{name} must be {least} or more, and no more than {sys.maxsize}")
-    return number

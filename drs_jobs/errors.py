@@ -52,11 +52,14 @@ class DrsJobsError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by calling their class with `args` again, which loses keyword arguments, and ClientError
         # pickles down to itself: rebuild from the class, the arguments and the evidence instead.
-        cause = self.__cause__
-        if not _is_portable(cause):
-            cause = DrsJobsError(f"{type(cause).__name__}: {cause}")
         evidence = {name: value if _is_portable(value) else None for name, value in self.__dict__.items()}
-        return _rebuild, (type(self), self.args), {**evidence, "__cause__": cause}
+        cause = self.__cause__
+        return _rebuild, (type(self), self.args), {**evidence, "__cause__": cause if cause is None else portable(cause)}
+
+
+def portable(error: BaseException) -> BaseException:
+    """An error, or what it says where it can't be pickled."""
+    return error if _is_portable(error) else DrsJobsError(f"{type(error).__name__}: {error}")
 
 
 def _is_portable(value: object) -> bool:

@@ -116,11 +116,6 @@ def inject(local: LocalDrs, dice: random.Random, answers: int) -> None:
         local.inject(FAULTS[dice.choice(list(FAULTS))] if dice.random() < rate else Fine())
 
 
-def clear(local: LocalDrs) -> None:
-    """Forget the faults that were not used."""
-    local._faults.clear()
-
-
 def paged_run(local: LocalDrs, seed: int, tally: Tally) -> None:
     """One run over a history in pages, resumed after every error, and now and then broken off for no reason."""
     dice = random.Random(f"paged {seed}")
@@ -148,7 +143,7 @@ def paged_run(local: LocalDrs, seed: int, tally: Tally) -> None:
             told = error.cursor if isinstance(error, MalformedResponseError) else pager.cursor
             assert told == pager.cursor
         cursor = pager.cursor
-    clear(local)
+    local.clear_faults()
     tally.add(history, got)
 
 
@@ -188,7 +183,7 @@ def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
             if isinstance(error, WaitTimeoutError):
                 assert seen == {job.job_id: job for job in error.jobs}
             time.sleep(1)
-    clear(local)
+    local.clear_faults()
     tally.add(ended, list(seen.values()))
 
 

@@ -436,3 +436,47 @@ def test_kinds_and_spans():
     table = jobs_table([make_job(status="PENDING")], now=NOON, tags=False, width=80)
     assert "PENDING" in [str(cell) for column in table.columns for cell in column.cells]
     assert span(NOON - datetime(2024, 6, 15, 9, 30, tzinfo=UTC)) == "2h 30m"
+
+
+def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_drs: LocalDrs):
+    """A table of targets or JSON lines with account and region; failures on stderr, and exit status 5 for them."""
+    pytest.importorskip("moto")
+    from world import Sts  # noqa: PLC0415  # needs moto
+
+    sts = Sts()
+    local_drs.add_jobs(make_job(tags={"secret": "x"}), make_job(participating_servers=(make_server(launch_status="FAILED"),)))
+    local_drs.add_jobs(make_job(status="STARTED"), region="us-east-1")
+    accounts = tmp_path / "accounts.txt"
+    accounts.write_text("123456789012\n123456789012 # twice\n210987654321\n")
+    common = ("sweep", "--accounts", str(accounts), "--role-name", "DrsReader")
+    where = {"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
+    result = _run(*common, "--regions", "eu-west-1,us-east-1", **where)
+    assert (result.returncode, result.stderr) == (0, "4 targets, 6 jobs\n")
+    assert [line.split() for line in result.stdout.splitlines()[1:3]] == [
+        ["123456789012", "eu-west-1", "2", "-", "1", "1", "-"],
+        ["123456789012", "us-east-1", "1", "1", "-", "-", "-"],
+    ]
+    as_json = _run(*common, "--regions", "eu-west-1", "--output", "json", **where)
+    lines = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert {(line["account"], line["region"]) for line in lines} == {
+        ("123456789012", "eu-west-1"),
+        ("210987654321", "eu-west-1"),
+    }
+    assert all(structure_job(line).is_complete for line in lines)
+    assert "secret" not in as_json.stdout
+    accounts.write_text("923456789012\n123456789012\n")
+    failed = _run(*common, "--regions", "eu-west-1,mars-north-1", **where)
+    assert failed.returncode == 5
+    assert "2 targets failed with ValueError (923456789012 mars-north-1, 123456789012 mars-north-1)" in failed.stderr
+    assert (
+        "1 targets failed with ServiceError (923456789012 eu-west-1), the first: An error occurred (AccessDenied)"
+        in failed.stderr
+    )
+    local_drs.inject(ErrorAnswer("UninitializedAccountException"))
+    accounts.write_text("123456789012")
+    never = _run(*common, "--regions", "eu-west-1", **where)
+    assert (never.returncode, "1 targets were never set up" in never.stderr) == (0, True)
+    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "give one of aws")):
+        refused = _run(*common, *wrong, **where)
+        assert (refused.returncode, message in refused.stderr) == (2, True)
+    sts.stop()

@@ -71,20 +71,22 @@ def test_every_field_has_a_docstring(room: Path):
                 assert is_doc, f"{cls.name}.{ast.unparse(field.target)}"
 
 
-_CORE = {"_text", "_extras", "errors", "models", "_botocore", "pager", "_wire", "_watch", "reports"}
+_CORE = {"_text", "_extras", "_arguments", "errors", "models", "_botocore", "pager", "_wire", "_watch", "reports"}
 FLOORS = {
     "_text": set(),
     "_extras": set(),
     "errors": {"_text"},
     "models": {"_text", "errors"},
+    "_arguments": {"_text", "_wire", "models"},
     "_botocore": {"_text", "errors"},
     "pager": {"_text", "errors"},
     "_wire": {"_text", "models", "errors"},
     "_watch": {"_text", "models", "errors"},
     "reports": {"models"},
     "client": _CORE,
+    "fleet": {"_arguments", "client", "errors", "models"},
     "testing": {"_extras", "_wire", "models"},
-    "cli": {*_CORE, "client", "testing"},
+    "cli": {*_CORE, "client", "fleet", "testing"},
     "__main__": {"cli"},
     "__init__": {*_CORE, "client"},
 }

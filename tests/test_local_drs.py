@@ -12,16 +12,18 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from drs_jobs import (
     InitiatedBy,
+    InternalServerException,
     JobsClient,
     JobStatus,
     JobType,
     LaunchStatus,
     Outcome,
+    ThrottlingException,
     UnknownValue,
     structure_job,
     unstructure_job,
 )
-from drs_jobs.testing import LocalDrs, Throttle, make_history, make_job, make_resource, make_run, make_server
+from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_history, make_job, make_resource, make_run, make_server
 from drs_jobs.testing.validation import refusals
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -271,3 +273,14 @@ def test_a_made_history_is_one_to_look_at():
     created = [job.creation_date_time for job in history if job.creation_date_time]
     assert sorted(created, reverse=True) == created
     assert len(history) == 30
+
+
+def test_a_fault_may_last(client: JobsClient, local_drs: LocalDrs):
+    """From then on every answer is spoiled, until the faults are cleared; earlier ones come first."""
+    local_drs.inject(Throttle())
+    local_drs.inject(ServerError(), times=None)
+    for error_class in (ThrottlingException, InternalServerException, InternalServerException):
+        with pytest.raises(error_class):
+            client.describe_jobs().first()
+    local_drs.clear_faults()
+    assert client.describe_jobs().first() is None

@@ -93,17 +93,15 @@ def _structure_bool(value: object, _: object) -> bool:
 
 
 # `fromisoformat` alone takes more: week dates, hours without minutes, any letter for the `T`.
-_TIMESTAMP: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
-    re.ASCII,
-)
+_is_timestamp: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+_parse: Final = datetime.fromisoformat
 
 
 def _structure_datetime(value: object, _: object) -> datetime:
-    if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
+    if isinstance(value, str) and _is_timestamp(value):
         try:
             # Digits beyond microseconds are cut by `fromisoformat`.
-            moment = datetime.fromisoformat(value)
+            moment = _parse(value)
             return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
@@ -115,17 +113,18 @@ def structure_instance(value, _):
     if not isinstance(value, dict):
         raise Misfit("an object", value)
     get = value.get
-    instance = new(cls)
+    instance = twin()
     try:
 """
 _FIELD: Final = """
         key = {key!r}
         member = get(key)
-        assign_{name}(instance, {plain}{absent} if member is None else hook_{name}(member, type_{name}))
+        instance.{name} = {known} {absent} if member is None else hook_{name}(member, type_{name})
 """
 _TAIL: Final = """
     except Misfit as misfit:
         raise misfit.below_member(key) from None
+    instance.__class__ = cls
     return instance
 """
 
@@ -133,22 +132,25 @@ _TAIL: Final = """
 def _structure_class(cls: Any) -> _Hook:
     """A lean constructor, written out for the class as attrs and cattrs write theirs: one straight run over its fields.
 
-    The fields are checked here, so that what attrs' `__init__` would do again is left out.
+    The fields are checked here, so that what attrs' `__init__` would do again is left out. They are set on a twin of the
+    class that is not frozen, since setting a slot is far cheaper than getting round a frozen class for each field.
     """
+    fields = attrs.fields(cls)
+    twin = type(cls.__name__, cls.__bases__, {"__slots__": [field.name for field in fields]})
     source = _HEAD
-    names: dict[str, Any] = {"Misfit": Misfit, "cls": cls, "new": object.__new__}
+    names: dict[str, Any] = {"Misfit": Misfit, "cls": cls, "twin": twin}
     hints = get_type_hints(cls)
     for name, key in NAMES[cls].items():
         field_type = _without_none(hints[name])
-        default = getattr(attrs.fields(cls), name).default
-        source += _FIELD.format(
-            name=name,
-            key=key,
-            plain=f"member if member.__class__ is {field_type.__name__} else " if field_type in (str, int, bool) else "",
-            absent=repr(default) if default in (None, ()) else f"absent_{name}()",
-        )
-        # The slot's own setter: the classes are frozen, and this object is not handed out yet.
-        names[f"assign_{name}"] = getattr(cls, name).__set__
+        default = getattr(fields, name).default
+        known = ""
+        if field_type in (str, int, bool):
+            known = f"member if member.__class__ is {field_type.__name__} else"
+        elif _is_open_enum(field_type):
+            known = f"known_{name}[member] if member.__class__ is str and member in known_{name} else"
+            names[f"known_{name}"] = _known_values(field_type)
+        absent = repr(default) if default in (None, ()) else f"absent_{name}()"
+        source += _FIELD.format(name=name, key=key, known=known, absent=absent)
         names[f"absent_{name}"] = _refuse_absence if default is attrs.NOTHING else getattr(default, "factory", None)
         names[f"hook_{name}"] = _converter.get_structure_hook(field_type)
         names[f"type_{name}"] = field_type
@@ -186,9 +188,13 @@ def _is_mapping(annotation: Any) -> bool:
     return get_origin(annotation) is Mapping
 
 
-def _structure_open_enum(annotation: Any) -> _Hook:
+def _known_values(annotation: Any) -> dict[str, Enum]:
     enum = next(member for member in get_args(annotation) if issubclass(member, Enum))
-    known = {member.value: member for member in enum}
+    return {member.value: member for member in enum}
+
+
+def _structure_open_enum(annotation: Any) -> _Hook:
+    known = _known_values(annotation)
 
     def structure_value(value: Any, _: object) -> Any:
         if not isinstance(value, str):
@@ -260,7 +266,7 @@ def _structure_mapping(annotation: Any) -> _Hook:
         key = ""
         try:
             for key, element in value.items():
-                values[_structure_str(key, str)] = hook(element, value_type)
+                values[key if key.__class__ is str else _structure_str(key, str)] = hook(element, value_type)
         except Misfit as misfit:
             raise misfit.below(key) from None
         return values

@@ -6,6 +6,7 @@
 | `output` | tables and JSON lines |
 | `live` | following jobs until they are complete |
 | `exits` | errors to one line and an exit status |
+| `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
 """
 

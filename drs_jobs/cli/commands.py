@@ -10,12 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
+import attrs
 import typer
 
 from drs_jobs._text import quoted
 from drs_jobs.cli import live, output
 from drs_jobs.cli.exits import PIPE_CLOSED, complain, exit_status, status_of
+from drs_jobs.cli.sweep import FleetFailures, show_sweep
 from drs_jobs.client import JobsClient
+from drs_jobs.fleet import MAX_IN_FLIGHT, targets
+from drs_jobs.fleet import sweep as run_sweep
 from drs_jobs.models import Job
 from drs_jobs.reports import Explanation, ServerDrill, last_drills
 
@@ -52,6 +56,10 @@ Servers: TypeAlias = Annotated[
     Path | None,
     typer.Option("--servers", exists=True, dir_okay=False, help="These servers, one id a line, also those never drilled."),
 ]
+Accounts: TypeAlias = Annotated[
+    Path,
+    typer.Option("--accounts", exists=True, dir_okay=False, allow_dash=True, help="The accounts, one id a line; - for stdin."),
+]
 Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="So many jobs at most.")]
 
 
@@ -84,9 +92,7 @@ def list_jobs(
     """List jobs, newest first."""
     with exit_status():
         now = datetime.now(UTC)
-        start, end = read_moment("--since", since, now), read_moment("--until", until, now)
-        if start is not None and end is not None and start > end:
-            raise ValueError(f"--since {since} is later than --until {until}: swap them")
+        start, end = _span(since, until, now)
         jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
         if output_format is Output.JSON:
             output.print_json(jobs, tags=tags)
@@ -168,6 +174,38 @@ def drills(
 
 
 @app.command()
+def sweep(
+    accounts: Accounts,
+    role_name: Annotated[str, typer.Option("--role-name", help="The role to assume in each account.")],
+    regions: Annotated[str, typer.Option("--regions", help="Region names with commas between, or all.")] = "all",
+    external_id: Annotated[str | None, typer.Option("--external-id", help="What the role's trust policy asks for.")] = None,
+    partition: Annotated[str, typer.Option("--partition", help="aws, aws-us-gov or aws-cn.")] = "aws",
+    profile: Profile = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: OutputOption = Output.TABLE,
+    since: Since = None,
+    until: Until = None,
+    tags: Tags = False,
+    in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="So many targets at a time.")] = MAX_IN_FLIGHT,
+) -> None:
+    """List the jobs of many accounts and regions. Failures do not end it; they are summed up at the end."""
+    failures: FleetFailures | None = None
+    with exit_status():
+        start, end = _span(since, until, datetime.now(UTC))
+        chosen = [name.strip() for name in regions.split(",") if name.strip()]
+        ids = list(dict.fromkeys(read_ids(accounts)))
+        found = targets(ids, chosen, role_name=role_name, partition=partition, external_id=external_id)
+        asked = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
+        if not asked:
+            raise ValueError(f"nothing to ask: {len(ids)} accounts, {len(chosen)} regions")
+        outcomes = run_sweep(asked, from_date=start, to_date=end, max_in_flight=in_flight)
+        failures = show_sweep(outcomes, total=len(asked), as_json=output_format is Output.JSON, tags=tags)
+    if failures is None:
+        raise typer.Exit(PIPE_CLOSED)
+    raise typer.Exit(failures.status)
+
+
+@app.command()
 def demo() -> None:
     """See it work without an AWS account, against a DRS endpoint on this machine."""
     with exit_status():
@@ -178,6 +216,13 @@ def demo() -> None:
 
 def _client(profile: str | None, region: str | None, endpoint_url: str | None) -> JobsClient:
     return JobsClient(profile_name=profile, region_name=region, endpoint_url=endpoint_url)
+
+
+def _span(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    start, end = read_moment("--since", since, now), read_moment("--until", until, now)
+    if start is not None and end is not None and start > end:
+        raise ValueError(f"--since {since} is later than --until {until}: swap them")
+    return start, end
 
 
 def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
@@ -213,7 +258,8 @@ def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
 
 def read_ids(file: Path) -> list[str]:
     """Ids from a file, one a line. Blank lines, and what follows a `#`, do not count."""
-    lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
 

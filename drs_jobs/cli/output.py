@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn
 
@@ -148,6 +149,17 @@ def drills_table(rows: Iterable[ServerDrill]) -> Table:
             verdict,
             moment(succeeded),
         )
+    return table
+
+
+def targets_table(rows: Mapping[tuple[str, str], Counter[Outcome]]) -> Table:
+    """The accounts and regions that answered, one a row, and how many jobs of each outcome they have."""
+    table = _table("account", "region", "jobs", *(outcome.name.lower() for outcome in Outcome))
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for (account, region), counts in rows.items():
+        numbers = (Text(str(counts[outcome] or "-"), style=COLOURS[outcome] if counts[outcome] else "") for outcome in Outcome)
+        table.add_row(plain(account), plain(region), str(counts.total()), *numbers)
     return table
 
 

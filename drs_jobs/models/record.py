@@ -16,7 +16,7 @@ from drs_jobs._text import quoted
 class Record:
     """Base of the data classes. Its `repr` counts collections instead of printing them and never shows a tag."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)  # here, so that a data class has no other slots than its fields
 
     def __repr__(self) -> str:
         """One bounded line: absent fields are left out, collections are counted."""

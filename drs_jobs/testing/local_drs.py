@@ -87,6 +87,7 @@ class LocalDrs:
         self.page_sizes = tuple(page_sizes)
         self._requests: list[RecordedRequest] = []
         self._faults: deque[Fault] = deque()
+        self._lasting_fault: Fault | None = None
         self._server: _Server | None = None
 
     def start(self) -> Self:
@@ -164,9 +165,17 @@ class LocalDrs:
         """Let time pass for living jobs: a timedelta, or seconds."""
         self._operations.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
 
-    def inject(self, fault: Fault, *, times: int = 1) -> None:
-        """Spoil the next `times` answers with `fault`, after those that earlier calls spoil."""
-        self._faults.extend([fault] * times)
+    def inject(self, fault: Fault, *, times: int | None = 1) -> None:
+        """Spoil the next `times` answers with `fault`, after those that earlier calls spoil; `None` spoils all from then on."""
+        if times is None:
+            self._lasting_fault = fault
+        else:
+            self._faults.extend([fault] * times)
+
+    def clear_faults(self) -> None:
+        """Spoil no answer any more."""
+        self._faults.clear()
+        self._lasting_fault = None
 
     def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Any = None) -> Any:
         """A boto3 client of `drs` for this endpoint. `config` is botocore's, for retries and time-outs."""
@@ -208,11 +217,10 @@ class LocalDrs:
             except AwsError as error:
                 return Reply.of_error(error)
 
-        try:
+        fault = self._lasting_fault
+        with contextlib.suppress(IndexError):
             fault = self._faults.popleft()
-        except IndexError:
-            return reply()
-        return fault.spoil(reply)
+        return reply() if fault is None else fault.spoil(reply)
 
 
 class _Handler(WSGIRequestHandler):

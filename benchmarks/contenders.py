@@ -1,0 +1,214 @@
+"""Ways to read jobs with boto3: raw dicts, and typed by three well-known libraries as their users would write it.
+
+Each reads every field of every job.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import attrs
+import cattrs
+import msgspec
+import pydantic
+from cattrs.gen import make_dict_structure_fn, override
+
+from drs_jobs import JobsClient
+from drs_jobs._wire import NAMES
+from drs_jobs.models import job as ours
+
+KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items() if cls.__module__ == ours.__name__}
+SHAPES: dict[str, dict[str, Any]] = {
+    "LaunchActionParameter": {"type": str | None, "value": str | None},
+    "LaunchAction": {
+        "action_code": str | None,
+        "action_id": str | None,
+        "action_version": str | None,
+        "active": bool | None,
+        "category": str | None,
+        "description": str | None,
+        "name": str | None,
+        "optional": bool | None,
+        "order": int | None,
+        "parameters": dict[str, "LaunchActionParameter"],
+        "type": str | None,
+    },
+    "LaunchActionRun": {"action": "LaunchAction", "run_id": str | None, "status": str | None, "failure_reason": str | None},
+    "LaunchActionsStatus": {"runs": list["LaunchActionRun"], "ssm_agent_discovery_datetime": datetime | None},
+    "ParticipatingServer": {
+        "source_server_id": str | None,
+        "recovery_instance_id": str | None,
+        "launch_status": str | None,
+        "launch_actions_status": "LaunchActionsStatus",
+    },
+    "Job": {
+        "job_id": str,
+        "arn": str | None,
+        "type": str | None,
+        "initiated_by": str | None,
+        "creation_date_time": datetime | None,
+        "end_date_time": datetime | None,
+        "status": str | None,
+        "participating_servers": list["ParticipatingServer"],
+        "tags": dict[str, str],
+    },
+}
+"""The shapes without unions and enums: less than drs_jobs checks, and what a user would write first."""
+
+
+def _built(make: Callable[[str, dict[str, Any]], Any]) -> Any:
+    """The class `Job`, with all classes below it, as `make` makes one from its name and its fields' types."""
+    made: dict[str, Any] = {}
+
+    def resolved(annotation: Any) -> Any:
+        match annotation:
+            case str():
+                return made[annotation] | None
+            case _ if getattr(annotation, "__origin__", None) is list:
+                return list[made[annotation.__args__[0]]]  # type: ignore[misc]  # a class made at run time
+            case _ if annotation == dict[str, "LaunchActionParameter"]:
+                return dict[str, made["LaunchActionParameter"]]  # type: ignore[misc]  # the same
+            case _:
+                return annotation
+
+    for name, fields in SHAPES.items():
+        made[name] = make(name, {field: resolved(annotation) for field, annotation in fields.items()})
+    return made["Job"]
+
+
+def _default(annotation: Any) -> Any:
+    return {list: list, dict: dict}.get(getattr(annotation, "__origin__", None))
+
+
+# ------------------------------------------------------------------ cattrs as it comes
+
+_converter = cattrs.Converter()
+_converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+
+
+def _attrs_class(name: str, fields: dict[str, Any]) -> Any:
+    def field(annotation: Any) -> Any:
+        factory = _default(annotation)
+        return attrs.field(type=annotation, factory=factory) if factory else attrs.field(type=annotation, default=None)
+
+    cls = attrs.make_class(name, {key: field(annotation) for key, annotation in fields.items()}, frozen=True, slots=True)
+    renamed = {key: override(rename=KEYS[name][key]) for key in fields}
+    _converter.register_structure_hook(cls, make_dict_structure_fn(cls, _converter, **renamed))  # type: ignore[arg-type]  # overrides
+    return cls
+
+
+_AttrsJob = _built(_attrs_class)
+
+# ------------------------------------------------------------------ pydantic and msgspec
+
+
+def _pydantic_class(name: str, fields: dict[str, Any]) -> Any:
+    def field(key: str, annotation: Any) -> Any:
+        factory = _default(annotation)
+        alias = KEYS[name][key]
+        default = pydantic.Field(alias=alias, default_factory=factory) if factory else pydantic.Field(None, alias=alias)
+        return (annotation, default)
+
+    return pydantic.create_model(name, **{key: field(key, annotation) for key, annotation in fields.items()})
+
+
+_PydanticJob = _built(_pydantic_class)
+
+
+def _msgspec_class(name: str, fields: dict[str, Any]) -> Any:
+    def default(annotation: Any) -> Any:
+        factory = _default(annotation)
+        return msgspec.field(default_factory=factory) if factory else None
+
+    listed = [(key, annotation, default(annotation)) for key, annotation in fields.items()]
+    return msgspec.defstruct(name, listed, rename=KEYS[name], frozen=True)
+
+
+_MsgspecJob = _built(_msgspec_class)
+
+# ------------------------------------------------------------------ reading
+
+
+def _read_raw(job: Any) -> None:
+    for key in ("jobID", "arn", "type", "initiatedBy", "creationDateTime", "endDateTime", "status", "tags"):
+        job.get(key)
+    for server in job.get("participatingServers", []):
+        server.get("sourceServerID"), server.get("recoveryInstanceID"), server.get("launchStatus")
+        status = server.get("launchActionsStatus", {})
+        status.get("ssmAgentDiscoveryDatetime")
+        for run in status.get("runs", []):
+            run.get("runId"), run.get("status"), run.get("failureReason")
+            action = run.get("action", {})
+            for key in KEYS["LaunchAction"].values():
+                action.get(key)
+            for parameter in action.get("parameters", {}).values():
+                parameter.get("type"), parameter.get("value")
+
+
+def _read_typed(job: Any) -> None:
+    job.job_id, job.arn, job.type, job.initiated_by, job.creation_date_time, job.end_date_time, job.status, job.tags
+    for server in job.participating_servers:
+        server.source_server_id, server.recovery_instance_id, server.launch_status
+        status = server.launch_actions_status
+        status.ssm_agent_discovery_datetime
+        for run in status.runs:
+            run.run_id, run.status, run.failure_reason
+            action = run.action
+            action.action_code, action.action_id, action.action_version, action.active, action.category, action.description
+            action.name, action.optional, action.order, action.type
+            for parameter in action.parameters.values():
+                parameter.type, parameter.value
+
+
+def _pages(client: Any) -> Any:
+    return client.get_paginator("describe_jobs").paginate()
+
+
+def boto3_dicts(client: Any) -> None:
+    for page in _pages(client):
+        for job in page["items"]:
+            _read_raw(job)
+
+
+def boto3_cattrs(client: Any) -> None:
+    for page in _pages(client):
+        for job in page["items"]:
+            _read_typed(_converter.structure(job, _AttrsJob))
+
+
+def boto3_pydantic(client: Any) -> None:
+    for page in _pages(client):
+        for job in page["items"]:
+            _read_typed(_PydanticJob.model_validate(job))
+
+
+def boto3_msgspec(client: Any) -> None:
+    for page in _pages(client):
+        for job in page["items"]:
+            _read_typed(msgspec.convert(job, _MsgspecJob))
+
+
+def drs_jobs(client: Any) -> None:
+    for job in JobsClient(client).describe_jobs():
+        _read_typed(job)
+
+
+def floor(client: Any) -> None:
+    """The call and the decoding of its JSON, without which nobody can do: drs_jobs without its structuring."""
+    asking = JobsClient(client)
+    token: str | None = None
+    while True:
+        batch = asking._fetch("DescribeJobs", {} if token is None else {"nextToken": token})
+        token = batch.next_token
+        if token is None:
+            return
+
+
+CONTENDERS: dict[str, Callable[[Any], None]] = {
+    "boto3, raw dicts": boto3_dicts,
+    "boto3 and cattrs": boto3_cattrs,
+    "boto3 and pydantic": boto3_pydantic,
+    "boto3 and msgspec.convert": boto3_msgspec,
+    "drs_jobs": drs_jobs,
+    "(call and decoding alone)": floor,
+}

@@ -1,0 +1,357 @@
+"""Sweeps: one outcome for every target, on threads, on processes and on a Dask cluster, whatever fails."""
+
+import itertools
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import tracemalloc
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from drs_jobs import UninitializedAccountException, fleet
+from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
+from drs_jobs.testing import HtmlPage, LocalDrs, Slow, make_job
+
+ROLE = "DrsReader"
+ACCOUNTS = int(os.environ.get("DRS_JOBS_ACCOUNTS", "50"))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits twenty seconds for a target that hangs."""
+    monkeypatch.setattr(fleet, "READ_TIMEOUT", 4)
+
+
+@pytest.fixture
+def world() -> Any:
+    """A simulated world, for which moto is needed: it asks for newer versions than the lowest that drs_jobs claims."""
+    pytest.importorskip("moto")
+    from world import world  # noqa: PLC0415  # needs moto
+
+    return world
+
+
+def _target(local: LocalDrs, region: str = "eu-west-1", **fields: Any) -> Target:
+    return Target(region, endpoint_url=local.endpoint_url, **fields)
+
+
+# ------------------------------------------------------------------ targets
+
+
+def test_targets_are_made_account_by_account_as_they_are_asked_for():
+    """An endless list of accounts will do."""
+    found = targets((f"{n:012}" for n in itertools.count()), ["eu-west-1", "us-east-1"], role_name=ROLE, external_id="x")
+    first, second, third = itertools.islice(found, 3)
+    assert first == Target("eu-west-1", role_arn="arn:aws:iam::000000000000:role/DrsReader", external_id="x")
+    assert second == attrs.evolve(first, region="us-east-1")
+    assert third.role_arn == "arn:aws:iam::000000000001:role/DrsReader"
+
+
+@pytest.mark.parametrize("regions", ["all", ["all"], ["eu-west-1", "all"]])
+def test_all_stands_for_the_regions_where_botocore_has_drs(regions: Any):
+    """Each once, in the partition that is meant."""
+    found = [target.region for target in targets(["123456789012"], regions, role_name=ROLE)]
+    assert sorted(boto3.Session().get_available_regions("drs")) == sorted(found)
+    assert all("gov" not in region for region in found)
+    gov = targets(["123456789012"], "all", role_name=ROLE, partition="aws-us-gov")
+    assert {target.region.split("-")[1] for target in gov} == {"gov"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error_class", "message"),
+    [
+        ({"accounts": "123456789012"}, TypeError, "accounts must be a list"),
+        ({"regions": "eu-west-1"}, TypeError, "regions must be a list"),
+        ({"role_name": "arn:aws:iam::123456789012:role/x"}, ValueError, "name of a role"),
+        ({"role_name": ""}, ValueError, "name of a role"),
+        ({"regions": "all", "partition": "mars"}, ValueError, "give one of aws"),
+    ],
+)
+def test_targets_refuse_what_can_not_be_meant(arguments: Any, error_class: Any, message: str):
+    """At the call, before any target."""
+    with pytest.raises(error_class, match=message):
+        targets(**{"accounts": ["123456789012"], "regions": ["eu-west-1"], "role_name": ROLE, **arguments})
+
+
+def test_an_account_that_is_a_number_is_refused_when_it_is_reached():
+    """Leading zeros would be lost."""
+    found = targets(["123456789012", 12345678901], ["eu-west-1"], role_name=ROLE)  # type: ignore[list-item]
+    assert next(found).region == "eu-west-1"
+    with pytest.raises(TypeError, match="begin with 0"):
+        next(found)
+
+
+# ------------------------------------------------------------------ sweeps
+
+
+def test_every_target_has_one_outcome_on_threads(world: Any):
+    """Jobs, or the error of each way to fail; one AssumeRole an account, also where it is refused."""
+    with world(ACCOUNTS) as made:
+        made.check(list(sweep(made.targets)))
+        assert set(made.sts.assumed.values()) == {1}
+        # Of the accounts in use only those have none of which every target is in a region that does not exist.
+        assert len(made.sts.assumed) >= ACCOUNTS
+
+
+def test_every_target_has_one_outcome_on_processes(world: Any):
+    """Tasks and outcomes pickle; each process assumes a role once."""
+    with (
+        world(ACCOUNTS, hanging=False) as made,
+        ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        made.check(list(sweep(made.targets, executor=pool)))
+        assert max(made.sts.assumed.values()) <= 2
+
+
+def test_every_target_has_one_outcome_on_a_dask_cluster(world: Any):
+    """Dask's executor is an executor like any other."""
+    distributed = pytest.importorskip("distributed")
+    arguments = {"n_workers": 2, "threads_per_worker": 4, "host": "127.0.0.1", "dashboard_address": None}
+    with (
+        world(ACCOUNTS, hanging=False) as made,
+        distributed.LocalCluster(**arguments) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        made.check(list(sweep(made.targets, executor=client.get_executor())))
+        assert max(made.sts.assumed.values()) <= 2
+
+
+def test_outcomes_come_in_order_of_completion(local_drs: LocalDrs):
+    """A slow target does not hold up the others."""
+    with LocalDrs() as slow:
+        slow.inject(Slow(0.3))
+        late, soon = _target(slow), _target(local_drs)
+        assert [soon, late] == [outcome.target for outcome in sweep([late, soon])]
+
+
+def test_dates_are_asked_for_and_jobs_come_whole(local_drs: LocalDrs):
+    """All pages, of the time that was asked for."""
+    start, end = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
+    jobs = [make_job(creation_date_time=datetime(2024, month, 15, tzinfo=UTC)) for month in (5, 6, 6, 6, 7)]
+    local_drs.add_jobs(*jobs)
+    local_drs.page_sizes = (1,)
+    [outcome] = sweep([_target(local_drs)], from_date=start, to_date=end)
+    assert isinstance(outcome, TargetJobs)
+    assert set(jobs[1:4]) == set(outcome.jobs)
+    assert "jobs=<3>" in repr(outcome)
+
+
+def test_an_account_that_was_never_set_up_is_no_empty_one(local_drs: LocalDrs, world: Any):
+    """It is an error that says so."""
+    with world(1) as made:
+        first = next(target for target in made.targets if "True" in made.expected[target])
+        [never, empty] = sorted(sweep([first, _target(local_drs)]), key=lambda outcome: isinstance(outcome, TargetJobs))
+    assert isinstance(never, TargetError)
+    assert never.is_uninitialized
+    assert isinstance(never.error, UninitializedAccountException)
+    assert TargetJobs(_target(local_drs), ()) == empty
+
+
+class Counting(Executor):
+    """Counts how many tasks are under way, and answers at once or when told."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self.waiting: list[Future[Any]] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append(future)
+        self.most = max(self.most, len(self.waiting))
+        if len(self.waiting) == 7:
+            for number, other in enumerate(self.waiting):
+                other.set_result(TargetJobs(Target(str(number)), ()))
+            self.waiting.clear()
+        return future
+
+
+def test_no_more_are_in_flight_than_was_said_and_targets_are_taken_lazily():
+    """Any number of targets costs the memory of those in flight."""
+    taken = itertools.count()
+    pool = Counting()
+    many = (Target("eu-west-1", role_arn=f"arn:aws:iam::{next(taken):012}:role/x") for _ in range(7 * 4_286))
+    tracemalloc.start()
+    peaks: list[int] = []
+    for number, _ in enumerate(sweep(many, executor=pool, max_in_flight=7)):
+        if number in (300, 29_999):
+            peaks.append(tracemalloc.get_traced_memory()[1])
+    tracemalloc.stop()
+    assert pool.most == 7
+    assert peaks[1] - peaks[0] < 100_000
+    assert next(taken) == 30_002
+
+
+def test_a_broken_off_sweep_takes_no_more_targets(local_drs: LocalDrs):
+    """Leaving the loop cancels what has not begun."""
+    taken: list[int] = []
+    some = (taken.append(n) or _target(local_drs) for n in range(1000))
+    outcomes = sweep(some, max_in_flight=4)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]  # a generator, as an Iterator may be
+    assert len(taken) <= 5
+
+
+def test_an_error_of_the_iterable_is_raised_once_the_others_are_through(local_drs: LocalDrs):
+    """What was taken before is not lost."""
+
+    def some() -> Any:
+        yield from [_target(local_drs)] * 3
+        raise KeyError("file ends")
+
+    got: list[Any] = []
+    with pytest.raises(KeyError, match="file ends"):
+        for outcome in sweep(some()):
+            got += [outcome]
+    assert [TargetJobs(_target(local_drs), ())] * 3 == got
+
+
+@attrs.frozen
+class Unpicklable(Target):
+    """A target that can't travel."""
+
+    lock: Any = attrs.field(factory=threading.Lock)
+
+
+class Refusing(ThreadPoolExecutor):
+    """Pickles when a task is submitted, as Dask does."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        pickle.dumps((fn, args, kwargs))
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [ProcessPoolExecutor, Refusing])
+def test_a_task_that_can_not_be_pickled_is_its_targets_error(kind: Any, local_drs: LocalDrs):
+    """Whether the executor tells at once or later."""
+    bad = Unpicklable("eu-west-1", endpoint_url=local_drs.endpoint_url)
+    good = _target(local_drs)
+    arguments = {"mp_context": multiprocessing.get_context("spawn")} if kind is ProcessPoolExecutor else {}
+    with kind(1, **arguments) as pool:
+        outcomes = {outcome.target: outcome for outcome in sweep([bad, good], executor=pool)}
+    assert isinstance(outcomes[bad], TargetError)
+    assert outcomes[good] == TargetJobs(good, ())
+
+
+def test_a_process_that_dies_takes_only_its_own_targets_along():
+    """The rest of the sweep is told of the broken pool, target by target."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(os._exit, 1)
+        outcomes = list(sweep([Target("eu-west-1")] * 40, executor=pool, max_in_flight=4))
+    assert [type(outcome) for outcome in outcomes] == [TargetError] * 40
+
+
+def test_an_error_with_a_live_connection_pickles():
+    """What it says travels where it can't."""
+    error = EndpointConnectionError(endpoint_url="http://127.0.0.1:1", error=threading.Lock())
+    outcome = TargetError(Target("eu-west-1"), error)
+    other = pickle.loads(pickle.dumps(outcome))
+    assert other.target == outcome.target
+    assert "http://127.0.0.1:1" in str(other.error)
+
+
+def test_credentials_are_renewed_before_they_end(monkeypatch: pytest.MonkeyPatch):
+    """Ten minutes before; a refusal is remembered for a minute, throttling not at all."""
+    now = [0.0]
+    monkeypatch.setattr(fleet.time, "monotonic", lambda: now[0])
+    asked: list[dict[str, str]] = []
+    answers: list[Any] = []
+
+    class FakeSts:
+        def assume_role(self, **request: str) -> Any:
+            asked.append(request)
+            if isinstance(answers[0], Exception):
+                raise answers.pop(0)
+            lifetime = answers.pop(0)
+            expiration = datetime.fromtimestamp(time.time() + lifetime, UTC)
+            found = {"AccessKeyId": str(len(asked)), "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expiration}
+            return {"Credentials": found}
+
+    role = fleet._Role(None, "arn:aws:iam::123456789012:role/x", "ext")
+    sts: Any = FakeSts()
+    answers += [3600, 3600]
+    keys = []
+    for seconds in (1, 2900, 3010):
+        now[0] = seconds
+        keys.append(role.credentials(sts)["aws_access_key_id"])
+    assert keys == ["1", "1", "2"]
+    assert asked[0] == {"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
+    for code, expected in (("AccessDenied", [1, 1, 2]), ("Throttling", [1, 2, 3])):
+        refused = fleet._Role(None, "arn", None)
+        asked.clear()
+        counts = []
+        for seconds in (10_000, 10_050, 10_061):
+            now[0] = seconds
+            answers[:] = [fleet.ClientError({"Error": {"Code": code}}, "AssumeRole")]
+            with pytest.raises(fleet.ServiceError):
+                refused.credentials(sts)
+            counts.append(len(asked))
+        assert expected == counts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error_class"),
+    [
+        ({"targets": Target("eu-west-1")}, TypeError),
+        ({"targets": "eu-west-1"}, TypeError),
+        ({"max_in_flight": 0}, ValueError),
+        ({"max_in_flight": 1.5}, TypeError),
+        ({"executor": object()}, TypeError),
+        ({"from_date": datetime(2024, 1, 1)}, ValueError),  # noqa: DTZ001  # that is what is wrong with it
+    ],
+)
+def test_a_wrong_argument_is_refused_at_the_call(arguments: Any, error_class: Any):
+    """Before any target is taken."""
+    with pytest.raises(error_class):
+        sweep(**{"targets": [], **arguments})
+
+
+def test_no_targets_are_no_outcomes():
+    """And no thread."""
+    before = threading.active_count()
+    assert list(sweep([])) == []
+    assert before == threading.active_count()
+
+
+def test_ctrl_c_stops_at_once(local_drs: LocalDrs):
+    """Also while a target hangs: the process is gone long before the time-outs are."""
+    local_drs.inject(Slow(60), times=None)
+    program = f"""
+        from drs_jobs.fleet import Target, sweep
+        print("begun", flush=True)
+        list(sweep([Target("eu-west-1", endpoint_url={local_drs.endpoint_url!r})] * 3))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    while not local_drs.requests:
+        time.sleep(0.01)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert time.monotonic() - began < 5
+
+
+def test_html_after_a_good_page_is_no_shorter_list(local_drs: LocalDrs):
+    """Part of a target's jobs is not its jobs."""
+    local_drs.add_jobs(make_job(), make_job())
+    local_drs.page_sizes = (1,)
+
+    class SecondAnswer(HtmlPage):
+        def spoil(self, answer: Any) -> Any:
+            return super().spoil(answer) if len(local_drs.requests) == 2 else answer()
+
+    local_drs.inject(SecondAnswer(), times=None)
+    [outcome] = sweep([_target(local_drs)])
+    assert isinstance(outcome, TargetError)
