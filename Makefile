@@ -99,8 +99,8 @@ docs: .venv/ready
 
 lock: .venv/ready
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group build -o requirements/demo.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group dev -o requirements/dev.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group build --resolution lowest-direct -o requirements/lowest.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --group test --group build --resolution lowest-direct -o requirements/lowest.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 

@@ -133,6 +133,12 @@ class Collected(tuple[T_co, ...]):
         """Count the items instead of printing them: a job of 200 servers would be half a megabyte."""
         return f"Collected(<{len(self)}>)"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of jobs, a bounded number of them; of anything else, a line each."""
+        from drs_jobs.notebook.html import collected_html  # noqa: PLC0415  # only a notebook needs it
+
+        return collected_html(self)
+
 
 class PagerIterator(Iterator[T]):
     """One run over the items. After an exception it can go on: `next` asks again, or passes the bad item."""
@@ -318,3 +324,9 @@ class Pager(Generic[T]):
         """Say what it asks; nothing is fetched."""
         limit = "" if self._limit is None else f", limit={self._limit}"
         return f"Pager({one_line(self._question.summary)}{limit})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what it would ask; nothing is fetched."""
+        from drs_jobs.notebook.html import text_html  # noqa: PLC0415  # only a notebook needs it
+
+        return text_html(f"{self!r}: iterate over it, or call collect()")

@@ -16,9 +16,10 @@ import pytest
 from rich.console import Console
 
 from drs_jobs import Job, LaunchActionsStatus, structure_job
+from drs_jobs._words import kind, span
 from drs_jobs.cli.commands import read_duration, read_moment
 from drs_jobs.cli.live import follow
-from drs_jobs.cli.output import jobs_table, kind, span
+from drs_jobs.cli.output import jobs_table
 from drs_jobs.testing import (
     ErrorAnswer,
     HtmlPage,

@@ -6,10 +6,12 @@ import operator
 from enum import StrEnum
 from pathlib import Path
 
+import attrs
 import pytest
 
 import drs_jobs
 from drs_jobs import _wire, errors, models, pager, reports, testing
+from drs_jobs.models.record import Record
 from service_model import missing
 
 
@@ -71,20 +73,22 @@ def test_every_field_has_a_docstring(room: Path):
                 assert is_doc, f"{cls.name}.{ast.unparse(field.target)}"
 
 
-_CORE = {"_text", "_extras", "_arguments", "errors", "models", "_botocore", "pager", "_wire", "_watch", "reports"}
+_CORE = {"_text", "_extras", "_arguments", "_words", "errors", "models", "_botocore", "pager", "_wire", "_watch", "reports"}
 FLOORS = {
     "_text": set(),
     "_extras": set(),
     "errors": {"_text"},
-    "models": {"_text", "errors"},
+    "models": {"_text", "errors", "notebook"},  # `_repr_html_` imports it when called
     "_arguments": {"_text", "_wire", "models"},
     "_botocore": {"_text", "errors"},
-    "pager": {"_text", "errors"},
+    "pager": {"_text", "errors", "notebook"},  # the same
     "_wire": {"_text", "models", "errors"},
     "_watch": {"_text", "models", "errors"},
     "reports": {"models"},
     "client": _CORE,
     "fleet": {"_arguments", "client", "errors", "models"},
+    "_words": {"models"},
+    "notebook": {"_extras", "_text", "_words", "models"},
     "testing": {"_extras", "_wire", "models"},
     "cli": {*_CORE, "client", "fleet", "testing"},
     "__main__": {"cli"},
@@ -130,3 +134,15 @@ def test_imports_only_go_down(room: str):
 def test_no_way_to_import_is_overlooked(source: str, expected: str):
     """The three ways to say it are all seen."""
     assert {expected} == {name.split(".")[1] for name in _imports(ast.parse(f"def f():\n    {source}"))}
+
+
+def test_every_data_class_is_made_by_keywords_and_shows_itself_in_a_line():
+    """The order of fields is free, so nobody may rely on it; no class has attrs' own repr, which would print it all."""
+    found = [value for room in (models, reports) for value in vars(room).values() if inspect.isclass(value)]
+    classes = {cls for cls in found if issubclass(cls, Record)} - {Record}
+    assert {models.Job, models.JobLogItem, reports.DrillReport} <= classes
+    for cls in classes:
+        assert "__repr__" not in vars(cls), cls
+        if cls not in {models.SourceNetworkID, models.UnknownMember}:
+            assert all(field.kw_only for field in attrs.fields(cls)), cls
+            assert attrs.fields(cls), cls

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
+from drs_jobs._words import servers, span
 from drs_jobs.cli import output
 from drs_jobs.models import Job
 
@@ -22,7 +23,7 @@ def follow(snapshots: Iterable[Job], *, console: Console, now: Callable[[], date
 def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
     ended: list[Job] = []
     for job in snapshots:
-        words = f"{output.servers(job)} servers, {output.span(job.elapsed(now()))}"
+        words = f"{servers(job)} servers, {span(job.elapsed(now()))}"
         console.print(output.plain(job.job_id), output.plain(job.status or "-"), output.outcome(job), words, soft_wrap=True)
         console.file.flush()  # whoever reads along wants to know now
         ended += [job] if job.is_complete else []
@@ -34,9 +35,9 @@ def _follow_with_bars(snapshots: Iterable[Job], console: Console, now: Callable[
     columns: list[ProgressColumn] = [
         _Column(lambda job: output.plain(job.job_id)),
         BarColumn(bar_width=None),
-        _Column(lambda job: output.plain(f"{output.servers(job)} servers")),
+        _Column(lambda job: output.plain(f"{servers(job)} servers")),
         _Column(lambda job: output.outcome(job, state=True)),
-        _Column(lambda job: output.plain(output.span(job.elapsed(now())))),
+        _Column(lambda job: output.plain(span(job.elapsed(now())))),
     ]
     with Progress(*columns, console=console, expand=True) as progress:
         bars: dict[str, TaskID] = {}

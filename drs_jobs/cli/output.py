@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NoReturn
 
 import typer
@@ -14,28 +14,9 @@ from rich.text import Text
 
 from drs_jobs._text import one_line
 from drs_jobs._wire import SENSITIVE, unstructure_job, unstructure_log_item
-from drs_jobs.models import InitiatedBy, Job, JobLogEventData, JobLogItem, JobType, Outcome
+from drs_jobs._words import COLOURS, kind, servers, span
+from drs_jobs.models import Job, JobLogEventData, JobLogItem, Outcome
 from drs_jobs.reports import DrillReport, Explanation, ServerDrill
-
-COLOURS: Final = {
-    Outcome.SUCCEEDED: "#009E73",
-    Outcome.FAILED: "#D55E00",
-    Outcome.RUNNING: "#56B4E9",
-    Outcome.UNDETERMINED: "#E69F00",
-}
-"""One colour an outcome, from Okabe and Ito's palette, which colour-blind readers can tell apart."""
-
-_KINDS: Final[dict[str, str]] = {
-    InitiatedBy.START_DRILL: "drill",
-    InitiatedBy.START_RECOVERY: "recovery",
-    InitiatedBy.FAILBACK: "failback",
-    InitiatedBy.DIAGNOSTIC: "diagnostic",
-    InitiatedBy.TERMINATE_RECOVERY_INSTANCES: "clean-up",
-    InitiatedBy.TARGET_ACCOUNT: "target account",
-    InitiatedBy.CREATE_NETWORK_RECOVERY: "network",
-    InitiatedBy.UPDATE_NETWORK_RECOVERY: "network",
-    InitiatedBy.ASSOCIATE_NETWORK_RECOVERY: "network",
-}
 
 _WIDE: Final = 90
 """Columns that the whole table takes."""
@@ -193,24 +174,3 @@ def outcome(job: Job, *, state: bool = False) -> Text:
     """The outcome in words and colour; with `state`, that of a running job in AWS's word."""
     words = job.status if state and job.outcome is Outcome.RUNNING and job.status else job.outcome.name
     return Text(one_line(words, 100), style=COLOURS[job.outcome])
-
-
-def kind(job: Job) -> str:
-    """What the job is, in a word."""
-    if job.initiated_by is None:
-        return "clean-up" if job.type == JobType.TERMINATE else "-"
-    return _KINDS.get(job.initiated_by, job.initiated_by)
-
-
-def servers(job: Job) -> str:
-    """How many servers arrived, of how many: `3/8`."""
-    return f"{len(job.arrived_servers)}/{len(job.participating_servers)}"
-
-
-def span(duration: timedelta | None) -> str:
-    """A duration to the second: `9m 12s`."""
-    if duration is None:
-        return "-"
-    minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"

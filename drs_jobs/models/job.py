@@ -327,6 +327,12 @@ class Job(Record):
                 msg = f"job {self.job_id} ended, but whether it worked can't be told: {self._doubts()}"
         raise JobOutcomeError(msg, job=self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row of what matters, its servers and launch actions folded below, no tags."""
+        from drs_jobs.notebook.html import job_html  # noqa: PLC0415  # only a notebook needs it
+
+        return job_html(self)
+
     def _doubts(self) -> str:
         """Why the outcome of a complete job is undetermined."""
         if self._aim is None:

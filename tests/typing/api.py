@@ -3,6 +3,7 @@
 # pyright: strict
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never, assert_type
 
@@ -42,6 +43,7 @@ from drs_jobs import (
     structure_job,
     unstructure_job,
 )
+from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
 from drs_jobs.reports import DrillReport, Explanation, Failure, ServerDrill
 
 
@@ -222,3 +224,23 @@ def failing(client: JobsClient, handler: Callable[[ServiceError], None]) -> None
         assert_type(error.job, Job)
     except WaitTimeoutError as error:
         assert_type(error.jobs, tuple[Job, ...])
+
+
+def fleet_of(executor: Executor, now: datetime) -> None:
+    found = targets(["123456789012"], "all", role_name="DrsReader", partition="aws", external_id=None)
+    assert_type(found, Iterator[Target])
+    for outcome in sweep(found, from_date=now, to_date=None, executor=executor, max_in_flight=10):
+        match outcome:
+            case TargetJobs(target, jobs):
+                assert_type(target, Target)
+                assert_type(jobs, tuple[Job, ...])
+            case TargetError():
+                assert_type(outcome.error, Exception)
+                assert_type(outcome.is_uninitialized, bool)
+            case _:
+                assert_never(outcome)
+
+
+def shown(job: Job, collected: Collected[Job]) -> None:
+    assert_type(job._repr_html_(), str)  # pyright: ignore[reportPrivateUsage]  # notebooks call it
+    assert_type(collected._repr_html_(), str)  # pyright: ignore[reportPrivateUsage]  # the same

@@ -1,0 +1,41 @@
+"""Jobs to look at: HTML, Arrow tables, charts. Tables and charts are the extra `notebook`; HTML needs none.
+
+| room | what it holds |
+|---|---|
+| `html` | a job, or many, as HTML: what `_repr_html_` shows |
+| `tables` | `jobs_table`, `servers_table`, `action_runs_table` |
+| `charts` | `timeline`, `drill_history` |
+"""
+
+# pyarrow and plotly have no types.
+# pyright: reportUnknownVariableType=false
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from drs_jobs._extras import missing
+
+if TYPE_CHECKING:
+    from drs_jobs.notebook.charts import drill_history, timeline
+    from drs_jobs.notebook.tables import action_runs_table, jobs_table, servers_table
+
+__all__ = ["action_runs_table", "drill_history", "jobs_table", "servers_table", "timeline"]
+
+_ROOMS: Final = {
+    "action_runs_table": "tables",
+    "drill_history": "charts",
+    "jobs_table": "tables",
+    "servers_table": "tables",
+    "timeline": "charts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room when it is asked for: HTML must not need what charts need, nor tables."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        room = importlib.import_module(f"{__name__}.{_ROOMS[name]}")
+    except ImportError as error:
+        raise missing("notebook", error) from error
+    return getattr(room, name)

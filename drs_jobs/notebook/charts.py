@@ -1,0 +1,156 @@
+"""Jobs as plotly figures: when they ran, and how drills went month by month."""
+
+# plotly has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from html import escape
+from statistics import median
+from typing import Final
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from drs_jobs._text import one_line
+from drs_jobs._words import COLOURS, kind, servers, span
+from drs_jobs.models import Job, Outcome
+
+_ROW: Final = 18
+"""Pixels a job, as long as they have names."""
+
+_NAMED: Final = 60
+"""How many jobs can have their names beside them."""
+
+
+_PANELS: Final = ("drills", "share that succeeded, %", "median duration, minutes")
+_NEUTRAL: Final = "#666666"
+
+
+def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
+    """A bar a job from its creation to its end, coloured by outcome, newest at the top.
+
+    A running job is drawn up to `now` (an aware datetime; the present where not given), with a hatched end. A job whose end
+    is unknown is a mark where it was created; a job without a creation date can't be drawn, and is counted in the title.
+    """
+    until = datetime.now(UTC) if now is None else now
+    if until.utcoffset() is None:
+        raise ValueError("now has no time zone: use datetime.now(timezone.utc)")
+    every = list(jobs)
+    dated = ((job.creation_date_time, job) for job in every if job.creation_date_time is not None)
+    drawn = sorted(dated, key=lambda row: row[0])
+    figure = go.Figure()
+    for outcome in Outcome:
+        rows = [(number, created, job) for number, (created, job) in enumerate(drawn) if job.outcome is outcome]
+        if rows:
+            figure.add_trace(
+                go.Bar(
+                    name=f"{outcome.name} ({len(rows):,})",
+                    orientation="h",
+                    base=[created.astimezone(UTC) for _, created, _ in rows],
+                    # Milliseconds; what took no time is still to be seen.
+                    x=[max((job.elapsed(until) or timedelta()).total_seconds() * 1e3, 60_000) for _, _, job in rows],
+                    y=[number for number, _, _ in rows],
+                    # The outline makes ten minutes visible in a year.
+                    marker={
+                        "color": COLOURS[outcome],
+                        "line": {"color": COLOURS[outcome], "width": 4},
+                        "pattern": {"shape": "/" if outcome is Outcome.RUNNING else ""},
+                    },
+                    hovertext=[_hover(job, until) for _, _, job in rows],
+                    hovertemplate="%{hovertext}<extra></extra>",
+                )
+            )
+    undrawn = len(every) - len(drawn)
+    few = len(drawn) <= _NAMED
+    figure.update_layout(
+        template="plotly_white",
+        title=_counted(len(drawn), "job") + (f", and {undrawn:,} without a creation date" if undrawn else ""),
+        barmode="overlay",
+        bargap=0.4 if few else 0,
+        height=160 + max(5, min(len(drawn), _NAMED)) * _ROW,
+        showlegend=True,
+        xaxis={"type": "date", "title": "UTC"},
+        yaxis={
+            "tickmode": "array",
+            "tickvals": list(range(len(drawn))) if few else [],
+            "ticktext": [_text(job.job_id) for _, job in drawn] if few else [],
+            "title": "" if few else "jobs, newest at the top",
+        },
+    )
+    return figure
+
+
+def drill_history(jobs: Iterable[Job]) -> go.Figure:
+    """Drills month by month (UTC): how many of each outcome, which share succeeded, and how long they took in the middle.
+
+    The share is of the drills that are complete, in per cent; the median duration, in minutes, of those with an end.
+    """
+    months: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.is_drill and job.creation_date_time is not None:
+            months.setdefault(f"{job.creation_date_time.astimezone(UTC):%Y-%m}", []).append(job)
+    names = _every_month(sorted(months))
+    counts = [Counter(job.outcome for job in months.get(name, [])) for name in names]
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=_PANELS)
+    for outcome in Outcome:
+        if any(count[outcome] for count in counts):
+            numbers = [count[outcome] for count in counts]
+            bar = go.Bar(name=outcome.name, x=names, y=numbers, marker_color=COLOURS[outcome])
+            figure.add_trace(bar, row=1, col=1)
+    lines = {
+        2: [_share(count) for count in counts],
+        3: [_median_minutes(months.get(name, [])) for name in names],
+    }
+    for row, values in lines.items():
+        line = go.Scatter(name=_PANELS[row - 1], x=names, y=values, mode="lines+markers", line_color=_NEUTRAL, showlegend=False)
+        figure.add_trace(line, row=row, col=1)
+    figure.update_layout(
+        template="plotly_white",
+        title=f"{_counted(sum(map(len, months.values())), 'drill')} in {_counted(len(names), 'month')}",
+        barmode="stack",
+        height=640,
+    )
+    figure.update_xaxes(type="category")
+    figure.update_xaxes(title="month (UTC)", row=3, col=1)
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(range=[0, 105], row=2, col=1)
+    return figure
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def _every_month(names: list[str]) -> list[str]:
+    """All months from the first to the last: one without a drill is seen to be empty."""
+    if not names:
+        return []
+    (year, month), (last_year, last_month) = ((int(name[:4]), int(name[5:])) for name in (names[0], names[-1]))
+    numbers = range(year * 12 + month - 1, last_year * 12 + last_month)
+    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in numbers]
+
+
+def _share(count: Counter[Outcome]) -> float | None:
+    complete = count.total() - count[Outcome.RUNNING]
+    return 100 * count[Outcome.SUCCEEDED] / complete if complete else None
+
+
+def _median_minutes(jobs: list[Job]) -> float | None:
+    durations = [job.duration.total_seconds() / 60 for job in jobs if job.duration is not None]
+    return median(durations) if durations else None
+
+
+def _hover(job: Job, now: datetime) -> str:
+    state = f"{kind(job)}, {job.status or '-'}, {job.outcome.name}"
+    lines = [job.job_id, state, f"{servers(job)} servers, {span(job.elapsed(now))}"]
+    lines += [f"failed: {server.name}" for server in job.failed_servers[:5]]
+    lines += [f"failed: {run.name}: {run.failure_reason or 'nothing says why'}" for run in job.failed_actions[:5]]
+    return "<br>".join(_text(line) for line in lines)
+
+
+def _text(text: str) -> str:
+    # plotly reads a little HTML in its texts.
+    return escape(one_line(text, 100), quote=False)

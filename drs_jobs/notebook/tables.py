@@ -1,0 +1,120 @@
+"""Jobs as Arrow tables, with the same schema for any jobs, none included. From Arrow everything else follows.
+
+Timestamps are UTC with microseconds, durations have microseconds, enums are dictionary-encoded strings. `job_id` joins all
+three tables, `job_id` and `server_number` the servers with their launch actions: a job may list a server without an id.
+"""
+
+# pyarrow has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import pyarrow as pa
+
+from drs_jobs.models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, ParticipatingServer
+
+_TEXT: Final = pa.string()
+_MOMENT: Final = pa.timestamp("us", tz="UTC")
+_DURATION: Final = pa.duration("us")
+_ENUM: Final = pa.dictionary(pa.int32(), pa.string())
+_TAGS: Final = pa.map_(pa.string(), pa.string())
+
+_JOB: Final[dict[str, tuple[Any, Callable[[Job], object]]]] = {
+    "job_id": (_TEXT, lambda job: job.job_id),
+    "arn": (_TEXT, lambda job: job.arn),
+    "account_id": (_TEXT, lambda job: job.account_id),
+    "region": (_TEXT, lambda job: job.region),
+    "type": (_ENUM, lambda job: job.type),
+    "initiated_by": (_ENUM, lambda job: job.initiated_by),
+    "status": (_ENUM, lambda job: job.status),
+    "outcome": (_ENUM, lambda job: job.outcome.name),
+    "creation_date_time": (_MOMENT, lambda job: job.creation_date_time),
+    "end_date_time": (_MOMENT, lambda job: job.end_date_time),
+    "duration": (_DURATION, lambda job: job.duration),
+    "server_count": (pa.int32(), lambda job: len(job.participating_servers)),
+    "failed_server_count": (pa.int32(), lambda job: len(job.failed_servers)),
+    "resource_count": (pa.int32(), lambda job: len(job.participating_resources)),
+    "failed_action_count": (pa.int32(), lambda job: len(job.failed_actions)),
+}
+
+_Server = tuple[Job, int, ParticipatingServer]
+_SERVER: Final[dict[str, tuple[Any, Callable[[_Server], object]]]] = {
+    "job_id": (_TEXT, lambda row: row[0].job_id),
+    "server_number": (pa.int32(), lambda row: row[1]),
+    "source_server_id": (_TEXT, lambda row: row[2].source_server_id),
+    "recovery_instance_id": (_TEXT, lambda row: row[2].recovery_instance_id),
+    "launch_status": (_ENUM, lambda row: row[2].launch_status),
+    "ssm_agent_discovery_datetime": (
+        _MOMENT,
+        lambda row: (row[2].launch_actions_status or LaunchActionsStatus()).ssm_agent_discovery_datetime,
+    ),
+    "action_run_count": (pa.int32(), lambda row: len(row[2].runs)),
+    "failed_action_count": (pa.int32(), lambda row: sum(run.is_failed for run in row[2].runs)),
+}
+
+_Run = tuple[Job, int, ParticipatingServer, int, LaunchActionRun]
+_RUN: Final[dict[str, tuple[Any, Callable[[_Run], object]]]] = {
+    "job_id": (_TEXT, lambda row: row[0].job_id),
+    "server_number": (pa.int32(), lambda row: row[1]),
+    "source_server_id": (_TEXT, lambda row: row[2].source_server_id),
+    "run_number": (pa.int32(), lambda row: row[3]),
+    "run_id": (_TEXT, lambda row: row[4].run_id),
+    "status": (_ENUM, lambda row: row[4].status),
+    "failure_reason": (_TEXT, lambda row: row[4].failure_reason),
+    "action_id": (_TEXT, lambda row: _action(row).action_id),
+    "action_name": (_TEXT, lambda row: _action(row).name),
+    "action_code": (_TEXT, lambda row: _action(row).action_code),
+    "category": (_ENUM, lambda row: _action(row).category),
+    "type": (_ENUM, lambda row: _action(row).type),
+    "optional": (pa.bool_(), lambda row: _action(row).optional),
+    "order": (pa.int64(), lambda row: _action(row).order),
+}
+
+
+def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
+    """One row a job. With `include_tags` a column `tags` too, a map; AWS marks tags sensitive, so not without."""
+    columns = {**_JOB, "tags": (_TAGS, lambda job: list(job.tags.items()))} if include_tags else _JOB
+    return _table(columns, jobs)
+
+
+def servers_table(jobs: Iterable[Job]) -> pa.Table:
+    """One row a server in a job."""
+    return _table(_SERVER, ((job, *server) for job in jobs for server in enumerate(job.participating_servers)))
+
+
+def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
+    """One row a run of a launch action on a server in a job."""
+    rows = (
+        (job, number, server, *run)
+        for job in jobs
+        for number, server in enumerate(job.participating_servers)
+        for run in enumerate(server.runs)
+    )
+    return _table(_RUN, rows)
+
+
+def _action(row: _Run) -> LaunchAction:
+    return row[4].action or LaunchAction()
+
+
+def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterable[Any]) -> pa.Table:
+    """One pass over the rows, which are typed objects; what is kept are their values."""
+    values: dict[str, list[object]] = {name: [] for name in columns}
+    gather = [(values[name].append, of) for name, (_, of) in columns.items()]
+    for row in rows:
+        for append, of in gather:
+            value = of(row)
+            append(_portable(value) if isinstance(value, str) else value)
+    arrays = [_array(values[name], column_type) for name, (column_type, _) in columns.items()]
+    return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
+
+
+def _array(values: list[object], kind: Any) -> pa.Array:
+    return pa.array(values, pa.string()).dictionary_encode().cast(kind) if kind == _ENUM else pa.array(values, kind)
+
+
+def _portable(text: str) -> str:
+    """Plain text that UTF-8 can carry: a lone surrogate, which JSON can hold, becomes a question mark."""
+    return str(text).encode("utf-8", "replace").decode()

@@ -1,0 +1,368 @@
+"""Notebooks: HTML, tables and charts of any jobs, harmless whatever AWS sends."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from drs_jobs import Job, JobsClient, Outcome, UnknownMember, UnknownValue
+from drs_jobs._words import COLOURS
+from drs_jobs.notebook import html
+from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
+from strategies import jobs as any_jobs
+
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
+HOSTILE = "<script>alert('1')</script>\"'><img src=x onerror=alert(1)>\x1b[31m\n\u202e=cmd()&amp;"
+
+
+def hostile_job() -> Job:
+    """Every text of a job is an attack."""
+    run = make_run(status="FAILED", name=HOSTILE, failure_reason=HOSTILE, run_id=HOSTILE)
+    server = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE, launch_status="FAILED")
+    acting = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE)
+    acting = type(acting)(
+        source_server_id=HOSTILE,
+        recovery_instance_id=HOSTILE,
+        launch_status=UnknownValue(HOSTILE),
+        launch_actions_status=type(acting.launch_actions_status)(runs=(run,)),  # type: ignore[misc,call-arg]  # it has one
+    )
+    return make_job(
+        job_id=HOSTILE,
+        arn=f"arn:aws:drs:eu-west-1:123456789012:job/{HOSTILE}",
+        type=HOSTILE,
+        status=HOSTILE,
+        initiated_by=HOSTILE,
+        participating_servers=(server, acting),
+        participating_resources=(make_resource(participating_resource_id=UnknownMember(HOSTILE)),),
+        tags={"secretkey": "secretvalue"},
+        end_date_time=NOON,
+    )
+
+
+class Checker(HTMLParser):
+    """What tags and attributes there are, and whether they close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.seen |= {tag, *(name for name, _ in attrs)}
+        self.links += [value for name, value in attrs if name == "href"]
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+PLAIN = {"div", "table", "tr", "th", "td", "a", "span", "details", "summary", "ul", "li", "pre"}
+PLAIN |= {"style", "href", "rel", "target", "colspan"}
+
+
+def _check(text: str) -> Checker:
+    checker = Checker(text)
+    assert checker.seen <= PLAIN
+    assert checker.open == []
+    assert "secret" not in text
+    assert all(char.isprintable() for char in text)
+    assert all(link.startswith("https://eu-west-1.console.aws.amazon.com/") for link in checker.links)
+    return checker
+
+
+# ------------------------------------------------------------------ HTML
+
+
+def test_a_job_shows_itself_with_its_servers_folded():
+    """State, kind, start, duration, servers, outcome by word and colour, a link to the console."""
+    bad = make_server(source_server_id="s-bad", launch_status="FAILED")
+    job = make_job(
+        participating_servers=(make_server(), bad), creation_date_time=NOON, end_date_time=NOON + timedelta(minutes=9)
+    )
+    shown = job._repr_html_()
+    for text in (job.job_id, "COMPLETED", "drill", "2024-06-15 12:00", "9m 00s", "1/2", "FAILED", COLOURS[Outcome.FAILED]):
+        assert text in shown
+    assert "<details>" in shown
+    assert "s-bad" in shown
+    assert "Validate disk space" in shown
+    assert _check(shown).links == [job.console_url]
+
+
+def test_collected_jobs_are_a_table_of_a_bounded_number(client: JobsClient, local_drs: LocalDrs):
+    """The rest is counted; the same jobs give the same HTML, with nothing random in it."""
+    local_drs.add_jobs(*(make_job() for _ in range(html.ROWS + 7)))
+    collected = client.describe_jobs().collect()
+    shown = collected._repr_html_()
+    assert "107 jobs" in shown
+    assert "and 7 more" in shown
+    assert shown.count("<details>") == html.ROWS
+    assert shown == collected._repr_html_()
+    _check(shown)
+    assert "no jobs" in client.describe_jobs(job_ids=[]).collect()._repr_html_()
+
+
+def test_a_pager_shows_what_it_would_ask_and_fetches_nothing(client: JobsClient, local_drs: LocalDrs):
+    """Displaying is no request."""
+    assert "DescribeJobs" in client.describe_jobs()._repr_html_()
+    assert local_drs.requests == ()
+
+
+def test_a_log_is_a_line_each(client: JobsClient, local_drs: LocalDrs):
+    """What is no job is shown as text."""
+    job = make_job()
+    local_drs.add_jobs(job)
+    local_drs.add_log(job.job_id, *(make_log_item(raw_error=HOSTILE, event="LAUNCH_FAILED") for _ in range(3)))
+    shown = client.describe_job_log_items(job.job_id).collect()._repr_html_()
+    assert shown.count("LAUNCH_FAILED") == 3
+    _check(shown)
+
+
+def test_a_job_of_very_many_servers_is_bounded():
+    """Fifty servers, fifty runs a server, and how many more."""
+    server = make_server()
+    job = make_job(participating_servers=(server,) * 500, participating_resources=(make_resource(),) * 80)
+    assert "and 480 more" in job._repr_html_()
+
+
+@settings(max_examples=50)
+@given(any_jobs)
+def test_any_job_is_harmless_html(job: Job):
+    """Absent fields in every place, any Unicode, unknown values."""
+    checker = Checker(job._repr_html_())
+    assert checker.seen <= PLAIN
+    assert checker.open == []
+
+
+def test_hostile_text_is_text():
+    """Scripts, quotes, escape codes, newlines and marks that turn the direction, in every field."""
+    _check(hostile_job()._repr_html_())
+    _check(html.jobs_html([hostile_job()] * 3))
+
+
+def test_html_needs_no_extra():
+    """A notebook without pyarrow and plotly still shows jobs; tables and charts name the extra in one line."""
+    program = """
+        import sys
+        sys.modules.update(dict.fromkeys(("pyarrow", "pandas", "plotly", "werkzeug", "typer", "rich", "boto3")))
+        from drs_jobs import Job
+        print("j-1" in Job(job_id="j-1")._repr_html_())
+        for name in ("jobs_table", "timeline"):
+            try:
+                getattr(__import__("drs_jobs.notebook").notebook, name)
+            except ImportError as error:
+                print(error)
+    """
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == [
+        "True",
+        "pyarrow is not installed, which the extra 'notebook' brings: pip install 'drs_jobs[notebook]'",
+        "plotly is not installed, which the extra 'notebook' brings: pip install 'drs_jobs[notebook]'",
+    ]
+
+
+def test_no_other_name_is_there():
+    """As of any module."""
+    from drs_jobs import notebook  # noqa: PLC0415  # what is tried
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        notebook.nonsense  # noqa: B018  # what is tried
+
+
+# ------------------------------------------------------------------ tables
+
+
+@pytest.fixture
+def tables() -> Any:
+    """The wing of tables and charts, for which the extra is needed."""
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("plotly")
+    from drs_jobs import notebook  # noqa: PLC0415  # needs the extra
+
+    return notebook
+
+
+def _history() -> tuple[Job, ...]:
+    return make_history(200, until=NOON)
+
+
+def test_tables_have_a_row_a_job_a_server_and_a_run(tables: Any):
+    """And ids that join the three."""
+    jobs = _history()
+    found = tables.jobs_table(jobs), tables.servers_table(jobs), tables.action_runs_table(jobs)
+    servers = [(job, server) for job in jobs for server in job.participating_servers]
+    assert [table.num_rows for table in found] == [
+        len(jobs),
+        len(servers),
+        sum(len(server.runs) for _, server in servers),
+    ]
+    rows = found[0].to_pylist()
+    assert [(row["job_id"], row["outcome"], row["duration"], row["status"]) for row in rows] == [
+        (job.job_id, job.outcome.name, job.duration, job.status) for job in jobs
+    ]
+    assert [row["creation_date_time"] for row in rows] == [job.creation_date_time for job in jobs]
+    joined = found[2].join(found[1].select(["job_id", "server_number", "launch_status"]), ["job_id", "server_number"])
+    assert joined.num_rows == found[2].num_rows
+    assert joined["launch_status"].null_count == 0
+
+
+def test_the_schema_is_the_same_for_no_jobs_and_tags_come_only_when_asked_for(tables: Any):
+    """So that a file a day can be read as one."""
+    jobs = _history()
+    for make in (tables.jobs_table, tables.servers_table, tables.action_runs_table):
+        assert make([]).schema == make(jobs).schema
+    tagged = [make_job(tags={"Name": "web"}), make_job()]
+    assert "tags" not in tables.jobs_table(tagged).column_names
+    assert tables.jobs_table(tagged, include_tags=True)["tags"].to_pylist() == [[("Name", "web")], []]
+    assert tables.jobs_table([], include_tags=True).schema == tables.jobs_table(tagged, include_tags=True).schema
+
+
+@settings(max_examples=50)
+@given(any_jobs)
+def test_any_job_is_a_row(job: Job):
+    """Lone surrogates, unknown values and absent fields too; any iterable will do."""
+    notebook = pytest.importorskip("drs_jobs.notebook.tables")
+    for make in (notebook.jobs_table, notebook.servers_table, notebook.action_runs_table):
+        make(iter([job])).validate(full=True)
+
+
+def test_tables_go_through_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
+    """Counts, timestamps and enums come out as they went in."""
+    duckdb, polars = pytest.importorskip("duckdb"), pytest.importorskip("polars")
+    import pyarrow.parquet  # noqa: PLC0415  # needs the extra
+
+    jobs = _history()
+    file = tmp_path / "jobs.parquet"
+    pyarrow.parquet.write_table(tables.jobs_table(jobs), file)
+    asked = f"select outcome, count(*) n, min(creation_date_time) first from '{file}' group by outcome"
+    rows = duckdb.connect().sql(asked).to_arrow_table().to_pylist()
+    assert {row["outcome"] for row in rows} == {job.outcome.name for job in jobs}
+    for row in rows:
+        mine = [job for job in jobs if job.outcome.name == row["outcome"]]
+        assert row["n"] == len(mine)
+        assert row["first"] == min(job.creation_date_time for job in mine if job.creation_date_time)
+    frame = polars.read_parquet(file)
+    assert frame["creation_date_time"].to_list() == [job.creation_date_time for job in jobs]
+    assert frame["status"].cast(polars.String).to_list() == [job.status for job in jobs]
+    pandas_frame = tables.jobs_table(jobs).to_pandas()
+    assert list(pandas_frame["outcome"].astype(str)) == [job.outcome.name for job in jobs]
+    assert pandas_frame["creation_date_time"].dt.tz is not None
+
+
+# ------------------------------------------------------------------ charts
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 2_000])
+def test_the_timeline_has_a_bar_a_job(count: int, tables: Any):
+    """Coloured by outcome; a running job reaches to now."""
+    jobs = make_history(count, until=NOON) if count else ()
+    figure = tables.timeline(jobs, now=NOON)
+    assert sum(len(trace.y) for trace in figure.data) == count
+    assert {trace.marker.color for trace in figure.data} == {COLOURS[job.outcome] for job in jobs}
+    for trace in figure.data:
+        if trace.name.startswith("RUNNING"):
+            assert trace.base[0] + timedelta(milliseconds=trace.x[0]) == NOON
+            assert trace.marker.pattern.shape == "/"
+    assert f"{count:,} job" in figure.layout.title.text
+    assert figure.layout.height < 2_000
+    figure.to_json()
+
+
+def test_the_timeline_counts_what_it_can_not_draw(tables: Any):
+    """A job without a date is not left out in silence; a naive now is refused."""
+    jobs = [make_job(creation_date_time=None, end_date_time=None), make_job(end_date_time=None)]
+    figure = tables.timeline(jobs)
+    assert figure.layout.title.text == "1 job, and 1 without a creation date"
+    with pytest.raises(ValueError, match="time zone"):
+        tables.timeline(jobs, now=datetime(2024, 1, 1))  # noqa: DTZ001  # that is what is wrong with it
+
+
+def test_the_drill_history_tells_share_and_median_by_month(tables: Any):
+    """Months without a drill are there; running drills count for no share; recoveries are no drills."""
+
+    def drill(month: int, minutes: int, **fields: Any) -> Job:
+        created = datetime(2024, month, 10, tzinfo=UTC)
+        return make_job(creation_date_time=created, end_date_time=created + timedelta(minutes=minutes), **fields)
+
+    failed = (make_server(launch_status="FAILED"),)
+    jobs = [
+        drill(1, 10),
+        drill(1, 20, participating_servers=failed),
+        drill(1, 30),
+        drill(3, 8),
+        make_job(status="STARTED", creation_date_time=datetime(2024, 3, 20, tzinfo=UTC)),
+        make_job(initiated_by="START_RECOVERY", creation_date_time=datetime(2024, 4, 20, tzinfo=UTC)),
+        make_job(creation_date_time=None, end_date_time=None),
+    ]
+    traces = {trace.name: list(trace.y) for trace in tables.drill_history(jobs).data}
+    assert traces == {
+        "SUCCEEDED": [2, 0, 1],
+        "FAILED": [1, 0, 0],
+        "RUNNING": [0, 0, 1],
+        "share that succeeded, %": [pytest.approx(66.7, abs=0.1), None, 100],
+        "median duration, minutes": [20, None, 8],
+    }
+    assert "0 drills" in tables.drill_history([]).layout.title.text
+
+
+def test_hostile_text_is_text_in_charts(tables: Any):
+    """Plotly reads a little HTML; what AWS sent is none."""
+    figure = tables.timeline([hostile_job()], now=NOON)
+
+    def texts(values: Iterable[Any]) -> Iterable[str]:
+        return (text for text in values if isinstance(text, str))
+
+    for text in [*texts(figure.data[0].hovertext), *texts(figure.layout.yaxis.ticktext)]:
+        assert "<" not in text.replace("<br>", "")
+        assert text.isprintable()
+        assert "secret" not in text
+
+
+# ------------------------------------------------------------------ a real browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""Whatever the page would ask of anybody is refused, and the console says so."""
+
+
+def _browse(body: str, folder: Path, theme: str = "light") -> tuple[str, list[str]]:
+    """What a browser makes of a page, and what it says on its console."""
+    page = folder / "page.html"
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    page.write_text(f'{head}<body style="color-scheme:{theme}">{body}')
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+    command += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}"]
+    command += ["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", page.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return result.stdout, [line for line in result.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_browser_shows_it_all_without_a_complaint_or_a_request(theme: str, tables: Any, tmp_path: Path):
+    """Jobs, hostile ones too, and both charts: no console error, no script of AWS's, nothing asked of anybody."""
+    jobs = _history()
+    parts = [html.jobs_html(jobs), hostile_job()._repr_html_()]
+    parts += [figure.to_html(full_html=False) for figure in (tables.timeline(jobs, now=NOON), tables.drill_history(jobs))]
+    shown, console = _browse("".join(parts), tmp_path, theme)
+    assert console == []
+    assert shown.count('class="main-svg"') >= 2
+    assert shown.count("<details>") == html.ROWS + 1
+    assert "onerror=alert" not in shown.replace("&lt;img src=x onerror=alert(1)&gt;", "")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
+@pytest.mark.parametrize("body", ['<img src="http://127.0.0.1:9/x.png">', "<script>throw Error('x')</script>"])
+def test_a_browser_does_complain(body: str, tmp_path: Path):
+    """Of an outside resource and of a script that fails: the test above could fail."""
+    assert _browse(body, tmp_path)[1]
