@@ -30,11 +30,11 @@ SHAPES: dict[str, dict[str, Any]] = {
         "name": str | None,
         "optional": bool | None,
         "order": int | None,
-        "parameters": dict[str, "LaunchActionParameter"],
+        "parameters": ("dict", "LaunchActionParameter"),
         "type": str | None,
     },
     "LaunchActionRun": {"action": "LaunchAction", "run_id": str | None, "status": str | None, "failure_reason": str | None},
-    "LaunchActionsStatus": {"runs": list["LaunchActionRun"], "ssm_agent_discovery_datetime": datetime | None},
+    "LaunchActionsStatus": {"runs": ("list", "LaunchActionRun"), "ssm_agent_discovery_datetime": datetime | None},
     "ParticipatingServer": {
         "source_server_id": str | None,
         "recovery_instance_id": str | None,
@@ -49,7 +49,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "creation_date_time": datetime | None,
         "end_date_time": datetime | None,
         "status": str | None,
-        "participating_servers": list["ParticipatingServer"],
+        "participating_servers": ("list", "ParticipatingServer"),
         "tags": dict[str, str],
     },
 }
@@ -62,12 +62,12 @@ def _built(make: Callable[[str, dict[str, Any]], Any]) -> Any:
 
     def resolved(annotation: Any) -> Any:
         match annotation:
-            case str():
-                return made[annotation] | None
-            case _ if getattr(annotation, "__origin__", None) is list:
-                return list[made[annotation.__args__[0]]]  # type: ignore[misc]  # a class made at run time
-            case _ if annotation == dict[str, "LaunchActionParameter"]:
-                return dict[str, made["LaunchActionParameter"]]  # type: ignore[misc]  # the same
+            case str(name):
+                return made[name] | None
+            case ("list", name):
+                return list[made[name]]
+            case ("dict", name):
+                return dict[str, made[name]]
             case _:
                 return annotation
 

@@ -2,7 +2,8 @@
 
 project = "drs_jobs"
 author = "the drs_jobs maintainers"
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+nb_execution_mode = "off"  # the tests run it
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "drs_jobs"

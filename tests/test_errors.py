@@ -3,6 +3,8 @@
 import copy
 import pickle
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from botocore.exceptions import ClientError
@@ -131,3 +133,10 @@ def test_texts_are_one_bounded_line():
         assert text.isprintable()
     assert page == error.message
     assert len(error.args[0]) < 700
+
+
+def test_a_date_without_the_answers_own_date_counts_from_now():
+    """Then the clock of this machine is all there is."""
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    error = ServiceError({"ResponseMetadata": {"HTTPHeaders": {"retry-after": until}}}, "DescribeJobs")
+    assert error.retry_after == pytest.approx(100, abs=5)

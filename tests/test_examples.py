@@ -3,7 +3,9 @@
 import code
 import contextlib
 import io
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sybil import Example, Sybil
@@ -41,11 +43,38 @@ def _compare(example: Example) -> None:
 SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare)], path=str(ROOT))
 
 
+NEEDS = {"sweep.md": ["distributed", "pyarrow"], "notebook.md": ["pandas", "plotly", "polars", "duckdb"]}
+"""What a document shows that is not installed with every list of requirements."""
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_examples_of_a_document_run(path: Path, local_drs):
     """Block after block into one prompt; AWS is a LocalDrs."""
+    for package in NEEDS.get(path.name, []):
+        pytest.importorskip(package)
     for example in SYBIL.parse(path).examples():
         example.evaluate()
+
+
+@pytest.fixture
+def tour() -> Any:
+    """The notebook, executed."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    notebook = nbformat.read(ROOT / "docs" / "tour.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "commit it without outputs"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Jupyter's own
+        nbclient.NotebookClient(notebook, timeout=120).execute()
+    return notebook
+
+
+def test_the_tour_runs_and_shows_what_it_says(tour: Any):
+    """Tables, charts and a report: each cell that ends in a value shows something."""
+    shown = [output for cell in tour.cells for output in cell.get("outputs", [])]
+    kinds = [kind for output in shown for kind in output.get("data", {})]
+    assert kinds.count("text/html") == 5
+    assert kinds.count("application/vnd.plotly.v1+json") == 2
+    assert "100 jobs, " in shown[-1]["text"]
 
 
 def test_there_are_examples():

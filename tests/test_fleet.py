@@ -355,3 +355,32 @@ def test_html_after_a_good_page_is_no_shorter_list(local_drs: LocalDrs):
     local_drs.inject(SecondAnswer(), times=None)
     [outcome] = sweep([_target(local_drs)])
     assert isinstance(outcome, TargetError)
+
+
+class Odd(Executor):
+    """Cancels what it gets, or dies of it."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if self.error is None:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_exception(self.error)
+        return future
+
+
+def test_what_an_executor_cancels_is_that_targets_error():
+    """As a cluster does that loses a worker."""
+    [outcome] = sweep([Target("eu-west-1")], executor=Odd(None))
+    assert isinstance(outcome, TargetError)
+    assert "cancelled" in str(outcome.error)
+
+
+def test_an_interruption_in_a_worker_ends_the_sweep():
+    """Ctrl-C is no target's trouble."""
+    with pytest.raises(KeyboardInterrupt):
+        list(sweep([Target("eu-west-1")], executor=Odd(KeyboardInterrupt())))

@@ -366,3 +366,17 @@ def test_a_map_made_by_hand_may_have_keys_that_json_has_not():
     for key in (None, 5, ("a",)):
         with pytest.raises(MalformedResponseError):
             structure_job({"jobID": "j", "tags": {key: "x"}})
+
+
+def test_only_jobs_are_unstructured():
+    """A dict is what comes out, not what goes in."""
+    with pytest.raises(TypeError, match="takes a Job, not dict"):
+        unstructure_job({"jobID": "j"})  # type: ignore[arg-type]  # that is what is wrong with it
+
+
+@pytest.mark.parametrize("dropped", [None, {}, {"name": 5}, "x"])
+def test_what_botocore_dropped_has_a_name(dropped: object):
+    """Else nobody knows what it was."""
+    union = {"SDK_UNKNOWN_MEMBER": dropped}
+    with pytest.raises(MalformedResponseError):
+        structure_job({"jobID": "j", "participatingResources": [{"participatingResourceID": union}]})

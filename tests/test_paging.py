@@ -331,3 +331,13 @@ def test_an_on_malformed_that_raises_takes_no_page_with_it():
     with pytest.raises(KeyError):
         list(pager.pages())
     assert [job.job_id for job in client.describe_jobs(cursor=pager.cursor, on_malformed=lambda _: None)] == ["a", "b", "c"]
+
+
+def test_fewer_bad_jobs_than_before_hide_no_good_one():
+    """The place was behind two bad jobs; one of them is gone, so what follows the other comes."""
+    fake = FakeDrs({None: {"items": [*_raw("a"), {}, {}, *_raw("b")]}})
+    client = JobsClient(fake)
+    iterator = iter(client.describe_jobs())
+    assert _run(iterator, 3) == ["a", "bad", "bad"]
+    fake.pages[None] = {"items": [*_raw("a"), {}, *_raw("b")]}
+    assert _run(iter(client.describe_jobs(cursor=iterator.cursor)), 5) == ["b"]

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from drs_jobs import (
     AccessDeniedException,
     Job,
+    JobLogEvent,
     JobLogItem,
     JobNotFoundError,
     JobsClient,
@@ -301,3 +303,37 @@ def test_active_jobs_are_those_not_complete():
     """Pending, started, and what this version does not know unless it ended."""
     jobs = [make_job(status=status, end_date_time=None) for status in ("PENDING", "STARTED", "LATER", "COMPLETED")]
     assert tuple(jobs[:3]) == active(iter(jobs))
+
+
+def test_trouble_without_event_data_is_everybodys():
+    """A job that was cancelled was cancelled for each failed participant."""
+    job = make_job(participating_servers=(make_server(launch_status="FAILED"),))
+    [failure] = explain(job, [JobLogItem(event=JobLogEvent.JOB_CANCEL)]).failures
+    assert failure.reasons == ("JOB_CANCEL",)
+
+
+def test_of_two_drills_of_one_instant_the_one_seen_first_stays():
+    """AWS sends the newest first, so the first is the better guess."""
+    servers = (make_server(),)
+    first, second = (make_job(creation_date_time=NOON, participating_servers=servers) for _ in range(2))
+    [row] = last_drills([first, second]).servers
+    assert (row.last_drill, row.last_successful_drill) == (first, first)
+
+
+def test_a_server_without_an_id_has_no_row():
+    """Nobody could tell which it was."""
+    assert last_drills([make_job(participating_servers=(make_server(source_server_id=None),))]).servers == ()
+
+
+def test_explanations_are_values():
+    """Equal, hashable, and the same whatever the log died of."""
+    job = make_job()
+    one, other = explain(job, []), attrs.evolve(explain(job, []), log_error=ValueError("x"))
+    assert one == other
+    assert hash(one) == hash(attrs.evolve(one, instance_ids={"s": "i"}))
+
+
+def test_the_servers_asked_for_are_named():
+    """As a keyword, so that a call says what it asks."""
+    with pytest.raises(TypeError):
+        last_drills([], ["s-1"])  # type: ignore[misc]  # that is what is wrong with it
