@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from drs_jobs import Job, JobsClient, Outcome, UnknownMember, UnknownValue
+from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, UnknownMember, UnknownValue
 from drs_jobs._words import COLOURS
 from drs_jobs.notebook import html
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
@@ -94,7 +94,12 @@ def test_a_job_shows_itself_with_its_servers_folded():
     for text in (job.job_id, "COMPLETED", "drill", "2024-06-15 12:00", "9m 00s", "1/2", "FAILED", COLOURS[Outcome.FAILED]):
         assert text in shown
     assert "<details>" in shown
+    assert "2 servers, 1 failed<" in shown
     assert "s-bad" in shown
+    acted = make_job(
+        participating_servers=(make_server(launch_actions_status=LaunchActionsStatus(runs=(make_run(status="FAILED"),))),)
+    )
+    assert "1 server, 0 failed, launch actions failed: 1<" in acted._repr_html_()
     assert "Validate disk space" in shown
     assert _check(shown).links == [job.console_url]
 

@@ -89,6 +89,7 @@ def _folded(job: Job) -> str:
     more = f"<li>and {count - len(participants):,} more</li>" if count > len(participants) else ""
     servers_word = "server" if len(job.participating_servers) == 1 else "servers"
     words = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
+    words += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
     return f"<details><summary>{words}</summary><ul>{''.join(participants)}{more}</ul></details>"
 
 
