@@ -24,7 +24,7 @@ ROOMS: Final = {
     "_watch": ("drs_jobs/_watch.py", "watch"),
     "models": ("drs_jobs/models", "models errors completeness"),
     "_botocore": ("drs_jobs/_botocore.py", "bad_answers scope fuzz"),
-    "reports": ("drs_jobs/reports.py", "reports"),
+    "reports": ("drs_jobs/reports.py", "reports completeness"),
     "_wire": ("drs_jobs/_wire", "models bad_answers log asking"),
 }
 """For each room what is changed, and the tests that mirror it."""
