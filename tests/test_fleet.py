@@ -386,3 +386,20 @@ def test_an_interruption_in_a_worker_ends_the_sweep():
     """Ctrl-C is no target's trouble."""
     with pytest.raises(KeyboardInterrupt):
         list(sweep([Target("eu-west-1")], executor=Odd(KeyboardInterrupt())))
+
+
+def test_a_thread_goes_on_after_a_task_that_raised_or_was_cancelled():
+    """Its future has the error; the next task is done by the same thread."""
+    pool = fleet._Threads(1)
+    hold = threading.Event()
+    first = pool.submit(hold.wait)
+    cancelled = pool.submit(print)
+    assert cancelled.cancel()
+    raising = pool.submit(divmod, 1, 0)
+    last = pool.submit(divmod, 7, 2)
+    hold.set()
+    assert first.result(5)
+    with pytest.raises(ZeroDivisionError):
+        raising.result(5)
+    assert last.result(5) == (3, 1)
+    pool.shutdown()
