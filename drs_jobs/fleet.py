@@ -72,7 +72,7 @@ class TargetError:
     target: Target
     """The target."""
     error: Exception
-    """What went wrong: an error of drs_jobs, or botocore's own."""
+    """What went wrong: an error of drs_jobs, or botocore's own; without a traceback, which would hold the whole client."""
 
     @property
     def is_uninitialized(self) -> bool:
@@ -247,7 +247,16 @@ def _ask(sweep_id: str, from_date: datetime | None, to_date: datetime | None, ta
         with closing(_accounts(sweep_id).client(target)) as client:
             return TargetJobs(target, tuple(JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date)))
     except Exception as error:  # noqa: BLE001  # one target's trouble is no other's
-        return TargetError(target, error)
+        return TargetError(target, _without_frames(error))
+
+
+def _without_frames(error: Exception) -> Exception:
+    """An error and what led to it, without the frames they came by: thousands of them must cost no thousands of clients."""
+    link: BaseException | None = error
+    while link is not None and link.__traceback__ is not None:  # so a chain that bites its own tail ends too
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 _lock: Final = threading.RLock()

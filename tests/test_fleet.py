@@ -22,7 +22,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from drs_jobs import UninitializedAccountException, fleet
 from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
-from drs_jobs.testing import HtmlPage, LocalDrs, Slow, make_job
+from drs_jobs.testing import ErrorAnswer, HtmlPage, LocalDrs, Slow, make_job
 
 ROLE = "DrsReader"
 ACCOUNTS = int(os.environ.get("DRS_JOBS_ACCOUNTS", "50"))
@@ -403,3 +403,16 @@ def test_a_thread_goes_on_after_a_task_that_raised_or_was_cancelled():
         raising.result(5)
     assert last.result(5) == (3, 1)
     pool.shutdown()
+
+
+def test_errors_hold_on_to_no_client(local_drs: LocalDrs):
+    """What a caller collects of thousands of failed targets are errors, not the frames and clients they came from."""
+    local_drs.inject(ErrorAnswer("AccessDeniedException", 403), times=None)
+    [outcome] = sweep([_target(local_drs)])
+    assert isinstance(outcome, TargetError)
+    link: BaseException | None = outcome.error
+    links = 0
+    while link is not None:
+        assert link.__traceback__ is None
+        link, links = link.__cause__ or link.__context__, links + 1
+    assert links == 2

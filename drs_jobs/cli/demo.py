@@ -17,13 +17,13 @@ _SPEED = 90
 """So many times as fast as a real one, the demo's drill takes six seconds."""
 
 
-def print_failures(client: JobsClient) -> None:  # noqa: D103  # shown as it stands
+def print_failures(client: JobsClient) -> None:
     for job in client.describe_jobs():
         if job.outcome is Outcome.FAILED:
             try:
                 job.raise_unless_succeeded()
             except JobFailedError as error:
-                print(error)  # noqa: T201
+                print(error)
 
 
 def run() -> None:
@@ -56,8 +56,7 @@ def _list(console: Console, client: JobsClient, local: LocalDrs) -> None:
         f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED, "
         f"and {failed} of those failed all the same: AWS has no status for that. In Python:\n",
     )
-    source = inspect.getsource(print_failures).replace("  # noqa: D103  # shown as it stands", "").replace("  # noqa: T201", "")
-    _show(console, textwrap.indent(source, "    "))
+    _show(console, textwrap.indent(inspect.getsource(print_failures), "    "))
     _say(console, "which prints:\n")
     print_failures(client)
 
