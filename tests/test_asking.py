@@ -70,7 +70,7 @@ def test_a_wrong_argument_is_refused_before_any_request(name: str, client: JobsC
 
 def test_a_cursor_belongs_to_its_question(client: JobsClient, local_drs: LocalDrs):
     """Other filters refuse it, and so does a damaged one; other page sizes and limits, and another order of ids, do not."""
-    local_drs.add_jobs(*(make_job() for _ in range(5)))
+    local_drs.add_jobs(*(make_job(creation_date_time=NOON + timedelta(days=n)) for n in range(5)))
     ids = [job.job_id for job in client.describe_jobs()]
     iterator = iter(client.describe_jobs(job_ids=ids, from_date=NOON))
     next(iterator)
