@@ -93,6 +93,7 @@ class _Watching:
     def __init__(self, job_ids: Sequence[str], clock: Clock) -> None:
         self.clock = clock
         self.began = clock.now()
+        self.answer_due = self.began + FIRST_ANSWER
         self.job_ids = tuple(dict.fromkeys(job_ids))
         self.unfinished = dict.fromkeys(job_ids)
         self.snapshots: dict[str, Job] = {}
@@ -133,12 +134,12 @@ class _Watching:
         """How long to sleep before the next look."""
         pause = max(interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
         if not self.has_answered:
-            pause = min(pause, max(0.0, self.began + FIRST_ANSWER - self.clock.now()))
+            pause = min(pause, max(0.0, self.answer_due - self.clock.now()))
         return pause
 
     def _has_lasted_too_long(self) -> bool:
-        # Rounded, because a sum of sleeps is not exact.
-        return not self.has_answered and round(self.clock.now() - self.began, 3) >= FIRST_ANSWER
+        # Less a millisecond, because a sum of sleeps is not exact.
+        return not self.has_answered and self.clock.now() >= self.answer_due - 0.001
 
     def _is_news(self, job: Job) -> bool:
         self.absences.pop(job.job_id, None)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from drs_jobs import JobsClient
 from drs_jobs.testing import LocalDrs
@@ -15,6 +15,8 @@ __all__ = ["local_drs"]
 # Seeded, so that a failure in CI is the same failure here.
 settings.register_profile("drs_jobs", deadline=None, derandomize=True)
 settings.load_profile("drs_jobs")
+# A mutant needs to be killed, not to be killed by the simplest example.
+settings.register_profile("mutants", settings.get_profile("drs_jobs"), phases=[Phase.explicit, Phase.generate])
 
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 

@@ -4,11 +4,13 @@ Each mutant is one small change to a room, and the tests that mirror the room ru
 printed; docs/trust.md names those that are left, with the reason why no test can.
 """
 
+import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +18,8 @@ from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import TestOutcome
 
 ROOT: Final = Path(__file__).parent.parent
-COPY: Final = ROOT / "build" / "mutants"
-"""Where the mutants live: a copy, because a mutant is written into the file that it changes."""
+COPIES: Final = ROOT / "build" / "mutants"
+"""Where the mutants live: a copy for each room, because a mutant is written into the file that it changes."""
 
 ROOMS: Final = {
     "pager": ("drs_jobs/pager.py", "paging asking"),
@@ -33,7 +35,7 @@ CONFIG: Final = """
 [cosmic-ray]
 module-path = "{path}"
 timeout = 40.0
-test-command = "{python} -m pytest -x -q -p no:cacheprovider {tests}"
+test-command = "{python} -m pytest -x -q -p no:cacheprovider --hypothesis-profile=mutants {tests}"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -58,14 +60,22 @@ exclude-operators = [
 def survivors(room: str) -> tuple[int, list[str]]:
     """How many mutants of a room there were, and what each that survived looks like."""
     path, tests = ROOMS[room]
-    config, session = COPY / f"{room}.toml", COPY / f"{room}.sqlite"
-    # In the copy, so that the copy's package is what is imported.
+    copy, config, session = COPIES / room, COPIES / f"{room}.toml", COPIES / f"{room}.sqlite"
+    shutil.rmtree(copy, ignore_errors=True)
+    session.unlink(missing_ok=True)
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
     names = " ".join(f"tests/test_{name}.py" for name in tests.split())
     config.write_text(CONFIG.format(path=path, python=sys.executable, tests=names))
-    tools = Path(sys.executable).parent
-    for command in (["cosmic-ray", "init", config, session], ["cr-filter-operators", session, config]):
-        subprocess.run([tools / command[0], *command[1:]], cwd=COPY, check=True)
-    subprocess.run([tools / "cosmic-ray", "exec", config, session], cwd=COPY, check=True)
+    cosmic_ray = Path(sys.executable).with_name("cosmic-ray")
+    # In the copy, so that the copy's package is what is imported. The baseline is the tests without a mutant: they pass,
+    # or every mutant would be "killed".
+    for command in (
+        [cosmic_ray, "baseline", config],
+        [cosmic_ray, "init", config, session],
+        [cosmic_ray.with_name("cr-filter-operators"), session, config],
+        [cosmic_ray, "exec", config, session],
+    ):
+        subprocess.run(command, cwd=copy, check=True)
     shown: list[str] = []
     count = 0
     with use_db(session, WorkDB.Mode.open) as database:
@@ -80,11 +90,13 @@ def survivors(room: str) -> tuple[int, list[str]]:
 
 def main(rooms: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))  # a mutant may loop, and collect
-    for room in rooms or ROOMS:
-        shutil.rmtree(COPY, ignore_errors=True)
-        shutil.copytree(ROOT, COPY, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
-        count, shown = survivors(room)
-        print(f"{room}: {count} mutants, {count - len(shown)} killed, {len(shown)} survived\n", *shown, sep="\n", flush=True)
+    COPIES.mkdir(parents=True, exist_ok=True)
+    rooms = rooms or list(ROOMS)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for room, (count, shown) in zip(rooms, threads.map(survivors, rooms), strict=True):
+            print(
+                f"{room}: {count} mutants, {count - len(shown)} killed, {len(shown)} survived\n", *shown, sep="\n", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ class SimulatedTime:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        """How many have passed."""
         self.sleeps: list[float] = []
         self.events: list[tuple[float, Callable[[], object]]] = []
 
@@ -25,4 +26,5 @@ class SimulatedTime:
             self.events.pop(0)[1]()
 
     def clock(self, jitter: Callable[[], float] = lambda: 0.5) -> Clock:
-        return Clock(self.sleep, lambda: self.seconds, jitter)
+        # A monotonic clock begins anywhere.
+        return Clock(self.sleep, lambda: 4096.0 + self.seconds, jitter)

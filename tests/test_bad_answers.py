@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -239,6 +240,47 @@ for _text in (
     BAD_JOBS[f"the timestamp {_text!r}"] = ({"jobID": "j", "endDateTime": _text}, ".endDateTime", _text)
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("soon", "'soon'"),
+        ("x" * 1000, f"'{'x' * 79}…'"),
+        (True, "True"),
+        (0.5, "0.5"),
+        (10**18, str(10**18)),
+        (10**30, "<a number of 100 bits>"),
+        ({"a": 1}, "an object"),
+        ([], "a list"),
+    ],
+)
+def test_a_bad_job_is_told_with_what_was_found(value: object, found: str, client: JobsClient, local_drs: LocalDrs):
+    """In JSON's words, and short values as they are."""
+    local_drs.inject(_page({"jobID": "j", "endDateTime": value}))
+    with pytest.raises(MalformedResponseError) as caught:
+        client.describe_jobs().first()
+    assert f", found {found} at $.items[0].endDateTime" in str(caught.value)
+
+
+def test_what_may_hold_tags_is_not_told(client: JobsClient, local_drs: LocalDrs):
+    """Neither by the message nor as the value."""
+    local_drs.inject(_page({"jobID": "j", "endDateTime": '{"tags": {"Owner": "secret"}}'}))
+    with pytest.raises(MalformedResponseError, match="found a string at") as caught:
+        client.describe_jobs().first()
+    assert caught.value.value is None
+
+
+@pytest.mark.parametrize(("depth", "outcome"), [(100, (1, 0)), (101, (0, 1))])
+def test_what_is_not_known_is_kept_to_a_depth_of_a_hundred(
+    depth: int, outcome: tuple[int, int], client: JobsClient, local_drs: LocalDrs
+):
+    """What is nested deeper could be neither copied nor pickled."""
+    later = json.loads("[" * (depth - 1) + "0" + "]" * (depth - 1))
+    local_drs.inject(_page(_resource({"later": later})))
+    told: list[MalformedResponseError] = []
+    jobs = client.describe_jobs(on_malformed=told.append).collect()
+    assert outcome == (len(jobs), len(told))
+
+
 @pytest.mark.parametrize("name", BAD_JOBS)
 def test_a_bad_job_is_told_with_path_and_value_and_nothing_else_is_lost(name: str, client: JobsClient, local_drs: LocalDrs):
     """The jobs before it come first, the error tells where and what, and its cursor leads to all the others."""
@@ -338,6 +380,7 @@ def test_raw_has_what_the_wire_had(client: JobsClient, local_drs: LocalDrs):
     local_drs.inject(RawAnswer(json.dumps(raw).encode()))
     [page] = client.describe_jobs().pages()
     assert raw == page.raw
+    assert page.request_id is not None
     assert "later" not in repr(page)
 
 
@@ -415,6 +458,25 @@ def test_an_error_status_is_a_service_error_with_the_status(name: str, client: J
     assert isinstance(error.message, str)
     assert "\n" not in str(error)
     assert len(repr(error)) < 700
+
+
+def test_an_error_holds_no_job(client: JobsClient, local_drs: LocalDrs):
+    """Also where botocore reads the body as that of a good answer: a job's tags would be in it."""
+    local_drs.inject(RawAnswer(json.dumps({"items": [{**GOOD, "tags": {"Owner": "secret"}}]}).encode(), 300))
+    with pytest.raises(ServiceError) as caught:
+        client.describe_jobs().first()
+    assert "items" not in caught.value.response
+
+
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
+def test_an_error_may_be_nested_as_deep_as_it_likes(begin: str, end: str, client: JobsClient, local_drs: LocalDrs):
+    """Around the depth that Python gives up at, where we may be able to read it and botocore not."""
+    deepest = sys.getrecursionlimit()
+    for depth in range(deepest - 150, deepest):
+        body = f'{{"__type": "ThrottlingException", "later": {begin * depth}0{end * depth}}}'
+        local_drs.inject(RawAnswer(body.encode(), 429))
+        with pytest.raises(ServiceError):
+            client.describe_jobs().first()
 
 
 @pytest.mark.parametrize(

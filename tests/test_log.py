@@ -170,6 +170,17 @@ def test_a_log_resumes_from_every_position(client: JobsClient, local_drs: LocalD
     assert log[0] == client.describe_job_log_items(job.job_id).first()
 
 
+def test_a_log_resumes_whatever_the_order_of_an_items_members(client: JobsClient, local_drs: LocalDrs):
+    """JSON gives it no meaning, so the next answer may have another."""
+    first, second = {"event": "JOB_START", "logDateTime": "2024-06-15T15:00:00Z"}, {"event": "JOB_END"}
+    _serve(local_drs, first, second)
+    iterator = iter(client.describe_job_log_items(JOB_ID))
+    next(iterator)
+    _serve(local_drs, {"event": "SNAPSHOT_START"}, dict(reversed(first.items())), second)
+    rest = client.describe_job_log_items(JOB_ID, cursor=iterator.cursor)
+    assert [item.event for item in rest] == [JobLogEvent.JOB_END]
+
+
 def test_a_cursor_of_jobs_is_none_of_a_log(client: JobsClient):
     """Another operation's cursor is refused, and another job's."""
     jobs = iter(client.describe_jobs()).cursor

@@ -4,6 +4,8 @@ import copy
 import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
 
 import attrs
 import pytest
@@ -26,6 +28,7 @@ from drs_jobs import (
     Outcome,
     ParticipatingResource,
     ParticipatingServer,
+    SourceNetworkID,
     UnknownMember,
     UnknownValue,
     structure_job,
@@ -70,12 +73,18 @@ def test_the_repr_of_a_job_of_200_servers_counts_them():
     """Counts, not contents."""
     job = make_job(participating_servers=tuple(make_server() for _ in range(200)), tags={"Owner": "secret"})
     assert "participating_servers=<200>" in repr(job)
-    assert "Owner" not in repr(job)
-    assert "secret" not in repr(job)
+    assert "tags" not in repr(job)
+
+
+def test_the_repr_of_an_unknown_member_is_its_name():
+    """What it holds may be anything."""
+    assert repr(UnknownMember("laterThing", {"a": "secret"})) == "UnknownMember(name='laterThing')"
 
 
 def test_a_number_of_any_size_has_a_short_repr():
-    """Python would refuse to print the largest."""
+    """What fits into 64 bits is printed; Python would refuse to print the largest."""
+    assert repr(LaunchAction(order=2**64 - 1)) == "LaunchAction(order=18446744073709551615)"
+    assert repr(LaunchAction(order=2**64)) == "LaunchAction(order=<a number of 65 bits>)"
     assert repr(LaunchAction(order=10**5000)) == "LaunchAction(order=<a number of 16610 bits>)"
 
 
@@ -257,6 +266,67 @@ def test_doubts_are_named(job: Job, words: str):
         job.raise_unless_succeeded()
 
 
+def test_all_doubts_are_named_and_nothing_else():
+    """Neither what succeeded, nor what is optional."""
+    runs = (make_run(name="Done"), make_run(name="Doubtful", status="IN_PROGRESS"))
+    runs += (make_run(name="Optional", status="IN_PROGRESS", optional=True),)
+    doubtful = make_server(source_server_id="s-1", launch_actions_status=LaunchActionsStatus(runs=runs))
+    idle = make_server(source_server_id="s-2", launch_status="PENDING")
+    network = make_resource(participating_resource_id=SourceNetworkID("sn-1"), launch_status="PENDING")
+    job = make_job(participating_servers=(doubtful, idle), participating_resources=(network, make_resource()))
+    with pytest.raises(JobOutcomeError, match=r"told: s-2 is PENDING; sn-1 is PENDING; action Doubtful on s-1 is IN_PROGRESS$"):
+        job.raise_unless_succeeded()
+
+
+def test_a_single_failure_is_not_counted():
+    """Where there is one place, it says which, and not how many."""
+    job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"), make_server()))
+    with pytest.raises(JobFailedError, match=f"^job {job.job_id} failed: server s-1 did not launch$"):
+        job.raise_unless_succeeded()
+
+
+def test_what_went_well_is_in_no_list_of_failures():
+    """Neither a server, nor a resource, nor a run."""
+    job = make_job(participating_resources=(make_resource(),))
+    assert (job.failed_servers, job.failed_resources, job.failed_actions) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"action": LaunchAction(name="Check", action_code="Code"), "run_id": "id"}, "Check"),
+        ({"action": LaunchAction(action_code="Code"), "run_id": "id"}, "Code"),
+        ({"action": LaunchAction(action_code="Code")}, "Code"),
+        ({"action": LaunchAction(), "run_id": "id"}, "id"),
+        ({"run_id": "id"}, "id"),
+        ({}, "without a name"),
+    ],
+)
+def test_a_run_is_called_by_the_best_name_there_is(fields: dict[str, Any], name: str):
+    """The action's name, else its code, else the run's id."""
+    assert name == LaunchActionRun(**fields).name
+
+
+@pytest.mark.parametrize(
+    ("job_type", "arrived"), [(JobType.LAUNCH, ["1"]), (JobType.TERMINATE, ["2"]), (UnknownValue("CLONE"), []), (None, [])]
+)
+def test_arrived_servers_are_where_the_job_aims(job_type: JobType | UnknownValue | None, arrived: list[str]):
+    """Launched by a launch, terminated by a clean-up; of a type whose aim nobody knows, and of no type, none."""
+    states = (("1", "LAUNCHED"), ("2", "TERMINATED"), ("3", "FAILED"), ("4", None))
+    servers = (make_server(source_server_id=server_id, launch_status=status) for server_id, status in states)
+    job = _job(job_type, *servers)
+    assert arrived == [server.source_server_id for server in job.arrived_servers]
+
+
+def test_the_outcome_for_one_server_is_its_own():
+    """One failed, one launched, one has nothing to do with the job."""
+    good, bad = make_server(), make_server(launch_status="FAILED")
+    job = make_job(participating_servers=(good, bad), participating_resources=(make_resource(launch_status="FAILED"),))
+    outcomes = [job.outcome_of(str(server.source_server_id)) for server in (good, bad)]
+    assert outcomes == [Outcome.SUCCEEDED, Outcome.FAILED]
+    assert job.outcome_of("s-other") is None
+
+
 def test_a_failed_clean_up_is_not_told_as_a_failed_launch():
     """The words fit the type of job."""
     job = make_job(type="TERMINATE", participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
@@ -366,6 +436,11 @@ def test_a_map_made_by_hand_may_have_keys_that_json_has_not():
     for key in (None, 5, ("a",)):
         with pytest.raises(MalformedResponseError):
             structure_job({"jobID": "j", "tags": {key: "x"}})
+
+
+def test_any_mapping_will_do_for_a_job():
+    """What boto3 hands out is a dict; what others keep it in may be none."""
+    assert structure_job(MappingProxyType({"jobID": "j"})) == Job(job_id="j")
 
 
 def test_only_jobs_are_unstructured():

@@ -199,6 +199,13 @@ def test_an_endless_page_is_an_error_to_iterators_that_go_on():
     assert len(fake.asked) == 2
 
 
+@pytest.mark.parametrize("by_page", [False, True])
+def test_a_limit_that_is_reached_comes_before_an_endless_page(by_page):
+    """Whoever has all that was asked for is not told of what would follow."""
+    fake = FakeDrs({None: {"items": [], "nextToken": "a"}, "a": {"items": _raw("j", "k"), "nextToken": "a"}})
+    assert list(_ids(JobsClient(fake).describe_jobs(limit=2), by_page=by_page)) == ["j", "k"]
+
+
 def test_tokens_of_any_unicode_travel_in_cursors():
     """A cursor is ASCII, whatever the token is."""
     token = "ü\ud800\n"
@@ -256,6 +263,55 @@ def _run(iterator: PagerIterator[Job], steps: int) -> list[str]:
         except StopIteration:
             break
     return got
+
+
+@pytest.mark.parametrize(
+    ("before", "position", "now", "rest"),
+    [
+        ("abc", 1, "xabc", "bc"),  # a new one in front
+        ("abc", 2, "bc", "c"),  # one in front is gone
+        ("abcd", 2, "acd", "acd"),  # the place itself is gone, so the whole page comes again
+        ("abac", 3, "abac", "c"),  # twice in the page: the second one is the place
+        ("abac", 3, "aba", ""),  # and it is the last now
+        ("a??b", 3, "acb", "cb"),  # the bad ones are mended
+        ("a??b", 3, "ac?b", "c?b"),
+        ("??b", 2, "c?b", "c?b"),
+    ],
+)
+def test_resuming_in_a_page_that_changed_goes_on_behind_the_place(before: str, position: int, now: str, rest: str):
+    """As exactly as the page allows; a question mark is a bad job."""
+
+    def page(items: str) -> dict[str, Any]:
+        return {"items": [{} if item == "?" else {"jobID": item} for item in items], "nextToken": "more"}
+
+    fake = FakeDrs({None: page(before), "more": {"items": []}})
+    client = JobsClient(fake)
+    iterator = iter(client.describe_jobs())
+    _run(iterator, position)
+    fake.pages[None] = page(now)
+    resumed = _run(iter(client.describe_jobs(cursor=iterator.cursor)), 9)
+    assert list(rest) == ["?" if item == "bad" else item for item in resumed]
+
+
+def test_pages_go_on_behind_a_bad_job_that_was_told():
+    """It is raised once: asked for the rest, the same iterator gives what follows."""
+    iterator = iter(JobsClient(FakeDrs({None: {"items": [*_raw("a"), {}, *_raw("b", "c")]}})).describe_jobs())
+    pages: list[list[str]] = []
+    with pytest.raises(MalformedResponseError):
+        pages.extend([job.job_id for job in page.items] for page in iterator.pages())
+    pages.extend([job.job_id for job in page.items] for page in iterator.pages())
+    assert pages == [["a"], ["b", "c"]]
+
+
+def test_a_page_says_how_many_items_and_what_follows():
+    """It is data like a job: hashable, and its repr is a line that counts."""
+    pages = JobsClient(
+        FakeDrs({None: {"items": _raw("a"), "nextToken": "t" * 2000}, "t" * 2000: {"items": []}})
+    ).describe_jobs()
+    first, last = pages.pages()
+    assert repr(first) == f"Page(items=<1>, next_token='{'t' * 79}…', request_id=None)"
+    assert repr(last) == "Page(items=<0>, next_token=None, request_id=None)"
+    assert len({first, last, first}) == 2
 
 
 def test_a_bad_first_job_makes_no_empty_page(client: JobsClient, local_drs: LocalDrs):

@@ -57,6 +57,13 @@ def _started(**fields: Any) -> Job:
     return make_job(status="STARTED", **fields)
 
 
+class Nowhere:
+    """A client of a region that nobody has."""
+
+    def describe_jobs(self, **_: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://drs.eu-wst-1.amazonaws.com")
+
+
 # ------------------------------------------------------------------ the course of things
 
 
@@ -168,6 +175,24 @@ def test_a_timeout_of_zero_looks_once(client: JobsClient, local_drs: LocalDrs, s
     with pytest.raises(WaitTimeoutError):
         client.wait(job, timeout=0)
     assert (simulated.sleeps, len(local_drs.requests)) == ([], 1)
+
+
+def test_a_sleep_that_ends_at_the_deadline_by_itself_is_the_last(
+    client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime
+):
+    """Nobody looks twice at the same moment."""
+    local_drs.add_jobs(job := _started())
+    with pytest.raises(WaitTimeoutError):
+        client.wait(job, timeout=5, poll_interval=5)
+    assert (simulated.sleeps, len(local_drs.requests)) == ([5], 2)
+
+
+def test_a_poll_interval_may_be_short(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """A fraction of a second, and six of them at most."""
+    local_drs.add_jobs(job := _started())
+    simulated.at(1, lambda: local_drs.add_jobs(_done(job)))
+    client.wait(job, timeout=None, poll_interval=0.125)
+    assert simulated.sleeps == [0.125, 0.1875, 0.28125, 0.421875]
 
 
 def test_a_slow_last_answer_gets_one_more_look(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
@@ -285,17 +310,33 @@ def test_no_credentials_end_it_at_once(simulated: SimulatedTime):
 def test_a_region_that_never_answers_ends_it_after_a_minute(caplog: pytest.LogCaptureFixture):
     """A mistyped region does not look like an outage: the trouble itself is raised."""
     simulated = SimulatedTime()
-
-    class Nowhere:
-        def describe_jobs(self, **_: Any) -> Any:
-            raise EndpointConnectionError(endpoint_url="https://drs.eu-wst-1.amazonaws.com")
-
     client = JobsClient(Nowhere())
     client._clock = simulated.clock(lambda: 0.3)
     with pytest.raises(EndpointConnectionError, match="eu-wst-1"):
         client.wait("drsjob-1", timeout=timedelta(hours=8))
     assert simulated.seconds == pytest.approx(60)
     assert len(simulated.sleeps) == len(caplog.records) > 3
+
+
+@pytest.mark.parametrize(("poll_interval", "sleeps"), [(60, [60]), (59.5, [59.5, 0.5]), (59, [59, 1]), (61, [60])])
+def test_the_first_minute_is_not_outslept(poll_interval: float, sleeps: list[float], simulated: SimulatedTime):
+    """However long the sleeps are, the last look at a region that never answers is taken when the minute is over."""
+    client = JobsClient(Nowhere())
+    client._clock = simulated.clock()
+    with pytest.raises(EndpointConnectionError):
+        client.wait("drsjob-1", timeout=None, poll_interval=poll_interval)
+    assert sleeps == simulated.sleeps
+
+
+def test_no_sleep_is_negative():
+    """Also where the first minute ends between looking at the clock and looking at it again."""
+    moments = iter([0.0, 59.5, 60.5, 60.5])
+    sleeps: list[float] = []
+    client = JobsClient(Nowhere())
+    client._clock = Clock(sleeps.append, lambda: next(moments))
+    with pytest.raises(EndpointConnectionError):
+        client.wait("drsjob-1", timeout=None)
+    assert sleeps == [0.0]
 
 
 def test_trouble_at_the_deadline_is_the_timeouts_cause(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
@@ -480,6 +521,26 @@ def test_a_job_that_nobody_has_is_not_found_after_a_minute(client: JobsClient, l
     assert 60 <= simulated.seconds < 100
 
 
+@pytest.mark.parametrize(
+    ("poll_interval", "trouble_at", "seconds"),
+    [
+        (60, None, 60),  # seconds 0 and 60
+        (59.5, None, 148.75),  # 0, 59.5, which is too early, and then half as long again
+        (60, 60, 285),  # 0, in vain at 60, 150, and to be sure 285
+        (20, 20, 95),  # 0, in vain at 20, 50, 95
+    ],
+)
+def test_absence_takes_a_minute_and_as_many_looks_as_it_needs(
+    poll_interval: float, trouble_at: float | None, seconds: float, client: JobsClient, local_drs: LocalDrs, simulated: Any
+):
+    """Two looks that are a minute apart, and a third where one could not be taken."""
+    if trouble_at is not None:
+        simulated.at(trouble_at, lambda: local_drs.inject(Throttle()))
+    with pytest.raises(JobNotFoundError):
+        client.wait("drsjob-00000000000000000", timeout=None, poll_interval=poll_interval)
+    assert seconds == simulated.seconds
+
+
 def test_a_job_seen_and_gone_is_told_with_its_last_snapshot(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
     """Gone for a moment is forgiven, gone for a minute is not."""
     job = _started()
@@ -505,6 +566,16 @@ def test_a_deadline_before_the_grace_names_what_was_never_seen(client: JobsClien
     with pytest.raises(WaitTimeoutError, match=r"never seen \(drsjob-00000000000000000\): check id and region"):
         client.wait("drsjob-00000000000000000", timeout=10)
     assert simulated.seconds == pytest.approx(10)
+
+
+def test_of_many_jobs_never_seen_three_are_named_first(client: JobsClient, simulated: SimulatedTime):
+    """The first words fit on a screen; all the ids follow."""
+    ids = [f"drsjob-{n:017}" for n in range(5)]
+    with pytest.raises(WaitTimeoutError) as caught:
+        client.wait_all(ids, timeout=10)
+    first, rest = str(caught.value).split("): check id and region; ")
+    assert first == f"5 jobs were never seen ({', '.join(ids[:3])}"
+    assert rest == f"5 jobs are not complete after 10 seconds: {', '.join(ids)}"
 
 
 def test_answers_nobody_asked_for_do_not_count(simulated: SimulatedTime):

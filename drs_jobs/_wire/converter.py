@@ -301,7 +301,7 @@ def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
 
 
 def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=False)
+    converter = cattrs.Converter()
     converter.register_structure_hook(str, _structure_str)
     converter.register_structure_hook(int, _structure_int)
     converter.register_structure_hook(bool, _structure_bool)

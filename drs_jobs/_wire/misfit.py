@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping
 from typing import Final
 
-from drs_jobs._text import may_hold_tags, quoted
+from drs_jobs._text import may_hold_tags, number, quoted
 from drs_jobs._wire.names import SENSITIVE
 from drs_jobs.errors import MalformedResponseError
 
@@ -54,8 +54,10 @@ def _step(step: object) -> str:
 def _kind(value: object) -> str:
     """What a value is, in JSON's words; short texts and numbers as they are."""
     if isinstance(value, str) and not may_hold_tags(value):
-        return quoted(value, 60)
-    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _BIG):
+        return quoted(value)
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, float):
         return repr(value)
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
@@ -65,9 +67,7 @@ _KINDS: Final[Mapping[type, str]] = {
     dict: "an object",
     list: "a list",
     str: "a string",
-    int: "a number",
 }
-_BIG: Final = 10**20
 
 DEEP: Final = 100
 """How deep a value may be nested that this version does not know: what is deeper could be neither copied nor pickled."""

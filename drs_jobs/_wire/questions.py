@@ -3,12 +3,12 @@
 # What isinstance finds in raw JSON is a dict or a list of nobody knows what.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from drs_jobs._text import fingerprint
 from drs_jobs._wire.misfit import Misfit, evidence
 from drs_jobs._wire.names import NAMES
 from drs_jobs.errors import MalformedResponseError
@@ -42,7 +42,7 @@ def question_text(operation: str, request: Mapping[str, Any]) -> str:
     filters = request.get("filters", {})
     ids = filters.get("jobIDs")
     normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
-    return json.dumps([operation, normal], sort_keys=True)
+    return json.dumps([operation, normal])
 
 
 def _wire_date(date: datetime) -> str:
@@ -83,4 +83,4 @@ def job_id_of(raw: object) -> str | None:
 def log_item_id_of(raw: object) -> str:
     """What tells a raw log item from others: AWS gives it no id, but what it says does not change."""
     text = json.dumps(raw, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return fingerprint(text)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import attrs
 
-from drs_jobs._text import quoted
+from drs_jobs._text import number, quoted
 
 
 class Record:
@@ -28,9 +28,6 @@ class Record:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-_LONG = 64
-
-
 def _brief(value: Any) -> str:
     match value:
         case Enum():
@@ -41,8 +38,8 @@ def _brief(value: Any) -> str:
             return value.isoformat()
         case tuple() | Mapping():
             return f"<{len(value)}>"
-        case int() if value.bit_length() > _LONG:
-            return f"<a number of {value.bit_length()} bits>"
+        case int():
+            return number(value)
         case _:
             return repr(value)
 

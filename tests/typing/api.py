@@ -74,6 +74,8 @@ def asking() -> None:
     assert_type(pager.cursor, str | None)
     assert_type(pager.first(), Job | None)
     assert_type(pager.collect(), Collected[Job])
+    anything: Collected[object] = pager.collect()
+    assert len(anything) == len(pager.collect())
     assert_type(pager.pages(), Iterator[Page[Job]])
     iterator = iter(pager)
     assert_type(iterator, PagerIterator[Job])
