@@ -39,10 +39,11 @@ class FleetFailures:
         return ExitStatus.SERVICE if self.targets else ExitStatus.SUCCEEDED
 
     def complain(self) -> None:
-        """Sum them up on stderr, a line for each kind."""
+        """Sum them up on stderr, a line for each kind, in the same order whoever answered first."""
         if self.uninitialized:
             typer.echo(f"{self.uninitialized} targets were never set up for Elastic Disaster Recovery", err=True)
-        for name, outcomes in sorted(self.targets.items(), key=lambda item: -len(item[1])):
+        for name, unsorted in sorted(self.targets.items(), key=lambda item: (-len(item[1]), item[0])):
+            outcomes = sorted(unsorted, key=lambda outcome: _name(outcome.target))
             named = ", ".join(_name(outcome.target) for outcome in outcomes[:_NAMED])
             more = f" and {len(outcomes) - _NAMED} more" if len(outcomes) > _NAMED else ""
             complain(f"{len(outcomes)} targets failed with {name} ({named}{more}), the first: {outcomes[0].error}")
