@@ -1,6 +1,7 @@
 """Errors: the tree, and what each carries wherever it goes."""
 
 import copy
+import copyreg
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
@@ -103,8 +104,10 @@ def test_the_cause_travels_too():
     assert cause.response == RESPONSE
 
 
-def test_a_cause_that_can_not_travel_leaves_its_words():
+def test_a_cause_that_can_not_travel_leaves_its_words(monkeypatch: pytest.MonkeyPatch):
     """A transport error may hold a live connection; what it says is kept."""
+    # Dask has all exceptions pickled by tblib, which takes every cause along, as soon as another test has imported it.
+    monkeypatch.delitem(copyreg.dispatch_table, WaitTimeoutError, raising=False)
     error = WaitTimeoutError("too late", jobs=())
     error.__cause__ = ValueError(threading.Lock())
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
