@@ -12,7 +12,7 @@ help:
 	@echo "make bench        what drs_jobs costs beside boto3; make fleet: 2,000 accounts and regions"
 	@echo "make coverage     which branches the tests take"
 	@echo "make soak         ten thousand schedules of faults, ten minutes of fuzzing"
-	@echo "make mutants      mutation testing of the core: hours"
+	@echo "make mutants      mutation testing of the core: most of an hour"
 	@echo "make docs         build the documentation into docs/_build/html"
 	@echo "make lock         choose new locked versions"
 
