@@ -100,6 +100,9 @@ def test_a_job_shows_itself_with_its_servers_folded():
         participating_servers=(make_server(launch_actions_status=LaunchActionsStatus(runs=(make_run(status="FAILED"),))),)
     )
     assert "1 server, 0 failed, launch actions failed: 1<" in acted._repr_html_()
+    network = make_job(participating_servers=(), participating_resources=(make_resource(launch_status="FAILED"),))
+    assert "0 servers, 0 failed, other resources failed: 1<" in network._repr_html_()
+    assert network._repr_html_().count(COLOURS[Outcome.FAILED]) == 2
     assert "Validate disk space" in shown
     assert _check(shown).links == [job.console_url]
 
@@ -288,12 +291,14 @@ def test_the_timeline_counts_what_it_can_not_draw(tables: Any):
     jobs = [make_job(creation_date_time=None, end_date_time=None), make_job(end_date_time=None)]
     figure = tables.timeline(jobs)
     assert figure.layout.title.text == "1 job, and 1 without a creation date"
+    lost = make_job(participating_resources=(make_resource(participating_resource_id=None, launch_status="FAILED"),))
+    assert "failed: without an id" in tables.timeline([lost]).data[0].hovertext[0]
     with pytest.raises(ValueError, match="time zone"):
         tables.timeline(jobs, now=datetime(2024, 1, 1))  # noqa: DTZ001  # that is what is wrong with it
 
 
 def test_the_drill_history_tells_share_and_median_by_month(tables: Any):
-    """Months without a drill are there; running drills count for no share; recoveries are no drills."""
+    """Months without a drill are there; running drills count for no share; recoveries are no drills; nothing is left out."""
 
     def drill(month: int, minutes: int, **fields: Any) -> Job:
         created = datetime(2024, month, 10, tzinfo=UTC)
@@ -309,7 +314,9 @@ def test_the_drill_history_tells_share_and_median_by_month(tables: Any):
         make_job(initiated_by="START_RECOVERY", creation_date_time=datetime(2024, 4, 20, tzinfo=UTC)),
         make_job(creation_date_time=None, end_date_time=None),
     ]
-    traces = {trace.name: list(trace.y) for trace in tables.drill_history(jobs).data}
+    history = tables.drill_history(jobs)
+    assert history.layout.title.text == "5 drills in 3 months, and 1 without a creation date"
+    traces = {trace.name: list(trace.y) for trace in history.data}
     assert traces == {
         "SUCCEEDED": [2, 0, 1],
         "FAILED": [1, 0, 0],

@@ -24,7 +24,6 @@ _ROW: Final = 18
 _NAMED: Final = 60
 """How many jobs can have their names beside them."""
 
-
 _PANELS: Final = ("drills", "share that succeeded, %", "median duration, minutes")
 _NEUTRAL: Final = "#666666"
 
@@ -63,11 +62,10 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
                     hovertemplate="%{hovertext}<extra></extra>",
                 )
             )
-    undrawn = len(every) - len(drawn)
     few = len(drawn) <= _NAMED
     figure.update_layout(
         template="plotly_white",
-        title=_counted(len(drawn), "job") + (f", and {undrawn:,} without a creation date" if undrawn else ""),
+        title=_counted(len(drawn), "job") + _undated(len(every) - len(drawn)),
         barmode="overlay",
         bargap=0.4 if few else 0,
         height=160 + max(5, min(len(drawn), _NAMED)) * _ROW,
@@ -86,12 +84,16 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
 def drill_history(jobs: Iterable[Job]) -> go.Figure:
     """Drills month by month (UTC): how many of each outcome, which share succeeded, and how long they took in the middle.
 
-    The share is of the drills that are complete, in per cent; the median duration, in minutes, of those with an end.
+    The share is of the drills that are complete, in per cent; the median duration, in minutes, of those with an end. A drill
+    without a creation date belongs to no month, and is counted in the title.
     """
     months: dict[str, list[Job]] = {}
+    undated = 0
     for job in jobs:
         if job.is_drill and job.creation_date_time is not None:
             months.setdefault(f"{job.creation_date_time.astimezone(UTC):%Y-%m}", []).append(job)
+        elif job.is_drill:
+            undated += 1
     names = _every_month(sorted(months))
     counts = [Counter(job.outcome for job in months.get(name, [])) for name in names]
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=_PANELS)
@@ -109,7 +111,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
         figure.add_trace(line, row=row, col=1)
     figure.update_layout(
         template="plotly_white",
-        title=f"{_counted(sum(map(len, months.values())), 'drill')} in {_counted(len(names), 'month')}",
+        title=f"{_counted(sum(map(len, months.values())), 'drill')} in {_counted(len(names), 'month')}{_undated(undated)}",
         barmode="stack",
         height=640,
     )
@@ -122,6 +124,11 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
 
 def _counted(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def _undated(count: int) -> str:
+    """What is told of jobs that have no place on an axis of time."""
+    return f", and {count:,} without a creation date" if count else ""
 
 
 def _every_month(names: list[str]) -> list[str]:
@@ -147,6 +154,7 @@ def _hover(job: Job, now: datetime) -> str:
     state = f"{kind(job)}, {job.status or '-'}, {job.outcome.name}"
     lines = [job.job_id, state, f"{servers(job)} servers, {span(job.elapsed(now))}"]
     lines += [f"failed: {server.name}" for server in job.failed_servers[:5]]
+    lines += [f"failed: {resource.name}" for resource in job.failed_resources[:5]]
     lines += [f"failed: {run.name}: {run.failure_reason or 'nothing says why'}" for run in job.failed_actions[:5]]
     return "<br>".join(_text(line) for line in lines)
 

@@ -81,7 +81,10 @@ def _folded(job: Job) -> str:
     resources = job.participating_resources[:SERVERS]
     participants = [
         *map(_server, job.participating_servers[:SERVERS]),
-        *(f"<li>{_text(resource.name)}: {_text(resource.launch_status or '-')}</li>" for resource in resources),
+        *(
+            f"<li>{_text(resource.name)}: {_state(resource.launch_status, failed=resource.is_failed)}</li>"
+            for resource in resources
+        ),
     ]
     count = len(job.participating_servers) + len(job.participating_resources)
     if count == 0:
@@ -89,6 +92,7 @@ def _folded(job: Job) -> str:
     more = f"<li>and {count - len(participants):,} more</li>" if count > len(participants) else ""
     servers_word = "server" if len(job.participating_servers) == 1 else "servers"
     words = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
+    words += f", other resources failed: {len(job.failed_resources):,}" if job.failed_resources else ""
     words += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
     return f"<details><summary>{words}</summary><ul>{''.join(participants)}{more}</ul></details>"
 
@@ -98,19 +102,20 @@ def _server(server: ParticipatingServer) -> str:
     runs = "".join(map(_run, server.runs[:SERVERS]))
     more = f"<li>and {len(server.runs) - SERVERS:,} more</li>" if len(server.runs) > SERVERS else ""
     actions = f"<ul>{runs}{more}</ul>" if runs else ""
-    status = _text(server.launch_status or "-")
-    if server.is_failed:
-        status = _coloured(status, COLOURS[Outcome.FAILED])
-    return f"<li>{_text(server.name)}: {status}{instance}{actions}</li>"
+    state = _state(server.launch_status, failed=server.is_failed)
+    return f"<li>{_text(server.name)}: {state}{instance}{actions}</li>"
 
 
 def _run(run: LaunchActionRun) -> str:
-    status = _text(run.status or "-")
-    if run.is_failed:
-        status = _coloured(status, COLOURS[Outcome.FAILED])
     optional = " (optional)" if run.is_optional else ""
     reason = f": {_text(run.failure_reason)}" if run.failure_reason else ""
-    return f"<li>{_text(run.name)}{optional}: {status}{reason}</li>"
+    return f"<li>{_text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}</li>"
+
+
+def _state(status: str | None, *, failed: bool) -> str:
+    """A status, marked where it is a failure's."""
+    words = _text(status or "-")
+    return _coloured(words, COLOURS[Outcome.FAILED]) if failed else words
 
 
 def _link(job: Job) -> str:
