@@ -179,7 +179,7 @@ def _sweep(
                 try:
                     future = workers.submit(ask, target)
                 except Exception as error:  # noqa: BLE001  # a task that can't be pickled, a pool that broke
-                    yield TargetError(target, error)
+                    yield _failed(target, error)
                     continue
                 in_flight[future] = target
                 future.add_done_callback(done.put)
@@ -201,7 +201,7 @@ def _outcome(future: Future[_Outcome], target: Target) -> _Outcome:
         return TargetError(target, RuntimeError("cancelled by the executor"))
     error = future.exception()
     if isinstance(error, Exception):
-        return TargetError(target, error)
+        return _failed(target, error)
     if error is not None:
         raise error
     return future.result()
@@ -247,16 +247,16 @@ def _ask(sweep_id: str, from_date: datetime | None, to_date: datetime | None, ta
         with closing(_accounts(sweep_id).client(target)) as client:
             return TargetJobs(target, tuple(JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date)))
     except Exception as error:  # noqa: BLE001  # one target's trouble is no other's
-        return TargetError(target, _without_frames(error))
+        return _failed(target, error)
 
 
-def _without_frames(error: Exception) -> Exception:
+def _failed(target: Target, error: Exception) -> TargetError:
     """An error and what led to it, without the frames they came by: thousands of them must cost no thousands of clients."""
     link: BaseException | None = error
     while link is not None and link.__traceback__ is not None:  # so a chain that bites its own tail ends too
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
-    return error
+    return TargetError(target, error)
 
 
 _lock: Final = threading.RLock()

@@ -260,6 +260,7 @@ def test_an_error_with_a_live_connection_pickles():
     outcome = TargetError(Target("eu-west-1"), error)
     other = pickle.loads(pickle.dumps(outcome))
     assert other.target == outcome.target
+    assert "EndpointConnectionError" in str(other.error)
     assert "http://127.0.0.1:1" in str(other.error)
 
 
@@ -403,6 +404,16 @@ def test_a_thread_goes_on_after_a_task_that_raised_or_was_cancelled():
         raising.result(5)
     assert last.result(5) == (3, 1)
     pool.shutdown()
+
+
+def test_errors_of_an_executor_have_no_frames_either():
+    """Neither one that it raises when it is asked, nor one that it gives a future."""
+    with pytest.raises(RuntimeError) as caught:
+        raise RuntimeError("broken")  # so that it has a frame
+    bad = Unpicklable("eu-west-1")
+    with Refusing(1) as refusing:
+        outcomes = [*sweep([bad], executor=refusing), *sweep([bad], executor=Odd(caught.value))]
+    assert [outcome.error.__traceback__ for outcome in outcomes if isinstance(outcome, TargetError)] == [None, None]
 
 
 def test_errors_hold_on_to_no_client(local_drs: LocalDrs):
