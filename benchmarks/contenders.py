@@ -93,7 +93,7 @@ def _attrs_class(name: str, fields: dict[str, Any]) -> Any:
 
     cls = attrs.make_class(name, {key: field(annotation) for key, annotation in fields.items()}, frozen=True, slots=True)
     renamed = {key: override(rename=KEYS[name][key]) for key in fields}
-    _converter.register_structure_hook(cls, make_dict_structure_fn(cls, _converter, **renamed))  # type: ignore[arg-type]  # overrides
+    _converter.register_structure_hook(cls, make_dict_structure_fn(cls, _converter, **renamed))  # type: ignore[arg-type]  # each override in a dict of any names
     return cls
 
 
