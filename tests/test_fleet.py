@@ -120,7 +120,7 @@ def test_every_target_has_one_outcome_on_processes(world: Any):
 def test_every_target_has_one_outcome_on_a_dask_cluster(world: Any):
     """Dask's executor is an executor like any other."""
     distributed = pytest.importorskip("distributed")
-    arguments = {"n_workers": 2, "threads_per_worker": 4, "host": "127.0.0.1", "dashboard_address": None}
+    arguments = {"n_workers": 2, "threads_per_worker": 4, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
         world(ACCOUNTS, hanging=PATIENT) as made,
         distributed.LocalCluster(**arguments) as cluster,
