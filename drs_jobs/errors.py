@@ -15,7 +15,7 @@ DrsJobsError
 └── WaitTimeoutError (also TimeoutError)         the deadline passed first
 
 What a wrong argument gets is Python's own TypeError or ValueError. Transport errors (no connection, no credentials, no
-region) stay botocore's own. Every error here pickles to the same class with everything it carries.
+region) stay botocore's own. Every error here pickles to the same class with everything it carries that does.
 """
 
 # What isinstance finds in raw JSON is a dict or a list of nobody knows what.

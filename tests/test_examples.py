@@ -48,8 +48,9 @@ NEEDS = {"sweep.md": ["distributed", "pyarrow"], "notebook.md": ["pandas", "plot
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_examples_of_a_document_run(path: Path, local_drs):
-    """Block after block into one prompt; AWS is a LocalDrs."""
+def test_the_examples_of_a_document_run(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Block after block into one prompt, in an empty folder; AWS is a LocalDrs."""
+    monkeypatch.chdir(tmp_path)
     for package in NEEDS.get(path.name, []):
         pytest.importorskip(package)
     for example in SYBIL.parse(path).examples():
