@@ -25,6 +25,7 @@ from drs_jobs.errors import (
     UninitializedAccountException,
     ValidationException,
     WaitTimeoutError,
+    is_transient,
 )
 from drs_jobs.models import (
     ConversionProperties,
@@ -112,6 +113,7 @@ __all__ = [
     "UnknownValue",
     "ValidationException",
     "WaitTimeoutError",
+    "is_transient",
     "structure_job",
     "unstructure_job",
 ]

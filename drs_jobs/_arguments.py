@@ -3,11 +3,12 @@
 import operator
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from drs_jobs import _wire
 from drs_jobs._text import quoted
+from drs_jobs._timestamps import to_utc
 from drs_jobs.models import Job
 
 JobRef: TypeAlias = str | Job | Mapping[str, Any]
@@ -98,17 +99,12 @@ def checked_span(from_date: object, to_date: object) -> tuple[datetime | None, d
 
 
 def checked_date(name: str, date: object) -> datetime | None:
-    """The date in UTC, because two dates of one time zone are compared by the clock on its wall."""
+    """The date in UTC."""
     if date is None:
         return None
     if not isinstance(date, datetime):
         raise TypeError(f"{name} must be a datetime with a time zone, not {type(date).__name__}")
-    if date.utcoffset() is None:
-        raise ValueError(f"{name} has no time zone: say which is meant, such as datetime(2024, 6, 15, tzinfo=timezone.utc)")
-    try:
-        return date.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{name} lies outside the years 1 to 9999 in UTC: choose a date inside") from None
+    return to_utc(date, name)
 
 
 def checked_count(name: str, count: Any, least: int) -> int | None:

@@ -11,10 +11,13 @@ A context variable scopes all this to our own calls. What the caller's own calls
 # What isinstance finds in raw JSON is a dict or a list of nobody knows what.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import inspect
 import json
+import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 import attrs
 from botocore.exceptions import ClientError
@@ -24,40 +27,51 @@ from drs_jobs._text import may_hold_tags
 from drs_jobs.errors import MalformedResponseError
 
 
-@attrs.frozen
-class Answer:
-    """An answer that is JSON, and AWS's id of the request."""
-
-    body: object
-    request_id: str | None
-
-
 _NOTHING: Final = object()
+
+PageT = TypeVar("PageT")
+Read: TypeAlias = Callable[[object, str | None], PageT]
+"""Reads a decoded body and AWS's id of the request. Raises MalformedResponseError if the body is not as it should be."""
 
 
 @attrs.define
 class _Call:
-    """What became of the latest HTTP answer to one call of ours."""
+    """The latest HTTP response to one of our calls."""
 
     operation: str
+    read: Read[Any]
     context: object = None
-    """What botocore tells this call by."""
+    """botocore's identity of this call."""
     depth: int = 0
-    """How many calls of the operation are under way: more than one while a handler of the caller's makes a call within ours."""
+    """The number of unfinished calls of the operation: more than one while a handler of the caller's makes a call within ours."""
     body: object = _NOTHING
-    unreadable: MalformedResponseError | None = None
-    withheld: dict[str, str] = attrs.field(factory=dict[str, str])
+    withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
 
 
-_our_call: ContextVar[_Call | None] = ContextVar("drs_jobs_call", default=None)
+_current_call: ContextVar[_Call | None] = ContextVar("drs_jobs_call", default=None)
+
+_registration_lock = threading.Lock()
+"""botocore's events are not safe to register from several threads."""
 
 
-def listen(client: object, operations: Iterable[str]) -> None:
-    """Have botocore show us the bytes of our own calls' answers. A hand-written fake without events goes without."""
+def _renew_lock() -> None:
+    # In a forked child the thread that held the lock does not exist.
+    global _registration_lock  # noqa: PLW0603
+    _registration_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def register_handlers(client: object, operations: Iterable[str]) -> None:
+    """Have botocore call our handlers around each call of `operations`. A hand-written fake without events has none."""
     events: Any = getattr(getattr(client, "meta", None), "events", None)
-    if callable(getattr(events, "register_last", None)):
-        # First and last of all, so that what a handler of the caller's calls in between is known not to be ours: botocore
-        # asks the handlers of an event's whole name first, and those of its first word last.
+    if not callable(getattr(events, "register_last", None)):
+        return
+    with _registration_lock:
+        # First and last of all, so that a call made by the caller's own handlers in between is not taken for ours. botocore
+        # calls the handlers of an event's whole name first, and those of its first word last.
         for operation in operations:
             events.register_first(f"provide-client-params.drs.{operation}", _begin, unique_id=f"drs_jobs_{operation}")
         events.register_last("request-created", _resume, unique_id="drs_jobs_resume")
@@ -66,49 +80,84 @@ def listen(client: object, operations: Iterable[str]) -> None:
         events.register_last("after-call-error", _end, unique_id="drs_jobs_end_error")
 
 
-def call(operation: str, method: Callable[..., object], request: Mapping[str, Any]) -> Answer:
-    """Call a boto3 client's `method` for `operation`. MalformedResponseError, ClientError, or botocore's transport errors."""
-    ours = _Call(operation)
-    token = _our_call.set(ours)
+def call(operation: str, method: Callable[..., object], request: Mapping[str, Any], read: Read[PageT]) -> PageT:
+    """Call a boto3 client's `method`, and return what `read` returns for the response.
+
+    Raises:
+        MalformedResponseError: the body is not as it should be.
+        ClientError: the service responded with an error.
+        TypeError: the client is not synchronous, or not a client.
+    """
+    ours = _Call(operation, read)
+    token = _current_call.set(ours)
     try:
         response = method(**request)
     except ClientError as error:
-        _give_back(ours.withheld, error.response)
+        _restore_headers(ours.withheld_headers, error.response)
         raise
-    except ResponseParserError as error:  # of a client in a wrapper or in a thread, where we could not look first
-        raise MalformedResponseError("an answer that boto3 could not parse", path="$") from error
+    except ResponseParserError as error:  # of a client in a wrapper or in a thread, which our handlers cannot see
+        raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
+    except MalformedResponseError as error:
+        # Without botocore's frames, which hold the body.
+        raise error.with_traceback(None) from None
     finally:
-        _our_call.reset(token)
+        _current_call.reset(token)
     if not isinstance(response, Mapping):
-        return Answer(response, None)
-    answered = {key: value for key, value in response.items() if key != "ResponseMetadata"}
-    if ours.unreadable is not None and not answered:
-        raise ours.unreadable
+        raise TypeError(_wrong_type(method, response))
+    members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
     metadata = response.get("ResponseMetadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    if ours.body is _NOTHING and ours.unreadable is None and metadata.get("HTTPHeaders") and not answered:
-        problem = "an answer of nothing, read by boto3 where drs_jobs could not look (a client in a wrapper, or in a thread)"
+    if ours.body is _NOTHING and metadata.get("HTTPHeaders") and not members:
+        problem = "an empty response, read by boto3 out of sight of drs_jobs (a client in a wrapper, or in a thread)"
         raise MalformedResponseError(problem, path="$")
     request_id = metadata.get("RequestId")
-    body = ours.body if _is_handed_over(ours.body, answered) else answered
-    return Answer(body, request_id if isinstance(request_id, str) else None)
+    body = ours.body if _is_handed_over(ours.body, members) else members
+    return read(body, request_id if isinstance(request_id, str) else None)
 
 
-def _is_handed_over(body: object, answered: dict[str, Any]) -> bool:
-    """Whether `answered` is what we handed botocore of `body`. A wrapper round the client, or a handler, has the last word."""
+def _wrong_type(method: Callable[..., object], response: object) -> str:
+    """The error text for a client whose response is not a mapping."""
+    name = getattr(method, "__name__", "the client's method")
+    if inspect.isawaitable(response):
+        if inspect.iscoroutine(response):
+            response.close()  # else Python warns that it was never awaited
+        return (
+            f"{name} returned an awaitable ({type(response).__name__}): this is an asynchronous client, such as aiobotocore's; "
+            "JobsClient needs a synchronous one, such as boto3.client('drs')"
+        )
+    return (
+        f"{name} returned {type(response).__name__}, not a dict: give a boto3 client, or a fake whose methods return dicts "
+        "in AWS's shape, such as {'items': []}"
+    )
+
+
+def is_asynchronous(client: object, methods: Iterable[str]) -> bool:
+    """Whether a client is aiobotocore's, or a fake whose methods are coroutine functions."""
+    return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *methods))
+
+
+def scope_of(client: object) -> tuple[str | None, str | None]:
+    """The region and endpoint of a client; `None` for what a hand-written fake does not have."""
+    meta = getattr(client, "meta", None)
+    region, endpoint = getattr(meta, "region_name", None), getattr(meta, "endpoint_url", None)
+    return region if isinstance(region, str) else None, endpoint if isinstance(endpoint, str) else None
+
+
+def _is_handed_over(body: object, members: dict[str, Any]) -> bool:
+    """Whether `members` is the part of `body` that we handed to botocore. Else a wrapper or a handler has changed it."""
     ours = _for_botocore(body)
-    same = ours.keys() == answered.keys() and all(ours[key] is answered[key] for key in ours)
+    same = ours.keys() == members.keys() and all(ours[key] is members[key] for key in ours)
     return body is not _NOTHING and same
 
 
 def _for_botocore(body: object) -> dict[str, Any]:
     """What botocore gets of a decoded body: all but the keys that are botocore's own."""
-    return {key: value for key, value in body.items() if key not in _BOTOCORES_OWN} if isinstance(body, dict) else {}
+    return {key: value for key, value in body.items() if key not in _RESERVED_KEYS} if isinstance(body, dict) else {}
 
 
 def _begin(model: Any, context: object, **_: object) -> None:
     """Botocore's event: an API call begins."""
-    ours = _our_call.get()
+    ours = _current_call.get()
     if ours is not None and model.name == ours.operation:
         ours.context = context if ours.depth == 0 else ours.context
         ours.depth += 1
@@ -116,14 +165,14 @@ def _begin(model: Any, context: object, **_: object) -> None:
 
 def _resume(request: Any, **_: object) -> None:
     """Botocore's event: a request is about to be sent. If it is ours, calls within it are over, however they ended."""
-    ours = _our_call.get()
+    ours = _current_call.get()
     if ours is not None and ours.context is not None and request.context is ours.context:
         ours.depth = 1
 
 
 def _end(event_name: str, **_: object) -> None:
     """Botocore's event: an API call has its answer, or an error."""
-    ours = _our_call.get()
+    ours = _current_call.get()
     if ours is not None and event_name.endswith(f".{ours.operation}"):
         ours.depth -= 1
 
@@ -132,29 +181,37 @@ def _before_parse(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
     """Botocore's event: an answer has arrived, and nobody has parsed it."""
-    ours = _our_call.get()
+    ours = _current_call.get()
     if ours is None or ours.depth != 1 or operation_model.name != ours.operation:
         return
-    ours.body, ours.unreadable, ours.withheld = _NOTHING, None, {}
+    ours.body, ours.withheld_headers = _NOTHING, {}
     body = response_dict["body"]
     if response_dict["status_code"] >= _ERROR_STATUS:
-        # botocore parses the body of a 300 as that of a good answer, and then raises all the same.
-        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else _mended(body)
-        ours.withheld = _withhold_retry_after(response_dict)
+        # botocore parses the body of a 300 like that of a success, and then raises all the same.
+        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else _sanitize_error_body(body)
+        ours.withheld_headers = _withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
+    # Raised here, inside the call, so that it also reaches a wrapper that would merge this response with others.
+    ours.body = _decode(body)
+    ours.read(ours.body, None)
+    customized_response_dict.update(_for_botocore(ours.body))
+
+
+def _decode(body: bytes) -> object:
     try:
-        ours.body = _decoder.decode(body.decode("utf-8"))
+        return _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         problem = "a body that is not JSON: cut off, or from a proxy or sign-in page in between,"
-        ours.unreadable = MalformedResponseError(problem, path="$", value=_shown(body))
-    customized_response_dict.update(_for_botocore(ours.body))
+        error = MalformedResponseError(problem, path="$", value=_shown(body))
+    # Raised without a context: that one would hold the body, which may hold tags.
+    raise error
 
 
 _ERROR_STATUS: Final = 300
 """The lowest status for which botocore raises a ClientError."""
 
-_BOTOCORES_OWN: Final = frozenset({"ResponseMetadata", "Error"})
+_RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -178,7 +235,7 @@ _ERROR_TEXTS: Final = (*_CODES, "message", "Message", "reason", "serviceCode", "
 """The members of an error body that are text."""
 
 
-def _mended(body: bytes) -> bytes:
+def _sanitize_error_body(body: bytes) -> bytes:
     """An error body that botocore can read: the same where it already is one."""
     text = body.decode("utf-8", "replace")
     try:
@@ -188,7 +245,7 @@ def _mended(body: bytes) -> bytes:
     if not isinstance(error, dict):
         # botocore would take the text for the message.
         return json.dumps({"message": _without_tags(text)}).encode()
-    if _is_readable(error) and body.count(b"{") + body.count(b"[") < _ABSURD and not may_hold_tags(text):
+    if _is_readable(error) and body.count(b"{") + body.count(b"[") < _MAX_BRACKETS and not may_hold_tags(text):
         # Not `body`: where it is no UTF-8, botocore would die of it.
         return text.encode()
     mended: dict[str, object] = {key: _without_tags(error[key]) for key in _ERROR_TEXTS if isinstance(error.get(key), str)}
@@ -215,7 +272,7 @@ def _without_tags(text: str) -> str:
     return "an answer that may hold tags, so it is not shown" if "{" in text and may_hold_tags(text) else text
 
 
-_ABSURD: Final = 100
+_MAX_BRACKETS: Final = 100
 """More brackets than an error has. With fewer it can't be nested so deep that botocore would die of it."""
 
 
@@ -230,7 +287,7 @@ def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
-def _give_back(withheld: dict[str, str], response: Any) -> None:
+def _restore_headers(withheld: dict[str, str], response: Any) -> None:
     """Put a withheld header back to where botocore would have had it."""
     if withheld and isinstance(metadata := response.get("ResponseMetadata"), dict):
         metadata.setdefault("HTTPHeaders", {}).update(withheld)

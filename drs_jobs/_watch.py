@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from drs_jobs._text import one_line
-from drs_jobs.errors import JobNotFoundError, ServiceError, WaitTimeoutError, may_pass
+from drs_jobs.errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
 from drs_jobs.models import Job
 
 _logger: Final = logging.getLogger("drs_jobs")
@@ -99,13 +99,15 @@ class _Watching:
         self.snapshots: dict[str, Job] = {}
         self.absences: dict[str, _Absence] = {}
         self.has_answered = False
+        self.polls = 0
         self.trouble: Exception | None = None
         self.retry_after = 0.0
 
     def poll(self, look: Look, batch_size: int) -> Iterator[Job]:
         """Ask once for every unfinished job, and yield those that changed. One batch's trouble does not hide another's news."""
         self.trouble, self.retry_after = None, 0.0
-        lost: JobNotFoundError | None = None
+        self.polls += 1
+        lost: list[str] = []
         unfinished = tuple(self.unfinished)
         for start in range(0, len(unfinished), batch_size):
             batch = unfinished[start : start + batch_size]
@@ -113,15 +115,15 @@ class _Watching:
             self.has_answered = self.has_answered or bool(jobs) or trouble is None
             yield from (job for job in jobs.values() if job.job_id in self.unfinished and self._is_news(job))
             if trouble is None:
-                lost = lost or self._lost(batch, jobs)
+                lost += self._lost(batch, jobs)
             elif any(job_id in self.unfinished for job_id in batch):  # else all was told before the trouble
                 self._survive(trouble, batch)
-        if lost is not None:
-            raise lost
+        if lost:
+            raise JobNotFoundError(lost[0], last_seen=self.snapshots.get(lost[0]), job_ids=tuple(lost))
 
     def _survive(self, trouble: Exception, batch: Sequence[str]) -> None:
         """Log trouble that may pass; raise what can't, or has lasted too long."""
-        if not may_pass(trouble) or self._has_lasted_too_long():
+        if not is_transient(trouble) or self._has_lasted_too_long():
             raise trouble
         _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(str(trouble)))
         self.trouble = trouble
@@ -133,13 +135,15 @@ class _Watching:
     def pause(self, interval: float) -> float:
         """How long to sleep before the next look."""
         pause = max(interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
-        if not self.has_answered:
-            pause = min(pause, max(0.0, self.answer_due - self.clock.now()))
+        rest = self.answer_due - self.clock.now()
+        if not self.has_answered and rest > 0:
+            pause = min(pause, rest)
         return pause
 
     def _has_lasted_too_long(self) -> bool:
+        # At least two polls, since botocore's own retries within one poll can outlast the minute.
         # Less a millisecond, because a sum of sleeps is not exact.
-        return not self.has_answered and self.clock.now() >= self.answer_due - 0.001
+        return not self.has_answered and self.polls > 1 and self.clock.now() >= self.answer_due - 0.001
 
     def _is_news(self, job: Job) -> bool:
         self.absences.pop(job.job_id, None)
@@ -149,16 +153,16 @@ class _Watching:
         self.snapshots[job.job_id] = job
         return is_news
 
-    def _lost(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> JobNotFoundError | None:
-        """The first job of a batch that has been missing for too long."""
+    def _lost(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> list[str]:
+        """The jobs of a batch that have been missing for too long."""
         now = self.clock.now()
-        lost: JobNotFoundError | None = None
+        lost: list[str] = []
         for job_id in batch:
             if job_id not in jobs:
                 absence = self.absences.setdefault(job_id, _Absence(now))
                 absence.looks += 1
                 if absence.looks >= absence.needed and now - absence.since >= GRACE:
-                    lost = lost or JobNotFoundError(job_id, last_seen=self.snapshots.get(job_id))
+                    lost.append(job_id)
         return lost
 
     def timed_out(self) -> WaitTimeoutError:

@@ -11,7 +11,7 @@ from drs_jobs import _arguments, _botocore, _watch, _wire, reports
 from drs_jobs._arguments import JobRef
 from drs_jobs.errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs.models import Job, JobLogItem
-from drs_jobs.pager import Batch, Pager, Question
+from drs_jobs.pager import Pager, Query, RawPage
 from drs_jobs.reports import Explanation
 
 if TYPE_CHECKING:
@@ -66,16 +66,19 @@ class JobsClient:
         elif not callable(getattr(client, "describe_jobs", None)):
             msg = f"client must have a describe_jobs method, as boto3.client('drs') has; {type(client).__name__} has none"
             raise TypeError(msg)
-        _botocore.listen(client, _wire.METHODS)
+        elif _botocore.is_asynchronous(client, _wire.METHODS.values()):
+            raise TypeError(
+                f"client is asynchronous ({type(client).__name__}): JobsClient needs a synchronous one, such as boto3.client('drs')"
+            )
+        _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
         self._clock: _watch.Clock | None = None
         """Another clock than the machine's, for tests."""
 
     def __repr__(self) -> str:
         """Say which client it uses."""
-        meta = getattr(self._client, "meta", None)
-        region, endpoint = getattr(meta, "region_name", None), getattr(meta, "endpoint_url", None)
-        return f"JobsClient(region={region}, endpoint={endpoint})" if meta else f"JobsClient({type(self._client).__name__})"
+        region, endpoint = _botocore.scope_of(self._client)
+        return f"JobsClient(region={region}, endpoint={endpoint})" if region else f"JobsClient({type(self._client).__name__})"
 
     def describe_jobs(
         self,
@@ -250,31 +253,28 @@ class JobsClient:
         _arguments.checked_cursor(cursor)
         _arguments.checked_callable("on_malformed", on_malformed)
 
-        def fetch(token: str | None) -> Batch:
+        def fetch(token: str | None) -> RawPage:
             return self._fetch(operation, _wire.page_request(request, page_size, token))
 
         shown = {**asked, "page_size": page_size}
-        summary = ", ".join([operation, *(f"{name}={value}" for name, value in shown.items() if value is not None)])
-        question = Question(
-            text=_wire.question_text(operation, request),
-            summary=summary,
+        query = Query(
+            text=_wire.query_text(operation, request, _botocore.scope_of(self._client)),
+            summary=", ".join([operation, *(f"{name}={value}" for name, value in shown.items() if value is not None)]),
             fetch=fetch,
             structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
             identify=identify,
         )
-        return Pager(question, limit=0 if asks_for_nothing else limit, cursor=cursor, on_malformed=on_malformed)
+        return Pager(query, limit=0 if asks_for_nothing else limit, cursor=cursor, on_malformed=on_malformed)
 
-    def _fetch(self, operation: str, request: Mapping[str, Any]) -> Batch:
+    def _fetch(self, operation: str, request: Mapping[str, Any]) -> RawPage:
         method = getattr(self._client, _wire.METHODS[operation], None)
         if method is None:
             msg = f"the client has no method {_wire.METHODS[operation]}: give a boto3 client, or add it to the fake"
             raise TypeError(msg)
         try:
-            answer = _botocore.call(operation, method, request)
+            return _botocore.call(operation, method, request, _wire.read_page)
         except ClientError as error:
             raise service_error(error) from error
-        page = _wire.read_page(answer.body)
-        return Batch(page.items, page.next_token, answer.request_id, page.raw)
 
 
 def _build(

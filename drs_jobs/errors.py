@@ -27,7 +27,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
@@ -51,30 +51,45 @@ class DrsJobsError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by calling their class with `args` again, which loses keyword arguments, and ClientError
-        # pickles down to itself: rebuild from the class, the arguments and the evidence instead.
-        evidence = {name: value if _is_portable(value) else None for name, value in self.__dict__.items()}
-        cause = self.__cause__
-        return _rebuild, (type(self), self.args), {**evidence, "__cause__": cause if cause is None else portable(cause)}
+        # pickles down to itself: rebuild from the class, the arguments and the evidence instead. The chain of causes is
+        # flattened, since each link would be pickled twice by the link above it: once as a test, and once to travel.
+        links: list[_Link] = []
+        error: BaseException | None = self
+        seen: set[int] = set()
+        while isinstance(error, DrsJobsError) and id(error) not in seen:
+            seen.add(id(error))
+            evidence = {name: value if _is_picklable(value) else None for name, value in error.__dict__.items()}
+            links.append((type(error), tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), evidence))
+            error = error.__cause__
+        return _rebuild, (links, None if error is None or id(error) in seen else make_picklable(error))
 
 
-def portable(error: BaseException) -> BaseException:
-    """An error, or what it says where it can't be pickled."""
-    return error if _is_portable(error) else DrsJobsError(f"{type(error).__name__}: {error}")
+def make_picklable(error: BaseException) -> BaseException:
+    """The error itself, or a DrsJobsError with its class and text if it cannot be pickled."""
+    return error if _is_picklable(error) else DrsJobsError(f"{type(error).__name__}: {error}")
 
 
-def _is_portable(value: object) -> bool:
-    """Whether it can be pickled: botocore's transport errors may hold a live connection, a fake's answer may hold anything."""
+def _is_picklable(value: object) -> bool:
+    """Whether it can be pickled: botocore's transport errors can hold a live connection, a fake's response can hold anything."""
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001  # whatever keeps it from being pickled
+    except Exception:  # noqa: BLE001  # anything can be raised by a `__reduce__`
         return False
     return True
 
 
-def _rebuild(error_class: type[DrsJobsError], args: tuple[object, ...]) -> DrsJobsError:
-    error = error_class.__new__(error_class, *args)
-    error.args = args
-    return error
+_Link: TypeAlias = tuple[type[DrsJobsError], tuple[object, ...], dict[str, object]]
+"""An error of a chain: its class, arguments and evidence."""
+
+
+def _rebuild(links: list[_Link], cause: BaseException | None) -> BaseException | None:
+    for error_class, args, evidence in reversed(links):
+        error = error_class.__new__(error_class, *args)
+        error.args = args
+        error.__dict__.update(evidence)
+        error.__cause__ = cause
+        cause = error
+    return cause
 
 
 class ServiceError(DrsJobsError, ClientError):
@@ -184,20 +199,33 @@ class PaginationLoopError(DrsJobsError):
         self.cursor = cursor
 
 
+_IDS_SHOWN = 10
+"""How many ids an error text lists."""
+
+
 class JobNotFoundError(DrsJobsError):
     """No job has this id in this account and region, or it is gone: how long jobs are kept is undocumented."""
 
     job_id: str
-    """The id that was asked for."""
+    """The id that was requested; the first of `job_ids`."""
+    job_ids: tuple[str, ...]
+    """Every id that was not found, in the order requested."""
     last_seen: "Job | None"
-    """The job when it was last seen; `None` where it never was."""
+    """The last snapshot of the job `job_id`; `None` if it was never seen."""
 
-    def __init__(self, job_id: str, *, last_seen: "Job | None" = None) -> None:
-        """`last_seen` is the job as it was before it went away."""
-        gone = "is gone" if last_seen is not None else "was not found"
-        super().__init__(f"job {one_line(job_id, 80)} {gone}: check the id, the account and the region")
+    def __init__(self, job_id: str, *, last_seen: "Job | None" = None, job_ids: tuple[str, ...] | None = None) -> None:
+        """An error for `job_id`, and for all `job_ids` if several were not found."""
         self.job_id = job_id
+        self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
+        gone = "is gone" if last_seen is not None else "was not found"
+        if len(self.job_ids) > 1:
+            shown = ", ".join(one_line(lost, 40) for lost in self.job_ids[:_IDS_SHOWN])
+            more = f" and {len(self.job_ids) - _IDS_SHOWN} more" if len(self.job_ids) > _IDS_SHOWN else ""
+            text = f"{len(self.job_ids)} jobs were not found: {shown}{more}: check the ids, the account and the region"
+        else:
+            text = f"job {one_line(job_id, 80)} {gone}: check the id, the account and the region"
+        super().__init__(text)
 
 
 class JobOutcomeError(DrsJobsError):
@@ -239,10 +267,10 @@ def service_error(error: ClientError) -> ServiceError:
     return _CLASSES.get(code, ServiceError)(response, error.operation_name)
 
 
-def may_pass(error: Exception) -> bool:
-    """Whether this trouble may be over by itself: throttling, 5xx, a broken connection, a body that is no answer at all.
+def is_transient(error: BaseException) -> bool:
+    """Whether waiting would survive this error: throttling, 5xx, a connection error, a body that is not JSON.
 
-    What can't pass: refused credentials or arguments, an account that was never set up, a job that can't be read.
+    Permanent errors are refused credentials or arguments, an account that was never set up, and a job that cannot be read.
     """
     match error:
         case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():

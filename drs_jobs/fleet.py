@@ -5,6 +5,9 @@ outcome can be pickled, and whoever works on a task builds the client for it: fr
 AssumeRole for all regions of an account until it must be renewed.
 """
 
+# Imported here and not in a thread: a process that is forked during an import inherits its lock, and waits for it without
+# end. The first connection of a process needs `encodings.idna`.
+import encodings.idna  # noqa: F401  # see above
 import functools
 import queue
 import threading
@@ -12,17 +15,25 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
+import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from drs_jobs import _arguments
 from drs_jobs.client import JobsClient
-from drs_jobs.errors import ServiceError, UninitializedAccountException, may_pass, portable, service_error
+from drs_jobs.errors import (
+    MalformedResponseError,
+    ServiceError,
+    UninitializedAccountException,
+    is_transient,
+    make_picklable,
+    service_error,
+)
 from drs_jobs.models import Job
 
 MAX_IN_FLIGHT: Final = 32
@@ -30,6 +41,9 @@ MAX_IN_FLIGHT: Final = 32
 
 CONNECT_TIMEOUT: Final = 10
 """Seconds to connect to a target, an attempt."""
+
+_INTERRUPTIBLE: Final = 0.5
+"""Seconds after which a wait for the next result can be interrupted on Windows."""
 
 READ_TIMEOUT: Final = 20
 """Seconds to wait for a target's answer, an attempt. How many attempts there are is botocore's to say."""
@@ -65,14 +79,21 @@ class TargetJobs:
         return f"TargetJobs({self.target!r}, jobs=<{len(self.jobs)}>)"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class TargetError:
-    """A target that did not answer, or not with jobs. What it had answered before is left out: part of it is not it."""
+    """A target whose jobs could not be read, or not all of them."""
 
     target: Target
-    """The target."""
+    """The target; whatever was given in place of one."""
     error: Exception
-    """What went wrong: an error of drs_jobs, or botocore's own; without a traceback, which would hold the whole client."""
+    """What went wrong: an error of drs_jobs or of botocore, without a traceback, since that would hold the whole client."""
+    jobs: tuple[Job, ...] = ()
+    """The readable jobs of a target with malformed ones, whose first MalformedResponseError is `error`. Empty otherwise."""
+
+    def __repr__(self) -> str:
+        """Count the jobs instead of printing them."""
+        jobs = f", jobs=<{len(self.jobs)}>" if self.jobs else ""
+        return f"TargetError({self.target!r}, {self.error!r}{jobs})"
 
     @property
     def is_uninitialized(self) -> bool:
@@ -81,7 +102,7 @@ class TargetError:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # botocore's errors of transport may hold a live connection.
-        return TargetError, (self.target, portable(self.error))
+        return TargetError, (self.target, make_picklable(self.error), self.jobs)
 
 
 def targets(
@@ -116,8 +137,6 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
 @functools.cache
 def _regions(partition: str) -> tuple[str, ...]:
     """Where botocore has DRS. ValueError for a partition that has none."""
-    import boto3  # noqa: PLC0415  # `import drs_jobs` does not import boto3
-
     found = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
     if not found:
         known = ", ".join(boto3.Session().get_available_partitions())
@@ -151,15 +170,15 @@ def sweep(
         )
     most = _arguments.checked_count("max_in_flight", max_in_flight, 1)
     start, end = _arguments.checked_span(from_date, to_date)
-    ask = functools.partial(_ask, uuid.uuid4().hex, start, end)
-    return _sweep(iter(targets), ask, executor, most or MAX_IN_FLIGHT)
+    read = functools.partial(_read_target, _SweepState(uuid.uuid4().hex), start, end)
+    return _sweep(iter(targets), read, executor, most or MAX_IN_FLIGHT)
 
 
 _Outcome = TargetJobs | TargetError
 
 
 def _sweep(
-    targets: Iterator[Target], ask: Callable[[Target], _Outcome], executor: Executor | None, most: int
+    targets: Iterator[Target], read: Callable[[Target], _Outcome], executor: Executor | None, most: int
 ) -> Iterator[_Outcome]:
     workers = _Threads(most) if executor is None else executor
     in_flight: dict[Future[_Outcome], Target] = {}
@@ -170,21 +189,25 @@ def _sweep(
         while has_more or in_flight:
             while has_more and len(in_flight) < most:
                 try:
-                    target = next(targets, None)
-                except Exception as error:  # noqa: BLE001  # whatever the caller's iterable raises, raised again below
-                    target, broken = None, error
-                if target is None:
+                    target = next(targets)
+                except StopIteration:
                     has_more = False
                     break
+                except Exception as error:  # noqa: BLE001  # raised below, after the targets in flight
+                    has_more, broken = False, error
+                    break
+                if not isinstance(target, Target):
+                    yield TargetError(target, TypeError(f"expected a Target, not {type(target).__name__}"))
+                    continue
                 try:
-                    future = workers.submit(ask, target)
+                    future = workers.submit(read, target)
                 except Exception as error:  # noqa: BLE001  # a task that can't be pickled, a pool that broke
                     yield _failed(target, error)
                     continue
                 in_flight[future] = target
                 future.add_done_callback(done.put)
             if in_flight:
-                future = done.get()
+                future = _next_done(done)
                 yield _outcome(future, in_flight.pop(future))
         if broken is not None:
             raise broken
@@ -193,6 +216,15 @@ def _sweep(
             future.cancel()
         if executor is None:
             workers.shutdown(wait=False)
+
+
+def _next_done(done: "queue.SimpleQueue[Future[_Outcome]]") -> Future[_Outcome]:
+    while True:
+        try:
+            # With a time-out, since Windows does not interrupt a wait without one on Ctrl-C.
+            return done.get(timeout=_INTERRUPTIBLE)
+        except queue.Empty:
+            continue
 
 
 def _outcome(future: Future[_Outcome], target: Target) -> _Outcome:
@@ -241,65 +273,95 @@ class _Threads(Executor):
 # ------------------------------------------------------------------ what a worker does
 
 
-def _ask(sweep_id: str, from_date: datetime | None, to_date: datetime | None, target: Target) -> _Outcome:
-    """Ask one target, in whatever thread or process this is."""
+def _read_target(state: "_SweepState", from_date: datetime | None, to_date: datetime | None, target: Target) -> _Outcome:
+    """The result for one target, in whatever thread or process this is."""
+    malformed: list[MalformedResponseError] = []
     try:
-        with closing(_accounts(sweep_id).client(target)) as client:
-            return TargetJobs(target, tuple(JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date)))
-    except Exception as error:  # noqa: BLE001  # one target's trouble is no other's
+        with state.client(target) as client:
+            pager = JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
+            jobs = tuple(pager)
+    except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
         return _failed(target, error)
+    return _failed(target, malformed[0], jobs) if malformed else TargetJobs(target, jobs)
 
 
-def _failed(target: Target, error: Exception) -> TargetError:
-    """An error and what led to it, without the frames they came by: thousands of them must cost no thousands of clients."""
+def _failed(target: Target, error: Exception, jobs: tuple[Job, ...] = ()) -> TargetError:
+    """A failure whose error, and what led to it, have no frames: thousands of them would hold thousands of clients."""
     link: BaseException | None = error
     while link is not None and link.__traceback__ is not None:  # so a chain that bites its own tail ends too
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
-    return TargetError(target, error)
+    return TargetError(target, error, jobs)
 
 
-_lock: Final = threading.RLock()
-"""Making sessions and clients is not thread-safe, using clients is."""
+_KEPT_UNUSED: Final = 60.0
+"""Seconds that another process keeps the state of a sweep without a task: it is not notified of the sweep's end."""
+
+_states: Final[dict[str, "_SweepState"]] = {}
+"""The states of the sweeps that this process works for on behalf of another process, by the sweep's id."""
 
 
-@functools.lru_cache(maxsize=4)
-def _accounts_of(sweep_id: str) -> "_Accounts":  # noqa: ARG001  # a key, nothing more
-    return _Accounts()
+def _state_of(sweep_id: str) -> "_SweepState":
+    """This process's state of a sweep that another process runs."""
+    # Without a lock, which a forked process could inherit locked: each step is atomic.
+    state = _states.setdefault(sweep_id, _SweepState(sweep_id))
+    now = state.last_use = time.monotonic()
+    for other_id, other in list(_states.items()):
+        if other.tasks == 0 and now - other.last_use > _KEPT_UNUSED:
+            _states.pop(other_id, None)
+    return state
 
 
-def _accounts(sweep_id: str) -> "_Accounts":
-    with _lock:
-        return _accounts_of(sweep_id)
+class _SweepState:
+    """The sessions and credentials of one sweep in one process. They live as long as the sweep.
 
+    In another process it arrives as that process's own state of the same sweep.
+    """
 
-class _Accounts:
-    """The sessions and credentials of one sweep in one process. A later sweep finds its own, as boto3 finds them by then."""
-
-    def __init__(self) -> None:
+    def __init__(self, sweep_id: str) -> None:
+        self.last_use = time.monotonic()
+        self.tasks = 0
+        """The number of clients in use."""
+        self._sweep_id = sweep_id
+        self._lock = threading.Lock()
+        """Making sessions and clients is not thread-safe, using clients is."""
         self._session = functools.cache(_make_session)
+        self._known_regions = functools.cache(_find_known_regions)
         self._sts = functools.lru_cache(maxsize=100)(_make_sts)
-        # As many accounts as a sweep may go round; more would be as much memory as there are accounts.
+        # As many accounts as a sweep is likely to alternate between; more would cost the memory of all accounts.
         self._role = functools.lru_cache(maxsize=1_000)(_Role)
 
-    def client(self, target: Target) -> Any:
-        """A new boto3 client for a target."""
-        with _lock:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _state_of, (self._sweep_id,)
+
+    @contextmanager
+    def client(self, target: Target) -> Iterator[Any]:
+        """A new boto3 client for a target, closed at the end."""
+        with self._lock:
+            self.tasks += 1
+        try:
+            with closing(self._make_client(target)) as client:
+                yield client
+        finally:
+            with self._lock:
+                self.tasks -= 1
+                self.last_use = time.monotonic()
+
+    def _make_client(self, target: Target) -> Any:
+        with self._lock:
             session = self._session(target.profile_name)
-            if target.endpoint_url is None and target.region not in _known_regions(session):
+            if target.endpoint_url is None and target.region not in self._known_regions(session):
                 raise ValueError(f"botocore knows no DRS in region {target.region!r}: correct the name, or upgrade botocore")
             role = None if target.role_arn is None else self._role(target.profile_name, target.role_arn, target.external_id)
             sts = None if role is None else self._sts(session, target.region)
         credentials = {} if role is None else role.credentials(sts)
-        with _lock:
+        with self._lock:
             return session.client(
                 "drs", region_name=target.region, endpoint_url=target.endpoint_url, config=_config(), **credentials
             )
 
 
 def _make_session(profile_name: str | None) -> Any:
-    import boto3  # noqa: PLC0415  # `import drs_jobs` does not import boto3
-
     return boto3.Session(profile_name=profile_name)
 
 
@@ -311,8 +373,7 @@ def _config() -> Config:
     return Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
 
 
-@functools.lru_cache(maxsize=1)
-def _known_regions(session: Any) -> frozenset[str]:
+def _find_known_regions(session: Any) -> frozenset[str]:
     partitions = session.get_available_partitions()
     return frozenset(
         region for partition in partitions for region in session.get_available_regions("drs", partition_name=partition)
@@ -352,7 +413,7 @@ class _Role:
             found = sts.assume_role(**self._request)["Credentials"]
         except ClientError as error:
             self._found = service_error(error)
-            self._until = 0.0 if may_pass(self._found) else time.monotonic() + _REFUSED
+            self._until = 0.0 if is_transient(self._found) else time.monotonic() + _REFUSED
             return
         self._found = {
             "aws_access_key_id": found["AccessKeyId"],

@@ -1,9 +1,10 @@
-"""Items, pages and cursors over a `fetch` callable: the rules of paging as pure logic, without any I/O of its own."""
+"""Items, pages and cursors over a `fetch` callable. Pure logic: no I/O of its own."""
 
 import base64
 import json
+import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -12,10 +13,11 @@ from drs_jobs.errors import MalformedResponseError, PaginationLoopError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+R = TypeVar("R")
 
 
-class Batch(NamedTuple):
-    """One answer, as `fetch` returns it: the items are still raw."""
+class RawPage(NamedTuple):
+    """One response, as `fetch` returns it: the items are still raw."""
 
     items: list[object]
     """The raw items."""
@@ -24,38 +26,38 @@ class Batch(NamedTuple):
     request_id: str | None
     """AWS's id of the request."""
     raw: Mapping[str, Any]
-    """The whole answer as the wire had it."""
+    """The whole decoded response as the wire had it."""
 
 
 @attrs.frozen
-class Question(Generic[T]):
-    """What is asked, and how to read the answers."""
+class Query(Generic[T]):
+    """What is requested, and how to read the responses."""
 
     text: str
-    """The operation and its filters. Two runs with the same text ask the same question, so a cursor fits both."""
+    """The operation, its filters, region and endpoint. Queries with the same text share their cursors."""
     summary: str
-    """The same in a few words, for `repr`."""
-    fetch: Callable[[str | None], Batch]
-    """Gets the page of a token; `None` for the first page."""
+    """The same in short, for `repr`."""
+    fetch: Callable[[str | None], RawPage]
+    """Returns the page of a token; `None` for the first page."""
     structure: Callable[[object, int], T]
-    """A raw item and its index in the page, as a typed item. MalformedResponseError where that can't be."""
+    """Structures a raw item, given its index in the page. Raises MalformedResponseError."""
     identify: Callable[[object], str | None]
-    """What tells a raw item from others in its page; `None` where it can't be read."""
+    """Returns the identity of a raw item within its page; `None` if it cannot be read."""
 
 
 @attrs.frozen
-class _Place:
-    """A place in a run: in the page of `token`, after `skipped` unidentifiable items after the item `anchor`."""
+class _Position:
+    """A position in a run: in the page of `token`, after the item `anchor` and `skipped` unidentifiable items behind it."""
 
     token: str | None = None
     anchor: str | None = None
     offset: int = 0
-    """Where the anchor was in its page, counted from 1; 0 without an anchor."""
+    """The anchor's place in its page, counted from 1; 0 without an anchor."""
     skipped: int = 0
     is_end: bool = False
 
     def index_in(self, items: list[object], identify: Callable[[object], str | None]) -> int:
-        """Where to go on in the page as it is now: never behind an item that was not handed out yet."""
+        """The index to continue from in the page as it is now: never behind an item that was not handed out yet."""
         index = 0
         if self.anchor is not None:
             ids = [identify(item) for item in items]
@@ -72,45 +74,44 @@ class _Place:
         return index
 
 
-_START: Final = _Place()
-_END: Final = _Place(is_end=True)
+_START: Final = _Position()
+_END: Final = _Position(is_end=True)
 
 
-def _encode(place: _Place, question: str) -> str:
-    encoded = base64.urlsafe_b64encode(json.dumps(attrs.astuple(place)).encode()).decode()
-    return f"{encoded}.{_seal(encoded, question)}"
+def _encode(position: _Position, query: str) -> str:
+    encoded = base64.urlsafe_b64encode(json.dumps(attrs.astuple(position)).encode()).decode()
+    return f"{encoded}.{_checksum(encoded, query)}"
 
 
-def _decode(cursor: str, question: str) -> _Place:
-    encoded, _, seal = cursor.partition(".")
-    if seal != _seal(encoded, question):
-        msg = (
-            f"cursor {quoted(cursor)} does not belong to this question: "
-            "use it with the operation, filters and dates of the run that it came from"
+def _decode(cursor: str, query: str) -> _Position:
+    encoded, _, checksum = cursor.partition(".")
+    if checksum != _checksum(encoded, query):
+        raise ValueError(
+            f"cursor {quoted(cursor)} does not belong to this query: "
+            "use it with the operation, filters, dates, region and endpoint of the run that it came from"
         )
-        raise ValueError(msg)
-    return _Place(*json.loads(base64.urlsafe_b64decode(encoded)))
+    return _Position(*json.loads(base64.urlsafe_b64decode(encoded)))
 
 
-def _seal(encoded: str, question: str) -> str:
-    """What tells a cursor of another question, and one that was damaged on its way."""
-    return fingerprint(f"{encoded}\n{question}")
+def _checksum(encoded: str, query: str) -> str:
+    """Detects a cursor of another query, and one that was damaged on its way."""
+    return fingerprint(f"{encoded}\n{query}")
 
 
 @attrs.frozen
 class Page(Generic[T]):
-    """One page of items, as one request brought it."""
+    """One page of items, as one response carried it."""
 
     items: tuple[T, ...]
-    """The typed items. Fewer than the answer held where a limit, a cursor or a bad item cut the page short."""
+    """The typed items. Fewer than the response had if a limit, a cursor or a bad item cut the page short."""
     next_token: str | None
     """AWS's token of the next page; `None` on the last."""
     request_id: str | None
     """AWS's id of the request, for a support case."""
     cursor: str
-    """The place after this page."""
+    """The position after this page."""
     raw: Mapping[str, Any] = attrs.field(hash=False)
-    """The decoded answer as the wire had it, with what drs_jobs doesn't know."""
+    """The decoded response as the wire had it, with the keys that drs_jobs does not know."""
 
     def __repr__(self) -> str:
         """Count the items instead of printing them."""
@@ -119,7 +120,7 @@ class Page(Generic[T]):
 
 
 class Collected(tuple[T_co, ...]):
-    """Everything a pager had, as a tuple whose `repr` counts."""
+    """All items of a pager, as a tuple whose `repr` counts."""
 
     __slots__ = ()
 
@@ -128,173 +129,277 @@ class Collected(tuple[T_co, ...]):
         return f"Collected(<{len(self)}>)"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: a table of jobs, a bounded number of them; of anything else, a line each."""
+        """A table of jobs for a notebook, a bounded number of them; one line for each other item."""
         from drs_jobs.notebook.html import collected_html  # noqa: PLC0415  # only a notebook needs it
 
         return collected_html(self)
 
 
+class _State(NamedTuple):
+    """The state of a run between two items. Immutable: a run moves on by replacing it."""
+
+    position: _Position
+    """The beginning of the current page."""
+    left: int | None
+    """The number of items that the limit still allows."""
+    page: RawPage | None = None
+    """The current page; `None` before it is fetched."""
+    is_looped: bool = False
+    """Whether the current page carries a token that was seen earlier in the run."""
+    index: int = 0
+    """The next item of the current page."""
+    is_handed_out: bool = False
+    """Whether the whole page was handed out as a `Page`. Needed for a looped page without items."""
+
+    def after_item(self) -> "_State":
+        left = None if self.left is None else self.left - 1
+        return _State(self.position, left, self.page, self.is_looped, self.index + 1)
+
+    def after_bad_item(self) -> "_State":
+        return self._replace(index=self.index + 1)
+
+
+_closed_generator: Final = (nothing for nothing in ())
+_closed_generator.close()
+_raise: Final[Callable[[Any], Any]] = _closed_generator.throw
+"""Raises its argument, without a Python frame of its own."""
+
+_stop_iteration: Final[Callable[[], Any]] = iter(()).__next__
+"""Raises StopIteration, without a Python frame of its own."""
+
+
+class _Handover:
+    """A value on its way to the caller, and the state of the run before and after its delivery.
+
+    `deliver` runs in C, so no exception of a signal handler can come between the delivery and the change of `state`, as it
+    could between two instructions of Python. An interruption neither loses an item nor repeats one.
+    """
+
+    __slots__ = ("_after", "_before", "_value", "deliver")
+
+    def __init__(self, before: _State, after: _State, value: object, through: Callable[[Any], Any] | None = None) -> None:
+        """Deliver `value` as it is, or by a call of `through` with it."""
+        self._before = before
+        self._after = after
+        self._value = iter((value,))
+        self.deliver: Callable[[], Any] = (self._value if through is None else map(through, self._value)).__next__
+
+    @property
+    def state(self) -> _State:
+        return self._before if operator.length_hint(self._value) else self._after
+
+
 class PagerIterator(Iterator[T]):
-    """One run over the items. After an exception it can go on: `next` asks again, or passes the bad item."""
+    """One run over the items. It can continue after an exception: `next` repeats the request, or passes the bad item."""
 
     def __init__(
         self,
-        question: Question[T],
-        place: _Place,
+        query: Query[T],
+        position: _Position,
         limit: int | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
     ) -> None:
-        """Begin at `place`; nothing is fetched yet."""
-        self._question = question
-        self._place = place
-        self._left = limit
+        """Begin at `position`; nothing is fetched yet."""
+        self._query = query
         self._on_malformed = on_malformed
-        self._batch: Batch | None = None
-        self._index = 0
-        self._seen: set[str] = set()  # fingerprints, as tokens may be 2 KB each, and a run may have thousands
-        self._looped = False
+        self._seen: set[str] = set()  # fingerprints, since a token can have 2 KB, and a run can have thousands
+        self._move_to(_State(position, limit))
 
     def __iter__(self) -> "PagerIterator[T]":
-        """An iterator is its own iterator."""
+        """Return itself."""
         return self
 
-    def __next__(self) -> T:
-        """The next item, from the page at hand or from the next one."""
-        while (batch := self._at_hand()) is not None:
-            if self._index >= len(batch.items):
-                self._turn()
-                continue
-            try:
-                return self._take(batch)
-            except MalformedResponseError as error:
-                if self._report(error) is not None:
-                    raise
-        raise StopIteration
+    if TYPE_CHECKING:
+
+        def __next__(self) -> T:
+            """Return the next item, from the current page or from the next one."""
+            ...
+
+    else:
+
+        @property
+        def __next__(self) -> Callable[[], T]:
+            """Return the next item, from the current page or from the next one.
+
+            A property that returns `deliver`, since a method has instructions between its last step and its return.
+            """
+            return _refuse_stop_iteration(self._next_item)
 
     @property
     def cursor(self) -> str:
-        """The place after the last item handed out: JSON-safe text for `cursor=`, good for minutes while the token lives."""
-        return _encode(self._here(), self._question.text)
+        """The position after the last item handed out: JSON-safe text for `cursor=`, valid as long as AWS's page token is."""
+        return self._cursor_of(self._handover.state)
 
     def __repr__(self) -> str:
-        """Say what it asks; nothing is fetched."""
-        return f"PagerIterator({self._question.summary})"
+        """Show the query; nothing is fetched."""
+        return f"PagerIterator({self._query.summary})"
 
     def pages(self) -> Iterator[Page[T]]:
-        """What is left, page by page."""
-        while (batch := self._at_hand()) is not None:
-            begin, left = self._index, self._left
-            items: list[T] = []
-            bad: MalformedResponseError | None = None
-            try:
-                while self._left != 0 and self._index < len(batch.items) and bad is None:
-                    try:
-                        items.append(self._take(batch))
-                    except MalformedResponseError as error:
-                        bad = self._report(error)
-            except BaseException:
-                # Whatever it was, nothing of this page was handed out.
-                self._index, self._left = begin, left
-                raise
-            if bad is None:
-                yield self._page(batch, items)
-            else:
-                if items:
-                    # Until it is raised, the bad item is not behind us.
-                    self._index -= 1
-                    yield self._page(batch, items)
-                    self._index += 1
-                raise bad
-            if self._index >= len(batch.items) and self._left != 0:
-                self._turn()
+        """The remaining items, page by page."""
+        return _PageIterator(self)
 
-    def _page(self, batch: Batch, items: list[T]) -> Page[T]:
-        return Page(tuple(items), batch.next_token, batch.request_id, self.cursor, batch.raw)
-
-    def _at_hand(self) -> Batch | None:
-        """The page at hand, fetched if need be; `None` when there is nothing more to hand out."""
-        if self._left == 0 or (self._batch is None and self._place.is_end):
-            return None
-        if self._batch is None:
+    def _next_item(self) -> Callable[[], T]:
+        while (current := self._current_page()) is not None:
+            state, page = current
+            if state.index >= len(page.items):
+                self._move_to(self._after_page(state, page))
+                continue
             try:
-                batch = self._question.fetch(self._place.token)
+                item = self._query.structure(page.items[state.index], state.index)
             except MalformedResponseError as error:
-                error.cursor = self.cursor
-                raise
-            if self._place.token is not None:
-                self._seen.add(fingerprint(self._place.token))
-            self._looped = batch.next_token is not None and fingerprint(batch.next_token) in self._seen
-            self._index = self._place.index_in(batch.items, self._question.identify)
-            self._batch = batch
-        return self._batch
+                deliver = self._hand_over_error(state, error)
+            else:
+                return self._hand_over(state, state.after_item(), item)
+            if self._on_malformed is None:
+                return deliver
+            deliver()
+        return _stop_iteration
 
-    def _take(self, batch: Batch) -> T:
-        # Passed only once it is structured, or can't be: after any other exception it comes again.
+    def _next_page(self) -> Callable[[], Page[T]]:
+        while (current := self._current_page()) is not None:
+            state, page = current
+            if state.index >= len(page.items) and (state.index > 0 or state.is_handed_out):
+                self._move_to(self._after_page(state, page))
+                continue
+            items: list[T] = []
+            after = state
+            while after.left != 0 and after.index < len(page.items):
+                try:
+                    item = self._query.structure(page.items[after.index], after.index)
+                except MalformedResponseError as error:
+                    if self._on_malformed is not None:
+                        after = after.after_bad_item()
+                        error.cursor = self._cursor_of(after)
+                        self._on_malformed(error)
+                        continue
+                    if items:
+                        break  # the next call raises it
+                    return self._hand_over_error(state, error)
+                items.append(item)
+                after = after.after_item()
+            if after.index >= len(page.items):
+                after = after._replace(is_handed_out=True) if after.is_looped else self._after_page(after, page)
+            typed = Page(tuple(items), page.next_token, page.request_id, self._cursor_of(after), page.raw)
+            return self._hand_over(state, after, typed)
+        return _stop_iteration
+
+    def _hand_over(self, before: _State, after: _State, value: object) -> Callable[[], Any]:
+        self._handover = _Handover(before, after, value)
+        return self._handover.deliver
+
+    def _hand_over_error(self, before: _State, error: MalformedResponseError) -> Callable[[], Any]:
+        after = before.after_bad_item()
+        error.cursor = self._cursor_of(after)
+        self._handover = _Handover(before, after, error, self._on_malformed or _raise)
+        return self._handover.deliver
+
+    def _move_to(self, state: _State) -> None:
+        self._handover = _Handover(state, state, None)
+
+    def _current_page(self) -> tuple[_State, RawPage] | None:
+        """The state and its page, fetched if need be; `None` at the end of the run."""
+        state = self._handover.state
+        if state.left == 0 or (state.page is None and state.position.is_end):
+            return None
+        if state.page is None:
+            page = self._fetch(state)
+            token = state.position.token
+            if token is not None:
+                self._seen.add(fingerprint(token))
+            is_looped = page.next_token is not None and fingerprint(page.next_token) in self._seen
+            state = _State(
+                state.position, state.left, page, is_looped, state.position.index_in(page.items, self._query.identify)
+            )
+            self._move_to(state)
+            return state, page
+        return state, state.page
+
+    def _fetch(self, state: _State) -> RawPage:
         try:
-            item = self._question.structure(batch.items[self._index], self._index)
-        except MalformedResponseError:
-            self._index += 1
+            return self._query.fetch(state.position.token)
+        except MalformedResponseError as error:
+            error.cursor = self._cursor_of(state)
             raise
-        self._index += 1
-        if self._left is not None:
-            self._left -= 1
-        return item
 
-    def _report(self, error: MalformedResponseError) -> MalformedResponseError | None:
-        """Tell `on_malformed` of a bad item that is behind us; where there is none, give back what has to be raised."""
-        error.cursor = self.cursor
-        if self._on_malformed is None:
-            return error
-        self._on_malformed(error)
-        return None
+    def _after_page(self, state: _State, page: RawPage) -> _State:
+        """The state before the next page is fetched."""
+        if state.is_looped and page.next_token is not None:
+            raise PaginationLoopError(page.next_token, cursor=self._cursor_of(state))
+        return _State(self._position_of(state), state.left)
 
-    def _turn(self) -> None:
-        """Leave the page at hand behind."""
-        if self._looped and self._batch is not None and self._batch.next_token is not None:
-            raise PaginationLoopError(self._batch.next_token, cursor=self.cursor)
-        self._place = self._here()
-        self._batch = None
+    def _cursor_of(self, state: _State) -> str:
+        return _encode(self._position_of(state), self._query.text)
 
-    def _here(self) -> _Place:
-        batch = self._batch
-        if batch is None:
-            return self._place
-        if self._index >= len(batch.items) and not self._looped:
-            return _END if batch.next_token is None else _Place(batch.next_token)
-        for offset in range(self._index, 0, -1):
-            anchor = self._question.identify(batch.items[offset - 1])
+    def _position_of(self, state: _State) -> _Position:
+        page = state.page
+        if page is None:
+            return state.position
+        if state.index >= len(page.items) and not state.is_looped:
+            return _END if page.next_token is None else _Position(page.next_token)
+        for offset in range(state.index, 0, -1):
+            anchor = self._query.identify(page.items[offset - 1])
             if anchor is not None:
-                return _Place(self._place.token, anchor, offset, self._index - offset)
-        return _Place(self._place.token, skipped=self._index)
+                return _Position(state.position.token, anchor, offset, state.index - offset)
+        return _Position(state.position.token, skipped=state.index)
+
+
+class _PageIterator(Iterator[Page[T]]):
+    """The pages of a run. It shares the run's position, so `next` on the run and on its pages can be mixed."""
+
+    def __init__(self, run: PagerIterator[T]) -> None:
+        self._run = run
+
+    if TYPE_CHECKING:
+
+        def __next__(self) -> Page[T]: ...
+
+    else:
+
+        @property
+        def __next__(self) -> Callable[[], Page[T]]:
+            return _refuse_stop_iteration(self._run._next_page)  # noqa: SLF001  # two views of one run
+
+
+def _refuse_stop_iteration(step: Callable[[], Callable[[], T]]) -> Callable[[], T]:
+    """Call `step`. A StopIteration from the client or a callback would end the iteration as if it were complete (PEP 479)."""
+    try:
+        return step()
+    except StopIteration as error:
+        raise RuntimeError(
+            "the client or on_malformed raised StopIteration, so this run is not complete; does a mock's side_effect run out?"
+        ) from error
 
 
 class Pager(Generic[T]):
-    """The items of a question, page after page. Nothing is fetched before iteration, and every iteration starts afresh."""
+    """The items of a query, page after page. Nothing is fetched before iteration, and every iteration starts afresh."""
 
     def __init__(
         self,
-        question: Question[T],
+        query: Query[T],
         *,
         limit: int | None = None,
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
     ) -> None:
-        """ValueError where `cursor` does not belong to `question`."""
-        self._question = question
+        """Raises ValueError if `cursor` does not belong to `query`."""
+        self._query = query
         self._limit = limit
-        self._start = _START if cursor is None else _decode(cursor, question.text)
+        self._start = _START if cursor is None else _decode(cursor, query.text)
         self._on_malformed = on_malformed
         self._latest: PagerIterator[T] | None = None
 
     def __iter__(self) -> PagerIterator[T]:
-        """A new run, from the start or from the cursor that was given; it does not disturb earlier ones."""
-        iterator = PagerIterator(self._question, self._start, self._limit, self._on_malformed)
-        self._latest = iterator
+        """A new run, from the start or from the given cursor. It does not disturb earlier ones."""
+        self._latest = iterator = self._new_run()
         return iterator
 
     @property
     def cursor(self) -> str | None:
-        """The place of the latest iterator, in reach after a `for` loop broke; `None` while there is no iterator."""
+        """The position of the latest iterator; `None` before the first one.
+
+        It is meant for one thread, such as after a `for` loop that was left. Threads that iterate one pager at a time read
+        the `cursor` of their own iterator.
+        """
         return None if self._latest is None else self._latest.cursor
 
     def pages(self) -> Iterator[Page[T]]:
@@ -302,20 +407,29 @@ class Pager(Generic[T]):
         return iter(self).pages()
 
     def first(self) -> T | None:
-        """The first item, or `None` where there is none. Costs one request, or as many as there are empty pages first."""
-        return next(iter(self), None)
+        """The first item, or `None` if there is none. Costs one request, and one for each empty page before it."""
+        return self._consume(lambda run: next(run, None))
 
     def collect(self) -> Collected[T]:
-        """All items at once."""
-        return Collected(self)
+        """All items at once. If it raises, `cursor` is still the start: nothing was handed out."""
+        return self._consume(Collected)
+
+    def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
+        self._latest, run = self._new_run(), self._new_run()
+        result = consume(run)
+        self._latest = run
+        return result
+
+    def _new_run(self) -> PagerIterator[T]:
+        return PagerIterator(self._query, self._start, self._limit, self._on_malformed)
 
     def __repr__(self) -> str:
-        """Say what it asks; nothing is fetched."""
+        """Show the query; nothing is fetched."""
         limit = "" if self._limit is None else f", limit={self._limit}"
-        return f"Pager({one_line(self._question.summary)}{limit})"
+        return f"Pager({one_line(self._query.summary)}{limit})"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: what it would ask; nothing is fetched."""
+        """The query, for a notebook; nothing is fetched."""
         from drs_jobs.notebook.html import text_html  # noqa: PLC0415  # only a notebook needs it
 
         return text_html(f"{self!r}: iterate over it, or call collect()")

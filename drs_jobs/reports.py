@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from drs_jobs._timestamps import to_utc
 from drs_jobs.models import (
     Job,
     JobLogEventData,
@@ -79,7 +80,7 @@ def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
     """
     found: dict[str, str] = {}
     # Without a time it may be of any attempt, so anything with a time is newer.
-    for item in sorted(log, key=lambda item: item.log_date_time or _NEVER):
+    for item in sorted(log, key=_logged_at):
         data = item.event_data
         if data is not None and data.source_server_id and data.target_instance_id:
             found[data.source_server_id] = data.target_instance_id
@@ -166,8 +167,7 @@ def _is_later(job: Job, than: Job | None) -> bool:
 
 
 def _created(job: Job) -> datetime | None:
-    """When a job was created, in UTC: two dates of one time zone would be compared by the clock on its wall."""
-    return None if job.creation_date_time is None else job.creation_date_time.astimezone(UTC)
+    return None if job.creation_date_time is None else to_utc(job.creation_date_time, "creation_date_time")
 
 
 # ------------------------------------------------------------------ reasons
@@ -175,7 +175,11 @@ def _created(job: Job) -> datetime | None:
 
 def _oldest_first(log: Iterable[JobLogItem]) -> list[JobLogItem]:
     """The log by time; items without a time last, otherwise as they came."""
-    return sorted(log, key=lambda item: (item.log_date_time is None, item.log_date_time or _NEVER))
+    return sorted(log, key=lambda item: (item.log_date_time is None, _logged_at(item)))
+
+
+def _logged_at(item: JobLogItem) -> datetime:
+    return _NEVER if item.log_date_time is None else to_utc(item.log_date_time, "log_date_time")
 
 
 def _is_failed(server: ParticipatingServer) -> bool:

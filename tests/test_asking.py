@@ -217,8 +217,8 @@ def test_no_region_is_botocores_own_error(local_drs: LocalDrs, monkeypatch: pyte
         JobsClient()
 
 
-def test_a_fake_that_answers_nonsense_is_told_so():
-    """A fake's method that returns no dict is malformed, not empty."""
+def test_a_fake_that_returns_no_dict():
+    """It is a TypeError, not an empty list."""
 
     class Nonsense:
         def describe_jobs(self, **_: Any) -> Any:
@@ -226,7 +226,7 @@ def test_a_fake_that_answers_nonsense_is_told_so():
 
     client = JobsClient(Nonsense())
     assert repr(client) == "JobsClient(Nonsense)"
-    with pytest.raises(MalformedResponseError, match="expected an object, found nothing"):
+    with pytest.raises(TypeError, match="returned NoneType, not a dict"):
         client.describe_jobs().first()
 
 

@@ -1,21 +1,28 @@
 """Paging: every job exactly once, from every position, whatever the pages look like."""
 
+import functools
 import itertools
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import drs_jobs
 from drs_jobs import (
     Collected,
     InternalServerException,
     Job,
     JobsClient,
     MalformedResponseError,
+    Pager,
     PagerIterator,
     PaginationLoopError,
     _wire,
@@ -397,3 +404,229 @@ def test_fewer_bad_jobs_than_before_hide_no_good_one():
     assert _run(iterator, 3) == ["a", "bad", "bad"]
     fake.pages[None] = {"items": [*_raw("a"), {}, *_raw("b")]}
     assert _run(iter(client.describe_jobs(cursor=iterator.cursor)), 5) == ["b"]
+
+
+# ------------------------------------------------------------------ interruptions at every instruction
+
+
+class Interrupted(BaseException):
+    """Raised by the tracer, as a signal handler raises KeyboardInterrupt."""
+
+
+class InterruptAt:
+    """Raises Interrupted at the nth instruction that the package executes."""
+
+    def __init__(self, instruction: int) -> None:
+        self.left = instruction
+        self.before = sys.gettrace()
+
+    def __enter__(self) -> None:
+        sys.settrace(self.trace)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self.before)
+
+    def trace(self, frame: Any, event: str, _: object) -> Any:
+        if PACKAGE not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left < 0:
+                raise Interrupted
+        return self.trace
+
+
+def _in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
+    """Run in a thread of its own, since such an interruption can leave an exception behind as the context of later ones."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **keywords: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(test, *arguments, **keywords).result()
+
+    return run
+
+
+PACKAGE = str(Path(drs_jobs.__file__).parent)
+INTERRUPTED_PAGES = {
+    None: {"items": [*_raw("a"), {}, *_raw("b")], "nextToken": "t"},
+    "t": {"items": [], "nextToken": "u"},
+    "u": {"items": _raw("c")},
+}
+
+
+def _items(pager: Pager[Job], got: list[str]) -> None:
+    """Iterate over items, past each bad one."""
+    iterator = iter(pager)
+    while True:
+        try:
+            for job in iterator:
+                got.append(job.job_id)
+            return
+        except MalformedResponseError:
+            got.append("bad")
+
+
+def _pages(pager: Pager[Job], got: list[str]) -> None:
+    """Iterate over pages, past each bad item."""
+    iterator = pager.pages()
+    while True:
+        try:
+            for page in iterator:
+                got.extend(job.job_id for job in page.items)
+            return
+        except MalformedResponseError:
+            got.append("bad")
+
+
+def _mixed(pager: Pager[Job], got: list[str]) -> None:
+    """One item, one page, one item, and so on."""
+    iterator = iter(pager)
+    pages = iterator.pages()
+    while True:
+        try:
+            got.append(next(iterator).job_id)
+            got.extend(job.job_id for job in next(pages).items)
+        except MalformedResponseError:
+            got.append("bad")
+        except StopIteration:
+            return
+
+
+@pytest.mark.parametrize("consume", [_items, _pages, _mixed])
+@_in_a_thread
+def test_interruption_at_every_instruction(consume: Callable[[Pager[Job], list[str]], None]):
+    """What was not handed out comes after the cursor, and nothing else."""
+    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
+    for instruction in itertools.count():
+        pager = client.describe_jobs()
+        got: list[str] = []
+        try:
+            with InterruptAt(instruction):
+                consume(pager, got)
+        except Interrupted:
+            consume(client.describe_jobs(cursor=pager.cursor), got)
+            assert got == ["a", "bad", "b", "c"], instruction
+        else:
+            break
+    assert instruction > 500
+
+
+@pytest.mark.parametrize("consume", [_items, _pages])
+@_in_a_thread
+def test_interruption_at_every_instruction_with_on_malformed(consume: Callable[[Pager[Job], list[str]], None]):
+    """No job is lost or repeated, and `on_malformed` is called with each bad one."""
+    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
+    for instruction in itertools.count():
+        bad: list[str] = []
+        pager = client.describe_jobs(on_malformed=lambda error, bad=bad: bad.append(error.path))
+        got: list[str] = []
+        try:
+            with InterruptAt(instruction):
+                consume(pager, got)
+        except Interrupted:
+            consume(client.describe_jobs(cursor=pager.cursor, on_malformed=lambda error, bad=bad: bad.append(error.path)), got)
+            assert got == ["a", "b", "c"], instruction
+            assert set(bad) == {"$.items[1].jobID"}, instruction
+        else:
+            break
+    assert instruction > 500
+
+
+@_in_a_thread
+def test_iteration_after_an_interruption_continues():
+    """The same iterator goes on, by item and by page."""
+    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
+    for instruction in itertools.count():
+        iterator, got = iter(client.describe_jobs(on_malformed=lambda _: None)), []
+        pages = iterator.pages()
+        try:
+            with InterruptAt(instruction):
+                got.append(next(iterator).job_id)
+                got.extend(job.job_id for job in next(pages).items)
+        except Interrupted:
+            got.extend(job.job_id for page in pages for job in page.items)
+            assert got == ["a", "b", "c"], instruction
+        else:
+            break
+
+
+def test_pages_and_next_mixed_skip_nothing():
+    """A bad job is passed once, whichever of the two raises for it."""
+    page = {"items": [*_raw("a"), {}, *_raw("b")]}
+    iterator = iter(JobsClient(FakeDrs({None: page})).describe_jobs())
+    pages = iterator.pages()
+    assert [job.job_id for job in next(pages).items] == ["a"]
+    with pytest.raises(MalformedResponseError):
+        next(iterator)
+    assert [job.job_id for job in next(pages).items] == ["b"]
+    assert list(pages) == list(iterator) == []
+
+
+@given(items=st.lists(bad | st.sampled_from(_raw(*"abcd")), max_size=6), by_page=st.lists(st.booleans(), max_size=12))
+def test_any_mix_of_pages_and_next_gives_each_item_once(items: list[Any], by_page: list[bool]):
+    """The order of the items, whoever hands them out."""
+    half = len(items) // 2
+    fake = FakeDrs({None: {"items": items[:half], "nextToken": "t"}, "t": {"items": items[half:]}})
+    client = JobsClient(fake)
+    iterator, got = iter(client.describe_jobs()), list[str]()
+    pages = iterator.pages()
+    for use_pages in [*by_page, *[False] * (len(items) + 1)]:
+        try:
+            got += [job.job_id for job in next(pages).items] if use_pages else [next(iterator).job_id]
+        except MalformedResponseError:
+            got.append("bad")
+        except StopIteration:
+            break
+    assert got == _run(iter(client.describe_jobs()), len(items) + 1)
+
+
+@pytest.mark.parametrize("consume", [_items, _pages, lambda pager, _: pager.first(), lambda pager, _: pager.collect()])
+def test_stop_iteration_from_a_client_is_no_end(consume: Any):
+    """A mock whose side_effect runs out (PEP 479)."""
+    fake = Mock(spec=["describe_jobs"])
+    fake.describe_jobs.side_effect = iter([{"items": [], "nextToken": "t"}])
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        consume(JobsClient(fake).describe_jobs(), [])
+
+
+@pytest.mark.parametrize("consume", [_items, _pages])
+def test_stop_iteration_from_on_malformed_is_no_end(consume: Any):
+    """It is a RuntimeError, and the cursor leads to the rest."""
+    client = JobsClient(FakeDrs({None: {"items": [{}, *_raw("a")]}}))
+    pager = client.describe_jobs(on_malformed=Mock(side_effect=[]))
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        consume(pager, [])
+    assert [job.job_id for job in client.describe_jobs(cursor=pager.cursor, on_malformed=lambda _: None)] == ["a"]
+
+
+def test_a_failed_collect_leaves_the_cursor_at_its_start():
+    """Nothing of it was handed out; the same for `first`, and for a resumed run."""
+    pages: dict[str | None, Any] = {None: {"items": _raw("a", "b"), "nextToken": "t"}, "t": {"items": [], "nextToken": "u"}}
+    client = JobsClient(FakeDrs(pages))
+    iterator = iter(client.describe_jobs())
+    next(iterator), next(iterator)
+    whole, resumed, resumed_first = (client.describe_jobs(cursor=cursor) for cursor in (None, *[iterator.cursor] * 2))
+    for consume in (whole.collect, resumed.collect, resumed_first.first):
+        with pytest.raises(KeyError):
+            consume()
+    pages["u"] = {"items": _raw("c")}
+    for pager, expected in ((whole, "abc"), (resumed, "c"), (resumed_first, "c")):
+        assert [job.job_id for job in client.describe_jobs(cursor=pager.cursor)] == list(expected)
+    assert whole.collect() == (*client.describe_jobs(),)
+    assert list(client.describe_jobs(cursor=whole.cursor)) == []
+
+
+def test_a_cursor_belongs_to_its_region_and_endpoint(local_drs: LocalDrs):
+    """A finished one too: it would say that another region has no jobs."""
+    finished, halfway = (iter(JobsClient(local_drs.client("eu-west-1")).describe_jobs()) for _ in range(2))
+    local_drs.add_jobs(make_job(), make_job())
+    next(halfway)
+    list(finished)
+    with LocalDrs() as other:
+        for iterator in (finished, halfway):
+            for client in (local_drs.client("us-east-1"), other.client("eu-west-1")):
+                with pytest.raises(ValueError, match="region and endpoint"):
+                    JobsClient(client).describe_jobs(cursor=iterator.cursor)
+            JobsClient(local_drs.client("eu-west-1")).describe_jobs(cursor=iterator.cursor)

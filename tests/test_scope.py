@@ -4,10 +4,12 @@ import itertools
 import json
 import logging
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
@@ -249,7 +251,7 @@ def test_a_client_that_hides_boto3_is_not_believed_to_have_no_jobs(boto_client: 
         with pytest.raises(MalformedResponseError):
             client.describe_jobs().collect()
         local_drs.inject(HtmlPage())
-        with pytest.raises(MalformedResponseError, match="could not look"):
+        with pytest.raises(MalformedResponseError, match="out of sight"):
             client.describe_jobs().collect()
 
 
@@ -270,8 +272,10 @@ def test_a_wrappers_tokens_are_its_own(boto_client: Any, local_drs: LocalDrs):
 
     class Fallback(Router):
         def describe_jobs(self, **request: Any) -> Any:
-            answer = boto_client.describe_jobs(**request)
-            return answer if "items" in answer else {"items": [{"jobID": "cached"}]}
+            try:
+                return boto_client.describe_jobs(**request)
+            except MalformedResponseError:
+                return {"items": [{"jobID": "cached"}]}
 
     class Envelope(Router):
         def describe_jobs(self, **request: Any) -> Any:
@@ -284,3 +288,118 @@ def test_a_wrappers_tokens_are_its_own(boto_client: Any, local_drs: LocalDrs):
     local_drs.inject(RawAnswer(b"{}"))
     with pytest.raises(MalformedResponseError):
         JobsClient(Envelope()).describe_jobs().collect()
+
+
+BAD_BODIES = {
+    "HTML": HtmlPage(),
+    "cut off": CutOff(),
+    "a message": RawAnswer(b'{"message": "sign in"}'),
+    "a list": RawAnswer(b"[]"),
+    "null": RawAnswer(b"null"),
+    "items that are no list": RawAnswer(b'{"items": "characters"}'),
+    "nothing": RawAnswer(b""),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_bad_body_reaches_a_wrapper_that_merges_pages(name: str, position: int, boto_client: Any, local_drs: LocalDrs):
+    """It is raised inside the wrapper's own call: let through, or handled there."""
+    jobs = [make_job() for _ in range(3)]
+    local_drs.add_jobs(*jobs)
+    local_drs.page_sizes = (1,)
+
+    class Merging:
+        meta = boto_client.meta
+
+        def __init__(self) -> None:
+            self.is_patient = False
+            self.caught: list[MalformedResponseError] = []
+
+        def one_page(self, **request: Any) -> Any:
+            try:
+                return boto_client.describe_jobs(**request)
+            except MalformedResponseError as error:
+                self.caught.append(error)
+                if not self.is_patient:
+                    raise
+                return boto_client.describe_jobs(**request)
+
+        def describe_jobs(self, **request: Any) -> Any:
+            items: list[Any] = []
+            while True:
+                page = self.one_page(**request)
+                items += page["items"]
+                if not (token := page.get("nextToken")):
+                    return {"items": items}
+                request["nextToken"] = token
+
+    class AtPosition(type(BAD_BODIES[name])):  # type: ignore[misc]  # any fault
+        def spoil(self, answer: Any) -> Any:
+            return super().spoil(answer) if len(local_drs.requests) == position + 1 else answer()
+
+    fault = BAD_BODIES[name]
+    local_drs.inject(AtPosition(**attrs.asdict(fault)), times=None)
+    wrapper = Merging()
+    client = JobsClient(wrapper)
+    with pytest.raises(MalformedResponseError) as caught:
+        client.describe_jobs().collect()
+    assert wrapper.caught == [caught.value]
+    assert not any("/botocore/" in frame.filename for frame in traceback.extract_tb(caught.value.__traceback__))
+    local_drs._requests.clear()
+    wrapper.is_patient = True
+    assert set(client.describe_jobs()) == set(jobs)
+
+
+# Of two that are registered first of all, botocore calls the earlier one first: that combination is left out.
+@pytest.mark.parametrize(("register", "is_early"), [("register_first", False), ("register", False), ("register", True)])
+@pytest.mark.parametrize(
+    "event", ["provide-client-params", "request-created", "before-send", "before-parse", "after-call", "needs-retry"]
+)
+@pytest.mark.parametrize("scope", ["", ".drs", ".drs.DescribeJobs"])
+def test_a_callers_handler_of_any_event_makes_a_call_of_its_own(
+    register: str, is_early: bool, event: str, scope: str, local_drs: LocalDrs
+):
+    """Registered before ours or after, for the event's first word or its whole name: it gets boto3's own response."""
+    odd = RawAnswer(json.dumps({"items": [{"jobID": "j", "later": 1}], "later": 1}).encode())
+    local = local_drs.client()
+    within: list[Any] = []
+
+    def call_again(**_: Any) -> None:
+        if not within:
+            within.append(None)
+            within[0] = _theirs(local)
+
+    def register_theirs() -> None:
+        getattr(local.meta.events, register)(event + scope, call_again)
+
+    if is_early:
+        register_theirs()
+    client = JobsClient(local)
+    if not is_early:
+        register_theirs()
+    local_drs.inject(odd, times=3)
+    [page] = client.describe_jobs().pages()
+    assert within[0]["items"] == [{"jobID": "j"}]
+    assert "later" not in within[0]
+    assert page.raw["later"] == 1
+
+
+def test_handlers_are_registered_once_by_many_threads(local_drs: LocalDrs):
+    """Twice registered, they would count each call twice, and take a good response for a malformed one."""
+    for _ in range(30):
+        boto_client = local_drs.client()
+        emitter = boto_client.meta.events._emitter
+        original = emitter._register_section
+
+        def slowly(*arguments: Any, original: Any = original, **keywords: Any) -> Any:
+            time.sleep(0)  # another thread runs
+            return original(*arguments, **keywords)
+
+        emitter._register_section = slowly
+        start = threading.Barrier(8)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _, start=start, boto_client=boto_client: (start.wait(), JobsClient(boto_client)), range(8)))
+        handlers = emitter._handlers.prefix_search("before-parse.drs.DescribeJobs")
+        assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore" for handler in handlers) == 1
+        assert JobsClient(boto_client).describe_jobs().collect() == ()

@@ -1,11 +1,13 @@
 """Waiting: the clock is ours, so hours take no time."""
 
+import gc
 import logging
 import pickle
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock, Mock
 
 import attrs
 import pytest
@@ -328,15 +330,124 @@ def test_the_first_minute_is_not_outslept(poll_interval: float, sleeps: list[flo
     assert sleeps == simulated.sleeps
 
 
-def test_no_sleep_is_negative():
-    """Also where the first minute ends between looking at the clock and looking at it again."""
-    moments = iter([0.0, 59.5, 60.5, 60.5])
-    sleeps: list[float] = []
-    client = JobsClient(Nowhere())
-    client._clock = Clock(sleeps.append, lambda: next(moments))
-    with pytest.raises(EndpointConnectionError):
+class SlowlyNowhere(Nowhere):
+    """Each poll takes 100 seconds, as botocore's own retries of a read time-out do."""
+
+    def __init__(self, simulated: SimulatedTime) -> None:
+        self.simulated = simulated
+        self.polls = 0
+
+    def describe_jobs(self, **request: Any) -> Any:
+        self.polls += 1
+        self.simulated.seconds += 100
+        return super().describe_jobs(**request)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "polls", "error_class"),
+    [
+        (7200, 2, EndpointConnectionError),
+        (None, 2, EndpointConnectionError),
+        (30, 2, EndpointConnectionError),
+        (0, 1, WaitTimeoutError),
+    ],
+)
+def test_a_slow_first_poll_is_followed_by_another(timeout: float | None, polls: int, error_class: type[Exception]):
+    """Also if it outlasts the minute for which an error before the first response is survived."""
+    simulated = SimulatedTime()
+    fake = SlowlyNowhere(simulated)
+    client = JobsClient(fake)
+    client._clock = simulated.clock()
+    with pytest.raises(error_class):
+        client.wait("drsjob-1", timeout=timeout)
+    assert fake.polls == polls
+    assert all(sleep >= 0 for sleep in simulated.sleeps)
+
+
+def test_a_second_poll_can_succeed_after_a_slow_first_one():
+    """The wait goes on to the result."""
+    simulated = SimulatedTime()
+    job = make_job()
+
+    class SlowAtFirst(SlowlyNowhere):
+        def describe_jobs(self, **request: Any) -> Any:
+            return {"items": [unstructure_job(job)]} if self.polls else super().describe_jobs(**request)
+
+    client = JobsClient(SlowAtFirst(simulated))
+    client._clock = simulated.clock()
+    assert client.wait(job, timeout=7200) == job
+
+
+NOT_A_RESPONSE: dict[str, Any] = {
+    "None": None,
+    "a list": [],
+    "a mock": MagicMock(),
+    "a string": "items",
+}
+
+
+@pytest.mark.parametrize("name", NOT_A_RESPONSE)
+def test_a_response_that_is_no_dict_is_a_type_error_at_once(name: str):
+    """Named in the message; neither retried nor taken for an absent job."""
+    simulated = SimulatedTime()
+    client = JobsClient(Mock(spec=["describe_jobs"], describe_jobs=Mock(return_value=NOT_A_RESPONSE[name])))
+    client._clock = simulated.clock()
+    for request in (
+        lambda: client.wait("drsjob-1", timeout=None),
+        lambda: client.get_job("drsjob-1"),
+        lambda: client.describe_jobs().collect(),
+        lambda: next(client.describe_jobs().pages()),
+    ):
+        with pytest.raises(TypeError, match=type(NOT_A_RESPONSE[name]).__name__):
+            request()
+    assert simulated.sleeps == []
+
+
+class AsyncDrs:
+    """As aiobotocore has it: a plain function that returns a coroutine."""
+
+    async def _respond(self, **_: Any) -> Any:
+        return {"items": []}
+
+    def describe_jobs(self, **request: Any) -> Any:
+        return self._respond(**request)
+
+
+class AsyncMethodDrs:
+    async def describe_jobs(self, **_: Any) -> Any:
+        return {"items": []}
+
+
+class AioClient(AsyncDrs):
+    async def _make_api_call(self, *_: Any) -> Any: ...
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_asynchronous_client_is_a_type_error_at_once():
+    """When it is given, or else by the first request; nothing is left unawaited."""
+    for client_class in (AsyncMethodDrs, AioClient, AsyncMock):
+        with pytest.raises(TypeError, match="asynchronous"):
+            JobsClient(client_class())
+    client = JobsClient(AsyncDrs())
+    with pytest.raises(TypeError, match="asynchronous client"):
         client.wait("drsjob-1", timeout=None)
-    assert sleeps == [0.0]
+    with pytest.raises(TypeError, match="asynchronous client"):
+        client.describe_jobs().first()
+    gc.collect()
+
+
+def test_every_job_that_was_not_found_is_named(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """Across several requests too, in the order requested."""
+    jobs = [_started() for _ in range(3)]
+    local_drs.add_jobs(*jobs)
+    absent = [f"drsjob-{number:017}" for number in range(1200)]
+    with pytest.raises(JobNotFoundError, match=r"1200 jobs were not found: drsjob-0.* and 1190 more") as caught:
+        client.wait_all([jobs[0], *absent[:700], jobs[1], *absent[700:], jobs[2]], timeout=None)
+    assert caught.value.job_ids == tuple(absent)
+    assert (caught.value.job_id, caught.value.last_seen) == (absent[0], None)
+    with pytest.raises(JobNotFoundError) as caught:
+        client.get_job(absent[5])
+    assert caught.value.job_ids == (absent[5],)
 
 
 def test_trouble_at_the_deadline_is_the_timeouts_cause(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):

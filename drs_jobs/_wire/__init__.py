@@ -11,13 +11,12 @@
 from drs_jobs._wire.converter import structure, structure_job, unstructure_job, unstructure_log_item
 from drs_jobs._wire.names import METHODS, NAMES, SENSITIVE, UNION_TAGS
 from drs_jobs._wire.questions import (
-    RawPage,
     job_id_of,
     jobs_request,
     log_item_id_of,
     log_request,
     page_request,
-    question_text,
+    query_text,
     read_page,
 )
 
@@ -26,13 +25,12 @@ __all__ = [
     "NAMES",
     "SENSITIVE",
     "UNION_TAGS",
-    "RawPage",
     "job_id_of",
     "jobs_request",
     "log_item_id_of",
     "log_request",
     "page_request",
-    "question_text",
+    "query_text",
     "read_page",
     "structure",
     "structure_job",

@@ -20,6 +20,7 @@ from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, g
 import attrs
 import cattrs
 
+from drs_jobs._timestamps import to_utc
 from drs_jobs._wire.misfit import DEEP, Misfit, is_nested_too_deep
 from drs_jobs._wire.names import DROPPED, NAMES, UNION_TAGS
 from drs_jobs.models import Job, JobLogItem, SourceNetworkID, UnknownMember, UnknownValue
@@ -291,10 +292,7 @@ def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
 
 
 def _unstructure_datetime(moment: datetime) -> str:
-    if moment.utcoffset() is None:
-        msg = f"{moment!r} has no time zone, so it can't be told which moment it is: give it tzinfo=timezone.utc"
-        raise ValueError(msg)
-    return moment.astimezone(UTC).isoformat()
+    return to_utc(moment).isoformat()
 
 
 def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:

@@ -6,13 +6,14 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from drs_jobs._text import fingerprint
 from drs_jobs._wire.misfit import Misfit, evidence
 from drs_jobs._wire.names import NAMES
 from drs_jobs.errors import MalformedResponseError
 from drs_jobs.models import Job
+from drs_jobs.pager import RawPage
 
 
 def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None) -> dict[str, Any]:
@@ -37,12 +38,12 @@ def page_request(request: Mapping[str, Any], page_size: int | None, token: str |
     return {**request, **{name: value for name, value in paging.items() if value is not None}}
 
 
-def question_text(operation: str, request: Mapping[str, Any]) -> str:
-    """The same text for the same question. The order of ids does not matter to it: a set has another in each process."""
+def query_text(operation: str, request: Mapping[str, Any], scope: object = None) -> str:
+    """The same text for the same query in the same `scope`. The order of ids does not matter: a set's differs by process."""
     filters = request.get("filters", {})
     ids = filters.get("jobIDs")
     normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
-    return json.dumps([operation, normal])
+    return json.dumps([operation, normal, scope])
 
 
 def _wire_date(date: datetime) -> str:
@@ -50,16 +51,8 @@ def _wire_date(date: datetime) -> str:
     return date.isoformat().removesuffix("+00:00") + "Z"
 
 
-class RawPage(NamedTuple):
-    """One answer, its items still raw."""
-
-    items: list[object]
-    next_token: str | None
-    raw: Mapping[str, Any]
-
-
-def read_page(body: object) -> RawPage:
-    """An answer's body as a page. MalformedResponseError where it is none."""
+def read_page(body: object, request_id: str | None = None) -> RawPage:
+    """A response body as a page of raw items. Raises MalformedResponseError."""
     if not isinstance(body, dict):
         raise Misfit("an object", body).error("$")
     items = body.get("items")
@@ -71,7 +64,7 @@ def read_page(body: object) -> RawPage:
         raise Misfit("a list", items).error("$.items")
     if token is not None and not isinstance(token, str):
         raise Misfit("a string", token).error("$.nextToken")
-    return RawPage(items or [], token or None, body)
+    return RawPage(items or [], token or None, request_id, body)
 
 
 def job_id_of(raw: object) -> str | None:

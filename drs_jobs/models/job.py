@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import attrs
 
+from drs_jobs._timestamps import to_utc
 from drs_jobs.errors import JobFailedError, JobOutcomeError
 from drs_jobs.models.enums import (
     InitiatedBy,
@@ -220,19 +221,17 @@ class Job(Record):
         """From creation to end; `None` where either is unknown, so also while the job runs."""
         if self.creation_date_time is None or self.end_date_time is None:
             return None
-        return self.end_date_time - self.creation_date_time
+        return to_utc(self.end_date_time, "end_date_time") - to_utc(self.creation_date_time, "creation_date_time")
 
     def elapsed(self, now: datetime) -> timedelta | None:
         """How long the job took, or has been running at `now` (an aware datetime).
 
         `None` where that is unknown: without a creation date, or complete without an end date. ValueError for a naive `now`.
         """
-        if now.utcoffset() is None:
-            msg = "now has no time zone: use datetime.now(timezone.utc)"
-            raise ValueError(msg)
+        until = to_utc(now, "now")
         if self.is_complete:
             return self.duration
-        return None if self.creation_date_time is None else now - self.creation_date_time
+        return None if self.creation_date_time is None else until - to_utc(self.creation_date_time, "creation_date_time")
 
     @property
     def outcome(self) -> Outcome:

@@ -137,7 +137,7 @@ class Operations:
     def describe_jobs(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """DescribeJobs: newest first; both dates are inclusive here (AWS documents neither)."""
         filters = request.get("filters") or {}
-        question = _wire.question_text("DescribeJobs", {"filters": filters})
+        question = _wire.query_text("DescribeJobs", {"filters": filters})
         bookmark = self._bookmark(request, _Bookmark(caller, question, _FIRST, 0))
         size = self._size(request, bookmark)
         matching = filter(_matcher(filters), self._after(bookmark.after, caller))
@@ -147,7 +147,7 @@ class Operations:
 
     def describe_job_log_items(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """DescribeJobLogItems: oldest first. A job that nobody has, has an empty log."""
-        question = _wire.question_text("DescribeJobLogItems", {"jobID": request["jobID"]})
+        question = _wire.query_text("DescribeJobLogItems", {"jobID": request["jobID"]})
         bookmark = self._bookmark(request, _Bookmark(caller, question, 0, 0))
         size = self._size(request, bookmark)
         job = self._find(request["jobID"], caller)
