@@ -6,6 +6,7 @@ import pickle
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -143,3 +144,47 @@ def test_a_date_without_the_answers_own_date_counts_from_now():
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     error = ServiceError({"ResponseMetadata": {"HTTPHeaders": {"retry-after": until}}}, "DescribeJobs")
     assert error.retry_after == pytest.approx(100, abs=5)
+
+
+def test_pickling_a_chain_costs_each_link_once():
+    """Each link is tested once and pickled once, however long the chain."""
+    costs: list[int] = []
+    for length in (4, 8, 16, 400):
+        pickled = 0
+
+        class Counted:
+            def __reduce__(self) -> Any:
+                nonlocal pickled
+                pickled += 1
+                return str, ("counted",)
+
+        error: BaseException = ClientError(RESPONSE, "DescribeJobs")
+        for number in range(length):
+            link = MalformedResponseError(f"link {number}", path="$", value=Counted())
+            link.__cause__ = error
+            error = link
+        other = pickle.loads(pickle.dumps(error))
+        costs.append(pickled // length)
+    assert costs == [2, 2, 2, 2]
+    for number in reversed(range(400)):
+        assert f"link {number} " in str(other)
+        assert other.value == "counted"
+        other = other.__cause__
+    assert isinstance(other, ClientError)
+
+
+def test_a_chain_of_causes_that_is_a_circle_pickles():
+    """It ends at the first error that was met before."""
+    first, second = (MalformedResponseError(name, path="$") for name in "ab")
+    first.__cause__, second.__cause__ = second, first
+    other = pickle.loads(pickle.dumps(first))
+    assert str(other.__cause__) == str(second)
+    assert other.__cause__.__cause__ is None
+
+
+def test_arguments_that_cannot_be_pickled_travel_as_text():
+    """The class and the text arrive all the same."""
+    error = DrsJobsError(threading.Lock())
+    other = pickle.loads(pickle.dumps(error))
+    assert type(other) is DrsJobsError
+    assert "lock" in str(other)

@@ -385,21 +385,58 @@ def test_a_callers_handler_of_any_event_makes_a_call_of_its_own(
     assert page.raw["later"] == 1
 
 
+def test_a_callers_handler_of_a_failed_call_makes_a_call_of_its_own(local_drs: LocalDrs):
+    """Ours is over only after theirs, so their call is not taken for ours."""
+    local = local_drs.client(config=Config(retries={"total_max_attempts": 1}))
+    client = JobsClient(local)
+    within: list[Any] = []
+    local.meta.events.register("after-call-error", lambda **_: within.append(_theirs(local)))
+    local_drs.inject(DropConnection())
+    local_drs.inject(RawAnswer(json.dumps({"items": [{"jobID": "j", "later": 1}]}).encode()))
+    with pytest.raises(BotoCoreError):
+        client.describe_jobs().collect()
+    assert within[0]["items"] == [{"jobID": "j"}]
+
+
+def test_a_callers_call_that_is_refused_before_ours_is_sent(local_drs: LocalDrs):
+    """It leaves no event behind that says that it is over; ours is read all the same."""
+    local = local_drs.client()
+    client = JobsClient(local)
+
+    def call_badly(**_: Any) -> None:
+        with pytest.raises(BotoCoreError):
+            local.describe_jobs(maxResults="x")
+
+    local.meta.events.register("request-created", call_badly)
+    local_drs.inject(RawAnswer(b'{"items": [], "later": 1}'))
+    [page] = client.describe_jobs().pages()
+    assert page.raw["later"] == 1
+
+
+def test_a_callers_handler_that_changes_the_body(local_drs: LocalDrs):
+    """What it makes of the bytes is what is read, although it was registered later."""
+    local = local_drs.client()
+    client = JobsClient(local)
+    local.meta.events.register("before-parse", lambda response_dict, **_: response_dict.update(body=b'{"items": [{"jobID": "j"}]}'))
+    local_drs.inject(HtmlPage())
+    assert [job.job_id for job in client.describe_jobs()] == ["j"]
+
+
 def test_handlers_are_registered_once_by_many_threads(local_drs: LocalDrs):
     """Twice registered, they would count each call twice, and take a good response for a malformed one."""
-    for _ in range(30):
-        boto_client = local_drs.client()
-        emitter = boto_client.meta.events._emitter
-        original = emitter._register_section
 
-        def slowly(*arguments: Any, original: Any = original, **keywords: Any) -> Any:
-            time.sleep(0)  # another thread runs
-            return original(*arguments, **keywords)
+    class Slow(dict[str, Any]):
+        def __contains__(self, key: object) -> bool:
+            found = super().__contains__(key)
+            time.sleep(0.001)  # other threads run between the check and the registration
+            return found
 
-        emitter._register_section = slowly
-        start = threading.Barrier(8)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _, start=start, boto_client=boto_client: (start.wait(), JobsClient(boto_client)), range(8)))
-        handlers = emitter._handlers.prefix_search("before-parse.drs.DescribeJobs")
-        assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore" for handler in handlers) == 1
-        assert JobsClient(boto_client).describe_jobs().collect() == ()
+    boto_client = local_drs.client()
+    emitter = boto_client.meta.events._emitter
+    emitter._unique_id_handlers = Slow(emitter._unique_id_handlers)
+    start = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: (start.wait(), JobsClient(boto_client)), range(8)))
+    handlers = emitter._handlers.prefix_search("before-parse.drs.DescribeJobs")
+    assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore" for handler in handlers) == 1
+    assert JobsClient(boto_client).describe_jobs().collect() == ()
