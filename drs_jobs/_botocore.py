@@ -50,18 +50,15 @@ class _Call:
 
 _current_call: ContextVar[_Call | None] = ContextVar("drs_jobs_call", default=None)
 
-_registration_lock = threading.Lock()
-"""botocore's events are not safe to register from several threads."""
-
-
-def _renew_lock() -> None:
-    # In a forked child the thread that held the lock does not exist.
-    global _registration_lock  # noqa: PLW0603
-    _registration_lock = threading.Lock()
-
+_registration_lock: Final = threading.RLock()
+"""botocore's events are not safe to register from several threads. Held during a fork, so that no child inherits it locked."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(
+        before=_registration_lock.acquire,
+        after_in_parent=_registration_lock.release,
+        after_in_child=_registration_lock.release,
+    )
 
 
 def register_handlers(client: object, operations: Iterable[str]) -> None:

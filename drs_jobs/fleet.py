@@ -9,6 +9,7 @@ AssumeRole for all regions of an account until it must be renewed.
 # end. The first connection of a process needs `encodings.idna`.
 import encodings.idna  # noqa: F401  # see above
 import functools
+import os
 import queue
 import threading
 import time
@@ -294,6 +295,15 @@ def _failed(target: Target, error: Exception, jobs: tuple[Job, ...] = ()) -> Tar
     return TargetError(target, error, jobs)
 
 
+_lock: Final = threading.RLock()
+"""Held while a session or client is made, since that is not thread-safe.
+
+Held during a fork too: making a client takes locks of OpenSSL, which would stay locked in the child.
+"""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
 _KEPT_UNUSED: Final = 60.0
 """Seconds that another process keeps the state of a sweep without a task: it is not notified of the sweep's end."""
 
@@ -323,8 +333,6 @@ class _SweepState:
         self.tasks = 0
         """The number of clients in use."""
         self._sweep_id = sweep_id
-        self._lock = threading.Lock()
-        """Making sessions and clients is not thread-safe, using clients is."""
         self._session = functools.cache(_make_session)
         self._known_regions = functools.cache(_find_known_regions)
         self._sts = functools.lru_cache(maxsize=100)(_make_sts)
@@ -337,25 +345,25 @@ class _SweepState:
     @contextmanager
     def client(self, target: Target) -> Iterator[Any]:
         """A new boto3 client for a target, closed at the end."""
-        with self._lock:
+        with _lock:
             self.tasks += 1
         try:
             with closing(self._make_client(target)) as client:
                 yield client
         finally:
-            with self._lock:
+            with _lock:
                 self.tasks -= 1
                 self.last_use = time.monotonic()
 
     def _make_client(self, target: Target) -> Any:
-        with self._lock:
+        with _lock:
             session = self._session(target.profile_name)
             if target.endpoint_url is None and target.region not in self._known_regions(session):
                 raise ValueError(f"botocore knows no DRS in region {target.region!r}: correct the name, or upgrade botocore")
             role = None if target.role_arn is None else self._role(target.profile_name, target.role_arn, target.external_id)
             sts = None if role is None else self._sts(session, target.region)
         credentials = {} if role is None else role.credentials(sts)
-        with self._lock:
+        with _lock:
             return session.client(
                 "drs", region_name=target.region, endpoint_url=target.endpoint_url, config=_config(), **credentials
             )
@@ -395,13 +403,13 @@ class _Role:
         self._request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
         if external_id is not None:
             self._request["ExternalId"] = external_id
-        self._lock = threading.Lock()
+        self._renewal = threading.Lock()
         self._until = 0.0
         self._found: dict[str, str] | ServiceError = {}
 
     def credentials(self, sts: Any) -> dict[str, str]:
         """What a client is made with. ServiceError where AWS refuses the role."""
-        with self._lock:
+        with self._renewal:
             if time.monotonic() >= self._until:
                 self._assume(sts)
             if isinstance(self._found, ServiceError):

@@ -1,6 +1,8 @@
 """Sweeps: one outcome for every target, on threads, on processes and on a Dask cluster, whatever fails."""
 
+import gc
 import itertools
+import json
 import multiprocessing
 import os
 import pickle
@@ -18,11 +20,12 @@ from typing import Any
 import attrs
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 
-from drs_jobs import UninitializedAccountException, fleet
+from drs_jobs import MalformedResponseError, UninitializedAccountException, fleet, unstructure_job
 from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
-from drs_jobs.testing import ErrorAnswer, HtmlPage, LocalDrs, Slow, make_job
+from drs_jobs.testing import ErrorAnswer, HtmlPage, LocalDrs, RawAnswer, Slow, make_job
 
 ROLE = "DrsReader"
 ACCOUNTS = int(os.environ.get("DRS_JOBS_ACCOUNTS", "50"))
@@ -427,3 +430,129 @@ def test_errors_hold_on_to_no_client(local_drs: LocalDrs):
         assert link.__traceback__ is None
         link, links = link.__cause__ or link.__context__, links + 1
     assert links == 2
+
+
+@pytest.mark.parametrize("bad", [None, "eu-west-1", 5, {"region": "eu-west-1"}, Target])
+def test_what_is_no_target_is_a_failure_of_its_own(bad: Any, local_drs: LocalDrs):
+    """The rest is swept, also from an iterator that ends with one."""
+    good = _target(local_drs)
+    outcomes = list(sweep([good, bad, good, bad]))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, TargetError)]
+    assert outcomes.count(TargetJobs(good, ())) == len(failures) == 2
+    assert [failure.target for failure in failures] == [bad, bad]
+    for failure in failures:
+        assert isinstance(failure.error, TypeError)
+        assert "expected a Target" in str(failure.error)
+
+
+def test_a_malformed_job_leaves_the_others_to_the_failure(local_drs: LocalDrs):
+    """The failure carries them, on threads and over a pickle."""
+    jobs = [make_job() for _ in range(4)]
+    pages: list[Any] = [[unstructure_job(jobs[0]), {}, unstructure_job(jobs[1])], [{"jobID": 5}], [unstructure_job(jobs[2])]]
+    for number, items in enumerate(pages):
+        token = {"nextToken": str(number)} if number + 1 < len(pages) else {}
+        local_drs.inject(RawAnswer(json.dumps({"items": items, **token}).encode()))
+    [failure] = sweep([_target(local_drs)])
+    assert isinstance(failure, TargetError)
+    assert isinstance(failure.error, MalformedResponseError)
+    assert failure.error.path == "$.items[1].jobID"
+    assert failure.jobs == tuple(jobs[:3])
+    assert failure.error.__traceback__ is None
+    assert pickle.loads(pickle.dumps(failure)).jobs == failure.jobs
+    assert "jobs=<3>" in repr(failure)
+
+
+def test_an_unreadable_page_leaves_no_jobs(local_drs: LocalDrs):
+    """Part of a list is not the readable jobs of a whole one."""
+    local_drs.inject(RawAnswer(json.dumps({"items": [{"jobID": "a"}, {}], "nextToken": "t"}).encode()))
+    local_drs.inject(HtmlPage())
+    [failure] = sweep([_target(local_drs)])
+    assert isinstance(failure, TargetError)
+    assert failure.error.path == "$"  # type: ignore[attr-defined]  # a MalformedResponseError
+    assert failure.jobs == ()
+
+
+def test_every_client_is_closed(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """After success, after an error, and where nothing could be requested."""
+    made, closed = [], []
+    make, close = BaseClient.__init__, BaseClient.close
+    monkeypatch.setattr(BaseClient, "__init__", lambda self, *a, **k: (make(self, *a, **k), made.append(id(self)))[0])
+    monkeypatch.setattr(BaseClient, "close", lambda self: (close(self), closed.append(id(self)))[0])
+    local_drs.inject(ErrorAnswer("AccessDeniedException", 403), times=3)
+    local_drs.inject(HtmlPage(), times=2)
+    assert len(list(sweep([_target(local_drs)] * 12, max_in_flight=3))) == 12
+    assert sorted(made) == sorted(closed)
+    assert len(closed) == 12
+
+
+def test_many_sweeps_at_a_time_share_no_session_and_make_no_more_than_one(local_drs: LocalDrs, monkeypatch: Any):
+    """One session per sweep, however many sweeps there are."""
+    sessions = itertools.count()
+    make = fleet._make_session
+    monkeypatch.setattr(fleet, "_make_session", lambda profile: (next(sessions), make(profile))[1])
+    sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
+    rounds = [[next(one) for one in sweeps] for _ in range(6)]
+    assert all(isinstance(outcome, TargetJobs) for outcomes in rounds for outcome in outcomes)
+    assert next(sessions) == 9
+
+
+def test_the_state_of_a_sweep_lives_as_long_as_the_sweep(local_drs: LocalDrs):
+    """On threads nothing is left of it."""
+    list(sweep([_target(local_drs)]))
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, fleet._SweepState)]
+    assert fleet._states == {}
+
+
+def test_another_process_has_one_state_per_sweep_while_it_works(monkeypatch: pytest.MonkeyPatch):
+    """Sweeps that take turns keep theirs; one that has not worked for a minute loses it, unless a task is under way."""
+    now = [1000.0]
+    monkeypatch.setattr(fleet.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(fleet, "_states", {})
+    sweeps = [pickle.dumps(fleet._SweepState(str(number))) for number in range(50)]
+    states = [pickle.loads(sent) for sent in sweeps]
+    assert [pickle.loads(sent) for sent in sweeps] == states
+    assert len(set(map(id, states))) == 50
+    now[0] += 30
+    assert pickle.loads(sweeps[0]) is states[0]
+    states[1].tasks = 1
+    now[0] += 45
+    pickle.loads(sweeps[2])
+    assert set(fleet._states) == {"0", "1", "2"}
+
+
+FORK_BESIDE_THREADS = """
+    import multiprocessing, sys, threading
+    from concurrent.futures import ProcessPoolExecutor
+    from drs_jobs.fleet import Target, TargetJobs, sweep
+
+    many = [Target("eu-west-1", endpoint_url=sys.argv[1])] * 40
+    def on_threads():
+        assert all(isinstance(outcome, TargetJobs) for outcome in sweep(many))
+    threads = [threading.Thread(target=on_threads) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("fork")) as pool:
+        print(sum(isinstance(outcome, TargetJobs) for outcome in sweep(many, executor=pool)))
+    for thread in threads:
+        thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_pool_beside_threads_does_not_deadlock(local_drs: LocalDrs):
+    """The first imports and connections of the process happen on the threads, while it forks."""
+    for _ in range(3):
+        command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK_BESIDE_THREADS), local_drs.endpoint_url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        try:
+            assert process.communicate(timeout=60)[0].split() == [b"40"]
+        finally:
+            os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+
+
+def test_an_idle_wait_wakes_up_now_and_then(monkeypatch: pytest.MonkeyPatch, local_drs: LocalDrs):
+    """Windows interrupts no wait without a time-out; results that come late are not lost."""
+    monkeypatch.setattr(fleet, "_INTERRUPTIBLE", 0.001)
+    local_drs.inject(Slow(0.05))
+    assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]

@@ -337,3 +337,51 @@ def test_the_servers_asked_for_are_named():
     """As a keyword, so that a call says what it asks."""
     with pytest.raises(TypeError):
         last_drills([], ["s-1"])  # type: ignore[misc]  # that is what is wrong with it
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST_HOUR = datetime(2024, 10, 27, 2, 50, tzinfo=BERLIN, fold=0)
+SECOND_HOUR = datetime(2024, 10, 27, 2, 10, tzinfo=BERLIN, fold=1)
+"""Twenty minutes later, although the wall clock shows forty minutes less."""
+
+
+def test_log_items_of_the_hour_that_comes_twice_are_ordered_in_utc():
+    """The newer instance counts, and reasons come oldest first."""
+    server = "s-00000000000000001"
+    items = [
+        make_log_item(event="LAUNCH_FAILED", raw_error=name, source_server_id=server, target_instance_id=name, log_date_time=when)
+        for name, when in (("i-new", SECOND_HOUR), ("i-old", FIRST_HOUR))
+    ]
+    for log in (items, items[::-1]):
+        assert instance_ids(make_job(participating_servers=()), log) == {server: "i-new"}
+        job = make_job(participating_servers=(make_server(source_server_id=server, launch_status="FAILED"),))
+        assert explain(job, log).failures[0].reasons == ("LAUNCH_FAILED: i-old", "LAUNCH_FAILED: i-new")
+
+
+def test_durations_across_the_hour_that_comes_twice():
+    """Subtracted in UTC."""
+    job = make_job(creation_date_time=FIRST_HOUR, end_date_time=SECOND_HOUR)
+    assert job.duration == job.elapsed(SECOND_HOUR) == timedelta(minutes=20)
+    running = make_job(status="STARTED", creation_date_time=FIRST_HOUR)
+    assert running.elapsed(SECOND_HOUR) == timedelta(minutes=20)
+
+
+NAIVE = datetime(2024, 6, 15, 12)  # noqa: DTZ001  # that is the point
+
+
+def test_naive_datetimes_are_refused():
+    """Nobody knows which moment they are. The same error as that of unstructure_job."""
+    job = make_job(creation_date_time=NAIVE)
+    log = [make_log_item(log_date_time=NAIVE), make_log_item()]
+    for use in (
+        lambda: unstructure_job(job),
+        lambda: job.duration,
+        lambda: make_job(status="STARTED", creation_date_time=NAIVE).elapsed(datetime.now(UTC)),
+        lambda: make_job().elapsed(NAIVE),
+        lambda: last_drills([job]),
+        lambda: instance_ids(job, log),
+        lambda: explain(make_job(), log),
+    ):
+        with pytest.raises(ValueError, match="has no time zone"):
+            use()
+    assert "2024-06-15T12:00:00" in repr(job)
