@@ -11,11 +11,22 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+import attrs
 import pytest
 from botocore import xform_name
 from dateutil.parser import isoparse
 
-from drs_jobs import JobsClient, SourceNetworkID, UnknownMember, UnknownValue
+from drs_jobs import (
+    Job,
+    JobsClient,
+    MalformedResponseError,
+    ParticipatingServer,
+    SourceNetworkID,
+    UnknownMember,
+    UnknownValue,
+    structure_job,
+)
+from drs_jobs._wire import converter
 from drs_jobs.testing import LocalDrs, RawAnswer
 
 ANSWERS = 500
@@ -129,3 +140,24 @@ def test_every_typed_value_is_what_boto3_gives_or_better(seed: int, client: Jobs
         theirs = boto_client.describe_jobs()
         ours = client.describe_jobs().collect()
         _assert_same(tuple(ours), theirs["items"], answer["items"], shape.members["items"], f"answer {number}: items")
+
+
+@pytest.fixture(params=[True, False], ids=["twins", "descriptors"])
+def either_constructor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How builds with and without a GIL make instances."""
+    monkeypatch.setattr(converter, "_uses_twins", request.param)
+    monkeypatch.setattr(converter, "_converter", converter._make_converter())
+
+
+@pytest.mark.usefixtures("either_constructor")
+@pytest.mark.parametrize("seed", range(5))
+def test_both_constructors_make_the_same_jobs(seed: int, boto_client: Any, local_drs: LocalDrs):
+    """Frozen instances of the public classes, equal and with equal hashes."""
+    test_every_typed_value_is_what_boto3_gives_or_better(seed, JobsClient(boto_client), boto_client, local_drs)
+    job = structure_job({"jobID": "j", "participatingServers": [{"sourceServerID": "s"}]})
+    made = Job(job_id="j", participating_servers=(ParticipatingServer(source_server_id="s"),))
+    assert (job, hash(job), type(job)) == (made, hash(made), Job)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        job.job_id = "k"  # type: ignore[misc]  # frozen
+    with pytest.raises(MalformedResponseError, match=r"participatingServers\[0\]\.sourceServerID"):
+        structure_job({"jobID": "j", "participatingServers": [{"sourceServerID": 5}]})

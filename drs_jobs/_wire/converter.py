@@ -11,6 +11,7 @@ import copy
 import functools
 import operator
 import re
+import sysconfig
 import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -115,32 +116,37 @@ def structure_instance(value, _):
     if not isinstance(value, dict):
         raise Misfit("an object", value)
     get = value.get
-    instance = twin()
+    instance = new({made})
     try:
 """
 _FIELD: Final = """
         key = {key!r}
         member = get(key)
-        instance.{name} = {known} {absent} if member is None else hook_{name}(member, type_{name})
+        {assignment}
 """
+_MEMBER: Final = "{known} {absent} if member is None else hook_{name}(member, type_{name})"
 _TAIL: Final = """
     except Misfit as misfit:
         raise misfit.below_member(key) from None
-    instance.__class__ = cls
-    return instance
+"""
+
+_uses_twins = not sysconfig.get_config_var("Py_GIL_DISABLED")
+"""Whether instances are made as those of an unfrozen twin of their class, and then change their class.
+
+Setting the slots of a twin costs a third of going round a frozen class for each field. On a free-threaded build a change of class
+stops all threads, so there each slot's own descriptor sets the field.
 """
 
 
 def _structure_class(cls: Any) -> _Hook:
     """A lean constructor, written out for the class as attrs and cattrs write theirs: one straight run over its fields.
 
-    The fields are checked here, so that what attrs' `__init__` would do again is left out. They are set on a twin of the
-    class that is not frozen, since setting a slot is far cheaper than getting round a frozen class for each field.
+    The fields are checked here, so that what attrs' `__init__` would do again is left out.
     """
     fields = attrs.fields(cls)
     twin = type(cls.__name__, cls.__bases__, {"__slots__": [field.name for field in fields]})
-    source = _HEAD
-    names: dict[str, Any] = {"Misfit": Misfit, "cls": cls, "twin": twin}
+    source = _HEAD.format(made="twin" if _uses_twins else "cls")
+    names: dict[str, Any] = {"Misfit": Misfit, "cls": cls, "twin": twin, "new": object.__new__}
     hints = get_type_hints(cls)
     for name, key in NAMES[cls].items():
         field_type = _without_none(hints[name])
@@ -152,11 +158,15 @@ def _structure_class(cls: Any) -> _Hook:
             known = f"known_{name}[member] if member.__class__ is str and member in known_{name} else"
             names[f"known_{name}"] = _known_values(field_type)
         absent = repr(default) if default in (None, ()) else f"absent_{name}()"
-        source += _FIELD.format(name=name, key=key, known=known, absent=absent)
+        value = _MEMBER.format(name=name, known=known, absent=absent)
+        assignment = f"instance.{name} = {value}" if _uses_twins else f"set_{name}(instance, {value})"
+        source += _FIELD.format(key=key, assignment=assignment)
+        names[f"set_{name}"] = cls.__dict__[name].__set__
         names[f"absent_{name}"] = _refuse_absence if default is attrs.NOTHING else getattr(default, "factory", None)
         names[f"hook_{name}"] = _converter.get_structure_hook(field_type)
         names[f"type_{name}"] = field_type
-    exec(source + _TAIL, names)  # noqa: S102  # nothing goes into it but our own table of names
+    change_class = "    instance.__class__ = cls\n" if _uses_twins else ""
+    exec(f"{source}{_TAIL}{change_class}    return instance\n", names)  # noqa: S102  # nothing goes into it but our own table of names
     structure_instance: _Hook = names["structure_instance"]
     return structure_instance
 
