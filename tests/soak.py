@@ -1,4 +1,4 @@
-"""The same as the tests of faults and fuzzing, for longer: `make soak`, or `python tests/soak.py SCHEDULES MINUTES`."""
+"""The same as the tests of faults, interruptions and fuzzing, for longer: `make soak`, or `python tests/soak.py SCHEDULES MINUTES`."""
 
 import logging
 import random
@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 
+import interruptions
 import mutations
 import schedules
 
@@ -41,7 +42,17 @@ def soak_bytes(minutes: float) -> None:
         print(f"  {name:<40}{times:>9,}")
 
 
+def soak_interruptions(count: int) -> None:
+    """Interrupt runs over items and over pages with real signals, and print how many jobs were lost."""
+    for consume in (interruptions.items, interruptions.pages):
+        tally = interruptions.run(consume, count)
+        print(f"{consume.__name__}: " + ", ".join(f"{number:,} {name}" for name, number in tally.items()))
+        if tally["lost"] or tally["repeated"]:
+            sys.exit(1)
+
+
 if __name__ == "__main__":
     logging.getLogger("drs_jobs").setLevel(logging.ERROR)  # a warning for every fault that a watch survives
+    soak_interruptions(3000)
     soak_schedules(int(sys.argv[1]))
     soak_bytes(float(sys.argv[2]))
