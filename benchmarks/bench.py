@@ -24,6 +24,7 @@ from contenders import CONTENDERS, boto3_dicts
 
 from drs_jobs import JobsClient
 from drs_jobs._watch import Clock
+from drs_jobs.client import use_clock
 from drs_jobs.fleet import sweep, targets
 from drs_jobs.testing import LocalDrs, make_job
 
@@ -158,7 +159,7 @@ def requests() -> str:
 
         while len(local.requests) % 5:
             client.describe_jobs().first()
-        client._clock = Clock(sleep, lambda: polls[0])
+        use_clock(client, clock=Clock(sleep, lambda: polls[0]))
         counted("a watch of 1,000 jobs that needs five polls", lambda: client.wait_all(running, timeout=None))
     return table("Requests", ("question", "requests"), rows)
 

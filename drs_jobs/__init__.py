@@ -1,11 +1,15 @@
 """Typed answers about disaster-recovery jobs: a client of AWS Elastic Disaster Recovery's DescribeJobs over boto3."""
 
+from typing import TYPE_CHECKING
+
 from drs_jobs._arguments import (
     JobRef,
 )
 from drs_jobs._wire import (
     structure_job,
+    structure_log_item,
     unstructure_job,
+    unstructure_log_item,
 )
 from drs_jobs.client import (
     DescribesJobs,
@@ -114,6 +118,21 @@ __all__ = [
     "ValidationException",
     "WaitTimeoutError",
     "is_transient",
+    "__version__",
     "structure_job",
+    "structure_log_item",
     "unstructure_job",
+    "unstructure_log_item",
 ]
+
+if TYPE_CHECKING:
+    __version__: str
+
+
+def __getattr__(name: str) -> str:
+    """Return `__version__`, read from the installed metadata only when it is asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib.metadata  # noqa: PLC0415  # see above
+
+    return importlib.metadata.version(__name__)

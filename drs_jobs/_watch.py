@@ -14,14 +14,14 @@ from drs_jobs.models import Job
 
 _logger: Final = logging.getLogger("drs_jobs")
 
-POLL_INTERVAL: Final = 5.0
-"""Seconds between the first two looks, where the caller says nothing."""
+SHORTEST_INTERVAL: Final = 5.0
+"""Seconds between the first two polls, unless the caller gives an interval."""
 
 GROWTH: Final = 1.5
-"""How much longer each sleep is than the one before."""
+"""The factor by which that interval grows with each poll."""
 
-CEILING: Final = 6.0
-"""How many poll intervals the longest sleep is: with the default, half a minute."""
+LONGEST_INTERVAL: Final = 30.0
+"""Seconds between two polls that it grows to."""
 
 JITTER: Final = 0.1
 """By which share a sleep is longer or shorter by chance, so that many waiting processes don't ask in step."""
@@ -55,13 +55,13 @@ Look = Callable[[Sequence[str]], Iterable[Job]]
 
 
 def watch(
-    look: Look, job_ids: Sequence[str], *, timeout: float | None, poll_interval: float, batch_size: int, clock: Clock
+    look: Look, job_ids: Sequence[str], *, timeout: float | None, poll_interval: float | None, batch_size: int, clock: Clock
 ) -> Iterator[Job]:
     """Yield each job whenever its snapshot changed, the first one included, until all are complete."""
     watching = _Watching(job_ids, clock)
     deadline = None if timeout is None else watching.began + timeout
     is_last_look = timeout == 0
-    interval = poll_interval
+    interval = SHORTEST_INTERVAL if poll_interval is None else poll_interval
     while True:
         yield from watching.poll(look, batch_size)
         if not watching.unfinished:
@@ -73,7 +73,8 @@ def watch(
             # Clipped, so that the last look is taken at the deadline: a job that finishes then counts as finished.
             pause, is_last_look = rest, True
         clock.sleep(pause)
-        interval = min(interval * GROWTH, poll_interval * CEILING)
+        if poll_interval is None:
+            interval = min(interval * GROWTH, LONGEST_INTERVAL)
 
 
 @attrs.define

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import attrs
 from botocore.exceptions import ClientError
@@ -57,6 +58,7 @@ class JobsClient:
             "endpoint_url": endpoint_url,
             "config": config,
         }
+        is_owner = client is None
         given = [name for name, value in others.items() if value is not None]
         if client is None:
             client = _build(session, profile_name, region_name, endpoint_url, config)
@@ -72,8 +74,23 @@ class JobsClient:
             )
         _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
-        self._clock: _watch.Clock | None = None
-        """Another clock than the machine's, for tests."""
+        self._is_owner = is_owner
+        self._clock = _watch.Clock.real()
+
+    def close(self) -> None:
+        """Close the connections of a client that this one built. A client that was given stays as it is."""
+        if self._is_owner:
+            cast("Any", self._client).close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Call `close()`."""
+        self.close()
 
     def __repr__(self) -> str:
         """Say which client it uses."""
@@ -164,15 +181,15 @@ class JobsClient:
         jobs: Iterable[JobRef],
         *,
         timeout: float | timedelta | None,
-        poll_interval: float | timedelta = _watch.POLL_INTERVAL,
+        poll_interval: float | timedelta | None = None,
     ) -> Iterator[Job]:
         """Yield each job whenever its snapshot changed, the first one included; end when all are complete.
 
         `timeout`: seconds, from the first `next` on; 0 looks once; `None` waits for ever. It bounds the sleeping: a request
         in flight may outlast it by botocore's time-outs times its attempts, which matters where something else ends the
         process, as on Lambda.
-        `poll_interval`: seconds to the second look; each sleep is half as long again as the one before, up to six poll
-        intervals, give or take a tenth. The last sleep ends at the deadline, and one last look is taken then.
+        `poll_interval`: seconds between two polls; if not given, 5 seconds that grow by a factor of 1.5 to 30. With 10 % jitter.
+        The last sleep ends at the deadline, followed by one last poll.
         A job given twice is watched once.
 
         Throttling, 5xx, broken connections and bodies that are no answer are survived until the deadline, each with one
@@ -182,7 +199,7 @@ class JobsClient:
         """
         ids = _arguments.checked_refs(jobs)
         seconds = None if timeout is None else _arguments.checked_seconds("timeout", timeout)
-        interval = _arguments.checked_seconds("poll_interval", poll_interval)
+        interval = None if poll_interval is None else _arguments.checked_seconds("poll_interval", poll_interval)
         if interval == 0:
             msg = "poll_interval must be more than 0 seconds"
             raise ValueError(msg)
@@ -192,11 +209,11 @@ class JobsClient:
             timeout=seconds,
             poll_interval=interval,
             batch_size=_arguments.MAX_JOB_IDS,
-            clock=self._clock or _watch.Clock.real(),
+            clock=self._clock,
         )
 
     def wait(
-        self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta = _watch.POLL_INTERVAL
+        self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None
     ) -> Job:
         """Wait until a job is complete, and return it. Complete is not success: ask `raise_unless_succeeded()`.
 
@@ -209,7 +226,7 @@ class JobsClient:
         jobs: Iterable[JobRef],
         *,
         timeout: float | timedelta | None,
-        poll_interval: float | timedelta = _watch.POLL_INTERVAL,
+        poll_interval: float | timedelta | None = None,
     ) -> tuple[Job, ...]:
         """Wait until all jobs are complete, and return them in the order asked, twice where asked twice.
 
@@ -275,6 +292,11 @@ class JobsClient:
             return _botocore.call(operation, method, request, _wire.read_page)
         except ClientError as error:
             raise service_error(error) from error
+
+
+def use_clock(client: JobsClient, *, clock: _watch.Clock) -> None:
+    """Have a client wait by another clock than the machine's. For tests, in which hours of waiting take no time."""
+    client._clock = clock  # noqa: SLF001  # the one place that sets it
 
 
 def _build(

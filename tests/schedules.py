@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from drs_jobs import DrsJobsError, Job, JobsClient, MalformedResponseError, Pager, WaitTimeoutError
+from drs_jobs.client import use_clock
 from drs_jobs.testing import (
     CutOff,
     DropConnection,
@@ -167,7 +168,7 @@ def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
         ended.append(done)
     time.sleep(0)
     client = client_of(local, dice, key)
-    client._clock = time.clock(dice.random)
+    use_clock(client, clock=time.clock(dice.random))
     local.page_sizes = (*(dice.randrange(3) for _ in range(dice.randrange(2))), dice.randrange(1, 4))
     inject(local, dice, 12)
     is_over = False

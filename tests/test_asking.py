@@ -1,5 +1,6 @@
 """Asking: what is refused before any request, and what goes over the wire."""
 
+import importlib.metadata
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -8,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
 
-from drs_jobs import JobNotFoundError, JobsClient, MalformedResponseError
+import drs_jobs
+from drs_jobs import JobNotFoundError, JobsClient
 from drs_jobs.testing import LocalDrs, make_job
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -249,3 +252,27 @@ def test_importing_drs_jobs_does_not_import_boto3():
     code = "import sys, drs_jobs; print(sorted({'boto3', 'werkzeug', 'typer', 'rich'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_close_closes_a_client_that_was_built(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """And none that was given."""
+    closed: list[Any] = []
+    monkeypatch.setattr(BaseClient, "close", lambda self: closed.append(self))
+    given = local_drs.client()
+    with JobsClient(given) as client:
+        assert client.describe_jobs().collect() == ()
+    client.close()
+    assert closed == []
+    with JobsClient(endpoint_url=local_drs.endpoint_url) as client:
+        assert closed == []
+        client.describe_jobs().collect()
+    assert len(closed) == 1
+    with pytest.raises(KeyError), JobsClient(session=boto3.Session()):
+        raise KeyError
+    assert len(closed) == 2
+
+
+def test_the_version_is_that_of_the_metadata():
+    assert drs_jobs.__version__ == importlib.metadata.version("drs_jobs")
+    with pytest.raises(AttributeError, match="no attribute 'version'"):
+        drs_jobs.version  # noqa: B018  # type: ignore[attr-defined]  # that is the point

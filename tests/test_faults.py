@@ -8,6 +8,7 @@ from botocore.config import Config
 
 import schedules
 from drs_jobs import Job, JobsClient, MalformedResponseError, testing
+from drs_jobs.client import use_clock
 from drs_jobs.testing import Fault, LocalDrs, make_job
 from schedules import ERRORS, FAULTS, HARMLESS, Fine
 from simulated_time import SimulatedTime
@@ -55,7 +56,7 @@ def test_a_fault_on_any_poll_is_survived_or_told(name, spoiled, attempts, local_
     """A watch goes on over trouble that may pass; other trouble it tells at once, and a second watch sees the end."""
     client = JobsClient(local_drs.client(config=Config(retries={"total_max_attempts": attempts})))
     time = SimulatedTime()
-    client._clock = time.clock()
+    use_clock(client, clock=time.clock())
     job = make_job(status="STARTED")
     done = make_job(job_id=job.job_id, creation_date_time=job.creation_date_time)
     local_drs.add_jobs(job)

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError
 
 from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError, ServiceError
 from drs_jobs._watch import Clock
+from drs_jobs.client import use_clock
 from drs_jobs.testing import CutOff, DropConnection, HtmlPage, LocalDrs, RawAnswer, ServerError, make_job
 
 
@@ -154,7 +155,7 @@ def test_credentials_get_out_nowhere(local_drs: LocalDrs, caplog: pytest.LogCapt
     """Our own logger says nothing of them, and neither does any error."""
     caplog.set_level(logging.DEBUG, "drs_jobs")
     client = JobsClient(local_drs.client(access_key_id="AKIAEXAMPLE", config=Config(retries={"total_max_attempts": 1})))
-    client._clock = Clock(lambda _: None, itertools.count().__next__)
+    use_clock(client, clock=Clock(lambda _: None, itertools.count().__next__))
     local_drs.inject(ServerError(), times=2)
     with pytest.raises(JobNotFoundError):
         client.wait("drsjob-00000000000000000", timeout=None)

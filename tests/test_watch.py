@@ -29,6 +29,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs._watch import Clock
+from drs_jobs.client import use_clock
 from drs_jobs.testing import (
     CutOff,
     DropConnection,
@@ -47,7 +48,7 @@ from simulated_time import SimulatedTime
 @pytest.fixture
 def simulated(client: JobsClient) -> SimulatedTime:
     simulated = SimulatedTime()
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     return simulated
 
 
@@ -81,8 +82,16 @@ def test_watch_yields_a_job_whenever_its_snapshot_changed(client: JobsClient, lo
     assert len(local_drs.requests) == len(simulated.sleeps) + 1
 
 
-def test_the_sleep_grows_from_the_interval_to_six_of_them(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
-    """5 s, half as long again each time, up to 30 s; jitter moves each by a tenth at most; fetch comes first."""
+def test_a_given_interval_is_kept(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """A minute stays a minute."""
+    local_drs.add_jobs(job := _started())
+    simulated.at(290, lambda: local_drs.add_jobs(_done(job)))
+    client.wait(job, timeout=None, poll_interval=timedelta(minutes=1))
+    assert simulated.sleeps == [60] * 5
+
+
+def test_the_default_interval_grows_from_5_to_30_seconds(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """By a factor of 1.5 with each poll; jitter changes each by 10 % at most."""
     job = _started()
     local_drs.add_jobs(job)
     simulated.at(120, lambda: local_drs.add_jobs(_done(job)))
@@ -90,7 +99,7 @@ def test_the_sleep_grows_from_the_interval_to_six_of_them(client: JobsClient, lo
     assert simulated.sleeps == [5, 7.5, 11.25, 16.875, 25.3125, 30, 30]
     for jitter, first in ((0.0, 4.5), (1.0, 5.5)):
         other = SimulatedTime()
-        client._clock = other.clock(lambda jitter=jitter: jitter)
+        use_clock(client, clock=other.clock(lambda jitter=jitter: jitter))
         local_drs.add_jobs(job)
         other.at(1, lambda: local_drs.add_jobs(_done(job)))
         client.wait(job, timeout=None)
@@ -112,7 +121,7 @@ def test_1500_jobs_cost_two_queries_a_poll_for_unfinished_ones_only(
     jobs = [_started() for _ in range(1500)]
     local_drs.add_jobs(*jobs)
     done = [_done(job) for job in jobs]
-    for second, start, end in [(1, 0, 100), (101, 100, 300), (251, 300, 1000), (476, 1000, 1500)]:
+    for second, start, end in [(1, 0, 100), (101, 100, 300), (201, 300, 1000), (301, 1000, 1500)]:
         simulated.at(second, lambda start=start, end=end: local_drs.add_jobs(*done[start:end]))
     seen = list(client.watch(jobs, timeout=None, poll_interval=100))
     asked = [request.body["filters"]["jobIDs"] for request in local_drs.requests]
@@ -190,11 +199,11 @@ def test_a_sleep_that_ends_at_the_deadline_by_itself_is_the_last(
 
 
 def test_a_poll_interval_may_be_short(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
-    """A fraction of a second, and six of them at most."""
+    """The interval that is given is kept."""
     local_drs.add_jobs(job := _started())
     simulated.at(1, lambda: local_drs.add_jobs(_done(job)))
     client.wait(job, timeout=None, poll_interval=0.125)
-    assert simulated.sleeps == [0.125, 0.1875, 0.28125, 0.421875]
+    assert simulated.sleeps == [0.125] * 8
 
 
 def test_a_slow_last_answer_gets_one_more_look(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
@@ -303,7 +312,7 @@ def test_no_credentials_end_it_at_once(simulated: SimulatedTime):
             raise NoCredentialsError
 
     client = JobsClient(WithoutCredentials())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     with pytest.raises(NoCredentialsError):
         client.wait("drsjob-1", timeout=None)
     assert simulated.sleeps == []
@@ -313,7 +322,7 @@ def test_a_region_that_never_answers_ends_it_after_a_minute(caplog: pytest.LogCa
     """A mistyped region does not look like an outage: the trouble itself is raised."""
     simulated = SimulatedTime()
     client = JobsClient(Nowhere())
-    client._clock = simulated.clock(lambda: 0.3)
+    use_clock(client, clock=simulated.clock(lambda: 0.3))
     with pytest.raises(EndpointConnectionError, match="eu-wst-1"):
         client.wait("drsjob-1", timeout=timedelta(hours=8))
     assert simulated.seconds == pytest.approx(60)
@@ -324,7 +333,7 @@ def test_a_region_that_never_answers_ends_it_after_a_minute(caplog: pytest.LogCa
 def test_the_first_minute_is_not_outslept(poll_interval: float, sleeps: list[float], simulated: SimulatedTime):
     """However long the sleeps are, the last look at a region that never answers is taken when the minute is over."""
     client = JobsClient(Nowhere())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     with pytest.raises(EndpointConnectionError):
         client.wait("drsjob-1", timeout=None, poll_interval=poll_interval)
     assert sleeps == simulated.sleeps
@@ -357,7 +366,7 @@ def test_a_slow_first_poll_is_followed_by_another(timeout: float | None, polls: 
     simulated = SimulatedTime()
     fake = SlowlyNowhere(simulated)
     client = JobsClient(fake)
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     with pytest.raises(error_class):
         client.wait("drsjob-1", timeout=timeout)
     assert fake.polls == polls
@@ -374,7 +383,7 @@ def test_a_second_poll_can_succeed_after_a_slow_first_one():
             return {"items": [unstructure_job(job)]} if self.polls else super().describe_jobs(**request)
 
     client = JobsClient(SlowAtFirst(simulated))
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     assert client.wait(job, timeout=7200) == job
 
 
@@ -391,7 +400,7 @@ def test_a_response_that_is_no_dict_is_a_type_error_at_once(name: str):
     """Named in the message; neither retried nor taken for an absent job."""
     simulated = SimulatedTime()
     client = JobsClient(Mock(spec=["describe_jobs"], describe_jobs=Mock(return_value=NOT_A_RESPONSE[name])))
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     for request in (
         lambda: client.wait("drsjob-1", timeout=None),
         lambda: client.get_job("drsjob-1"),
@@ -473,7 +482,7 @@ def test_one_batchs_trouble_does_not_hide_anothers_news(simulated: SimulatedTime
             return {"items": [unstructure_job(jobs[job_id]) for job_id in filters["jobIDs"]]}
 
     client = JobsClient(HalfBroken())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     seen: list[str] = []
     with pytest.raises(WaitTimeoutError) as caught:
         seen.extend(job.job_id for job in client.watch(list(jobs), timeout=500))
@@ -491,7 +500,7 @@ def test_a_page_before_trouble_is_news(simulated: SimulatedTime):
             return {"items": [unstructure_job(done)] if "a" in filters["jobIDs"] else [], "nextToken": "t"}
 
     client = JobsClient(SecondPageBroken())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     with pytest.raises(WaitTimeoutError) as caught:
         client.wait_all(["a", "b"], timeout=60)
     assert (done,) == caught.value.jobs
@@ -548,7 +557,7 @@ def test_the_longest_retry_after_of_a_poll_counts(simulated: SimulatedTime):
             return {"items": [{"jobID": job_id, "status": status} for job_id in filters["jobIDs"]]}
 
     client = JobsClient(Fake())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     assert len(client.wait_all([f"j{n}" for n in range(1001)], timeout=None)) == 1001
     assert simulated.sleeps == [5, 50]
 
@@ -563,7 +572,7 @@ def test_trouble_after_everything_was_told_is_no_trouble(simulated: SimulatedTim
             return {"items": [{"jobID": "j", "status": "COMPLETED"}], "nextToken": "t"}
 
     client = JobsClient(Fake())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     assert client.wait("j", timeout=None).is_complete
     assert caplog.records == []
 
@@ -590,7 +599,7 @@ def test_trouble_of_hand_written_clients_may_pass_too(trouble: Exception, simula
             return {"items": [{"jobID": "j", "status": "STARTED" if self.asked == 1 else "COMPLETED"}]}
 
     client = JobsClient(Fake())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     assert client.wait("j", timeout=None).is_complete
 
 
@@ -636,9 +645,9 @@ def test_a_job_that_nobody_has_is_not_found_after_a_minute(client: JobsClient, l
     ("poll_interval", "trouble_at", "seconds"),
     [
         (60, None, 60),  # seconds 0 and 60
-        (59.5, None, 148.75),  # 0, 59.5, which is too early, and then half as long again
-        (60, 60, 285),  # 0, in vain at 60, 150, and to be sure 285
-        (20, 20, 95),  # 0, in vain at 20, 50, 95
+        (59.5, None, 119),  # 0, 59.5, which is too early, 119
+        (60, 60, 180),  # 0, an error at 60, 120, and a third one at 180
+        (20, 20, 60),  # 0, an error at 20, 40, 60
     ],
 )
 def test_absence_takes_a_minute_and_as_many_looks_as_it_needs(
@@ -697,7 +706,7 @@ def test_answers_nobody_asked_for_do_not_count(simulated: SimulatedTime):
             return {"items": [unstructure_job(make_job())]}
 
     client = JobsClient(Ignorant())
-    client._clock = simulated.clock()
+    use_clock(client, clock=simulated.clock())
     with pytest.raises(JobNotFoundError):
         client.wait("drsjob-mine", timeout=None)
 
@@ -724,7 +733,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "true for a timeout": (["j"], {"timeout": True}, TypeError, "bool"),
     "no interval": (["j"], {"timeout": 1, "poll_interval": 0}, ValueError, "more than 0"),
     "a negative interval": (["j"], {"timeout": 1, "poll_interval": -5}, ValueError, "0 seconds or more"),
-    "None for an interval": (["j"], {"timeout": 1, "poll_interval": None}, TypeError, "NoneType"),
+    "a string for an interval": (["j"], {"timeout": 1, "poll_interval": "5"}, TypeError, "str"),
 }
 
 
@@ -757,7 +766,7 @@ def test_boto3s_start_recovery_waited_for_and_explained(client: JobsClient, boto
         seconds[0] += pause
         local_drs.advance(pause)
 
-    client._clock = Clock(sleep, lambda: seconds[0])
+    use_clock(client, clock=Clock(sleep, lambda: seconds[0]))
     done = client.wait(job, timeout=timedelta(minutes=30))
     assert (done.is_drill, done.outcome) == (True, Outcome.FAILED)
     assert [done.outcome_of(s) for s in (good, unbootable, invalid)] == [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.FAILED]
@@ -781,7 +790,7 @@ def test_ctrl_c_goes_straight_through(client: JobsClient, local_drs: LocalDrs):
 
     job = _started()
     local_drs.add_jobs(job)
-    client._clock = Clock(interrupt, lambda: 0.0)
+    use_clock(client, clock=Clock(interrupt, lambda: 0.0))
     with pytest.raises(KeyboardInterrupt):
         client.wait(job, timeout=None)
     assert job == client.get_job(job.job_id)

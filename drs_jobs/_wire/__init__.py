@@ -8,7 +8,7 @@
 | `misfit` | what is told of a value that does not fit |
 """
 
-from drs_jobs._wire.converter import structure, structure_job, unstructure_job, unstructure_log_item
+from drs_jobs._wire.converter import structure, structure_job, structure_log_item, unstructure_job, unstructure_log_item
 from drs_jobs._wire.names import METHODS, NAMES, SENSITIVE, UNION_TAGS
 from drs_jobs._wire.questions import (
     job_id_of,
@@ -34,6 +34,7 @@ __all__ = [
     "read_page",
     "structure",
     "structure_job",
+    "structure_log_item",
     "unstructure_job",
     "unstructure_log_item",
 ]

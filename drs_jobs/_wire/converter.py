@@ -53,8 +53,15 @@ def unstructure_job(job: Job) -> dict[str, Any]:
     return raw
 
 
+def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
+    """A typed `JobLogItem` from a dict in AWS's shape, by the rules of `structure_job`."""
+    return structure(_as_dict(raw), JobLogItem, "$")
+
+
 def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
     """A log item as a dict in AWS's shape, by the rules of `unstructure_job`."""
+    if not isinstance(item, JobLogItem):
+        raise TypeError(f"unstructure_log_item takes a JobLogItem, not {type(item).__name__}")
     raw: dict[str, Any] = _converter.unstructure(item, JobLogItem)
     return raw
 
