@@ -12,8 +12,8 @@ ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 STUBBED = BIN / "python"
 UNSTUBBED = ROOT / ".venv-demo" / "bin" / "python"
-# --verifytypes looks for an installed package, not an editable one, and for Python on the PATH alone.
-WHEEL = ROOT / ".venv-wheel" / "bin"
+# --verifytypes looks for an installed package, not an editable one.
+WHEEL = ROOT / ".venv-wheel" / "bin" / "python"
 
 
 def mypy(python: Path, *names: str) -> set[tuple[str, int]]:
