@@ -37,7 +37,7 @@ lint: .venv-check/ready-$(VERSION)
 	.venv-check/bin/pyright
 
 # What a user's own type checker reports, with each kind of boto3 client.
-typing: wheel .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
+typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
 	.venv-check/bin/python tests/typing/check.py
 
 # AWS's own command line pins its own botocore, so it has an environment of its own.
