@@ -10,13 +10,11 @@ import pytest
 from drs_jobs import JobsClient, structure_job
 from drs_jobs.testing import LocalDrs, make_job
 
-AWS = os.environ.get("DRS_JOBS_AWS_CLI")
-
-pytestmark = pytest.mark.skipif(AWS is None, reason="needs AWS's command line: make test-aws-cli installs and names it")
+pytestmark = pytest.mark.needs_check_env
 
 
 def _aws(*arguments: str) -> Any:
-    command = [str(AWS), "drs", "describe-jobs", "--output", "json", *arguments]
+    command = [os.environ["DRS_JOBS_AWS_CLI"], "drs", "describe-jobs", "--output", "json", *arguments]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
 

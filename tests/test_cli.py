@@ -439,9 +439,9 @@ def test_kinds_and_spans():
     assert span(NOON - datetime(2024, 6, 15, 9, 30, tzinfo=UTC)) == "2h 30m"
 
 
+@pytest.mark.needs_check_env
 def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_drs: LocalDrs):
     """A table of targets or JSON lines with account and region; failures on stderr, and exit status 5 for them."""
-    pytest.importorskip("moto")
     from world import Sts  # noqa: PLC0415  # needs moto
 
     sts = Sts()

@@ -43,16 +43,20 @@ def _compare(example: Example) -> None:
 SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare)], path=str(ROOT))
 
 
-NEEDS = {"sweep.md": ["distributed", "pyarrow"], "notebook.md": ["pandas", "plotly", "polars", "duckdb"]}
-"""What a document shows that is not installed with every list of requirements."""
+NEED_CHECK_ENV = {"sweep.md", "notebook.md"}
+"""They show Dask, Polars and DuckDB."""
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=[pytest.mark.needs_check_env] if path.name in NEED_CHECK_ENV else [])
+        for path in DOCUMENTS
+    ],
+)
 def test_the_examples_of_a_document_run(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Block after block into one prompt, in an empty folder; AWS is a LocalDrs."""
     monkeypatch.chdir(tmp_path)
-    for package in NEEDS.get(path.name, []):
-        pytest.importorskip(package)
     for example in SYBIL.parse(path).examples():
         example.evaluate()
 
@@ -60,7 +64,9 @@ def test_the_examples_of_a_document_run(path: Path, local_drs, tmp_path: Path, m
 @pytest.fixture
 def tour() -> Any:
     """The notebook, executed."""
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    import nbclient  # noqa: PLC0415  # needs the check environment
+    import nbformat  # noqa: PLC0415  # needs the check environment
+
     notebook = nbformat.read(ROOT / "docs" / "tour.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "commit it without outputs"
     with warnings.catch_warnings():
@@ -69,6 +75,7 @@ def tour() -> Any:
     return notebook
 
 
+@pytest.mark.needs_check_env
 def test_the_tour_runs_and_shows_what_it_says(tour: Any):
     """Tables, charts and a report: each cell that ends in a value shows something."""
     shown = [output for cell in tour.cells for output in cell.get("outputs", [])]

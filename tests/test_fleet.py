@@ -41,8 +41,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def world() -> Any:
-    """A simulated world, for which moto is needed: it asks for newer versions than the lowest that drs_jobs claims."""
-    pytest.importorskip("moto")
+    """A simulated world; its tests are marked, because it needs moto."""
     from world import world  # noqa: PLC0415  # needs moto
 
     return world
@@ -101,6 +100,7 @@ def test_an_account_that_is_a_number_is_refused_when_it_is_reached():
 # ------------------------------------------------------------------ sweeps
 
 
+@pytest.mark.needs_check_env
 def test_every_target_has_one_outcome_on_threads(world: Any):
     """Jobs, or the error of each way to fail; one AssumeRole an account, also where it is refused."""
     with world(ACCOUNTS) as made:
@@ -110,6 +110,7 @@ def test_every_target_has_one_outcome_on_threads(world: Any):
         assert len(made.sts.assumed) >= ACCOUNTS
 
 
+@pytest.mark.needs_check_env
 def test_every_target_has_one_outcome_on_processes(world: Any):
     """Tasks and outcomes pickle; each process assumes a role once."""
     with (
@@ -120,6 +121,7 @@ def test_every_target_has_one_outcome_on_processes(world: Any):
         assert max(made.sts.assumed.values()) <= 2
 
 
+@pytest.mark.needs_check_env
 def test_every_target_has_one_outcome_on_a_dask_cluster(world: Any):
     """Dask's executor is an executor like any other."""
     distributed = pytest.importorskip("distributed")
@@ -153,6 +155,7 @@ def test_dates_are_asked_for_and_jobs_come_whole(local_drs: LocalDrs):
     assert "jobs=<3>" in repr(outcome)
 
 
+@pytest.mark.needs_check_env
 def test_an_account_that_was_never_set_up_is_no_empty_one(local_drs: LocalDrs, world: Any):
     """It is an error that says so."""
     with world(1) as made:

@@ -193,8 +193,6 @@ def test_no_other_name_is_there():
 @pytest.fixture
 def tables() -> Any:
     """The wing of tables and charts, for which the extra is needed."""
-    pytest.importorskip("pyarrow")
-    pytest.importorskip("plotly")
     from drs_jobs import notebook  # noqa: PLC0415  # needs the extra
 
     return notebook
@@ -239,14 +237,17 @@ def test_the_schema_is_the_same_for_no_jobs_and_tags_come_only_when_asked_for(ta
 @given(any_jobs)
 def test_any_job_is_a_row(job: Job):
     """Lone surrogates, unknown values and absent fields too; any iterable will do."""
-    notebook = pytest.importorskip("drs_jobs.notebook.tables")
+    from drs_jobs import notebook  # noqa: PLC0415  # needs the extra
+
     for make in (notebook.jobs_table, notebook.servers_table, notebook.action_runs_table):
         make(iter([job])).validate(full=True)
 
 
+@pytest.mark.needs_check_env
 def test_tables_go_through_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     """Counts, timestamps and enums come out as they went in."""
-    duckdb, polars = pytest.importorskip("duckdb"), pytest.importorskip("polars")
+    import duckdb  # noqa: PLC0415  # needs the check environment
+    import polars as pl  # noqa: PLC0415  # needs the check environment
     import pyarrow.parquet  # noqa: PLC0415  # needs the extra
 
     jobs = _history()
@@ -259,9 +260,9 @@ def test_tables_go_through_parquet_duckdb_polars_and_pandas(tables: Any, tmp_pat
         mine = [job for job in jobs if job.outcome.name == row["outcome"]]
         assert row["n"] == len(mine)
         assert row["first"] == min(job.creation_date_time for job in mine if job.creation_date_time)
-    frame = polars.read_parquet(file)
+    frame = pl.read_parquet(file)
     assert frame["creation_date_time"].to_list() == [job.creation_date_time for job in jobs]
-    assert frame["status"].cast(polars.String).to_list() == [job.status for job in jobs]
+    assert frame["status"].cast(pl.String).to_list() == [job.status for job in jobs]
     pandas_frame = tables.jobs_table(jobs).to_pandas()
     assert list(pandas_frame["outcome"].astype(str)) == [job.outcome.name for job in jobs]
     assert pandas_frame["creation_date_time"].dt.tz is not None

@@ -12,8 +12,6 @@ ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 STUBBED = BIN / "python"
 UNSTUBBED = ROOT / ".venv-demo" / "bin" / "python"
-# --verifytypes looks for an installed package, not an editable one, and for Python on the PATH alone.
-WHEEL = ROOT / ".venv-wheel" / "bin"
 
 
 def mypy(python: Path, *names: str) -> set[tuple[str, int]]:
@@ -70,7 +68,7 @@ def main() -> int:
             (pyright, UNSTUBBED, [*programs, "unstubbed.py"]),
         ]
     ]
-    verified = _run([WHEEL / "pyright", "--verifytypes", "drs_jobs", "--ignoreexternal"])
+    verified = _run([BIN / "pyright", "--verifytypes", "drs_jobs", "--ignoreexternal"])
     score = re.search(r"completeness score: (\S+)", verified)
     print(verified if score is None or score[1] != "100%" else "verifytypes: 100%")
     for name, wrong in problems:

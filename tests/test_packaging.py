@@ -1,0 +1,51 @@
+"""The Makefile's environments, and a README that is complete on a package index."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def make_dry_run(tmp_path: Path):
+    """Runs `make --dry-run` for a stamp, a command and an interpreter's version in a folder that has only the Makefile."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+
+    def dry_run(target: str, version: str, stamp: str | None = None) -> str:
+        python = tmp_path / f"python-{version}"
+        python.write_text(f"#!/bin/sh\necho {version}\n", encoding="utf-8")
+        python.chmod(0o755)
+        if stamp is not None:
+            (tmp_path / stamp).parent.mkdir()
+            (tmp_path / stamp).touch()
+        environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "PYTHON"}}
+        command = ["make", "--dry-run", target, f"PYTHON={python}"]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+
+    return dry_run
+
+
+@pytest.mark.parametrize(
+    ("target", "folder"),
+    [("test", ".venv"), ("demo", ".venv-demo"), ("lint", ".venv-check"), ("test-lowest", ".venv-lowest")],
+)
+def test_another_interpreter_sets_up_again(make_dry_run, target: str, folder: str):
+    assert f"python-3.98.0 -m venv --clear {folder} " in make_dry_run(target, "3.98.0", stamp=f"{folder}/ready-3.99.0")
+    assert "-m venv" not in make_dry_run(target, "3.99.0")
+
+
+def test_latest_has_every_extra_and_the_interpreter_asked_for(make_dry_run):
+    commands = make_dry_run("latest", "3.98.0")
+    assert "python-3.98.0 -m venv" in commands
+    assert "[cli,notebook,testing]" in commands
+
+
+def test_readme_has_no_relative_links():
+    links = re.findall(r"\]\(([^)]*)\)|(?:href|src)=[\"']([^\"']*)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert [link for link in map("".join, links) if not link.startswith(("https://", "#"))] == []
