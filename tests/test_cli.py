@@ -1,5 +1,6 @@
 """The command line, as processes: what it prints, and its exit status."""
 
+import errno
 import importlib.metadata
 import io
 import json
@@ -7,19 +8,27 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 from rich.console import Console
+from rich.text import Text
 
-from drs_jobs import Job, LaunchActionsStatus, structure_job
+from drs_jobs import Job, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._words import kind, span
-from drs_jobs.cli.commands import read_duration, read_moment
-from drs_jobs.cli.live import follow
-from drs_jobs.cli.output import jobs_table
+from drs_jobs.cli.commands import read_duration, read_ids, read_moment
+from drs_jobs.cli.exits import describe_error, is_closed_pipe
+from drs_jobs.cli.live import bars_table, follow
+from drs_jobs.cli.output import drills_table, jobs_table, log_table, servers_table, targets_table
+from drs_jobs.cli.sweep import FleetFailures
+from drs_jobs.errors import service_error
+from drs_jobs.fleet import Target, TargetError
+from drs_jobs.reports import Explanation, last_drills
 from drs_jobs.testing import (
     ErrorAnswer,
     HtmlPage,
@@ -465,10 +474,11 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     }
     assert all(structure_job(line).is_complete for line in lines)
     assert "secret" not in as_json.stdout
+    piped = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **where)
+    assert (piped[0], piped[2]) == (0, "2 targets, 4 jobs\n")
     accounts.write_text("923456789012\n123456789012\n")
-    failed = _run(*common, "--regions", "eu-west-1,mars-north-1", **where)
+    failed = _run(*common, "--regions", "eu-west-1", **where)
     assert failed.returncode == 5
-    assert "2 targets failed with ValueError (123456789012 mars-north-1, 923456789012 mars-north-1)" in failed.stderr
     assert (
         "1 targets failed with ServiceError (923456789012 eu-west-1), the first: An error occurred (AccessDenied)"
         in failed.stderr
@@ -481,3 +491,310 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
         refused = _run(*common, *wrong, **where)
         assert (refused.returncode, message in refused.stderr) == (2, True)
     sts.stop()
+
+
+FULL = Path("/dev/full")
+SUCCEEDED_JOB = "drsjob-00000000000000001"
+FAILED_JOB = "drsjob-00000000000000002"
+UNDETERMINED_JOB = "drsjob-00000000000000003"
+RUNNING_JOB = "drsjob-00000000000000004"
+
+
+@pytest.fixture
+def jobs_of_all_outcomes(local_drs: LocalDrs) -> LocalDrs:
+    local_drs.add_jobs(
+        make_job(job_id=SUCCEEDED_JOB),
+        make_job(job_id=FAILED_JOB, participating_servers=(make_server(launch_status="FAILED"),)),
+        make_job(job_id=UNDETERMINED_JOB, participating_servers=()),
+        make_job(job_id=RUNNING_JOB, status="STARTED"),
+    )
+    return local_drs
+
+
+def _shell_status(command: str, redirection: str) -> int:
+    return _process(["bash", "-c", f"{sys.executable} -m drs_jobs {command} {redirection}"]).returncode
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "list",
+        "list --output json",
+        f"show {SUCCEEDED_JOB}",
+        f"show {FAILED_JOB} --output json",
+        f"watch {SUCCEEDED_JOB}",
+        f"watch {UNDETERMINED_JOB} --output json",
+        "drills",
+        "drills --output json",
+        "demo",
+        "--help",
+        "sweep --help",
+        "--version",
+    ],
+)
+@pytest.mark.usefixtures("jobs_of_all_outcomes")
+def test_full_stdout_exits_5(command: str):
+    """One line on stderr, and 5 if that line can't be written either."""
+    result = _process(["bash", "-c", f"{sys.executable} -m drs_jobs {command} >/dev/full"])
+    assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
+    assert "No space left" in result.stderr
+    assert _shell_status(command, ">/dev/full 2>/dev/full") == 5
+
+
+STATUSES = {
+    "list": 0,
+    "drills": 0,
+    "": 2,
+    "nonsense": 2,
+    "list --since x": 2,
+    f"show {FAILED_JOB}": 1,
+    f"watch {RUNNING_JOB} --timeout 0": 3,
+    f"watch {UNDETERMINED_JOB}": 4,
+    "list --endpoint-url http://127.0.0.1:9": 5,
+}
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", STATUSES)
+@pytest.mark.usefixtures("jobs_of_all_outcomes")
+def test_unwritable_stderr_keeps_the_status(command: str, monkeypatch: pytest.MonkeyPatch):
+    """Full or closed, with an error to print or without one."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert {STATUSES[command]} == {_shell_status(command, redirection) for redirection in ("2>/dev/full", "<&- >&- 2>&-")}
+
+
+def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.argv = ['drs-jobs', *{arguments!r}]\n{patch}\nfrom drs_jobs.__main__ import main; main()"
+    return _process([sys.executable, "-c", code])
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        ("RuntimeError", "typer.main.get_command"),
+        ("TypeError", "drs_jobs.cli.output.jobs_table"),
+        ("ValueError", "drs_jobs.pager.Pager.collect"),
+        ("RecursionError", "drs_jobs.pager.Pager.collect"),
+    ],
+)
+def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
+    """One line on stderr, whatever it is and wherever it is raised."""
+    local_drs.add_jobs(make_job())
+    owner, _, name = place.rpartition(".")
+    patch = (
+        "import drs_jobs.cli.commands, typer.main, unittest.mock; "
+        f"unittest.mock.patch('{owner}.{name}', side_effect={error}('boom\\nbang')).start()"
+    )
+    result = _patched(patch, "list")
+    assert (result.returncode, result.stdout) == (5, "")
+    assert result.stderr.startswith(f"drs-jobs: unforeseen {error}: ")
+    assert result.stderr.count("\n") == 1
+
+
+INTERRUPTIONS = {
+    "import": """
+import builtins
+real = builtins.__import__
+def interrupted(name, *rest):
+    if name == "typer":
+        raise KeyboardInterrupt
+    return real(name, *rest)
+builtins.__import__ = interrupted""",
+    "parsing": "import typer.main; typer.main.get_command.__code__ = (lambda _: exec('raise KeyboardInterrupt')).__code__",
+    "command": "import drs_jobs.pager; drs_jobs.pager.Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
+}
+
+
+@pytest.mark.parametrize("place", INTERRUPTIONS)
+@pytest.mark.usefixtures("local_drs")
+def test_interruption_exits_130(place: str):
+    result = _patched(INTERRUPTIONS[place], "list")
+    assert (result.returncode, result.stderr) == (130, "drs-jobs: interrupted\n")
+
+
+def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
+    """Windows has EINVAL for it, which means something else elsewhere."""
+    found: list[bool] = []
+    for platform in ("linux", "win32"):
+        monkeypatch.setattr(sys, "platform", platform)
+        errors = (BrokenPipeError(), OSError(errno.EINVAL, "x"), OSError(errno.ENOSPC, "x"), ValueError())
+        found += [is_closed_pipe(error) for error in errors]
+    assert found == [True, False, False, False, True, True, False, False]
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "drills", "drills --output json", "demo"])
+@pytest.mark.usefixtures("jobs_of_all_outcomes")
+def test_closed_pipe_is_no_error(command: str):
+    pipe = f"{sys.executable} -m drs_jobs {command} | true; exit ${{PIPESTATUS[0]}}"
+    result = _process(["bash", "-c", pipe])
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False)
+
+
+SERVER_IDS = [f"s-{number:017}" for number in range(5)]
+
+
+def _tables_by_first_column() -> list[tuple[list[str], Any]]:
+    kinds = ("START_DRILL", "TARGET_ACCOUNT", "START_RECOVERY")
+    launched = tuple(make_server(source_server_id=server_id) for server_id in SERVER_IDS)
+    jobs = [
+        *(make_job(initiated_by=initiated_by, participating_servers=launched * 20) for initiated_by in kinds),
+        make_job(participating_servers=()),
+        make_job(status="STARTED", creation_date_time=NOON - timedelta(hours=100)),
+        make_job(participating_servers=(make_server(source_server_id=SERVER_IDS[0], launch_status="FAILED"),)),
+    ]
+    explanation = Explanation(
+        job=jobs[0], failures=(), instance_ids=dict.fromkeys(SERVER_IDS, "i-0123456789abcdef0"), log=(), log_error=None
+    )
+    log = [make_log_item(event=event) for event in ("USING_PREVIOUS_SNAPSHOT_FAILED", "JOB_END")]
+    drills = last_drills(jobs, source_server_ids=[*SERVER_IDS, "s-99999999999999999"]).servers
+    job_ids = [job.job_id for job in jobs]
+    targets = {(str(10**11 + number), "ap-southeast-2"): Counter({Outcome.FAILED: number}) for number in range(3)}
+    return [
+        (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=False, width=width)),
+        (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=True, width=width)),
+        (job_ids, lambda width: bars_table(jobs, now=NOON, width=width)),
+        (SERVER_IDS, lambda width: servers_table(explanation, width=width)),
+        ([str(item.event) for item in log], lambda width: log_table(log, width=width)),
+        ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, width=width)),
+        ([account for account, _ in targets], lambda width: targets_table(targets, width=width)),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_tables_fit_every_width(number: int):
+    """From 10 columns: no line is wider, ids are whole or fold, and every other cell that is shown is whole, in every row."""
+    ids, make_table = _tables_by_first_column()[number]
+    for width in range(10, 201):
+        table = make_table(width)
+        shown = io.StringIO()
+        Console(file=shown, width=width).print(table)
+        text = shown.getvalue()
+        assert "…" not in text
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+        rest = "".join(text.split())
+        if len(table.columns) == 1:
+            assert [id_ for id_ in ids if id_ not in rest] == []
+        else:
+            words = text.split()
+            assert [id_ for id_ in ids if id_ not in words] == []
+            short = [cell.plain for column in table.columns for cell in column.cells if isinstance(cell, Text)]
+            folded = " ".join(words)
+            assert [cell for cell in short if len(cell.split()) == 1 and len(cell) <= 20 and cell not in folded.split()] == []
+            assert [span_ for span_ in short if re.fullmatch(r"\d+[mh] \d\d[sm]", span_) and span_ not in folded] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("2024-06-15", "2024-06-15T23:59:59.999999+00:00"),
+        ("20240615", "2024-06-15T23:59:59.999999+00:00"),
+        ("2024-W24-6", "2024-06-15T23:59:59.999999+00:00"),
+        ("2024W246", "2024-06-15T23:59:59.999999+00:00"),
+        ("9999-12-31", "9999-12-31T23:59:59.999999+00:00"),
+        ("2024-06-15T00:00", "2024-06-15T00:00:00+00:00"),
+        ("2024-06-15T00:00+02:00", "2024-06-15T00:00:00+02:00"),
+        ("1d", "2024-06-14T12:00:00+00:00"),
+    ],
+)
+def test_until_includes_the_day(text: str, last: str):
+    """In every form of a date; a moment stays that moment, and --since stays the first instant."""
+    until = read_moment("--until", text, NOON, whole_day=True)
+    assert until == datetime.fromisoformat(last)
+    since = read_moment("--since", text, NOON)
+    assert since is not None
+    assert since == (datetime.fromisoformat(last[:10] + "T00:00+00:00") if last.endswith("999999+00:00") else until)
+
+
+def test_one_day_is_a_span(local_drs: LocalDrs):
+    """--since and --until of the same date ask for that day."""
+    assert _run("list", "--since", "2024-06-15", "--until", "2024-06-15").returncode == 0
+    [request] = local_drs.requests
+    assert request.body == {"filters": {"fromDate": "2024-06-15T00:00:00Z", "toDate": "2024-06-15T23:59:59.999999Z"}}
+
+
+def _fails_with(*errors: Exception) -> int:
+    failures = FleetFailures()
+    for error in errors:
+        failures.add(TargetError(Target("eu-west-1"), error))
+    return failures.status
+
+
+def _service_error(code: str) -> Exception:
+    return service_error(ClientError({"Error": {"Code": code, "Message": "m"}}, "AssumeRole"))
+
+
+def test_sweep_status_of_failures():
+    """2 if set-up or credentials are the cause of each; 5 for anything else among them."""
+    expired, refused = _service_error("ExpiredToken"), _service_error("InvalidClientTokenId")
+    timeout = ReadTimeoutError(endpoint_url="http://127.0.0.1:9")
+    assert _fails_with() == 0
+    assert _fails_with(_service_error("UninitializedAccountException")) == 0
+    assert _fails_with(expired, refused, NoCredentialsError()) == 2
+    for other in (_service_error("AccessDenied"), timeout, ValueError("x"), RuntimeError("x")):
+        assert _fails_with(expired, other) == 5
+        assert _fails_with(other) == 5
+
+
+def test_raw_client_errors_count_as_service_errors():
+    raw = ClientError({"Error": {"Code": "ExpiredToken", "Message": "m"}}, "AssumeRole")
+    assert describe_error(raw)[1] == 2
+    assert describe_error(ClientError({"Error": {"Code": "AccessDenied", "Message": "m"}}, "AssumeRole"))[1] == 5
+
+
+SWEEP = ("sweep", "--accounts", "-", "--role-name", "DrsReader")
+NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    quiet = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    merged = {name: value for name, value in {**os.environ, **quiet, **environment}.items() if value}
+    command = [sys.executable, "-m", "drs_jobs", *arguments]
+    result = subprocess.run(command, input=content, capture_output=True, timeout=60, env=merged, check=False)
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["--regions", "eu-west-1"], NO_CREDENTIALS, "no AWS credentials"),
+        (["--regions", "eu-west-1", "--profile", "absent"], {}, "absent"),
+        (["--regions", "eu-west-1,eu-wset-1"], {}, "'eu-wset-1'"),
+        (["--regions", "eu-west-1", "--partition", "aws-us-gov"], {}, "'eu-west-1'"),
+        (["--regions", "eu-west-1", "--endpoint-url", "nonsense"], {}, "nonsense"),
+        (["--regions", "eu-west-1"], {"AWS_RETRY_MODE": "nonsense"}, "nonsense"),
+        (["--regions", "eu-west-1", "--role-name", ""], {}, "role_name"),
+    ],
+)
+def test_sweep_checks_its_set_up_first(arguments, environment, message, local_drs: LocalDrs):
+    """One line, exit status 2, and nothing is requested, from STS neither."""
+    sts = {"AWS_ENDPOINT_URL_STS": local_drs.endpoint_url}
+    status, output, errors = _run_with_input(b"123456789012\n210987654321\n", *SWEEP, *arguments, **sts, **environment)
+    assert (status, output, errors.count("\n"), len(local_drs.requests)) == (2, "", 1, 0)
+    assert message in errors
+
+
+def test_ids_come_from_stdin(local_drs: LocalDrs):
+    """For accounts and for servers; that what is not text in UTF-8 is refused is the same as for a file."""
+    local_drs.add_jobs(make_job(participating_servers=(make_server(source_server_id="s-one"),)))
+    status, output, _ = _run_with_input(b"\xef\xbb\xbfs-one # first\n\ns-two\n", "drills", "--servers", "-")
+    assert (status, [line.split()[0] for line in output.splitlines()[1:]]) == (0, ["s-one", "s-two"])
+    for arguments in (["drills", "--servers", "-"], [*SWEEP, "--regions", "eu-west-1"]):
+        status, output, errors = _run_with_input("s-\u00fc".encode("latin-1"), *arguments)
+        assert (status, output, errors.count("\n"), "UTF-8" in errors) == (2, "", 1, True)
+    status, _, errors = _run_with_input(b"# none\n", *SWEEP, "--regions", "eu-west-1")
+    assert (status, "0 accounts" in errors) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--accounts", "--servers"])
+def test_unreadable_files_are_refused(option: str, tmp_path: Path, local_drs: LocalDrs):
+    """A missing file, a directory, a file that is not UTF-8: one line and exit status 2, before any request."""
+    (tmp_path / "utf-16").write_text("123456789012", encoding="utf-16")
+    command = [*SWEEP[:1], "--role-name", "DrsReader"] if option == "--accounts" else ["drills"]
+    for name in ("missing", ".", "utf-16"):
+        result = _run(*command, option, str(tmp_path / name))
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert option in result.stderr
+    with pytest.raises(ValueError, match="missing"):
+        read_ids(option, str(tmp_path / "missing"))
+    assert not local_drs.requests

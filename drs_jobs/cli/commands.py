@@ -4,19 +4,27 @@ import importlib.metadata
 import json
 import re
 import sys
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import attrs
 import typer
 
 from drs_jobs._text import quoted
 from drs_jobs.cli import live, output
-from drs_jobs.cli.exits import PIPE_CLOSED, complain, exit_status, status_of
-from drs_jobs.cli.sweep import FleetFailures, show_sweep
+from drs_jobs.cli.exits import (
+    ExitStatus,
+    UsageError,
+    exit_if_reader_leaves,
+    print_error,
+    print_note,
+    status_of,
+    usage_errors,
+)
+from drs_jobs.cli.sweep import check_setup, show_sweep
 from drs_jobs.client import JobsClient
 from drs_jobs.fleet import MAX_IN_FLIGHT, targets
 from drs_jobs.fleet import sweep as run_sweep
@@ -45,20 +53,22 @@ EndpointUrl: TypeAlias = Annotated[str | None, typer.Option("--endpoint-url", he
 OutputOption: TypeAlias = Annotated[Output, typer.Option("--output", help="A table, or one job a line as JSON in AWS's shape.")]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks them sensitive.")]
 Since: TypeAlias = Annotated[
-    str | None, typer.Option("--since", help="Created since: 2024-06-15, 2024-06-15T12:00Z, 90d or 12h.")
+    str | None,
+    typer.Option("--since", help="Created since: 2024-06-15 (from its first instant, UTC), 2024-06-15T12:00Z, 90d or 12h."),
 ]
-Until: TypeAlias = Annotated[str | None, typer.Option("--until", help="Created until, in the same forms.")]
-Timeout: TypeAlias = Annotated[str | None, typer.Option("--timeout", help="90s, 30m or 2h; for ever where not given.")]
+Until: TypeAlias = Annotated[
+    str | None, typer.Option("--until", help="Created until, in the same forms; a date without a time includes that day.")
+]
+Timeout: TypeAlias = Annotated[str | None, typer.Option("--timeout", help="90s, 30m or 2h; no limit if not given.")]
 OlderThan: TypeAlias = Annotated[
     str | None, typer.Option("--older-than", help="Only servers without a successful drill for so long: 90d.")
 ]
 Servers: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--servers", exists=True, dir_okay=False, help="These servers, one id a line, also those never drilled."),
+    str | None,
+    typer.Option("--servers", metavar="FILE", help="These servers, one id per line, also those never drilled; - for stdin."),
 ]
 Accounts: TypeAlias = Annotated[
-    Path,
-    typer.Option("--accounts", exists=True, dir_okay=False, allow_dash=True, help="The accounts, one id a line; - for stdin."),
+    str, typer.Option("--accounts", metavar="FILE", help="The accounts, one id per line; - for stdin.")
 ]
 Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="So many jobs at most.")]
 
@@ -90,17 +100,17 @@ def list_jobs(
     tags: Tags = False,
 ) -> None:
     """List jobs, newest first."""
-    with exit_status():
+    with usage_errors():
         now = datetime.now(UTC)
         start, end = _span(since, until, now)
         jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
-        if output_format is Output.JSON:
-            output.print_json(jobs, tags=tags)
-        elif found := jobs.collect():
-            console = output.console()
-            console.print(output.jobs_table(found, now=now, tags=tags, width=console.width))
-        else:
-            typer.echo("no jobs", err=True)
+    if output_format is Output.JSON:
+        output.print_json(jobs, tags=tags)
+    elif found := jobs.collect():
+        console = output.console()
+        console.print(output.jobs_table(found, now=now, tags=tags, width=console.width))
+    else:
+        print_note("no jobs")
 
 
 @app.command()
@@ -111,16 +121,19 @@ def show(
     endpoint_url: EndpointUrl = None,
     output_format: OutputOption = Output.TABLE,
     tags: Tags = False,
-) -> None:
-    """Show one job: servers, launch actions, failures with reasons, log. The exit status tells its outcome."""
-    explanation: Explanation | None = None
-    with exit_status():
-        explanation = _client(profile, region, endpoint_url).explain(job)
+) -> ExitStatus:
+    """Show one job: servers, launch actions, failures with reasons, log. The exit status says its outcome."""
+    with usage_errors():
+        client = _client(profile, region, endpoint_url)
+        client.describe_jobs(job_ids=[job])  # checks the id; nothing is requested yet
+    explanation = client.explain(job)
+    status = status_of([explanation.job])
+    with exit_if_reader_leaves(status):
         if output_format is Output.JSON:
             typer.echo(json.dumps(output.json_of_explanation(explanation, tags=tags)))
         else:
             _print_explanation(explanation, tags=tags)
-    raise typer.Exit(PIPE_CLOSED if explanation is None else status_of([explanation.job]))
+    return status
 
 
 @app.command()
@@ -131,18 +144,18 @@ def watch(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
     output_format: OutputOption = Output.TABLE,
-) -> None:
-    """Wait until jobs are complete, and show how far they are. The exit status tells how they ended."""
-    ended: list[Job] | None = None
-    with exit_status():
+) -> ExitStatus:
+    """Wait until jobs are complete, and show how far they are. The exit status says how they ended."""
+    with usage_errors():
         seconds = read_duration("--timeout", timeout)
         client = _client(profile, region, endpoint_url)
         snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
+    with exit_if_reader_leaves(ExitStatus.READER_GONE):
         if output_format is Output.JSON:
             ended = _each_as_json(snapshots)
         else:
             ended = live.follow(snapshots, console=output.console(), now=lambda: datetime.now(UTC))
-    raise typer.Exit(PIPE_CLOSED if ended is None else status_of(ended))
+    return status_of(ended)
 
 
 @app.command()
@@ -155,22 +168,22 @@ def drills(
     older_than: OlderThan = None,
     servers: Servers = None,
 ) -> None:
-    """Show when each server was last drilled, and how that went for this server."""
-    with exit_status():
+    """Show when each server was last drilled, and that drill's outcome for this server."""
+    with usage_errors():
         now = datetime.now(UTC)
         limit = None if older_than is None else read_moment("--older-than", older_than, now)
         jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
-        report = last_drills(jobs, source_server_ids=None if servers is None else read_ids(servers))
-        rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
-        if output_format is Output.JSON:
-            for row in rows:
-                typer.echo(json.dumps(output.json_of_drill(row, report)))
-        else:
-            console = output.console()
-            if rows:
-                console.print(output.drills_table(rows))
-        first, last = (output.moment(when) for when in (report.first_job_at, report.last_job_at))
-        typer.echo(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC", err=True)
+        ids = None if servers is None else read_ids("--servers", servers)
+    report = last_drills(jobs, source_server_ids=ids)
+    rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
+    if output_format is Output.JSON:
+        for row in rows:
+            typer.echo(json.dumps(output.json_of_drill(row, report)))
+    elif rows:
+        console = output.console()
+        console.print(output.drills_table(rows, width=console.width))
+    first, last = (output.moment(when) for when in (report.first_job_at, report.last_job_at))
+    print_note(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC")
 
 
 @app.command()
@@ -187,31 +200,49 @@ def sweep(
     until: Until = None,
     tags: Tags = False,
     in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="So many targets at a time.")] = MAX_IN_FLIGHT,
-) -> None:
+) -> ExitStatus:
     """List the jobs of many accounts and regions. Failures do not end it; they are summed up at the end."""
-    failures: FleetFailures | None = None
-    with exit_status():
+    with usage_errors():
         start, end = _span(since, until, datetime.now(UTC))
         chosen = [name.strip() for name in regions.split(",") if name.strip()]
-        ids = list(dict.fromkeys(read_ids(accounts)))
+        ids = list(dict.fromkeys(read_ids("--accounts", accounts)))
         found = targets(ids, chosen, role_name=role_name, partition=partition, external_id=external_id)
-        asked = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
-        if not asked:
+        wanted = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
+        if not wanted:
             raise ValueError(f"nothing to ask: {len(ids)} accounts, {len(chosen)} regions")
-        outcomes = run_sweep(asked, from_date=start, to_date=end, max_in_flight=in_flight)
-        failures = show_sweep(outcomes, total=len(asked), as_json=output_format is Output.JSON, tags=tags)
-    if failures is None:
-        raise typer.Exit(PIPE_CLOSED)
-    raise typer.Exit(failures.status)
+        check_setup(wanted, role_name=role_name, partition=partition)
+        results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
+    with exit_if_reader_leaves(ExitStatus.READER_GONE):
+        return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
 
 
 @app.command()
 def demo() -> None:
     """See it work without an AWS account, against a DRS endpoint on this machine."""
-    with exit_status():
-        from drs_jobs.cli.demo import run  # noqa: PLC0415  # needs the extra `testing`, and the other commands do not
+    from drs_jobs.cli.demo import run  # noqa: PLC0415  # needs the extra `testing`, and the other commands do not
 
-        run()
+    run()
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line, and return its exit status. What it raises is for `exits.run`."""
+    command = typer.main.get_command(app)
+    try:
+        # Not `app()`: for a closed pipe it exits with 1.
+        with command.make_context("drs-jobs", [*arguments]) as context:
+            return command.invoke(context) or ExitStatus.SUCCEEDED
+    except typer.Exit as error:
+        return error.exit_code
+    except Exception as error:
+        # A usage error of click's, which typer carries in its own package or not, as its version has it.
+        usage_error: Any = error
+        if not hasattr(usage_error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print_note(usage_error.format_message())
+            return ExitStatus.USAGE
+        path = getattr(getattr(error, "ctx", None), "command_path", "drs-jobs")
+        raise UsageError(f"{usage_error.format_message().rstrip('.')}. Try {path} --help") from error
 
 
 def _client(profile: str | None, region: str | None, endpoint_url: str | None) -> JobsClient:
@@ -219,7 +250,7 @@ def _client(profile: str | None, region: str | None, endpoint_url: str | None) -
 
 
 def _span(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    start, end = read_moment("--since", since, now), read_moment("--until", until, now)
+    start, end = read_moment("--since", since, now), read_moment("--until", until, now, whole_day=True)
     if start is not None and end is not None and start > end:
         raise ValueError(f"--since {since} is later than --until {until}: swap them")
     return start, end
@@ -229,7 +260,7 @@ def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
     ended: list[Job] = []
     for job in snapshots:
         typer.echo(json.dumps(output.json_of(job, tags=False)))
-        sys.stdout.flush()  # whoever reads along wants to know now
+        sys.stdout.flush()  # a reader follows the job while it runs
         ended += [job] if job.is_complete else []
     return ended
 
@@ -242,13 +273,13 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
         console.print(output.plain(explanation.job.console_url), soft_wrap=True)
     if explanation.job.participating_servers:
         console.print()
-        console.print(output.servers_table(explanation))
+        console.print(output.servers_table(explanation, width=console.width))
     console.print()
     output.print_reasons(console, explanation)
     if explanation.log:
-        console.print(output.log_table(explanation.log))
+        console.print(output.log_table(explanation.log, width=console.width))
     if explanation.log_error is not None:
-        complain(f"the log could not be read, or not all of it: {explanation.log_error}")
+        print_error(f"the log could not be read, or not all of it: {explanation.log_error}")
 
 
 def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
@@ -256,9 +287,15 @@ def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
     return last is None or last.creation_date_time is None or last.creation_date_time < limit
 
 
-def read_ids(file: Path) -> list[str]:
-    """Ids from a file, one a line. Blank lines, and what follows a `#`, do not count."""
-    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+def read_ids(option: str, file: str) -> list[str]:
+    """Ids from a file, or from stdin if it is `-`, one per line. Blank lines, and what follows a `#`, do not count."""
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{option} {quoted(file)} can't be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{option} {quoted(file)} is not a text in UTF-8") from None
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -282,8 +319,11 @@ def read_duration(option: str, text: str | None) -> timedelta | None:
 _AGO: Final = re.compile(r"[0-9]{1,9}[dh]")
 
 
-def read_moment(option: str, text: str | None, now: datetime) -> datetime | None:
-    """A moment from the command line: so many days or hours before `now`, or a date, in UTC unless it says otherwise."""
+def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
+    """A moment from the command line: days or hours before `now`, or a date with or without a time, in UTC by default.
+
+    A date without a time is its first instant; with `whole_day` its last.
+    """
     if text is None:
         return None
     try:
@@ -292,4 +332,15 @@ def read_moment(option: str, text: str | None, now: datetime) -> datetime | None
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise ValueError(f"{option} {quoted(text)} is no date: write 2024-06-15, 2024-06-15T12:00Z, 90d or 12h") from None
+    if whole_day and _is_date(text):
+        moment = datetime.combine(moment, time.max)
     return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment
+
+
+def _is_date(text: str) -> bool:
+    """Whether it is a date without a time, in any form of ISO 8601."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

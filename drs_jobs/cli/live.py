@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
-from rich.table import Column
-from rich.text import Text
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from drs_jobs._words import servers, span
 from drs_jobs.cli import output
@@ -25,40 +25,43 @@ def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable
     for job in snapshots:
         words = f"{servers(job)} servers, {span(job.elapsed(now()))}"
         console.print(output.plain(job.job_id), output.plain(job.status or "-"), output.outcome(job), words, soft_wrap=True)
-        console.file.flush()  # whoever reads along wants to know now
+        console.file.flush()  # a reader follows the job while it runs
         ended += [job] if job.is_complete else []
     return ended
 
 
 def _follow_with_bars(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
-    ended: list[Job] = []
-    columns: list[ProgressColumn] = [
-        _Column(lambda job: output.plain(job.job_id)),
-        BarColumn(bar_width=None),
-        _Column(lambda job: output.plain(f"{servers(job)} servers")),
-        _Column(lambda job: output.outcome(job, state=True)),
-        _Column(lambda job: output.plain(span(job.elapsed(now())))),
-    ]
-    with Progress(*columns, console=console, expand=True) as progress:
-        bars: dict[str, TaskID] = {}
+    latest: dict[str, Job] = {}
+    with Live(console=console, get_renderable=lambda: bars_table(list(latest.values()), now=now(), width=console.width)):
         for job in snapshots:
-            # A job that lists nobody still has an end to reach.
-            total = len(job.participating_servers) or 1
-            done = total if job.is_complete and not job.participating_servers else len(job.arrived_servers)
-            if job.job_id not in bars:
-                bars[job.job_id] = progress.add_task("", job=job)
-            progress.update(bars[job.job_id], total=total, completed=done, job=job)
-            ended += [job] if job.is_complete else []
-    return ended
+            latest[job.job_id] = job
+    return [job for job in latest.values() if job.is_complete]
 
 
-class _Column(ProgressColumn):
-    """A word about the job of a bar."""
+def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
+    """A bar for each job, with its servers, outcome and duration."""
+    columns = [
+        output.Column("job"),
+        output.Column("bar", rank=4),
+        output.Column("servers", rank=3),
+        output.Column("outcome", rank=1),
+        output.Column("took", rank=2),
+    ]
+    rows: list[list[output.Cell]] = [
+        [
+            output.plain(job.job_id),
+            _bar(job),
+            output.plain(f"{servers(job)} servers"),
+            output.outcome(job, state=True),
+            output.plain(span(job.elapsed(now))),
+        ]
+        for job in jobs
+    ]
+    return output.fitted_table(columns, rows, width=width, header=False)
 
-    def __init__(self, words: Callable[[Job], Text]) -> None:
-        # Where there is little room the bar gets shorter; an id that is cut could be that of another job.
-        super().__init__(table_column=Column(no_wrap=True, overflow="ignore"))
-        self._words = words
 
-    def render(self, task: Task) -> Text:
-        return self._words(task.fields["job"])
+def _bar(job: Job) -> ProgressBar:
+    # A complete job that lists no server has a full bar.
+    total = len(job.participating_servers) or 1
+    done = total if job.is_complete and not job.participating_servers else len(job.arrived_servers)
+    return ProgressBar(total=total, completed=done)

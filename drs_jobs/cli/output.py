@@ -3,12 +3,15 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 
+import attrs
 import typer
+from rich.cells import cell_len
 from rich.console import Console
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +27,7 @@ _WIDE: Final = 90
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        """Let `exits` decide; rich would end the process."""
+        """Raise what `exits` handles; rich would end the process."""
         raise BrokenPipeError
 
 
@@ -71,77 +74,100 @@ def json_of_drill(row: ServerDrill, report: DrillReport) -> dict[str, Any]:
 
 
 def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) -> Table:
-    """The jobs, one a row: state, kind, when, servers, duration, outcome. A narrow table tells state and outcome in one."""
+    """The jobs, one per row. A table of less than 90 columns has state and outcome in one; see also `fitted_table`."""
     wide = width >= _WIDE
-    table = _table(
-        "job", *(["state"] if wide else []), "kind", "created (UTC)", "servers", "took", "outcome" if wide else "state"
-    )
-    for column in table.columns:
-        # At 80 columns all fits but an unusual kind, which may be folded; an id or an outcome may not.
-        column.no_wrap = column.header != "kind"
-        column.justify = "right" if column.header in ("servers", "took") else "left"
-    if tags:
-        table.add_column("tags", overflow="fold")
-    for job in jobs:
-        row = [
+    columns = [
+        Column("job"),
+        *([Column("state", rank=7)] if wide else []),
+        Column("kind", rank=6, longest_word=_UNBROKEN),
+        Column("created (UTC)", rank=5),
+        Column("servers", rank=4, justify="right"),
+        Column("took", rank=3, justify="right"),
+        Column("outcome" if wide else "state", rank=1),
+        *([Column("tags", rank=2, longest_word=_PROSE)] if tags else []),
+    ]
+    rows = [
+        [
             plain(job.job_id),
             *([plain(job.status or "-")] if wide else []),
             plain(kind(job)),
             moment(job.creation_date_time),
+            plain(servers(job)),
+            plain(span(job.elapsed(now))),
+            outcome(job, state=not wide),
+            *([plain(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []),
         ]
-        row += [plain(servers(job)), plain(span(job.elapsed(now))), outcome(job, state=not wide)]
-        row += [plain(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []
-        table.add_row(*row)
-    return table
+        for job in jobs
+    ]
+    return fitted_table(columns, rows, width=width)
 
 
-def servers_table(explanation: Explanation) -> Table:
-    """The servers of a job, one a row, with their instances and launch actions."""
-    table = _table("server", "launch", "instance", "launch actions")
+def servers_table(explanation: Explanation, *, width: int) -> Table:
+    """The servers of a job, one per row, with their instances and launch actions."""
+    columns = [
+        Column("server"),
+        Column("launch", rank=1),
+        Column("instance", rank=2),
+        Column("launch actions", rank=3, longest_word=_PROSE),
+    ]
+    rows: list[list[Text]] = []
     for server in explanation.job.participating_servers:
         server_id = server.source_server_id or "-"
         instance = explanation.instance_ids.get(server_id, "-")
         runs = ", ".join(f"{run.name}: {run.status or '-'}" for run in server.runs)
-        table.add_row(plain(server_id), plain(server.launch_status or "-"), plain(instance), plain(runs or "-"))
-    return table
+        rows.append([plain(server_id), plain(server.launch_status or "-"), plain(instance), plain(runs or "-")])
+    return fitted_table(columns, rows, width=width)
 
 
-def log_table(log: Iterable[JobLogItem]) -> Table:
-    """A job's log, one item a row."""
-    table = _table("time (UTC)", "event", "server", "error")
+def log_table(log: Iterable[JobLogItem], *, width: int) -> Table:
+    """A job's log, one item per row."""
+    columns = [
+        Column("time (UTC)", rank=3),
+        Column("event"),
+        Column("server", rank=1),
+        Column("error", rank=2, longest_word=_PROSE),
+    ]
+    rows: list[list[Text]] = []
     for item in log:
         data = item.event_data or JobLogEventData()
         when = "-" if item.log_date_time is None else item.log_date_time.strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(when, plain(item.event or "-"), plain(data.source_server_id or ""), plain(data.raw_error or ""))
-    return table
+        rows.append([Text(when), plain(item.event or "-"), plain(data.source_server_id or ""), plain(data.raw_error or "")])
+    return fitted_table(columns, rows, width=width)
 
 
-def drills_table(rows: Iterable[ServerDrill]) -> Table:
-    """The last drill of each server, one a row."""
-    table = _table("server", "last drill (UTC)", "took", "outcome", "last success (UTC)")
-    for row in rows:
+def drills_table(drills: Iterable[ServerDrill], *, width: int) -> Table:
+    """The last drill of each server, one per row."""
+    columns = [
+        Column("server"),
+        Column("last drill (UTC)", rank=2),
+        Column("took", rank=3),
+        Column("outcome", rank=1),
+        Column("last success (UTC)", rank=4),
+    ]
+    rows: list[list[Text]] = []
+    for row in drills:
         drill, success = row.last_drill, row.last_successful_drill
         drilled, succeeded = (None if job is None else job.creation_date_time for job in (drill, success))
         verdict = Text("NEVER DRILLED") if row.outcome is None else Text(row.outcome.name, style=COLOURS[row.outcome])
-        table.add_row(
-            plain(row.source_server_id),
-            moment(drilled),
-            span(None if drill is None else drill.duration),
-            verdict,
-            moment(succeeded),
-        )
-    return table
+        took = plain(span(None if drill is None else drill.duration))
+        rows.append([plain(row.source_server_id), moment(drilled), took, verdict, moment(succeeded)])
+    return fitted_table(columns, rows, width=width)
 
 
-def targets_table(rows: Mapping[tuple[str, str], Counter[Outcome]]) -> Table:
-    """The accounts and regions that answered, one a row, and how many jobs of each outcome they have."""
-    table = _table("account", "region", "jobs", *(outcome.name.lower() for outcome in Outcome))
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for (account, region), counts in rows.items():
+def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width: int) -> Table:
+    """The accounts and regions that were read, one per row, and how many jobs of each outcome they have."""
+    ranks = {Outcome.FAILED: 2, Outcome.RUNNING: 4, Outcome.UNDETERMINED: 5, Outcome.SUCCEEDED: 6}
+    columns = [
+        Column("account"),
+        Column("region", rank=1),
+        Column("jobs", rank=3, justify="right"),
+        *(Column(outcome.name.lower(), rank=ranks[outcome], justify="right") for outcome in Outcome),
+    ]
+    rows: list[list[Text]] = []
+    for (account, region), counts in targets.items():
         numbers = (Text(str(counts[outcome] or "-"), style=COLOURS[outcome] if counts[outcome] else "") for outcome in Outcome)
-        table.add_row(plain(account), plain(region), str(counts.total()), *numbers)
-    return table
+        rows.append([plain(account), plain(region), plain(str(counts.total())), *numbers])
+    return fitted_table(columns, rows, width=width)
 
 
 def print_reasons(console: Console, explanation: Explanation) -> None:
@@ -153,11 +179,65 @@ def print_reasons(console: Console, explanation: Explanation) -> None:
         console.print()
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+_PROSE: Final = 20
+"""Longer words of free text, such as ARNs, are broken when the column is narrow."""
+
+_UNBROKEN: Final = 10_000
+"""Longer than any word."""
+
+
+@attrs.frozen
+class Column:
+    """A column of a table that fits its terminal."""
+
+    header: str
+    rank: int = 0
+    """The column of the highest rank is dropped first, that of rank 0 never."""
+    longest_word: int | None = None
+    """If given, cells fold between words, and within words that are longer; `None` if they do not fold."""
+    justify: Literal["left", "right"] = "left"
+
+
+Cell: TypeAlias = Text | ProgressBar
+
+
+def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool = True) -> Table:
+    """A table of at most `width` columns in which no cell is cut.
+
+    Columns of free text fold. If that is not enough, whole columns are dropped, for all rows. If the one that is left is
+    still too wide, it folds too.
+    """
+    titles = [[Text(column.header)] if header else [] for column in columns]
+    cells = [[*titles[at], *(row[at] for row in rows)] for at in range(len(columns))]
+    least = [max((_least_width(column, cell) for cell in cells[at]), default=0) for at, column in enumerate(columns)]
+    kept = list(range(len(columns)))
+    while (spare := width - sum(least[at] for at in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
+        kept.remove(max(kept, key=lambda at: columns[at].rank))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=header)
+    for at in kept:
+        natural = max((_natural_width(cell, width) for cell in cells[at]), default=0)
+        # A negative `spare` is what the last column lacks.
+        more = min(spare, natural - least[at])
+        spare -= more
+        table.add_column(columns[at].header, width=max(1, least[at] + more), overflow="fold", justify=columns[at].justify)
+    for row in rows:
+        table.add_row(*(row[at] for at in kept))
     return table
+
+
+_SHORTEST_BAR: Final = 8
+
+
+def _least_width(column: Column, cell: Cell) -> int:
+    if isinstance(cell, ProgressBar):
+        return _SHORTEST_BAR
+    if column.longest_word is None:
+        return cell.cell_len
+    return min(column.longest_word, max((cell_len(word) for word in cell.plain.split()), default=0))
+
+
+def _natural_width(cell: Cell, available: int) -> int:
+    return available if isinstance(cell, ProgressBar) else cell.cell_len
 
 
 def plain(text: str) -> Text:
