@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(AWS is None, reason="needs AWS's command line: m
 
 def _aws(*arguments: str) -> Any:
     command = [str(AWS), "drs", "describe-jobs", "--output", "json", *arguments]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    return json.loads(subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=120).stdout)
 
 
 def test_awss_command_line_sees_the_same_jobs(client: JobsClient, local_drs: LocalDrs):

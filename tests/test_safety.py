@@ -74,8 +74,12 @@ def test_every_dependency_has_a_permissive_licence():
 def test_the_lowest_versions_claimed_are_those_that_are_tested():
     """What requirements/lowest.txt locks is what pyproject.toml says is enough."""
     root = Path(__file__).parent.parent
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     claimed = [*project["dependencies"], *itertools.chain.from_iterable(project["optional-dependencies"].values())]
-    locked = dict(re.findall(r"^([a-z0-9.-]+)==([0-9.]+)", (root / "requirements" / "lowest.txt").read_text(), re.MULTILINE))
+    locked = dict(
+        re.findall(
+            r"^([a-z0-9.-]+)==([0-9.]+)", (root / "requirements" / "lowest.txt").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
     for name, version in (requirement.split(">=") for requirement in claimed):
         assert locked[name].split(".")[: version.count(".") + 1] == version.split("."), name
