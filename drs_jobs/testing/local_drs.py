@@ -38,6 +38,8 @@ REGION: Final = "eu-west-1"
 ACCESS_KEY_ID: Final = "testing"
 """The access key of `LocalDrs.client`. It is no secret: signatures are not checked."""
 
+_NO_PROXIES: Final = Config(proxies={})
+
 _session_lock = threading.Lock()
 
 
@@ -58,13 +60,6 @@ def _reset_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
-
-
-def _client_config(config: Config | None) -> Config:
-    """The configuration that reaches 127.0.0.1 whatever the environment says, with that of the caller on top."""
-    direct = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
-    return direct if config is None else direct.merge(config)
-
 
 _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -218,7 +213,7 @@ class LocalDrs:
                 endpoint_url=self.endpoint_url,
                 aws_access_key_id=access_key_id,
                 aws_secret_access_key="testing",  # noqa: S106  # no secret: signatures are not checked
-                config=_client_config(config),
+                config=_NO_PROXIES if config is None else _NO_PROXIES.merge(config),
             )
 
     def __repr__(self) -> str:

@@ -14,15 +14,12 @@ from drs_jobs.testing.local_drs import ACCESS_KEY_ID, REGION, LocalDrs
 
 _REMOVED: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION")
 
-# A variable wins over the shared AWS configuration, so the settings there that lead elsewhere are set and not removed.
+# A variable wins over the shared AWS configuration.
 _SET: Final = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
-    # botocore refuses an endpoint URL with either of them.
-    "AWS_USE_FIPS_ENDPOINT": "false",
-    "AWS_USE_DUALSTACK_ENDPOINT": "false",
     # Without credentials in a profile, botocore would ask the instance metadata service.
     "AWS_EC2_METADATA_DISABLED": "true",
 }
