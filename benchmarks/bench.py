@@ -37,7 +37,9 @@ KEYS: Final[Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "te
 @contextlib.contextmanager
 def server() -> Iterator[tuple[str, str]]:
     """The URLs of DRS and STS."""
-    process = subprocess.Popen([sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     drs, sts = process.stdout.readline().split()
@@ -125,7 +127,7 @@ def memory(drs: str) -> str:
     first = 0.0
     for count in (20_000, 200_000):
         command = [sys.executable, "-c", STREAM, f"{drs}/small/{count}"]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.split()
         assert int(printed[0]) == count
         megabytes = int(printed[1]) / 1024
         first = first or megabytes
@@ -212,7 +214,7 @@ def main() -> None:
         for measure in (lambda: jobs(drs), starts, lambda: memory(drs), requests, lambda: sweeps(drs, sts)):
             parts.append(measure())
             print(parts[-1], flush=True)
-    (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(parts))
+    (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A job in a few words and a colour: the same in terminal, HTML and charts."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from drs_jobs.models import InitiatedBy, Job, JobType, Outcome
@@ -46,3 +46,22 @@ def span(duration: timedelta | None) -> str:
     minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
+
+
+def in_utc(when: datetime) -> datetime:
+    """The instant in UTC; the nearest one that a datetime can hold, if UTC is in the year 0 or 10000 by then."""
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if when.year == 1 else datetime.max.replace(tzinfo=UTC)
+
+
+def month(when: datetime) -> str:
+    """The month in UTC: `2024-06`."""
+    # strftime does not pad a year below 1000 on every platform.
+    return in_utc(when).isoformat()[:7]
+
+
+def minute(when: datetime | None) -> str:
+    """The time to the minute, in UTC: `2024-06-15 12:00`."""
+    return "-" if when is None else in_utc(when).isoformat(" ", "minutes")[:16]

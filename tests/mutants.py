@@ -65,7 +65,7 @@ def survivors(room: str) -> tuple[int, list[str]]:
     session.unlink(missing_ok=True)
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
     names = " ".join(f"tests/test_{name}.py" for name in tests.split())
-    config.write_text(CONFIG.format(path=path, python=sys.executable, tests=names))
+    config.write_text(CONFIG.format(path=path, python=sys.executable, tests=names), encoding="utf-8")
     cosmic_ray = Path(sys.executable).with_name("cosmic-ray")
     # In the copy, so that the copy's package is what is imported. The baseline is the tests without a mutant: they pass,
     # or every mutant would be "killed".

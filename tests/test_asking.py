@@ -250,7 +250,7 @@ def test_a_wrapper_round_the_client_has_the_last_word(boto_client: Any, local_dr
 def test_importing_drs_jobs_does_not_import_boto3():
     """Only building a client does."""
     code = "import sys, drs_jobs; print(sorted({'boto3', 'werkzeug', 'typer', 'rich'} & set(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert result.stdout == "[]\n"
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.needs_check_env
 
 def _aws(*arguments: str) -> Any:
     command = [os.environ["DRS_JOBS_AWS_CLI"], "drs", "describe-jobs", "--output", "json", *arguments]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    return json.loads(subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=120).stdout)
 
 
 def test_awss_command_line_sees_the_same_jobs(client: JobsClient, local_drs: LocalDrs):

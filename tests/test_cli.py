@@ -52,7 +52,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def _process(command: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, env=env, check=False)
 
 
 def test_list_shows_a_table(local_drs: LocalDrs):
@@ -230,7 +230,7 @@ def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
         make_job(creation_date_time=old, participating_servers=(make_server(source_server_id="s-old"),)),
     )
     servers = tmp_path / "servers.txt"
-    servers.write_text("\ufeffs-recent\n# and one more\n\ns-never # new\n")
+    servers.write_text("\ufeffs-recent\n# and one more\n\ns-never # new\n", encoding="utf-8")
     everything = _run("drills")
     assert [[row.split()[0], row.split()[5]] for row in everything.stdout.splitlines()[1:]] == [
         ["s-old", "SUCCEEDED"],
@@ -457,7 +457,7 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     local_drs.add_jobs(make_job(tags={"secret": "x"}), make_job(participating_servers=(make_server(launch_status="FAILED"),)))
     local_drs.add_jobs(make_job(status="STARTED"), region="us-east-1")
     accounts = tmp_path / "accounts.txt"
-    accounts.write_text("123456789012\n123456789012 # twice\n210987654321\n")
+    accounts.write_text("123456789012\n123456789012 # twice\n210987654321\n", encoding="utf-8")
     common = ("sweep", "--accounts", str(accounts), "--role-name", "DrsReader")
     where = {"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
     result = _run(*common, "--regions", "eu-west-1,us-east-1", **where)
@@ -476,7 +476,7 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     assert "secret" not in as_json.stdout
     piped = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **where)
     assert (piped[0], piped[2]) == (0, "2 targets, 4 jobs\n")
-    accounts.write_text("923456789012\n123456789012\n")
+    accounts.write_text("923456789012\n123456789012\n", encoding="utf-8")
     failed = _run(*common, "--regions", "eu-west-1", **where)
     assert failed.returncode == 5
     assert (
@@ -484,7 +484,7 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
         in failed.stderr
     )
     local_drs.inject(ErrorAnswer("UninitializedAccountException"))
-    accounts.write_text("123456789012")
+    accounts.write_text("123456789012", encoding="utf-8")
     never = _run(*common, "--regions", "eu-west-1", **where)
     assert (never.returncode, "1 targets were never set up" in never.stderr) == (0, True)
     for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "give one of aws")):

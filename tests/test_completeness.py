@@ -64,7 +64,7 @@ ROOMS = [
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_every_field_has_a_docstring(room: Path):
     """A string stands below each annotated field of a public class."""
-    for cls in ast.parse(room.read_text()).body:
+    for cls in ast.parse(room.read_text(encoding="utf-8")).body:
         if not isinstance(cls, ast.ClassDef) or cls.name.startswith("_"):
             continue
         for field, following in zip(cls.body, [*cls.body[1:], None], strict=True):
@@ -123,7 +123,9 @@ def test_imports_only_go_down(room: str):
     """A room imports from the floors below it, as the house is drawn."""
     files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
     for file in files:
-        targets = {name.split(".")[1] for name in _imports(ast.parse(file.read_text())) if name.startswith("drs_jobs.")}
+        targets = {
+            name.split(".")[1] for name in _imports(ast.parse(file.read_text(encoding="utf-8"))) if name.startswith("drs_jobs.")
+        }
         assert targets <= {room, *FLOORS[room]}, file.name
 
 

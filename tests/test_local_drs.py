@@ -1,14 +1,24 @@
 """LocalDrs: a DRS endpoint for any AWS client, and jobs made with few words."""
 
+import contextlib
 import json
+import multiprocessing
+import socket
+import threading
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ProxyConnectionError
 
 from drs_jobs import (
     InitiatedBy,
@@ -24,6 +34,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_history, make_job, make_resource, make_run, make_server
+from drs_jobs.testing import local_drs as local_drs_module
 from drs_jobs.testing.validation import refusals
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -214,6 +225,171 @@ def test_it_can_be_started_and_stopped_by_hand():
     local.stop()
     local.stop()
     assert "not running" in repr(local)
+
+
+def is_listening(url: str) -> bool:
+    """Whether the port of a URL accepts connections."""
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(("127.0.0.1", urllib.parse.urlsplit(url).port)) == 0
+
+
+def serving_threads() -> int:
+    return sum(thread.name == "LocalDrs" for thread in threading.enumerate())
+
+
+def test_a_second_start_changes_nothing():
+    local = LocalDrs().start()
+    url = local.endpoint_url
+    with local as same:
+        assert same is local
+        assert (local.endpoint_url, serving_threads()) == (url, 1)
+    assert (is_listening(url), serving_threads()) == (False, 0)
+
+
+def test_stop_closes_the_port_before_it_returns():
+    """Many times, because the port would stay open by a race."""
+    local = LocalDrs()
+    for _ in range(30):
+        url = local.start().endpoint_url
+        assert is_listening(url)
+        local.stop()
+        assert (is_listening(url), serving_threads()) == (False, 0)
+
+
+def test_a_stopped_one_starts_again_with_its_jobs():
+    local = LocalDrs()
+    job = make_job()
+    local.add_jobs(job)
+    for _ in range(2):
+        with local:
+            assert [job] == list(JobsClient(local.client()).describe_jobs())
+
+
+# ------------------------------------------------------------------ forks
+
+
+@contextlib.contextmanager
+def forked(action: Callable[[], object]) -> Iterator[Any]:
+    """A forked process that runs `action`; it does not outlive the block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork beside threads
+        child = multiprocessing.get_context("fork").Process(target=action)
+        child.start()
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.join()
+
+
+def exit_status(action: Callable[[], object]) -> int | None:
+    """The exit status of a forked process; `None` if it does not end."""
+    with forked(action) as child:
+        child.join(30)
+        return child.exitcode
+
+
+def test_a_forked_child_can_make_clients(local_drs: LocalDrs):
+    """Also if a thread of the parent makes one at the moment of the fork."""
+    with local_drs_module._session_lock:
+        assert exit_status(lambda: local_drs.client().describe_jobs()) == 0
+    assert len(local_drs.requests) == 1
+
+
+def test_a_forked_child_that_stops_it_stops_only_its_own_copy(local_drs: LocalDrs):
+    assert exit_status(local_drs.stop) == 0
+    assert is_listening(local_drs.endpoint_url)
+
+
+def test_a_forked_child_does_not_keep_the_port_open():
+    with LocalDrs() as local, forked(lambda: time.sleep(60)) as child:
+        url = local.endpoint_url
+        local.stop()
+        assert (child.is_alive(), is_listening(url)) == (True, False)
+
+
+# ------------------------------------------------------------------ the environment and the shared AWS configuration
+
+ELSEWHERE = "http://127.0.0.1:9"
+CONFIGURATIONS = {
+    "ignored endpoints": "ignore_configured_endpoint_urls = true",
+    "another endpoint": f"endpoint_url = {ELSEWHERE}",
+    "a service's endpoint": f"services = other\n[services other]\ndrs =\n  endpoint_url = {ELSEWHERE}",
+    "a missing services section": "services = missing",
+    "FIPS": "use_fips_endpoint = true",
+    "dual stack": "use_dualstack_endpoint = true",
+    "an odd region": "region = mars-north-1",
+    "retries": "retry_mode = adaptive\nmax_attempts = 1",
+    "a role": "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = mine",
+}
+VARIABLES = {
+    "a profile": {"AWS_PROFILE": "nope"},
+    "the older name of a profile": {"AWS_DEFAULT_PROFILE": "nope"},
+    "ignored endpoints": {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+    "another endpoint": {"AWS_ENDPOINT_URL": ELSEWHERE},
+    "another endpoint of the service": {"AWS_ENDPOINT_URL_DRS": ELSEWHERE},
+    "FIPS": {"AWS_USE_FIPS_ENDPOINT": "true"},
+    "dual stack": {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+    "an odd region": {"AWS_REGION": "mars-north-1", "AWS_DEFAULT_REGION": "mars-north-1"},
+    "retries": {"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "1"},
+    "proxies": {"HTTP_PROXY": ELSEWHERE, "HTTPS_PROXY": ELSEWHERE, "ALL_PROXY": ELSEWHERE},
+    "proxies in lower case": {"http_proxy": ELSEWHERE, "https_proxy": ELSEWHERE, "all_proxy": ELSEWHERE},
+    "an exception to proxies": {"HTTP_PROXY": ELSEWHERE, "NO_PROXY": "example.com", "no_proxy": "example.org"},
+    "no proxy": {"HTTP_PROXY": ELSEWHERE, "NO_PROXY": "*"},
+}
+KEYS = "aws_access_key_id = x\naws_secret_access_key = x\n"
+
+
+@pytest.fixture(params=[*CONFIGURATIONS, *(f"${name}" for name in VARIABLES)])
+def surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shared AWS configuration or variables that lead elsewhere, in `[default]` and in the profile `mine`."""
+    settings = CONFIGURATIONS.get(request.param, "")
+    own, _, sections = settings.partition("\n[")
+    config = tmp_path / "config"
+    mine = "" if "role_arn" in own else own  # a profile that is named may get its credentials from elsewhere
+    text = f"[default]\n{own}\n[profile mine]\n{KEYS}{mine}\n" + (f"[{sections}" if sections else "")
+    config.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    for name, value in VARIABLES.get(request.param.removeprefix("$"), {}).items() if not settings else ():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    local_drs_module._session.cache_clear()
+
+
+CLIENTS: dict[str, Callable[[], Any]] = {
+    "boto3.client": lambda: boto3.client("drs", config=ONE_ATTEMPT),
+    "a session": lambda: boto3.Session().client("drs", config=ONE_ATTEMPT),
+    "a session with a profile": lambda: boto3.Session(profile_name="mine").client("drs", config=ONE_ATTEMPT),
+    "with a region": lambda: boto3.client("drs", region_name="us-east-1", config=ONE_ATTEMPT),
+    "ours": lambda: JobsClient(config=ONE_ATTEMPT),
+}
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, connect_timeout=5)
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_every_client_goes_to_the_fixture(request: pytest.FixtureRequest):
+    """Whatever the environment and the shared configuration say."""
+    local = request.getfixturevalue("local_drs")  # after the surroundings
+    for name, make in CLIENTS.items():
+        before = len(local.requests)
+        client = make()
+        client.describe_jobs() if name != "ours" else list(client.describe_jobs())
+        assert len(local.requests) == before + 1, name
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_its_own_client_goes_to_it():
+    with LocalDrs() as local:
+        assert list(JobsClient(local.client(config=ONE_ATTEMPT)).describe_jobs()) == []
+
+
+def test_the_callers_configuration_wins():
+    with LocalDrs() as local:
+        client = local.client(config=Config(read_timeout=7, proxies={"http": ELSEWHERE}, retries={"total_max_attempts": 1}))
+        assert client.meta.config.read_timeout == 7
+        with pytest.raises(ProxyConnectionError):
+            client.describe_jobs()
 
 
 # ------------------------------------------------------------------ jobs made with few words

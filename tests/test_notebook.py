@@ -4,23 +4,28 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import zoneinfo
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, UnknownMember, UnknownValue
+from drs_jobs import Job, JobsClient, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, UnknownMember, UnknownValue
 from drs_jobs._words import COLOURS
 from drs_jobs.notebook import html
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
 from strategies import jobs as any_jobs
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
-HOSTILE = "<script>alert('1')</script>\"'><img src=x onerror=alert(1)>\x1b[31m\n\u202e=cmd()&amp;"
+HOSTILE = (
+    "$\\href{javascript:alert(1)}{x}$<script>alert('1')</script>\"'><img src=x onerror=alert(1)>\x1b[31m\n\u202e=cmd()&amp;"
+)
 
 
 def hostile_job() -> Job:
@@ -171,7 +176,7 @@ def test_html_needs_no_extra():
             except ImportError as error:
                 print(error)
     """
-    result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, encoding="utf-8", check=True)
     assert result.stdout.splitlines() == [
         "True",
         "pyarrow is not installed, which the extra 'notebook' brings: pip install 'drs_jobs[notebook]'",
@@ -241,6 +246,57 @@ def test_any_job_is_a_row(job: Job):
 
     for make in (notebook.jobs_table, notebook.servers_table, notebook.action_runs_table):
         make(iter([job])).validate(full=True)
+    notebook.jobs_table([job], include_tags=True).validate(full=True)
+
+
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+FAR_MOMENTS = [
+    (FIRST, "0001-01-01 00:00"),
+    (LAST, "9999-12-31 23:59"),
+    (datetime(1, 1, 1, 5, tzinfo=EAST), "0001-01-01 00:00"),  # the year 0 in UTC, which no datetime can hold
+    (datetime(9999, 12, 31, 20, tzinfo=WEST), "9999-12-31 23:59"),  # the year 10000 in UTC
+    (datetime(1, 1, 1, 20, tzinfo=EAST), "0001-01-01 06:00"),
+    (datetime(9, 9, 1, tzinfo=WEST), "0009-09-01 12:00"),
+    (datetime(999, 5, 6, 7, tzinfo=UTC), "0999-05-06 07:00"),
+]
+"""Moments in years without four digits and at both ends, and how they are shown."""
+
+
+@pytest.mark.parametrize(("when", "shown"), FAR_MOMENTS)
+def test_far_years_are_shown_and_tabled(when: datetime, shown: str, tables: Any):
+    job = make_job(creation_date_time=when, end_date_time=when)
+    assert shown in job._repr_html_()
+    [row] = tables.jobs_table([job]).to_pylist()
+    assert f"{row['creation_date_time'].isoformat(' ')[:16]}" == shown
+    assert row["duration"] == timedelta()
+    history = tables.drill_history([job])
+    assert list(history.data[0].x) == [shown[:7]]
+    [bar] = tables.timeline([job], now=when).data
+    assert bar.base[0].isoformat(" ")[:16] == shown
+    assert history.to_json()
+
+
+def test_months_without_a_drill_are_there_across_the_year_1000(tables: Any):
+    jobs = [make_job(creation_date_time=datetime(year, month, 2, tzinfo=UTC)) for year, month in ((1000, 2), (999, 11))]
+    history = tables.drill_history(jobs)
+    assert list(history.data[0].x) == ["0999-11", "0999-12", "1000-01", "1000-02"]
+    assert list(history.data[0].y) == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("order", [-(2**63) - 1, -(2**63), -1, 2**63 - 1, 2**63, 10**400])
+def test_an_order_beyond_64_bits_is_null(order: int, tables: Any):
+    run = LaunchActionRun(action=LaunchAction(order=order))
+    job = make_job(participating_servers=(make_server(launch_actions_status=LaunchActionsStatus(runs=(run,))),))
+    table = tables.action_runs_table([job])
+    assert table["order"].to_pylist() == [order if -(2**63) <= order < 2**63 else None]
+    assert table.schema == tables.action_runs_table([]).schema
+
+
+def test_lone_surrogates_in_tags_are_question_marks(tables: Any):
+    """Two keys may become one text; neither is lost."""
+    job = make_job(tags={"\ud800": "\udfff!", "?": "x", "Name": "web"})
+    assert tables.jobs_table([job], include_tags=True)["tags"].to_pylist() == [[("?", "?!"), ("?", "x"), ("Name", "web")]]
 
 
 @pytest.mark.needs_check_env
@@ -328,6 +384,23 @@ def test_the_drill_history_tells_share_and_median_by_month(tables: Any):
     assert "0 drills" in tables.drill_history([]).layout.title.text
 
 
+def test_the_timeline_is_in_order_when_summer_time_ends(tables: Any):
+    """By the instant, not by the local time, which goes through an hour twice."""
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    early, late = (datetime(2024, 10, 27, 2, minute, tzinfo=berlin, fold=fold) for minute, fold in ((50, 0), (10, 1)))
+    jobs = [make_job(job_id=name, creation_date_time=when) for name, when in (("late", late), ("early", early))]
+    assert list(tables.timeline(jobs).layout.yaxis.ticktext) == ["early", "late"]
+
+
+@settings(max_examples=50)
+@given(st.lists(any_jobs, max_size=2))
+def test_any_jobs_are_a_chart(jobs: list[Job]):
+    charts = pytest.importorskip("drs_jobs.notebook.charts")
+    assert sum(len(trace.y) for trace in charts.timeline(jobs, now=NOON).data) <= len(jobs)
+    charts.timeline(jobs, now=NOON).to_json()
+    charts.drill_history([attrs.evolve(job, initiated_by="START_DRILL") for job in jobs]).to_json()
+
+
 def test_hostile_text_is_text_in_charts(tables: Any):
     """Plotly reads a little HTML; what AWS sent is none."""
     figure = tables.timeline([hostile_job()], now=NOON)
@@ -337,6 +410,7 @@ def test_hostile_text_is_text_in_charts(tables: Any):
 
     for text in [*texts(figure.data[0].hovertext), *texts(figure.layout.yaxis.ticktext)]:
         assert "<" not in text.replace("<br>", "")
+        assert "$" not in text  # TeX for MathJax, which can make links
         assert text.isprintable()
         assert "secret" not in text
 
@@ -352,11 +426,11 @@ def _browse(body: str, folder: Path, theme: str = "light") -> tuple[str, list[st
     """What a browser makes of a page, and what it says on its console."""
     page = folder / "page.html"
     head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    page.write_text(f'{head}<body style="color-scheme:{theme}">{body}')
+    page.write_text(f'{head}<body style="color-scheme:{theme}">{body}', encoding="utf-8")
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
     command += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}"]
     command += ["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", page.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=True)
     return result.stdout, [line for line in result.stderr.splitlines() if "CONSOLE" in line]
 
 

@@ -83,7 +83,7 @@ def _versions(requirements: list[str], python: str) -> dict[str, Version]:
 def test_the_lowest_versions_claimed_are_those_that_are_tested():
     """What requirements/lowest.txt locks is what pyproject.toml says is enough."""
     root = Path(__file__).parent.parent
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     claimed = [*project["dependencies"], *itertools.chain.from_iterable(project["optional-dependencies"].values())]
     lines = (root / "requirements" / "lowest.txt").read_text(encoding="utf-8").splitlines()
     locked = [line.removesuffix("\\") for line in lines if "==" in line]

@@ -251,7 +251,7 @@ def test_two_hours_across_an_outage_end_with_the_jobs_result(
     assert [logging.WARNING] * len(outage) == [record.levelno for record in warnings]
     assert all("still waiting for 1 jobs" in record.message and "\n" not in record.message for record in warnings)
     assert simulated.seconds > 7000
-    assert time.perf_counter() - began < 5  # far more than it takes, far less than two hours
+    assert time.perf_counter() - began < 600  # far more than it takes on a busy machine, far less than two hours
 
 
 @pytest.mark.parametrize(("asked", "slept"), [(40, 40), ("41.5", 41.5), (1, 5), ("soon", 5), (10**9, 3600)])

@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import re
-import threading
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,21 +11,15 @@ from typing import Any
 
 import attrs
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from drs_jobs.fleet import Target, TargetError, TargetJobs
 from drs_jobs.testing import ErrorAnswer, HtmlPage, LocalDrs, Slow, make_job
+from drs_jobs.testing._server import LocalServer
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 ROLE = "DrsReader"
 DENIED = "9"
 """Accounts that begin with it do not let anybody in."""
-
-
-class Quiet(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log(self, *_: Any) -> None: ...
 
 
 class Sts:
@@ -35,14 +28,9 @@ class Sts:
     def __init__(self) -> None:
         self.assumed: Counter[str] = Counter()
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = ThreadedWSGIServer("127.0.0.1", 0, self._app, handler=Quiet)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.endpoint_url = f"http://127.0.0.1:{self._server.port}"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server = LocalServer(self._app, name="STS")
+        self.endpoint_url = self._server.url
+        self.stop = self._server.stop
 
     def _app(self, environ: Any, start_response: Any) -> Any:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from drs_jobs._text import one_line
-from drs_jobs._words import COLOURS, kind, servers, span
+from drs_jobs._words import COLOURS, in_utc, kind, month, servers, span
 from drs_jobs.models import Job, Outcome
 
 _ROW: Final = 18
@@ -38,7 +38,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
     if until.utcoffset() is None:
         raise ValueError("now has no time zone: use datetime.now(timezone.utc)")
     every = list(jobs)
-    dated = ((job.creation_date_time, job) for job in every if job.creation_date_time is not None)
+    dated = ((in_utc(job.creation_date_time), job) for job in every if job.creation_date_time is not None)
     drawn = sorted(dated, key=lambda row: row[0])
     figure = go.Figure()
     for outcome in Outcome:
@@ -48,7 +48,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
                 go.Bar(
                     name=f"{outcome.name} ({len(rows):,})",
                     orientation="h",
-                    base=[created.astimezone(UTC) for _, created, _ in rows],
+                    base=[created for _, created, _ in rows],
                     # Milliseconds; what took no time is still to be seen.
                     x=[max((job.elapsed(until) or timedelta()).total_seconds() * 1e3, 60_000) for _, _, job in rows],
                     y=[number for number, _, _ in rows],
@@ -91,7 +91,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     undated = 0
     for job in jobs:
         if job.is_drill and job.creation_date_time is not None:
-            months.setdefault(f"{job.creation_date_time.astimezone(UTC):%Y-%m}", []).append(job)
+            months.setdefault(month(job.creation_date_time), []).append(job)
         elif job.is_drill:
             undated += 1
     names = _every_month(sorted(months))
@@ -135,8 +135,8 @@ def _every_month(names: list[str]) -> list[str]:
     """All months from the first to the last: one without a drill is seen to be empty."""
     if not names:
         return []
-    (year, month), (last_year, last_month) = ((int(name[:4]), int(name[5:])) for name in (names[0], names[-1]))
-    numbers = range(year * 12 + month - 1, last_year * 12 + last_month)
+    (year, first), (last_year, last) = ((int(name[:4]), int(name[5:])) for name in (names[0], names[-1]))
+    numbers = range(year * 12 + first - 1, last_year * 12 + last)
     return [f"{number // 12:04}-{number % 12 + 1:02}" for number in numbers]
 
 
@@ -160,5 +160,5 @@ def _hover(job: Job, now: datetime) -> str:
 
 
 def _text(text: str) -> str:
-    # plotly reads a little HTML in its texts.
-    return escape(one_line(text, 100), quote=False)
+    # plotly reads a little HTML in its texts, and TeX between dollar signs on a page with MathJax, as notebooks are.
+    return escape(one_line(text, 100), quote=False).replace("$", "&#36;")

@@ -4,12 +4,11 @@ Tags appear nowhere. Colours have words beside them, and text takes the page's o
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
 from drs_jobs._text import one_line
-from drs_jobs._words import COLOURS, kind, servers, span
+from drs_jobs._words import COLOURS, kind, minute, servers, span
 from drs_jobs.models import Job, LaunchActionRun, Outcome, ParticipatingServer
 
 ROWS: Final = 100
@@ -63,7 +62,7 @@ def _row(job: Job) -> str:
         _link(job),
         _text(job.status or "-"),
         _text(kind(job)),
-        _moment(job.creation_date_time),
+        minute(job.creation_date_time),
         span(job.duration),
         servers(job),
         _outcome(job.outcome),
@@ -131,10 +130,6 @@ def _outcome(outcome: Outcome) -> str:
 def _coloured(words: str, colour: str) -> str:
     # A mark in the colour, and the words in the page's own: readable on light and on dark.
     return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{words}</span>'
-
-
-def _moment(when: datetime | None) -> str:
-    return "-" if when is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _text(text: str) -> str:

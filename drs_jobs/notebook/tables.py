@@ -2,6 +2,7 @@
 
 Timestamps are UTC with microseconds, durations have microseconds, enums are dictionary-encoded strings. `job_id` joins all
 three tables, `job_id` and `server_number` the servers with their launch actions: a job may list a server without an id.
+A lone surrogate in a text, which JSON can hold and UTF-8 can't, becomes a question mark.
 """
 
 # pyarrow has no types.
@@ -9,10 +10,12 @@ three tables, `job_id` and `server_number` the servers with their launch actions
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
 
+from drs_jobs._words import in_utc
 from drs_jobs.models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, ParticipatingServer
 
 _TEXT: Final = pa.string()
@@ -69,13 +72,13 @@ _RUN: Final[dict[str, tuple[Any, Callable[[_Run], object]]]] = {
     "category": (_ENUM, lambda row: _action(row).category),
     "type": (_ENUM, lambda row: _action(row).type),
     "optional": (pa.bool_(), lambda row: _action(row).optional),
-    "order": (pa.int64(), lambda row: _action(row).order),
+    "order": (pa.int64(), lambda row: _int64(_action(row).order)),
 }
 
 
 def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
     """One row a job. With `include_tags` a column `tags` too, a map; AWS marks tags sensitive, so not without."""
-    columns = {**_JOB, "tags": (_TAGS, lambda job: list(job.tags.items()))} if include_tags else _JOB
+    columns: dict[str, tuple[Any, Callable[[Job], object]]] = {**_JOB, "tags": (_TAGS, _tags)} if include_tags else _JOB
     return _table(columns, jobs)
 
 
@@ -85,7 +88,7 @@ def servers_table(jobs: Iterable[Job]) -> pa.Table:
 
 
 def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
-    """One row a run of a launch action on a server in a job."""
+    """One row per run of a launch action on a server in a job. An `order` that does not fit into 64 bits is null."""
     rows = (
         (job, number, server, *run)
         for job in jobs
@@ -93,6 +96,10 @@ def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
         for run in enumerate(server.runs)
     )
     return _table(_RUN, rows)
+
+
+def _tags(job: Job) -> list[tuple[str, str]]:
+    return [(_portable(key), _portable(value)) for key, value in job.tags.items()]
 
 
 def _action(row: _Run) -> LaunchAction:
@@ -106,7 +113,7 @@ def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterab
     for row in rows:
         for append, of in gather:
             value = of(row)
-            append(_portable(value) if isinstance(value, str) else value)
+            append(_arrow_value(value))
     arrays = [_array(values[name], column_type) for name, (column_type, _) in columns.items()]
     return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
 
@@ -115,6 +122,21 @@ def _array(values: list[object], kind: Any) -> pa.Array:
     return pa.array(values, pa.string()).dictionary_encode().cast(kind) if kind == _ENUM else pa.array(values, kind)
 
 
+def _arrow_value(value: object) -> object:
+    """A value that Arrow can hold and give back."""
+    match value:
+        case str():
+            return _portable(value)
+        case datetime():
+            return in_utc(value)
+        case _:
+            return value
+
+
 def _portable(text: str) -> str:
     """Plain text that UTF-8 can carry: a lone surrogate, which JSON can hold, becomes a question mark."""
     return str(text).encode("utf-8", "replace").decode()
+
+
+def _int64(value: int | None) -> int | None:
+    return value if value is not None and -(2**63) <= value < 2**63 else None

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import os
 import re
 import socket
 import threading
@@ -14,18 +15,19 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import attrs
+from botocore.config import Config
 
 from drs_jobs._extras import missing
 from drs_jobs._wire import unstructure_job
 from drs_jobs.models import Job, JobLogItem
+from drs_jobs.testing._server import LocalServer
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.faults import Fault, Reply
 from drs_jobs.testing.living import BootFailure, Mishap, SettledJob
 from drs_jobs.testing.operations import OPERATIONS, AwsError, Caller, Operations, validation_error
-from drs_jobs.testing.validation import success_status
+from drs_jobs.testing.validation import session_without_configuration, success_status
 
 try:
-    from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
     from werkzeug.wrappers import Request, Response
 except ImportError as _error:
     raise missing("testing", _error) from _error
@@ -36,16 +38,28 @@ REGION: Final = "eu-west-1"
 ACCESS_KEY_ID: Final = "testing"
 """The access key of `LocalDrs.client`. It is no secret: signatures are not checked."""
 
-_session_lock: Final = threading.Lock()
+_NO_PROXIES: Final = Config(proxies={})
+
+_session_lock = threading.Lock()
 
 
 @functools.cache
 def _session() -> Any:
-    """One boto3 session for all clients: a new one for each would cost thirty times as much."""
+    """The boto3 session of all clients: a new one for each client would cost thirty times as much."""
     import boto3  # noqa: PLC0415  # a user of another AWS client need not wait for it
 
-    return boto3.Session()
+    return boto3.Session(botocore_session=session_without_configuration())
 
+
+def _reset_after_fork() -> None:
+    """Give a forked child a lock and a session of its own: another thread may hold the lock at the fork."""
+    global _session_lock  # noqa: PLW0603  # there is no other way to replace a lock
+    _session_lock = threading.Lock()
+    _session.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -91,13 +105,17 @@ class LocalDrs:
         self._server: _Server | None = None
 
     def start(self) -> Self:
-        """Start answering, on a free port. `with LocalDrs() as local:` does it, and stops too."""
-        self._server = _Server(self._respond)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="LocalDrs", daemon=True).start()
+        """Start serving on a free port; if it is running already, nothing changes. `with LocalDrs() as local:` does it too.
+
+        Returns:
+            This `LocalDrs`.
+        """
+        if self._server is None:
+            self._server = _Server(self._respond)
         return self
 
     def stop(self) -> None:
-        """Stop answering."""
+        """Stop serving. When it returns, the port is closed; if it is not running, nothing changes."""
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -129,7 +147,7 @@ class LocalDrs:
         if self._server is None:
             msg = "LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()"
             raise RuntimeError(msg)
-        return f"http://127.0.0.1:{self._server.port}"
+        return self._server.url
 
     @property
     def requests(self) -> Sequence[RecordedRequest]:
@@ -177,8 +195,17 @@ class LocalDrs:
         self._faults.clear()
         self._lasting_fault = None
 
-    def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Any = None) -> Any:
-        """A boto3 client of `drs` for this endpoint. `config` is botocore's, for retries and time-outs."""
+    def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Config | None = None) -> Any:
+        """A boto3 client of `drs` for this endpoint. It reads no shared AWS configuration and uses no proxy.
+
+        Args:
+            region: The AWS region.
+            access_key_id: The access key that signs the requests.
+            config: A `botocore.config.Config`, for retries and time-outs.
+
+        Returns:
+            The client.
+        """
         with _session_lock:  # making clients is not thread-safe, using them is
             return _session().client(
                 "drs",
@@ -186,7 +213,7 @@ class LocalDrs:
                 endpoint_url=self.endpoint_url,
                 aws_access_key_id=access_key_id,
                 aws_secret_access_key="testing",  # noqa: S106  # no secret: signatures are not checked
-                config=config,
+                config=_NO_PROXIES if config is None else _NO_PROXIES.merge(config),
             )
 
     def __repr__(self) -> str:
@@ -223,27 +250,17 @@ class LocalDrs:
         return reply() if fault is None else fault.spoil(reply)
 
 
-class _Handler(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own name
-        """Nothing: what came is in `LocalDrs.requests`."""
-
-
-class _Server(ThreadedWSGIServer):
-    """A threaded server on a free port of 127.0.0.1."""
-
-    daemon_threads = True
+class _Server(LocalServer):
+    """The server of a `LocalDrs`."""
 
     def __init__(self, respond: Any) -> None:
         self._respond = respond
         self._stopping = threading.Event()
-        super().__init__("127.0.0.1", 0, self._app, handler=_Handler)
+        super().__init__(self._app, name="LocalDrs")
 
     def stop(self) -> None:
         self._stopping.set()
-        self.shutdown()
-        self.server_close()
+        super().stop()
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
         reply: Reply = self._respond(Request(environ))

@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import functools
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,11 +13,17 @@ import botocore.session
 from botocore.model import ServiceModel
 
 
+def session_without_configuration() -> botocore.session.Session:
+    """A botocore session that reads no shared AWS configuration, and no profile from the environment."""
+    no_file = (None, None, os.devnull, None)
+    session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    return botocore.session.Session(session_vars=session_vars)
+
+
 @functools.cache
 def service_model() -> ServiceModel:
     """Botocore's model of DRS."""
-    model: ServiceModel = botocore.session.get_session().get_service_model("drs")
-    return model
+    return session_without_configuration().get_service_model("drs")
 
 
 def success_status(operation: str) -> int:

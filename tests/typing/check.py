@@ -46,13 +46,18 @@ def _run(command: list[str | Path]) -> str:
     path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
     # In tests/, so that the package's own folder is not what gets imported.
     return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, cwd=HERE, env={**os.environ, "PATH": path}, check=False
+        [str(part) for part in command],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=HERE,
+        env={**os.environ, "PATH": path},
+        check=False,
     ).stdout
 
 
 def refused() -> set[tuple[str, int]]:
     """The lines that must be errors."""
-    lines = (HERE / "refused.py").read_text().splitlines()
+    lines = (HERE / "refused.py").read_text(encoding="utf-8").splitlines()
     return {("refused.py", number) for number, line in enumerate(lines, 1) if line.endswith("# refused")}
 
 

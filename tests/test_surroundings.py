@@ -1,0 +1,58 @@
+"""The tests do not depend on the machine that runs them."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [path for folder in ("drs_jobs", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def calls_without_encoding(source: str) -> list[str]:
+    """The calls that read or write text in the encoding of the locale."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    found = []
+    for call in calls:
+        function = ast.unparse(call.func)
+        keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        is_text = function.split(".")[-1] in {"open", "read_text", "write_text"} and function != "os.open"
+        if (is_text or keywords.get("text") == "True") and "encoding" not in keywords:
+            found.append(ast.unparse(call))
+    return found
+
+
+def test_text_has_an_encoding():
+    found = {path.name: calls_without_encoding(path.read_text(encoding="utf-8")) for path in SOURCES}
+    assert {name: calls for name, calls in found.items() if calls} == {}
+
+
+@pytest.mark.parametrize("call", ["p.read_text()", "p.write_text('x')", "open('f')", "p.open('w')", "run(c, text=True)"])
+def test_a_missing_encoding_is_found(call: str):
+    assert calls_without_encoding(call) == [call]
+
+
+def test_a_hostile_environment_changes_nothing(tmp_path: Path):
+    """A terminal, locale, proxy, profile and zone that tests are easily made to need, and SIGINT ignored."""
+    config = tmp_path / "config"
+    config.write_text("[default]\nignore_configured_endpoint_urls = true\nuse_fips_endpoint = true\n", encoding="utf-8")
+    hostile = {
+        "TERM": "dumb",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "AWS_PROFILE": "nope",
+        "AWS_CONFIG_FILE": str(config),
+        "TZ": "Asia/Tokyo",
+        "COLUMNS": "37",
+        "FORCE_COLOR": "1",
+    }
+    chosen = "ctrl_c or draws_a_bar or terminal_lacks or list_shows_a_table or lowest_versions"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen]
+    command += [f"tests/test_{name}.py" for name in ("cli", "fleet", "safety")]
+    ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
+    result = subprocess.run(ignoring, cwd=ROOT, env=os.environ | hostile, capture_output=True, encoding="utf-8", check=False)
+    assert (result.returncode, " passed" in result.stdout) == (0, True), result.stdout
