@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, final
 
 import attrs
 from botocore.config import Config
@@ -51,6 +51,7 @@ class Target:
     """Another endpoint than AWS's, such as that of a `LocalDrs`."""
 
 
+@final
 @attrs.frozen(repr=False)
 class TargetJobs:
     """A target that answered, with all its jobs: none, where there are none."""
@@ -65,6 +66,7 @@ class TargetJobs:
         return f"TargetJobs({self.target!r}, jobs=<{len(self.jobs)}>)"
 
 
+@final
 @attrs.frozen
 class TargetError:
     """A target that did not answer, or not with jobs. What it had answered before is left out: part of it is not it."""
