@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, final
 
 import attrs
 import boto3
@@ -66,6 +66,7 @@ class Target:
     """Another endpoint than AWS's, such as that of a `LocalDrs`."""
 
 
+@final
 @attrs.frozen(repr=False)
 class TargetJobs:
     """A target that answered, with all its jobs: none, where there are none."""
@@ -80,6 +81,7 @@ class TargetJobs:
         return f"TargetJobs({self.target!r}, jobs=<{len(self.jobs)}>)"
 
 
+@final
 @attrs.frozen(repr=False)
 class TargetError:
     """A target whose jobs could not be read, or not all of them."""

@@ -1,4 +1,4 @@
-"""Never run: the type of every public call, as mypy and pyright see it in strict mode."""
+"""Never run: the type of every public call, as each type checker sees it in strict mode."""
 
 # pyright: strict
 
@@ -54,7 +54,7 @@ class HandMade:
         return {"items": [], "nextToken": str(request)}
 
 
-def told(error: MalformedResponseError) -> None:
+def skip(error: MalformedResponseError) -> None:
     assert_type(error.path, str)
     assert_type(error.cursor, str | None)
 
@@ -68,7 +68,7 @@ def asking() -> None:
         page_size=1,
         limit=1,
         cursor="c",
-        on_malformed=told,
+        on_malformed=skip,
     )
     assert_type(pager, Pager[Job])
     assert_type(pager.cursor, str | None)
@@ -110,7 +110,7 @@ def waiting(client: JobsClient, job: Job, raw: Mapping[str, Any]) -> None:
         assert_type(failure, Failure)
         assert_type(failure.participant, str)
         assert_type(failure.reasons, tuple[str, ...])
-    assert_type(client.describe_job_log_items("id", page_size=1, limit=1, cursor="c", on_malformed=told), Pager[JobLogItem])
+    assert_type(client.describe_job_log_items("id", page_size=1, limit=1, cursor="c", on_malformed=skip), Pager[JobLogItem])
 
 
 def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
@@ -166,22 +166,22 @@ def looking(job: Job, now: datetime) -> None:
 def matching(job: Job, resource: ParticipatingResourceID) -> str:
     match job.status:
         case JobStatus.PENDING | JobStatus.STARTED:
-            word = "runs"
+            word = "running"
         case JobStatus.COMPLETED:
             word = "ended"
         case UnknownValue() as unknown:
             word = unknown
         case None:
-            word = "nobody knows"
-        case _ as never:
-            assert_never(never)
+            word = "absent"
+        case _:
+            assert_never(job.status)
     match resource:
         case SourceNetworkID(value):
             return word + value
         case UnknownMember(name):
             return word + name
-        case _ as unreachable:
-            assert_never(unreachable)
+        case _:
+            assert_never(resource)
 
 
 def judging(job: Job) -> str:
@@ -192,6 +192,43 @@ def judging(job: Job) -> str:
             return "bad"
         case Outcome.RUNNING | Outcome.UNDETERMINED:
             return "open"
+
+
+def comparing(job: Job) -> str:
+    """Without `match`."""
+    if job.status is None:
+        return "absent"
+    if isinstance(job.status, UnknownValue):
+        return job.status
+    if job.status is JobStatus.COMPLETED:
+        return "ended"
+    if job.status == JobStatus.PENDING or job.status == JobStatus.STARTED:  # noqa: PLR1714  # not every checker narrows by `in`
+        return "running"
+    assert_never(job.status)
+
+
+def classifying(server: ParticipatingServer, initiated_by: InitiatedBy | UnknownValue | None) -> str:
+    """By class, and by members of which there are many."""
+    match server.launch_status:
+        case LaunchStatus():
+            word = server.launch_status.name
+        case UnknownValue() | None:
+            word = "unknown"
+        case _:
+            assert_never(server.launch_status)
+    match initiated_by:
+        case InitiatedBy.START_DRILL | InitiatedBy.START_RECOVERY | InitiatedBy.FAILBACK | InitiatedBy.TARGET_ACCOUNT:
+            return word + "recovery"
+        case InitiatedBy.DIAGNOSTIC | InitiatedBy.TERMINATE_RECOVERY_INSTANCES:
+            return word + "other"
+        case InitiatedBy.CREATE_NETWORK_RECOVERY | InitiatedBy.UPDATE_NETWORK_RECOVERY | InitiatedBy.ASSOCIATE_NETWORK_RECOVERY:
+            return word + "network"
+        case UnknownValue() as value:  # pyrefly and zuban do not know that UnknownValue(value) matches, as str(value) does
+            return word + value
+        case None:
+            return word
+        case _:
+            assert_never(initiated_by)
 
 
 def reading_the_log(item: JobLogItem) -> None:
@@ -241,6 +278,28 @@ def fleet_of(executor: Executor, now: datetime) -> None:
                 assert_type(outcome.is_uninitialized, bool)
             case _:
                 assert_never(outcome)
+
+
+def either(result: TargetJobs | TargetError) -> tuple[Job, ...]:
+    """The two results of a sweep without `match`."""
+    if isinstance(result, TargetJobs):
+        assert_type(result, TargetJobs)
+        return result.jobs
+    assert_type(result, TargetError)
+    raise result.error
+
+
+def by_class(result: TargetJobs | TargetError) -> int:
+    """The two results of a sweep by class alone, in the other order."""
+    match result:
+        case TargetError(error=error):
+            assert_type(error, Exception)
+            return 0
+        case TargetJobs():
+            assert_type(result, TargetJobs)
+            return len(result.jobs)
+        case _:
+            assert_never(result)
 
 
 def shown(job: Job, collected: Collected[Job]) -> None:

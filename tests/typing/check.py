@@ -1,10 +1,12 @@
-"""Check these programs with mypy and pyright in strict mode, as users would: with stubs for boto3 and without."""
+"""Check these programs with six type checkers in strict mode, as users would: with stubs for boto3 and without."""
 
-import json
+import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -13,72 +15,89 @@ BIN = Path(sys.executable).parent
 STUBBED = BIN / "python"
 UNSTUBBED = ROOT / ".venv-demo" / "bin" / "python"
 
+CHECKERS = {
+    "mypy": ["mypy", "--strict", "--config-file=", "--cache-dir={cache}", "--python-executable={python}"],
+    "pyright": ["pyright", "--pythonpath={python}"],
+    "basedpyright": ["basedpyright", "--pythonpath={python}"],
+    "ty": ["ty", "check", "--output-format=concise", "--python={python}"],
+    # Without a preset or a configuration, pyrefly checks little.
+    "pyrefly": ["pyrefly", "check", "--preset=strict", "--output-format=min-text", "--python-interpreter-path={python}"],
+    "zuban": ["zuban", "mypy", "--strict", "--python-executable={python}"],
+}
+"""Command of each checker; the programs themselves switch pyright and basedpyright to strict mode."""
 
-def mypy(python: Path, *names: str) -> set[tuple[str, int]]:
-    """Where mypy finds errors."""
-    command = [
-        BIN / "mypy",
-        "--strict",
-        "--config-file=",
-        "--python-executable",
-        python,
-        "--cache-dir",
-        ROOT / ".mypy_cache" / python.parts[-3],
-    ]
-    result = _run([*command, *(HERE / name for name in names)])
-    print(result)
-    return {(Path(file).name, int(line)) for file, line in re.findall(r"^(\S+?\.py):(\d+): error:", result, re.MULTILINE)}
+ERROR = re.compile(r"^\s*(?P<pyrefly>ERROR )?(?:\S*/)?(\w+\.py):(\d+)\S*(?(pyrefly) | (?:- )?error)")
+"""Line of a checker's output that begins an error."""
 
-
-def pyright(python: Path, *names: str) -> set[tuple[str, int]]:
-    """Where pyright finds errors."""
-    report = json.loads(_run([BIN / "pyright", "--outputjson", "--pythonpath", python, *(HERE / name for name in names)]))
-    for found in report["generalDiagnostics"]:
-        print(f"{found['file']}:{found['range']['start']['line'] + 1}: {found['message'][:200]}")
-    return {
-        (Path(found["file"]).name, found["range"]["start"]["line"] + 1)
-        for found in report["generalDiagnostics"]
-        if found["severity"] == "error"
-    }
+Lines = set[tuple[str, int]]
 
 
-def _run(command: list[str | Path]) -> str:
-    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
-    # In tests/, so that the package's own folder is not what gets imported.
-    return subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=HERE,
-        env={**os.environ, "PATH": path},
-        check=False,
-    ).stdout
+def programs(checker: str, python: Path) -> list[str]:
+    """Names of the programs for a checker and an environment."""
+    if python == STUBBED:
+        return ["api.py", "refused.py", "stubbed.py", "unstubbed.py"]
+    names = ["api.py", "refused.py", "unstubbed.py"]
+    # boto3.client without stubs is partly unknown, which pyright's strict mode refuses in itself.
+    return names if checker.endswith("pyright") else [*names, "unstubbed_client.py"]
 
 
-def refused() -> set[tuple[str, int]]:
-    """The lines that must be errors."""
+def errors(checker: str, python: Path, names: list[str]) -> Lines:
+    """Lines that a checker refuses; it runs in a folder without any configuration."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            shutil.copy(HERE / name, folder)
+        command = [part.format(python=python, cache=ROOT / ".mypy_cache" / python.parts[-3]) for part in CHECKERS[checker]]
+        output = _run([str(BIN / command[0]), *command[1:], *names], folder)
+    found = [match for line in output.splitlines() if (match := ERROR.match(line))]
+    return {(match[2], int(match[3])) for match in found}
+
+
+def statements(names: list[str]) -> Lines:
+    """Lines on which a statement begins."""
+    trees = {name: ast.parse((HERE / name).read_text(encoding="utf-8")) for name in names}
+    return {(name, node.lineno) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.stmt)}
+
+
+def refused() -> Lines:
+    """Lines that must be errors."""
     lines = (HERE / "refused.py").read_text(encoding="utf-8").splitlines()
     return {("refused.py", number) for number, line in enumerate(lines, 1) if line.endswith("# refused")}
 
 
+def check(checker: str, python: Path) -> bool:
+    """Print a row of the table, and each line on which the checker is wrong; return whether there is none."""
+    names = programs(checker, python)
+    found, bad = errors(checker, python, names), refused()
+    good = statements(names) - bad
+    stubs = "with stubs" if python == STUBBED else "no stubs"
+    print(f"{checker:13} {stubs:11} {len(good - found):4} of {len(good)} good, {len(bad & found):3} of {len(bad)} bad")
+    for name, number in sorted(found ^ bad):
+        problem = "is refused" if (name, number) in found else "is accepted"
+        print(f"  {name}:{number} {problem}: {(HERE / name).read_text(encoding='utf-8').splitlines()[number - 1].strip()}")
+    return found == bad
+
+
+def is_completely_typed() -> bool:
+    """Whether pyright knows the type of every public name of the package."""
+    output = _run([str(BIN / "pyright"), "--verifytypes", "drs_jobs", "--ignoreexternal"], str(HERE))
+    score = re.search(r"completeness score: (\S+)", output)
+    complete = score is not None and score[1] == "100%"
+    print("verifytypes: 100%" if complete else output)
+    return complete
+
+
+def _run(command: list[str], folder: str) -> str:
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "NO_COLOR": "1"}
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=folder, env=environment, check=False)
+    return result.stdout
+
+
 def main() -> int:
-    """Exit status 0 if every program is accepted, or refused, as it should be."""
-    programs = ["api.py", "refused.py"]
-    problems = [
-        (f"{checker.__name__} with {'stubs' if python == STUBBED else 'no stubs'}", checker(python, *names) ^ refused())
-        for checker, python, names in [
-            (mypy, STUBBED, [*programs, "stubbed.py", "unstubbed.py"]),
-            (pyright, STUBBED, [*programs, "stubbed.py", "unstubbed.py"]),
-            (mypy, UNSTUBBED, [*programs, "unstubbed.py", "unstubbed_client.py"]),
-            (pyright, UNSTUBBED, [*programs, "unstubbed.py"]),
-        ]
-    ]
-    verified = _run([BIN / "pyright", "--verifytypes", "drs_jobs", "--ignoreexternal"])
-    score = re.search(r"completeness score: (\S+)", verified)
-    print(verified if score is None or score[1] != "100%" else "verifytypes: 100%")
-    for name, wrong in problems:
-        print(f"{name}: {'as it should be' if not wrong else f'not as it should be: {sorted(wrong)}'}")
-    return int(any(wrong for _, wrong in problems) or score is None or score[1] != "100%")
+    """Exit status 0 if every checker accepts each good line and refuses each bad one."""
+    print("accepted good lines and refused bad lines")
+    results = [check(checker, python) for checker in CHECKERS for python in (STUBBED, UNSTUBBED)]
+    return int(not all([*results, is_completely_typed()]))
 
 
 if __name__ == "__main__":

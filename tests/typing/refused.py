@@ -1,67 +1,216 @@
-"""Never run: every line marked `# refused` must be an error to mypy and to pyright, and no other line."""
+"""Never run: every line marked `# refused` must be an error to each type checker, and no other line."""
 
 # pyright: strict
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
-from drs_jobs import Job, JobsClient, JobStatus, ParticipatingResourceID, SourceNetworkID, UnknownMember, UnknownValue
+from drs_jobs import (
+    InitiatedBy,
+    Job,
+    JobLogItem,
+    JobsClient,
+    JobStatus,
+    LaunchStatus,
+    Outcome,
+    Page,
+    ParticipatingResourceID,
+    ParticipatingServer,
+    SourceNetworkID,
+    UnknownMember,
+    UnknownValue,
+    reports,
+)
+from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
 
 
 def forgets_unknown_values(job: Job) -> str:
     match job.status:
         case JobStatus.PENDING | JobStatus.STARTED:
-            return "runs"
+            return "running"
         case JobStatus.COMPLETED:
             return "ended"
         case None:
-            return "nobody knows"
-        case _ as never:
-            assert_never(never)  # refused
+            return "absent"
+        case _:
+            assert_never(job.status)  # refused
 
 
 def forgets_a_status(job: Job) -> str:
     match job.status:
         case JobStatus.PENDING:
-            return "runs"
+            return "running"
         case JobStatus.COMPLETED:
             return "ended"
         case UnknownValue() | None:
-            return "nobody knows"
-        case _ as never:
-            assert_never(never)  # refused
+            return "unknown"
+        case _:
+            assert_never(job.status)  # refused
+
+
+def forgets_an_absent_status(status: LaunchStatus | UnknownValue | None) -> str:
+    match status:
+        case LaunchStatus() | UnknownValue():
+            return status
+        case _:
+            assert_never(status)  # refused
+
+
+def forgets_unknown_values_in_an_if(server: ParticipatingServer) -> str:
+    if server.launch_status is None:
+        return "absent"
+    if isinstance(server.launch_status, LaunchStatus):
+        return server.launch_status.name
+    assert_never(server.launch_status)  # refused
+
+
+def forgets_an_outcome(job: Job) -> str:
+    match job.outcome:
+        case Outcome.SUCCEEDED:
+            return "good"
+        case Outcome.FAILED:
+            return "bad"
+        case Outcome.RUNNING:
+            return "running"
+        case _:
+            assert_never(job.outcome)  # refused
 
 
 def forgets_unknown_members(resource: ParticipatingResourceID) -> str:
     match resource:
         case SourceNetworkID(value):
             return value
-        case _ as never:
-            assert_never(never)  # refused
+        case _:
+            assert_never(resource)  # refused
 
 
 def forgets_networks(resource: ParticipatingResourceID) -> str:
     match resource:
         case UnknownMember(name):
             return name
-        case _ as never:
-            assert_never(never)  # refused
+        case _:
+            assert_never(resource)  # refused
 
 
-def mistakes(client: JobsClient, job: Job) -> None:
-    job.status = JobStatus.PENDING  # refused
-    print(job.jobID)  # refused
+def forgets_failed_targets(result: TargetJobs | TargetError) -> int:
+    match result:
+        case TargetJobs(jobs=jobs):
+            return len(jobs)
+        case _:
+            assert_never(result)  # refused
+
+
+def forgets_targets_with_jobs(result: TargetJobs | TargetError) -> str:
+    if isinstance(result, TargetError):
+        return str(result.error)
+    assert_never(result)  # refused
+
+
+class MoreJobs(TargetJobs):  # refused
+    pass
+
+
+class AnotherError(TargetError):  # refused
+    pass
+
+
+class AsyncClient:
+    """A client as aiobotocore makes it."""
+
+    async def describe_jobs(self, **request: object) -> dict[str, Any]:
+        return {"items": [], "nextToken": str(request)}
+
+
+class ListClient:
+    """A client whose method returns no mapping."""
+
+    def describe_jobs(self, **request: object) -> list[object]:
+        return [request]
+
+
+class NoClient:
+    """A client of another service."""
+
+    def describe_instances(self) -> dict[str, Any]:
+        return {}
+
+
+def clients() -> None:
+    JobsClient("drs")  # refused
+    JobsClient(datetime)  # refused
+    JobsClient(AsyncClient())  # refused
+    JobsClient(ListClient())  # refused
+    JobsClient(NoClient())  # refused
+    JobsClient(region_name=1)  # refused
+    JobsClient(region="eu-west-1")  # refused
+
+
+def requests(client: JobsClient, job: Job) -> None:
     client.describe_jobs(from_date="2024-06-15")  # refused
     client.describe_jobs(["drsjob-1"])  # refused
     client.describe_jobs(job_ids=[1])  # refused
+    client.describe_jobs(job_ids=[job])  # refused
+    client.describe_jobs(limit="1")  # refused
+    client.describe_jobs(on_malformed="skip")  # refused
     client.get_job(job)  # refused
+    client.get_job(job).status.upper()  # refused
+    client.describe_job_log_items(job)  # refused
+
+
+def waits(client: JobsClient, job: Job) -> None:
     client.wait(job)  # refused
+    client.wait(job, 60)  # refused
     client.wait(job, timeout="60")  # refused
+    client.wait(None, timeout=60)  # refused
+    client.wait([job], timeout=60)  # refused
     client.wait_all(job, timeout=60)  # refused
+    client.watch([job])  # refused
+
+
+def fields(job: Job, server: ParticipatingServer) -> None:
+    job.status = JobStatus.PENDING  # refused
+    job.outcome = Outcome.FAILED  # refused
+    server.launch_status = None  # refused
+    print(job.jobID)  # refused
+    print(job.type.name)  # refused
+    print(job.creation_date_time.date())  # refused
+    print(job.duration.total_seconds())  # refused
+    job.participating_servers.append(server)  # refused
+    job.tags["owner"] = "me"  # refused
     Job(job_id=None)  # refused
     Job()  # refused
-    JobsClient("drs")  # refused
-    JobsClient(datetime)  # refused
-    for page in client.describe_jobs().pages():
-        page.items = ()  # refused
-        print(page.items[0].arn.upper())  # refused
+    Job(job_id="j", status="PENDING")  # refused
+    Job(job_id="j", initiated_by=JobStatus.PENDING)  # refused
+    Job(job_id="j", participating_servers=[server])  # refused
+    print(InitiatedBy.START_DRIL)  # refused
+
+
+def pages(client: JobsClient, page: Page[Job]) -> None:
+    page.items = ()  # refused
+    print(client.describe_jobs().first().job_id)  # refused
+    print(client.describe_jobs().collect().append)  # refused
+    log_items: list[JobLogItem] = list(client.describe_jobs())  # refused
+    print(log_items)
+
+
+def optional_arn(page: Page[Job]) -> None:
+    print(page.items[0].arn.upper())  # refused
+
+
+def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
+    reports.explain(job)  # refused
+    reports.explain(log, job)  # refused
+    reports.last_drills(job)  # refused
+
+
+def sweeps(result: TargetJobs | TargetError) -> None:
+    sweep([None])  # refused
+    sweep(["eu-west-1"])  # refused
+    sweep([result])  # refused
+    Target()  # refused
+    Target("eu-west-1", role="r")  # refused
+    targets([123456789012], ["eu-west-1"], role_name="r")  # refused
+    targets(["123456789012"], ["eu-west-1"])  # refused
+    print(result.jobs)  # refused
+    print(result.error)  # refused
