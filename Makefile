@@ -72,7 +72,7 @@ bench: .venv-check/ready-$(VERSION)
 
 # 2,000 targets on threads, on processes and on a Dask cluster.
 fleet: .venv-check/ready-$(VERSION)
-	DRS_JOBS_ACCOUNTS=500 .venv-check/bin/pytest tests/test_fleet.py -k every_target --durations=0
+	DRS_JOBS_ACCOUNTS=500 .venv-check/bin/pytest tests/test_sweep.py -k every_target --durations=0
 
 coverage: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION)
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/coverage run -m pytest

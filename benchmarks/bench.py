@@ -23,9 +23,9 @@ import boto3
 from contenders import CONTENDERS, boto3_dicts
 
 from drs_jobs import JobsClient
-from drs_jobs._watch import Clock
-from drs_jobs.client import use_clock
-from drs_jobs.fleet import sweep, targets
+from drs_jobs._client import use_clock
+from drs_jobs._polling import Clock
+from drs_jobs.sweep import sweep, targets
 from drs_jobs.testing import LocalDrs, make_job
 
 HERE: Final = Path(__file__).parent

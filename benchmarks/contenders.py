@@ -14,8 +14,8 @@ import pydantic
 from cattrs.gen import make_dict_structure_fn, override
 
 from drs_jobs import JobsClient
+from drs_jobs._models import job as ours
 from drs_jobs._wire import NAMES
-from drs_jobs.models import job as ours
 
 KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items() if cls.__module__ == ours.__name__}
 SHAPES: dict[str, dict[str, Any]] = {

@@ -23,7 +23,7 @@ from drs_jobs import (
 from drs_jobs.testing import make_job, make_run, make_server
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
-from world import Sts
+from simulated_accounts import Sts
 
 PAGE: Final = 100
 """Jobs a page."""

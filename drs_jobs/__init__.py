@@ -1,21 +1,15 @@
 """Typed answers about disaster-recovery jobs: a client of AWS Elastic Disaster Recovery's DescribeJobs over boto3."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from drs_jobs._arguments import (
     JobRef,
 )
-from drs_jobs._wire import (
-    structure_job,
-    structure_log_item,
-    unstructure_job,
-    unstructure_log_item,
-)
-from drs_jobs.client import (
-    DescribesJobs,
+from drs_jobs._client import (
     JobsClient,
+    SupportsDescribeJobs,
 )
-from drs_jobs.errors import (
+from drs_jobs._errors import (
     AccessDeniedException,
     DrsJobsError,
     InternalServerException,
@@ -31,7 +25,7 @@ from drs_jobs.errors import (
     WaitTimeoutError,
     is_transient,
 )
-from drs_jobs.models import (
+from drs_jobs._models import (
     ConversionProperties,
     EventResourceData,
     InitiatedBy,
@@ -61,22 +55,27 @@ from drs_jobs.models import (
     UnknownMember,
     UnknownValue,
 )
-from drs_jobs.pager import (
-    Collected,
+from drs_jobs._pagination import (
+    Items,
     Page,
     Pager,
     PagerIterator,
 )
+from drs_jobs._wire import (
+    structure_job,
+    structure_log_item,
+    unstructure_job,
+    unstructure_log_item,
+)
 
 __all__ = [
     "AccessDeniedException",
-    "Collected",
     "ConversionProperties",
-    "DescribesJobs",
     "DrsJobsError",
     "EventResourceData",
     "InitiatedBy",
     "InternalServerException",
+    "Items",
     "Job",
     "JobFailedError",
     "JobLogEvent",
@@ -111,22 +110,30 @@ __all__ = [
     "ServiceError",
     "SourceNetworkData",
     "SourceNetworkID",
+    "SupportsDescribeJobs",
     "ThrottlingException",
     "UninitializedAccountException",
     "UnknownMember",
     "UnknownValue",
     "ValidationException",
     "WaitTimeoutError",
-    "is_transient",
     "__version__",
+    "is_transient",
     "structure_job",
     "structure_log_item",
     "unstructure_job",
     "unstructure_log_item",
 ]
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     __version__: str
+
+
+for _name in __all__:
+    if isinstance(_class := globals().get(_name), type):
+        # So that pickles and tracebacks do not name private modules.
+        _class.__module__ = __name__
+del _name, _class
 
 
 def __getattr__(name: str) -> str:

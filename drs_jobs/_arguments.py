@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from drs_jobs import _wire
-from drs_jobs._text import quoted
+from drs_jobs._formatting import quoted
+from drs_jobs._models import Job
 from drs_jobs._timestamps import to_utc
-from drs_jobs.models import Job
 
 JobRef: TypeAlias = str | Job | Mapping[str, Any]
 """A job to wait for: its id, a `Job`, or the `job` dict of boto3's `start_recovery`."""
@@ -18,7 +18,7 @@ MAX_JOB_IDS: Final = 1_000
 """How many ids DescribeJobs takes. Source: `DescribeJobsRequestFiltersJobIDs` in the service model."""
 
 
-def checked_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
+def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     if isinstance(job_ids, str):
         msg = f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]"
         raise TypeError(msg)
@@ -27,14 +27,14 @@ def checked_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     except TypeError:
         raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
     for job_id in ids:
-        checked_id(job_id)
+        validate_job_id(job_id)
     if len(ids) > MAX_JOB_IDS:
         msg = f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
         raise ValueError(msg)
     return ids
 
 
-def checked_id(job_id: object) -> str:
+def validate_job_id(job_id: object) -> str:
     """The id. TypeError for what can't be a job's id. AWS judges the rest."""
     if not isinstance(job_id, str) or not job_id.strip():
         found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
@@ -43,30 +43,30 @@ def checked_id(job_id: object) -> str:
     return job_id
 
 
-def checked_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
+def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
     kind = type(jobs).__name__
     if isinstance(jobs, str | Job | Mapping):
         msg = f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)"
         raise TypeError(msg)
-    ids = tuple(checked_ref(job) for job in jobs)
+    ids = tuple(resolve_job_ref(job) for job in jobs)
     if not ids:
         msg = "no jobs to wait for: give at least one"
         raise ValueError(msg)
     return ids
 
 
-def checked_ref(job: JobRef) -> str:
+def resolve_job_ref(job: JobRef) -> str:
     job_id = job.job_id if isinstance(job, Job) else _wire.job_id_of({**job}) if isinstance(job, Mapping) else job
     if job_id is None and isinstance(job, Mapping):
         raise TypeError("this dict has no jobID: give the job itself, such as start_recovery(…)['job']")
-    return checked_id(job_id)
+    return validate_job_id(job_id)
 
 
 _LONGEST: Final = 1_000_000_000
 """Seconds, some thirty years. Python can't sleep much longer."""
 
 
-def checked_seconds(name: str, duration: object) -> float:
+def to_seconds(name: str, duration: object) -> float:
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     if isinstance(duration, bool) or not isinstance(duration, int | float):
@@ -78,27 +78,27 @@ def checked_seconds(name: str, duration: object) -> float:
     return float(duration)
 
 
-def checked_cursor(cursor: object) -> None:
+def validate_cursor(cursor: object) -> None:
     if cursor is not None and not isinstance(cursor, str):
         msg = f"cursor must be a str from an earlier run's .cursor, not {type(cursor).__name__}"
         raise TypeError(msg)
 
 
-def checked_callable(name: str, value: object) -> None:
+def validate_callable(name: str, value: object) -> None:
     if value is not None and not callable(value):
         msg = f"{name} must be callable, not {type(value).__name__}"
         raise TypeError(msg)
 
 
-def checked_span(from_date: object, to_date: object) -> tuple[datetime | None, datetime | None]:
+def validate_date_range(from_date: object, to_date: object) -> tuple[datetime | None, datetime | None]:
     """Both dates in UTC."""
-    start, end = checked_date("from_date", from_date), checked_date("to_date", to_date)
+    start, end = validate_date("from_date", from_date), validate_date("to_date", to_date)
     if start is not None and end is not None and start > end:
         raise ValueError(f"from_date {start.isoformat()} is after to_date {end.isoformat()}: swap them")
     return start, end
 
 
-def checked_date(name: str, date: object) -> datetime | None:
+def validate_date(name: str, date: object) -> datetime | None:
     """The date in UTC."""
     if date is None:
         return None
@@ -107,7 +107,7 @@ def checked_date(name: str, date: object) -> datetime | None:
     return to_utc(date, name)
 
 
-def checked_count(name: str, count: Any, least: int) -> int | None:
+def validate_count(name: str, count: Any, least: int) -> int | None:
     if count is None:
         return None
     try:

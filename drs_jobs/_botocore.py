@@ -3,7 +3,7 @@
 botocore emits `before-parse` with the bytes of an answer, before its own parser sees them. For this operation the decoded
 JSON already is the dict that boto3 hands out, so decoding it here spares the walk through the service model, and shows
 what that walk hides: an HTML page or a cut-off body reads as "no jobs" behind it. Answers with an error status are left to
-botocore, mended where it would die of them: then it retries as it should, and a `ClientError` results.
+botocore, sanitized where it would die of them: then it retries as it should, and a `ClientError` results.
 
 A context variable scopes all this to our own calls. What the caller's own calls on the same client return never changes.
 """
@@ -23,9 +23,8 @@ import attrs
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from drs_jobs._text import may_hold_tags
-from drs_jobs.errors import MalformedResponseError
-
+from drs_jobs._errors import MalformedResponseError
+from drs_jobs._redaction import may_hold_tags, redact_body, redact_text
 
 _NOTHING: Final = object()
 
@@ -43,7 +42,7 @@ class _Call:
     context: object = None
     """botocore's identity of this call."""
     depth: int = 0
-    """The number of unfinished calls of the operation: more than one while a handler of the caller's makes a call within ours."""
+    """Unfinished calls of the operation: more than one while a handler of the caller makes a call within ours."""
     body: object = _NOTHING
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
 
@@ -70,11 +69,11 @@ def register_handlers(client: object, operations: Iterable[str]) -> None:
         # First and last of all, so that a call made by the caller's own handlers in between is not taken for ours. botocore
         # calls the handlers of an event's whole name first, and those of its first word last.
         for operation in operations:
-            events.register_first(f"provide-client-params.drs.{operation}", _begin, unique_id=f"drs_jobs_{operation}")
-        events.register_last("request-created", _resume, unique_id="drs_jobs_resume")
-        events.register_last("before-parse", _before_parse, unique_id="drs_jobs_parse")
-        events.register_last("after-call", _end, unique_id="drs_jobs_end")
-        events.register_last("after-call-error", _end, unique_id="drs_jobs_end_error")
+            events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
+        events.register_last("request-created", _on_request, unique_id="drs_jobs_resume")
+        events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
+        events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
+        events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any], read: Read[PageT]) -> PageT:
@@ -100,7 +99,7 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
     finally:
         _current_call.reset(token)
     if not isinstance(response, Mapping):
-        raise TypeError(_wrong_type(method, response))
+        raise TypeError(_type_error_text(method, response))
     members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
     metadata = response.get("ResponseMetadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
@@ -108,11 +107,11 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
         problem = "an empty response, read by boto3 out of sight of drs_jobs (a client in a wrapper, or in a thread)"
         raise MalformedResponseError(problem, path="$")
     request_id = metadata.get("RequestId")
-    body = ours.body if _is_handed_over(ours.body, members) else members
+    body = ours.body if _is_unchanged(ours.body, members) else members
     return read(body, request_id if isinstance(request_id, str) else None)
 
 
-def _wrong_type(method: Callable[..., object], response: object) -> str:
+def _type_error_text(method: Callable[..., object], response: object) -> str:
     """The error text for a client whose response is not a mapping."""
     name = getattr(method, "__name__", "the client's method")
     if inspect.isawaitable(response):
@@ -133,26 +132,26 @@ def is_asynchronous(client: object, methods: Iterable[str]) -> bool:
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *methods))
 
 
-def scope_of(client: object) -> tuple[str | None, str | None]:
+def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
     """The region and endpoint of a client; `None` for what a hand-written fake does not have."""
     meta = getattr(client, "meta", None)
     region, endpoint = getattr(meta, "region_name", None), getattr(meta, "endpoint_url", None)
     return region if isinstance(region, str) else None, endpoint if isinstance(endpoint, str) else None
 
 
-def _is_handed_over(body: object, members: dict[str, Any]) -> bool:
+def _is_unchanged(body: object, members: dict[str, Any]) -> bool:
     """Whether `members` is the part of `body` that we handed to botocore. Else a wrapper or a handler has changed it."""
-    ours = _for_botocore(body)
+    ours = _parsed_members(body)
     same = ours.keys() == members.keys() and all(ours[key] is members[key] for key in ours)
     return body is not _NOTHING and same
 
 
-def _for_botocore(body: object) -> dict[str, Any]:
+def _parsed_members(body: object) -> dict[str, Any]:
     """What botocore gets of a decoded body: all but the keys that are botocore's own."""
     return {key: value for key, value in body.items() if key not in _RESERVED_KEYS} if isinstance(body, dict) else {}
 
 
-def _begin(model: Any, context: object, **_: object) -> None:
+def _on_call(model: Any, context: object, **_: object) -> None:
     """Botocore's event: an API call begins."""
     ours = _current_call.get()
     if ours is not None and model.name == ours.operation:
@@ -160,21 +159,21 @@ def _begin(model: Any, context: object, **_: object) -> None:
         ours.depth += 1
 
 
-def _resume(request: Any, **_: object) -> None:
+def _on_request(request: Any, **_: object) -> None:
     """Botocore's event: a request is about to be sent. If it is ours, calls within it are over, however they ended."""
     ours = _current_call.get()
     if ours is not None and ours.context is not None and request.context is ours.context:
         ours.depth = 1
 
 
-def _end(event_name: str, **_: object) -> None:
+def _on_call_end(event_name: str, **_: object) -> None:
     """Botocore's event: an API call has its answer, or an error."""
     ours = _current_call.get()
     if ours is not None and event_name.endswith(f".{ours.operation}"):
         ours.depth -= 1
 
 
-def _before_parse(
+def _on_response(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
     """Botocore's event: an answer has arrived, and nobody has parsed it."""
@@ -192,7 +191,7 @@ def _before_parse(
     # Raised here, inside the call, so that it also reaches a wrapper that would merge this response with others.
     ours.body = _decode(body)
     ours.read(ours.body, None)
-    customized_response_dict.update(_for_botocore(ours.body))
+    customized_response_dict.update(_parsed_members(ours.body))
 
 
 def _decode(body: bytes) -> object:
@@ -200,7 +199,7 @@ def _decode(body: bytes) -> object:
         return _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         problem = "a body that is not JSON: cut off, or from a proxy or sign-in page in between,"
-        error = MalformedResponseError(problem, path="$", value=_shown(body))
+        error = MalformedResponseError(problem, path="$", value=redact_body(body))
     # Raised without a context: that one would hold the body, which may hold tags.
     raise error
 
@@ -211,24 +210,18 @@ _ERROR_STATUS: Final = 300
 _RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     msg = f"{constant} is not JSON"
     raise ValueError(msg)
 
 
-_decoder: Final = json.JSONDecoder(parse_constant=_refuse)
+_decoder: Final = json.JSONDecoder(parse_constant=_reject_constant)
 
 
-def _shown(body: bytes) -> str | None:
-    """The text of an unreadable body as evidence, unless it may hold tags."""
-    text = body.decode("utf-8", "replace")
-    return None if may_hold_tags(text) else text
-
-
-_CODES: Final = ("__type", "code", "Code")
+_CODE_KEYS: Final = ("__type", "code", "Code")
 """The members of an error body that botocore takes for the error's name."""
 
-_ERROR_TEXTS: Final = (*_CODES, "message", "Message", "reason", "serviceCode", "quotaCode")
+_TEXT_KEYS: Final = (*_CODE_KEYS, "message", "Message", "reason", "serviceCode", "quotaCode")
 """The members of an error body that are text."""
 
 
@@ -241,32 +234,29 @@ def _sanitize_error_body(body: bytes) -> bytes:
         error = None
     if not isinstance(error, dict):
         # botocore would take the text for the message.
-        return json.dumps({"message": _without_tags(text)}).encode()
-    if _is_readable(error) and body.count(b"{") + body.count(b"[") < _MAX_BRACKETS and not may_hold_tags(text):
+        return json.dumps({"message": redact_text(text)}).encode()
+    if _is_parseable(error) and body.count(b"{") + body.count(b"[") < _MAX_BRACKETS and not may_hold_tags(text):
         # Not `body`: where it is no UTF-8, botocore would die of it.
         return text.encode()
-    mended: dict[str, object] = {key: _without_tags(error[key]) for key in _ERROR_TEXTS if isinstance(error.get(key), str)}
-    mended["fieldList"] = [
-        {key: _without_tags(field[key]) for key in ("name", "message") if isinstance(field.get(key), str)}
-        for field in _listed(error)
+    sanitized: dict[str, object] = {key: redact_text(error[key]) for key in _TEXT_KEYS if isinstance(error.get(key), str)}
+    sanitized["fieldList"] = [
+        {key: redact_text(field[key]) for key in ("name", "message") if isinstance(field.get(key), str)}
+        for field in _field_list(error)
     ]
-    return json.dumps(mended).encode()
+    return json.dumps(sanitized).encode()
 
 
-def _is_readable(error: dict[str, Any]) -> bool:
+def _is_parseable(error: dict[str, Any]) -> bool:
     """Whether botocore finds what it expects of an error's members."""
-    return error.get("fieldList") in (None, _listed(error)) and all(isinstance(error.get(code, ""), str) for code in _CODES)
+    return error.get("fieldList") in (None, _field_list(error)) and all(
+        isinstance(error.get(code, ""), str) for code in _CODE_KEYS
+    )
 
 
-def _listed(error: dict[str, Any]) -> list[dict[str, Any]]:
+def _field_list(error: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields that an error lists, as far as they are objects."""
     fields = error.get("fieldList")
     return [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
-
-
-def _without_tags(text: str) -> str:
-    """A text of an error, unless a job's tags may be in it. AWS's own sentences speak of tags too, but hold no objects."""
-    return "an answer that may hold tags, so it is not shown" if "{" in text and may_hold_tags(text) else text
 
 
 _MAX_BRACKETS: Final = 100

@@ -1,7 +1,7 @@
 """Says which extra a wing of the package needs, in one line, when what it brings is not installed."""
 
 
-def missing(extra: str, error: ImportError) -> ImportError:
+def missing_extra_error(extra: str, error: ImportError) -> ImportError:
     """The error to raise for `error`, a failed import in a wing that needs `extra`: itself where something else is wrong."""
     package = (error.name or "").partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or package == "drs_jobs":

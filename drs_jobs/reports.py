@@ -6,8 +6,7 @@ from typing import Final
 
 import attrs
 
-from drs_jobs._timestamps import to_utc
-from drs_jobs.models import (
+from drs_jobs._models import (
     Job,
     JobLogEventData,
     JobLogItem,
@@ -16,11 +15,12 @@ from drs_jobs.models import (
     SourceNetworkData,
     UnknownMember,
 )
-from drs_jobs.models.record import Record
+from drs_jobs._models.base import Model
+from drs_jobs._timestamps import to_utc
 
 
 @attrs.frozen(repr=False, kw_only=True)
-class Failure(Record):
+class Failure(Model):
     """One participant of a job that failed."""
 
     participant: str
@@ -30,7 +30,7 @@ class Failure(Record):
 
 
 @attrs.frozen(repr=False, kw_only=True)
-class Explanation(Record):
+class Explanation(Model):
     """What became of a job: the instances it launched, and for each failed participant why."""
 
     job: Job
@@ -46,7 +46,7 @@ class Explanation(Record):
 
 
 @attrs.frozen(repr=False, kw_only=True)
-class ServerDrill(Record):
+class ServerDrill(Model):
     """When a source server was last drilled, and how that went for this server."""
 
     source_server_id: str
@@ -60,7 +60,7 @@ class ServerDrill(Record):
 
 
 @attrs.frozen(repr=False, kw_only=True)
-class DrillReport(Record):
+class DrillReport(Model):
     """The last drills of each server, as far as the jobs go that it was given: AWS does not say how long it keeps them."""
 
     servers: tuple[ServerDrill, ...] = ()
@@ -142,7 +142,7 @@ def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None 
     )
 
 
-def active(jobs: Iterable[Job]) -> tuple[Job, ...]:
+def active_jobs(jobs: Iterable[Job]) -> tuple[Job, ...]:
     """The jobs that are not complete: pending or started. Quotas count these."""
     return tuple(job for job in jobs if not job.is_complete)
 
@@ -188,17 +188,19 @@ def _is_failed(server: ParticipatingServer) -> bool:
 
 def _log_reasons(items: list[JobLogItem], participant: str | None) -> tuple[str, ...]:
     """What the log says went wrong with a participant, or with the job as a whole."""
-    return tuple(_reason(item) for item in items if _is_trouble(item) and _about(item.event_data) in (participant, None))
+    return tuple(
+        _reason(item) for item in items if _is_failure(item) and _participant_of(item.event_data) in (participant, None)
+    )
 
 
-def _is_trouble(item: JobLogItem) -> bool:
+def _is_failure(item: JobLogItem) -> bool:
     # By their endings, so that an event that AWS adds tomorrow is not overlooked.
     event = item.event or ""
     told = item.event_data is not None and bool(item.event_data.raw_error)
     return told or event.endswith(("_FAIL", "_FAILED", "_CANCEL", "_SKIPPED"))
 
 
-def _about(data: JobLogEventData | None) -> str | None:
+def _participant_of(data: JobLogEventData | None) -> str | None:
     """The participant that a log item is about; `None` for the job as a whole."""
     if data is None:
         return None

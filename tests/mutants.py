@@ -22,9 +22,9 @@ COPIES: Final = ROOT / "build" / "mutants"
 """Where the mutants live: a copy for each room, because a mutant is written into the file that it changes."""
 
 ROOMS: Final = {
-    "pager": ("drs_jobs/pager.py", "paging asking"),
-    "_watch": ("drs_jobs/_watch.py", "watch"),
-    "models": ("drs_jobs/models", "models errors completeness"),
+    "pager": ("drs_jobs/_pagination.py", "paging asking"),
+    "_watch": ("drs_jobs/_polling.py", "watch"),
+    "models": ("drs_jobs/_models", "models errors completeness"),
     "_botocore": ("drs_jobs/_botocore.py", "bad_answers scope fuzz"),
     "reports": ("drs_jobs/reports.py", "reports completeness"),
     "_wire": ("drs_jobs/_wire", "models bad_answers log asking"),

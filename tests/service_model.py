@@ -8,8 +8,8 @@ import boto3
 import botocore
 from botocore import xform_name
 
-from drs_jobs import _wire, models
-from drs_jobs.errors import _CLASSES
+from drs_jobs import _models, _wire
+from drs_jobs._errors import _CLASSES
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
@@ -35,7 +35,7 @@ def shapes() -> dict[str, Any]:
 def missing() -> Iterator[str]:
     """The name of each member, value, union member, error and sensitive shape that AWS has and we have not."""
     for name, shape in shapes().items():
-        ours = getattr(models, RENAMED.get(name, name), None)
+        ours = getattr(_models, RENAMED.get(name, name), None)
         if shape.type_name == "structure" and shape.is_tagged_union:
             yield from (f"{name}.{tag}, a union member" for tag in shape.members if tag not in _wire.UNION_TAGS.values())
         elif shape.type_name == "structure" and ours is None:

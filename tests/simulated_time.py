@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from drs_jobs._watch import Clock
+from drs_jobs._polling import Clock
 
 
 class SimulatedTime:

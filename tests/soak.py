@@ -1,4 +1,4 @@
-"""The same as the tests of faults, interruptions and fuzzing, for longer: `make soak`, or `python tests/soak.py SCHEDULES MINUTES`."""
+"""Faults, interruptions and fuzzing for longer than the tests: `make soak`, or `python tests/soak.py SCHEDULES MINUTES`."""
 
 import logging
 import random
@@ -6,14 +6,14 @@ import sys
 import time
 from collections import Counter
 
+import fault_schedules
 import interruptions
-import mutations
-import schedules
+import malformed_bytes
 
 
 def soak_schedules(count: int) -> None:
     """Print what became of so many schedules of faults."""
-    tally = schedules.run(range(count))
+    tally = fault_schedules.run(range(count))
     print(f"schedules run   {tally.schedules:>9,}")
     print(f"jobs expected   {tally.expected:>9,}")
     print(f"jobs lost       {tally.lost:>9,}")
@@ -26,13 +26,13 @@ def soak_schedules(count: int) -> None:
 
 def soak_bytes(minutes: float) -> None:
     """Print what became of as many answers as so many minutes take."""
-    wire = mutations.Wire()
+    wire = malformed_bytes.Wire()
     ends: Counter[str] = Counter()
     slowest = 0.0
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
         dice = random.Random(sum(ends.values()))
-        body = mutations.body(dice)
+        body = malformed_bytes.body(dice)
         status = dice.choice([200] * 9 + [dice.randrange(300, 600)])
         began = time.process_time()
         ends[wire.read(body, status)] += 1

@@ -20,17 +20,17 @@ from rich.console import Console
 from rich.text import Text
 
 from drs_jobs import Job, LaunchActionsStatus, Outcome, structure_job
-from drs_jobs._words import kind, span
+from drs_jobs._errors import service_error
+from drs_jobs._models.labels import kind, span
 from drs_jobs.cli.commands import read_duration, read_ids, read_moment
-from drs_jobs.cli.exits import describe_error, is_closed_pipe
-from drs_jobs.cli.live import bars_table, follow
-from drs_jobs.cli.output import drills_table, jobs_table, log_table, servers_table, targets_table
-from drs_jobs.cli.sweep import FleetFailures
-from drs_jobs.errors import service_error
-from drs_jobs.fleet import Target, TargetError
+from drs_jobs.cli.exit_codes import describe_error, is_closed_pipe
+from drs_jobs.cli.progress import bars_table, follow
+from drs_jobs.cli.sweep import SweepFailures
+from drs_jobs.cli.tables import drills_table, jobs_table, log_table, servers_table, targets_table
 from drs_jobs.reports import Explanation, last_drills
+from drs_jobs.sweep import Target, TargetFailure
 from drs_jobs.testing import (
-    ErrorAnswer,
+    ErrorResponse,
     HtmlPage,
     LocalDrs,
     Throttle,
@@ -163,7 +163,7 @@ def test_show_exits_with_the_outcome(fields, status, local_drs: LocalDrs):
     assert status == _run("show", job.job_id).returncode
 
 
-def test_watch_follows_with_plain_lines_where_there_is_no_terminal(local_drs: LocalDrs):
+def test_polling_follows_with_plain_lines_where_there_is_no_terminal(local_drs: LocalDrs):
     """A line a change, and the exit status of the outcome; JSON gives a snapshot a line."""
     good, bad = make_job(), make_job(participating_servers=(make_server(launch_status="FAILED"),))
     local_drs.add_jobs(good, bad)
@@ -176,7 +176,7 @@ def test_watch_follows_with_plain_lines_where_there_is_no_terminal(local_drs: Lo
     )
 
 
-def test_watch_ends_at_its_deadline(local_drs: LocalDrs):
+def test_polling_ends_at_its_deadline(local_drs: LocalDrs):
     """Exit status 3, and a line that names what is not complete."""
     job = make_job(status="STARTED")
     local_drs.add_jobs(job)
@@ -194,7 +194,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_watch_draws_a_bar_on_a_terminal(width: int):
+def test_polling_draws_a_bar_on_a_terminal(width: int):
     """Colours, a bar a job, servers and outcome; the wide and the narrow terminal both hold a job in a line, ids uncut."""
     servers = (*(make_server() for _ in range(110)), make_server(launch_status="PENDING"))
     job = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
@@ -261,7 +261,7 @@ def test_a_log_that_can_not_be_read_is_said_on_stderr(local_drs: LocalDrs):
 
         def respond(request: Any) -> Any:
             if request.path == "/DescribeJobLogItems":
-                other.inject(ErrorAnswer("AccessDeniedException", 403))
+                other.inject(ErrorResponse("AccessDeniedException", 403))
             return real(request)
 
         other._server._respond = respond  # type: ignore[union-attr]
@@ -305,9 +305,9 @@ FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
         2,
         "credentials",
     ),
-    "denied": (ErrorAnswer("AccessDeniedException", 403, "not you\x1b[31m"), ["list"], {}, 5, "not you"),
-    "expired credentials": (ErrorAnswer("ExpiredTokenException", 403), ["list"], {}, 2, "renew them"),
-    "not set up": (ErrorAnswer("UninitializedAccountException"), ["list"], {}, 5, "never set up"),
+    "denied": (ErrorResponse("AccessDeniedException", 403, "not you\x1b[31m"), ["list"], {}, 5, "not you"),
+    "expired credentials": (ErrorResponse("ExpiredTokenException", 403), ["list"], {}, 2, "renew them"),
+    "not set up": (ErrorResponse("UninitializedAccountException"), ["list"], {}, 5, "never set up"),
     "throttled": (Throttle(), ["list"], {}, 5, "ThrottlingException"),
     "a page in HTML": (HtmlPage(), ["list"], {}, 5, "sign-in page"),
     "nobody there": (None, ["list", "--endpoint-url", "http://127.0.0.1:9"], {}, 5, "127.0.0.1:9"),
@@ -451,7 +451,7 @@ def test_kinds_and_spans():
 @pytest.mark.needs_check_env
 def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_drs: LocalDrs):
     """A table of targets or JSON lines with account and region; failures on stderr, and exit status 5 for them."""
-    from world import Sts  # noqa: PLC0415  # needs moto
+    from simulated_accounts import Sts  # noqa: PLC0415  # needs moto
 
     sts = Sts()
     local_drs.add_jobs(make_job(tags={"secret": "x"}), make_job(participating_servers=(make_server(launch_status="FAILED"),)))
@@ -483,7 +483,7 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
         "1 targets failed with ServiceError (923456789012 eu-west-1), the first: An error occurred (AccessDenied)"
         in failed.stderr
     )
-    local_drs.inject(ErrorAnswer("UninitializedAccountException"))
+    local_drs.inject(ErrorResponse("UninitializedAccountException"))
     accounts.write_text("123456789012", encoding="utf-8")
     never = _run(*common, "--regions", "eu-west-1", **where)
     assert (never.returncode, "1 targets were never set up" in never.stderr) == (0, True)
@@ -573,9 +573,9 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("error", "place"),
     [
         ("RuntimeError", "typer.main.get_command"),
-        ("TypeError", "drs_jobs.cli.output.jobs_table"),
-        ("ValueError", "drs_jobs.pager.Pager.collect"),
-        ("RecursionError", "drs_jobs.pager.Pager.collect"),
+        ("TypeError", "drs_jobs.cli.tables.jobs_table"),
+        ("ValueError", "drs_jobs._pagination.Pager.collect"),
+        ("RecursionError", "drs_jobs._pagination.Pager.collect"),
     ],
 )
 def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
@@ -602,7 +602,7 @@ def interrupted(name, *rest):
     return real(name, *rest)
 builtins.__import__ = interrupted""",
     "parsing": "import typer.main; typer.main.get_command.__code__ = (lambda _: exec('raise KeyboardInterrupt')).__code__",
-    "command": "import drs_jobs.pager; drs_jobs.pager.Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
+    "command": "import drs_jobs._pagination; drs_jobs._pagination.Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
 }
 
 
@@ -714,9 +714,9 @@ def test_one_day_is_a_span(local_drs: LocalDrs):
 
 
 def _fails_with(*errors: Exception) -> int:
-    failures = FleetFailures()
+    failures = SweepFailures()
     for error in errors:
-        failures.add(TargetError(Target("eu-west-1"), error))
+        failures.add(TargetFailure(Target("eu-west-1"), error))
     return failures.status
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import drs_jobs
 from drs_jobs import _wire, errors, models, pager, reports, testing
-from drs_jobs.models.record import Record
+from drs_jobs._models.base import Model
 from service_model import missing
 
 
@@ -57,7 +57,7 @@ def test_everything_public_has_a_docstring():
 
 ROOMS = [
     Path(inspect.getfile(room))
-    for room in (models.enums, models.job, models.log, models.record, pager, drs_jobs.errors, reports)
+    for room in (models.enums, models.job, models.log, models.record, pager, drs_jobs._errors, reports)
 ]
 
 
@@ -131,7 +131,11 @@ def test_imports_only_go_down(room: str):
 
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [("import drs_jobs.cli", "cli"), ("from drs_jobs import client", "client"), ("from drs_jobs.pager import Page", "pager")],
+    [
+        ("import drs_jobs.cli", "cli"),
+        ("from drs_jobs import client", "client"),
+        ("from drs_jobs._pagination import Page", "pager"),
+    ],
 )
 def test_no_way_to_import_is_overlooked(source: str, expected: str):
     """The three ways to say it are all seen."""
@@ -141,7 +145,7 @@ def test_no_way_to_import_is_overlooked(source: str, expected: str):
 def test_every_data_class_is_made_by_keywords_and_shows_itself_in_a_line():
     """The order of fields is free, so nobody may rely on it; no class has attrs' own repr, which would print it all."""
     found = [value for room in (models, reports) for value in vars(room).values() if inspect.isclass(value)]
-    classes = {cls for cls in found if issubclass(cls, Record)} - {Record}
+    classes = {cls for cls in found if issubclass(cls, Model)} - {Model}
     assert {models.Job, models.JobLogItem, reports.DrillReport} <= classes
     for cls in classes:
         assert "__repr__" not in vars(cls), cls

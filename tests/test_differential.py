@@ -27,7 +27,7 @@ from drs_jobs import (
     structure_job,
 )
 from drs_jobs._wire import converter
-from drs_jobs.testing import LocalDrs, RawAnswer
+from drs_jobs.testing import LocalDrs, RawResponse
 
 ANSWERS = 500
 PER_TEST = 50
@@ -136,7 +136,7 @@ def test_every_typed_value_is_what_boto3_gives_or_better(seed: int, client: Jobs
     shape = boto_client.meta.service_model.operation_model("DescribeJobs").output_shape
     for number in range(PER_TEST):
         answer = {"items": [_value(shape.members["items"].member, dice) for _ in range(dice.randrange(1, 4))]}
-        local_drs.inject(RawAnswer(json.dumps(answer, ensure_ascii=dice.random() < 0.5).encode()), times=2)
+        local_drs.inject(RawResponse(json.dumps(answer, ensure_ascii=dice.random() < 0.5).encode()), times=2)
         theirs = boto_client.describe_jobs()
         ours = client.describe_jobs().collect()
         _assert_same(tuple(ours), theirs["items"], answer["items"], shape.members["items"], f"answer {number}: items")

@@ -6,11 +6,11 @@ from unittest import mock
 import pytest
 from botocore.config import Config
 
-import schedules
+import fault_schedules
 from drs_jobs import Job, JobsClient, MalformedResponseError, testing
-from drs_jobs.client import use_clock
+from drs_jobs._client import use_clock
 from drs_jobs.testing import Fault, LocalDrs, make_job
-from schedules import ERRORS, FAULTS, HARMLESS, Fine
+from fault_schedules import ERRORS, FAULTS, HARMLESS, Fine
 from simulated_time import SimulatedTime
 
 SCHEDULES = 1_000
@@ -74,7 +74,7 @@ def test_a_fault_on_any_poll_is_survived_or_told(name, spoiled, attempts, local_
 @pytest.mark.parametrize("start", range(0, SCHEDULES, PER_TEST))
 def test_no_schedule_of_faults_loses_or_repeats_a_job(start: int, caplog: Any):
     """Seeded runs, resumed after each error, broken off at will, over pages and watches; caplog keeps the warnings quiet."""
-    tally = schedules.run(range(start, start + PER_TEST))
+    tally = fault_schedules.run(range(start, start + PER_TEST))
     assert (tally.schedules, tally.lost, tally.repeated) == (PER_TEST, 0, 0)
     # If nothing went wrong, nothing was shown.
     assert len(tally.errors) > 3

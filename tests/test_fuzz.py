@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import mutations
+import malformed_bytes
 from drs_jobs import JobsClient, MalformedResponseError, ValidationException
-from drs_jobs.testing import LocalDrs, RawAnswer
+from drs_jobs.testing import LocalDrs, RawResponse
 
-WIRE = mutations.Wire()
+WIRE = malformed_bytes.Wire()
 
 
 @settings(max_examples=1_000)
 @given(st.randoms(use_true_random=False))
 def test_a_page_with_something_wrong_is_jobs_or_a_malformed_response(dice: random.Random):
     """Structure-aware mutations: each good job comes, each bad one is told, and nothing is taken for less than it was."""
-    WIRE.read(mutations.body(dice))
+    WIRE.read(malformed_bytes.body(dice))
 
 
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
@@ -32,7 +32,7 @@ def test_bytes_that_mean_nothing_are_a_malformed_response(body: bytes):
 @given(st.randoms(use_true_random=False), st.integers(300, 599))
 def test_an_error_of_any_body_is_a_service_error(dice: random.Random, status: int):
     """Botocore dies of some of them; here each is a ServiceError with its status."""
-    assert WIRE.read(mutations.body(dice), status) == "service error"
+    assert WIRE.read(malformed_bytes.body(dice), status) == "service error"
 
 
 HEAVY = {
@@ -69,12 +69,12 @@ def test_two_megabytes_of_nonsense_are_refused_in_bounded_time_and_memory(name: 
 
 def test_the_last_of_a_name_told_twice_counts(client: JobsClient, local_drs: LocalDrs):
     """JSON leaves it open; boto3 and everything else in Python take the last."""
-    local_drs.inject(RawAnswer(b'{"items": [{"jobID": "a", "jobID": "b"}]}'))
+    local_drs.inject(RawResponse(b'{"items": [{"jobID": "a", "jobID": "b"}]}'))
     assert [job.job_id for job in client.describe_jobs()] == ["b"]
 
 
 def test_an_error_whose_text_is_no_utf_8_is_told(client: JobsClient, local_drs: LocalDrs):
     """One bad byte in an error that is otherwise JSON: botocore dies of it with a UnicodeDecodeError."""
-    local_drs.inject(RawAnswer(b'{"message": "caf\xe9"}', 400, {"x-amzn-errortype": "ValidationException"}))
+    local_drs.inject(RawResponse(b'{"message": "caf\xe9"}', 400, {"x-amzn-errortype": "ValidationException"}))
     with pytest.raises(ValidationException, match="caf"):
         client.describe_jobs().first()

@@ -35,7 +35,7 @@ from drs_jobs import (
 )
 from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_history, make_job, make_resource, make_run, make_server
 from drs_jobs.testing import local_drs as local_drs_module
-from drs_jobs.testing.validation import refusals
+from drs_jobs.testing.request_validation import validation_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -173,8 +173,8 @@ def test_the_cap_on_ids_is_the_service_models(local_drs: LocalDrs):
 
 def test_other_shapes_are_checked_by_the_same_rules():
     """Maps and required members, too, come from the service model."""
-    assert refusals("StartRecovery", {}) == [("sourceServers", "must not be absent")]
-    assert refusals(
+    assert validation_failures("StartRecovery", {}) == [("sourceServers", "must not be absent")]
+    assert validation_failures(
         "StartRecovery", {"sourceServers": [{"sourceServerID": "s-" + "0" * 17}], "tags": {"a": "x" * 257}, "isDrill": True}
     ) == [("tags.value", "must be 256 or less, in value or length")]
 
@@ -433,13 +433,13 @@ def test_made_jobs_fit_together():
 def test_made_jobs_are_what_the_service_could_send(boto_client: Any, local_drs: LocalDrs):
     """Each made job fits the patterns and limits of the service model."""
     model = boto_client.meta.service_model
-    from drs_jobs.testing.validation import _refusals  # noqa: PLC0415  # the same rules, for an answer
+    from drs_jobs.testing.request_validation import _validation_failures  # noqa: PLC0415  # the same rules, for an answer
 
     for job in make_history(60, until=NOON):
         raw = unstructure_job(job)
         for name in ("creationDateTime", "endDateTime"):  # every real timestamp breaks the model's own pattern
             raw.pop(name, None)
-        assert list(_refusals(model.shape_for("Job"), raw, "")) == []
+        assert list(_validation_failures(model.shape_for("Job"), raw, "")) == []
 
 
 def test_a_made_history_is_one_to_look_at():

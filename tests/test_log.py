@@ -22,7 +22,7 @@ from drs_jobs import (
     UnknownMember,
     UnknownValue,
 )
-from drs_jobs.testing import LocalDrs, RawAnswer, Throttle, make_job, make_log_item
+from drs_jobs.testing import LocalDrs, RawResponse, Throttle, make_job, make_log_item
 from drs_jobs.testing.clock import LocalClock
 
 JOB_ID = "drsjob-00000000000000000"
@@ -58,7 +58,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def _serve(local_drs: LocalDrs, *items: object, times: int = 1) -> None:
-    local_drs.inject(RawAnswer(json.dumps({"items": items}).encode()), times=times)
+    local_drs.inject(RawResponse(json.dumps({"items": items}).encode()), times=times)
 
 
 def test_every_member_of_the_shape_is_typed(client: JobsClient, local_drs: LocalDrs):

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drs_jobs import Job, JobsClient, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, UnknownMember, UnknownValue
-from drs_jobs._words import COLOURS
+from drs_jobs._models.labels import OUTCOME_COLOURS
 from drs_jobs.notebook import html
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
 from strategies import jobs as any_jobs
@@ -96,7 +96,16 @@ def test_a_job_shows_itself_with_its_servers_folded():
         participating_servers=(make_server(), bad), creation_date_time=NOON, end_date_time=NOON + timedelta(minutes=9)
     )
     shown = job._repr_html_()
-    for text in (job.job_id, "COMPLETED", "drill", "2024-06-15 12:00", "9m 00s", "1/2", "FAILED", COLOURS[Outcome.FAILED]):
+    for text in (
+        job.job_id,
+        "COMPLETED",
+        "drill",
+        "2024-06-15 12:00",
+        "9m 00s",
+        "1/2",
+        "FAILED",
+        OUTCOME_COLOURS[Outcome.FAILED],
+    ):
         assert text in shown
     assert "<details>" in shown
     assert "2 servers, 1 failed<" in shown
@@ -107,7 +116,7 @@ def test_a_job_shows_itself_with_its_servers_folded():
     assert "1 server, 0 failed, launch actions failed: 1<" in acted._repr_html_()
     network = make_job(participating_servers=(), participating_resources=(make_resource(launch_status="FAILED"),))
     assert "0 servers, 0 failed, other resources failed: 1<" in network._repr_html_()
-    assert network._repr_html_().count(COLOURS[Outcome.FAILED]) == 2
+    assert network._repr_html_().count(OUTCOME_COLOURS[Outcome.FAILED]) == 2
     assert "Validate disk space" in shown
     assert _check(shown).links == [job.console_url]
 
@@ -333,7 +342,7 @@ def test_the_timeline_has_a_bar_a_job(count: int, tables: Any):
     jobs = make_history(count, until=NOON) if count else ()
     figure = tables.timeline(jobs, now=NOON)
     assert sum(len(trace.y) for trace in figure.data) == count
-    assert {trace.marker.color for trace in figure.data} == {COLOURS[job.outcome] for job in jobs}
+    assert {trace.marker.color for trace in figure.data} == {OUTCOME_COLOURS[job.outcome] for job in jobs}
     for trace in figure.data:
         if trace.name.startswith("RUNNING"):
             assert trace.base[0] + timedelta(milliseconds=trace.x[0]) == NOON

@@ -24,11 +24,11 @@ from drs_jobs import (
     UnknownMember,
     unstructure_job,
 )
-from drs_jobs.reports import DrillReport, ServerDrill, active, explain, instance_ids, last_drills
+from drs_jobs.reports import DrillReport, ServerDrill, active_jobs, explain, instance_ids, last_drills
 from drs_jobs.testing import (
-    ErrorAnswer,
+    ErrorResponse,
     LocalDrs,
-    RawAnswer,
+    RawResponse,
     make_history,
     make_job,
     make_log_item,
@@ -152,7 +152,7 @@ def test_a_log_that_can_not_be_read_is_said_so(client: JobsClient, local_drs: Lo
 
     def spoil_second_page(**_: Any) -> None:
         if sum(request.operation == "DescribeJobLogItems" for request in local_drs.requests) == 1:
-            local_drs.inject(ErrorAnswer("AccessDeniedException", 403))
+            local_drs.inject(ErrorResponse("AccessDeniedException", 403))
 
     client._client.meta.events.register("before-send.drs.DescribeJobLogItems", spoil_second_page)  # type: ignore[attr-defined]
     explanation = client.explain(job)
@@ -194,12 +194,12 @@ def test_a_bad_log_item_does_not_hide_the_others(client: JobsClient, local_drs: 
     job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
     local_drs.add_jobs(job)
 
-    def spoil(**_: Any) -> None:
+    def apply(**_: Any) -> None:
         local_drs.inject(
-            RawAnswer(b'{"items": [{"event": 5}, {"event": "LAUNCH_FAILED", "eventData": {"sourceServerID": "s-1"}}]}')
+            RawResponse(b'{"items": [{"event": 5}, {"event": "LAUNCH_FAILED", "eventData": {"sourceServerID": "s-1"}}]}')
         )
 
-    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", spoil)  # type: ignore[attr-defined]
+    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", apply)  # type: ignore[attr-defined]
     explanation = client.explain(job)
     assert isinstance(explanation.log_error, MalformedResponseError)
     assert [failure.reasons for failure in explanation.failures] == [("LAUNCH_FAILED",)]
@@ -302,7 +302,7 @@ def test_dates_are_compared_as_moments():
 def test_active_jobs_are_those_not_complete():
     """Pending, started, and what this version does not know unless it ended."""
     jobs = [make_job(status=status, end_date_time=None) for status in ("PENDING", "STARTED", "LATER", "COMPLETED")]
-    assert tuple(jobs[:3]) == active(iter(jobs))
+    assert tuple(jobs[:3]) == active_jobs(iter(jobs))
 
 
 def test_trouble_without_event_data_is_everybodys():
@@ -349,7 +349,9 @@ def test_log_items_of_the_hour_that_comes_twice_are_ordered_in_utc():
     """The newer instance counts, and reasons come oldest first."""
     server = "s-00000000000000001"
     items = [
-        make_log_item(event="LAUNCH_FAILED", raw_error=name, source_server_id=server, target_instance_id=name, log_date_time=when)
+        make_log_item(
+            event="LAUNCH_FAILED", raw_error=name, source_server_id=server, target_instance_id=name, log_date_time=when
+        )
         for name, when in (("i-new", SECOND_HOUR), ("i-old", FIRST_HOUR))
     ]
     for log in (items, items[::-1]):

@@ -1,29 +1,22 @@
-"""The only room that knows AWS's key names: raw dicts to attrs objects and back, by one table and one strict converter.
+"""The only module that knows AWS's key names: raw dicts to attrs objects and back, by one table and one strict converter.
 
-| room | what it holds |
+| module | responsibility |
 |---|---|
-| `names` | the table of names, which works both ways |
-| `questions` | requests, and answers as pages of raw items |
+| `names` | the table of names, for both directions |
+| `requests` | requests, and the text that identifies a query |
+| `responses` | responses as pages of raw items |
 | `converter` | raw items to attrs objects and back |
-| `misfit` | what is told of a value that does not fit |
+| `errors` | errors for values that do not match the schema |
 """
 
 from drs_jobs._wire.converter import structure, structure_job, structure_log_item, unstructure_job, unstructure_log_item
-from drs_jobs._wire.names import METHODS, NAMES, SENSITIVE, UNION_TAGS
-from drs_jobs._wire.questions import (
-    job_id_of,
-    jobs_request,
-    log_item_id_of,
-    log_request,
-    page_request,
-    query_text,
-    read_page,
-)
+from drs_jobs._wire.names import METHODS, NAMES, UNION_TAGS
+from drs_jobs._wire.requests import jobs_request, log_request, page_request, query_text
+from drs_jobs._wire.responses import job_id_of, log_item_id_of, read_page
 
 __all__ = [
     "METHODS",
     "NAMES",
-    "SENSITIVE",
     "UNION_TAGS",
     "job_id_of",
     "jobs_request",

@@ -21,10 +21,11 @@ from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, g
 import attrs
 import cattrs
 
+from drs_jobs._models import Job, JobLogItem, SourceNetworkID, UnknownMember, UnknownValue
+from drs_jobs._redaction import MAX_NESTING, is_nested_too_deep
 from drs_jobs._timestamps import to_utc
-from drs_jobs._wire.misfit import DEEP, Misfit, is_nested_too_deep
-from drs_jobs._wire.names import DROPPED, NAMES, UNION_TAGS
-from drs_jobs.models import Job, JobLogItem, SourceNetworkID, UnknownMember, UnknownValue
+from drs_jobs._wire.errors import SchemaError
+from drs_jobs._wire.names import NAMES, SDK_UNKNOWN_MEMBER, UNION_TAGS
 
 T = TypeVar("T")
 
@@ -70,11 +71,11 @@ def structure(raw: object, item_type: type[T], path: str) -> T:
     """`raw` as an `item_type`. MalformedResponseError with the path, which starts with `path`, where it does not fit."""
     try:
         item: T = _converter.structure(raw, item_type)
-    except Misfit as misfit:
-        error = misfit.error(path)
+    except SchemaError as schema_error:
+        error = schema_error.as_malformed(path)
     else:
         return item
-    # Raised out here, so that it has no context: the misfit holds the value even where the error may not.
+    # Raised out here, so that it has no context: the schema_error holds the value even where the error may not.
     raise error
 
 
@@ -85,19 +86,19 @@ _Hook = Callable[[Any, Any], Any]
 
 def _structure_str(value: object, _: object) -> str:
     if not isinstance(value, str):
-        raise Misfit("a string", value)
+        raise SchemaError("a string", value)
     return value
 
 
 def _structure_int(value: object, _: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Misfit("a whole number", value)
+        raise SchemaError("a whole number", value)
     return value
 
 
 def _structure_bool(value: object, _: object) -> bool:
     if not isinstance(value, bool):
-        raise Misfit("true or false", value)
+        raise SchemaError("true or false", value)
     return value
 
 
@@ -115,13 +116,13 @@ def _structure_datetime(value: object, _: object) -> datetime:
             return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise Misfit("a timestamp like 2024-06-15T15:00:00.000Z", value)
+    raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)
 
 
 _HEAD: Final = """
 def structure_instance(value, _):
     if not isinstance(value, dict):
-        raise Misfit("an object", value)
+        raise SchemaError("an object", value)
     get = value.get
     instance = new({made})
     try:
@@ -133,15 +134,15 @@ _FIELD: Final = """
 """
 _MEMBER: Final = "{known} {absent} if member is None else hook_{name}(member, type_{name})"
 _TAIL: Final = """
-    except Misfit as misfit:
-        raise misfit.below_member(key) from None
+    except SchemaError as schema_error:
+        raise schema_error.at_member(key) from None
 """
 
 _uses_twins = not sysconfig.get_config_var("Py_GIL_DISABLED")
 """Whether instances are made as those of an unfrozen twin of their class, and then change their class.
 
-Setting the slots of a twin costs a third of going round a frozen class for each field. On a free-threaded build a change of class
-stops all threads, so there each slot's own descriptor sets the field.
+Setting the slots of a twin takes about a third of the time of the slots' descriptors, which also work for a frozen class.
+On a free-threaded build a change of class stops all threads, so descriptors are used there.
 """
 
 
@@ -153,7 +154,7 @@ def _structure_class(cls: Any) -> _Hook:
     fields = attrs.fields(cls)
     twin = type(cls.__name__, cls.__bases__, {"__slots__": [field.name for field in fields]})
     source = _HEAD.format(made="twin" if _uses_twins else "cls")
-    names: dict[str, Any] = {"Misfit": Misfit, "cls": cls, "twin": twin, "new": object.__new__}
+    names: dict[str, Any] = {"SchemaError": SchemaError, "cls": cls, "twin": twin, "new": object.__new__}
     hints = get_type_hints(cls)
     for name, key in NAMES[cls].items():
         field_type = _without_none(hints[name])
@@ -169,7 +170,7 @@ def _structure_class(cls: Any) -> _Hook:
         assignment = f"instance.{name} = {value}" if _uses_twins else f"set_{name}(instance, {value})"
         source += _FIELD.format(key=key, assignment=assignment)
         names[f"set_{name}"] = cls.__dict__[name].__set__
-        names[f"absent_{name}"] = _refuse_absence if default is attrs.NOTHING else getattr(default, "factory", None)
+        names[f"absent_{name}"] = _raise_missing if default is attrs.NOTHING else getattr(default, "factory", None)
         names[f"hook_{name}"] = _converter.get_structure_hook(field_type)
         names[f"type_{name}"] = field_type
     change_class = "    instance.__class__ = cls\n" if _uses_twins else ""
@@ -178,8 +179,8 @@ def _structure_class(cls: Any) -> _Hook:
     return structure_instance
 
 
-def _refuse_absence() -> NoReturn:
-    raise Misfit("a value", None)
+def _raise_missing() -> NoReturn:
+    raise SchemaError("a value", None)
 
 
 def _without_none(annotation: Any) -> Any:
@@ -217,7 +218,7 @@ def _structure_open_enum(annotation: Any) -> _Hook:
 
     def structure_value(value: Any, _: object) -> Any:
         if not isinstance(value, str):
-            raise Misfit("a string", value)
+            raise SchemaError("a string", value)
         member = known.get(value)
         return UnknownValue(value) if member is None else member
 
@@ -229,30 +230,30 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
 
     def structure_member(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
-            raise Misfit("an object", value)
+            raise SchemaError("an object", value)
         # As in botocore: null members and `__type` are no members.
         members = [name for name, member in value.items() if member is not None and name != "__type"]
         if len(members) != 1:
-            raise Misfit(f"one member, not {len(members)}", value)
+            raise SchemaError(f"one member, not {len(members)}", value)
         [name] = members
         try:
-            if name == DROPPED:
-                return UnknownMember(_dropped_name(value[name]))
+            if name == SDK_UNKNOWN_MEMBER:
+                return UnknownMember(_unknown_member_name(value[name]))
             if name not in known:
                 if is_nested_too_deep(value[name]):
-                    raise Misfit(f"a value nested at most {DEEP} deep", value[name])
+                    raise SchemaError(f"a value nested at most {MAX_NESTING} deep", value[name])
                 return UnknownMember(name, copy.deepcopy(value[name]))
             return _converter.structure(value[name], known[name])
-        except Misfit as misfit:
-            raise misfit.below(name) from None
+        except SchemaError as schema_error:
+            raise schema_error.at(name) from None
 
     return structure_member
 
 
-def _dropped_name(value: object) -> str:
+def _unknown_member_name(value: object) -> str:
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(name, str):
-        raise Misfit("an object with a name", value)
+        raise SchemaError("an object with a name", value)
     return name
 
 
@@ -262,13 +263,13 @@ def _structure_tuple(annotation: Any) -> _Hook:
 
     def structure_elements(value: Any, _: object) -> Any:
         if not isinstance(value, list):
-            raise Misfit("a list", value)
+            raise SchemaError("a list", value)
         elements: list[Any] = []
         try:
             for element in value:
                 elements.append(hook(element, element_type))  # noqa: PERF401  # a comprehension would not know how far it came
-        except Misfit as misfit:
-            raise misfit.below(len(elements)) from None
+        except SchemaError as schema_error:
+            raise schema_error.at(len(elements)) from None
         return tuple(elements)
 
     return structure_elements
@@ -280,14 +281,14 @@ def _structure_mapping(annotation: Any) -> _Hook:
 
     def structure_values(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
-            raise Misfit("an object", value)
+            raise SchemaError("an object", value)
         values: dict[str, Any] = {}
         key = ""
         try:
             for key, element in value.items():
                 values[key if key.__class__ is str else _structure_str(key, str)] = hook(element, value_type)
-        except Misfit as misfit:
-            raise misfit.below(key) from None
+        except SchemaError as schema_error:
+            raise schema_error.at(key) from None
         return values
 
     return structure_values
@@ -313,7 +314,7 @@ def _unstructure_datetime(moment: datetime) -> str:
 
 
 def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
-    return {DROPPED: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
+    return {SDK_UNKNOWN_MEMBER: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
 
 
 def _make_converter() -> cattrs.Converter:

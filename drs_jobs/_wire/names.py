@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from drs_jobs.models import (
+from drs_jobs._models import (
     ConversionProperties,
     Job,
     JobLogEventData,
@@ -108,10 +108,7 @@ NAMES: Final[Mapping[type, Mapping[str, str]]] = {
 UNION_TAGS: Final[Mapping[type, str]] = {SourceNetworkID: "sourceNetworkID", SourceNetworkData: "sourceNetworkData"}
 """The tag under which a union's member travels."""
 
-SENSITIVE: Final = "tags"
-"""The one member that the service model marks sensitive."""
-
-DROPPED: Final = "SDK_UNKNOWN_MEMBER"
+SDK_UNKNOWN_MEMBER: Final = "SDK_UNKNOWN_MEMBER"
 """What botocore leaves of a union member it does not know: its name, without its value."""
 
 METHODS: Final[Mapping[str, str]] = {"DescribeJobs": "describe_jobs", "DescribeJobLogItems": "describe_job_log_items"}

@@ -3,9 +3,9 @@
 | module | what it holds |
 |---|---|
 | `commands` | the commands and their options |
-| `output` | tables and JSON lines |
-| `live` | following jobs until they are complete |
-| `exits` | exit statuses, errors as one line, closed and full streams |
+| `tables` | tables and JSON lines |
+| `progress` | progress of jobs until they are complete |
+| `exit_codes` | exit statuses, errors as one line, closed and full streams |
 | `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
 """
@@ -13,13 +13,13 @@
 import sys
 from typing import NoReturn
 
-from drs_jobs._extras import missing
-from drs_jobs.cli import exits
+from drs_jobs._extras import missing_extra_error
+from drs_jobs.cli import exit_codes
 
 
 def main() -> NoReturn:
     """Run the command line on `sys.argv`, and exit with its status."""
-    exits.run(_invoke)
+    exit_codes.run(_invoke)
 
 
 def _invoke() -> int:
@@ -27,5 +27,5 @@ def _invoke() -> int:
         # Imported here, because what it needs is an extra, and because an interruption of the import has a status too.
         from drs_jobs.cli.commands import invoke  # noqa: PLC0415
     except ImportError as error:
-        raise missing("cli", error) from error
+        raise missing_extra_error("cli", error) from error
     return invoke(sys.argv[1:])

@@ -13,9 +13,11 @@ from typing import Annotated, Any, Final, TypeAlias
 import attrs
 import typer
 
-from drs_jobs._text import quoted
-from drs_jobs.cli import live, output
-from drs_jobs.cli.exits import (
+from drs_jobs._client import JobsClient
+from drs_jobs._formatting import quoted
+from drs_jobs._models import Job
+from drs_jobs.cli import progress, tables
+from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
     exit_if_reader_leaves,
@@ -25,11 +27,9 @@ from drs_jobs.cli.exits import (
     usage_errors,
 )
 from drs_jobs.cli.sweep import check_setup, show_sweep
-from drs_jobs.client import JobsClient
-from drs_jobs.fleet import MAX_IN_FLIGHT, targets
-from drs_jobs.fleet import sweep as run_sweep
-from drs_jobs.models import Job
 from drs_jobs.reports import Explanation, ServerDrill, last_drills
+from drs_jobs.sweep import MAX_IN_FLIGHT, targets
+from drs_jobs.sweep import sweep as run_sweep
 
 app: typer.Typer = typer.Typer(
     name="drs-jobs",
@@ -105,10 +105,10 @@ def list_jobs(
         start, end = _span(since, until, now)
         jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
     if output_format is Output.JSON:
-        output.print_json(jobs, tags=tags)
+        tables.print_json(jobs, tags=tags)
     elif found := jobs.collect():
-        console = output.console()
-        console.print(output.jobs_table(found, now=now, tags=tags, width=console.width))
+        console = tables.console()
+        console.print(tables.jobs_table(found, now=now, tags=tags, width=console.width))
     else:
         print_note("no jobs")
 
@@ -130,7 +130,7 @@ def show(
     status = status_of([explanation.job])
     with exit_if_reader_leaves(status):
         if output_format is Output.JSON:
-            typer.echo(json.dumps(output.json_of_explanation(explanation, tags=tags)))
+            typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags)))
         else:
             _print_explanation(explanation, tags=tags)
     return status
@@ -154,7 +154,7 @@ def watch(
         if output_format is Output.JSON:
             ended = _each_as_json(snapshots)
         else:
-            ended = live.follow(snapshots, console=output.console(), now=lambda: datetime.now(UTC))
+            ended = progress.follow(snapshots, console=tables.console(), now=lambda: datetime.now(UTC))
     return status_of(ended)
 
 
@@ -178,11 +178,11 @@ def drills(
     rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
     if output_format is Output.JSON:
         for row in rows:
-            typer.echo(json.dumps(output.json_of_drill(row, report)))
+            typer.echo(json.dumps(tables.json_of_drill(row, report)))
     elif rows:
-        console = output.console()
-        console.print(output.drills_table(rows, width=console.width))
-    first, last = (output.moment(when) for when in (report.first_job_at, report.last_job_at))
+        console = tables.console()
+        console.print(tables.drills_table(rows, width=console.width))
+    first, last = (tables.moment(when) for when in (report.first_job_at, report.last_job_at))
     print_note(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC")
 
 
@@ -225,7 +225,7 @@ def demo() -> None:
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run one command line, and return its exit status. What it raises is for `exits.run`."""
+    """Run one command line, and return its exit status. What it raises is for `exit_codes.run`."""
     command = typer.main.get_command(app)
     try:
         # Not `app()`: for a closed pipe it exits with 1.
@@ -259,25 +259,25 @@ def _span(since: str | None, until: str | None, now: datetime) -> tuple[datetime
 def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
     ended: list[Job] = []
     for job in snapshots:
-        typer.echo(json.dumps(output.json_of(job, tags=False)))
+        typer.echo(json.dumps(tables.json_of(job, tags=False)))
         sys.stdout.flush()  # a reader follows the job while it runs
         ended += [job] if job.is_complete else []
     return ended
 
 
 def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
-    console = output.console()
+    console = tables.console()
     now = datetime.now(UTC)
-    console.print(output.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
+    console.print(tables.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
     if explanation.job.console_url is not None:
-        console.print(output.plain(explanation.job.console_url), soft_wrap=True)
+        console.print(tables.plain(explanation.job.console_url), soft_wrap=True)
     if explanation.job.participating_servers:
         console.print()
-        console.print(output.servers_table(explanation, width=console.width))
+        console.print(tables.servers_table(explanation, width=console.width))
     console.print()
-    output.print_reasons(console, explanation)
+    tables.print_reasons(console, explanation)
     if explanation.log:
-        console.print(output.log_table(explanation.log, width=console.width))
+        console.print(tables.log_table(explanation.log, width=console.width))
     if explanation.log_error is not None:
         print_error(f"the log could not be read, or not all of it: {explanation.log_error}")
 

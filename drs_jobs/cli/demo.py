@@ -6,10 +6,10 @@ import textwrap
 
 from rich.console import Console
 
-from drs_jobs.cli import live, output
-from drs_jobs.client import JobsClient
-from drs_jobs.errors import JobFailedError
-from drs_jobs.models import Outcome
+from drs_jobs._client import JobsClient
+from drs_jobs._errors import JobFailedError
+from drs_jobs._models import Outcome
+from drs_jobs.cli import progress, tables
 from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.factories import JobFactory
 
@@ -28,7 +28,7 @@ def print_failures(client: JobsClient) -> None:
 
 def run() -> None:
     """Serve a believable history, list it as any program would, then follow a drill of which one server fails."""
-    console = output.console()
+    console = tables.console()
     with LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
         local.add_jobs(*JobFactory("demo").history(30, until=local.now))
         client = JobsClient(local.client())
@@ -48,7 +48,7 @@ def run() -> None:
 def _list(console: Console, client: JobsClient, local: LocalDrs) -> None:
     _say(console, f"A DRS endpoint with made-up jobs answers at {local.endpoint_url} while this runs. Its jobs:\n")
     jobs = client.describe_jobs().collect()
-    console.print(output.jobs_table(jobs, now=local.now, tags=False, width=console.width))
+    console.print(tables.jobs_table(jobs, now=local.now, tags=False, width=console.width))
     failed = sum(job.outcome is Outcome.FAILED for job in jobs)
     completed = sum(job.is_complete for job in jobs)
     _say(
@@ -69,9 +69,9 @@ def _drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
         console,
         f"\nNow a drill of {len(servers)} servers, {_SPEED} times as fast as a real one. JobsClient.watch follows it:\n",
     )
-    live.follow(client.watch([job], timeout=60, poll_interval=0.2), console=console, now=lambda: local.now)
+    progress.follow(client.watch([job], timeout=60, poll_interval=0.2), console=console, now=lambda: local.now)
     _say(console, "\nand JobsClient.explain says what went wrong:\n")
-    output.print_reasons(console, client.explain(job))
+    tables.print_reasons(console, client.explain(job))
 
 
 def _say(console: Console, text: str) -> None:

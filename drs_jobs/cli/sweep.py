@@ -11,11 +11,11 @@ from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from drs_jobs.cli import output
-from drs_jobs.cli.exits import ExitStatus, describe_error, print_error, print_note
-from drs_jobs.client import JobsClient
-from drs_jobs.fleet import Target, TargetError, TargetJobs, targets
-from drs_jobs.models import Job, Outcome
+from drs_jobs._client import JobsClient
+from drs_jobs._models import Job, Outcome
+from drs_jobs.cli import tables
+from drs_jobs.cli.exit_codes import ExitStatus, describe_error, print_error, print_note
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
 
 _NAMED = 3
 """How many targets are named for each kind of failure."""
@@ -43,13 +43,13 @@ def check_setup(wanted: Iterable[Target], *, role_name: str, partition: str) -> 
 
 
 @attrs.define
-class FleetFailures:
+class SweepFailures:
     """The targets that failed, by the name of the error; and how many accounts and regions were never set up."""
 
-    targets: dict[str, list[TargetError]] = attrs.field(factory=dict[str, list[TargetError]])
+    targets: dict[str, list[TargetFailure]] = attrs.field(factory=dict[str, list[TargetFailure]])
     uninitialized: int = 0
 
-    def add(self, failure: TargetError) -> None:
+    def add(self, failure: TargetFailure) -> None:
         """Count one more."""
         if failure.is_uninitialized:
             self.uninitialized += 1
@@ -76,38 +76,33 @@ class FleetFailures:
             print_error(f"{len(failures)} targets failed with {name} ({named}{more}), the first: {first}")
 
 
-def show_sweep(results: Iterable[TargetJobs | TargetError], *, total: int, as_json: bool, tags: bool) -> FleetFailures:
+def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, as_json: bool, tags: bool) -> SweepFailures:
     """Show each result: jobs as JSON lines as they come, or a table of the targets at the end. Failures go to stderr."""
-    failures = FleetFailures()
+    failures = SweepFailures()
     rows: dict[tuple[str, str], Counter[Outcome]] = {}
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         for result in progress.track(results, total=total, description="asking"):
-            if isinstance(result, TargetError):
+            if isinstance(result, TargetFailure):
                 failures.add(result)
-            jobs = _jobs_of(result)
+            jobs = result.jobs
             if as_json:
                 _print_json(result.target, jobs, tags=tags)
             elif jobs or isinstance(result, TargetJobs):
                 rows[_account(result.target), result.target.region] = Counter(job.outcome for job in jobs)
     if not as_json:
-        console = output.console()
-        console.print(output.targets_table(dict(sorted(rows.items())), width=console.width))
+        console = tables.console()
+        console.print(tables.targets_table(dict(sorted(rows.items())), width=console.width))
     count = "" if as_json else f", {sum(counts.total() for counts in rows.values())} jobs"
     print_note(f"{total} targets{count}")
     failures.print_summary()
     return failures
 
 
-def _jobs_of(result: TargetJobs | TargetError) -> tuple[Job, ...]:
-    """The jobs that could be read."""
-    return result.jobs if isinstance(result, TargetJobs) else ()
-
-
 def _print_json(target: Target, jobs: Iterable[Job], *, tags: bool) -> None:
     where = {"account": _account(target), "region": target.region}
     for job in jobs:
-        typer.echo(json.dumps({**output.json_of(job, tags=tags), **where}))
+        typer.echo(json.dumps({**tables.json_of(job, tags=tags), **where}))
     sys.stdout.flush()
 
 

@@ -13,7 +13,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from drs_jobs._extras import missing
+from drs_jobs._extras import missing_extra_error
 
 if TYPE_CHECKING:
     from drs_jobs.notebook.charts import drill_history, timeline
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["action_runs_table", "drill_history", "jobs_table", "servers_table", "timeline"]
 
-_ROOMS: Final = {
+_MODULES: Final = {
     "action_runs_table": "tables",
     "drill_history": "charts",
     "jobs_table": "tables",
@@ -32,10 +32,10 @@ _ROOMS: Final = {
 
 def __getattr__(name: str) -> Any:
     """Import a room when it is asked for: HTML must not need what charts need, nor tables."""
-    if name not in _ROOMS:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        room = importlib.import_module(f"{__name__}.{_ROOMS[name]}")
+        room = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     except ImportError as error:
-        raise missing("notebook", error) from error
+        raise missing_extra_error("notebook", error) from error
     return getattr(room, name)

@@ -14,9 +14,10 @@ from typing import Final
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from drs_jobs._text import one_line
-from drs_jobs._words import COLOURS, in_utc, kind, month, servers, span
-from drs_jobs.models import Job, Outcome
+from drs_jobs._formatting import format_duration, format_month, one_line
+from drs_jobs._models import Job, Outcome
+from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_of_all, job_kind
+from drs_jobs._timestamps import nearest_utc
 
 _ROW: Final = 18
 """Pixels a job, as long as they have names."""
@@ -38,7 +39,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
     if until.utcoffset() is None:
         raise ValueError("now has no time zone: use datetime.now(timezone.utc)")
     every = list(jobs)
-    dated = ((in_utc(job.creation_date_time), job) for job in every if job.creation_date_time is not None)
+    dated = ((nearest_utc(job.creation_date_time), job) for job in every if job.creation_date_time is not None)
     drawn = sorted(dated, key=lambda row: row[0])
     figure = go.Figure()
     for outcome in Outcome:
@@ -54,8 +55,8 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
                     y=[number for number, _, _ in rows],
                     # The outline makes ten minutes visible in a year.
                     marker={
-                        "color": COLOURS[outcome],
-                        "line": {"color": COLOURS[outcome], "width": 4},
+                        "color": OUTCOME_COLOURS[outcome],
+                        "line": {"color": OUTCOME_COLOURS[outcome], "width": 4},
                         "pattern": {"shape": "/" if outcome is Outcome.RUNNING else ""},
                     },
                     hovertext=[_hover(job, until) for _, _, job in rows],
@@ -91,7 +92,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     undated = 0
     for job in jobs:
         if job.is_drill and job.creation_date_time is not None:
-            months.setdefault(month(job.creation_date_time), []).append(job)
+            months.setdefault(format_month(job.creation_date_time), []).append(job)
         elif job.is_drill:
             undated += 1
     names = _every_month(sorted(months))
@@ -100,7 +101,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     for outcome in Outcome:
         if any(count[outcome] for count in counts):
             numbers = [count[outcome] for count in counts]
-            bar = go.Bar(name=outcome.name, x=names, y=numbers, marker_color=COLOURS[outcome])
+            bar = go.Bar(name=outcome.name, x=names, y=numbers, marker_color=OUTCOME_COLOURS[outcome])
             figure.add_trace(bar, row=1, col=1)
     lines = {
         2: [_share(count) for count in counts],
@@ -151,8 +152,8 @@ def _median_minutes(jobs: list[Job]) -> float | None:
 
 
 def _hover(job: Job, now: datetime) -> str:
-    state = f"{kind(job)}, {job.status or '-'}, {job.outcome.name}"
-    lines = [job.job_id, state, f"{servers(job)} servers, {span(job.elapsed(now))}"]
+    state = f"{job_kind(job)}, {job.status or '-'}, {job.outcome.name}"
+    lines = [job.job_id, state, f"{arrived_of_all(job)} servers, {format_duration(job.elapsed(now))}"]
     lines += [f"failed: {server.name}" for server in job.failed_servers[:5]]
     lines += [f"failed: {resource.name}" for resource in job.failed_resources[:5]]
     lines += [f"failed: {run.name}: {run.failure_reason or 'nothing says why'}" for run in job.failed_actions[:5]]

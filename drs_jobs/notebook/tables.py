@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from drs_jobs._words import in_utc
-from drs_jobs.models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, ParticipatingServer
+from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, ParticipatingServer
+from drs_jobs._timestamps import nearest_utc
 
 _TEXT: Final = pa.string()
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
@@ -128,7 +128,7 @@ def _arrow_value(value: object) -> object:
         case str():
             return _portable(value)
         case datetime():
-            return in_utc(value)
+            return nearest_utc(value)
         case _:
             return value
 

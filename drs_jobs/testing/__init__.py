@@ -16,27 +16,27 @@ from drs_jobs.testing.factories import make_history, make_job, make_log_item, ma
 from drs_jobs.testing.faults import (
     CutOff,
     DropConnection,
-    ErrorAnswer,
+    ErrorResponse,
     Fault,
     HtmlPage,
-    RawAnswer,
+    RawResponse,
     ServerError,
     Slow,
     Throttle,
 )
-from drs_jobs.testing.living import BootFailure, LaunchActionFailure
 from drs_jobs.testing.local_drs import LocalDrs, RecordedRequest
+from drs_jobs.testing.simulated_jobs import BootFailure, LaunchActionFailure
 
 __all__ = [
     "BootFailure",
     "CutOff",
     "DropConnection",
-    "ErrorAnswer",
+    "ErrorResponse",
     "Fault",
     "HtmlPage",
     "LaunchActionFailure",
     "LocalDrs",
-    "RawAnswer",
+    "RawResponse",
     "RecordedRequest",
     "ServerError",
     "Slow",

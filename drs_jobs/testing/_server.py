@@ -5,12 +5,12 @@ import socket
 import threading
 from typing import Any
 
-from drs_jobs._extras import missing
+from drs_jobs._extras import missing_extra_error
 
 try:
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 except ImportError as _error:
-    raise missing("testing", _error) from _error
+    raise missing_extra_error("testing", _error) from _error
 
 
 class _QuietHandler(WSGIRequestHandler):

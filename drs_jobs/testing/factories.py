@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from drs_jobs.models import (
+from drs_jobs._models import (
     InitiatedBy,
     Job,
     JobLogEvent,

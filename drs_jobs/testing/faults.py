@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from drs_jobs.testing.operations import AwsError
+from drs_jobs.testing.backend import AwsError
 
 
 @attrs.frozen
-class Reply:
+class HttpResponse:
     """An HTTP answer before it is sent."""
 
     status: int
@@ -23,12 +23,12 @@ class Reply:
     """Seconds to wait before it is sent."""
 
     @classmethod
-    def of(cls, members: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> "Reply":
+    def of(cls, members: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> "HttpResponse":
         """A JSON answer."""
         return cls(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(members).encode())
 
     @classmethod
-    def of_error(cls, error: AwsError) -> "Reply":
+    def of_error(cls, error: AwsError) -> "HttpResponse":
         """An error as AWS's rest-json protocol tells it."""
         return cls.of(
             {"message": error.message, **error.members}, error.status, {"x-amzn-errortype": error.code, **error.headers}
@@ -39,12 +39,12 @@ class Fault(ABC):
     """One thing that goes wrong with an answer."""
 
     @abstractmethod
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """The answer that goes out instead of `answer()`, the one that should."""
 
 
 @attrs.frozen
-class ErrorAnswer(Fault):
+class ErrorResponse(Fault):
     """AWS answers with an error of this name; the request is not carried out."""
 
     code: str
@@ -53,10 +53,10 @@ class ErrorAnswer(Fault):
     retry_after: int | str | None = None
     """The header `Retry-After` as it is sent: seconds, or an HTTP date."""
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:  # noqa: ARG002  # the real answer is not wanted
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the real answer is not wanted
         """An error answer."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return Reply.of_error(AwsError(self.code, self.status, self.message, headers=headers))
+        return HttpResponse.of_error(AwsError(self.code, self.status, self.message, headers=headers))
 
 
 @attrs.frozen
@@ -66,9 +66,9 @@ class Throttle(Fault):
     retry_after: int | str | None = None
     """The header `Retry-After` as it is sent: seconds, or an HTTP date."""
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """A ThrottlingException."""
-        return ErrorAnswer("ThrottlingException", 429, "Rate exceeded", self.retry_after).spoil(answer)
+        return ErrorResponse("ThrottlingException", 429, "Rate exceeded", self.retry_after).apply(answer)
 
 
 @attrs.frozen
@@ -78,22 +78,22 @@ class ServerError(Fault):
     retry_after: int | str | None = None
     """The header `Retry-After` as it is sent: seconds, or an HTTP date."""
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """An InternalServerException."""
-        return ErrorAnswer("InternalServerException", 500, "Internal failure", self.retry_after).spoil(answer)
+        return ErrorResponse("InternalServerException", 500, "Internal failure", self.retry_after).apply(answer)
 
 
 @attrs.frozen
-class RawAnswer(Fault):
+class RawResponse(Fault):
     """These bytes with this status; the request is not carried out."""
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": "application/json"})
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:  # noqa: ARG002  # the real answer is not wanted
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the real answer is not wanted
         """The bytes as they are."""
-        return Reply(self.status, self.headers, self.body)
+        return HttpResponse(self.status, self.headers, self.body)
 
 
 @attrs.frozen
@@ -102,9 +102,9 @@ class HtmlPage(Fault):
 
     status: int = 200
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """The page."""
-        return RawAnswer(_SIGN_IN, self.status, {"Content-Type": "text/html"}).spoil(answer)
+        return RawResponse(_SIGN_IN, self.status, {"Content-Type": "text/html"}).apply(answer)
 
 
 _SIGN_IN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>"
@@ -117,10 +117,10 @@ class CutOff(Fault):
     share: float = 0.5
     """How much of the body arrives, 0 to 1."""
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """The first part of the right answer."""
-        reply = answer()
-        return attrs.evolve(reply, body=reply.body[: int(len(reply.body) * self.share)])
+        http_response = answer()
+        return attrs.evolve(http_response, body=http_response.body[: int(len(http_response.body) * self.share)])
 
 
 @attrs.frozen
@@ -129,10 +129,10 @@ class DropConnection(Fault):
 
     in_body: bool = False
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """The right answer, as far as it gets."""
-        reply = answer()
-        return attrs.evolve(reply, cut_connection_after=len(reply.body) // 2 if self.in_body else -1)
+        http_response = answer()
+        return attrs.evolve(http_response, cut_connection_after=len(http_response.body) // 2 if self.in_body else -1)
 
 
 @attrs.frozen
@@ -141,6 +141,6 @@ class Slow(Fault):
 
     seconds: float
 
-    def spoil(self, answer: Callable[[], Reply]) -> Reply:
+    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
         """The right answer, after a while."""
         return attrs.evolve(answer(), delay=self.seconds)

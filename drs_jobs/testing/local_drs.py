@@ -17,20 +17,20 @@ from typing import Any, Final, Self
 import attrs
 from botocore.config import Config
 
-from drs_jobs._extras import missing
+from drs_jobs._extras import missing_extra_error
+from drs_jobs._models import Job, JobLogItem
 from drs_jobs._wire import unstructure_job
-from drs_jobs.models import Job, JobLogItem
 from drs_jobs.testing._server import LocalServer
+from drs_jobs.testing.backend import OPERATIONS, AwsError, Backend, Caller, validation_error
 from drs_jobs.testing.clock import LocalClock
-from drs_jobs.testing.faults import Fault, Reply
-from drs_jobs.testing.living import BootFailure, Mishap, SettledJob
-from drs_jobs.testing.operations import OPERATIONS, AwsError, Caller, Operations, validation_error
-from drs_jobs.testing.validation import session_without_configuration, success_status
+from drs_jobs.testing.faults import Fault, HttpResponse
+from drs_jobs.testing.request_validation import session_without_configuration, success_status
+from drs_jobs.testing.simulated_jobs import BootFailure, InjectedFailure, StaticJob
 
 try:
     from werkzeug.wrappers import Request, Response
 except ImportError as _error:
-    raise missing("testing", _error) from _error
+    raise missing_extra_error("testing", _error) from _error
 
 REGION: Final = "eu-west-1"
 """The region that is meant where none is said."""
@@ -97,7 +97,7 @@ class LocalDrs:
         wins. `speed` is that of living jobs: 60 makes a minute of a second, 0 waits for `advance`. ValueError unless some
         size is positive and none is negative, and for a negative speed.
         """
-        self._operations = Operations(clock=LocalClock(speed))
+        self._backend = Backend(clock=LocalClock(speed))
         self.page_sizes = tuple(page_sizes)
         self._requests: list[RecordedRequest] = []
         self._faults: deque[Fault] = deque()
@@ -133,13 +133,13 @@ class LocalDrs:
     @property
     def page_sizes(self) -> tuple[int, ...]:
         """The sizes of the pages, round and round; may be set at any time."""
-        return self._operations.page_sizes
+        return self._backend.page_sizes
 
     @page_sizes.setter
     def page_sizes(self, sizes: Sequence[int]) -> None:
         if not any(sizes) or min(sizes) < 0:
             raise ValueError(f"page_sizes must be 0 or more, one of them at least 1, not {list(sizes)}")
-        self._operations.page_sizes = tuple(sizes)
+        self._backend.page_sizes = tuple(sizes)
 
     @property
     def endpoint_url(self) -> str:
@@ -164,27 +164,27 @@ class LocalDrs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
             unstructure_job(job)  # a job that can't be sent is refused here, not in the server
-            self._operations.add_job(SettledJob(job), Caller(region, access_key_id))
+            self._backend.add_job(StaticJob(job), Caller(region, access_key_id))
 
     def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, access_key_id: str | None = None) -> None:
         """Add items to the log of a job that `add_jobs` added before, with the same region and access key."""
-        self._operations.add_log(job_id, items, Caller(region, access_key_id))
+        self._backend.add_log(job_id, items, Caller(region, access_key_id))
 
-    def fail_server(self, source_server_id: str, mishap: Mishap | None = None) -> None:
-        """Have something go wrong with each recovery of a server that is started from now on: a `BootFailure`, or `mishap`."""
-        self._operations.mishaps[source_server_id] = BootFailure() if mishap is None else mishap
+    def fail_server(self, source_server_id: str, failure: InjectedFailure | None = None) -> None:
+        """Have something go wrong with each recovery of a server that is started from now on: a `BootFailure`, or `failure`."""
+        self._backend.injected_failures[source_server_id] = BootFailure() if failure is None else failure
 
     @property
     def now(self) -> datetime:
         """What time it is for living jobs, UTC."""
-        return self._operations.clock.now()
+        return self._backend.clock.now()
 
     def advance(self, duration: timedelta | float) -> None:
         """Let time pass for living jobs: a timedelta, or seconds."""
-        self._operations.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
+        self._backend.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
-        """Spoil the next `times` answers with `fault`, after those that earlier calls spoil; `None` spoils all from then on."""
+        """Spoil the next `times` answers with `fault`, after those that earlier calls apply; `None` spoils all from then on."""
         if times is None:
             self._lasting_fault = fault
         else:
@@ -220,7 +220,7 @@ class LocalDrs:
         """Say where it listens."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
-    def _respond(self, request: "Request") -> Reply:
+    def _respond(self, request: "Request") -> HttpResponse:
         """The answer to one HTTP request."""
         operation = request.path.strip("/")
         credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
@@ -231,7 +231,7 @@ class LocalDrs:
             body = None
         self._requests.append(RecordedRequest(operation, body, region, key, dict(request.headers)))
 
-        def reply() -> Reply:
+        def http_response() -> HttpResponse:
             try:
                 if operation not in OPERATIONS or request.method != "POST":
                     raise AwsError("UnknownOperationException", 404, f"LocalDrs does not know {request.method} {request.path}")
@@ -239,15 +239,15 @@ class LocalDrs:
                     raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
                 if body is None:
                     raise validation_error("The body is not JSON", reason="cannotParse")
-                answer = self._operations.call(operation, body, Caller(region, key))
-                return Reply.of(answer, success_status(operation))
+                answer = self._backend.call(operation, body, Caller(region, key))
+                return HttpResponse.of(answer, success_status(operation))
             except AwsError as error:
-                return Reply.of_error(error)
+                return HttpResponse.of_error(error)
 
         fault = self._lasting_fault
         with contextlib.suppress(IndexError):
             fault = self._faults.popleft()
-        return reply() if fault is None else fault.spoil(reply)
+        return http_response() if fault is None else fault.apply(http_response)
 
 
 class _Server(LocalServer):
@@ -263,16 +263,18 @@ class _Server(LocalServer):
         super().stop()
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
-        reply: Reply = self._respond(Request(environ))
-        if reply.delay:
-            self._stopping.wait(reply.delay)
-        response = Response(reply.body, reply.status, {**reply.headers, "x-amzn-RequestId": str(uuid.uuid4())})
-        cut_after = reply.cut_connection_after
+        http_response: HttpResponse = self._respond(Request(environ))
+        if http_response.delay:
+            self._stopping.wait(http_response.delay)
+        response = Response(
+            http_response.body, http_response.status, {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
+        )
+        cut_after = http_response.cut_connection_after
         if cut_after is not None and cut_after < 0:
             _cut(environ["werkzeug.socket"])
         elif cut_after is not None:
-            response.headers["Content-Length"] = str(len(reply.body))
-            response.response = _cut_body(reply.body[:cut_after], environ)
+            response.headers["Content-Length"] = str(len(http_response.body))
+            response.response = _cut_body(http_response.body[:cut_after], environ)
         return response(environ, start_response)
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never, assert_type
 
 from drs_jobs import (
-    Collected,
     InitiatedBy,
+    Items,
     Job,
     JobFailedError,
     JobLogEvent,
@@ -43,8 +43,8 @@ from drs_jobs import (
     structure_job,
     unstructure_job,
 )
-from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
 from drs_jobs.reports import DrillReport, Explanation, Failure, ServerDrill
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
 class HandMade:
@@ -73,8 +73,8 @@ def asking() -> None:
     assert_type(pager, Pager[Job])
     assert_type(pager.cursor, str | None)
     assert_type(pager.first(), Job | None)
-    assert_type(pager.collect(), Collected[Job])
-    anything: Collected[object] = pager.collect()
+    assert_type(pager.collect(), Items[Job])
+    anything: Items[object] = pager.collect()
     assert len(anything) == len(pager.collect())
     assert_type(pager.pages(), Iterator[Page[Job]])
     iterator = iter(pager)
@@ -116,7 +116,7 @@ def waiting(client: JobsClient, job: Job, raw: Mapping[str, Any]) -> None:
 def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
     assert_type(reports.instance_ids(jobs[0], log), Mapping[str, str])
     assert_type(reports.explain(jobs[0], log), Explanation)
-    assert_type(reports.active(jobs), tuple[Job, ...])
+    assert_type(reports.active_jobs(jobs), tuple[Job, ...])
     report = reports.last_drills(jobs, source_server_ids=["s"])
     assert_type(report, DrillReport)
     assert_type(report.first_job_at, datetime | None)
@@ -273,26 +273,26 @@ def fleet_of(executor: Executor, now: datetime) -> None:
             case TargetJobs(target, jobs):
                 assert_type(target, Target)
                 assert_type(jobs, tuple[Job, ...])
-            case TargetError():
+            case TargetFailure():
                 assert_type(outcome.error, Exception)
                 assert_type(outcome.is_uninitialized, bool)
             case _:
                 assert_never(outcome)
 
 
-def either(result: TargetJobs | TargetError) -> tuple[Job, ...]:
+def either(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:
     """The two results of a sweep without `match`."""
     if isinstance(result, TargetJobs):
         assert_type(result, TargetJobs)
         return result.jobs
-    assert_type(result, TargetError)
+    assert_type(result, TargetFailure)
     raise result.error
 
 
-def by_class(result: TargetJobs | TargetError) -> int:
+def by_class(result: TargetJobs | TargetFailure) -> int:
     """The two results of a sweep by class alone, in the other order."""
     match result:
-        case TargetError(error=error):
+        case TargetFailure(error=error):
             assert_type(error, Exception)
             return 0
         case TargetJobs():
@@ -302,6 +302,6 @@ def by_class(result: TargetJobs | TargetError) -> int:
             assert_never(result)
 
 
-def shown(job: Job, collected: Collected[Job]) -> None:
+def shown(job: Job, collected: Items[Job]) -> None:
     assert_type(job._repr_html_(), str)  # pyright: ignore[reportPrivateUsage]  # notebooks call it
     assert_type(collected._repr_html_(), str)  # pyright: ignore[reportPrivateUsage]  # the same

@@ -22,7 +22,7 @@ from drs_jobs import (
     UnknownValue,
     reports,
 )
-from drs_jobs.fleet import Target, TargetError, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
 def forgets_unknown_values(job: Job) -> str:
@@ -93,7 +93,7 @@ def forgets_networks(resource: ParticipatingResourceID) -> str:
             assert_never(resource)  # refused
 
 
-def forgets_failed_targets(result: TargetJobs | TargetError) -> int:
+def forgets_failed_targets(result: TargetJobs | TargetFailure) -> int:
     match result:
         case TargetJobs(jobs=jobs):
             return len(jobs)
@@ -101,8 +101,8 @@ def forgets_failed_targets(result: TargetJobs | TargetError) -> int:
             assert_never(result)  # refused
 
 
-def forgets_targets_with_jobs(result: TargetJobs | TargetError) -> str:
-    if isinstance(result, TargetError):
+def forgets_targets_with_jobs(result: TargetJobs | TargetFailure) -> str:
+    if isinstance(result, TargetFailure):
         return str(result.error)
     assert_never(result)  # refused
 
@@ -111,7 +111,7 @@ class MoreJobs(TargetJobs):  # refused
     pass
 
 
-class AnotherError(TargetError):  # refused
+class AnotherError(TargetFailure):  # refused
     pass
 
 
@@ -204,7 +204,7 @@ def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
     reports.last_drills(job)  # refused
 
 
-def sweeps(result: TargetJobs | TargetError) -> None:
+def sweeps(result: TargetJobs | TargetFailure) -> None:
     sweep([None])  # refused
     sweep(["eu-west-1"])  # refused
     sweep([result])  # refused

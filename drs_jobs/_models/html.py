@@ -1,0 +1,131 @@
+"""Jobs as HTML for a notebook: pure functions. Everything from AWS is escaped; no script, no outside resource, no random id.
+
+Tags appear nowhere. Colours have words beside them, and text takes the page's own colour, so both themes are readable.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from drs_jobs._formatting import format_duration, format_minute, one_line
+from drs_jobs._models.enums import Outcome
+from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_of_all, job_kind
+
+if TYPE_CHECKING:
+    from drs_jobs._models.job import Job, LaunchActionRun, ParticipatingServer
+
+MAX_ROWS: Final = 100
+"""Jobs that are shown."""
+
+MAX_SERVERS: Final = 50
+"""Servers of a job that are shown."""
+
+_TABLE: Final = '<table style="border-collapse:collapse;text-align:left">'
+_CELL: Final = 'style="padding:2px 10px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"'
+
+
+def job_html(job: "Job") -> str:
+    """One job: a row of what matters, and its servers and launch actions folded below it."""
+    return f"<div>{_jobs_table([job])}{_folded(job)}</div>"
+
+
+def jobs_html(jobs: "Sequence[Job]") -> str:
+    """Many jobs, one a row, with their servers folded below each; a bounded number of them."""
+    if not jobs:
+        return "<div>no jobs</div>"
+    rows = "".join(f"{_row(job)}{_details_row(job)}" for job in jobs[:MAX_ROWS])
+    more = f"<div>and {len(jobs) - MAX_ROWS:,} more</div>" if len(jobs) > MAX_ROWS else ""
+    return f"<div><div>{len(jobs):,} jobs</div>{_TABLE}{_HEAD}{rows}</table>{more}</div>"
+
+
+def text_html(text: str) -> str:
+    """Any text, as text."""
+    return f"<pre>{_text(text)}</pre>"
+
+
+_COLUMNS: Final = ("job", "state", "kind", "started (UTC)", "took", "servers", "outcome")
+_HEAD: Final = "<tr>" + "".join(f"<th {_CELL}>{column}</th>" for column in _COLUMNS) + "</tr>"
+
+
+def _jobs_table(jobs: "Iterable[Job]") -> str:
+    return f"{_TABLE}{_HEAD}{''.join(map(_row, jobs))}</table>"
+
+
+def _row(job: "Job") -> str:
+    cells = (
+        _link(job),
+        _text(job.status or "-"),
+        _text(job_kind(job)),
+        format_minute(job.creation_date_time),
+        format_duration(job.duration),
+        arrived_of_all(job),
+        _outcome(job.outcome),
+    )
+    return "<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _details_row(job: "Job") -> str:
+    folded = _folded(job)
+    return f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{folded}</td></tr>' if folded else ""
+
+
+def _folded(job: "Job") -> str:
+    """The servers and resources of a job, to be unfolded."""
+    resources = job.participating_resources[:MAX_SERVERS]
+    participants = [
+        *map(_server, job.participating_servers[:MAX_SERVERS]),
+        *(
+            f"<li>{_text(resource.name)}: {_state(resource.launch_status, failed=resource.is_failed)}</li>"
+            for resource in resources
+        ),
+    ]
+    count = len(job.participating_servers) + len(job.participating_resources)
+    if count == 0:
+        return ""
+    more = f"<li>and {count - len(participants):,} more</li>" if count > len(participants) else ""
+    servers_word = "server" if len(job.participating_servers) == 1 else "servers"
+    words = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
+    words += f", other resources failed: {len(job.failed_resources):,}" if job.failed_resources else ""
+    words += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
+    return f"<details><summary>{words}</summary><ul>{''.join(participants)}{more}</ul></details>"
+
+
+def _server(server: "ParticipatingServer") -> str:
+    instance = f" &rarr; {_text(server.recovery_instance_id)}" if server.recovery_instance_id else ""
+    runs = "".join(map(_run, server.runs[:MAX_SERVERS]))
+    more = f"<li>and {len(server.runs) - MAX_SERVERS:,} more</li>" if len(server.runs) > MAX_SERVERS else ""
+    actions = f"<ul>{runs}{more}</ul>" if runs else ""
+    state = _state(server.launch_status, failed=server.is_failed)
+    return f"<li>{_text(server.name)}: {state}{instance}{actions}</li>"
+
+
+def _run(run: "LaunchActionRun") -> str:
+    optional = " (optional)" if run.is_optional else ""
+    reason = f": {_text(run.failure_reason)}" if run.failure_reason else ""
+    return f"<li>{_text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}</li>"
+
+
+def _state(status: str | None, *, failed: bool) -> str:
+    """A status, marked where it is a failure's."""
+    words = _text(status or "-")
+    return _coloured(words, OUTCOME_COLOURS[Outcome.FAILED]) if failed else words
+
+
+def _link(job: "Job") -> str:
+    if job.console_url is None:
+        return _text(job.job_id)
+    return f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{_text(job.job_id)}</a>'
+
+
+def _outcome(outcome: Outcome) -> str:
+    return _coloured(outcome.name, OUTCOME_COLOURS[outcome])
+
+
+def _coloured(words: str, colour: str) -> str:
+    # A mark in the colour, and the words in the page's own: readable on light and on dark.
+    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{words}</span>'
+
+
+def _text(text: str) -> str:
+    # `one_line` takes out control characters and those that turn the direction of what follows.
+    return escape(one_line(text, 300))

@@ -1,0 +1,41 @@
+"""Short words and colours for jobs: the same in terminals, HTML and charts."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from drs_jobs._models.enums import InitiatedBy, JobType, Outcome
+
+if TYPE_CHECKING:
+    from drs_jobs._models.job import Job
+
+OUTCOME_COLOURS: Final[Mapping[Outcome, str]] = {
+    Outcome.SUCCEEDED: "#009E73",
+    Outcome.FAILED: "#D55E00",
+    Outcome.RUNNING: "#56B4E9",
+    Outcome.UNDETERMINED: "#E69F00",
+}
+"""One colour per outcome, from Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+_KINDS: Final[Mapping[str, str]] = {
+    InitiatedBy.START_DRILL: "drill",
+    InitiatedBy.START_RECOVERY: "recovery",
+    InitiatedBy.FAILBACK: "failback",
+    InitiatedBy.DIAGNOSTIC: "diagnostic",
+    InitiatedBy.TERMINATE_RECOVERY_INSTANCES: "clean-up",
+    InitiatedBy.TARGET_ACCOUNT: "target account",
+    InitiatedBy.CREATE_NETWORK_RECOVERY: "network",
+    InitiatedBy.UPDATE_NETWORK_RECOVERY: "network",
+    InitiatedBy.ASSOCIATE_NETWORK_RECOVERY: "network",
+}
+
+
+def job_kind(job: "Job") -> str:
+    """What the job is, in one word."""
+    if job.initiated_by is None:
+        return "clean-up" if job.type == JobType.TERMINATE else "-"
+    return _KINDS.get(job.initiated_by, job.initiated_by)
+
+
+def arrived_of_all(job: "Job") -> str:
+    """The number of servers that arrived, of all: `3/8`."""
+    return f"{len(job.arrived_servers)}/{len(job.participating_servers)}"

@@ -1,0 +1,68 @@
+"""Follows jobs until they are complete: bars on a terminal, plain lines elsewhere."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from drs_jobs._formatting import format_duration
+from drs_jobs._models import Job
+from drs_jobs._models.labels import arrived_of_all
+from drs_jobs.cli import tables
+
+
+def follow(snapshots: Iterable[Job], *, console: Console, now: Callable[[], datetime]) -> list[Job]:
+    """Show each snapshot as it comes, and return the jobs that are complete."""
+    # Not `is_terminal`, which an environment variable can claim of a log file.
+    has_bars = console.file.isatty() and not console.is_dumb_terminal
+    return (_follow_with_bars if has_bars else _follow_with_lines)(snapshots, console, now)
+
+
+def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
+    ended: list[Job] = []
+    for job in snapshots:
+        words = f"{arrived_of_all(job)} servers, {format_duration(job.elapsed(now()))}"
+        console.print(tables.plain(job.job_id), tables.plain(job.status or "-"), tables.outcome(job), words, soft_wrap=True)
+        console.file.flush()  # a reader follows the job while it runs
+        ended += [job] if job.is_complete else []
+    return ended
+
+
+def _follow_with_bars(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
+    latest: dict[str, Job] = {}
+    with Live(console=console, get_renderable=lambda: bars_table(list(latest.values()), now=now(), width=console.width)):
+        for job in snapshots:
+            latest[job.job_id] = job
+    return [job for job in latest.values() if job.is_complete]
+
+
+def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
+    """A bar for each job, with its servers, outcome and duration."""
+    columns = [
+        tables.Column("job"),
+        tables.Column("bar", rank=4),
+        tables.Column("servers", rank=3),
+        tables.Column("outcome", rank=1),
+        tables.Column("took", rank=2),
+    ]
+    rows: list[list[tables.Cell]] = [
+        [
+            tables.plain(job.job_id),
+            _bar(job),
+            tables.plain(f"{arrived_of_all(job)} servers"),
+            tables.outcome(job, state=True),
+            tables.plain(format_duration(job.elapsed(now))),
+        ]
+        for job in jobs
+    ]
+    return tables.fitted_table(columns, rows, width=width, header=False)
+
+
+def _bar(job: Job) -> ProgressBar:
+    # A complete job that lists no server has a full bar.
+    total = len(job.participating_servers) or 1
+    done = total if job.is_complete and not job.participating_servers else len(job.arrived_servers)
+    return ProgressBar(total=total, completed=done)
