@@ -501,7 +501,8 @@ RUNNING_JOB = "drsjob-00000000000000004"
 
 
 @pytest.fixture
-def jobs_of_all_outcomes(local_drs: LocalDrs) -> LocalDrs:
+def jobs_of_all_outcomes(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch) -> LocalDrs:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # what is still buffered at exit is part of the problem
     local_drs.add_jobs(
         make_job(job_id=SUCCEEDED_JOB),
         make_job(job_id=FAILED_JOB, participating_servers=(make_server(launch_status="FAILED"),)),
