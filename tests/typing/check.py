@@ -1,4 +1,4 @@
-"""Check these programs with six type checkers in strict mode, as users would: with stubs for boto3 and without."""
+"""Check these programs with six type checkers in strict mode, as users would, and the code of the documentation."""
 
 import ast
 import os
@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import documents
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -94,10 +96,10 @@ def _run(command: list[str], folder: str) -> str:
 
 
 def main() -> int:
-    """Exit status 0 if every checker accepts each good line and refuses each bad one."""
+    """Exit status 0 if every checker accepts each good line and refuses each bad one, and no page has a problem."""
     print("accepted good lines and refused bad lines")
     results = [check(checker, python) for checker in CHECKERS for python in (STUBBED, UNSTUBBED)]
-    return int(not all([*results, is_completely_typed()]))
+    return int(not all([*results, is_completely_typed(), documents.main() == 0]))
 
 
 if __name__ == "__main__":

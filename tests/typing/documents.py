@@ -1,0 +1,65 @@
+"""Check the Python code of README, documentation and tour: each page is one module to mypy in strict mode and to ruff."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("*.ipynb"))]
+SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
+
+# Dask says that it is typed, and most of its functions are not.
+MYPY = ["mypy", "--strict", "--config-file=", "--untyped-calls-exclude=distributed"]
+RUFF = ["ruff", "check", "--isolated", "--select=F", "--output-format=concise"]
+
+
+def code(page: Path) -> str:
+    """Python code of a page; that of a document stands on the lines on which the document has it."""
+    if page.suffix == ".ipynb":
+        cells = nbformat.read(page, as_version=4).cells
+        return "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    lines: list[str] = []
+    for example in SYBIL.parse(page).examples():
+        lines += [""] * (example.line - len(lines)) + example.parsed.splitlines()
+    return "\n".join(lines)
+
+
+def problems(command: list[str], modules: dict[str, str]) -> list[str]:
+    """Lines of a tool's output that are about a module, with the page's name instead of the module's."""
+    with tempfile.TemporaryDirectory() as folder:
+        for module, text in modules.items():
+            (Path(folder) / module).write_text(f"{text}\n", encoding="utf-8")
+        cache = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "documents"), "RUFF_NO_CACHE": "true", "NO_COLOR": "1"}
+        result = subprocess.run(
+            [str(BIN / command[0]), *command[1:], *modules],
+            capture_output=True,
+            encoding="utf-8",
+            cwd=folder,
+            env={**os.environ, **cache},
+            check=False,
+        )
+    found = [line for line in result.stdout.splitlines() if line.split(":")[0] in modules]
+    if result.returncode and not found:  # the tool itself failed
+        found = [result.stdout + result.stderr]
+    return [re.sub(r"^(\w+)_(md|ipynb)\.py", r"\1.\2", line) for line in found]
+
+
+def main() -> int:
+    """Exit status 0 if no page has a problem."""
+    # A suffix, because a module named types.py would hide Python's own.
+    modules = {f"{page.stem.replace('-', '_')}_{page.suffix[1:]}.py": text for page in PAGES if (text := code(page))}
+    found = [problem for command in (MYPY, RUFF) for problem in problems(command, modules)]
+    print(*found, f"code of {len(modules)} pages: {len(found)} problems", sep="\n")
+    return int(bool(found) or not modules)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
