@@ -163,7 +163,11 @@ class _State(NamedTuple):
         return self._replace(next_index=self.next_index + 1)
 
 
-_closed_generator: Final[Generator[Any, Any, Any]] = (nothing for nothing in ())
+def _generate_nothing() -> Generator[None, None, Any]:
+    yield
+
+
+_closed_generator: Final = _generate_nothing()
 _closed_generator.close()
 _raise: Final[Callable[[Any], Any]] = _closed_generator.throw
 """Raises its argument, without a Python frame of its own."""

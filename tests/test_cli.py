@@ -21,7 +21,8 @@ from rich.text import Text
 
 from drs_jobs import Job, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._errors import service_error
-from drs_jobs._models.labels import kind, span
+from drs_jobs._formatting import format_duration
+from drs_jobs._models.labels import job_kind
 from drs_jobs.cli.commands import read_duration, read_ids, read_moment
 from drs_jobs.cli.exit_codes import describe_error, is_closed_pipe
 from drs_jobs.cli.progress import bars_table, follow
@@ -434,7 +435,7 @@ def test_the_version_is_told():
 def test_kinds_and_spans():
     """What has no word of its own is told as it came; unknown durations are a dash."""
     assert [
-        kind(make_job(type=job_type, initiated_by=starter))
+        job_kind(make_job(type=job_type, initiated_by=starter))
         for job_type, starter in [
             ("TERMINATE", None),
             ("LAUNCH", None),
@@ -442,10 +443,10 @@ def test_kinds_and_spans():
             ("LAUNCH", "CREATE_NETWORK_RECOVERY"),
         ]
     ] == ["clean-up", "-", "LATER", "network"]
-    assert span(None) == "-"
+    assert format_duration(None) == "-"
     table = jobs_table([make_job(status="PENDING")], now=NOON, tags=False, width=80)
     assert "PENDING" in [str(cell) for column in table.columns for cell in column.cells]
-    assert span(NOON - datetime(2024, 6, 15, 9, 30, tzinfo=UTC)) == "2h 30m"
+    assert format_duration(NOON - datetime(2024, 6, 15, 9, 30, tzinfo=UTC)) == "2h 30m"
 
 
 @pytest.mark.needs_check_env

@@ -51,6 +51,14 @@ ERRORS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def own_pickling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without tblib, by which Dask has all exceptions pickled as soon as another test has imported it."""
+    for error_class in list(copyreg.dispatch_table):
+        if issubclass(error_class, BaseException):
+            monkeypatch.delitem(copyreg.dispatch_table, error_class)
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_every_error_pickles_to_itself(error: DrsJobsError):
     """Class, text, evidence and notes survive pickle and copies."""
@@ -105,10 +113,8 @@ def test_the_cause_travels_too():
     assert cause.response == RESPONSE
 
 
-def test_a_cause_that_can_not_travel_leaves_its_words(monkeypatch: pytest.MonkeyPatch):
+def test_a_cause_that_can_not_travel_leaves_its_words():
     """A transport error may hold a live connection; what it says is kept."""
-    # Dask has all exceptions pickled by tblib, which takes every cause along, as soon as another test has imported it.
-    monkeypatch.delitem(copyreg.dispatch_table, WaitTimeoutError, raising=False)
     error = WaitTimeoutError("too late", jobs=())
     error.__cause__ = ValueError(threading.Lock())
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drs_jobs import Job, JobsClient, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, UnknownMember, UnknownValue
+from drs_jobs._models import html
 from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs.notebook import html
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
 from strategies import jobs as any_jobs
 
@@ -123,12 +123,12 @@ def test_a_job_shows_itself_with_its_servers_folded():
 
 def test_collected_jobs_are_a_table_of_a_bounded_number(client: JobsClient, local_drs: LocalDrs):
     """The rest is counted; the same jobs give the same HTML, with nothing random in it."""
-    local_drs.add_jobs(*(make_job() for _ in range(html.ROWS + 7)))
+    local_drs.add_jobs(*(make_job() for _ in range(html.MAX_ROWS + 7)))
     collected = client.describe_jobs().collect()
     shown = collected._repr_html_()
     assert "107 jobs" in shown
     assert "and 7 more" in shown
-    assert shown.count("<details>") == html.ROWS
+    assert shown.count("<details>") == html.MAX_ROWS
     assert shown == collected._repr_html_()
     _check(shown)
     assert "no jobs" in client.describe_jobs(job_ids=[]).collect()._repr_html_()
@@ -453,7 +453,7 @@ def test_a_browser_shows_it_all_without_a_complaint_or_a_request(theme: str, tab
     shown, console = _browse("".join(parts), tmp_path, theme)
     assert console == []
     assert shown.count('class="main-svg"') >= 2
-    assert shown.count("<details>") == html.ROWS + 1
+    assert shown.count("<details>") == html.MAX_ROWS + 1
     assert "onerror=alert" not in shown.replace("&lt;img src=x onerror=alert(1)&gt;", "")
 
 

@@ -26,7 +26,7 @@ def make_dry_run(tmp_path: Path):
             (tmp_path / stamp).touch()
         environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "PYTHON"}}
         command = ["make", "--dry-run", target, f"PYTHON={python}"]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=True).stdout
 
     return dry_run
 

@@ -52,7 +52,7 @@ def test_a_hostile_environment_changes_nothing(tmp_path: Path):
     }
     chosen = "ctrl_c or draws_a_bar or terminal_lacks or list_shows_a_table or lowest_versions"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen]
-    command += [f"tests/test_{name}.py" for name in ("cli", "fleet", "safety")]
+    command += [f"tests/test_{name}.py" for name in ("cli", "sweep", "project")]
     ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     result = subprocess.run(ignoring, cwd=ROOT, env=os.environ | hostile, capture_output=True, encoding="utf-8", check=False)
     assert (result.returncode, " passed" in result.stdout) == (0, True), result.stdout

@@ -23,8 +23,9 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 
+import drs_jobs._thread_pool
+import drs_jobs.sweep
 from drs_jobs import MalformedResponseError, UninitializedAccountException, unstructure_job
-from drs_jobs import sweep as fleet
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
 
@@ -37,7 +38,7 @@ PATIENT = ACCOUNTS >= 500
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits twenty seconds for a target that hangs."""
-    monkeypatch.setattr(fleet, "READ_TIMEOUT", 4)
+    monkeypatch.setattr(drs_jobs.sweep, "READ_TIMEOUT", 4)
 
 
 @pytest.fixture
@@ -284,7 +285,7 @@ def test_an_error_with_a_live_connection_pickles():
 def test_credentials_are_renewed_before_they_end(monkeypatch: pytest.MonkeyPatch):
     """Ten minutes before; a refusal is remembered for a minute, throttling not at all."""
     now = [0.0]
-    monkeypatch.setattr(fleet.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(drs_jobs.sweep.time, "monotonic", lambda: now[0])
     asked: list[dict[str, str]] = []
     answers: list[Any] = []
 
@@ -298,7 +299,7 @@ def test_credentials_are_renewed_before_they_end(monkeypatch: pytest.MonkeyPatch
             found = {"AccessKeyId": str(len(asked)), "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expiration}
             return {"Credentials": found}
 
-    role = fleet._RoleCredentials(None, "arn:aws:iam::123456789012:role/x", "ext")
+    role = drs_jobs.sweep._RoleCredentials(None, "arn:aws:iam::123456789012:role/x", "ext")
     sts: Any = FakeSts()
     answers += [3600, 3600]
     keys = []
@@ -308,13 +309,13 @@ def test_credentials_are_renewed_before_they_end(monkeypatch: pytest.MonkeyPatch
     assert keys == ["1", "1", "2"]
     assert asked[0] == {"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
     for code, expected in (("AccessDenied", [1, 1, 2]), ("Throttling", [1, 2, 3])):
-        refused = fleet._RoleCredentials(None, "arn", None)
+        refused = drs_jobs.sweep._RoleCredentials(None, "arn", None)
         asked.clear()
         counts = []
         for seconds in (10_000, 10_050, 10_061):
             now[0] = seconds
-            answers[:] = [fleet.ClientError({"Error": {"Code": code}}, "AssumeRole")]
-            with pytest.raises(fleet.ServiceError):
+            answers[:] = [drs_jobs.sweep.ClientError({"Error": {"Code": code}}, "AssumeRole")]
+            with pytest.raises(drs_jobs.sweep.ServiceError):
                 refused.credentials(sts)
             counts.append(len(asked))
         assert expected == counts
@@ -348,8 +349,7 @@ def test_ctrl_c_stops_at_once(local_drs: LocalDrs):
     """Also while a target hangs: the process is gone long before the time-outs are."""
     local_drs.inject(Slow(60), times=None)
     program = f"""
-        from drs_jobs import sweep as fleet
-from drs_jobs.sweep import Target, sweep
+        from drs_jobs.sweep import Target, sweep
         print("begun", flush=True)
         list(sweep([Target("eu-west-1", endpoint_url={local_drs.endpoint_url!r})] * 3))
     """
@@ -408,7 +408,7 @@ def test_an_interruption_in_a_worker_ends_the_sweep():
 
 def test_a_thread_goes_on_after_a_task_that_raised_or_was_cancelled():
     """Its future has the error; the next task is done by the same thread."""
-    pool = fleet.DaemonThreadPool(1)
+    pool = drs_jobs._thread_pool.DaemonThreadPool(1)
     hold = threading.Event()
     first = pool.submit(hold.wait)
     cancelled = pool.submit(print)
@@ -502,8 +502,8 @@ def test_every_client_is_closed(local_drs: LocalDrs, monkeypatch: pytest.MonkeyP
 def test_many_sweeps_at_a_time_share_no_session_and_make_no_more_than_one(local_drs: LocalDrs, monkeypatch: Any):
     """One session per sweep, however many sweeps there are."""
     sessions = itertools.count()
-    make = fleet._make_session
-    monkeypatch.setattr(fleet, "_make_session", lambda profile: (next(sessions), make(profile))[1])
+    make = drs_jobs.sweep._make_session
+    monkeypatch.setattr(drs_jobs.sweep, "_make_session", lambda profile: (next(sessions), make(profile))[1])
     sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
     rounds = [[next(one) for one in sweeps] for _ in range(6)]
     assert all(isinstance(outcome, TargetJobs) for outcomes in rounds for outcome in outcomes)
@@ -513,17 +513,20 @@ def test_many_sweeps_at_a_time_share_no_session_and_make_no_more_than_one(local_
 def test_the_state_of_a_sweep_lives_as_long_as_the_sweep(local_drs: LocalDrs):
     """On threads nothing is left of it."""
     list(sweep([_target(local_drs)]))
+    for thread in threading.enumerate():
+        if thread.name == "drs_jobs.sweep":
+            thread.join()
     gc.collect()
-    assert not [thing for thing in gc.get_objects() if isinstance(thing, fleet._SweepState)]
-    assert fleet._states == {}
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, drs_jobs.sweep._SweepState)]
+    assert drs_jobs.sweep._states == {}
 
 
 def test_another_process_has_one_state_per_sweep_while_it_works(monkeypatch: pytest.MonkeyPatch):
     """Sweeps that take turns keep theirs; one that has not worked for a minute loses it, unless a task is under way."""
     now = [1000.0]
-    monkeypatch.setattr(fleet.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(fleet, "_states", {})
-    sweeps = [pickle.dumps(fleet._SweepState(str(number))) for number in range(50)]
+    monkeypatch.setattr(drs_jobs.sweep.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(drs_jobs.sweep, "_states", {})
+    sweeps = [pickle.dumps(drs_jobs.sweep._SweepState(str(number))) for number in range(50)]
     states = [pickle.loads(sent) for sent in sweeps]
     assert [pickle.loads(sent) for sent in sweeps] == states
     assert len(set(map(id, states))) == 50
@@ -532,14 +535,13 @@ def test_another_process_has_one_state_per_sweep_while_it_works(monkeypatch: pyt
     states[1].tasks = 1
     now[0] += 45
     pickle.loads(sweeps[2])
-    assert set(fleet._states) == {"0", "1", "2"}
+    assert set(drs_jobs.sweep._states) == {"0", "1", "2"}
 
 
 FORK_BESIDE_THREADS = """
     import multiprocessing, sys, threading
     from concurrent.futures import ProcessPoolExecutor
-    from drs_jobs import sweep as fleet
-from drs_jobs.sweep import Target, TargetJobs, sweep
+    from drs_jobs.sweep import Target, TargetJobs, sweep
 
     many = [Target("eu-west-1", endpoint_url=sys.argv[1])] * 40
     def on_threads():
@@ -568,6 +570,6 @@ def test_a_forked_pool_beside_threads_does_not_deadlock(local_drs: LocalDrs):
 
 def test_an_idle_wait_wakes_up_now_and_then(monkeypatch: pytest.MonkeyPatch, local_drs: LocalDrs):
     """Windows interrupts no wait without a time-out; results that come late are not lost."""
-    monkeypatch.setattr(fleet, "_WAIT_SLICE", 0.001)
+    monkeypatch.setattr(drs_jobs.sweep, "_WAIT_SLICE", 0.001)
     local_drs.inject(Slow(0.05))
     assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]

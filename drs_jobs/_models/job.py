@@ -27,7 +27,7 @@ from drs_jobs._models.enums import (
     UnknownValue,
 )
 from drs_jobs._models.html import job_html
-from drs_jobs._timestamps import to_utc
+from drs_jobs._timestamps import duration_between, utc_offset
 
 
 @attrs.frozen(repr=False)
@@ -222,17 +222,17 @@ class Job(Model):
         """From creation to end; `None` where either is unknown, so also while the job runs."""
         if self.creation_date_time is None or self.end_date_time is None:
             return None
-        return to_utc(self.end_date_time, "end_date_time") - to_utc(self.creation_date_time, "creation_date_time")
+        return duration_between(self.creation_date_time, self.end_date_time)
 
     def elapsed(self, now: datetime) -> timedelta | None:
         """How long the job took, or has been running at `now` (an aware datetime).
 
         `None` where that is unknown: without a creation date, or complete without an end date. ValueError for a naive `now`.
         """
-        until = to_utc(now, "now")
+        utc_offset(now, "now")
         if self.is_complete:
             return self.duration
-        return None if self.creation_date_time is None else until - to_utc(self.creation_date_time, "creation_date_time")
+        return None if self.creation_date_time is None else duration_between(self.creation_date_time, now)
 
     @property
     def outcome(self) -> Outcome:

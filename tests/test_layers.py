@@ -1,0 +1,104 @@
+"""Layers: a module imports only from layers below its own."""
+
+import ast
+import graphlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import drs_jobs
+
+PACKAGE = Path(inspect.getfile(drs_jobs)).parent
+
+LAYERS = [
+    {"_extras", "_timestamps", "_redaction", "_thread_pool"},
+    {"_formatting"},
+    {"_errors"},
+    {"_models"},
+    {"_pagination", "_polling", "_botocore", "reports"},
+    {"_wire"},
+    {"_arguments"},
+    {"_client"},
+    {"__init__"},
+    {"sweep", "notebook", "testing"},
+    {"cli"},
+    {"__main__"},
+]
+"""The modules and subpackages of drs_jobs, lowest layer first."""
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The dotted names that a module imports, inside functions too. Imports for type checkers do not run."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+            yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+        yield from imported(node)
+
+
+def files() -> dict[str, Path]:
+    """The files of the package by dotted name."""
+    paths = {".".join(("drs_jobs", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in PACKAGE.rglob("*.py")}
+    return {name.removesuffix(".__init__") or name: path for name, path in paths.items()}
+
+
+def graph() -> dict[str, set[str]]:
+    """For each file the files of the package that it imports."""
+    names = files()
+    found: dict[str, set[str]] = {}
+    for name, path in names.items():
+        wanted = [dotted for dotted in imported(ast.parse(path.read_text(encoding="utf-8"))) if dotted.startswith("drs_jobs")]
+        # `from drs_jobs._wire import NAMES` imports a name, or a module, of a package.
+        found[name] = {dotted if dotted in names else dotted.rpartition(".")[0] for dotted in wanted} & names.keys()
+    return found
+
+
+def unit(name: str) -> str:
+    """The module or subpackage of drs_jobs that a file belongs to."""
+    return (*name.split("."), "__init__")[1]
+
+
+def test_every_module_has_a_layer():
+    assert {unit(name) for name in files()} == set.union(*LAYERS)
+
+
+def test_imports_only_go_down():
+    """The real import graph, function-level imports included; `pytest -k go_down -s` prints it."""
+    levels = {name: level for level, names in enumerate(LAYERS) for name in names}
+    upward = {
+        (importer, target)
+        for importer, targets in graph().items()
+        for target in targets
+        if unit(importer) != unit(target) and levels[unit(target)] >= levels[unit(importer)]
+    }
+    for level, names in enumerate(LAYERS):
+        below = {unit(target) for name, targets in graph().items() if unit(name) in names for target in targets} - names
+        print(f"{level:2} {', '.join(sorted(names))} <- {', '.join(sorted(below))}")
+    assert upward == set()
+
+
+def test_no_two_files_import_each_other():
+    """Not even within a subpackage, nor through others."""
+    graphlib.TopologicalSorter(graph()).prepare()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import drs_jobs.cli",
+        "from drs_jobs import cli",
+        "from drs_jobs.cli import app",
+        "def f():\n    from drs_jobs import cli",
+        "importlib.import_module('drs_jobs.cli')",
+    ],
+)
+def test_every_way_to_import_is_seen(source: str):
+    assert any(name.startswith("drs_jobs.cli") for name in imported(ast.parse(source)))
