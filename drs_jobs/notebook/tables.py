@@ -118,7 +118,7 @@ def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterab
     return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
 
 
-def _array(values: list[object], kind: Any) -> pa.Array:
+def _array(values: list[object], kind: Any) -> "pa.Array[Any]":
     return pa.array(values, pa.string()).dictionary_encode().cast(kind) if kind == _ENUM else pa.array(values, kind)
 
 
