@@ -7,7 +7,7 @@ LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --gene
 # Tests with the marker need what only requirements/check.txt has; `make check` runs exactly those in .venv-check.
 LEAN = -n 2 -m "not needs_check_env"
 
-.PHONY: help demo test check lint test-check test-lowest test-wheel wheel typing latest bench fleet coverage soak mutants docs lock clean
+.PHONY: help demo test check lint test-check test-lowest test-wheel wheel dist typing latest bench fleet coverage soak mutants docs lock clean
 
 help:
 	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
@@ -35,6 +35,7 @@ lint: .venv-check/ready-$(VERSION)
 	.venv-check/bin/ruff format --check .
 	.venv-check/bin/mypy
 	.venv-check/bin/pyright
+	.venv-check/bin/zizmor --offline --quiet .github
 
 # What a user's own type checker reports, with each kind of boto3 client.
 typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
@@ -57,6 +58,11 @@ wheel: .venv-wheel/ready-$(VERSION)
 
 test-lowest: .venv-lowest/ready-$(VERSION)
 	.venv-lowest/bin/pytest $(LEAN)
+
+# What a release uploads: the source distribution and the wheel.
+dist: .venv/ready-$(VERSION)
+	rm -rf dist
+	.venv/bin/hatchling build
 
 # Whatever is newest, so not locked. pip before 25.1 does not know --group.
 latest:

@@ -235,26 +235,29 @@ def is_listening(url: str) -> bool:
 
 
 def serving_threads() -> int:
+    """How many `LocalDrs` of this process serve, those of other tests' modules included."""
     return sum(thread.name == "LocalDrs" for thread in threading.enumerate())
 
 
 def test_a_second_start_changes_nothing():
+    before = serving_threads()
     local = LocalDrs().start()
     url = local.endpoint_url
     with local as same:
         assert same is local
-        assert (local.endpoint_url, serving_threads()) == (url, 1)
-    assert (is_listening(url), serving_threads()) == (False, 0)
+        assert (local.endpoint_url, serving_threads()) == (url, before + 1)
+    assert (is_listening(url), serving_threads()) == (False, before)
 
 
 def test_stop_closes_the_port_before_it_returns():
     """Many times, because the port would stay open by a race."""
+    before = serving_threads()
     local = LocalDrs()
     for _ in range(30):
         url = local.start().endpoint_url
         assert is_listening(url)
         local.stop()
-        assert (is_listening(url), serving_threads()) == (False, 0)
+        assert (is_listening(url), serving_threads()) == (False, before)
 
 
 def test_a_stopped_one_starts_again_with_its_jobs():
