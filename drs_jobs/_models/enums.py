@@ -4,7 +4,7 @@ An enum here is open: a value that AWS adds tomorrow arrives as `UnknownValue`. 
 compare equal to the string on the wire. Source of every member: botocore's model of the service, `drs` 2020-02-26.
 """
 
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 
 class UnknownValue(str):
@@ -131,7 +131,7 @@ class ProductCodeMode(StrEnum):
     DISABLED = "DISABLED"
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What a job came to. AWS has no such field: `Job.outcome` works it out."""
 
     RUNNING = "RUNNING"
