@@ -1,6 +1,7 @@
 """Language: words that make English hard to read are as rare as in stamina, httpx, attrs, svcs and itsdangerous."""
 
 import ast
+import io
 import re
 import tokenize
 from collections import Counter
@@ -28,11 +29,12 @@ def texts() -> Iterator[str]:
     for path in [*ROOT.glob("drs_jobs/**/*.py"), *ROOT.glob("tests/**/*.py")]:
         if path == Path(__file__):
             continue  # it has to name the words
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        source = path.read_bytes()
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 yield node.value.value
-        with tokenize.open(path) as file:
-            yield from (token.string for token in tokenize.generate_tokens(file.readline) if token.type == tokenize.COMMENT)
+        tokens = tokenize.tokenize(io.BytesIO(source).readline)
+        yield from (token.string for token in tokens if token.type == tokenize.COMMENT)
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
         prose = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         yield re.sub(r"`[^`\n]*`", "", prose)
