@@ -129,11 +129,14 @@ if _TYPE_CHECKING:
     __version__: str
 
 
-for _name in __all__:
-    if isinstance(_class := globals().get(_name), type):
-        # So that pickles and tracebacks do not name private modules.
-        _class.__module__ = __name__
-del _name, _class
+def _report_public_module() -> None:
+    """Set the module of the public classes, so that pickles and tracebacks do not name private modules."""
+    for name in __all__:
+        if isinstance(value := globals().get(name), type):
+            value.__module__ = __name__
+
+
+_report_public_module()
 
 
 def __getattr__(name: str) -> str:

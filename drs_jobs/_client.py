@@ -295,7 +295,7 @@ class JobsClient:
 
 def use_clock(client: JobsClient, *, clock: _polling.Clock) -> None:
     """Have a client wait by another clock than the machine's. For tests, in which hours of waiting take no time."""
-    client._clock = clock  # noqa: SLF001  # the one place that sets it
+    client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the one place that sets it
 
 
 def _build(

@@ -58,7 +58,9 @@ class DrsJobsError(Exception):
         seen: set[int] = set()
         while isinstance(error, DrsJobsError) and id(error) not in seen:
             seen.add(id(error))
-            evidence = {name: value if _is_picklable(value) else None for name, value in error.__dict__.items()}
+            evidence: dict[str, object] = {
+                name: value if _is_picklable(value) else None for name, value in error.__dict__.items()
+            }
             links.append((type(error), tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), evidence))
             error = error.__cause__
         return _rebuild, (links, None if error is None or id(error) in seen else make_picklable(error))

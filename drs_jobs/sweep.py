@@ -5,16 +5,14 @@ outcome can be pickled, and whoever works on a task builds the client for it: fr
 AssumeRole for all regions of an account until it must be renewed.
 """
 
-# Imported here and not in a thread: a process that is forked during an import inherits its lock, and waits for it without
-# end. The first connection of a process needs `encodings.idna`.
-import encodings.idna  # noqa: F401  # see above
+import codecs
 import functools
 import os
 import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -37,6 +35,10 @@ from drs_jobs._errors import (
 )
 from drs_jobs._models import Job
 from drs_jobs._thread_pool import DaemonThreadPool
+
+# boto3 is imported above, and this codec, which the first connection needs, is imported here, so that no thread imports them:
+# a process that is forked during an import inherits the lock of the module, and waits for it without end.
+codecs.lookup("idna")
 
 MAX_IN_FLIGHT: Final = 32
 """How many targets are asked at a time, where the caller says nothing."""
@@ -320,7 +322,7 @@ class _SweepState:
         return _state_of, (self._sweep_id,)
 
     @contextmanager
-    def client(self, target: Target) -> Iterator[Any]:
+    def client(self, target: Target) -> Generator[Any]:
         """A new boto3 client for a target, closed at the end."""
         with _lock:
             self.tasks += 1
