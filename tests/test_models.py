@@ -266,9 +266,7 @@ def test_message_has_all_reasons_why_undetermined():
     idle = make_server(source_server_id="s-2", launch_status="PENDING")
     network = make_resource(participating_resource_id=SourceNetworkID("sn-1"), launch_status="PENDING")
     job = make_job(participating_servers=(unfinished, idle), participating_resources=(network, make_resource()))
-    with pytest.raises(
-        JobOutcomeError, match=r"told: s-2 is PENDING; sn-1 is PENDING; action Unfinished on s-1 is IN_PROGRESS$"
-    ):
+    with pytest.raises(JobOutcomeError, match=r": s-2 is PENDING; sn-1 is PENDING; action Unfinished on s-1 is IN_PROGRESS$"):
         job.raise_unless_succeeded()
 
 
