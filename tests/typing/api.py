@@ -223,7 +223,7 @@ def classifying(server: ParticipatingServer, initiated_by: InitiatedBy | Unknown
             return word + "other"
         case InitiatedBy.CREATE_NETWORK_RECOVERY | InitiatedBy.UPDATE_NETWORK_RECOVERY | InitiatedBy.ASSOCIATE_NETWORK_RECOVERY:
             return word + "network"
-        case UnknownValue() as value:  # pyrefly and zuban do not accept UnknownValue(value) here, although they accept str(value)
+        case UnknownValue() as value:  # pyrefly and zuban do not accept UnknownValue(value), but do accept str(value)
             return word + value
         case None:
             return word
