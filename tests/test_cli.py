@@ -139,7 +139,7 @@ def test_show_table(local_drs: LocalDrs):
 
 
 def test_show_json(local_drs: LocalDrs):
-    """It is one line: the job in AWS's shape, with its outcome, failures and log."""
+    """One line with the job in AWS's shape, with its outcome, failures and log."""
     job = _failed_job(local_drs)
     raw = json.loads(_run("show", job.job_id, "--output", "json").stdout)
     assert attrs.evolve(job, tags={}) == structure_job(raw)
@@ -578,7 +578,7 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
-    """There is one line on stderr, for every class and place."""
+    """There is one line on stderr, for every class of error."""
     local_drs.add_jobs(make_job())
     owner, _, name = place.rpartition(".")
     patch = (
@@ -765,7 +765,7 @@ def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tupl
     ],
 )
 def test_sweep_checks_its_configuration_first(arguments, environment, message, local_drs: LocalDrs):
-    """One line, exit status 2, and no request, not to STS either."""
+    """One line, exit status 2, and no request to DRS or STS."""
     sts = {"AWS_ENDPOINT_URL_STS": local_drs.endpoint_url}
     status, output, errors = _run_with_input(b"123456789012\n210987654321\n", *SWEEP, *arguments, **sts, **environment)
     assert (status, output, errors.count("\n"), len(local_drs.requests)) == (2, "", 1, 0)

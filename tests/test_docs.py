@@ -1,4 +1,4 @@
-"""Every Python block in README and docs runs in a Python prompt and prints the text block after it."""
+"""The Python blocks of README and docs run in a Python prompt. A text block after one has its output."""
 
 import code
 import contextlib

@@ -285,7 +285,7 @@ def exit_status(action: Callable[[], object]) -> int | None:
 
 
 def test_forked_child_makes_clients(local_drs: LocalDrs):
-    """Also if a thread of the parent makes one at the moment of the fork."""
+    """A thread of the parent makes one at the moment of the fork."""
     with local_drs_module._session_lock:
         assert exit_status(lambda: local_drs.client().describe_jobs()) == 0
     assert len(local_drs.requests) == 1

@@ -213,7 +213,7 @@ def test_raise_unless_succeeded():
 
 
 def test_message_has_what_failed_and_why():
-    """It has each failed server, resource and action, and AWS's reason. Optional actions are not in it."""
+    """The message has each failed server, resource and action, and AWS's reason. Optional actions are not in it."""
     failed = make_server(launch_status="FAILED")
     run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
     optional = make_run(status="FAILED", name="Nice to have", optional=True)
@@ -318,7 +318,7 @@ def test_outcome_of_one_server():
 
 
 def test_message_of_a_failed_clean_up():
-    """It does not mention a launch."""
+    """The message does not mention a launch."""
     job = make_job(type="TERMINATE", participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
     with pytest.raises(JobFailedError, match="server s-1 failed"):
         job.raise_unless_succeeded()

@@ -1,4 +1,4 @@
-"""With botocore's Stubber, as users test their own code: all that needs no HTTP works."""
+"""JobsClient with botocore's Stubber, as users test their own code."""
 
 from collections.abc import Iterator
 

@@ -90,7 +90,7 @@ def test_targets_rejects_invalid_arguments(arguments: Any, error_class: Any, mes
 
 
 def test_targets_rejects_numbers_as_accounts():
-    """They would lose leading zeros. The accounts before are returned."""
+    """They would lose leading zeros. The accounts before it are returned."""
     found = targets(["123456789012", 12345678901], ["eu-west-1"], role_name=ROLE)  # type: ignore[list-item]
     assert next(found).region == "eu-west-1"
     with pytest.raises(TypeError, match="begin with 0"):

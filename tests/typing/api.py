@@ -269,6 +269,7 @@ def sweeping(executor: Executor, now: datetime) -> None:
     found = targets(["123456789012"], "all", role_name="DrsReader", partition="aws", external_id=None)
     assert_type(found, Iterator[Target])
     for outcome in sweep(found, from_date=now, to_date=None, executor=executor, max_in_flight=10):
+        assert_type(outcome.jobs, tuple[Job, ...])
         match outcome:
             case TargetJobs(target, jobs):
                 assert_type(target, Target)

@@ -212,5 +212,5 @@ def sweeps(result: TargetJobs | TargetFailure) -> None:
     Target("eu-west-1", role="r")  # refused
     targets([123456789012], ["eu-west-1"], role_name="r")  # refused
     targets(["123456789012"], ["eu-west-1"])  # refused
-    print(result.jobs)  # refused
+    print(result.is_uninitialized)  # refused
     print(result.error)  # refused
