@@ -99,7 +99,11 @@ class SimulatedAccounts:
     def check(self, results: list[TargetJobs | TargetFailure]) -> None:
         """Check that there is exactly one result per target, and the expected one."""
         assert len(results) == len(self.targets)
-        assert {result.target: describe(result) for result in results} == self.expected
+        found = {result.target: describe(result) for result in results}
+        wrong = [
+            (target, found.get(target), expected) for target, expected in self.expected.items() if found.get(target) != expected
+        ]
+        assert not wrong, wrong[:3]
 
 
 def describe(result: TargetJobs | TargetFailure) -> str:
