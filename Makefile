@@ -1,26 +1,27 @@
-# Every command sets up what it needs itself. `make demo` and `make test` are all that a newcomer has to know.
+# Every target creates the virtual environment that it needs. `make demo` and `make test` are enough to start with.
 PYTHON ?= python3
 # Part of the name of each environment's stamp, so that another PYTHON sets up the environment again.
 VERSION := $(shell $(PYTHON) -c 'import platform, sys; print(platform.python_version() + sys.abiflags)' 2>/dev/null)
 PIP_INSTALL = python -m pip install -qq --disable-pip-version-check
 LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-# Tests with the marker need what only requirements/check.txt has; `make check` runs exactly those in .venv-check.
+# Tests with the marker need packages that only requirements/check.txt has. `make check` runs them in .venv-check.
 LEAN = -n 2 -m "not needs_check_env"
 
 .PHONY: help demo test check lint test-check test-lowest test-wheel wheel dist typing latest bench fleet coverage soak mutants docs lock clean
 
 help:
-	@echo "make demo         see typed jobs that came over HTTP, without an AWS account"
+	@echo "make demo         print typed jobs that were read over HTTP, without an AWS account"
 	@echo "make test         run the tests, except those that need Dask, moto, Polars, DuckDB, Jupyter or AWS's command line"
-	@echo "make check        those tests; lint, types, documentation; make test on the built wheel and on the lowest versions"
-	@echo "make latest       the tests on the newest versions; warns of what AWS added to the service model"
-	@echo "make bench        what drs_jobs costs beside boto3; make fleet: 2,000 accounts and regions"
-	@echo "make coverage     which branches the tests take"
-	@echo "make soak         ten thousand schedules of faults, ten minutes of fuzzing"
-	@echo "make mutants      mutation testing of the core: most of an hour"
+	@echo "make check        run the other tests, lint, types and documentation; make test with the wheel and the lowest versions"
+	@echo "make latest       run the tests with the newest versions; print what AWS added to the service model"
+	@echo "make bench        compare the cost of drs_jobs with boto3 on a quiet machine; write docs/benchmarks.md"
+	@echo "make fleet        sweep 2,000 targets on threads, processes and a Dask cluster"
+	@echo "make coverage     print the lines and branches that no test runs"
+	@echo "make soak         run ten thousand schedules of faults, and ten minutes of fuzzing"
+	@echo "make mutants      run mutation tests of the core, which takes almost an hour"
 	@echo "make docs         build the documentation into docs/_build/html"
-	@echo "make lock         choose new locked versions"
-	@echo "PYTHON=python3.14 after any of them uses that interpreter"
+	@echo "make lock         lock the newest versions in requirements"
+	@echo "PYTHON=python3.14 after any of them selects the interpreter"
 
 demo: .venv-demo/ready-$(VERSION)
 	@.venv-demo/bin/drs-jobs demo
@@ -37,15 +38,15 @@ lint: .venv-check/ready-$(VERSION)
 	.venv-check/bin/pyright
 	.venv-check/bin/zizmor --offline --quiet .github
 
-# What a user's own type checker reports, with each kind of boto3 client.
+# Six type checkers, with each kind of boto3 client.
 typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
 	.venv-check/bin/python tests/typing/check.py
 
-# AWS's own command line pins its own botocore, so it has an environment of its own.
+# The command line of AWS pins a version of botocore, so it has an environment of its own.
 test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION)
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m needs_check_env
 
-# The tests as the source distribution has them, unpacked outside of this folder, so that a file that it lacks is not found.
+# The tests of the source distribution, unpacked outside of this folder, so that a missing file is an error.
 test-wheel: wheel
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && tar -xzf dist/*.tar.gz -C "$$folder" --strip-components=1 && \
 	  cd "$$folder" && "$(CURDIR)/.venv-wheel/bin/pytest" $(LEAN)
@@ -64,7 +65,7 @@ dist: .venv/ready-$(VERSION)
 	rm -rf dist
 	.venv/bin/hatchling build
 
-# Whatever is newest, so not locked. pip before 25.1 does not know --group.
+# The newest versions, so they are not locked. pip before 25.1 does not have --group.
 latest:
 	@$(PYTHON) -m venv --clear .venv-latest
 	@.venv-latest/bin/$(PIP_INSTALL) --upgrade pip
@@ -72,11 +73,9 @@ latest:
 	.venv-latest/bin/python tests/service_model.py
 	.venv-latest/bin/pytest $(LEAN) --deselect tests/test_completeness.py::test_what_aws_has_we_have
 
-# What drs_jobs costs beside boto3, on a quiet machine; writes docs/benchmarks.md.
 bench: .venv-check/ready-$(VERSION)
 	.venv-check/bin/python benchmarks/bench.py
 
-# 2,000 targets on threads, on processes and on a Dask cluster.
 fleet: .venv-check/ready-$(VERSION)
 	DRS_JOBS_ACCOUNTS=500 .venv-check/bin/pytest tests/test_sweep.py -k every_target --durations=0
 
@@ -93,12 +92,12 @@ mutants: .venv-mutants/ready-$(VERSION)
 docs: .venv-check/ready-$(VERSION)
 	.venv-check/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-# One environment per list of locked requirements. The package itself comes on top, without dependencies, except where
-# the environment only holds a tool.
+# One environment per file of locked requirements, and the package without its dependencies. The environments of tools do not
+# need the package.
 define SET_UP
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
   { echo "drs_jobs needs Python 3.11 or later: make PYTHON=python3.11 $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
-@$(PYTHON) -m venv --clear $(@D) >/dev/null 2>&1 || { echo "Python can't make virtual environments here: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+@$(PYTHON) -m venv --clear $(@D) >/dev/null 2>&1 || { echo "this Python cannot create virtual environments: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 @echo "setting up $(@D) from $< for Python $(VERSION)"
 @$(@D)/bin/$(PIP_INSTALL) --require-hashes -r $<
 @$(if $(filter .venv-aws-cli .venv-lock,$(@D)),,$(@D)/bin/$(PIP_INSTALL) --no-deps --no-build-isolation -e .)

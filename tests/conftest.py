@@ -1,4 +1,4 @@
-"""What all tests share: a defined environment, a local DRS, and a client of it that does not retry, because retries sleep."""
+"""Shared by all tests: a defined environment, a LocalDrs, and a client of it without retries, because retries sleep."""
 
 import os
 import signal
@@ -17,30 +17,30 @@ from drs_jobs.testing.pytest import local_drs
 
 __all__ = ["local_drs"]
 
-# Seeded, so that a failure in CI is the same failure here.
+# Derandomized, so that every run has the same examples.
 settings.register_profile("drs_jobs", deadline=None, derandomize=True)
 settings.load_profile("drs_jobs")
-# A mutant needs to be killed, not to be killed by the simplest example.
+# One failing example is enough to detect a mutant, so there is no phase that shrinks it.
 settings.register_profile("mutants", settings.get_profile("drs_jobs"), phases=[Phase.explicit, Phase.generate])
 
 KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHON_GIL")
 KEPT_PREFIXES = ("COVERAGE_", "DRS_JOBS_", "HYPOTHESIS_", "PYTEST_")
-"""The variables of the environment that the tests keep."""
+"""Environment variables that the tests keep, by name and by prefix."""
 
 DEFINED = {
     "LC_ALL": "C.UTF-8",
     "PYTHONUTF8": "1",
     "TERM": "xterm-256color",
-    "TZ": "XXX-5:45",  # not UTC, so that local time in place of UTC is a failure
+    "TZ": "XXX-5:45",  # not UTC, so that a test fails if local time is used instead of UTC
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""The variables that the tests set."""
+"""Environment variables that the tests set."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the environment the same on every machine, for the tests and for the processes that they start."""
+    """Make the environment of the tests, and of the processes that they start, the same on every machine."""
     home = tempfile.TemporaryDirectory(prefix="drs_jobs_home_")
     config.add_cleanup(home.cleanup)
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}

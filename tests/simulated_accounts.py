@@ -1,32 +1,67 @@
-"""A simulated world of accounts: LocalDrs endpoints that answer or fail in every way, and moto's STS, all over HTTP."""
+"""Simulated accounts for sweeps: LocalDrs endpoints with jobs or with one kind of failure each, and moto's STS, over HTTP."""
 
 import contextlib
 import io
-import os
-import re
+import itertools
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
+import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, Slow, make_job
 from drs_jobs.testing._server import LocalServer
 
-REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 ROLE = "DrsReader"
-DENIED = "9"
-"""Accounts that begin with it do not let anybody in."""
+DENIED_PREFIX = "9"
+"""First digit of the accounts whose role cannot be assumed."""
+
+JOBS = {"eu-west-1": 0, "eu-central-1": 1, "us-east-1": 2, "ap-southeast-2": 3}
+"""Number of jobs per region, the same in each account."""
+
+FAULTS = {
+    "not set up": ErrorResponse("UninitializedAccountException"),
+    "HTML": HtmlPage(),
+    "expired credentials": ErrorResponse("ExpiredTokenException", 403),
+    "access denied": ErrorResponse("AccessDeniedException", 403),
+    "hangs": Slow(60),
+}
+"""The fault of every response, by case."""
+
+ERRORS = {
+    "not set up": "uninitialized True, UninitializedAccountException",
+    "HTML": "uninitialized False, MalformedResponseError",
+    "expired credentials": "uninitialized False, ServiceError",
+    "access denied": "uninitialized False, AccessDeniedException",
+    "hangs": "uninitialized False, ReadTimeoutError",
+    "unknown region": "uninitialized False, ValueError",
+    "role denied": "uninitialized False, ServiceError",
+}
+"""The expected result, by case. The other targets are `ok` and return their jobs."""
+
+ACCOUNTS = [
+    ("not set up", "ok", "ok", "ok"),
+    ("ok", "HTML", "ok", "ok"),
+    ("ok", "ok", "expired credentials", "ok"),
+    ("ok", "ok", "ok", "access denied"),
+    ("hangs", "ok", "ok", "ok"),
+    ("ok", "ok", "unknown region", "ok"),
+    ("role denied", "role denied", "role denied", "role denied"),
+    *[("ok", "ok", "ok", "ok")] * 18,
+]
+"""The cases of 25 accounts, by region: 100 targets, of which one fails in each way. More accounts repeat them."""
 
 
 class Sts:
-    """moto's STS over HTTP, which counts the roles that are assumed, and refuses some."""
+    """moto's STS over HTTP. It counts the assumed roles, and denies those of some accounts."""
 
     def __init__(self) -> None:
         self.assumed: Counter[str] = Counter()
+        """Number of AssumeRole requests, by account."""
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = LocalServer(self._app, name="STS")
         self.endpoint_url = self._server.url
@@ -34,11 +69,11 @@ class Sts:
 
     def _app(self, environ: Any, start_response: Any) -> Any:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        asked = dict(urllib.parse.parse_qsl(body.decode()))
-        if asked.get("Action") == "AssumeRole":
-            account = asked["RoleArn"].split(":")[4]
+        request = dict(urllib.parse.parse_qsl(body.decode()))
+        if request.get("Action") == "AssumeRole":
+            account = request["RoleArn"].split(":")[4]
             self.assumed[account] += 1
-            if account.startswith(DENIED):
+            if account.startswith(DENIED_PREFIX):
                 start_response("403 Forbidden", [("Content-Type", "text/xml")])
                 error = "<Type>Sender</Type><Code>AccessDenied</Code><Message>not authorized: sts:AssumeRole</Message>"
                 return [f"<ErrorResponse><Error>{error}</Error><RequestId>r</RequestId></ErrorResponse>".encode()]
@@ -47,85 +82,72 @@ class Sts:
 
 
 @attrs.define
-class World:
-    """Targets, and what should become of each."""
+class SimulatedAccounts:
+    """Targets, and the expected result of each."""
 
     sts: Sts
     targets: list[Target] = attrs.field(factory=list[Target])
     expected: dict[Target, str] = attrs.field(factory=dict[Target, str])
-    """How many jobs, or the name of the error."""
+    """The number of jobs, or the name of the error, as `describe` returns them."""
 
-    def check(self, outcomes: list[TargetJobs | TargetFailure]) -> None:
-        """Exactly one outcome a target, and the right one."""
-        assert len(outcomes) == len(self.targets)
-        told = {outcome.target: told_of(outcome) for outcome in outcomes}
-        wrong = [(word, self.expected[target], target) for target, word in told.items() if word != self.expected[target]]
+    def add(self, account: str, region: str, endpoint_url: str | None, expected: str) -> None:
+        """Add a target."""
+        target = Target(region, role_arn=f"arn:aws:iam::{account}:role/{ROLE}", endpoint_url=endpoint_url)
+        self.targets.append(target)
+        self.expected[target] = expected
+
+    def check(self, results: list[TargetJobs | TargetFailure]) -> None:
+        """Check that there is exactly one result per target, and the expected one."""
+        assert len(results) == len(self.targets)
+        found = {result.target: describe(result) for result in results}
+        wrong = [
+            (target, found.get(target), expected) for target, expected in self.expected.items() if found.get(target) != expected
+        ]
         assert not wrong, wrong[:3]
-        assert told.keys() == self.expected.keys()
 
 
-def told_of(outcome: TargetJobs | TargetFailure) -> str:
-    """An outcome in a word."""
-    if isinstance(outcome, TargetJobs):
-        return f"{len(outcome.jobs)} jobs"
-    return f"uninitialized {outcome.is_uninitialized}, {type(outcome.error).__name__}"
-
-
-FAILING: dict[str, tuple[Callable[[LocalDrs], object], str]] = {
-    "not set up": (
-        lambda local: local.inject(ErrorResponse("UninitializedAccountException"), times=None),
-        "uninitialized True, UninitializedAccountException",
-    ),
-    "HTML": (lambda local: local.inject(HtmlPage(), times=None), "uninitialized False, MalformedResponseError"),
-    "expires": (
-        lambda local: local.inject(ErrorResponse("ExpiredTokenException", 403), times=None),
-        "uninitialized False, ServiceError",
-    ),
-    "denied": (
-        lambda local: local.inject(ErrorResponse("AccessDeniedException", 403), times=None),
-        "uninitialized False, AccessDeniedException",
-    ),
-    "hangs": (lambda local: local.inject(Slow(60), times=None), "uninitialized False, ReadTimeoutError"),
-}
+def describe(result: TargetJobs | TargetFailure) -> str:
+    """The number of jobs of a result, or the name of its error."""
+    if isinstance(result, TargetJobs):
+        return f"{len(result.jobs)} jobs"
+    return f"uninitialized {result.is_uninitialized}, {type(result.error).__name__}"
 
 
 @contextlib.contextmanager
-def world(accounts: int, *, hanging: bool = True) -> Iterator[World]:
-    """So many accounts in four regions, of whose targets one in a hundred fails in each way."""
+def simulate_accounts(count: int, *, hanging: bool = True) -> Iterator[SimulatedAccounts]:
+    """A number of accounts in four regions, with the environment variables that boto3 needs.
+
+    Args:
+        count: Number of accounts.
+        hanging: Whether some targets do not respond; otherwise these are `ok`.
+    """
     with contextlib.ExitStack() as stack:
         sts = Sts()
         stack.callback(sts.stop)
-        good = stack.enter_context(LocalDrs())
-        good.page_sizes = (2,)
-        for number, region in enumerate(REGIONS):
-            good.add_jobs(*(make_job() for _ in range(number)), region=region)
-        spoiled: dict[str, LocalDrs] = {}
-        for name, (apply, _) in FAILING.items():
-            spoiled[name] = stack.enter_context(LocalDrs())
-            apply(spoiled[name])
-        environment = {
+        endpoints = {case: stack.enter_context(LocalDrs()) for case in ("ok", *FAULTS)}
+        endpoints["ok"].page_sizes = (2,)
+        for region, number in JOBS.items():
+            endpoints["ok"].add_jobs(*(make_job() for _ in range(number)), region=region)
+        for case, fault in FAULTS.items():
+            endpoints[case].inject(fault, times=None)
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in {
             "AWS_ENDPOINT_URL_STS": sts.endpoint_url,
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
-        }
-        before = {name: os.environ.get(name) for name in environment}
-        os.environ.update(environment)
-        stack.callback(lambda: [os.environ.pop(n) if v is None else os.environ.update({n: v}) for n, v in before.items()])
-        made = World(sts)
-        ways = [name for name in FAILING if hanging or name != "hangs"]
-        for number in range(accounts * len(REGIONS)):
-            account, region = f"1{number // len(REGIONS):011}", REGIONS[number % len(REGIONS)]
-            way = ways[number % 100] if number % 100 < len(ways) else None
-            endpoint, expected = good.endpoint_url, f"{number % len(REGIONS)} jobs"
-            if way is not None:
-                endpoint, expected = spoiled[way].endpoint_url, FAILING[way][1]
-            elif number % 100 == 50:
-                region, endpoint, expected = "mars-north-1", None, "uninitialized False, ValueError"
-            elif number % 400 in (60, 61, 62, 63):
-                account, expected = re.sub("^1", DENIED, account), "uninitialized False, ServiceError"
-            target = Target(region, role_arn=f"arn:aws:iam::{account}:role/{ROLE}", endpoint_url=endpoint)
-            made.targets.append(target)
-            made.expected[target] = expected
-        yield made
+        }.items():
+            environment.setenv(name, value)
+        accounts = SimulatedAccounts(sts)
+        for number, cases in enumerate(itertools.islice(itertools.cycle(ACCOUNTS), count)):
+            for region, case in zip(JOBS, cases, strict=True):
+                if case == "unknown region":
+                    accounts.add(f"1{number:011}", "mars-north-1", None, ERRORS[case])
+                elif case == "role denied":
+                    accounts.add(f"{DENIED_PREFIX}{number:011}", region, endpoints["ok"].endpoint_url, ERRORS[case])
+                elif case == "ok" or (case == "hangs" and not hanging):
+                    accounts.add(f"1{number:011}", region, endpoints["ok"].endpoint_url, f"{JOBS[region]} jobs")
+                else:
+                    accounts.add(f"1{number:011}", region, endpoints[case].endpoint_url, ERRORS[case])
+        yield accounts

@@ -1,4 +1,4 @@
-"""AWS's own command line pages through LocalDrs. It pins its own botocore, so it lives in an environment of its own."""
+"""LocalDrs with AWS's command line, which pins a botocore version and so needs an environment of its own."""
 
 import json
 import os
@@ -18,8 +18,8 @@ def _aws(*arguments: str) -> Any:
     return json.loads(subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=120).stdout)
 
 
-def test_awss_command_line_sees_the_same_jobs(client: JobsClient, local_drs: LocalDrs):
-    """It finds the endpoint by AWS_ENDPOINT_URL_DRS, pages, and filters."""
+def test_aws_command_line_lists_the_same_jobs(client: JobsClient, local_drs: LocalDrs):
+    """It uses AWS_ENDPOINT_URL_DRS, and it pages and filters."""
     local_drs.page_sizes = (3, 0, 2)
     jobs = [make_job() for _ in range(12)]
     local_drs.add_jobs(*jobs)

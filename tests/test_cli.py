@@ -1,4 +1,4 @@
-"""The command line, as processes: what it prints, and its exit status."""
+"""The command line in processes of its own: its output and exit status."""
 
 import errno
 import importlib.metadata
@@ -46,9 +46,9 @@ NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line. A variable set to nothing is taken out."""
-    quiet = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    merged = {name: value for name, value in {**os.environ, **quiet, **environment}.items() if value}
+    """Run the command line. A variable with an empty value is removed from the environment."""
+    defaults = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    merged = {name: value for name, value in {**os.environ, **defaults, **environment}.items() if value}
     return _process([sys.executable, "-m", "drs_jobs", *arguments], env=merged)
 
 
@@ -56,8 +56,8 @@ def _process(command: list[str], env: dict[str, str] | None = None) -> subproces
     return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, env=env, check=False)
 
 
-def test_list_shows_a_table(local_drs: LocalDrs):
-    """State, kind, when, servers, duration and outcome, newest first."""
+def test_list_table(local_drs: LocalDrs):
+    """Newest first."""
     local_drs.add_jobs(*make_history(30, until=NOON))
     result = _run("list", "--limit", "3", "--region", "eu-west-1")
     header, *rows = result.stdout.splitlines()
@@ -70,8 +70,8 @@ def test_list_shows_a_table(local_drs: LocalDrs):
     ]
 
 
-def test_list_gives_json_lines_in_awss_shape(local_drs: LocalDrs):
-    """Each line is a job that structure_job takes; tags only where they were asked for."""
+def test_list_json(local_drs: LocalDrs):
+    """structure_job accepts each line. Tags are there only with --tags."""
     jobs = [make_job(tags={"Owner": "me"}), make_job()]
     local_drs.add_jobs(*jobs)
     without = [json.loads(line) for line in _run("list", "--output", "json").stdout.splitlines()]
@@ -83,8 +83,7 @@ def test_list_gives_json_lines_in_awss_shape(local_drs: LocalDrs):
     assert "Owner" not in _run("list").stdout
 
 
-def test_list_asks_for_a_span_of_time(local_drs: LocalDrs):
-    """--since and --until become the filters of the request."""
+def test_list_since_until(local_drs: LocalDrs):
     _run("list", "--since", "2024-06-01", "--until", "2024-06-15T12:00+02:00")
     [request] = local_drs.requests
     assert request.body == {"filters": {"fromDate": "2024-06-01T00:00:00Z", "toDate": "2024-06-15T10:00:00Z"}}
@@ -101,8 +100,8 @@ def test_list_asks_for_a_span_of_time(local_drs: LocalDrs):
         ("2024-06-01T02:00+02:00", datetime(2024, 6, 1, tzinfo=UTC)),
     ],
 )
-def test_moments_on_the_command_line(text: str | None, expected: datetime | None):
-    """So many days or hours ago, or a date, in UTC unless it says otherwise."""
+def test_read_moment(text: str | None, expected: datetime | None):
+    """A number of days or hours ago, or a date, in UTC unless it has another time zone."""
     assert expected == read_moment("--since", text, NOON)
 
 
@@ -119,8 +118,8 @@ def _failed_job(local_drs: LocalDrs) -> Job:
     return job
 
 
-def test_show_tells_servers_failures_and_log(local_drs: LocalDrs):
-    """A failed job is exit status 1; servers, instances, actions, reasons and log are there, tags are not."""
+def test_show_table(local_drs: LocalDrs):
+    """Servers, instances, actions, reasons and log are there; tags are not. A failed job is exit status 1."""
     job = _failed_job(local_drs)
     result = _run("show", job.job_id)
     assert (result.returncode, result.stderr) == (1, "")
@@ -139,8 +138,8 @@ def test_show_tells_servers_failures_and_log(local_drs: LocalDrs):
     assert "Owner=me" in _run("show", job.job_id, "--tags").stdout
 
 
-def test_show_gives_one_json_line(local_drs: LocalDrs):
-    """The job in AWS's shape, and what is known beyond it."""
+def test_show_json(local_drs: LocalDrs):
+    """One line with the job in AWS's shape, with its outcome, failures and log."""
     job = _failed_job(local_drs)
     raw = json.loads(_run("show", job.job_id, "--output", "json").stdout)
     assert attrs.evolve(job, tags={}) == structure_job(raw)
@@ -157,15 +156,15 @@ def test_show_gives_one_json_line(local_drs: LocalDrs):
         ({"status": "STARTED"}, 0),
     ],
 )
-def test_show_exits_with_the_outcome(fields, status, local_drs: LocalDrs):
+def test_exit_status_of_show(fields, status, local_drs: LocalDrs):
     """0 succeeded or running, 1 failed, 4 undetermined."""
     job = make_job(**fields)
     local_drs.add_jobs(job)
     assert status == _run("show", job.job_id).returncode
 
 
-def test_polling_follows_with_plain_lines_where_there_is_no_terminal(local_drs: LocalDrs):
-    """A line a change, and the exit status of the outcome; JSON gives a snapshot a line."""
+def test_watch_without_a_terminal(local_drs: LocalDrs):
+    """One line per change, as text or JSON, and the exit status of the outcome."""
     good, bad = make_job(), make_job(participating_servers=(make_server(launch_status="FAILED"),))
     local_drs.add_jobs(good, bad)
     result = _run("watch", good.job_id, bad.job_id, "--timeout", "30s")
@@ -177,8 +176,8 @@ def test_polling_follows_with_plain_lines_where_there_is_no_terminal(local_drs: 
     )
 
 
-def test_polling_ends_at_its_deadline(local_drs: LocalDrs):
-    """Exit status 3, and a line that names what is not complete."""
+def test_watch_timeout(local_drs: LocalDrs):
+    """Exit status 3, and a line with the jobs that are not complete."""
     job = make_job(status="STARTED")
     local_drs.add_jobs(job)
     result = _run("watch", job.job_id, "--timeout", "0")
@@ -188,15 +187,15 @@ def test_polling_ends_at_its_deadline(local_drs: LocalDrs):
 
 
 class Terminal(io.StringIO):
-    """Something that says it is a terminal."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_polling_draws_a_bar_on_a_terminal(width: int):
-    """Colours, a bar a job, servers and outcome; the wide and the narrow terminal both hold a job in a line, ids uncut."""
+def test_watch_on_a_terminal(width: int):
+    """One line with a bar per job on wide and narrow terminals, with complete ids."""
     servers = (*(make_server() for _ in range(110)), make_server(launch_status="PENDING"))
     job = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
     other = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
@@ -214,16 +213,16 @@ def test_polling_draws_a_bar_on_a_terminal(width: int):
         assert len(line.rstrip()) <= width
 
 
-def test_a_log_file_gets_lines_whatever_the_environment_claims(local_drs: LocalDrs):
-    """FORCE_COLOR is set in many a CI; bars drawn into a file for hours would fill the disk."""
+def test_watch_ignores_force_color(local_drs: LocalDrs):
+    """Many CI systems set FORCE_COLOR. Bars drawn into a file for hours would fill the disk."""
     job = make_job()
     local_drs.add_jobs(job)
     result = _run("watch", job.job_id, FORCE_COLOR="1", TTY_COMPATIBLE="1")
     assert (result.returncode, len(result.stdout.splitlines())) == (0, 1)
 
 
-def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
-    """All servers, those of a file, and those without a recent success; the span that was seen goes to stderr."""
+def test_drills(local_drs: LocalDrs, tmp_path: Path):
+    """All servers, those of a file, and those without a recent success. The time span is on stderr."""
     recent = datetime.now(UTC) - timedelta(days=10)
     old = datetime.now(UTC) - timedelta(days=100)
     local_drs.add_jobs(
@@ -240,21 +239,21 @@ def test_drills_tell_each_servers_last_one(local_drs: LocalDrs, tmp_path: Path):
     assert everything.stderr.startswith("2 servers, from 2 jobs created ")
     overdue = _run("drills", "--older-than", "90d").stdout
     assert ("s-old" in overdue, "s-recent" in overdue) == (True, False)
-    asked = _run("drills", "--servers", str(servers), "--output", "json")
-    rows = [json.loads(line) for line in asked.stdout.splitlines()]
+    selected = _run("drills", "--servers", str(servers), "--output", "json")
+    rows = [json.loads(line) for line in selected.stdout.splitlines()]
     assert [(row["sourceServerID"], row["outcome"]) for row in rows] == [("s-recent", "SUCCEEDED"), ("s-never", None)]
     assert structure_job(rows[0]["lastDrill"]).is_drill
     assert {(row["firstJobAt"], row["lastJobAt"], row["jobCount"]) for row in rows} == {
         (old.isoformat(), recent.isoformat(), 2)
     }
-    assert asked.stderr.startswith("2 servers, from 2 jobs created ")
+    assert selected.stderr.startswith("2 servers, from 2 jobs created ")
     assert "NEVER DRILLED" in _run("drills", "--servers", str(servers)).stdout
-    assert _run("drills", "--servers", str(tmp_path / "nowhere")).returncode == 2
+    assert _run("drills", "--servers", str(tmp_path / "absent")).returncode == 2
     assert _run("drills", "--older-than", "old").returncode == 2
 
 
-def test_a_log_that_can_not_be_read_is_said_on_stderr(local_drs: LocalDrs):
-    """The job is shown all the same."""
+def test_show_without_a_log(local_drs: LocalDrs):
+    """The job is shown, and the error of the log is on stderr."""
     job = make_job()
     with LocalDrs() as other:
         other.add_jobs(job)
@@ -275,30 +274,28 @@ def test_a_log_that_can_not_be_read_is_said_on_stderr(local_drs: LocalDrs):
     ("text", "expected"),
     [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200), ("90d", 7776000)],
 )
-def test_durations_on_the_command_line(text: str, expected: int):
-    """Seconds, minutes, hours, days."""
+def test_read_duration(text: str, expected: int):
     assert timedelta(seconds=expected) == read_duration("--timeout", text)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1w", "9999999999d"])
-def test_what_is_no_duration_is_refused(text: str):
-    """The message says what would be one."""
+def test_read_duration_rejects_invalid_text(text: str):
     with pytest.raises(ValueError, match="--timeout"):
         read_duration("--timeout", text)
 
 
-FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
-    "no such command": (None, ["nonsense"], {}, 2, "nonsense"),
-    "no job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
+ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
+    "unknown command": (None, ["nonsense"], {}, 2, "nonsense"),
+    "unknown job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
     "no id": (None, ["watch"], {}, 2, "JOB"),
-    "an id that is none": (None, ["show", "nonsense"], {}, 2, "valid min length"),
-    "an absurd age": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is no date"),
-    "no such output": (None, ["list", "--output", "xml"], {}, 2, "xml"),
+    "an invalid id": (None, ["show", "nonsense"], {}, 2, "valid min length"),
+    "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is no date"),
+    "unknown output format": (None, ["list", "--output", "xml"], {}, 2, "xml"),
     "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is no date"),
-    "no date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
-    "dates the wrong way round": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
+    "an invalid date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
+    "dates in the wrong order": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
     "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "set AWS_DEFAULT_REGION"),
-    "no profile": (None, ["list", "--profile", "nobody"], {}, 2, "nobody"),
+    "unknown profile": (None, ["list", "--profile", "absent"], {}, 2, "absent"),
     "no credentials": (
         None,
         ["list"],
@@ -310,15 +307,15 @@ FAILURES: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "expired credentials": (ErrorResponse("ExpiredTokenException", 403), ["list"], {}, 2, "renew them"),
     "not set up": (ErrorResponse("UninitializedAccountException"), ["list"], {}, 5, "never set up"),
     "throttled": (Throttle(), ["list"], {}, 5, "ThrottlingException"),
-    "a page in HTML": (HtmlPage(), ["list"], {}, 5, "sign-in page"),
-    "nobody there": (None, ["list", "--endpoint-url", "http://127.0.0.1:9"], {}, 5, "127.0.0.1:9"),
+    "an HTML page": (HtmlPage(), ["list"], {}, 5, "sign-in page"),
+    "no server": (None, ["list", "--endpoint-url", "http://127.0.0.1:9"], {}, 5, "127.0.0.1:9"),
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
-def test_failures_are_one_line_and_a_status(name: str, local_drs: LocalDrs):
-    """Never a traceback, nothing on stdout, and a line that says what is wrong."""
-    fault, arguments, environment, status, message = FAILURES[name]
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_are_one_line_and_a_status(name: str, local_drs: LocalDrs):
+    """There is no traceback, and no output on stdout."""
+    fault, arguments, environment, status, message = ERRORS[name]
     if fault is not None:
         local_drs.inject(fault)
     result = _run(*arguments, **environment)
@@ -330,22 +327,21 @@ def test_failures_are_one_line_and_a_status(name: str, local_drs: LocalDrs):
     assert result.stderr.count("\n") == 1
 
 
-def test_without_a_command_the_help_is_shown():
-    """It is how newcomers start."""
+def test_help_without_a_command():
     result = _run()
     assert (result.returncode, "Usage: " in result.stderr + result.stdout) == (2, True)
     assert "watch" in _run("--help").stdout
 
 
-def test_letters_that_the_terminal_lacks_are_shown_all_the_same(local_drs: LocalDrs):
-    """An ASCII terminal gets escapes, not an error."""
+def test_ascii_output(local_drs: LocalDrs):
+    """Letters that an ASCII terminal does not have are escaped."""
     local_drs.add_jobs(make_job(job_id="drsjob-\u00fc"))
     result = _run("list", PYTHONIOENCODING="ascii")
     assert (result.returncode, "drsjob-\\xfc" in result.stdout) == (0, True)
 
 
-def test_head_ends_it_quietly(local_drs: LocalDrs):
-    """A reader that has seen enough is no error, for tables and for JSON."""
+def test_head_is_no_error(local_drs: LocalDrs):
+    """A reader that closes the pipe early is no error, for tables and for JSON."""
     local_drs.add_jobs(*(make_job() for _ in range(500)))
     for output in ("table", "json"):
         command = f"{sys.executable} -m drs_jobs list --output {output} | head -n 1; exit ${{PIPESTATUS[0]}}"
@@ -353,8 +349,8 @@ def test_head_ends_it_quietly(local_drs: LocalDrs):
         assert (result.returncode, result.stderr, result.stdout.count("\n")) == (0, "", 1)
 
 
-def test_a_reader_that_goes_away_does_not_make_a_failed_job_good(local_drs: LocalDrs):
-    """Show still exits with the outcome, and watch with what shells have for it."""
+def test_exit_status_after_a_closed_pipe(local_drs: LocalDrs):
+    """`show` exits with the outcome, and `watch` with the status that shells have for SIGPIPE."""
     job = _failed_job(local_drs)
     running = make_job(status="STARTED")
     local_drs.add_jobs(running)
@@ -366,8 +362,8 @@ def test_a_reader_that_goes_away_does_not_make_a_failed_job_good(local_drs: Loca
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
-def test_demo_shows_jobs_that_came_over_http():
-    """Thirty jobs in several pages, failures explained, the Python for it, and what to try next; no credentials needed."""
+def test_demo():
+    """It needs no credentials."""
     result = _run("demo", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_DEFAULT_REGION="")
     assert (result.returncode, result.stderr) == (0, "")
     for part in (
@@ -381,8 +377,8 @@ def test_demo_shows_jobs_that_came_over_http():
         assert part in result.stdout
 
 
-def test_a_missing_extra_is_named():
-    """Without typer the command says which extra brings it."""
+def test_missing_extras():
+    """The error has the name of the extra and the command that installs it."""
     code = (
         "import sys; sys.modules['typer'] = None; sys.argv = ['drs-jobs', 'list']; from drs_jobs.__main__ import main; main()"
     )
@@ -401,8 +397,8 @@ def test_a_missing_extra_is_named():
     assert "pip install 'drs_jobs[testing]'" in result.stderr
 
 
-def test_hostile_text_reaches_a_table_as_text():
-    """Control characters, markup and newlines from AWS do not reach the terminal."""
+def test_tables_have_no_control_characters():
+    """Markup is shown as text."""
     job = make_job(job_id="drsjob-\x1b[31m\n[red]x", initiated_by="LATER\x07")
     table = jobs_table([job], now=NOON, tags=False, width=200)
     cells = [str(cell) for column in table.columns for cell in column.cells]
@@ -411,8 +407,8 @@ def test_hostile_text_reaches_a_table_as_text():
 
 
 @pytest.mark.parametrize("width", [80, 100, 10_000])
-def test_a_row_is_a_line_whatever_the_outcome(width: int):
-    """Nothing that matters is cut or folded at 80 columns; the state has a column of its own where there is room."""
+def test_jobs_table_has_one_line_per_job(width: int):
+    """At 80 columns and more. There is a column for the state if it fits."""
     jobs = [make_job(), make_job(status="PENDING"), make_job(participating_servers=()), make_job(type="TERMINATE")]
     jobs.append(make_job(participating_servers=(make_server(launch_status="FAILED"),) * 100))
     shown = io.StringIO()
@@ -427,13 +423,12 @@ def test_a_row_is_a_line_whatever_the_outcome(width: int):
     assert max(len(row) for row in rows) <= 90
 
 
-def test_the_version_is_told():
-    """As every command does."""
+def test_version():
     assert _run("--version").stdout == f"drs-jobs {importlib.metadata.version('drs_jobs')}\n"
 
 
-def test_kinds_and_spans():
-    """What has no word of its own is told as it came; unknown durations are a dash."""
+def test_labels_and_durations():
+    """Unknown values are shown unchanged, and absent ones as a dash."""
     assert [
         job_kind(make_job(type=job_type, initiated_by=starter))
         for job_type, starter in [
@@ -450,8 +445,8 @@ def test_kinds_and_spans():
 
 
 @pytest.mark.needs_check_env
-def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_drs: LocalDrs):
-    """A table of targets or JSON lines with account and region; failures on stderr, and exit status 5 for them."""
+def test_sweep(tmp_path: Path, local_drs: LocalDrs):
+    """A table of targets, or JSON lines with account and region. Failures are on stderr, with exit status 5."""
     from simulated_accounts import Sts  # noqa: PLC0415  # needs moto
 
     sts = Sts()
@@ -460,14 +455,14 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     accounts = tmp_path / "accounts.txt"
     accounts.write_text("123456789012\n123456789012 # twice\n210987654321\n", encoding="utf-8")
     common = ("sweep", "--accounts", str(accounts), "--role-name", "DrsReader")
-    where = {"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
-    result = _run(*common, "--regions", "eu-west-1,us-east-1", **where)
+    environment = {"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
+    result = _run(*common, "--regions", "eu-west-1,us-east-1", **environment)
     assert (result.returncode, result.stderr) == (0, "4 targets, 6 jobs\n")
     assert [line.split() for line in result.stdout.splitlines()[1:3]] == [
         ["123456789012", "eu-west-1", "2", "-", "1", "1", "-"],
         ["123456789012", "us-east-1", "1", "1", "-", "-", "-"],
     ]
-    as_json = _run(*common, "--regions", "eu-west-1", "--output", "json", **where)
+    as_json = _run(*common, "--regions", "eu-west-1", "--output", "json", **environment)
     lines = [json.loads(line) for line in as_json.stdout.splitlines()]
     assert {(line["account"], line["region"]) for line in lines} == {
         ("123456789012", "eu-west-1"),
@@ -475,10 +470,10 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     }
     assert all(structure_job(line).is_complete for line in lines)
     assert "secret" not in as_json.stdout
-    piped = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **where)
-    assert (piped[0], piped[2]) == (0, "2 targets, 4 jobs\n")
+    from_stdin = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **environment)
+    assert (from_stdin[0], from_stdin[2]) == (0, "2 targets, 4 jobs\n")
     accounts.write_text("923456789012\n123456789012\n", encoding="utf-8")
-    failed = _run(*common, "--regions", "eu-west-1", **where)
+    failed = _run(*common, "--regions", "eu-west-1", **environment)
     assert failed.returncode == 5
     assert (
         "1 targets failed with ServiceError (923456789012 eu-west-1), the first: An error occurred (AccessDenied)"
@@ -486,10 +481,10 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     )
     local_drs.inject(ErrorResponse("UninitializedAccountException"))
     accounts.write_text("123456789012", encoding="utf-8")
-    never = _run(*common, "--regions", "eu-west-1", **where)
-    assert (never.returncode, "1 targets were never set up" in never.stderr) == (0, True)
+    uninitialized = _run(*common, "--regions", "eu-west-1", **environment)
+    assert (uninitialized.returncode, "1 targets were never set up" in uninitialized.stderr) == (0, True)
     for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "give one of aws")):
-        refused = _run(*common, *wrong, **where)
+        refused = _run(*common, *wrong, **environment)
         assert (refused.returncode, message in refused.stderr) == (2, True)
     sts.stop()
 
@@ -503,7 +498,9 @@ RUNNING_JOB = "drsjob-00000000000000004"
 
 @pytest.fixture
 def jobs_of_all_outcomes(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch) -> LocalDrs:
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # what is still buffered at exit is part of the problem
+    monkeypatch.delenv(
+        "PYTHONUNBUFFERED", raising=False
+    )  # it would flush at once; the tests need output that is buffered until the exit
     local_drs.add_jobs(
         make_job(job_id=SUCCEEDED_JOB),
         make_job(job_id=FAILED_JOB, participating_servers=(make_server(launch_status="FAILED"),)),
@@ -537,7 +534,7 @@ def _shell_status(command: str, redirection: str) -> int:
 )
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_full_stdout_exits_5(command: str):
-    """One line on stderr, and 5 if that line can't be written either."""
+    """One line is on stderr. If that line cannot be written, the status is still 5."""
     result = _process(["bash", "-c", f"{sys.executable} -m drs_jobs {command} >/dev/full"])
     assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
     assert "No space left" in result.stderr
@@ -561,7 +558,7 @@ STATUSES = {
 @pytest.mark.parametrize("command", STATUSES)
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_unwritable_stderr_keeps_the_status(command: str, monkeypatch: pytest.MonkeyPatch):
-    """Full or closed, with an error to print or without one."""
+    """It is full or closed, with an error to print or without one."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert {STATUSES[command]} == {_shell_status(command, redirection) for redirection in ("2>/dev/full", "<&- >&- 2>&-")}
 
@@ -581,7 +578,7 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
-    """One line on stderr, whatever it is and wherever it is raised."""
+    """There is one line on stderr, for every class of error."""
     local_drs.add_jobs(make_job())
     owner, _, name = place.rpartition(".")
     patch = (
@@ -616,7 +613,7 @@ def test_interruption_exits_130(place: str):
 
 
 def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
-    """Windows has EINVAL for it, which means something else elsewhere."""
+    """On Windows it is EINVAL, which has another meaning on other systems."""
     found: list[bool] = []
     for platform in ("linux", "win32"):
         monkeypatch.setattr(sys, "platform", platform)
@@ -636,7 +633,7 @@ def test_closed_pipe_is_no_error(command: str):
 SERVER_IDS = [f"s-{number:017}" for number in range(5)]
 
 
-def _tables_by_first_column() -> list[tuple[list[str], Any]]:
+def _tables_and_ids() -> list[tuple[list[str], Any]]:
     kinds = ("START_DRILL", "TARGET_ACCOUNT", "START_RECOVERY")
     launched = tuple(make_server(source_server_id=server_id) for server_id in SERVER_IDS)
     jobs = [
@@ -665,8 +662,8 @@ def _tables_by_first_column() -> list[tuple[list[str], Any]]:
 
 @pytest.mark.parametrize("number", range(7))
 def test_tables_fit_every_width(number: int):
-    """From 10 columns: no line is wider, ids are whole or fold, and every other cell that is shown is whole, in every row."""
-    ids, make_table = _tables_by_first_column()[number]
+    """From 10 columns: no line is wider, ids are complete or fold, and each other cell that is shown is complete."""
+    ids, make_table = _tables_and_ids()[number]
     for width in range(10, 201):
         table = make_table(width)
         shown = io.StringIO()
@@ -683,11 +680,11 @@ def test_tables_fit_every_width(number: int):
             short = [cell.plain for column in table.columns for cell in column.cells if isinstance(cell, Text)]
             folded = " ".join(words)
             assert [cell for cell in short if len(cell.split()) == 1 and len(cell) <= 20 and cell not in folded.split()] == []
-            assert [span_ for span_ in short if re.fullmatch(r"\d+[mh] \d\d[sm]", span_) and span_ not in folded] == []
+            assert [cell for cell in short if re.fullmatch(r"\d+[mh] \d\d[sm]", cell) and cell not in folded] == []
 
 
 @pytest.mark.parametrize(
-    ("text", "last"),
+    ("text", "expected"),
     [
         ("2024-06-15", "2024-06-15T23:59:59.999999+00:00"),
         ("20240615", "2024-06-15T23:59:59.999999+00:00"),
@@ -699,23 +696,22 @@ def test_tables_fit_every_width(number: int):
         ("1d", "2024-06-14T12:00:00+00:00"),
     ],
 )
-def test_until_includes_the_day(text: str, last: str):
-    """In every form of a date; a moment stays that moment, and --since stays the first instant."""
+def test_until_includes_the_day(text: str, expected: str):
+    """In every form of a date. A time is not changed, and --since is the first instant of a date."""
     until = read_moment("--until", text, NOON, whole_day=True)
-    assert until == datetime.fromisoformat(last)
+    assert until == datetime.fromisoformat(expected)
     since = read_moment("--since", text, NOON)
     assert since is not None
-    assert since == (datetime.fromisoformat(last[:10] + "T00:00+00:00") if last.endswith("999999+00:00") else until)
+    assert since == (datetime.fromisoformat(expected[:10] + "T00:00+00:00") if expected.endswith("999999+00:00") else until)
 
 
-def test_one_day_is_a_span(local_drs: LocalDrs):
-    """--since and --until of the same date ask for that day."""
+def test_since_and_until_of_one_date(local_drs: LocalDrs):
     assert _run("list", "--since", "2024-06-15", "--until", "2024-06-15").returncode == 0
     [request] = local_drs.requests
     assert request.body == {"filters": {"fromDate": "2024-06-15T00:00:00Z", "toDate": "2024-06-15T23:59:59.999999Z"}}
 
 
-def _fails_with(*errors: Exception) -> int:
+def _status_of(*errors: Exception) -> int:
     failures = SweepFailures()
     for error in errors:
         failures.add(TargetFailure(Target("eu-west-1"), error))
@@ -726,16 +722,16 @@ def _service_error(code: str) -> Exception:
     return service_error(ClientError({"Error": {"Code": code, "Message": "m"}}, "AssumeRole"))
 
 
-def test_sweep_status_of_failures():
-    """2 if set-up or credentials are the cause of each; 5 for anything else among them."""
+def test_exit_status_of_sweep():
+    """2 if all failures are of credentials or configuration; 5 with any other failure."""
     expired, refused = _service_error("ExpiredToken"), _service_error("InvalidClientTokenId")
     timeout = ReadTimeoutError(endpoint_url="http://127.0.0.1:9")
-    assert _fails_with() == 0
-    assert _fails_with(_service_error("UninitializedAccountException")) == 0
-    assert _fails_with(expired, refused, NoCredentialsError()) == 2
+    assert _status_of() == 0
+    assert _status_of(_service_error("UninitializedAccountException")) == 0
+    assert _status_of(expired, refused, NoCredentialsError()) == 2
     for other in (_service_error("AccessDenied"), timeout, ValueError("x"), RuntimeError("x")):
-        assert _fails_with(expired, other) == 5
-        assert _fails_with(other) == 5
+        assert _status_of(expired, other) == 5
+        assert _status_of(other) == 5
 
 
 def test_raw_client_errors_count_as_service_errors():
@@ -749,8 +745,8 @@ NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2
 
 
 def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tuple[int, str, str]:
-    quiet = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    merged = {name: value for name, value in {**os.environ, **quiet, **environment}.items() if value}
+    defaults = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    merged = {name: value for name, value in {**os.environ, **defaults, **environment}.items() if value}
     command = [sys.executable, "-m", "drs_jobs", *arguments]
     result = subprocess.run(command, input=content, capture_output=True, timeout=60, env=merged, check=False)
     return result.returncode, result.stdout.decode(), result.stderr.decode()
@@ -768,16 +764,16 @@ def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tupl
         (["--regions", "eu-west-1", "--role-name", ""], {}, "role_name"),
     ],
 )
-def test_sweep_checks_its_set_up_first(arguments, environment, message, local_drs: LocalDrs):
-    """One line, exit status 2, and nothing is requested, from STS neither."""
+def test_sweep_checks_its_configuration_first(arguments, environment, message, local_drs: LocalDrs):
+    """One line, exit status 2, and no request to DRS or STS."""
     sts = {"AWS_ENDPOINT_URL_STS": local_drs.endpoint_url}
     status, output, errors = _run_with_input(b"123456789012\n210987654321\n", *SWEEP, *arguments, **sts, **environment)
     assert (status, output, errors.count("\n"), len(local_drs.requests)) == (2, "", 1, 0)
     assert message in errors
 
 
-def test_ids_come_from_stdin(local_drs: LocalDrs):
-    """For accounts and for servers; that what is not text in UTF-8 is refused is the same as for a file."""
+def test_ids_from_stdin(local_drs: LocalDrs):
+    """For accounts and for servers. Input that is not UTF-8 is rejected, as in a file."""
     local_drs.add_jobs(make_job(participating_servers=(make_server(source_server_id="s-one"),)))
     status, output, _ = _run_with_input(b"\xef\xbb\xbfs-one # first\n\ns-two\n", "drills", "--servers", "-")
     assert (status, [line.split()[0] for line in output.splitlines()[1:]]) == (0, ["s-one", "s-two"])
@@ -789,8 +785,8 @@ def test_ids_come_from_stdin(local_drs: LocalDrs):
 
 
 @pytest.mark.parametrize("option", ["--accounts", "--servers"])
-def test_unreadable_files_are_refused(option: str, tmp_path: Path, local_drs: LocalDrs):
-    """A missing file, a directory, a file that is not UTF-8: one line and exit status 2, before any request."""
+def test_unreadable_files(option: str, tmp_path: Path, local_drs: LocalDrs):
+    """A missing file, a directory and a file that is not UTF-8: exit status 2, before any request."""
     (tmp_path / "utf-16").write_text("123456789012", encoding="utf-16")
     command = [*SWEEP[:1], "--role-name", "DrsReader"] if option == "--accounts" else ["drills"]
     for name in ("missing", ".", "utf-16"):

@@ -1,4 +1,4 @@
-"""Every Python block in README and docs can be pasted into a prompt, and prints what the text block behind it says."""
+"""The Python blocks of README and docs run in a Python prompt. A text block after one has its output."""
 
 import code
 import contextlib
@@ -16,17 +16,17 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 class _Prompt(code.InteractiveConsole):
-    """A Python prompt into which a block is pasted; an error is an error."""
+    """A Python prompt for one document. It raises errors instead of printing them."""
 
-    def showsyntaxerror(self, filename: str | None = None, **_: object) -> None:  # the console's own signature
-        raise  # noqa: PLE0704  # called while it is handled
+    def showsyntaxerror(self, filename: str | None = None, **_: object) -> None:  # the signature of InteractiveConsole
+        raise  # noqa: PLE0704  # called in an except block
 
     def showtraceback(self) -> None:
-        raise  # noqa: PLE0704  # called while it is handled
+        raise  # noqa: PLE0704  # called in an except block
 
 
 def _run(example: Example) -> None:
-    """Line by line, as it is pasted: a blank line ends a block, and nothing may follow one without it."""
+    """Run a block line by line, as it is pasted. A blank line must end an indented block."""
     printed = io.StringIO()
     prompt = _Prompt(example.namespace, str(example.path))
     with contextlib.redirect_stdout(printed):
@@ -44,7 +44,7 @@ SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare
 
 
 NEED_CHECK_ENV = {"sweep.md", "notebook.md"}
-"""They show Dask, Polars and DuckDB."""
+"""Pages with examples of Dask, Polars and DuckDB."""
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ NEED_CHECK_ENV = {"sweep.md", "notebook.md"}
         for path in DOCUMENTS
     ],
 )
-def test_the_examples_of_a_document_run(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Block after block into one prompt, in an empty folder; AWS is a LocalDrs."""
+def test_examples_of_a_document(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All blocks run in one prompt, in an empty folder, with a LocalDrs as AWS."""
     monkeypatch.chdir(tmp_path)
     for example in SYBIL.parse(path).examples():
         example.evaluate()
@@ -63,21 +63,21 @@ def test_the_examples_of_a_document_run(path: Path, local_drs, tmp_path: Path, m
 
 @pytest.fixture
 def tour() -> Any:
-    """The notebook, executed."""
+    """The executed notebook docs/tour.ipynb."""
     import nbclient  # noqa: PLC0415  # needs the check environment
     import nbformat  # noqa: PLC0415  # needs the check environment
 
     notebook = nbformat.read(ROOT / "docs" / "tour.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells), "commit it without outputs"
+    assert not any(cell.get("outputs") for cell in notebook.cells), "docs/tour.ipynb must be committed without outputs"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Jupyter's own
+        warnings.simplefilter("ignore")  # warnings of Jupyter
         nbclient.NotebookClient(notebook, timeout=120).execute()
     return notebook
 
 
 @pytest.mark.needs_check_env
-def test_the_tour_runs_and_shows_what_it_says(tour: Any):
-    """Tables, charts and a report: each cell that ends in a value shows something."""
+def test_tour(tour: Any):
+    """Each cell that ends in a value shows a table, chart or text."""
     shown = [output for cell in tour.cells for output in cell.get("outputs", [])]
     kinds = [kind for output in shown for kind in output.get("data", {})]
     assert kinds.count("text/html") == 5
@@ -85,6 +85,6 @@ def test_the_tour_runs_and_shows_what_it_says(tour: Any):
     assert "100 jobs, " in shown[-1]["text"]
 
 
-def test_there_are_examples():
-    """A parser that finds nothing would pass everything."""
+def test_documents_have_examples():
+    """Without examples the tests above would pass."""
     assert all(list(SYBIL.parse(ROOT / name).examples()) for name in ("README.md", "docs/tutorial.md", "docs/testing.md"))

@@ -1,4 +1,4 @@
-"""LocalDrs: a DRS endpoint for any AWS client, and jobs made with few words."""
+"""LocalDrs, a DRS endpoint for any AWS client, and the functions that make jobs."""
 
 import contextlib
 import json
@@ -40,8 +40,7 @@ from drs_jobs.testing.request_validation import validation_failures
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 
-def test_boto3s_paginator_sees_the_same_jobs(boto_client: Any, client: JobsClient, local_drs: LocalDrs):
-    """Plain boto3 pages through LocalDrs as through AWS."""
+def test_paginator_of_boto3(boto_client: Any, client: JobsClient, local_drs: LocalDrs):
     jobs = [make_job() for _ in range(60)]
     local_drs.add_jobs(*jobs)
     pages = list(boto_client.get_paginator("describe_jobs").paginate(maxResults=7))
@@ -51,11 +50,11 @@ def test_boto3s_paginator_sees_the_same_jobs(boto_client: Any, client: JobsClien
     assert sorted(jobs, key=lambda job: job.creation_date_time or NOON, reverse=True) == [structure_job(job) for job in raw]
 
 
-def test_filters_by_id_and_by_inclusive_dates(client: JobsClient, local_drs: LocalDrs):
-    """Filters combine; jobs without a creation date come last and match no date."""
+def test_filters(client: JobsClient, local_drs: LocalDrs):
+    """Filters combine. Dates are inclusive. Jobs without a creation date come last and match no date."""
     jobs = [make_job(creation_date_time=NOON + timedelta(days=n)) for n in range(4)]
-    timeless = make_job(creation_date_time=None)
-    local_drs.add_jobs(timeless, *jobs)
+    undated = make_job(creation_date_time=None)
+    local_drs.add_jobs(undated, *jobs)
     ids = [job.job_id for job in jobs]
 
     def found(**filters: Any) -> list[int]:
@@ -67,22 +66,22 @@ def test_filters_by_id_and_by_inclusive_dates(client: JobsClient, local_drs: Loc
     assert found(to_date=NOON + timedelta(days=1)) == [1, 0]
     assert found(from_date=NOON + timedelta(days=1), to_date=NOON + timedelta(days=2)) == [2, 1]
     assert found(job_ids=[ids[0], ids[2], "drsjob-00000000000000000"]) == [2, 0]
-    assert found(job_ids=[ids[0], timeless.job_id], from_date=NOON) == [0]
+    assert found(job_ids=[ids[0], undated.job_id], from_date=NOON) == [0]
 
 
-def test_a_token_is_good_for_its_own_question_only(boto_client: Any, local_drs: LocalDrs):
-    """Wrong, foreign and other questions' tokens get a ValidationException."""
+def test_token_belongs_to_one_query(boto_client: Any, local_drs: LocalDrs):
+    """Any other token gets a ValidationException."""
     local_drs.add_jobs(*(make_job() for _ in range(3)))
     token = boto_client.describe_jobs(maxResults=1)["nextToken"]
     assert len(boto_client.describe_jobs(nextToken=token)["items"]) == 2
-    elsewhere = local_drs.client(region="eu-central-1")
-    somebody = local_drs.client(access_key_id="somebody")
+    other_region = local_drs.client(region="eu-central-1")
+    other_account = local_drs.client(access_key_id="another")
     with LocalDrs() as other:
         for client, request in (
             (boto_client, {"nextToken": "nonsense"}),
             (boto_client, {"nextToken": token, "filters": {"fromDate": "2024-01-01T00:00:00Z"}}),
-            (elsewhere, {"nextToken": token}),
-            (somebody, {"nextToken": token}),
+            (other_region, {"nextToken": token}),
+            (other_account, {"nextToken": token}),
             (other.client(), {"nextToken": token}),
         ):
             with pytest.raises(client.exceptions.ValidationException) as caught:
@@ -90,15 +89,15 @@ def test_a_token_is_good_for_its_own_question_only(boto_client: Any, local_drs: 
             assert caught.value.response["fieldList"][0]["name"] == "nextToken"
 
 
-def test_jobs_are_kept_by_region_and_access_key(local_drs: LocalDrs):
-    """One endpoint is many accounts and regions; what no key is said for is seen by every key."""
-    mine, ours, elsewhere = make_job(), make_job(), make_job()
+def test_jobs_by_region_and_access_key(local_drs: LocalDrs):
+    """Jobs added without an access key are visible with every key."""
+    mine, shared, other_region = make_job(), make_job(), make_job()
     local_drs.add_jobs(mine, access_key_id="me")
-    local_drs.add_jobs(ours)
-    local_drs.add_jobs(elsewhere, region="us-east-1")
-    assert {mine, ours} == set(JobsClient(local_drs.client(access_key_id="me")).describe_jobs())
-    assert {ours} == set(JobsClient(local_drs.client(access_key_id="you")).describe_jobs())
-    assert {elsewhere} == set(JobsClient(local_drs.client("us-east-1", access_key_id="me")).describe_jobs())
+    local_drs.add_jobs(shared)
+    local_drs.add_jobs(other_region, region="us-east-1")
+    assert {mine, shared} == set(JobsClient(local_drs.client(access_key_id="me")).describe_jobs())
+    assert {shared} == set(JobsClient(local_drs.client(access_key_id="you")).describe_jobs())
+    assert {other_region} == set(JobsClient(local_drs.client("us-east-1", access_key_id="me")).describe_jobs())
     assert [(request.region, request.access_key_id) for request in local_drs.requests] == [
         ("eu-west-1", "me"),
         ("eu-west-1", "you"),
@@ -106,8 +105,8 @@ def test_jobs_are_kept_by_region_and_access_key(local_drs: LocalDrs):
     ]
 
 
-def test_a_job_of_ones_own_hides_everybodys(local_drs: LocalDrs):
-    """Added for all and again for one, it is listed once."""
+def test_job_of_an_access_key_replaces_the_shared_one(local_drs: LocalDrs):
+    """A job added without a key and again for one key is listed once."""
     job = make_job(status="PENDING")
     local_drs.add_jobs(job)
     local_drs.add_jobs(make_job(job_id=job.job_id), access_key_id="me")
@@ -116,7 +115,6 @@ def test_a_job_of_ones_own_hides_everybodys(local_drs: LocalDrs):
 
 
 def test_adding_a_job_again_replaces_it(client: JobsClient, local_drs: LocalDrs):
-    """A job's id is its identity."""
     job = make_job(status="PENDING")
     local_drs.add_jobs(job)
     done = make_job(job_id=job.job_id)
@@ -156,13 +154,12 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20240615/eu-west-1/drs/aws4_reques
         ("/DescribeJobs", b'{"filters": null, "nextToken": null, "unknown": 1}', SIGNED, 200, None),
     ],
 )
-def test_requests_are_checked_as_the_service_checks_them(path, body, authorization, status, error, local_drs: LocalDrs):
+def test_request_validation(path, body, authorization, status, error, local_drs: LocalDrs):
     """Signature scope, JSON, types, patterns and limits."""
     assert (status, error) == _post(local_drs.endpoint_url + path, body, authorization)[:2]
 
 
-def test_the_cap_on_ids_is_the_service_models(local_drs: LocalDrs):
-    """1,000 ids are taken, 1,001 are not."""
+def test_limit_of_ids(local_drs: LocalDrs):
     ids = [f"drsjob-{n:017}" for n in range(1001)]
     for count, status in ((1000, 200), (1001, 400)):
         body = json.dumps({"filters": {"jobIDs": ids[:count]}}).encode()
@@ -171,16 +168,14 @@ def test_the_cap_on_ids_is_the_service_models(local_drs: LocalDrs):
     assert got[2]["fieldList"] == [{"name": "filters.jobIDs", "message": "must be 1000 or less, in value or length"}]
 
 
-def test_other_shapes_are_checked_by_the_same_rules():
-    """Maps and required members, too, come from the service model."""
+def test_validation_of_maps_and_required_members():
     assert validation_failures("StartRecovery", {}) == [("sourceServers", "must not be absent")]
     assert validation_failures(
         "StartRecovery", {"sourceServers": [{"sourceServerID": "s-" + "0" * 17}], "tags": {"a": "x" * 257}, "isDrill": True}
     ) == [("tags.value", "must be 256 or less, in value or length")]
 
 
-def test_faults_spoil_the_next_answers_in_turn(client: JobsClient, local_drs: LocalDrs):
-    """inject(…, times=2) spoils two answers, and then all is well."""
+def test_faults_apply_in_turn(client: JobsClient, local_drs: LocalDrs):
     local_drs.inject(Throttle(), times=2)
     for _ in range(2):
         with pytest.raises(ClientError):
@@ -188,8 +183,8 @@ def test_faults_spoil_the_next_answers_in_turn(client: JobsClient, local_drs: Lo
     assert client.describe_jobs().first() is None
 
 
-def test_it_runs_only_within_its_block():
-    """Outside, it says so, and nobody listens."""
+def test_runs_only_within_its_block():
+    """Outside of it, client() raises RuntimeError and the port is closed."""
     local = LocalDrs()
     with pytest.raises(RuntimeError, match="with LocalDrs"):
         local.client()
@@ -203,14 +198,14 @@ def test_it_runs_only_within_its_block():
 
 
 @pytest.mark.parametrize("sizes", [(), (0,), (0, 0), (5, -1)])
-def test_page_sizes_must_lead_somewhere(sizes):
+def test_page_sizes_need_a_page_with_jobs(sizes):
     """Pages that are all empty would never end."""
     with pytest.raises(ValueError, match="page_sizes"):
         LocalDrs(page_sizes=sizes)
 
 
-def test_what_is_no_job_is_refused_when_it_is_added():
-    """A list of jobs, and a job that could not be sent, are told at once and not by the server."""
+def test_add_jobs_rejects_invalid_jobs():
+    """A list of jobs and a job that cannot be serialized raise at once, not in the server."""
     local = LocalDrs()
     with pytest.raises(TypeError, match=r"add_jobs\(\*jobs\)"):
         local.add_jobs([make_job()])  # type: ignore[arg-type]
@@ -218,8 +213,7 @@ def test_what_is_no_job_is_refused_when_it_is_added():
         local.add_jobs(make_job(creation_date_time=NOON.replace(tzinfo=None)))
 
 
-def test_it_can_be_started_and_stopped_by_hand():
-    """In a notebook there is no block to put it in."""
+def test_start_and_stop():
     local = LocalDrs().start()
     assert local.client().describe_jobs()["items"] == []
     local.stop()
@@ -239,7 +233,7 @@ def serving_threads() -> int:
     return sum(thread.name == "LocalDrs" for thread in threading.enumerate())
 
 
-def test_a_second_start_changes_nothing():
+def test_second_start_changes_nothing():
     before = serving_threads()
     local = LocalDrs().start()
     url = local.endpoint_url
@@ -250,7 +244,7 @@ def test_a_second_start_changes_nothing():
 
 
 def test_stop_closes_the_port_before_it_returns():
-    """Many times, because the port would stay open by a race."""
+    """It is stopped many times, because a port that stays open would be a race."""
     before = serving_threads()
     local = LocalDrs()
     for _ in range(30):
@@ -260,7 +254,7 @@ def test_stop_closes_the_port_before_it_returns():
         assert (is_listening(url), serving_threads()) == (False, before)
 
 
-def test_a_stopped_one_starts_again_with_its_jobs():
+def test_restart_keeps_jobs():
     local = LocalDrs()
     job = make_job()
     local.add_jobs(job)
@@ -293,19 +287,20 @@ def exit_status(action: Callable[[], object]) -> int | None:
         return child.exitcode
 
 
-def test_a_forked_child_can_make_clients(local_drs: LocalDrs):
-    """Also if a thread of the parent makes one at the moment of the fork."""
+def test_forked_child_makes_clients(local_drs: LocalDrs):
+    """A thread of the parent makes one at the moment of the fork."""
     with local_drs_module._session_lock:
         assert exit_status(lambda: local_drs.client().describe_jobs()) == 0
     assert len(local_drs.requests) == 1
 
 
-def test_a_forked_child_that_stops_it_stops_only_its_own_copy(local_drs: LocalDrs):
+def test_stop_in_a_forked_child(local_drs: LocalDrs):
+    """The server of the parent goes on."""
     assert exit_status(local_drs.stop) == 0
     assert is_listening(local_drs.endpoint_url)
 
 
-def test_a_forked_child_does_not_keep_the_port_open():
+def test_forked_child_does_not_keep_the_port_open():
     with LocalDrs() as local, forked(lambda: time.sleep(60)) as child:
         url = local.endpoint_url
         local.stop()
@@ -314,15 +309,15 @@ def test_a_forked_child_does_not_keep_the_port_open():
 
 # ------------------------------------------------------------------ the environment and the shared AWS configuration
 
-ELSEWHERE = "http://127.0.0.1:9"
+OTHER_ENDPOINT = "http://127.0.0.1:9"
 CONFIGURATIONS = {
     "ignored endpoints": "ignore_configured_endpoint_urls = true",
-    "another endpoint": f"endpoint_url = {ELSEWHERE}",
-    "a service's endpoint": f"services = other\n[services other]\ndrs =\n  endpoint_url = {ELSEWHERE}",
+    "another endpoint": f"endpoint_url = {OTHER_ENDPOINT}",
+    "a service's endpoint": f"services = other\n[services other]\ndrs =\n  endpoint_url = {OTHER_ENDPOINT}",
     "a missing services section": "services = missing",
     "FIPS": "use_fips_endpoint = true",
     "dual stack": "use_dualstack_endpoint = true",
-    "an odd region": "region = mars-north-1",
+    "an unknown region": "region = mars-north-1",
     "retries": "retry_mode = adaptive\nmax_attempts = 1",
     "a role": "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = mine",
 }
@@ -330,27 +325,27 @@ VARIABLES = {
     "a profile": {"AWS_PROFILE": "nope"},
     "the older name of a profile": {"AWS_DEFAULT_PROFILE": "nope"},
     "ignored endpoints": {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
-    "another endpoint": {"AWS_ENDPOINT_URL": ELSEWHERE},
-    "another endpoint of the service": {"AWS_ENDPOINT_URL_DRS": ELSEWHERE},
+    "another endpoint": {"AWS_ENDPOINT_URL": OTHER_ENDPOINT},
+    "another endpoint of the service": {"AWS_ENDPOINT_URL_DRS": OTHER_ENDPOINT},
     "FIPS": {"AWS_USE_FIPS_ENDPOINT": "true"},
     "dual stack": {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
-    "an odd region": {"AWS_REGION": "mars-north-1", "AWS_DEFAULT_REGION": "mars-north-1"},
+    "an unknown region": {"AWS_REGION": "mars-north-1", "AWS_DEFAULT_REGION": "mars-north-1"},
     "retries": {"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "1"},
-    "proxies": {"HTTP_PROXY": ELSEWHERE, "HTTPS_PROXY": ELSEWHERE, "ALL_PROXY": ELSEWHERE},
-    "proxies in lower case": {"http_proxy": ELSEWHERE, "https_proxy": ELSEWHERE, "all_proxy": ELSEWHERE},
-    "an exception to proxies": {"HTTP_PROXY": ELSEWHERE, "NO_PROXY": "example.com", "no_proxy": "example.org"},
-    "no proxy": {"HTTP_PROXY": ELSEWHERE, "NO_PROXY": "*"},
+    "proxies": {"HTTP_PROXY": OTHER_ENDPOINT, "HTTPS_PROXY": OTHER_ENDPOINT, "ALL_PROXY": OTHER_ENDPOINT},
+    "proxies in lower case": {"http_proxy": OTHER_ENDPOINT, "https_proxy": OTHER_ENDPOINT, "all_proxy": OTHER_ENDPOINT},
+    "an exception to proxies": {"HTTP_PROXY": OTHER_ENDPOINT, "NO_PROXY": "example.com", "no_proxy": "example.org"},
+    "no proxy": {"HTTP_PROXY": OTHER_ENDPOINT, "NO_PROXY": "*"},
 }
 KEYS = "aws_access_key_id = x\naws_secret_access_key = x\n"
 
 
 @pytest.fixture(params=[*CONFIGURATIONS, *(f"${name}" for name in VARIABLES)])
 def surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A shared AWS configuration or variables that lead elsewhere, in `[default]` and in the profile `mine`."""
+    """An AWS configuration or variables with other endpoints, in `[default]` and in the profile `mine`."""
     settings = CONFIGURATIONS.get(request.param, "")
     own, _, sections = settings.partition("\n[")
     config = tmp_path / "config"
-    mine = "" if "role_arn" in own else own  # a profile that is named may get its credentials from elsewhere
+    mine = "" if "role_arn" in own else own  # a named profile can get its credentials from another source
     text = f"[default]\n{own}\n[profile mine]\n{KEYS}{mine}\n" + (f"[{sections}" if sections else "")
     config.write_text(text, encoding="utf-8")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
@@ -362,44 +357,46 @@ def surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 CLIENTS: dict[str, Callable[[], Any]] = {
     "boto3.client": lambda: boto3.client("drs", config=ONE_ATTEMPT),
-    "a session": lambda: boto3.Session().client("drs", config=ONE_ATTEMPT),
-    "a session with a profile": lambda: boto3.Session(profile_name="mine").client("drs", config=ONE_ATTEMPT),
+    "session": lambda: boto3.Session().client("drs", config=ONE_ATTEMPT),
+    "session with a profile": lambda: boto3.Session(profile_name="mine").client("drs", config=ONE_ATTEMPT),
     "with a region": lambda: boto3.client("drs", region_name="us-east-1", config=ONE_ATTEMPT),
-    "ours": lambda: JobsClient(config=ONE_ATTEMPT),
+    "JobsClient": lambda: JobsClient(config=ONE_ATTEMPT),
 }
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, connect_timeout=5)
 
 
 @pytest.mark.usefixtures("surroundings")
-def test_every_client_goes_to_the_fixture(request: pytest.FixtureRequest):
-    """Whatever the environment and the shared configuration say."""
+def test_fixture_receives_every_request(request: pytest.FixtureRequest):
+    """The environment and the shared AWS configuration do not matter."""
     local = request.getfixturevalue("local_drs")  # after the surroundings
     for name, make in CLIENTS.items():
         before = len(local.requests)
         client = make()
-        client.describe_jobs() if name != "ours" else list(client.describe_jobs())
+        client.describe_jobs() if name != "JobsClient" else list(client.describe_jobs())
         assert len(local.requests) == before + 1, name
 
 
 @pytest.mark.usefixtures("surroundings")
-def test_its_own_client_goes_to_it():
+def test_own_client():
     with LocalDrs() as local:
         assert list(JobsClient(local.client(config=ONE_ATTEMPT)).describe_jobs()) == []
 
 
-def test_the_callers_configuration_wins():
+def test_configuration_of_the_caller():
     with LocalDrs() as local:
-        client = local.client(config=Config(read_timeout=7, proxies={"http": ELSEWHERE}, retries={"total_max_attempts": 1}))
+        client = local.client(
+            config=Config(read_timeout=7, proxies={"http": OTHER_ENDPOINT}, retries={"total_max_attempts": 1})
+        )
         assert client.meta.config.read_timeout == 7
         with pytest.raises(ProxyConnectionError):
             client.describe_jobs()
 
 
-# ------------------------------------------------------------------ jobs made with few words
+# ------------------------------------------------------------------ make_job and make_history
 
 
-def test_made_jobs_are_unique_and_seeded():
-    """No two are alike, and the same seed gives the same ones."""
+def test_make_history_is_seeded():
+    """Jobs of different seeds and dates differ; the same arguments give the same jobs."""
     histories = [
         make_history(30, until=NOON),
         make_history(30, until=NOON + timedelta(days=1)),
@@ -411,8 +408,8 @@ def test_made_jobs_are_unique_and_seeded():
     assert make_job(region="eu-central-1").region == "eu-central-1"
 
 
-def test_made_jobs_fit_together():
-    """What is not said fits what is, and plain strings will do for enums."""
+def test_make_job_defaults_are_consistent():
+    """Defaults depend on the given fields. Enums can be given as strings."""
     assert make_job().outcome is Outcome.SUCCEEDED
     pending = make_job(status="PENDING")
     assert (
@@ -433,20 +430,19 @@ def test_made_jobs_fit_together():
     assert make_resource().launch_status is LaunchStatus.LAUNCHED
 
 
-def test_made_jobs_are_what_the_service_could_send(boto_client: Any, local_drs: LocalDrs):
-    """Each made job fits the patterns and limits of the service model."""
+def test_make_history_matches_the_service_model(boto_client: Any, local_drs: LocalDrs):
     model = boto_client.meta.service_model
-    from drs_jobs.testing.request_validation import _validation_failures  # noqa: PLC0415  # the same rules, for an answer
+    from drs_jobs.testing.request_validation import _validation_failures  # noqa: PLC0415  # the same rules, for a response
 
     for job in make_history(60, until=NOON):
         raw = unstructure_job(job)
-        for name in ("creationDateTime", "endDateTime"):  # every real timestamp breaks the model's own pattern
+        for name in ("creationDateTime", "endDateTime"):  # real timestamps do not match the pattern in the model
             raw.pop(name, None)
         assert list(_validation_failures(model.shape_for("Job"), raw, "")) == []
 
 
-def test_a_made_history_is_one_to_look_at():
-    """Successes, failures, something running, newest first."""
+def test_make_history_has_all_outcomes():
+    """It has successes, failures and running jobs, newest first."""
     history = make_history(30, until=NOON)
     assert {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RUNNING} == {job.outcome for job in history}
     created = [job.creation_date_time for job in history if job.creation_date_time]
@@ -454,8 +450,8 @@ def test_a_made_history_is_one_to_look_at():
     assert len(history) == 30
 
 
-def test_a_fault_may_last(client: JobsClient, local_drs: LocalDrs):
-    """From then on every answer is spoiled, until the faults are cleared; earlier ones come first."""
+def test_lasting_fault(client: JobsClient, local_drs: LocalDrs):
+    """Every response fails until clear_faults(). Earlier faults come first."""
     local_drs.inject(Throttle())
     local_drs.inject(ServerError(), times=None)
     for error_class in (ThrottlingException, InternalServerException, InternalServerException):

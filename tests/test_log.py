@@ -1,4 +1,4 @@
-"""A job's log: the same pager, wire and errors as jobs, with the log's own shape."""
+"""The log of a job: its shape, pagination and errors."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ from drs_jobs.testing.clock import LocalClock
 
 JOB_ID = "drsjob-00000000000000000"
 
-EVERYTHING: dict[str, Any] = {
+FULL_ITEM: dict[str, Any] = {
     "event": "CONVERSION_END",
     "logDateTime": "2022-12-07T19:24:29.374504+00:00",
     "eventData": {
@@ -61,9 +61,8 @@ def _serve(local_drs: LocalDrs, *items: object, times: int = 1) -> None:
     local_drs.inject(RawResponse(json.dumps({"items": items}).encode()), times=times)
 
 
-def test_every_member_of_the_shape_is_typed(client: JobsClient, local_drs: LocalDrs):
-    """Conversion properties, the resource union and attempt counts, all of it."""
-    _serve(local_drs, EVERYTHING)
+def test_every_member_is_structured(client: JobsClient, local_drs: LocalDrs):
+    _serve(local_drs, FULL_ITEM)
     [item] = client.describe_job_log_items(JOB_ID)
     assert item == JobLogItem(
         event=JobLogEvent.CONVERSION_END,
@@ -110,8 +109,7 @@ def test_every_member_of_the_shape_is_typed(client: JobsClient, local_drs: Local
         ),
     ],
 )
-def test_items_may_lack_anything(raw, expected, client: JobsClient, local_drs: LocalDrs):
-    """No event data, unknown events and unknown resources are everyday."""
+def test_every_member_is_optional(raw, expected, client: JobsClient, local_drs: LocalDrs):
     _serve(local_drs, raw)
     assert [expected] == list(client.describe_job_log_items(JOB_ID))
 
@@ -138,8 +136,8 @@ def test_items_may_lack_anything(raw, expected, client: JobsClient, local_drs: L
         ),
     ],
 )
-def test_a_bad_item_is_told_and_nothing_else_is_lost(raw, path, client: JobsClient, local_drs: LocalDrs):
-    """The same errors as for jobs, with path and cursor."""
+def test_malformed_item(raw, path, client: JobsClient, local_drs: LocalDrs):
+    """Its error has path and cursor. All other items are returned."""
     before, after = {"event": "JOB_START"}, {"event": "JOB_END"}
     _serve(local_drs, before, raw, after, times=3)
     iterator = iter(client.describe_job_log_items(JOB_ID))
@@ -148,13 +146,13 @@ def test_a_bad_item_is_told_and_nothing_else_is_lost(raw, path, client: JobsClie
         next(iterator)
     assert path == caught.value.path
     assert [item.event for item in client.describe_job_log_items(JOB_ID, cursor=caught.value.cursor)] == [JobLogEvent.JOB_END]
-    told: list[Any] = []
-    assert len(client.describe_job_log_items(JOB_ID, on_malformed=told.append).collect()) == 2
-    assert len(told) == 1
+    malformed: list[Any] = []
+    assert len(client.describe_job_log_items(JOB_ID, on_malformed=malformed.append).collect()) == 2
+    assert len(malformed) == 1
 
 
-def test_a_log_resumes_from_every_position(client: JobsClient, local_drs: LocalDrs):
-    """Items have no ids, and still each comes once, over pages of which some are empty, doubles included."""
+def test_resume_from_every_position(client: JobsClient, local_drs: LocalDrs):
+    """Items have no ids. Each comes once, over pages of which some are empty, and equal items are kept."""
     local_drs.page_sizes = (0, 3, 2)
     job = make_job()
     local_drs.add_jobs(job)
@@ -170,8 +168,8 @@ def test_a_log_resumes_from_every_position(client: JobsClient, local_drs: LocalD
     assert log[0] == client.describe_job_log_items(job.job_id).first()
 
 
-def test_a_log_resumes_whatever_the_order_of_an_items_members(client: JobsClient, local_drs: LocalDrs):
-    """JSON gives it no meaning, so the next answer may have another."""
+def test_resume_ignores_the_order_of_members(client: JobsClient, local_drs: LocalDrs):
+    """The order has no meaning in JSON, so it can change between two responses."""
     first, second = {"event": "JOB_START", "logDateTime": "2024-06-15T15:00:00Z"}, {"event": "JOB_END"}
     _serve(local_drs, first, second)
     iterator = iter(client.describe_job_log_items(JOB_ID))
@@ -181,8 +179,7 @@ def test_a_log_resumes_whatever_the_order_of_an_items_members(client: JobsClient
     assert [item.event for item in rest] == [JobLogEvent.JOB_END]
 
 
-def test_a_cursor_of_jobs_is_none_of_a_log(client: JobsClient):
-    """Another operation's cursor is refused, and another job's."""
+def test_cursor_belongs_to_operation_and_job(client: JobsClient):
     jobs = iter(client.describe_jobs()).cursor
     log = iter(client.describe_job_log_items(JOB_ID)).cursor
     with pytest.raises(ValueError, match="does not belong"):
@@ -193,8 +190,8 @@ def test_a_cursor_of_jobs_is_none_of_a_log(client: JobsClient):
         client.describe_jobs(cursor=log)
 
 
-def test_arguments_and_errors_are_those_of_jobs(client: JobsClient, local_drs: LocalDrs):
-    """The same checks before any request, the same classes after one."""
+def test_arguments_and_errors(client: JobsClient, local_drs: LocalDrs):
+    """They are the same as for describe_jobs."""
     for wrong in ("", " ", 5, None):
         with pytest.raises(TypeError, match="job id"):
             client.describe_job_log_items(wrong)  # type: ignore[arg-type]
@@ -210,8 +207,8 @@ def test_arguments_and_errors_are_those_of_jobs(client: JobsClient, local_drs: L
     assert "job_id=drsjob-00000000000000000" in repr(client.describe_job_log_items(JOB_ID))
 
 
-def test_a_fake_without_a_log_is_told_so():
-    """A fake that only describes jobs says what it lacks when the log is asked for."""
+def test_client_without_describe_job_log_items():
+    """A fake client can have describe_jobs alone. The TypeError names the missing method."""
 
     class JobsOnly:
         def describe_jobs(self, **_: Any) -> dict[str, Any]:
@@ -221,21 +218,21 @@ def test_a_fake_without_a_log_is_told_so():
         JobsClient(JobsOnly()).describe_job_log_items(JOB_ID).first()
 
 
-def test_the_stubber_stubs_logs_too(boto_client: Any):
-    """Known members only, as the Stubber has it: an older botocore does not know the attempt counts."""
+def test_stubber(boto_client: Any):
+    """An older botocore does not have the attempt counts, and the Stubber rejects members that botocore does not have."""
     known = boto_client.meta.service_model.shape_for("JobLogEventData").members
-    item = {**EVERYTHING, "eventData": {name: value for name, value in EVERYTHING["eventData"].items() if name in known}}
+    item = {**FULL_ITEM, "eventData": {name: value for name, value in FULL_ITEM["eventData"].items() if name in known}}
     with Stubber(boto_client) as stubber:
         stubber.add_response("describe_job_log_items", {"items": [item]}, {"jobID": JOB_ID})
         [item] = JobsClient(boto_client).describe_job_log_items(JOB_ID)
     assert item.event is JobLogEvent.CONVERSION_END
 
 
-# ------------------------------------------------------------------ jobs that live
+# ------------------------------------------------------------------ simulated jobs
 
 
-def test_a_recovery_lives(boto_client: Any, client: JobsClient):
-    """PENDING, STARTED, COMPLETED along a clock stepped by hand; the log grows with it."""
+def test_recovery_progresses_with_the_clock(boto_client: Any, client: JobsClient):
+    """Status and log go from PENDING to COMPLETED as the clock advances."""
     with LocalDrs(speed=0) as local:
         boto_client = local.client()
         client = JobsClient(boto_client)
@@ -264,8 +261,8 @@ def test_a_recovery_lives(boto_client: Any, client: JobsClient):
         assert client.describe_job_log_items(done.job_id).collect()[-1].event == "JOB_END"
 
 
-def test_what_can_not_be_started_is_refused(local_drs: LocalDrs, boto_client: Any):
-    """A server in a job already, and an instance that nobody launched, are conflicts."""
+def test_conflicts(local_drs: LocalDrs, boto_client: Any):
+    """A server in an unfinished job and an unknown instance are a ConflictException."""
     server = {"sourceServerID": "s-00000000000000000"}
     boto_client.start_recovery(sourceServers=[server])
     with pytest.raises(boto_client.exceptions.ConflictException, match="s-00000000000000000"):
@@ -283,14 +280,14 @@ def test_what_can_not_be_started_is_refused(local_drs: LocalDrs, boto_client: An
         boto.terminate_recovery_instances(recoveryInstanceIDs=instances)
         with pytest.raises(boto.exceptions.ConflictException):
             boto.terminate_recovery_instances(recoveryInstanceIDs=instances)
-    # Another account is another matter.
-    local_drs.client(access_key_id="somebody").start_recovery(sourceServers=[server])
+    # In another account the server is free.
+    local_drs.client(access_key_id="another").start_recovery(sourceServers=[server])
     with pytest.raises(KeyError, match="add_jobs first"):
-        local_drs.add_log("drsjob-nobody", make_log_item())
+        local_drs.add_log("drsjob-absent", make_log_item())
 
 
-def test_the_clock_runs_as_told():
-    """Real, faster, or not at all; never backwards."""
+def test_clock_speed():
+    """It is real, faster or stopped. It never goes back."""
     still, fast = LocalClock(0), LocalClock(1e6)
     began, later = still.now(), fast.now()
     assert began == still.now()

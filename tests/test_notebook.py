@@ -1,4 +1,4 @@
-"""Notebooks: HTML, tables and charts of any jobs, harmless whatever AWS sends."""
+"""HTML, tables and charts for notebooks, with any jobs and with hostile text."""
 
 import shutil
 import subprocess
@@ -38,15 +38,15 @@ HOSTILE = (
 
 
 def hostile_job() -> Job:
-    """Every text of a job is an attack."""
+    """A job with hostile text in every field."""
     run = make_run(status="FAILED", name=HOSTILE, failure_reason=HOSTILE, run_id=HOSTILE)
     server = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE, launch_status="FAILED")
-    acting = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE)
-    acting = type(acting)(
+    server_with_run = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE)
+    server_with_run = type(server_with_run)(
         source_server_id=HOSTILE,
         recovery_instance_id=HOSTILE,
         launch_status=UnknownValue(HOSTILE),
-        launch_actions_status=type(acting.launch_actions_status)(runs=(run,)),  # type: ignore[misc,call-arg]  # it has one
+        launch_actions_status=type(server_with_run.launch_actions_status)(runs=(run,)),  # type: ignore[misc,call-arg]  # it is not None
     )
     return make_job(
         job_id=HOSTILE,
@@ -54,7 +54,7 @@ def hostile_job() -> Job:
         type=HOSTILE,
         status=HOSTILE,
         initiated_by=HOSTILE,
-        participating_servers=(server, acting),
+        participating_servers=(server, server_with_run),
         participating_resources=(make_resource(participating_resource_id=UnknownMember(HOSTILE)),),
         tags={"secretkey": "secretvalue"},
         end_date_time=NOON,
@@ -62,7 +62,7 @@ def hostile_job() -> Job:
 
 
 class Checker(HTMLParser):
-    """What tags and attributes there are, and whether they close."""
+    """Collects the tags, attributes and links of HTML, and checks that each tag is closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class Checker(HTMLParser):
         assert self.open.pop() == tag
 
 
-PLAIN = {"div", "table", "tr", "th", "td", "a", "span", "details", "summary", "ul", "li", "pre"}
-PLAIN |= {"style", "href", "rel", "target", "colspan"}
+ALLOWED = {"div", "table", "tr", "th", "td", "a", "span", "details", "summary", "ul", "li", "pre"}
+ALLOWED |= {"style", "href", "rel", "target", "colspan"}
 
 
 def _check(text: str) -> Checker:
     checker = Checker(text)
-    assert checker.seen <= PLAIN
+    assert checker.seen <= ALLOWED
     assert checker.open == []
     assert "secret" not in text
     assert all(char.isprintable() for char in text)
@@ -98,8 +98,8 @@ def _check(text: str) -> Checker:
 # ------------------------------------------------------------------ HTML
 
 
-def test_a_job_shows_itself_with_its_servers_folded():
-    """State, kind, start, duration, servers, outcome by word and colour, a link to the console."""
+def test_html_of_a_job():
+    """It has the servers in a folded element, the outcome as word and colour, and a link to the console."""
     bad = make_server(source_server_id="s-bad", launch_status="FAILED")
     job = make_job(
         participating_servers=(make_server(), bad), creation_date_time=NOON, end_date_time=NOON + timedelta(minutes=9)
@@ -130,8 +130,8 @@ def test_a_job_shows_itself_with_its_servers_folded():
     assert _check(shown).links == [job.console_url]
 
 
-def test_collected_jobs_are_a_table_of_a_bounded_number(client: JobsClient, local_drs: LocalDrs):
-    """The rest is counted; the same jobs give the same HTML, with nothing random in it."""
+def test_html_of_jobs_is_bounded(client: JobsClient, local_drs: LocalDrs):
+    """The rest is counted. The same jobs give the same HTML."""
     local_drs.add_jobs(*(make_job() for _ in range(html.MAX_ROWS + 7)))
     collected = client.describe_jobs().collect()
     shown = collected._repr_html_()
@@ -143,14 +143,12 @@ def test_collected_jobs_are_a_table_of_a_bounded_number(client: JobsClient, loca
     assert "no jobs" in client.describe_jobs(job_ids=[]).collect()._repr_html_()
 
 
-def test_a_pager_shows_what_it_would_ask_and_fetches_nothing(client: JobsClient, local_drs: LocalDrs):
-    """Displaying is no request."""
+def test_html_of_a_pager_makes_no_request(client: JobsClient, local_drs: LocalDrs):
     assert "DescribeJobs" in client.describe_jobs()._repr_html_()
     assert local_drs.requests == ()
 
 
-def test_a_log_is_a_line_each(client: JobsClient, local_drs: LocalDrs):
-    """What is no job is shown as text."""
+def test_html_of_a_log(client: JobsClient, local_drs: LocalDrs):
     job = make_job()
     local_drs.add_jobs(job)
     local_drs.add_log(job.job_id, *(make_log_item(raw_error=HOSTILE, event="LAUNCH_FAILED") for _ in range(3)))
@@ -159,8 +157,7 @@ def test_a_log_is_a_line_each(client: JobsClient, local_drs: LocalDrs):
     _check(shown)
 
 
-def test_a_job_of_very_many_servers_is_bounded():
-    """Fifty servers, fifty runs a server, and how many more."""
+def test_html_of_a_job_is_bounded():
     server = make_server()
     job = make_job(participating_servers=(server,) * 500, participating_resources=(make_resource(),) * 80)
     assert "and 480 more" in job._repr_html_()
@@ -168,21 +165,21 @@ def test_a_job_of_very_many_servers_is_bounded():
 
 @settings(max_examples=50)
 @given(any_jobs)
-def test_any_job_is_harmless_html(job: Job):
-    """Absent fields in every place, any Unicode, unknown values."""
+def test_html_of_any_job(job: Job):
+    """With absent fields, any Unicode and unknown values."""
     checker = Checker(job._repr_html_())
-    assert checker.seen <= PLAIN
+    assert checker.seen <= ALLOWED
     assert checker.open == []
 
 
-def test_hostile_text_is_text():
-    """Scripts, quotes, escape codes, newlines and marks that turn the direction, in every field."""
+def test_html_escapes_hostile_text():
+    """Scripts, quotes, escape codes, newlines and direction marks in every field."""
     _check(hostile_job()._repr_html_())
     _check(html.jobs_html([hostile_job()] * 3))
 
 
 def test_html_needs_no_extra():
-    """A notebook without pyarrow and plotly still shows jobs; tables and charts name the extra in one line."""
+    """Tables and charts need the extra, and the ImportError has its name."""
     program = """
         import sys
         sys.modules.update(dict.fromkeys(("pyarrow", "pandas", "plotly", "werkzeug", "typer", "rich", "boto3")))
@@ -202,12 +199,11 @@ def test_html_needs_no_extra():
     ]
 
 
-def test_no_other_name_is_there():
-    """As of any module."""
-    from drs_jobs import notebook  # noqa: PLC0415  # what is tried
+def test_unknown_attribute():
+    from drs_jobs import notebook  # noqa: PLC0415  # the case under test
 
     with pytest.raises(AttributeError, match="nonsense"):
-        notebook.nonsense  # noqa: B018  # what is tried
+        notebook.nonsense  # noqa: B018  # the case under test
 
 
 # ------------------------------------------------------------------ tables
@@ -215,7 +211,7 @@ def test_no_other_name_is_there():
 
 @pytest.fixture
 def tables() -> Any:
-    """The wing of tables and charts, for which the extra is needed."""
+    """The module drs_jobs.notebook."""
     from drs_jobs import notebook  # noqa: PLC0415  # needs the extra
 
     return notebook
@@ -225,8 +221,8 @@ def _history() -> tuple[Job, ...]:
     return make_history(200, until=NOON)
 
 
-def test_tables_have_a_row_a_job_a_server_and_a_run(tables: Any):
-    """And ids that join the three."""
+def test_rows_of_tables(tables: Any):
+    """One row per job, per server and per run. Ids join the three tables."""
     jobs = _history()
     found = tables.jobs_table(jobs), tables.servers_table(jobs), tables.action_runs_table(jobs)
     servers = [(job, server) for job in jobs for server in job.participating_servers]
@@ -245,8 +241,8 @@ def test_tables_have_a_row_a_job_a_server_and_a_run(tables: Any):
     assert joined["launch_status"].null_count == 0
 
 
-def test_the_schema_is_the_same_for_no_jobs_and_tags_come_only_when_asked_for(tables: Any):
-    """So that a file a day can be read as one."""
+def test_schema_of_tables(tables: Any):
+    """It is the same without jobs. Tags are there only with include_tags."""
     jobs = _history()
     for make in (tables.jobs_table, tables.servers_table, tables.action_runs_table):
         assert make([]).schema == make(jobs).schema
@@ -258,8 +254,8 @@ def test_the_schema_is_the_same_for_no_jobs_and_tags_come_only_when_asked_for(ta
 
 @settings(max_examples=50)
 @given(any_jobs)
-def test_any_job_is_a_row(job: Job):
-    """Lone surrogates, unknown values and absent fields too; any iterable will do."""
+def test_tables_of_any_job(job: Job):
+    """With lone surrogates, unknown values and absent fields, from any iterable."""
     from drs_jobs import notebook  # noqa: PLC0415  # needs the extra
 
     for make in (notebook.jobs_table, notebook.servers_table, notebook.action_runs_table):
@@ -272,17 +268,17 @@ FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 FAR_MOMENTS = [
     (FIRST, "0001-01-01 00:00"),
     (LAST, "9999-12-31 23:59"),
-    (datetime(1, 1, 1, 5, tzinfo=EAST), "0001-01-01 00:00"),  # the year 0 in UTC, which no datetime can hold
+    (datetime(1, 1, 1, 5, tzinfo=EAST), "0001-01-01 00:00"),  # the year 0 in UTC, which datetime does not have
     (datetime(9999, 12, 31, 20, tzinfo=WEST), "9999-12-31 23:59"),  # the year 10000 in UTC
     (datetime(1, 1, 1, 20, tzinfo=EAST), "0001-01-01 06:00"),
     (datetime(9, 9, 1, tzinfo=WEST), "0009-09-01 12:00"),
     (datetime(999, 5, 6, 7, tzinfo=UTC), "0999-05-06 07:00"),
 ]
-"""Moments in years without four digits and at both ends, and how they are shown."""
+"""The first and last moments and years of fewer than four digits, and their text."""
 
 
 @pytest.mark.parametrize(("when", "shown"), FAR_MOMENTS)
-def test_far_years_are_shown_and_tabled(when: datetime, shown: str, tables: Any):
+def test_far_years(when: datetime, shown: str, tables: Any):
     job = make_job(creation_date_time=when, end_date_time=when)
     assert shown in job._repr_html_()
     [row] = tables.jobs_table([job]).to_pylist()
@@ -295,7 +291,8 @@ def test_far_years_are_shown_and_tabled(when: datetime, shown: str, tables: Any)
     assert history.to_json()
 
 
-def test_months_without_a_drill_are_there_across_the_year_1000(tables: Any):
+def test_months_across_the_year_1000(tables: Any):
+    """Months without a drill are included."""
     jobs = [make_job(creation_date_time=datetime(year, month, 2, tzinfo=UTC)) for year, month in ((1000, 2), (999, 11))]
     history = tables.drill_history(jobs)
     assert list(history.data[0].x) == ["0999-11", "0999-12", "1000-01", "1000-02"]
@@ -303,7 +300,7 @@ def test_months_without_a_drill_are_there_across_the_year_1000(tables: Any):
 
 
 @pytest.mark.parametrize("order", [-(2**63) - 1, -(2**63), -1, 2**63 - 1, 2**63, 10**400])
-def test_an_order_beyond_64_bits_is_null(order: int, tables: Any):
+def test_order_beyond_64_bits_is_null(order: int, tables: Any):
     run = LaunchActionRun(action=LaunchAction(order=order))
     job = make_job(participating_servers=(make_server(launch_actions_status=LaunchActionsStatus(runs=(run,))),))
     table = tables.action_runs_table([job])
@@ -311,15 +308,15 @@ def test_an_order_beyond_64_bits_is_null(order: int, tables: Any):
     assert table.schema == tables.action_runs_table([]).schema
 
 
-def test_lone_surrogates_in_tags_are_question_marks(tables: Any):
-    """Two keys may become one text; neither is lost."""
+def test_lone_surrogates_in_tags(tables: Any):
+    """They become question marks. If two keys become equal, both are kept."""
     job = make_job(tags={"\ud800": "\udfff!", "?": "x", "Name": "web"})
     assert tables.jobs_table([job], include_tags=True)["tags"].to_pylist() == [[("?", "?!"), ("?", "x"), ("Name", "web")]]
 
 
 @pytest.mark.needs_check_env
-def test_tables_go_through_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
-    """Counts, timestamps and enums come out as they went in."""
+def test_tables_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
+    """Counts, timestamps and enums do not change."""
     import duckdb  # noqa: PLC0415  # needs the check environment
     import polars as pl  # noqa: PLC0415  # needs the check environment
     import pyarrow.parquet  # noqa: PLC0415  # needs the extra
@@ -327,13 +324,13 @@ def test_tables_go_through_parquet_duckdb_polars_and_pandas(tables: Any, tmp_pat
     jobs = _history()
     file = tmp_path / "jobs.parquet"
     pyarrow.parquet.write_table(tables.jobs_table(jobs), file)
-    asked = f"select outcome, count(*) n, min(creation_date_time) first from '{file}' group by outcome"
-    rows = duckdb.connect().sql(asked).to_arrow_table().to_pylist()
+    query = f"select outcome, count(*) n, min(creation_date_time) first from '{file}' group by outcome"
+    rows = duckdb.connect().sql(query).to_arrow_table().to_pylist()
     assert {row["outcome"] for row in rows} == {job.outcome.name for job in jobs}
     for row in rows:
-        mine = [job for job in jobs if job.outcome.name == row["outcome"]]
-        assert row["n"] == len(mine)
-        assert row["first"] == min(job.creation_date_time for job in mine if job.creation_date_time)
+        group = [job for job in jobs if job.outcome.name == row["outcome"]]
+        assert row["n"] == len(group)
+        assert row["first"] == min(job.creation_date_time for job in group if job.creation_date_time)
     frame = pl.read_parquet(file)
     assert frame["creation_date_time"].to_list() == [job.creation_date_time for job in jobs]
     assert frame["status"].cast(pl.String).to_list() == [job.status for job in jobs]
@@ -346,8 +343,8 @@ def test_tables_go_through_parquet_duckdb_polars_and_pandas(tables: Any, tmp_pat
 
 
 @pytest.mark.parametrize("count", [0, 1, 50, 2_000])
-def test_the_timeline_has_a_bar_a_job(count: int, tables: Any):
-    """Coloured by outcome; a running job reaches to now."""
+def test_timeline(count: int, tables: Any):
+    """One bar per job, coloured by outcome. The bar of a running job ends at `now`."""
     jobs = make_history(count, until=NOON) if count else ()
     figure = tables.timeline(jobs, now=NOON)
     assert sum(len(trace.y) for trace in figure.data) == count
@@ -361,19 +358,18 @@ def test_the_timeline_has_a_bar_a_job(count: int, tables: Any):
     figure.to_json()
 
 
-def test_the_timeline_counts_what_it_can_not_draw(tables: Any):
-    """A job without a date is not left out in silence; a naive now is refused."""
+def test_timeline_counts_jobs_without_a_date(tables: Any):
     jobs = [make_job(creation_date_time=None, end_date_time=None), make_job(end_date_time=None)]
     figure = tables.timeline(jobs)
     assert figure.layout.title.text == "1 job, and 1 without a creation date"
-    lost = make_job(participating_resources=(make_resource(participating_resource_id=None, launch_status="FAILED"),))
-    assert "failed: without an id" in tables.timeline([lost]).data[0].hovertext[0]
+    nameless = make_job(participating_resources=(make_resource(participating_resource_id=None, launch_status="FAILED"),))
+    assert "failed: without an id" in tables.timeline([nameless]).data[0].hovertext[0]
     with pytest.raises(ValueError, match="time zone"):
-        tables.timeline(jobs, now=datetime(2024, 1, 1))  # noqa: DTZ001  # that is what is wrong with it
+        tables.timeline(jobs, now=datetime(2024, 1, 1))  # noqa: DTZ001  # the case under test
 
 
-def test_the_drill_history_tells_share_and_median_by_month(tables: Any):
-    """Months without a drill are there; running drills count for no share; recoveries are no drills; nothing is left out."""
+def test_drill_history(tables: Any):
+    """Months without a drill are included. Running drills are not in the share, and recoveries are not counted."""
 
     def drill(month: int, minutes: int, **fields: Any) -> Job:
         created = datetime(2024, month, 10, tzinfo=UTC)
@@ -402,8 +398,8 @@ def test_the_drill_history_tells_share_and_median_by_month(tables: Any):
     assert "0 drills" in tables.drill_history([]).layout.title.text
 
 
-def test_the_timeline_is_in_order_when_summer_time_ends(tables: Any):
-    """By the instant, not by the local time, which goes through an hour twice."""
+def test_timeline_when_summer_time_ends(tables: Any):
+    """Jobs are ordered by UTC, because an hour of local time is repeated."""
     berlin = zoneinfo.ZoneInfo("Europe/Berlin")
     early, late = (datetime(2024, 10, 27, 2, minute, tzinfo=berlin, fold=fold) for minute, fold in ((50, 0), (10, 1)))
     jobs = [make_job(job_id=name, creation_date_time=when) for name, when in (("late", late), ("early", early))]
@@ -412,7 +408,7 @@ def test_the_timeline_is_in_order_when_summer_time_ends(tables: Any):
 
 @settings(max_examples=50)
 @given(any_jobs)
-def test_any_job_is_in_a_chart(job: Job):
+def test_charts_of_any_job(job: Job):
     charts = pytest.importorskip("drs_jobs.notebook.charts")
     drill = attrs.evolve(job, initiated_by=InitiatedBy.START_DRILL)
     is_dated = job.creation_date_time is not None
@@ -421,8 +417,8 @@ def test_any_job_is_in_a_chart(job: Job):
         figure.to_json()
 
 
-def test_hostile_text_is_text_in_charts(tables: Any):
-    """Plotly reads a little HTML; what AWS sent is none."""
+def test_charts_escape_hostile_text(tables: Any):
+    """Plotly interprets some HTML and TeX in labels."""
     figure = tables.timeline([hostile_job()], now=NOON)
 
     def texts(values: Iterable[Any]) -> Iterable[str]:
@@ -439,11 +435,11 @@ def test_hostile_text_is_text_in_charts(tables: Any):
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-"""Whatever the page would ask of anybody is refused, and the console says so."""
+"""The content security policy of the page: a request is blocked, and is an error on the console."""
 
 
 def _browse(body: str, folder: Path, theme: str = "light") -> tuple[str, list[str]]:
-    """What a browser makes of a page, and what it says on its console."""
+    """The DOM of a page in a browser, and the lines of the console."""
     page = folder / "page.html"
     head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     page.write_text(f'{head}<body style="color-scheme:{theme}">{body}', encoding="utf-8")
@@ -456,8 +452,8 @@ def _browse(body: str, folder: Path, theme: str = "light") -> tuple[str, list[st
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_browser_shows_it_all_without_a_complaint_or_a_request(theme: str, tables: Any, tmp_path: Path):
-    """Jobs, hostile ones too, and both charts: no console error, no script of AWS's, nothing asked of anybody."""
+def test_browser_has_no_errors_and_requests(theme: str, tables: Any, tmp_path: Path):
+    """With jobs, hostile jobs and both charts. No script in the data runs."""
     jobs = _history()
     parts = [html.jobs_html(jobs), hostile_job()._repr_html_()]
     parts += [figure.to_html(full_html=False) for figure in (tables.timeline(jobs, now=NOON), tables.drill_history(jobs))]
@@ -470,6 +466,6 @@ def test_a_browser_shows_it_all_without_a_complaint_or_a_request(theme: str, tab
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
 @pytest.mark.parametrize("body", ['<img src="http://127.0.0.1:9/x.png">', "<script>throw Error('x')</script>"])
-def test_a_browser_does_complain(body: str, tmp_path: Path):
-    """Of an outside resource and of a script that fails: the test above could fail."""
+def test_browser_errors_are_found(body: str, tmp_path: Path):
+    """A request and a failing script are on the console, so the test above can fail."""
     assert _browse(body, tmp_path)[1]

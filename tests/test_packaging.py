@@ -1,4 +1,4 @@
-"""The Makefile's environments, and a README that is complete on a package index."""
+"""The environments of the Makefile, and the links of the README on a package index."""
 
 import os
 import re
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture
 def make_dry_run(tmp_path: Path):
-    """Runs `make --dry-run` for a stamp, a command and an interpreter's version in a folder that has only the Makefile."""
+    """A function that returns the output of `make --dry-run` in a folder with only the Makefile and the requirements."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
 
@@ -40,7 +40,7 @@ def test_another_interpreter_sets_up_again(make_dry_run, target: str, folder: st
     assert "-m venv" not in make_dry_run(target, "3.99.0")
 
 
-def test_latest_has_every_extra_and_the_interpreter_asked_for(make_dry_run):
+def test_latest_has_every_extra_and_the_given_interpreter(make_dry_run):
     commands = make_dry_run("latest", "3.98.0")
     assert "python-3.98.0 -m venv" in commands
     assert "[cli,notebook,testing]" in commands

@@ -1,6 +1,7 @@
-"""Reports: pure functions, so no HTTP but for explain's own fetching."""
+"""Reports: pure functions of jobs and logs, and JobsClient.explain, which fetches both."""
 
 import random
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,8 +49,8 @@ def _item(minute: int | None, event: str, server: str | None = None, **fields: A
 # ------------------------------------------------------------------ instances
 
 
-def test_instances_come_from_the_job_or_else_from_the_log():
-    """The job's own id wins; of several in the log the newest does; servers of the log alone count too."""
+def test_instance_ids():
+    """The job's own id is preferred, then the newest in the log. Servers that only the log has are included."""
     own = make_server(source_server_id="s-own", recovery_instance_id="i-own")
     logged = make_server(source_server_id="s-logged", recovery_instance_id=None)
     nameless = make_server(source_server_id=None)
@@ -72,8 +73,8 @@ def test_instances_come_from_the_job_or_else_from_the_log():
 # ------------------------------------------------------------------ explanations
 
 
-def test_each_failed_participant_has_its_reasons_oldest_first():
-    """Log lines by time, whatever order they came in, then launch actions, optional ones marked."""
+def test_explain_reasons():
+    """Reasons from the log come first, oldest first; then launch actions, with optional ones marked."""
     run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
     optional = make_run(status="FAILED", name="Nice to have", optional=True, failure_reason=None)
     bad = make_server(
@@ -88,13 +89,13 @@ def test_each_failed_participant_has_its_reasons_oldest_first():
         _item(8, "LAUNCH_FAILED", "s-bad", raw_error="boot", attempt_count=2, max_attempts_count=3),
         _item(4, "CONVERSION_FAIL", "s-bad", attempt_count=1),
         _item(5, "SNAPSHOT_END", "s-bad"),
-        _item(6, "LATER_FAILED", "s-bad", raw_error="new kind"),
+        _item(6, "LATER_FAILED", "s-bad", raw_error="new event"),
         _item(7, "LAUNCH_FAILED", "s-good", raw_error="retried and launched"),
         _item(None, "SERVER_SKIPPED", "s-bad"),
         _item(
             1, "NETWORK_RECOVERY_FAIL", event_resource_data=SourceNetworkData(source_network_id=network.name), raw_error="stack"
         ),
-        _item(2, "LATER_FAILED", event_resource_data=UnknownMember("laterID", 5), raw_error="of its own"),
+        _item(2, "LATER_FAILED", event_resource_data=UnknownMember("laterID", 5), raw_error="unknown kind"),
         _item(9, "JOB_CANCEL"),
         JobLogItem(),
     ]
@@ -104,7 +105,7 @@ def test_each_failed_participant_has_its_reasons_oldest_first():
     assert {
         "s-bad": (
             "CONVERSION_FAIL (attempt 1 of ?)",
-            "LATER_FAILED: new kind",
+            "LATER_FAILED: new event",
             "LAUNCH_FAILED (attempt 2 of 3): boot",
             "JOB_CANCEL",
             "SERVER_SKIPPED",
@@ -112,14 +113,14 @@ def test_each_failed_participant_has_its_reasons_oldest_first():
         ),
         "s-invalid": ("JOB_CANCEL", "launch action Check disk failed: no space"),
         network.name: ("NETWORK_RECOVERY_FAIL: stack", "JOB_CANCEL"),
-        "laterID": ("LATER_FAILED: of its own", "JOB_CANCEL"),
+        "laterID": ("LATER_FAILED: unknown kind", "JOB_CANCEL"),
         "without an id": ("JOB_CANCEL",),
     } == {failure.participant: failure.reasons for failure in explanation.failures}
     assert "failures=<5>" in repr(explanation)
 
 
-def test_a_failure_that_nobody_explains_has_no_reasons():
-    """Nothing is made up."""
+def test_explain_without_reasons():
+    """No reason is made up."""
     job = make_job(participating_servers=(make_server(launch_status="FAILED"),))
     [failure] = explain(job, []).failures
     assert failure.reasons == ()
@@ -131,7 +132,7 @@ def test_a_failure_that_nobody_explains_has_no_reasons():
 
 
 def test_explain_fetches_job_and_log(client: JobsClient, local_drs: LocalDrs):
-    """Ids, jobs and dicts will do; the job is fetched afresh."""
+    """It accepts an id, a job or a dict, and always fetches the job."""
     job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
     local_drs.add_jobs(job)
     local_drs.add_log(job.job_id, _item(1, "LAUNCH_FAILED", "s-1", raw_error="boot"))
@@ -143,42 +144,41 @@ def test_explain_fetches_job_and_log(client: JobsClient, local_drs: LocalDrs):
         client.explain("drsjob-00000000000000000")
 
 
-def test_a_log_that_can_not_be_read_is_said_so(client: JobsClient, local_drs: LocalDrs):
-    """The explanation says why, and gives what it has: the job, and the part of the log before the trouble."""
+def test_explain_with_half_a_log(client: JobsClient, local_drs: LocalDrs):
+    """The explanation has the error, the job and the log items before the error."""
     local_drs.page_sizes = (1,)
     job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
     local_drs.add_jobs(job)
     local_drs.add_log(job.job_id, _item(1, "SNAPSHOT_FAIL", "s-1"), _item(2, "LAUNCH_FAILED", "s-1"))
 
-    def spoil_second_page(**_: Any) -> None:
+    def deny_second_page(**_: Any) -> None:
         if sum(request.operation == "DescribeJobLogItems" for request in local_drs.requests) == 1:
             local_drs.inject(ErrorResponse("AccessDeniedException", 403))
 
-    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", spoil_second_page)  # type: ignore[attr-defined]
+    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", deny_second_page)  # type: ignore[attr-defined]
     explanation = client.explain(job)
     assert isinstance(explanation.log_error, AccessDeniedException)
     assert [failure.reasons for failure in explanation.failures] == [("SNAPSHOT_FAIL",)]
 
 
 @pytest.mark.parametrize(
-    "trouble", [NotImplementedError("no log"), ConnectionResetError("gone"), EndpointConnectionError(endpoint_url="x")]
+    "error", [NotImplementedError("no log"), ConnectionResetError("gone"), EndpointConnectionError(endpoint_url="x")]
 )
-def test_whatever_a_log_dies_of_the_job_is_explained(trouble: Exception):
-    """Hand-written clients raise anything; the job is known by then."""
+def test_explain_with_any_log_error(error: Exception):
+    """A hand-written client can raise any exception."""
 
     class Fake:
         def describe_jobs(self, **_: Any) -> Any:
             return {"items": [{"jobID": "j"}]}
 
         def describe_job_log_items(self, **_: Any) -> Any:
-            raise trouble
+            raise error
 
     explanation = JobsClient(Fake()).explain("j")
-    assert (explanation.job.job_id, explanation.log_error) == ("j", trouble)
+    assert (explanation.job.job_id, explanation.log_error) == ("j", error)
 
 
-def test_a_client_without_a_log_still_has_its_job_explained():
-    """A fake that only describes jobs is enough for what the job itself tells."""
+def test_explain_with_a_client_without_logs():
     job = make_job()
 
     class JobsOnly:
@@ -189,17 +189,17 @@ def test_a_client_without_a_log_still_has_its_job_explained():
     assert (job, True) == (explanation.job, isinstance(explanation.log_error, TypeError))
 
 
-def test_a_bad_log_item_does_not_hide_the_others(client: JobsClient, local_drs: LocalDrs):
-    """It is told as log_error, and the rest of the log is used."""
+def test_explain_with_a_malformed_log_item(client: JobsClient, local_drs: LocalDrs):
+    """The error is in log_error, and the other items are used."""
     job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
     local_drs.add_jobs(job)
 
-    def apply(**_: Any) -> None:
+    def inject_malformed_item(**_: Any) -> None:
         local_drs.inject(
             RawResponse(b'{"items": [{"event": 5}, {"event": "LAUNCH_FAILED", "eventData": {"sourceServerID": "s-1"}}]}')
         )
 
-    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", apply)  # type: ignore[attr-defined]
+    client._client.meta.events.register("before-send.drs.DescribeJobLogItems", inject_malformed_item)  # type: ignore[attr-defined]
     explanation = client.explain(job)
     assert isinstance(explanation.log_error, MalformedResponseError)
     assert [failure.reasons for failure in explanation.failures] == [("LAUNCH_FAILED",)]
@@ -218,8 +218,8 @@ def _server(server_id: str, status: str = "LAUNCHED", run: str = "SUCCEEDED", *,
     return make_server(source_server_id=server_id, launch_status=status, launch_actions_status=runs)
 
 
-def test_each_servers_verdict_is_its_own():
-    """A server that launched in a failed drill succeeded; one that failed keeps its last success."""
+def test_outcome_per_server():
+    """A server that launched in a failed drill succeeded. One that failed keeps its last success."""
     first = _drill(1, _server("s-a"), _server("s-b"))
     second = _drill(
         2, _server("s-a"), _server("s-b", "FAILED"), _server("s-c", run="FAILED"), _server("s-d", run="FAILED", optional=True)
@@ -240,8 +240,8 @@ def test_each_servers_verdict_is_its_own():
     )
 
 
-def test_servers_asked_for_get_a_row_each_and_no_other():
-    """In the order asked, once each; the never drilled have no outcome."""
+def test_requested_servers():
+    """One row per requested server, in that order. A server without a drill has no outcome."""
     job = _drill(1, _server("s-a"), _server("s-b"), make_server(source_server_id=None))
     report = last_drills(iter([job]), source_server_ids=iter(["s-never", "s-b", "s-never"]))
     assert report.servers == (
@@ -253,41 +253,45 @@ def test_servers_asked_for_get_a_row_each_and_no_other():
         last_drills([], source_server_ids="s-a")
 
 
-def test_a_server_listed_twice_in_a_job_failed_if_any_entry_did():
-    """Doubt is not decided in favour."""
+def test_server_listed_twice_in_one_job():
+    """It failed if any of its entries failed."""
     [row] = last_drills([_drill(1, _server("s-a"), _server("s-a", "FAILED"))]).servers
     assert row.outcome is Outcome.FAILED
 
 
-def test_the_order_of_jobs_does_not_matter():
-    """Any order gives the same report; a job without a date is older than any other."""
+def test_order_of_jobs_does_not_matter():
+    """A job without a creation date counts as older than any other."""
     jobs = [*make_history(60, until=NOON), _drill(None, _server("s-undated"))]
     expected = last_drills(jobs)
-    dice = random.Random(1)
+    generator = random.Random(1)
     for _ in range(5):
-        dice.shuffle(jobs)
+        generator.shuffle(jobs)
         assert expected == last_drills(jobs)
     assert [row.last_drill for row in expected.servers if row.source_server_id == "s-undated"] == [
         jobs[[j.creation_date_time for j in jobs].index(None)]
     ]
 
 
-def test_drills_are_read_in_one_pass_that_keeps_little():
-    """An endless history of few servers would do: what is kept are two jobs a server."""
-    alive: list[int] = []
+def test_last_drills_keeps_few_jobs():
+    """It reads the jobs once, and keeps at most two per server."""
+    references: list[weakref.ref[Job]] = []
+    most_kept = 0
 
     def jobs() -> Iterator[Job]:
-        for day in range(2000):
-            yield _drill(day, _server("s-a"), _server("s-b"))
-            alive.append(day)
+        nonlocal most_kept
+        for day in range(500):
+            job = _drill(day, _server("s-a"), _server("s-b"))
+            references.append(weakref.ref(job))
+            most_kept = max(most_kept, sum(reference() is not None for reference in references))
+            yield job
 
     report = last_drills(jobs())
-    assert (report.job_count, len(report.servers)) == (2000, 2)
-    assert len({id(row.last_drill) for row in report.servers}) == 1
+    assert (report.job_count, len(report.servers)) == (500, 2)
+    assert most_kept <= 5  # two per server and the newest
 
 
-def test_dates_are_compared_as_moments():
-    """In the hour that comes twice the later clock time may be the earlier moment; the report's dates are UTC."""
+def test_last_drills_when_summer_time_ends():
+    """In the repeated hour a later wall time can be the earlier moment. The report's dates are in UTC."""
     berlin = ZoneInfo("Europe/Berlin")
     first = make_job(creation_date_time=datetime(2024, 10, 27, 2, 30, tzinfo=berlin), participating_servers=(make_server(),))
     later = make_job(
@@ -299,44 +303,41 @@ def test_dates_are_compared_as_moments():
     assert (str(report.first_job_at), str(report.last_job_at)) == ("2024-10-27 00:30:00+00:00", "2024-10-27 01:10:00+00:00")
 
 
-def test_active_jobs_are_those_not_complete():
-    """Pending, started, and what this version does not know unless it ended."""
+def test_active_jobs():
+    """Pending and started jobs, and those of an unknown status that have not ended."""
     jobs = [make_job(status=status, end_date_time=None) for status in ("PENDING", "STARTED", "LATER", "COMPLETED")]
     assert tuple(jobs[:3]) == active_jobs(iter(jobs))
 
 
-def test_trouble_without_event_data_is_everybodys():
-    """A job that was cancelled was cancelled for each failed participant."""
+def test_event_without_a_server_is_a_reason_for_all():
     job = make_job(participating_servers=(make_server(launch_status="FAILED"),))
     [failure] = explain(job, [JobLogItem(event=JobLogEvent.JOB_CANCEL)]).failures
     assert failure.reasons == ("JOB_CANCEL",)
 
 
-def test_of_two_drills_of_one_instant_the_one_seen_first_stays():
-    """AWS sends the newest first, so the first is the better guess."""
+def test_two_drills_of_one_instant():
+    """The first one counts, because AWS sends the newest first."""
     servers = (make_server(),)
     first, second = (make_job(creation_date_time=NOON, participating_servers=servers) for _ in range(2))
     [row] = last_drills([first, second]).servers
     assert (row.last_drill, row.last_successful_drill) == (first, first)
 
 
-def test_a_server_without_an_id_has_no_row():
-    """Nobody could tell which it was."""
+def test_server_without_an_id_has_no_row():
     assert last_drills([make_job(participating_servers=(make_server(source_server_id=None),))]).servers == ()
 
 
-def test_explanations_are_values():
-    """Equal, hashable, and the same whatever the log died of."""
+def test_explanations_are_equal_and_hashable():
+    """The error of the log does not count."""
     job = make_job()
     one, other = explain(job, []), attrs.evolve(explain(job, []), log_error=ValueError("x"))
     assert one == other
     assert hash(one) == hash(attrs.evolve(one, instance_ids={"s": "i"}))
 
 
-def test_the_servers_asked_for_are_named():
-    """As a keyword, so that a call says what it asks."""
+def test_source_server_ids_is_keyword_only():
     with pytest.raises(TypeError):
-        last_drills([], ["s-1"])  # type: ignore[misc]  # that is what is wrong with it
+        last_drills([], ["s-1"])  # type: ignore[misc]  # the case under test
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -345,8 +346,8 @@ SECOND_HOUR = datetime(2024, 10, 27, 2, 10, tzinfo=BERLIN, fold=1)
 """Twenty minutes later, although the wall clock shows forty minutes less."""
 
 
-def test_log_items_of_the_hour_that_comes_twice_are_ordered_in_utc():
-    """The newer instance counts, and reasons come oldest first."""
+def test_log_items_when_summer_time_ends():
+    """They are ordered in UTC: the newer instance counts, and reasons come oldest first."""
     server = "s-00000000000000001"
     items = [
         make_log_item(
@@ -360,19 +361,18 @@ def test_log_items_of_the_hour_that_comes_twice_are_ordered_in_utc():
         assert explain(job, log).failures[0].reasons == ("LAUNCH_FAILED: i-old", "LAUNCH_FAILED: i-new")
 
 
-def test_durations_across_the_hour_that_comes_twice():
-    """Subtracted in UTC."""
+def test_durations_when_summer_time_ends():
     job = make_job(creation_date_time=FIRST_HOUR, end_date_time=SECOND_HOUR)
     assert job.duration == job.elapsed(SECOND_HOUR) == timedelta(minutes=20)
     running = make_job(status="STARTED", creation_date_time=FIRST_HOUR)
     assert running.elapsed(SECOND_HOUR) == timedelta(minutes=20)
 
 
-NAIVE = datetime(2024, 6, 15, 12)  # noqa: DTZ001  # that is the point
+NAIVE = datetime(2024, 6, 15, 12)  # noqa: DTZ001  # the case under test
 
 
-def test_naive_datetimes_are_refused():
-    """Nobody knows which moment they are. The same error as that of unstructure_job."""
+def test_naive_datetimes_are_rejected():
+    """The error is the same as that of unstructure_job."""
     job = make_job(creation_date_time=NAIVE)
     log = [make_log_item(log_date_time=NAIVE), make_log_item()]
     for use in (

@@ -1,4 +1,4 @@
-"""With botocore's Stubber, as users test their own code: everything works that needs no HTTP."""
+"""JobsClient with botocore's Stubber, as users test their own code."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def stubber() -> Iterator[Stubber]:
 
 
 def test_describe_jobs_pages(stubber: Stubber):
-    """Two stubbed pages are one run, and each expected request is what was sent."""
+    """Two stubbed pages are one run, and each request is the expected one."""
     jobs = [make_job(), make_job()]
     first = {"items": [unstructure_job(jobs[0])], "nextToken": "more"}
     stubber.add_response("describe_jobs", first, {"maxResults": 1})
@@ -36,7 +36,6 @@ def test_describe_jobs_pages(stubber: Stubber):
 
 
 def test_get_job(stubber: Stubber):
-    """The id goes out as a filter, and the typed job comes back."""
     job = make_job()
     expected = {"filters": {"jobIDs": [job.job_id]}}
     stubber.add_response("describe_jobs", {"items": [unstructure_job(job)]}, expected)
@@ -44,14 +43,13 @@ def test_get_job(stubber: Stubber):
 
 
 def test_get_job_not_found(stubber: Stubber):
-    """An empty list is AWS's way to say that nobody has this id."""
     stubber.add_response("describe_jobs", {"items": []})
     with pytest.raises(JobNotFoundError):
         JobsClient(stubber.client).get_job("drsjob-00000000000000000")
 
 
-def test_stubbed_errors_have_our_classes(stubber: Stubber):
-    """Stubbed client errors arrive as the classes that bear AWS's names, with modeled fields."""
+def test_client_errors(stubber: Stubber):
+    """Errors of the Stubber have the classes with AWS's names, and the modeled fields."""
     stubber.add_client_error("describe_jobs", "ThrottlingException", "slow down", 429)
     stubber.add_client_error(
         "describe_jobs",
@@ -68,16 +66,16 @@ def test_stubbed_errors_have_our_classes(stubber: Stubber):
     assert (refused.value.reason, refused.value.fields) == ("other", {"a": "b"})
 
 
-def test_a_stubbed_bad_job_is_told(stubber: Stubber):
-    """What the Stubber lets through, such as an unreadable timestamp, is checked as on the wire."""
+def test_malformed_job(stubber: Stubber):
+    """The Stubber accepts an unreadable timestamp; drs_jobs checks it as in a real response."""
     stubber.add_response("describe_jobs", {"items": [{"jobID": "j" * 24, "endDateTime": "next Tuesday, at noon"}]})
     with pytest.raises(MalformedResponseError) as caught:
         JobsClient(stubber.client).describe_jobs().first()
     assert caught.value.path == "$.items[0].endDateTime"
 
 
-def test_a_stubbed_page_has_no_request_id_but_its_raw(stubber: Stubber):
-    """There was no HTTP, so there is no request id."""
+def test_page_without_a_request_id(stubber: Stubber):
+    """Without HTTP there is no request id."""
     raw = {"items": [unstructure_job(make_job())]}
     stubber.add_response("describe_jobs", raw)
     [page] = JobsClient(stubber.client).describe_jobs().pages()

@@ -1,4 +1,4 @@
-"""Never run: the type of every public call, as each type checker sees it in strict mode."""
+"""The type of every public call, for type checkers in strict mode. This program is never run."""
 
 # pyright: strict
 
@@ -48,7 +48,7 @@ from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
 class HandMade:
-    """A fake as users write it."""
+    """A hand-written fake client."""
 
     def describe_jobs(self, **request: object) -> dict[str, Any]:
         return {"items": [], "nextToken": str(request)}
@@ -59,7 +59,7 @@ def skip(error: MalformedResponseError) -> None:
     assert_type(error.cursor, str | None)
 
 
-def asking() -> None:
+def listing() -> None:
     client = JobsClient(HandMade())
     pager = client.describe_jobs(
         job_ids=["a"],
@@ -131,7 +131,7 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
     assert_type(jobs[0].arrived_servers, tuple[ParticipatingServer, ...])
 
 
-def looking(job: Job, now: datetime) -> None:
+def fields(job: Job, now: datetime) -> None:
     assert_type(job.job_id, str)
     assert_type(job.arn, str | None)
     assert_type(job.type, JobType | UnknownValue | None)
@@ -184,7 +184,7 @@ def matching(job: Job, resource: ParticipatingResourceID) -> str:
             assert_never(resource)
 
 
-def judging(job: Job) -> str:
+def outcomes(job: Job) -> str:
     match job.outcome:
         case Outcome.SUCCEEDED:
             return "good"
@@ -195,7 +195,7 @@ def judging(job: Job) -> str:
 
 
 def comparing(job: Job) -> str:
-    """Without `match`."""
+    """Narrowing without `match`."""
     if job.status is None:
         return "absent"
     if isinstance(job.status, UnknownValue):
@@ -208,7 +208,7 @@ def comparing(job: Job) -> str:
 
 
 def classifying(server: ParticipatingServer, initiated_by: InitiatedBy | UnknownValue | None) -> str:
-    """By class, and by members of which there are many."""
+    """Matching by class, and by groups of members."""
     match server.launch_status:
         case LaunchStatus():
             word = server.launch_status.name
@@ -223,7 +223,7 @@ def classifying(server: ParticipatingServer, initiated_by: InitiatedBy | Unknown
             return word + "other"
         case InitiatedBy.CREATE_NETWORK_RECOVERY | InitiatedBy.UPDATE_NETWORK_RECOVERY | InitiatedBy.ASSOCIATE_NETWORK_RECOVERY:
             return word + "network"
-        case UnknownValue() as value:  # pyrefly and zuban do not know that UnknownValue(value) matches, as str(value) does
+        case UnknownValue() as value:  # pyrefly and zuban do not accept UnknownValue(value), but do accept str(value)
             return word + value
         case None:
             return word
@@ -265,10 +265,11 @@ def failing(client: JobsClient, handler: Callable[[ServiceError], None]) -> None
         assert_type(error.jobs, tuple[Job, ...])
 
 
-def fleet_of(executor: Executor, now: datetime) -> None:
+def sweeping(executor: Executor, now: datetime) -> None:
     found = targets(["123456789012"], "all", role_name="DrsReader", partition="aws", external_id=None)
     assert_type(found, Iterator[Target])
     for outcome in sweep(found, from_date=now, to_date=None, executor=executor, max_in_flight=10):
+        assert_type(outcome.jobs, tuple[Job, ...])
         match outcome:
             case TargetJobs(target, jobs):
                 assert_type(target, Target)
@@ -280,8 +281,8 @@ def fleet_of(executor: Executor, now: datetime) -> None:
                 assert_never(outcome)
 
 
-def either(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:
-    """The two results of a sweep without `match`."""
+def narrowing_results(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:
+    """The two results of a sweep, narrowed without `match`."""
     if isinstance(result, TargetJobs):
         assert_type(result, TargetJobs)
         return result.jobs
@@ -289,8 +290,8 @@ def either(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:
     raise result.error
 
 
-def by_class(result: TargetJobs | TargetFailure) -> int:
-    """The two results of a sweep by class alone, in the other order."""
+def matching_results(result: TargetJobs | TargetFailure) -> int:
+    """The two results of a sweep, matched by class in the other order."""
     match result:
         case TargetFailure(error=error):
             assert_type(error, Exception)
@@ -302,6 +303,6 @@ def by_class(result: TargetJobs | TargetFailure) -> int:
             assert_never(result)
 
 
-def shown(job: Job, collected: Items[Job]) -> None:
+def html(job: Job, collected: Items[Job]) -> None:
     assert_type(job._repr_html_(), str)  # pyright: ignore[reportPrivateUsage]  # notebooks call it
     assert_type(collected._repr_html_(), str)  # pyright: ignore[reportPrivateUsage]  # the same

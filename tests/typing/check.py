@@ -1,4 +1,4 @@
-"""Check these programs with six type checkers in strict mode, as users would, and the code of the documentation."""
+"""Check these programs with six type checkers in strict mode, and the code of the documentation with mypy and ruff."""
 
 import ast
 import os
@@ -26,25 +26,25 @@ CHECKERS = {
     "pyrefly": ["pyrefly", "check", "--preset=strict", "--output-format=min-text", "--python-interpreter-path={python}"],
     "zuban": ["zuban", "mypy", "--strict", "--python-executable={python}"],
 }
-"""Command of each checker; the programs themselves switch pyright and basedpyright to strict mode."""
+"""The command of each checker. For pyright and basedpyright a comment in the programs sets strict mode."""
 
 ERROR = re.compile(r"^\s*(?P<pyrefly>ERROR )?(?:\S*/)?(\w+\.py):(\d+)\S*(?(pyrefly) | (?:- )?error)")
-"""Line of a checker's output that begins an error."""
+"""The first line of an error in the output of a checker."""
 
 Lines = set[tuple[str, int]]
 
 
 def programs(checker: str, python: Path) -> list[str]:
-    """Names of the programs for a checker and an environment."""
+    """Return the names of the programs for a checker and an environment."""
     if python == STUBBED:
         return ["api.py", "refused.py", "stubbed.py", "unstubbed.py"]
     names = ["api.py", "refused.py", "unstubbed.py"]
-    # boto3.client without stubs is partly unknown, which pyright's strict mode refuses in itself.
+    # Without stubs boto3.client is partly unknown, which is an error in the strict mode of pyright.
     return names if checker.endswith("pyright") else [*names, "unstubbed_client.py"]
 
 
 def errors(checker: str, python: Path, names: list[str]) -> Lines:
-    """Lines that a checker refuses; it runs in a folder without any configuration."""
+    """Return the lines that a checker refuses. It runs in a folder without a configuration."""
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             shutil.copy(HERE / name, folder)
@@ -55,19 +55,19 @@ def errors(checker: str, python: Path, names: list[str]) -> Lines:
 
 
 def statements(names: list[str]) -> Lines:
-    """Lines on which a statement begins."""
+    """Return the lines on which a statement begins."""
     trees = {name: ast.parse((HERE / name).read_text(encoding="utf-8")) for name in names}
     return {(name, node.lineno) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.stmt)}
 
 
 def refused() -> Lines:
-    """Lines that must be errors."""
+    """Return the lines that must be errors."""
     lines = (HERE / "refused.py").read_text(encoding="utf-8").splitlines()
     return {("refused.py", number) for number, line in enumerate(lines, 1) if line.endswith("# refused")}
 
 
 def check(checker: str, python: Path) -> bool:
-    """Print a row of the table, and each line on which the checker is wrong; return whether there is none."""
+    """Print a row of the table and each line that the checker judges wrongly; return whether there are no such lines."""
     names = programs(checker, python)
     found, bad = errors(checker, python, names), refused()
     good = statements(names) - bad
@@ -80,7 +80,7 @@ def check(checker: str, python: Path) -> bool:
 
 
 def is_completely_typed() -> bool:
-    """Whether pyright knows the type of every public name of the package."""
+    """Return whether every public name of the package has a known type in pyright."""
     output = _run([str(BIN / "pyright"), "--verifytypes", "drs_jobs", "--ignoreexternal"], str(HERE))
     score = re.search(r"completeness score: (\S+)", output)
     complete = score is not None and score[1] == "100%"
@@ -96,7 +96,7 @@ def _run(command: list[str], folder: str) -> str:
 
 
 def main() -> int:
-    """Exit status 0 if every checker accepts each good line and refuses each bad one, and no page has a problem."""
+    """Return 0 if every checker accepts each good line and refuses each bad one, and no page has a problem; else 1."""
     print("accepted good lines and refused bad lines")
     results = [check(checker, python) for checker in CHECKERS for python in (STUBBED, UNSTUBBED)]
     return int(not all([*results, is_completely_typed(), documents.main() == 0]))

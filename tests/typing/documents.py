@@ -1,4 +1,4 @@
-"""Check the Python code of README, documentation and tour: each page is one module to mypy in strict mode and to ruff."""
+"""Check the Python code of README, documentation and tour with mypy in strict mode and ruff, one module per page."""
 
 import os
 import re
@@ -16,13 +16,13 @@ BIN = Path(sys.executable).parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("*.ipynb"))]
 SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
 
-# Dask says that it is typed, and most of its functions are not.
+# Dask has a py.typed file, although most of its functions have no types.
 MYPY = ["mypy", "--strict", "--config-file=", "--untyped-calls-exclude=distributed"]
 RUFF = ["ruff", "check", "--isolated", "--select=F", "--output-format=concise"]
 
 
 def code(page: Path) -> str:
-    """Python code of a page; that of a document stands on the lines on which the document has it."""
+    """Return the Python code of a page. The code of a Markdown page keeps its line numbers."""
     if page.suffix == ".ipynb":
         cells = nbformat.read(page, as_version=4).cells
         return "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
@@ -33,7 +33,7 @@ def code(page: Path) -> str:
 
 
 def problems(command: list[str], modules: dict[str, str]) -> list[str]:
-    """Lines of a tool's output that are about a module, with the page's name instead of the module's."""
+    """Return the lines of a tool's output about the modules, with the name of the page instead of the module."""
     with tempfile.TemporaryDirectory() as folder:
         for module, text in modules.items():
             (Path(folder) / module).write_text(f"{text}\n", encoding="utf-8")
@@ -53,7 +53,7 @@ def problems(command: list[str], modules: dict[str, str]) -> list[str]:
 
 
 def main() -> int:
-    """Exit status 0 if no page has a problem."""
+    """Return 0 if no page has a problem; else 1."""
     # A suffix, because a module named types.py would hide Python's own.
     modules = {f"{page.stem.replace('-', '_')}_{page.suffix[1:]}.py": text for page in PAGES if (text := code(page))}
     found = [problem for command in (MYPY, RUFF) for problem in problems(command, modules)]

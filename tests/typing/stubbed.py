@@ -1,4 +1,4 @@
-"""Never run: clients typed by either stub package, and Stubber-wrapped ones, are clients for us."""
+"""JobsClient accepts clients of both stub packages, also inside a Stubber. This program is never run."""
 
 # pyright: strict
 

@@ -1,4 +1,4 @@
-"""Never run: where boto3 has no stubs, its clients and sessions are of no known type, and still are clients for us."""
+"""JobsClient accepts clients and sessions of boto3 without stubs, which have no type. This program is never run."""
 
 # pyright: strict
 

@@ -1,4 +1,7 @@
-"""Never run, for mypy alone: an un-stubbed boto3.client is Any, which pyright in strict mode calls partly unknown."""
+"""JobsClient accepts an un-stubbed boto3.client, which is Any. Pyright in strict mode rejects it as partly unknown.
+
+This program is never run.
+"""
 
 import boto3  # type: ignore[import-untyped, unused-ignore]
 
