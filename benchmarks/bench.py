@@ -1,7 +1,7 @@
-"""`make bench`: what drs_jobs costs beside boto3, in one run, as ratios. Prints the tables, and writes them to docs/.
+"""`make bench`: the cost of drs_jobs compared with boto3, as ratios. Prints the tables, and writes them to docs/benchmarks.md.
 
-The server is a process of its own, so the CPU that is counted is the client's. Each round of a contender has one of boto3's
-raw dicts beside it; a ratio is the median of the rounds' ratios, since machines are noisy.
+The server is another process, so only the CPU of the client is measured. Each round of a contender is followed by a round of
+boto3's raw dicts. A ratio is the median of the ratios of the rounds, because measurements vary.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from contenders import CONTENDERS, boto3_dicts
 from drs_jobs import JobsClient
 from drs_jobs._client import use_clock
 from drs_jobs._polling import Clock
-from drs_jobs.sweep import sweep, targets
+from drs_jobs.sweep import TargetJobs, sweep, targets
 from drs_jobs.testing import LocalDrs, make_job
 
 HERE: Final = Path(__file__).parent
@@ -36,7 +36,7 @@ KEYS: Final[Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "te
 
 @contextlib.contextmanager
 def server() -> Iterator[tuple[str, str]]:
-    """The URLs of DRS and STS."""
+    """Start the server, and yield the URLs of DRS and STS."""
     process = subprocess.Popen(
         [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     )
@@ -49,6 +49,7 @@ def server() -> Iterator[tuple[str, str]]:
 
 
 def cpu(run: Callable[[], object]) -> float:
+    """The CPU time of a call, in seconds."""
     began = time.process_time()
     run()
     return time.process_time() - began
@@ -58,26 +59,26 @@ def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str
     """A table in Markdown."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = [head, tuple("-" * width for width in widths), *rows]
-    shown = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
-    return f"## {title}\n\n" + "\n".join(shown) + "\n"
+    printed = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    return f"## {title}\n\n" + "\n".join(printed) + "\n"
 
 
 def jobs(drs: str) -> str:
-    """CPU a job."""
+    """The CPU time per job of each contender."""
     client = boto3.client("drs", endpoint_url=f"{drs}/big/{JOBS}", **KEYS)
     for run in CONTENDERS.values():
         run(client)
-    # What this program imported, pydantic and moto among it, is nobody's garbage to walk through.
+    # So that the garbage collector does not visit the objects of imported modules, such as pydantic and moto.
     gc.collect()
     gc.freeze()
     rows: list[tuple[str, ...]] = []
     for name, run in CONTENDERS.items():
-        # Side by side: what slows the machine for a moment slows both.
+        # In pairs, so that a slow moment of the machine affects both.
         pairs = [(cpu(lambda run=run: run(client)), cpu(lambda: boto3_dicts(client))) for _ in range(ROUNDS)]
         low, middle, high = statistics.quantiles((mine / boto3s for mine, boto3s in pairs), n=4)
         microseconds = statistics.median(mine for mine, _ in pairs) / JOBS * 1e6
         rows.append((name, f"{microseconds:.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}"))
-    head = ("every field of every job", "CPU a job, us", "of boto3's dicts", "half of the rounds")
+    head = ("every field of every job", "CPU per job, us", "of boto3's dicts", "middle half of the rounds")
     return table("Reading jobs", head, rows)
 
 
@@ -91,7 +92,7 @@ STARTS: Final = {
 
 
 def _child(program: str, *arguments: str) -> float:
-    """The CPU of a Python process, in seconds."""
+    """The CPU time of a new Python process, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", program, *arguments], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -99,7 +100,7 @@ def _child(program: str, *arguments: str) -> float:
 
 
 def starts() -> str:
-    """CPU of a process from nothing to its first client."""
+    """The CPU time of a process that imports the library and creates a client."""
     for program in STARTS.values():
         _child(program)
     rounds = [{name: _child(program) for name, program in STARTS.items()} for _ in range(ROUNDS)]
@@ -122,7 +123,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def memory(drs: str) -> str:
-    """Peak memory of a process that streams jobs."""
+    """The peak memory of a process that streams jobs."""
     rows: list[tuple[str, ...]] = []
     first = 0.0
     for count in (20_000, 200_000):
@@ -136,77 +137,77 @@ def memory(drs: str) -> str:
 
 
 def requests() -> str:
-    """How many requests some questions cost."""
+    """The number of requests of some queries."""
     rows: list[tuple[str, ...]] = []
     with LocalDrs(page_sizes=(100,)) as local:
         running = [make_job(status="STARTED") for _ in range(1_000)]
         local.add_jobs(*running)
         client = JobsClient(local.client())
 
-        def counted(question: str, run: Callable[[], object]) -> None:
+        def count(query: str, run: Callable[[], object]) -> None:
             before = len(local.requests)
             run()
-            rows.append((question, str(len(local.requests) - before)))
+            rows.append((query, str(len(local.requests) - before)))
 
-        counted("first() of 1,000 jobs, 100 a page", lambda: client.describe_jobs().first())
-        counted("limit=250", lambda: client.describe_jobs(limit=250).collect())
-        counted("limit=0, job_ids=[]", lambda: [*client.describe_jobs(limit=0), *client.describe_jobs(job_ids=[])])
+        count("first() of 1,000 jobs, 100 per page", lambda: client.describe_jobs().first())
+        count("limit=250", lambda: client.describe_jobs(limit=250).collect())
+        count("limit=0, job_ids=[]", lambda: [*client.describe_jobs(limit=0), *client.describe_jobs(job_ids=[])])
         local.page_sizes = (1_000,)
-        polls = [0.0]
+        seconds_slept = [0.0]
 
         def sleep(seconds: float) -> None:
-            polls[0] += seconds
+            seconds_slept[0] += seconds
             if len(local.requests) % 5 == 4:
                 local.add_jobs(*(make_job(job_id=job.job_id, creation_date_time=job.creation_date_time) for job in running))
 
         while len(local.requests) % 5:
             client.describe_jobs().first()
-        use_clock(client, clock=Clock(sleep, lambda: polls[0]))
-        counted("a watch of 1,000 jobs that needs five polls", lambda: client.wait_all(running, timeout=None))
-    return table("Requests", ("question", "requests"), rows)
+        use_clock(client, clock=Clock(sleep, lambda: seconds_slept[0]))
+        count("wait_all for 1,000 jobs, in five polls", lambda: client.wait_all(running, timeout=None))
+    return table("Requests", ("query", "requests"), rows)
 
 
 def sweeps(drs: str, sts: str) -> str:
-    """CPU a target: shared sessions and roles beside a session a target."""
+    """The CPU time per target of `sweep`, and of code that creates one session per target."""
     os.environ.update(AWS_ENDPOINT_URL_STS=sts, AWS_ENDPOINT_URL_DRS=f"{drs}/small/1", AWS_ACCESS_KEY_ID="testing")
     os.environ.update(AWS_SECRET_ACCESS_KEY="testing", AWS_EC2_METADATA_DISABLED="true")
     regions = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
 
-    def shared(accounts: int) -> None:
-        found = list(sweep(targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader")))
-        assert all(hasattr(outcome, "jobs") for outcome in found)
+    def with_sweep(accounts: int) -> None:
+        for result in sweep(targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader")):
+            assert isinstance(result, TargetJobs)
 
-    def a_session_each(accounts: int) -> None:
+    def with_one_session_each(accounts: int) -> None:
         for target in targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader"):
-            asking = boto3.Session().client("sts", region_name=target.region)
-            found = asking.assume_role(RoleArn=target.role_arn, RoleSessionName="bench")["Credentials"]
-            session = boto3.Session(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+            sts_client = boto3.Session().client("sts", region_name=target.region)
+            keys = sts_client.assume_role(RoleArn=target.role_arn, RoleSessionName="bench")["Credentials"]
+            session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
             list(session.client("drs", region_name=target.region).get_paginator("describe_jobs").paginate())
 
-    shared(1)
-    a_session_each(1)
-    rounds = [(cpu(lambda: shared(100)) / 400, cpu(lambda: a_session_each(5)) / 20) for _ in range(3)]
+    with_sweep(1)
+    with_one_session_each(1)
+    rounds = [(cpu(lambda: with_sweep(100)) / 400, cpu(lambda: with_one_session_each(5)) / 20) for _ in range(3)]
     rows = [
         ("sweep", f"{statistics.median(one for one, _ in rounds) * 1e3:.1f}", "1.00"),
         (
-            "a session a target",
+            "one session per target",
             f"{statistics.median(other for _, other in rounds) * 1e3:.1f}",
             f"{statistics.median(other / one for one, other in rounds):.1f}",
         ),
     ]
-    return table("Sweeping", ("100 jobs a target", "CPU a target, ms", "of sweep"), rows)
+    return table("Sweeping", ("100 jobs per target", "CPU per target, ms", "of sweep"), rows)
 
 
 def main() -> None:
-    """Measure all of it."""
+    """Run all measurements."""
     os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
     names = ("boto3", "botocore", "attrs", "cattrs", "pydantic", "msgspec")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     head = (
         "# Benchmarks\n\n"
         f"Measured on {datetime.now(UTC):%Y-%m-%d} by `make bench`: CPython {platform.python_version()}, {versions}; "
-        f"{ROUNDS} rounds, {JOBS:,} jobs of 5 KB each a round, a server in another process.\n"
-        "Machines differ and are noisy, so look at the ratios.\n"
+        f"{ROUNDS} rounds of {JOBS:,} jobs of 5 KB, a server in another process.\n"
+        "Absolute figures depend on the machine, so compare the ratios.\n"
     )
     parts = [head]
     print(head)

@@ -1,7 +1,4 @@
-"""Ways to read jobs with boto3: raw dicts, and typed by three well-known libraries as their users would write it.
-
-Each reads every field of every job.
-"""
+"""The contenders: functions that read every field of every job, as raw dicts, or typed by one of four libraries."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,10 +11,9 @@ import pydantic
 from cattrs.gen import make_dict_structure_fn, override
 
 from drs_jobs import JobsClient
-from drs_jobs._models import job as ours
 from drs_jobs._wire import NAMES
 
-KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items() if cls.__module__ == ours.__name__}
+KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items()}
 SHAPES: dict[str, dict[str, Any]] = {
     "LaunchActionParameter": {"type": str | None, "value": str | None},
     "LaunchAction": {
@@ -53,14 +49,14 @@ SHAPES: dict[str, dict[str, Any]] = {
         "tags": dict[str, str],
     },
 }
-"""The shapes without unions and enums: less than drs_jobs checks, and what a user would write first."""
+"""The fields of each class, without unions and enums. drs_jobs checks more than these."""
 
 
-def _built(make: Callable[[str, dict[str, Any]], Any]) -> Any:
-    """The class `Job`, with all classes below it, as `make` makes one from its name and its fields' types."""
+def _make_job_class(make: Callable[[str, dict[str, Any]], Any]) -> Any:
+    """The class `Job` and the classes of its fields. `make` creates a class from its name and the types of its fields."""
     made: dict[str, Any] = {}
 
-    def resolved(annotation: Any) -> Any:
+    def resolve(annotation: Any) -> Any:
         match annotation:
             case str(name):
                 return made[name] | None
@@ -72,15 +68,16 @@ def _built(make: Callable[[str, dict[str, Any]], Any]) -> Any:
                 return annotation
 
     for name, fields in SHAPES.items():
-        made[name] = make(name, {field: resolved(annotation) for field, annotation in fields.items()})
+        made[name] = make(name, {field: resolve(annotation) for field, annotation in fields.items()})
     return made["Job"]
 
 
-def _default(annotation: Any) -> Any:
+def _default_factory(annotation: Any) -> Any:
+    """The factory of the default value; `None` if the default is `None`."""
     return {list: list, dict: dict}.get(getattr(annotation, "__origin__", None))
 
 
-# ------------------------------------------------------------------ cattrs as it comes
+# ------------------------------------------------------------------ cattrs
 
 _converter = cattrs.Converter()
 _converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
@@ -88,23 +85,23 @@ _converter.register_structure_hook(datetime, lambda value, _: datetime.fromisofo
 
 def _attrs_class(name: str, fields: dict[str, Any]) -> Any:
     def field(annotation: Any) -> Any:
-        factory = _default(annotation)
+        factory = _default_factory(annotation)
         return attrs.field(type=annotation, factory=factory) if factory else attrs.field(type=annotation, default=None)
 
     cls = attrs.make_class(name, {key: field(annotation) for key, annotation in fields.items()}, frozen=True, slots=True)
     renamed = {key: override(rename=KEYS[name][key]) for key in fields}
-    _converter.register_structure_hook(cls, make_dict_structure_fn(cls, _converter, **renamed))  # type: ignore[arg-type]  # each override in a dict of any names
+    _converter.register_structure_hook(cls, make_dict_structure_fn(cls, _converter, **renamed))  # type: ignore[arg-type]  # mypy does not check the names in **renamed
     return cls
 
 
-_AttrsJob = _built(_attrs_class)
+_AttrsJob = _make_job_class(_attrs_class)
 
 # ------------------------------------------------------------------ pydantic and msgspec
 
 
 def _pydantic_class(name: str, fields: dict[str, Any]) -> Any:
     def field(key: str, annotation: Any) -> Any:
-        factory = _default(annotation)
+        factory = _default_factory(annotation)
         alias = KEYS[name][key]
         default = pydantic.Field(alias=alias, default_factory=factory) if factory else pydantic.Field(None, alias=alias)
         return (annotation, default)
@@ -112,19 +109,19 @@ def _pydantic_class(name: str, fields: dict[str, Any]) -> Any:
     return pydantic.create_model(name, **{key: field(key, annotation) for key, annotation in fields.items()})
 
 
-_PydanticJob = _built(_pydantic_class)
+_PydanticJob = _make_job_class(_pydantic_class)
 
 
 def _msgspec_class(name: str, fields: dict[str, Any]) -> Any:
     def default(annotation: Any) -> Any:
-        factory = _default(annotation)
+        factory = _default_factory(annotation)
         return msgspec.field(default_factory=factory) if factory else None
 
     listed = [(key, annotation, default(annotation)) for key, annotation in fields.items()]
     return msgspec.defstruct(name, listed, rename=KEYS[name], frozen=True)
 
 
-_MsgspecJob = _built(_msgspec_class)
+_MsgspecJob = _make_job_class(_msgspec_class)
 
 # ------------------------------------------------------------------ reading
 
@@ -193,13 +190,13 @@ def drs_jobs(client: Any) -> None:
         _read_typed(job)
 
 
-def floor(client: Any) -> None:
-    """The call and the decoding of its JSON, without which nobody can do: drs_jobs without its structuring."""
-    asking = JobsClient(client)
+def call_and_decode(client: Any) -> None:
+    """The calls and the decoding of their JSON: drs_jobs without structuring, as a lower limit."""
+    jobs_client = JobsClient(client)
     token: str | None = None
     while True:
-        batch = asking._fetch("DescribeJobs", {} if token is None else {"nextToken": token})
-        token = batch.next_token
+        page = jobs_client._fetch("DescribeJobs", {} if token is None else {"nextToken": token})
+        token = page.next_token
         if token is None:
             return
 
@@ -210,5 +207,5 @@ CONTENDERS: dict[str, Callable[[Any], None]] = {
     "boto3 and pydantic": boto3_pydantic,
     "boto3 and msgspec.convert": boto3_msgspec,
     "drs_jobs": drs_jobs,
-    "(call and decoding alone)": floor,
+    "(only call and decoding)": call_and_decode,
 }

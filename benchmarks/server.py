@@ -1,6 +1,6 @@
-"""The other end of the benchmarks, in a process of its own: pages that were made once, and an STS.
+"""The server of the benchmarks, run as another process: an endpoint of DRS with prepared pages, and one of STS.
 
-It prints the two URLs that it listens at, and ends with its standard input.
+It prints the two URLs, and exits when its standard input is closed.
 """
 
 import json
@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from simulated_accounts import Sts
 
 PAGE: Final = 100
-"""Jobs a page."""
+"""Jobs per page."""
 
 
 def realistic_job() -> Job:
@@ -52,12 +52,12 @@ PAGES: Final = {
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers `/KIND/COUNT/DescribeJobs` with COUNT jobs in pages."""
+    """Returns COUNT jobs, in pages, for `/KIND/COUNT/DescribeJobs`."""
 
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # http.server's own name
-        """A page of jobs."""
+    def do_POST(self) -> None:  # the name that http.server calls
+        """Send a page of jobs."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         _, kind, count, _ = self.path.split("/")
         number = int(request.get("nextToken", 0)) + 1
@@ -70,11 +70,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input is closed."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", Sts().endpoint_url, flush=True)
