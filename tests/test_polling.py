@@ -711,44 +711,6 @@ def test_answers_nobody_asked_for_do_not_count(simulated: SimulatedTime):
         client.wait("drsjob-mine", timeout=None)
 
 
-# ------------------------------------------------------------------ arguments
-
-REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
-    "no jobs": ([], {"timeout": 1}, ValueError, "at least one"),
-    "a bare id": ("drsjob-1", {"timeout": 1}, TypeError, r"\[job\]"),
-    "a bare job": (make_job(), {"timeout": 1}, TypeError, r"\[job\]"),
-    "a bare dict": ({"jobID": "drsjob-1"}, {"timeout": 1}, TypeError, r"\[job\]"),
-    "a blank id": ([" "], {"timeout": 1}, TypeError, "blank"),
-    "a number": ([5], {"timeout": 1}, TypeError, "int"),
-    "a job with a blank id": ([Job(job_id="")], {"timeout": 1}, TypeError, "blank"),
-    "a dict with a blank id": ([{"jobID": ""}], {"timeout": 1}, TypeError, "blank"),
-    "an absurd timeout": (["j"], {"timeout": 10**400}, ValueError, "no more than"),
-    "an absurd interval": (["j"], {"timeout": 1, "poll_interval": 1e300}, ValueError, "no more than"),
-    "the whole answer of start_recovery": ([{"job": {"jobID": "x"}}], {"timeout": 1}, TypeError, "'job'"),
-    "a negative timeout": (["j"], {"timeout": -1}, ValueError, "None waits for ever"),
-    "a negative timedelta": (["j"], {"timeout": timedelta(seconds=-1)}, ValueError, "0 seconds or more"),
-    "an infinite timeout": (["j"], {"timeout": float("inf")}, ValueError, "None waits for ever"),
-    "no number for a timeout": (["j"], {"timeout": float("nan")}, ValueError, "finite"),
-    "a string for a timeout": (["j"], {"timeout": "60"}, TypeError, "seconds or a timedelta"),
-    "true for a timeout": (["j"], {"timeout": True}, TypeError, "bool"),
-    "no interval": (["j"], {"timeout": 1, "poll_interval": 0}, ValueError, "more than 0"),
-    "a negative interval": (["j"], {"timeout": 1, "poll_interval": -5}, ValueError, "0 seconds or more"),
-    "a string for an interval": (["j"], {"timeout": 1, "poll_interval": "5"}, TypeError, "str"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_wrong_argument_is_refused_at_the_call(name: str, client: JobsClient, local_drs: LocalDrs):
-    """Watch and wait_all refuse at once, before any request, also while nobody iterates."""
-    jobs, arguments, error_class, message = REFUSED[name]
-    for method in (client.watch, client.wait_all):
-        with pytest.raises(error_class, match=message):
-            method(jobs, **arguments)
-    assert local_drs.requests == ()
-    with pytest.raises(TypeError, match="timeout"):
-        client.wait("drsjob-1")  # type: ignore[call-arg]
-
-
 # ------------------------------------------------------------------ end to end
 
 
