@@ -296,7 +296,7 @@ def test_permanent_error_is_raised_at_once(
 
 
 def test_missing_credentials_are_raised_at_once(simulated: SimulatedTime):
-    """botocore's own error."""
+    """Botocore's own error."""
 
     class WithoutCredentials:
         def describe_jobs(self, **_: Any) -> Any:
