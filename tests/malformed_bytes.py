@@ -192,7 +192,7 @@ class Wire:
 
 
 def _decoded(body: bytes) -> Any:
-    """Return the bytes as Python's own decoder reads them; `None` if it can not."""
+    """Return the bytes as Python's own decoder reads them; `None` if it cannot."""
     try:
         return json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):

@@ -7,9 +7,11 @@ printed. docs/trust.md lists them, with the reason why no test can detect them.
 import os
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -36,11 +38,15 @@ MODULES: Final = {
 }
 """The path and the test files of each core module."""
 
+COMMAND: Final = "{python} -m pytest -x -q -m 'not needs_check_env' -p no:cacheprovider --hypothesis-profile=mutants {tests}"
+TIMEOUT: Final = 40.0
+"""Seconds after which a mutant counts as killed, unless the tests without a mutant need more than a third of it."""
+
 CONFIG: Final = """
 [cosmic-ray]
 module-path = "{path}"
-timeout = 40.0
-test-command = "{python} -m pytest -x -q -m 'not needs_check_env' -p no:cacheprovider --hypothesis-profile=mutants {tests}"
+timeout = {timeout}
+test-command = "{command}"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -73,17 +79,20 @@ def survivors(module: str) -> tuple[int, list[str]]:
     session.unlink(missing_ok=True)
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
     names = " ".join(f"tests/test_{name}.py" for name in tests.split())
-    config.write_text(CONFIG.format(path=path, python=sys.executable, tests=names), encoding="utf-8")
+    command = COMMAND.format(python=sys.executable, tests=names)
+    # Every command runs in the copy, so that the tests import the copy's package. First the tests run without a mutant: if
+    # they failed, or needed more than the time limit, every mutant would count as killed.
+    began = time.perf_counter()
+    subprocess.run(shlex.split(command), cwd=copy, check=True)
+    timeout = max(TIMEOUT, 3 * (time.perf_counter() - began))
+    config.write_text(CONFIG.format(path=path, timeout=timeout, command=command), encoding="utf-8")
     cosmic_ray = Path(sys.executable).with_name("cosmic-ray")
-    # The commands run in the copy, so that the tests import the copy's package. The baseline runs the tests without a
-    # mutant: if they failed, every mutant would count as killed.
-    for command in (
-        [cosmic_ray, "baseline", config],
+    for arguments in (
         [cosmic_ray, "init", config, session],
         [cosmic_ray.with_name("cr-filter-operators"), session, config],
         [cosmic_ray, "exec", config, session],
     ):
-        subprocess.run(command, cwd=copy, check=True)
+        subprocess.run(arguments, cwd=copy, check=True)
     diffs: list[str] = []
     count = 0
     with use_db(session, WorkDB.Mode.open) as database:

@@ -111,7 +111,7 @@ def test_cause_survives_pickle():
     assert cause.response == RESPONSE
 
 
-def test_cause_that_can_not_be_pickled_becomes_text():
+def test_cause_that_cannot_be_pickled_becomes_text():
     """As a transport error with an open connection."""
     error = WaitTimeoutError("too late", jobs=())
     error.__cause__ = ValueError(threading.Lock())
@@ -119,7 +119,7 @@ def test_cause_that_can_not_be_pickled_becomes_text():
         assert "ValueError" in str(other.__cause__)
 
 
-def test_value_that_can_not_be_pickled_becomes_none():
+def test_value_that_cannot_be_pickled_becomes_none():
     """A fake can return any object."""
     error = MalformedResponseError("odd", path="$", value=threading.Lock(), cursor="c")
     other = pickle.loads(pickle.dumps(error))
@@ -186,7 +186,7 @@ def test_circular_chain_of_causes_pickles():
     assert other.__cause__.__cause__ is None
 
 
-def test_arguments_that_can_not_be_pickled_become_text():
+def test_arguments_that_cannot_be_pickled_become_text():
     """The class and the text are equal."""
     error = DrsJobsError(threading.Lock())
     other = pickle.loads(pickle.dumps(error))

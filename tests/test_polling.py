@@ -461,7 +461,7 @@ def test_error_at_the_deadline_is_the_cause(client: JobsClient, local_drs: Local
 
 
 def test_failed_request_does_not_hide_other_requests(simulated: SimulatedTime):
-    """The first 1,000 of 1,500 jobs can not be read. The others are yielded, and the error has them."""
+    """The first 1,000 of 1,500 jobs cannot be read. The others are yielded, and the error has them."""
     jobs = {f"j{number}": make_job(job_id=f"j{number}") for number in range(1500)}
 
     class HalfBroken:

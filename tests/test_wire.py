@@ -271,7 +271,7 @@ def test_error_hides_text_that_can_contain_tags(client: JobsClient, local_drs: L
 
 @pytest.mark.parametrize(("depth", "outcome"), [(100, (1, 0)), (101, (0, 1))])
 def test_unknown_value_is_kept_up_to_100_levels(depth: int, outcome: tuple[int, int], client: JobsClient, local_drs: LocalDrs):
-    """A deeper value can not be copied or pickled."""
+    """A deeper value cannot be copied or pickled."""
     later = json.loads("[" * (depth - 1) + "0" + "]" * (depth - 1))
     local_drs.inject(_page(_resource({"later": later})))
     errors: list[MalformedResponseError] = []
@@ -467,7 +467,7 @@ def test_error_does_not_contain_jobs(client: JobsClient, local_drs: LocalDrs):
 
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
 def test_error_with_any_depth_of_nesting(begin: str, end: str, client: JobsClient, local_drs: LocalDrs):
-    """Near the limit of recursion, drs_jobs can parse some bodies that botocore can not."""
+    """Near the limit of recursion, drs_jobs can parse some bodies that botocore cannot."""
     deepest = sys.getrecursionlimit()
     for depth in range(deepest - 150, deepest):
         body = f'{{"__type": "ThrottlingException", "later": {begin * depth}0{end * depth}}}'
