@@ -1,8 +1,9 @@
-"""Seeded schedules of faults: what goes wrong with which answer of a run, and what became of the run's jobs.
+"""Seeded schedules of faults: which response of a run has which fault, and which jobs the run lost or repeated.
 
-Whatever goes wrong, whoever goes on from the cursor, or waits again, ends with every job exactly once.
+A run that resumes from its cursor, or waits again, after each error returns every job exactly once.
 """
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -34,18 +35,18 @@ from simulated_time import SimulatedTime
 LATER = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 
-class Fine(Fault):
-    """Nothing goes wrong."""
+class NoFault(Fault):
+    """A response without a fault."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        return answer()
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        return respond()
 
 
 class DropAfterBody(Fault):
-    """The connection breaks once the whole answer is through, which is early enough for nobody to notice."""
+    """The connection breaks after the whole response was sent, which has no effect on the client."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        http_response = answer()
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        http_response = respond()
         return attrs.evolve(http_response, cut_connection_after=len(http_response.body))
 
 
@@ -57,9 +58,9 @@ FAULTS: dict[str, Fault] = {
     "a 500 until a date": ServerError(LATER),
     "access denied": ErrorResponse("AccessDeniedException", 403),
     "expired": ErrorResponse("ExpiredTokenException", 403),
-    "not set up": ErrorResponse("UninitializedAccountException"),
-    "dropped before the answer": DropConnection(),
-    "dropped in mid-body": DropConnection(in_body=True),
+    "not initialized": ErrorResponse("UninitializedAccountException"),
+    "dropped before the response": DropConnection(),
+    "dropped within the body": DropConnection(in_body=True),
     "dropped after the body": DropAfterBody(),
     "cut off at once": CutOff(0),
     "cut off early": CutOff(0.1),
@@ -75,25 +76,25 @@ FAULTS: dict[str, Fault] = {
     "late": Slow(0.001),
 }
 HARMLESS = {"late", "dropped after the body"}
-"""Faults after which the answer is there all the same."""
+"""Faults after which the client receives the whole response."""
 
 ERRORS = (DrsJobsError, BotoCoreError)
-"""What may come instead of jobs: our own errors, and botocore's of transport. Nothing else may."""
+"""The errors that a run can raise: those of drs_jobs, and transport errors of botocore."""
 
 
 @attrs.define
 class Tally:
-    """What became of some schedules."""
+    """The results of schedules."""
 
     schedules: int = 0
     expected: int = 0
-    """Jobs that the runs should have given."""
+    """Jobs that the runs should return."""
     lost: int = 0
-    """Jobs that no run gave, or not as they were in the end."""
+    """Jobs that were not returned, or not in their last state."""
     repeated: int = 0
-    """Jobs that one run gave twice, or a watch without news of them."""
+    """Jobs that a paged run returned twice, or that a watch yielded again without a change."""
     errors: Counter[str] = attrs.field(factory=Counter[str])
-    """How often each error was seen, by the name of its class."""
+    """The number of errors, by the name of the class."""
 
     def add(self, expected: list[Job], got: list[Job]) -> None:
         self.schedules += 1
@@ -104,78 +105,78 @@ class Tally:
         self.repeated += sum(count - 1 for count in counts.values())
 
 
-def client_of(local: LocalDrs, dice: random.Random, key: str) -> JobsClient:
-    """A client with an account of its own, which retries or does not."""
-    config = Config(retries={"total_max_attempts": dice.choice([1, 1, 3])})
+def client_of(local: LocalDrs, rng: random.Random, key: str) -> JobsClient:
+    """Return a client of a separate account, with or without retries."""
+    config = Config(retries={"total_max_attempts": rng.choice([1, 1, 3])})
     return JobsClient(local.client(access_key_id=key, config=config))
 
 
-def inject(local: LocalDrs, dice: random.Random, answers: int) -> None:
-    """Spoil some of the next answers."""
-    rate = dice.choice([0.1, 0.3, 0.6])
-    for _ in range(answers):
-        local.inject(FAULTS[dice.choice(list(FAULTS))] if dice.random() < rate else Fine())
+def inject(local: LocalDrs, rng: random.Random, responses: int) -> None:
+    """Inject faults into some of the next responses."""
+    rate = rng.choice([0.1, 0.3, 0.6])
+    for _ in range(responses):
+        local.inject(FAULTS[rng.choice(list(FAULTS))] if rng.random() < rate else NoFault())
 
 
 def paged_run(local: LocalDrs, seed: int, tally: Tally) -> None:
-    """One run over a history in pages, resumed after every error, and now and then broken off for no reason."""
-    dice = random.Random(f"paged {seed}")
+    """Iterate over jobs in pages. Resume after each error, and sometimes after a break without an error."""
+    rng = random.Random(f"paged {seed}")
     key = f"paged{seed}"
     newest = datetime(2024, 6, 15, tzinfo=UTC)
-    history = [make_job(creation_date_time=newest - timedelta(hours=n)) for n in range(dice.randrange(8))]
+    history = [make_job(creation_date_time=newest - timedelta(hours=n)) for n in range(rng.randrange(8))]
     local.add_jobs(*history, access_key_id=key)
-    local.page_sizes = (*(dice.randrange(4) for _ in range(dice.randrange(4))), dice.randrange(1, 4))
-    client = client_of(local, dice, key)
-    inject(local, dice, 10)
+    local.page_sizes = (*(rng.randrange(4) for _ in range(rng.randrange(4))), rng.randrange(1, 4))
+    client = client_of(local, rng, key)
+    inject(local, rng, 10)
     got: list[Job] = []
     cursor: str | None = None
     is_over = False
     while not is_over:
         pager = client.describe_jobs(cursor=cursor)
         try:
-            for jobs in _steps(pager, dice):
+            for jobs in _parts(pager, rng):
                 got += jobs
-                if dice.random() < 0.05:
+                if rng.random() < 0.05:
                     break
             else:
                 is_over = True
         except ERRORS as error:
             tally.errors[type(error).__name__] += 1
-            told = error.cursor if isinstance(error, MalformedResponseError) else pager.cursor
-            assert told == pager.cursor
+            cursor = error.cursor if isinstance(error, MalformedResponseError) else pager.cursor
+            assert cursor == pager.cursor
         cursor = pager.cursor
     local.clear_faults()
     tally.add(history, got)
 
 
-def _steps(pager: Pager[Job], dice: random.Random) -> Iterator[tuple[Job, ...]]:
-    return (page.items for page in pager.pages()) if dice.random() < 0.5 else ((job,) for job in pager)
+def _parts(pager: Pager[Job], rng: random.Random) -> Iterator[tuple[Job, ...]]:
+    return (page.items for page in pager.pages()) if rng.random() < 0.5 else ((job,) for job in pager)
 
 
 def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
-    """Jobs that appear, change and end while somebody watches, who watches again after every error."""
-    dice = random.Random(f"watched {seed}")
+    """Watch jobs that appear, change and end. Watch again after each error."""
+    rng = random.Random(f"watched {seed}")
     key = f"watched{seed}"
     time = SimulatedTime()
     ended: list[Job] = []
-    for _ in range(dice.randrange(1, 4)):
+    for _ in range(rng.randrange(1, 4)):
         pending = make_job(status="PENDING")
         started = make_job(job_id=pending.job_id, creation_date_time=pending.creation_date_time, status="STARTED")
         done = make_job(job_id=pending.job_id, creation_date_time=pending.creation_date_time)
-        appears = dice.choice([0, 0, dice.uniform(0, 40)])
-        for second, job in ((appears, pending), (appears + dice.uniform(0, 60), started), (appears + 60 + dice.random(), done)):
+        appears = rng.choice([0, 0, rng.uniform(0, 40)])
+        for second, job in ((appears, pending), (appears + rng.uniform(0, 60), started), (appears + 60 + rng.random(), done)):
             time.at(second, lambda job=job: local.add_jobs(job, access_key_id=key))
         ended.append(done)
     time.sleep(0)
-    client = client_of(local, dice, key)
-    use_clock(client, clock=time.clock(dice.random))
-    local.page_sizes = (*(dice.randrange(3) for _ in range(dice.randrange(2))), dice.randrange(1, 4))
-    inject(local, dice, 12)
+    client = client_of(local, rng, key)
+    use_clock(client, clock=time.clock(rng.random))
+    local.page_sizes = (*(rng.randrange(3) for _ in range(rng.randrange(2))), rng.randrange(1, 4))
+    inject(local, rng, 12)
     is_over = False
     while not is_over:
         seen: dict[str, Job] = {}
         try:
-            for job in client.watch([job.job_id for job in ended], timeout=dice.choice([None, 0, dice.uniform(0, 200)])):
+            for job in client.watch([job.job_id for job in ended], timeout=rng.choice([None, 0, rng.uniform(0, 200)])):
                 tally.repeated += seen.get(job.job_id) == job
                 seen[job.job_id] = job
             is_over = True
@@ -189,9 +190,9 @@ def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
 
 
 def run(seeds: Iterable[int]) -> Tally:
-    """A paged run for every even seed, a watched one for every odd one."""
+    """Run paged runs and watched runs in turn, and return their results."""
     tally = Tally()
     with LocalDrs() as local, mock.patch("time.sleep"):  # botocore's, between its attempts
-        for seed in seeds:
-            (watched_run if seed % 2 else paged_run)(local, seed, tally)
+        for seed, run_schedule in zip(seeds, itertools.cycle((paged_run, watched_run)), strict=False):
+            run_schedule(local, seed, tally)
     return tally

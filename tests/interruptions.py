@@ -1,4 +1,4 @@
-"""Runs over items and pages that a real signal interrupts at a random moment, and resumes from the cursor."""
+"""Runs over items and over pages that a real signal interrupts at a random time and that resume from the cursor."""
 
 import random
 import signal
@@ -13,11 +13,11 @@ JOBS = 60
 
 
 class Interrupted(BaseException):
-    """Raised by the signal handler, as Python's own raises KeyboardInterrupt."""
+    """Raised by the signal handler, as Python's own handler raises KeyboardInterrupt."""
 
 
 class OneJobPages:
-    """A fake whose pages have one job each."""
+    """A fake client with one job per page."""
 
     def describe_jobs(self, **request: Any) -> dict[str, Any]:
         number = int(request.get("nextToken", "0"))
@@ -36,9 +36,9 @@ def pages(pager: Pager[Job], got: list[Any]) -> None:
 
 
 def run(consume: Callable[[Pager[Job], list[Any]], None], count: int, seed: int = 0) -> Counter[str]:
-    """Count interrupted runs, and the jobs that they lost or repeated."""
+    """Return the number of interrupted runs, and of jobs that they lost or repeated."""
     client = JobsClient(OneJobPages())
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     consume(client.describe_jobs(), [])
     began = time.perf_counter()
     consume(client.describe_jobs(), [])
@@ -53,7 +53,7 @@ def run(consume: Callable[[Pager[Job], list[Any]], None], count: int, seed: int 
         while tally["interrupted"] < count:
             pager, got = client.describe_jobs(), list[Any]()
             try:
-                signal.setitimer(signal.ITIMER_REAL, dice.uniform(1e-6, duration))
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, duration))
                 consume(pager, got)
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except Interrupted:

@@ -1,5 +1,6 @@
-"""Bytes that no service should send: real pages with something wrong in them, and what has to become of any bytes at all."""
+"""Malformed response bodies: mutated pages, and a client that reads any bytes and checks the result."""
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -43,63 +44,63 @@ _JUNK: list[Callable[[random.Random], object]] = [
     lambda _: {"SDK_UNKNOWN_MEMBER": {"name": "x"}},
     lambda _: float("nan"),
     lambda _: float("-inf"),
-    lambda dice: _nested(dice.choice([5, 99, 101, 2_000])),
-    lambda dice: "".join(chr(dice.randrange(0xD800)) for _ in range(dice.randrange(30))),
+    lambda rng: _nested(rng.choice([5, 99, 101, 2_000])),
+    lambda rng: "".join(chr(rng.randrange(0xD800)) for _ in range(rng.randrange(30))),
 ]
 
 
 def _nested(depth: int) -> object:
     value: object = 1
-    for level in range(depth):
-        value = [value] if level % 2 else {"a": value}
+    for is_list in itertools.islice(itertools.cycle((False, True)), depth):
+        value = [value] if is_list else {"a": value}
     return value
 
 
-def body(dice: random.Random) -> bytes:
-    """A page with a few things wrong: in its structure, then in its text, then in its bytes."""
+def body(rng: random.Random) -> bytes:
+    """Return the bytes of a page after mutations of its structure, of its text and of its bytes."""
     page = json.loads(json.dumps(PAGE))
-    for _ in range(dice.choice([0, 1, 1, 2, 5])):
-        _spoil(page, dice)
+    for _ in range(rng.choice([0, 1, 1, 2, 5])):
+        _mutate(page, rng)
     try:
-        text = json.dumps(page, ensure_ascii=dice.random() < 0.7)
+        text = json.dumps(page, ensure_ascii=rng.random() < 0.7)
     except RecursionError:
         text = '{"items": ' + "[" * 5_000
-    if dice.random() < 0.1:
-        text = dice.choice(
+    if rng.random() < 0.1:
+        text = rng.choice(
             [f"[{text}]", f'{{"items": [], "items": {text}}}', text + text, f"\ufeff{text}", text.replace("{", " {\n")]
         )
-    if dice.random() < 0.1:
-        text = text.replace('"jobID"', dice.choice(['"jobid"', '"job\\u0049D"', '"items"', "'jobID'"]), 1)
-    encoded = text.encode(dice.choice(["utf-8"] * 20 + ["utf-16", "utf-32"]), "surrogatepass")
-    for _ in range(dice.choice([0, 0, 0, 1, 3])):
-        encoded = _spoil_bytes(encoded, dice)
+    if rng.random() < 0.1:
+        text = text.replace('"jobID"', rng.choice(['"jobid"', '"job\\u0049D"', '"items"', "'jobID'"]), 1)
+    encoded = text.encode(rng.choice(["utf-8"] * 20 + ["utf-16", "utf-32"]), "surrogatepass")
+    for _ in range(rng.choice([0, 0, 0, 1, 3])):
+        encoded = _mutate_bytes(encoded, rng)
     return encoded
 
 
-def _spoil(page: Any, dice: random.Random) -> None:
-    """Change one node of a page."""
+def _mutate(page: Any, rng: random.Random) -> None:
+    """Change one random node of a page."""
     nodes = list(_nodes(page))
     if not nodes:
         return
-    holder, key = dice.choice(nodes)
-    match dice.randrange(6):
+    holder, key = rng.choice(nodes)
+    match rng.randrange(6):
         case 0 if isinstance(holder, dict):
             del holder[key]
         case 1 if isinstance(holder, dict):
-            holder[f"later{dice.randrange(9)}"] = holder.pop(key)
+            holder[f"later{rng.randrange(9)}"] = holder.pop(key)
         case 2:
             holder[key] = [holder[key]]
         case 3 if isinstance(holder, list):
             holder.append(holder[key])
         case _:
-            holder[key] = dice.choice(_JUNK)(dice)
+            holder[key] = rng.choice(_JUNK)(rng)
 
 
 def _nodes(value: Any) -> Iterator[tuple[Any, Any]]:
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in list(members):
         yield value, key
-        if _is_shallow(member):  # what was nested absurdly deep before is not walked again
+        if _is_shallow(member):  # without the deep nesting of an earlier mutation
             yield from _nodes(member)
 
 
@@ -115,27 +116,25 @@ def _is_shallow(value: Any) -> bool:
     return not level
 
 
-def _spoil_bytes(encoded: bytes, dice: random.Random) -> bytes:
-    at = dice.randrange(len(encoded) + 1)
-    match dice.randrange(5):
+def _mutate_bytes(encoded: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(encoded) + 1)
+    match rng.randrange(5):
         case 0:
             return encoded[:at]
         case 1:
-            return encoded[:at] + dice.randbytes(dice.randrange(1, 4)) + encoded[at:]
+            return encoded[:at] + rng.randbytes(rng.randrange(1, 4)) + encoded[at:]
         case 2:
             return (
-                encoded[:at]
-                + dice.choice([b"[" * 2_000, b"{", b'"', b"\\u", b"9" * 5_000, b"e999", b"\0", b"-"])
-                + encoded[at:]
+                encoded[:at] + rng.choice([b"[" * 2_000, b"{", b'"', b"\\u", b"9" * 5_000, b"e999", b"\0", b"-"]) + encoded[at:]
             )
         case 3:
-            return encoded[:at] + encoded[at + dice.randrange(40) :]
+            return encoded[:at] + encoded[at + rng.randrange(40) :]
         case _:
-            return dice.randbytes(at % 50)
+            return rng.randbytes(rng.randrange(50))
 
 
 class Wire:
-    """A boto3 client whose network is a variable: botocore does everything but send."""
+    """A boto3 client without a network: botocore does everything except sending, and `body` is the response."""
 
     def __init__(self) -> None:
         self.body = b""
@@ -148,23 +147,27 @@ class Wire:
             aws_secret_access_key="testing",
             config=Config(retries={"total_max_attempts": 1}),
         )
-        boto_client.meta.events.register("before-send.drs", self._answer)
+        boto_client.meta.events.register("before-send.drs", self._respond)
         self.client = JobsClient(boto_client)
 
-    def _answer(self, request: Any, **_: object) -> AWSResponse:
+    def _respond(self, request: Any, **_: object) -> AWSResponse:
         return AWSResponse(request.url, self.status, self.headers, self)
 
     def stream(self) -> Iterator[bytes]:
-        """What botocore reads the body from."""
+        """Yield the body to botocore."""
         yield self.body
 
     def read(self, body: bytes, status: int = 200) -> str:
-        """What becomes of an answer, in a word. AssertionError where it is not what should."""
+        """Read a response, and return the kind of its result.
+
+        Raises:
+            AssertionError: If the result is not the correct one for these bytes.
+        """
         self.body, self.status = body, status
-        told: list[MalformedResponseError] = []
+        errors: list[MalformedResponseError] = []
         decoded = _decoded(body)
         try:
-            jobs = self.client.describe_jobs(on_malformed=told.append).collect()
+            jobs = self.client.describe_jobs(on_malformed=errors.append).collect()
         except ServiceError as error:
             assert error.status_code == status >= 300
             return "service error"
@@ -177,19 +180,19 @@ class Wire:
             return "malformed body"
         assert status < 300
         raw = decoded.get("items") or []
-        assert len(raw) == len(jobs) + len(told)
-        bad = {int(error.path.split("]")[0].removeprefix("$.items[")) for error in told}
-        good = [item for index, item in enumerate(raw) if index not in bad]
-        for item, job in zip(good, jobs, strict=True):
+        assert len(raw) == len(jobs) + len(errors)
+        malformed = {int(error.path.split("]")[0].removeprefix("$.items[")) for error in errors}
+        valid = [item for index, item in enumerate(raw) if index not in malformed]
+        for item, job in zip(valid, jobs, strict=True):
             assert item["jobID"] == job.job_id
             assert job == structure_job(unstructure_job(job))
-        for error in told:
+        for error in errors:
             assert len(str(error)) < 1_000
-        return "jobs" if not told else "malformed jobs"
+        return "jobs" if not errors else "malformed jobs"
 
 
 def _decoded(body: bytes) -> Any:
-    """What the bytes say, read by nobody but Python's own decoder; `None` where it can't."""
+    """Return the bytes as Python's own decoder reads them; `None` if it cannot."""
     try:
         return json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):

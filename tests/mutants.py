@@ -1,53 +1,64 @@
-"""Mutation testing of the core rooms: `make mutants`, or `python tests/mutants.py pager` for one room.
+"""Mutation testing of the core modules: `make mutants`, or `python tests/mutants.py _pagination` for one module.
 
-Each mutant is one small change to a room, and the tests that mirror the room run against it. What no test notices is
-printed; docs/trust.md names those that are left, with the reason why no test can.
+Each mutant is one small change to a module. The tests of the module run against it. Mutants that pass every test are
+printed. docs/trust.md lists them, with the reason why no test can detect them.
 """
 
 import os
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome
-
 ROOT: Final = Path(__file__).parent.parent
 COPIES: Final = ROOT / "build" / "mutants"
-"""Where the mutants live: a copy for each room, because a mutant is written into the file that it changes."""
+"""One copy of the project per module, because a mutant is written into the file that it changes."""
 
-ROOMS: Final = {
-    "pager": ("drs_jobs/_pagination.py", "paging asking"),
-    "_watch": ("drs_jobs/_polling.py", "watch"),
-    "models": ("drs_jobs/_models", "models errors completeness"),
-    "_botocore": ("drs_jobs/_botocore.py", "bad_answers scope fuzz"),
+MODULES: Final = {
+    "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
+    "_botocore": ("drs_jobs/_botocore.py", "botocore wire fuzz"),
+    "_client": ("drs_jobs/_client.py", "client arguments polling log reports"),
+    "_errors": ("drs_jobs/_errors.py", "errors wire wire_protocol completeness"),
+    "_formatting": ("drs_jobs/_formatting.py", "models errors wire cli"),
+    "_models": ("drs_jobs/_models", "models errors completeness"),
+    "_pagination": ("drs_jobs/_pagination.py", "pagination client arguments"),
+    "_polling": ("drs_jobs/_polling.py", "polling"),
+    "_redaction": ("drs_jobs/_redaction.py", "botocore wire fuzz"),
+    "_thread_pool": ("drs_jobs/_thread_pool.py", "sweep"),
+    "_timestamps": ("drs_jobs/_timestamps.py", "models wire wire_protocol arguments client"),
+    "_wire": ("drs_jobs/_wire", "models wire wire_protocol log client arguments"),
     "reports": ("drs_jobs/reports.py", "reports completeness"),
-    "_wire": ("drs_jobs/_wire", "models bad_answers log asking"),
+    "sweep": ("drs_jobs/sweep.py", "sweep"),
 }
-"""For each room what is changed, and the tests that mirror it."""
+"""The path and the test files of each core module."""
+
+COMMAND: Final = "{python} -m pytest -x -q -m 'not needs_check_env' -p no:cacheprovider --hypothesis-profile=mutants {tests}"
+TIMEOUT: Final = 40.0
+"""Seconds after which a mutant counts as killed, unless the tests without a mutant need more than a third of it."""
 
 CONFIG: Final = """
 [cosmic-ray]
 module-path = "{path}"
-timeout = 40.0
-test-command = "{python} -m pytest -x -q -p no:cacheprovider --hypothesis-profile=mutants {tests}"
+timeout = {timeout}
+test-command = "{command}"
 
 [cosmic-ray.distributor]
 name = "local"
 
 [cosmic-ray.filters.operators-filter]
 exclude-operators = [
-    # `|` stands in annotations, where any other operator fails when the module is imported.
+    # `|` is used in annotations. Any other operator there fails when the module is imported.
     "core/ReplaceBinaryOperator_BitOr_.*",
-    # One wrong operator is as good as another: `-` for `+`, and so on.
+    # One wrong operator is enough: `-` for `+`, and so on.
     "core/ReplaceBinaryOperator_.*_(BitOr|BitAnd|BitXor|LShift|RShift|Mod|Pow|FloorDiv|Div)",
     "core/ReplaceBinaryOperator_(Sub|Mul|Pow)_Mul",
-    # Of wrong comparisons the opposite and the one that is off by one.
+    # Two wrong comparisons are enough: the opposite, and the one that is off by one.
     "core/ReplaceComparisonOperator_(Eq|NotEq)_(Is|IsNot|Lt|LtE|Gt|GtE)",
     "core/ReplaceComparisonOperator_(Is|IsNot)_(Eq|NotEq|Lt|LtE|Gt|GtE)",
     "core/ReplaceComparisonOperator_(Lt|LtE)_(Is|IsNot|Eq|NotEq|Gt)",
@@ -57,26 +68,32 @@ exclude-operators = [
 """
 
 
-def survivors(room: str) -> tuple[int, list[str]]:
-    """How many mutants of a room there were, and what each that survived looks like."""
-    path, tests = ROOMS[room]
-    copy, config, session = COPIES / room, COPIES / f"{room}.toml", COPIES / f"{room}.sqlite"
+def survivors(module: str) -> tuple[int, list[str]]:
+    """Return the number of mutants of a module, and the diff of each mutant that passed every test."""
+    from cosmic_ray.work_db import WorkDB, use_db  # noqa: PLC0415  # test_completeness reads MODULES without cosmic-ray
+    from cosmic_ray.work_item import TestOutcome  # noqa: PLC0415
+
+    path, tests = MODULES[module]
+    copy, config, session = COPIES / module, COPIES / f"{module}.toml", COPIES / f"{module}.sqlite"
     shutil.rmtree(copy, ignore_errors=True)
     session.unlink(missing_ok=True)
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
     names = " ".join(f"tests/test_{name}.py" for name in tests.split())
-    config.write_text(CONFIG.format(path=path, python=sys.executable, tests=names), encoding="utf-8")
+    command = COMMAND.format(python=sys.executable, tests=names)
+    # Every command runs in the copy, so that the tests import the copy's package. First the tests run without a mutant: if
+    # they failed, or needed more than the time limit, every mutant would count as killed.
+    began = time.perf_counter()
+    subprocess.run(shlex.split(command), cwd=copy, check=True)
+    timeout = max(TIMEOUT, 3 * (time.perf_counter() - began))
+    config.write_text(CONFIG.format(path=path, timeout=timeout, command=command), encoding="utf-8")
     cosmic_ray = Path(sys.executable).with_name("cosmic-ray")
-    # In the copy, so that the copy's package is what is imported. The baseline is the tests without a mutant: they pass,
-    # or every mutant would be "killed".
-    for command in (
-        [cosmic_ray, "baseline", config],
+    for arguments in (
         [cosmic_ray, "init", config, session],
         [cosmic_ray.with_name("cr-filter-operators"), session, config],
         [cosmic_ray, "exec", config, session],
     ):
-        subprocess.run(command, cwd=copy, check=True)
-    shown: list[str] = []
+        subprocess.run(arguments, cwd=copy, check=True)
+    diffs: list[str] = []
     count = 0
     with use_db(session, WorkDB.Mode.open) as database:
         for _, result in database.completed_work_items:
@@ -84,19 +101,18 @@ def survivors(room: str) -> tuple[int, list[str]]:
                 continue  # filtered out
             count += 1
             if result.test_outcome is TestOutcome.SURVIVED:
-                shown.append("\n".join(re.findall(r"^[-+@][^-+].*$", result.diff or "", re.MULTILINE)))
-    return count, shown
+                diffs.append("\n".join(re.findall(r"^[-+@][^-+].*$", result.diff or "", re.MULTILINE)))
+    return count, diffs
 
 
-def main(rooms: list[str]) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))  # a mutant may loop, and collect
+def main(modules: list[str]) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))  # a mutant can collect jobs in an endless loop
     COPIES.mkdir(parents=True, exist_ok=True)
-    rooms = rooms or list(ROOMS)
+    modules = modules or list(MODULES)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for room, (count, shown) in zip(rooms, threads.map(survivors, rooms), strict=True):
-            print(
-                f"{room}: {count} mutants, {count - len(shown)} killed, {len(shown)} survived\n", *shown, sep="\n", flush=True
-            )
+        for module, (count, diffs) in zip(modules, threads.map(survivors, modules), strict=True):
+            killed = count - len(diffs)
+            print(f"{module}: {count} mutants, {killed} killed, {len(diffs)} survived\n", *diffs, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What botocore's model of the service has and drs_jobs has not, by name. `make latest` warns of it for the newest botocore."""
+"""Names in botocore's service model that drs_jobs does not have. `make latest` prints them for the newest one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -13,12 +13,12 @@ from drs_jobs._errors import _CLASSES
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
-# Our names where they are not AWS's: the log's item is a line of it.
+# Classes of drs_jobs whose name differs from AWS's.
 RENAMED = {"JobLog": "JobLogItem"}
 
 
 def shapes() -> dict[str, Any]:
-    """Every shape that the answers to our operations reach."""
+    """Return every shape that the responses of the operations contain, by name."""
     found: dict[str, Any] = {}
     todo = [MODEL.operation_model(name).output_shape for name in OPERATIONS]
     while todo:
@@ -32,8 +32,13 @@ def shapes() -> dict[str, Any]:
     return {name: shape for name, shape in found.items() if not name.endswith("Response")}
 
 
-def missing() -> Iterator[str]:
-    """The name of each member, value, union member, error and sensitive shape that AWS has and we have not."""
+def missing(names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Iterable[str] = tuple(_CLASSES)) -> Iterator[str]:
+    """Yield the name of each member, value, union member, error and sensitive shape that drs_jobs does not have.
+
+    Args:
+        names: AWS's name of every field, by class and field; by default the table of drs_jobs.
+        errors: The codes of the errors that have a class; by default those of drs_jobs.
+    """
     for name, shape in shapes().items():
         ours = getattr(_models, RENAMED.get(name, name), None)
         if shape.type_name == "structure" and shape.is_tagged_union:
@@ -42,19 +47,18 @@ def missing() -> Iterator[str]:
             yield f"{name}, a structure"
         elif shape.type_name == "structure":
             fields = {field.name for field in attrs.fields(ours)}
-            names = dict(_wire.NAMES[ours])
             for member in shape.members:
-                if xform_name(member) not in fields or names.get(xform_name(member)) != member:
+                if xform_name(member) not in fields or names[ours].get(xform_name(member)) != member:
                     yield f"{name}.{member}, a member"
         elif shape.type_name == "string" and shape.enum:
             known = {} if ours is None else ours.__members__
             yield from (f"{name}.{value}, a value" for value in shape.enum if known.get(value) != value)
         if shape.metadata.get("sensitive") and name != "TagsMap":
             yield f"{name}, a sensitive shape"
-    errors = {shape.name for operation in OPERATIONS for shape in MODEL.operation_model(operation).error_shapes}
-    yield from (f"{name}, an error" for name in sorted(errors - set(_CLASSES)))
+    codes = {shape.name for operation in OPERATIONS for shape in MODEL.operation_model(operation).error_shapes}
+    yield from (f"{code}, an error" for code in sorted(codes.difference(errors)))
 
 
 if __name__ == "__main__":
     for name in missing():
-        print(f"warning: botocore {botocore.__version__} has {name}, which drs_jobs does not know")
+        print(f"warning: botocore {botocore.__version__} has {name}, which drs_jobs does not have")

@@ -1,4 +1,4 @@
-"""Seconds that pass only while somebody sleeps, so that hours of waiting take no time."""
+"""A simulated clock, whose time passes only in `sleep`, so that tests of long waits are fast."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,16 @@ from drs_jobs._polling import Clock
 
 
 class SimulatedTime:
-    """What time it is, how long everybody slept, and what happens at which second."""
+    """The simulated time, the sleeps so far, and the events to come."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        """How many have passed."""
+        """Seconds since the start."""
         self.sleeps: list[float] = []
         self.events: list[tuple[float, Callable[[], object]]] = []
 
     def at(self, second: float, event: Callable[[], object]) -> None:
+        """Call `event` during the sleep that reaches `second`."""
         self.events.append((second, event))
         self.events.sort(key=lambda pair: pair[0])
 
@@ -26,5 +27,5 @@ class SimulatedTime:
             self.events.pop(0)[1]()
 
     def clock(self, jitter: Callable[[], float] = lambda: 0.5) -> Clock:
-        # A monotonic clock begins anywhere.
+        # Not 0, because the start of a monotonic clock is arbitrary.
         return Clock(self.sleep, lambda: 4096.0 + self.seconds, jitter)

@@ -1,4 +1,4 @@
-"""Faults, interruptions and fuzzing for longer than the tests: `make soak`, or `python tests/soak.py SCHEDULES MINUTES`."""
+"""Longer runs of faults, interruptions and fuzzing: `make soak`, or `python tests/soak.py SCHEDULES MINUTES`."""
 
 import logging
 import random
@@ -12,7 +12,7 @@ import malformed_bytes
 
 
 def soak_schedules(count: int) -> None:
-    """Print what became of so many schedules of faults."""
+    """Run schedules of faults, and print the number of expected, lost and repeated jobs and of each error."""
     tally = fault_schedules.run(range(count))
     print(f"schedules run   {tally.schedules:>9,}")
     print(f"jobs expected   {tally.expected:>9,}")
@@ -25,25 +25,27 @@ def soak_schedules(count: int) -> None:
 
 
 def soak_bytes(minutes: float) -> None:
-    """Print what became of as many answers as so many minutes take."""
+    """Read malformed responses for some minutes, and print how often each result occurred."""
     wire = malformed_bytes.Wire()
-    ends: Counter[str] = Counter()
+    results: Counter[str] = Counter()
     slowest = 0.0
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
-        dice = random.Random(sum(ends.values()))
-        body = malformed_bytes.body(dice)
-        status = dice.choice([200] * 9 + [dice.randrange(300, 600)])
+        rng = random.Random(sum(results.values()))
+        body = malformed_bytes.body(rng)
+        status = rng.choice([200] * 9 + [rng.randrange(300, 600)])
         began = time.process_time()
-        ends[wire.read(body, status)] += 1
+        results[wire.read(body, status)] += 1
         slowest = max(slowest, time.process_time() - began)
-    print(f"answers         {sum(ends.values()):>9,}, in {minutes:g} minutes; the slowest took {1000 * slowest:.0f} ms of CPU")
-    for name, times in ends.most_common():
+    print(
+        f"responses       {sum(results.values()):>9,}, in {minutes:g} minutes; the slowest took {1000 * slowest:.0f} ms of CPU"
+    )
+    for name, times in results.most_common():
         print(f"  {name:<40}{times:>9,}")
 
 
 def soak_interruptions(count: int) -> None:
-    """Interrupt runs over items and over pages with real signals, and print how many jobs were lost."""
+    """Interrupt runs over items and over pages with real signals, and print the number of lost and repeated jobs."""
     for consume in (interruptions.items, interruptions.pages):
         tally = interruptions.run(consume, count)
         print(f"{consume.__name__}: " + ", ".join(f"{number:,} {name}" for name, number in tally.items()))
@@ -52,7 +54,7 @@ def soak_interruptions(count: int) -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger("drs_jobs").setLevel(logging.ERROR)  # a warning for every fault that a watch survives
+    logging.getLogger("drs_jobs").setLevel(logging.ERROR)  # `watch` logs a warning for each transient error
     soak_interruptions(3000)
     soak_schedules(int(sys.argv[1]))
     soak_bytes(float(sys.argv[2]))

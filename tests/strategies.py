@@ -1,4 +1,4 @@
-"""Hypothesis strategies for every data class, made from its own annotations."""
+"""Hypothesis strategies for every data class, built from its annotations."""
 
 import types
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drs_jobs import Job, JobLogItem, SourceNetworkID, UnknownMember, UnknownValue
 
-# Any Unicode, lone surrogates too: JSON can carry them.
+# Any Unicode, with lone surrogates, because JSON can contain them.
 text = st.text(st.characters(), max_size=8)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
@@ -23,7 +23,7 @@ moments = st.datetimes(timezones=st.just(UTC))
 
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
-    """Values of a field's type."""
+    """Return a strategy for the values of a field's type."""
     members = get_args(annotation)
     if annotation in (str, bool, int, datetime):
         return {str: text, bool: st.booleans(), int: st.integers(), datetime: moments}[annotation]
@@ -47,7 +47,7 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 def records(cls: Any) -> st.SearchStrategy[Any]:
-    """Instances of a data class."""
+    """Return a strategy for the instances of a data class."""
     hints = get_type_hints(cls)
     return st.builds(cls, **{field.name: values_of(hints[field.name]) for field in attrs.fields(cls)})
 

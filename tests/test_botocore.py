@@ -1,4 +1,4 @@
-"""What is ours stays ours: the caller's own calls never change, and tags and credentials get out nowhere."""
+"""Event handlers on a boto3 client: the caller's own calls do not change, and tags and credentials are not shown."""
 
 import itertools
 import json
@@ -20,70 +20,69 @@ from drs_jobs._polling import Clock
 from drs_jobs.testing import CutOff, DropConnection, HtmlPage, LocalDrs, RawResponse, ServerError, make_job
 
 
-def _theirs(client: Any) -> Any:
-    """What the caller's own call returns, less what differs from call to call."""
-    answer = client.describe_jobs()
-    answer["ResponseMetadata"].pop("RequestId")
-    answer["ResponseMetadata"].pop("HTTPHeaders")
-    return answer
+def _call(client: Any) -> Any:
+    """Return the response to the caller's own call, without the metadata that differs between calls."""
+    response = client.describe_jobs()
+    response["ResponseMetadata"].pop("RequestId")
+    response["ResponseMetadata"].pop("HTTPHeaders")
+    return response
 
 
-def test_the_callers_own_calls_never_change(boto_client: Any, local_drs: LocalDrs):
-    """Before, during and after our use of their client, also in our callbacks and from another thread."""
+def test_callers_own_calls_do_not_change(boto_client: Any, local_drs: LocalDrs):
+    """Before, during and after calls of JobsClient, also in callbacks and in another thread."""
     odd = {"items": [{"jobID": "j", "later": 1, "participatingResources": [{"participatingResourceID": {"later": 1}}]}, {}]}
     page = RawResponse(json.dumps(odd).encode())
     local_drs.inject(page, times=100)
-    answers = [_theirs(boto_client)]
+    responses = [_call(boto_client)]
     seen: list[Any] = []
     client = JobsClient(boto_client)
-    answers.append(_theirs(boto_client))
+    responses.append(_call(boto_client))
     stop = threading.Event()
 
-    def call_meanwhile() -> None:
+    def call_in_a_thread() -> None:
         while not stop.is_set() and len(seen) < 20:
-            seen.append(_theirs(boto_client))
+            seen.append(_call(boto_client))
 
-    thread = threading.Thread(target=call_meanwhile)
+    thread = threading.Thread(target=call_in_a_thread)
     thread.start()
     for _ in range(10):
-        list(client.describe_jobs(on_malformed=lambda error: answers.append(_theirs(boto_client))))
+        list(client.describe_jobs(on_malformed=lambda error: responses.append(_call(boto_client))))
         for _ in client.describe_jobs(on_malformed=lambda error: None):
-            answers.append(_theirs(boto_client))
+            responses.append(_call(boto_client))
     stop.set()
     thread.join()
-    answers.append(_theirs(boto_client))
-    assert all(answer == answers[0] for answer in answers + seen)
-    assert answers[0]["items"][0]["participatingResources"][0]["participatingResourceID"] == {
+    responses.append(_call(boto_client))
+    assert all(response == responses[0] for response in responses + seen)
+    assert responses[0]["items"][0]["participatingResources"][0]["participatingResourceID"] == {
         "SDK_UNKNOWN_MEMBER": {"name": "later"}
     }
 
 
-def test_the_callers_own_bad_answers_stay_as_they_are(boto_client: Any, local_drs: LocalDrs):
-    """Even boto3's silent `{}` for an HTML page is not touched."""
+def test_callers_own_malformed_responses_do_not_change(boto_client: Any, local_drs: LocalDrs):
+    """Not even the empty dict that boto3 returns for an HTML page."""
     JobsClient(boto_client)
     local_drs.inject(HtmlPage())
-    assert "items" not in _theirs(boto_client)
+    assert "items" not in _call(boto_client)
     local_drs.inject(ServerError(retry_after="soon"))
     with pytest.raises(ValueError, match="soon"):
         boto_client.describe_jobs()
 
 
-def test_another_operation_called_within_ours_is_not_ours(boto_client: Any, local_drs: LocalDrs):
-    """A handler of the caller's that calls something else of `drs` gets boto3's own parsing."""
+def test_callers_other_operation_within_a_call(boto_client: Any, local_drs: LocalDrs):
+    """A handler of the caller that calls another operation of `drs` gets boto3's own parsing."""
     got: list[Any] = []
 
-    def call_something_else(**_: Any) -> None:
+    def call_another_operation(**_: Any) -> None:
         local_drs.inject(RawResponse(b'{"items": "characters", "other": 1}'))
         with pytest.raises(AttributeError):
             got.append(boto_client.describe_job_log_items(jobID="drsjob-00000000000000000"))
 
-    boto_client.meta.events.register("before-send.drs.DescribeJobs", call_something_else)
+    boto_client.meta.events.register("before-send.drs.DescribeJobs", call_another_operation)
     assert JobsClient(boto_client).describe_jobs().collect() == ()
     assert got == []
 
 
-def test_many_clients_of_one_boto3_client_and_many_threads(boto_client: Any, local_drs: LocalDrs):
-    """A JobsClient is safe to share, and so is the boto3 client below several of them."""
+def test_clients_and_threads_share_a_boto3_client(boto_client: Any, local_drs: LocalDrs):
     jobs = {make_job() for _ in range(60)}
     local_drs.page_sizes = (25,)
     local_drs.add_jobs(*jobs)
@@ -97,7 +96,7 @@ def test_many_clients_of_one_boto3_client_and_many_threads(boto_client: Any, loc
     assert [jobs] * 12 == got
 
 
-def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: pytest.LogCaptureFixture):
+def test_tags_are_not_shown(client: JobsClient, local_drs: LocalDrs, caplog: pytest.LogCaptureFixture):
     """No repr, error text, error attribute, traceback or log record at DEBUG has a tag's key or value."""
     caplog.set_level(logging.DEBUG)
     tags = {"secretkey": "secretvalue"}
@@ -105,7 +104,7 @@ def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: p
     jobs = client.describe_jobs().collect()
     assert tags == jobs[0].tags
     shown = [repr(jobs), *(repr(job) for job in jobs), *(repr(page) for page in client.describe_jobs().pages())]
-    bad: list[Any] = [
+    malformed_jobs: list[Any] = [
         {"jobID": "j", "tags": {"secretkey": 5}},
         {"jobID": "j", "tags": {"secretkey": ["secretvalue"]}},
         {"jobID": "j", "tags": [tags]},
@@ -113,7 +112,7 @@ def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: p
         {"tags": tags},
         [{"tags": tags}],
     ]
-    faults = [RawResponse(json.dumps({"items": [job]}).encode()) for job in bad]
+    faults = [RawResponse(json.dumps({"items": [job]}).encode()) for job in malformed_jobs]
     faults += [RawResponse(json.dumps({"items": {"tags": tags}}).encode()), RawResponse(json.dumps([{"tags": tags}]).encode())]
     faults += [RawResponse(json.dumps({"tags": tags}).encode()), RawResponse(json.dumps({"a": [{"tags": tags}]}).encode())]
     faults += [RawResponse(json.dumps({"tags": tags}).encode("utf-16"))]
@@ -143,16 +142,16 @@ def test_tags_get_out_nowhere(client: JobsClient, local_drs: LocalDrs, caplog: p
         RawResponse(page.replace("tags", "Tags").encode(), 400),
     ]:
         local_drs.inject(fault)
-        with pytest.raises(ServiceError) as refused:
+        with pytest.raises(ServiceError) as service_error:
             client.describe_jobs().collect()
-        shown += [str(vars(refused.value)), "".join(traceback.format_exception(refused.value))]
+        shown += [str(vars(service_error.value)), "".join(traceback.format_exception(service_error.value))]
     for text in (*shown, caplog.text):
         assert "secret" not in text
     assert "Response body" in caplog.text
 
 
-def test_credentials_get_out_nowhere(local_drs: LocalDrs, caplog: pytest.LogCaptureFixture):
-    """Our own logger says nothing of them, and neither does any error."""
+def test_credentials_are_not_shown(local_drs: LocalDrs, caplog: pytest.LogCaptureFixture):
+    """Neither in the log records of drs_jobs nor in errors."""
     caplog.set_level(logging.DEBUG, "drs_jobs")
     client = JobsClient(local_drs.client(access_key_id="AKIAEXAMPLE", config=Config(retries={"total_max_attempts": 1})))
     use_clock(client, clock=Clock(lambda _: None, itertools.count().__next__))
@@ -167,8 +166,8 @@ def test_credentials_get_out_nowhere(local_drs: LocalDrs, caplog: pytest.LogCapt
     assert "AKIAEXAMPLE" not in "".join(traceback.format_exception(caught.value)) + str(vars(caught.value)) + repr(client)
 
 
-def test_a_call_of_the_callers_within_ours_is_the_callers(local_drs: LocalDrs):
-    """Whatever event of botocore's it is made from: it gets boto3's own answer, and ours goes on as if it had not been."""
+def test_callers_call_in_any_event_of_a_call(local_drs: LocalDrs):
+    """It returns boto3's own response, and the outer call is read as usual."""
     odd = RawResponse(json.dumps({"items": [{"jobID": "j", "later": 1}], "later": 1}).encode())
     for event in (
         "provide-client-params",
@@ -180,70 +179,70 @@ def test_a_call_of_the_callers_within_ours_is_the_callers(local_drs: LocalDrs):
         "after-call",
     ):
         local = local_drs.client()
-        within: list[Any] = []
+        inner: list[Any] = []
 
-        def call_again(local: Any = local, within: list[Any] = within, **_: Any) -> None:
-            if not within:
-                within.append(None)
-                within[0] = _theirs(local)
+        def call_again(local: Any = local, inner: list[Any] = inner, **_: Any) -> None:
+            if not inner:
+                inner.append(None)
+                inner[0] = _call(local)
                 local.describe_job_log_items(jobID="drsjob-00000000000000000")
 
         client = JobsClient(local)
         local.meta.events.register(f"{event}.drs.DescribeJobs", call_again)
         local_drs.inject(odd, times=3)
         [page] = client.describe_jobs().pages()
-        assert within[0]["items"] == [{"jobID": "j"}], event
-        assert "later" not in within[0]
+        assert inner[0]["items"] == [{"jobID": "j"}], event
+        assert "later" not in inner[0]
         assert page.raw["later"] == 1, event
 
 
-def test_a_call_within_ours_that_fails_blinds_nobody(local_drs: LocalDrs):
-    """Whether it is refused before it is sent or breaks on the way: our own answer is looked at all the same."""
+def test_callers_call_within_a_call_can_fail(local_drs: LocalDrs):
+    """Before it is sent or later. The response of the outer call is checked as usual."""
     for event in ("provide-client-params", "before-call", "before-send"):
-        for asked in ({}, {"maxResults": "x"}):
-            if event == "before-send" and asked:
-                continue  # refused so late, it leaves no trace that botocore would show
+        for arguments in ({}, {"maxResults": "x"}):
+            if event == "before-send" and arguments:
+                continue  # botocore emits no event for a request that is refused so late
             local = local_drs.client(config=Config(retries={"total_max_attempts": 1}))
-            within: list[Any] = []
+            inner: list[Any] = []
 
-            def call_again(local: Any = local, within: list[Any] = within, asked: Any = asked, **_: Any) -> None:
-                if not within:
-                    within.append(None)
+            def call_again(local: Any = local, inner: list[Any] = inner, arguments: Any = arguments, **_: Any) -> None:
+                if not inner:
+                    inner.append(None)
                     with pytest.raises(BotoCoreError):
-                        local.describe_jobs(**asked)
+                        local.describe_jobs(**arguments)
 
             client = JobsClient(local)
             local.meta.events.register(f"{event}.drs.DescribeJobs", call_again)
-            if not asked:
+            if not arguments:
                 local_drs.inject(DropConnection())
             local_drs.inject(RawResponse(b"[]"))
             with pytest.raises(MalformedResponseError, match="expected an object"):
                 client.describe_jobs().collect()
-            assert within, event
+            assert inner, event
 
 
-def test_a_message_that_merely_speaks_of_tags_is_shown(client: JobsClient, local_drs: LocalDrs):
-    """AWS's own sentences are evidence; only what may hold a job is kept back."""
+def test_message_about_tags_is_shown(client: JobsClient, local_drs: LocalDrs):
+    """AWS's own messages are shown. Only text that can contain a job is not."""
     local_drs.inject(RawResponse(b'{"message": "not authorized to see tags"}', 403))
     with pytest.raises(ServiceError, match="not authorized to see tags"):
         client.describe_jobs().first()
 
 
-def test_a_client_that_hides_boto3_is_not_believed_to_have_no_jobs(boto_client: Any, local_drs: LocalDrs):
-    """Where we can't look at the bytes, an answer of nothing is not taken for an empty one."""
+def test_empty_response_of_an_opaque_wrapper(boto_client: Any, local_drs: LocalDrs):
+    """An empty dict is not treated as an empty page if the handlers did not receive the bytes."""
 
-    class Hidden:
+    class Opaque:
         def describe_jobs(self, **request: Any) -> Any:
             return boto_client.describe_jobs(**request)
 
-    class Threaded(Hidden):
+    class Threaded(Opaque):
         meta = boto_client.meta
 
         def describe_jobs(self, **request: Any) -> Any:
             with ThreadPoolExecutor() as pool:
                 return pool.submit(boto_client.describe_jobs, **request).result()
 
-    for wrapper in (Hidden, Threaded):
+    for wrapper in (Opaque, Threaded):
         client = JobsClient(wrapper())
         assert client.describe_jobs().collect() == ()
         local_drs.inject(RawResponse(b'{"nextToken": ""}'))
@@ -258,8 +257,8 @@ def test_a_client_that_hides_boto3_is_not_believed_to_have_no_jobs(boto_client: 
             client.describe_jobs().collect()
 
 
-def test_a_wrappers_tokens_are_its_own(boto_client: Any, local_drs: LocalDrs):
-    """A wrapper may change any part of an answer, or answer for boto3; what it says is what counts."""
+def test_wrapper_can_change_any_part_of_a_response(boto_client: Any, local_drs: LocalDrs):
+    """Its tokens, its items, or the whole response."""
     local_drs.page_sizes = (2,)
     jobs = [make_job() for _ in range(5)]
     local_drs.add_jobs(*jobs)
@@ -270,8 +269,8 @@ def test_a_wrappers_tokens_are_its_own(boto_client: Any, local_drs: LocalDrs):
         def describe_jobs(self, **request: Any) -> Any:
             if "nextToken" in request:
                 request["nextToken"] = request["nextToken"].removeprefix("eu:")
-            answer = boto_client.describe_jobs(**request)
-            return {**answer, **({"nextToken": "eu:" + answer["nextToken"]} if "nextToken" in answer else {})}
+            response = boto_client.describe_jobs(**request)
+            return {**response, **({"nextToken": "eu:" + response["nextToken"]} if "nextToken" in response else {})}
 
     class Fallback(Router):
         def describe_jobs(self, **request: Any) -> Any:
@@ -293,7 +292,7 @@ def test_a_wrappers_tokens_are_its_own(boto_client: Any, local_drs: LocalDrs):
         JobsClient(Envelope()).describe_jobs().collect()
 
 
-BAD_BODIES = {
+MALFORMED_BODIES = {
     "HTML": HtmlPage(),
     "cut off": CutOff(),
     "a message": RawResponse(b'{"message": "sign in"}'),
@@ -304,10 +303,10 @@ BAD_BODIES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_BODIES)
+@pytest.mark.parametrize("name", MALFORMED_BODIES)
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_bad_body_reaches_a_wrapper_that_merges_pages(name: str, position: int, boto_client: Any, local_drs: LocalDrs):
-    """It is raised inside the wrapper's own call: let through, or handled there."""
+def test_malformed_body_in_a_wrapper_that_merges_pages(name: str, position: int, boto_client: Any, local_drs: LocalDrs):
+    """The error is raised inside the wrapper's own call. The wrapper can handle it."""
     jobs = [make_job() for _ in range(3)]
     local_drs.add_jobs(*jobs)
     local_drs.page_sizes = (1,)
@@ -316,7 +315,7 @@ def test_a_bad_body_reaches_a_wrapper_that_merges_pages(name: str, position: int
         meta = boto_client.meta
 
         def __init__(self) -> None:
-            self.is_patient = False
+            self.retries = False
             self.caught: list[MalformedResponseError] = []
 
         def one_page(self, **request: Any) -> Any:
@@ -324,7 +323,7 @@ def test_a_bad_body_reaches_a_wrapper_that_merges_pages(name: str, position: int
                 return boto_client.describe_jobs(**request)
             except MalformedResponseError as error:
                 self.caught.append(error)
-                if not self.is_patient:
+                if not self.retries:
                     raise
                 return boto_client.describe_jobs(**request)
 
@@ -337,11 +336,11 @@ def test_a_bad_body_reaches_a_wrapper_that_merges_pages(name: str, position: int
                     return {"items": items}
                 request["nextToken"] = token
 
-    class AtPosition(type(BAD_BODIES[name])):  # type: ignore[misc]  # any fault
-        def apply(self, answer: Any) -> Any:
-            return super().apply(answer) if len(local_drs.requests) == position + 1 else answer()
+    class AtPosition(type(MALFORMED_BODIES[name])):  # type: ignore[misc]  # any fault
+        def apply(self, respond: Any) -> Any:
+            return super().apply(respond) if len(local_drs.requests) == position + 1 else respond()
 
-    fault = BAD_BODIES[name]
+    fault = MALFORMED_BODIES[name]
     local_drs.inject(AtPosition(**attrs.asdict(fault)), times=None)
     wrapper = Merging()
     client = JobsClient(wrapper)
@@ -350,74 +349,72 @@ def test_a_bad_body_reaches_a_wrapper_that_merges_pages(name: str, position: int
     assert wrapper.caught == [caught.value]
     assert not any("/botocore/" in frame.filename for frame in traceback.extract_tb(caught.value.__traceback__))
     local_drs._requests.clear()
-    wrapper.is_patient = True
+    wrapper.retries = True
     assert set(client.describe_jobs()) == set(jobs)
 
 
-# Of two that are registered first of all, botocore calls the earlier one first: that combination is left out.
+# Without register_first and is_early: of two handlers that are registered first, botocore calls the earlier one first.
 @pytest.mark.parametrize(("register", "is_early"), [("register_first", False), ("register", False), ("register", True)])
 @pytest.mark.parametrize(
     "event", ["provide-client-params", "request-created", "before-send", "before-parse", "after-call", "needs-retry"]
 )
 @pytest.mark.parametrize("scope", ["", ".drs", ".drs.DescribeJobs"])
-def test_a_callers_handler_of_any_event_makes_a_call_of_its_own(
-    register: str, is_early: Any, event: str, scope: str, local_drs: LocalDrs
-):
-    """Registered before ours or after, for the event's first word or its whole name: it gets boto3's own response."""
+def test_callers_handler_of_any_event_can_call(register: str, is_early: Any, event: str, scope: str, local_drs: LocalDrs):
+    """Registered before or after the handlers of drs_jobs, for a part of the event's name or for the whole name."""
     odd = RawResponse(json.dumps({"items": [{"jobID": "j", "later": 1}], "later": 1}).encode())
     local = local_drs.client()
-    within: list[Any] = []
+    inner: list[Any] = []
 
     def call_again(**_: Any) -> None:
-        if not within:
-            within.append(None)
-            within[0] = _theirs(local)
+        if not inner:
+            inner.append(None)
+            inner[0] = _call(local)
 
-    def register_theirs() -> None:
+    def register_handler() -> None:
         getattr(local.meta.events, register)(event + scope, call_again)
 
     if is_early:
-        register_theirs()
+        register_handler()
     client = JobsClient(local)
     if not is_early:
-        register_theirs()
+        register_handler()
     local_drs.inject(odd, times=3)
     [page] = client.describe_jobs().pages()
-    assert within[0]["items"] == [{"jobID": "j"}]
-    assert "later" not in within[0]
+    assert inner[0]["items"] == [{"jobID": "j"}]
+    assert "later" not in inner[0]
     assert page.raw["later"] == 1
 
 
-def test_a_callers_handler_of_a_failed_call_makes_a_call_of_its_own(local_drs: LocalDrs):
-    """Ours is over only after theirs, so their call is not taken for ours."""
+def test_callers_handler_of_a_failed_call_can_call(local_drs: LocalDrs):
+    """The outer call ends after the handler, so the inner call must not be treated as the outer one."""
     local = local_drs.client(config=Config(retries={"total_max_attempts": 1}))
     client = JobsClient(local)
-    within: list[Any] = []
-    local.meta.events.register("after-call-error", lambda **_: within.append(_theirs(local)))
+    inner: list[Any] = []
+    local.meta.events.register("after-call-error", lambda **_: inner.append(_call(local)))
     local_drs.inject(DropConnection())
     local_drs.inject(RawResponse(json.dumps({"items": [{"jobID": "j", "later": 1}]}).encode()))
     with pytest.raises(BotoCoreError):
         client.describe_jobs().collect()
-    assert within[0]["items"] == [{"jobID": "j"}]
+    assert inner[0]["items"] == [{"jobID": "j"}]
 
 
-def test_a_callers_call_that_is_refused_before_ours_is_sent(local_drs: LocalDrs):
-    """It leaves no event behind that says that it is over; ours is read all the same."""
+def test_callers_call_can_be_refused_within_a_call(local_drs: LocalDrs):
+    """Botocore emits no event at the end of a refused call. The response of the outer call is read as usual."""
     local = local_drs.client()
     client = JobsClient(local)
 
-    def call_badly(**_: Any) -> None:
+    def call_with_invalid_argument(**_: Any) -> None:
         with pytest.raises(BotoCoreError):
             local.describe_jobs(maxResults="x")
 
-    local.meta.events.register("request-created", call_badly)
+    local.meta.events.register("request-created", call_with_invalid_argument)
     local_drs.inject(RawResponse(b'{"items": [], "later": 1}'))
     [page] = client.describe_jobs().pages()
     assert page.raw["later"] == 1
 
 
-def test_a_callers_handler_that_changes_the_body(local_drs: LocalDrs):
-    """What it makes of the bytes is what is read, although it was registered later."""
+def test_callers_handler_can_change_the_body(local_drs: LocalDrs):
+    """The changed body is read, also if the handler is registered later."""
     local = local_drs.client()
     client = JobsClient(local)
     local.meta.events.register(
@@ -427,8 +424,8 @@ def test_a_callers_handler_that_changes_the_body(local_drs: LocalDrs):
     assert [job.job_id for job in client.describe_jobs()] == ["j"]
 
 
-def test_handlers_are_registered_once_by_many_threads(local_drs: LocalDrs):
-    """Twice registered, they would count each call twice, and take a good response for a malformed one."""
+def test_many_threads_register_handlers_once(local_drs: LocalDrs):
+    """Two registrations would count each call twice, and treat a valid response as malformed."""
 
     class Slow(dict[str, Any]):
         def __contains__(self, key: object) -> bool:

@@ -1,4 +1,4 @@
-"""Errors: the tree, and what each carries wherever it goes."""
+"""Errors: the class tree, attributes, texts and pickling."""
 
 import copy
 import copyreg
@@ -53,15 +53,15 @@ ERRORS = [
 
 @pytest.fixture(autouse=True)
 def own_pickling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without tblib, by which Dask has all exceptions pickled as soon as another test has imported it."""
+    """Remove the pickling of exceptions that tblib registers, because another test can import it through Dask."""
     for error_class in list(copyreg.dispatch_table):
         if issubclass(error_class, BaseException):
             monkeypatch.delitem(copyreg.dispatch_table, error_class)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_every_error_pickles_to_itself(error: DrsJobsError):
-    """Class, text, evidence and notes survive pickle and copies."""
+def test_errors_survive_pickle_and_copy(error: DrsJobsError):
+    """Class, text, attributes and notes are equal."""
     error.add_note("seen in eu-west-1")
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(error) is type(other)
@@ -69,14 +69,13 @@ def test_every_error_pickles_to_itself(error: DrsJobsError):
         assert (str(error), repr(error), error.args) == (str(other), repr(other), other.args)
 
 
-def test_every_error_class_is_tried_above():
-    """A new error class has to be added to the list."""
+def test_errors_lists_every_class():
     classes = {cls for cls in vars(drs_jobs).values() if isinstance(cls, type) and issubclass(cls, DrsJobsError)}
     assert classes - {type(error) for error in ERRORS} == {DrsJobsError}
 
 
-def test_service_errors_are_client_errors_with_evidence():
-    """What handles ClientError goes on working; ours adds what AWS said."""
+def test_service_error_is_a_client_error():
+    """With attributes for the parts of AWS's response."""
     error = ValidationException(RESPONSE, "DescribeJobs")
     assert isinstance(error, ClientError)
     assert (
@@ -91,21 +90,20 @@ def test_service_errors_are_client_errors_with_evidence():
     assert str(error) == "An error occurred (ValidationException) when calling the DescribeJobs operation: no"
 
 
-def test_service_errors_of_a_bare_fake_have_harmless_defaults():
-    """A hand-made ClientError may carry nothing at all."""
+def test_service_error_without_data_has_defaults():
+    """A fake can raise a ClientError whose response is empty."""
     error = ServiceError({}, "DescribeJobs")
     assert (error.code, error.message, error.status_code, error.request_id, error.retry_after) == ("0", "", 0, None, None)
     assert ThrottlingException({"retryAfterSeconds": "7"}, "DescribeJobs").retry_after == 7.0
 
 
-def test_timeouts_are_timeouts():
-    """`except TimeoutError` catches ours."""
+def test_base_classes():
     assert issubclass(WaitTimeoutError, TimeoutError)
     assert issubclass(JobFailedError, JobOutcomeError)
 
 
-def test_the_cause_travels_too():
-    """What botocore raised is evidence like the rest."""
+def test_cause_survives_pickle():
+    """Botocore's original error."""
     error = ServiceError(RESPONSE, "DescribeJobs")
     error.__cause__ = ClientError(RESPONSE, "DescribeJobs")
     cause = pickle.loads(pickle.dumps(error)).__cause__
@@ -113,29 +111,29 @@ def test_the_cause_travels_too():
     assert cause.response == RESPONSE
 
 
-def test_a_cause_that_can_not_travel_leaves_its_words():
-    """A transport error may hold a live connection; what it says is kept."""
+def test_cause_that_cannot_be_pickled_becomes_text():
+    """As a transport error with an open connection."""
     error = WaitTimeoutError("too late", jobs=())
     error.__cause__ = ValueError(threading.Lock())
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
         assert "ValueError" in str(other.__cause__)
 
 
-def test_evidence_that_can_not_travel_is_left_behind():
-    """A fake may answer with anything; the error arrives all the same."""
+def test_value_that_cannot_be_pickled_becomes_none():
+    """A fake can return any object."""
     error = MalformedResponseError("odd", path="$", value=threading.Lock(), cursor="c")
     other = pickle.loads(pickle.dumps(error))
     assert (str(error), None, "c") == (str(other), other.value, other.cursor)
 
 
-def test_headers_may_be_written_in_any_case():
-    """As the Stubber and fakes have them."""
+def test_header_names_in_any_case():
+    """The Stubber and fakes do not use lower case."""
     response = {"ResponseMetadata": {"HTTPHeaders": {"Retry-After": "5"}}}
     assert ServiceError(response, "DescribeJobs").retry_after == 5
 
 
-def test_texts_are_one_bounded_line():
-    """A proxy's whole page does not end up in a log line."""
+def test_texts_are_one_short_line():
+    """Also for a proxy's whole HTML page."""
     page = "<html>\n" + "x" * 100_000 + "\x1b[31m"
     error = ServiceError({"Error": {"Code": "502", "Message": page}}, "DescribeJobs")
     for text in (str(error), repr(error), str(JobNotFoundError(page)), str(MalformedResponseError("p", path=page))):
@@ -145,20 +143,20 @@ def test_texts_are_one_bounded_line():
     assert len(error.args[0]) < 700
 
 
-def test_a_date_without_the_answers_own_date_counts_from_now():
-    """Then the clock of this machine is all there is."""
+def test_retry_after_date_without_a_date_header():
+    """It is relative to the clock of this machine."""
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     error = ServiceError({"ResponseMetadata": {"HTTPHeaders": {"retry-after": until}}}, "DescribeJobs")
     assert error.retry_after == pytest.approx(100, abs=5)
 
 
-def test_pickling_a_chain_costs_each_link_once():
-    """Each link is tested once and pickled once, however long the chain."""
-    costs: list[int] = []
+def test_pickling_time_of_a_chain_is_linear():
+    """Each error is tested once and pickled once."""
+    counts: list[int] = []
     for length in (4, 8, 16, 400):
         pickled = 0
 
-        class Counted:
+        class CountsPickling:
             def __reduce__(self) -> Any:
                 nonlocal pickled
                 pickled += 1
@@ -166,12 +164,12 @@ def test_pickling_a_chain_costs_each_link_once():
 
         error: BaseException = ClientError(RESPONSE, "DescribeJobs")
         for number in range(length):
-            link = MalformedResponseError(f"link {number}", path="$", value=Counted())
-            link.__cause__ = error
-            error = link
+            outer = MalformedResponseError(f"link {number}", path="$", value=CountsPickling())
+            outer.__cause__ = error
+            error = outer
         other = pickle.loads(pickle.dumps(error))
-        costs.append(pickled // length)
-    assert costs == [2, 2, 2, 2]
+        counts.append(pickled // length)
+    assert counts == [2, 2, 2, 2]
     for number in reversed(range(400)):
         assert f"link {number} " in str(other)
         assert other.value == "counted"
@@ -179,8 +177,8 @@ def test_pickling_a_chain_costs_each_link_once():
     assert isinstance(other, ClientError)
 
 
-def test_a_chain_of_causes_that_is_a_circle_pickles():
-    """It ends at the first error that was met before."""
+def test_circular_chain_of_causes_pickles():
+    """The copy ends at the first repeated error."""
     first, second = (MalformedResponseError(name, path="$") for name in "ab")
     first.__cause__, second.__cause__ = second, first
     other = pickle.loads(pickle.dumps(first))
@@ -188,8 +186,8 @@ def test_a_chain_of_causes_that_is_a_circle_pickles():
     assert other.__cause__.__cause__ is None
 
 
-def test_arguments_that_cannot_be_pickled_travel_as_text():
-    """The class and the text arrive all the same."""
+def test_arguments_that_cannot_be_pickled_become_text():
+    """The class and the text are equal."""
     error = DrsJobsError(threading.Lock())
     other = pickle.loads(pickle.dumps(error))
     assert type(other) is DrsJobsError

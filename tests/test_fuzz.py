@@ -1,4 +1,4 @@
-"""Fuzzing: whatever bytes arrive end in jobs or in a typed error, within bounds of time and memory."""
+"""Fuzzing: any bytes result in jobs or in a typed error, in bounded time and memory."""
 
 import json
 import random
@@ -18,21 +18,21 @@ WIRE = malformed_bytes.Wire()
 
 @settings(max_examples=1_000)
 @given(st.randoms(use_true_random=False))
-def test_a_page_with_something_wrong_is_jobs_or_a_malformed_response(dice: random.Random):
-    """Structure-aware mutations: each good job comes, each bad one is told, and nothing is taken for less than it was."""
-    WIRE.read(malformed_bytes.body(dice))
+def test_mutated_page_is_jobs_or_malformed_response(rng: random.Random):
+    """Structure-aware mutations. Each valid job is returned, and each malformed one is reported."""
+    WIRE.read(malformed_bytes.body(rng))
 
 
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_bytes_that_mean_nothing_are_a_malformed_response(body: bytes):
-    """Raw bytes are nearly never a page, and never a quiet one."""
+def test_random_bytes_are_a_malformed_response(body: bytes):
+    """Unless they are a valid page by chance."""
     assert WIRE.read(body) == "malformed body" or json.loads(body).keys() <= {"items", "nextToken"}
 
 
 @given(st.randoms(use_true_random=False), st.integers(300, 599))
-def test_an_error_of_any_body_is_a_service_error(dice: random.Random, status: int):
-    """Botocore dies of some of them; here each is a ServiceError with its status."""
-    assert WIRE.read(malformed_bytes.body(dice), status) == "service error"
+def test_error_status_with_any_body_is_a_service_error(rng: random.Random, status: int):
+    """Botocore raises other exceptions for some of these bodies."""
+    assert WIRE.read(malformed_bytes.body(rng), status) == "service error"
 
 
 HEAVY = {
@@ -41,17 +41,19 @@ HEAVY = {
     "a number": b'{"items": [' + b"9" * 2_000_000 + b"]}",
     "a string": b'{"items": ["' + b"a" * 2_000_000 + b'"]}',
     "escapes": b'{"items": ["' + b"\\ud83d" * 300_000 + b'"]}',
-    "bad jobs": b'{"items": [' + b"{}," * 500_000 + b"{}]}",
+    "malformed jobs": b'{"items": [' + b"{}," * 500_000 + b"{}]}",
     "members": json.dumps({f"{n}": n for n in range(150_000)}).encode(),
     "a job of many members": json.dumps({"items": [{f"{n}": n for n in range(150_000)}]}).encode(),
-    "a tag of many": json.dumps({"items": [{"jobID": "j", "tags": {f"{n}": "x" for n in range(100_000)} | {"y": 1}}]}).encode(),
-    "nothing that is UTF-8": b"\xff" * 2_000_000,
+    "one malformed tag of many": json.dumps(
+        {"items": [{"jobID": "j", "tags": {f"{n}": "x" for n in range(100_000)} | {"y": 1}}]}
+    ).encode(),
+    "invalid UTF-8": b"\xff" * 2_000_000,
 }
 
 
 @pytest.mark.parametrize("name", HEAVY)
-def test_two_megabytes_of_nonsense_are_refused_in_bounded_time_and_memory(name: str):
-    """A bound that is wide, so that a busy machine meets it, and that nothing quadratic does."""
+def test_large_bodies_take_bounded_time_and_memory(name: str):
+    """The limits are wide, for a busy machine. Quadratic time would exceed them."""
     WIRE.body, WIRE.status = HEAVY[name], 200
     tracemalloc.start()
     began = time.process_time()
@@ -64,17 +66,17 @@ def test_two_megabytes_of_nonsense_are_refused_in_bounded_time_and_memory(name: 
     assert peak < 100 * len(HEAVY[name])
 
 
-# ------------------------------------------------------------------ what fuzzing found
+# ------------------------------------------------------------------ errors that fuzzing found
 
 
-def test_the_last_of_a_name_told_twice_counts(client: JobsClient, local_drs: LocalDrs):
-    """JSON leaves it open; boto3 and everything else in Python take the last."""
+def test_last_of_two_equal_names_is_used(client: JobsClient, local_drs: LocalDrs):
+    """The JSON standard leaves it open. boto3 and Python's json use the last one."""
     local_drs.inject(RawResponse(b'{"items": [{"jobID": "a", "jobID": "b"}]}'))
     assert [job.job_id for job in client.describe_jobs()] == ["b"]
 
 
-def test_an_error_whose_text_is_no_utf_8_is_told(client: JobsClient, local_drs: LocalDrs):
-    """One bad byte in an error that is otherwise JSON: botocore dies of it with a UnicodeDecodeError."""
+def test_error_body_that_is_not_utf_8(client: JobsClient, local_drs: LocalDrs):
+    """Botocore raises UnicodeDecodeError for one invalid byte in an error body that is otherwise JSON."""
     local_drs.inject(RawResponse(b'{"message": "caf\xe9"}', 400, {"x-amzn-errortype": "ValidationException"}))
     with pytest.raises(ValidationException, match="caf"):
         client.describe_jobs().first()

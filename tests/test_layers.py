@@ -30,7 +30,7 @@ LAYERS = [
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """The dotted names that a module imports, inside functions too. Imports for type checkers do not run."""
+    """Yield the dotted names that a module imports, inside functions too, without imports for type checkers."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -45,24 +45,24 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def files() -> dict[str, Path]:
-    """The files of the package by dotted name."""
+    """Return the files of the package by dotted name."""
     paths = {".".join(("drs_jobs", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in PACKAGE.rglob("*.py")}
     return {name.removesuffix(".__init__") or name: path for name, path in paths.items()}
 
 
 def graph() -> dict[str, set[str]]:
-    """For each file the files of the package that it imports."""
+    """Return the names of the files of the package that each file imports, by dotted name."""
     names = files()
     found: dict[str, set[str]] = {}
     for name, path in names.items():
         wanted = [dotted for dotted in imported(ast.parse(path.read_text(encoding="utf-8"))) if dotted.startswith("drs_jobs")]
-        # `from drs_jobs._wire import NAMES` imports a name, or a module, of a package.
+        # In `from drs_jobs._wire import NAMES`, the last name can be a module or a name in a module.
         found[name] = {dotted if dotted in names else dotted.rpartition(".")[0] for dotted in wanted} & names.keys()
     return found
 
 
 def unit(name: str) -> str:
-    """The module or subpackage of drs_jobs that a file belongs to."""
+    """Return the module or subpackage of drs_jobs that a file belongs to."""
     return (*name.split("."), "__init__")[1]
 
 
@@ -71,7 +71,7 @@ def test_every_module_has_a_layer():
 
 
 def test_imports_only_go_down():
-    """The real import graph, function-level imports included; `pytest -k go_down -s` prints it."""
+    """`pytest -k go_down -s` prints the layers of the import graph."""
     levels = {name: level for level, names in enumerate(LAYERS) for name in names}
     upward = {
         (importer, target)
@@ -85,8 +85,8 @@ def test_imports_only_go_down():
     assert upward == set()
 
 
-def test_no_two_files_import_each_other():
-    """Not even within a subpackage, nor through others."""
+def test_import_graph_has_no_cycle():
+    """Within subpackages too."""
     graphlib.TopologicalSorter(graph()).prepare()
 
 
@@ -100,5 +100,5 @@ def test_no_two_files_import_each_other():
         "importlib.import_module('drs_jobs.cli')",
     ],
 )
-def test_every_way_to_import_is_seen(source: str):
+def test_imported_finds_every_kind_of_import(source: str):
     assert any(name.startswith("drs_jobs.cli") for name in imported(ast.parse(source)))

@@ -1,4 +1,4 @@
-"""Bad answers, row by row, over HTTP: what drs_jobs does with each."""
+"""Responses over HTTP: malformed bodies, pages and jobs, unusual but valid ones, and errors."""
 
 import json
 import pickle
@@ -37,7 +37,7 @@ from drs_jobs.testing import (
     make_job,
 )
 
-GOOD = {"jobID": "drsjob-good"}
+VALID = {"jobID": "drsjob-valid"}
 
 
 def _page(*items: object, **members: object) -> RawResponse:
@@ -52,72 +52,72 @@ def _run(**members: object) -> dict[str, object]:
     return {"jobID": "j", "participatingServers": [{"launchActionsStatus": {"runs": [members]}}]}
 
 
-BAD_BODIES = {
-    "a page in HTML": HtmlPage(),
+MALFORMED_BODIES = {
+    "HTML": HtmlPage(),
     "cut off in the middle": CutOff(),
-    "cut off after nothing": CutOff(share=0),
+    "cut off at once": CutOff(share=0),
     "a list": RawResponse(b"[]"),
     "null": RawResponse(b"null"),
     "a string": RawResponse(b'"items"'),
     "a number": RawResponse(b"5"),
-    "nothing": RawResponse(b""),
+    "empty": RawResponse(b""),
     "a message": RawResponse(b'{"message": "please sign in"}'),
-    "an error in botocore's own words": RawResponse(b'{"Error": {"Code": "x"}}'),
-    "metadata in botocore's own words": RawResponse(b'{"ResponseMetadata": {}}'),
-    "a token and a message": RawResponse(b'{"nextToken": "a", "message": "x"}'),
+    "member with botocore's name Error": RawResponse(b'{"Error": {"Code": "x"}}'),
+    "member with botocore's name ResponseMetadata": RawResponse(b'{"ResponseMetadata": {}}'),
+    "token and message": RawResponse(b'{"nextToken": "a", "message": "x"}'),
     "NaN": RawResponse(b'{"items": [{"jobID": NaN}]}'),
     "infinity": RawResponse(b'{"items": [], "x": -Infinity}'),
     "invalid UTF-8": RawResponse(b'{"items": [{"jobID": "\xff"}]}'),
     "UTF-16": RawResponse('{"items": []}'.encode("utf-16")),
-    "a byte order mark": RawResponse(b'\xef\xbb\xbf{"items": []}'),
-    "absurd nesting": RawResponse(b'{"items": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
-    "absurd nesting in an unknown member": RawResponse(
+    "byte order mark": RawResponse(b'\xef\xbb\xbf{"items": []}'),
+    "deep nesting": RawResponse(b'{"items": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "deep nesting in an unknown member": RawResponse(
         b'{"items": [], "x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}"
     ),
-    "an absurd number": RawResponse(b'{"items": [], "x": ' + b"9" * 10_000 + b"}"),
+    "huge number": RawResponse(b'{"items": [], "x": ' + b"9" * 10_000 + b"}"),
     "two objects": RawResponse(b'{"items": []}{"items": []}'),
-    "a created answer of nothing": RawResponse(b"", status=204),
+    "empty with status 204": RawResponse(b"", status=204),
 }
 
 
-@pytest.mark.parametrize("name", BAD_BODIES)
-def test_a_bad_body_is_never_read_as_no_jobs(name: str, client: JobsClient, local_drs: LocalDrs):
-    """A 200 that is not the JSON object it should be raises, also with on_malformed, and resuming gives every job."""
+@pytest.mark.parametrize("name", MALFORMED_BODIES)
+def test_malformed_body_is_not_an_empty_page(name: str, client: JobsClient, local_drs: LocalDrs):
+    """Also with on_malformed. A run that resumes after the error returns every job."""
     job = make_job()
     local_drs.add_jobs(job)
-    local_drs.inject(BAD_BODIES[name], times=2)
+    local_drs.inject(MALFORMED_BODIES[name], times=2)
     with pytest.raises(MalformedResponseError) as caught:
         client.describe_jobs().collect()
     assert caught.value.path == "$"
-    assert (job,) == client.describe_jobs(cursor=_after(client, caught.value)).collect()
+    assert (job,) == client.describe_jobs(cursor=_cursor_after(client, caught.value)).collect()
 
 
-def _after(client: JobsClient, error: MalformedResponseError) -> str:
-    """The error's cursor, after on_malformed was shown not to swallow a bad body."""
+def _cursor_after(client: JobsClient, error: MalformedResponseError) -> str:
+    """Return the error's cursor. Assert that on_malformed is not called for a malformed body."""
     with pytest.raises(MalformedResponseError):
-        client.describe_jobs(on_malformed=lambda error: pytest.fail("a bad body is no bad job")).collect()
+        client.describe_jobs(on_malformed=lambda error: pytest.fail("called for a malformed body")).collect()
     assert error.cursor is not None
     return error.cursor
 
 
-BAD_PAGES = {
+MALFORMED_PAGES = {
     "items is a string": (RawResponse(b'{"items": "none"}'), "$.items"),
     "items is an object": (RawResponse(b'{"items": {"jobID": "x"}}'), "$.items"),
     "the token is a number": (RawResponse(b'{"items": [], "nextToken": 5}'), "$.nextToken"),
 }
 
 
-@pytest.mark.parametrize("name", BAD_PAGES)
-def test_a_page_of_the_wrong_shape_is_a_bad_body(name: str, client: JobsClient, local_drs: LocalDrs):
-    """Items and nextToken have one type each."""
-    fault, path = BAD_PAGES[name]
+@pytest.mark.parametrize("name", MALFORMED_PAGES)
+def test_malformed_page(name: str, client: JobsClient, local_drs: LocalDrs):
+    """`items` or `nextToken` of a wrong type."""
+    fault, path = MALFORMED_PAGES[name]
     local_drs.inject(fault)
     with pytest.raises(MalformedResponseError) as caught:
         client.describe_jobs(on_malformed=print).collect()
     assert path == caught.value.path
 
 
-BAD_JOBS: dict[str, tuple[object, str, object]] = {
+MALFORMED_JOBS: dict[str, tuple[object, str, object]] = {
     "null": (None, "", None),
     "a string": ("drsjob-1", "", "drsjob-1"),
     "a list": ([], "", []),
@@ -173,7 +173,7 @@ BAD_JOBS: dict[str, tuple[object, str, object]] = {
         ".participatingServers[0].launchActionsStatus.runs[0].action.parameters",
         [],
     ),
-    "an odd key in a map": (
+    "map key with a space": (
         _run(action={"parameters": {"a b": {"value": 5}}}),
         ".participatingServers[0].launchActionsStatus.runs[0].action.parameters['a b'].value",
         5,
@@ -184,12 +184,12 @@ BAD_JOBS: dict[str, tuple[object, str, object]] = {
         ".participatingResources[0].participatingResourceID",
         {"sourceNetworkID": None},
     ),
-    "a union of its type alone": (
+    "union with __type only": (
         _resource({"__type": "x"}),
         ".participatingResources[0].participatingResourceID",
         {"__type": "x"},
     ),
-    "a union of two": (
+    "union with two members": (
         _resource({"sourceNetworkID": "sn-1", "later": 1}),
         ".participatingResources[0].participatingResourceID",
         {"sourceNetworkID": "sn-1", "later": 1},
@@ -204,16 +204,16 @@ BAD_JOBS: dict[str, tuple[object, str, object]] = {
         ".participatingResources[0].participatingResourceID.sourceNetworkID",
         5,
     ),
-    "a value nested too deep": (
+    "value with too many levels": (
         _resource({"later": json.loads("[" * 600 + "]" * 600)}),
         ".participatingResources[0].participatingResourceID.later",
         None,
     ),
-    "an id nested too deep": ({"jobID": json.loads("[" * 600 + "]" * 600)}, ".jobID", None),
+    "id with too many levels": ({"jobID": json.loads("[" * 600 + "]" * 600)}, ".jobID", None),
     "tags in a list": ({"jobID": "j", "tags": ["secret"]}, ".tags", None),
     "a null tag": ({"jobID": "j", "tags": {"secret": None}}, ".tags", None),
     "a number for a tag": ({"jobID": "j", "tags": {"secret": 5}}, ".tags", None),
-    "tags in the wrong place": ([{"tags": {"secret": "secret"}}], "", None),
+    "tags outside of a job": ([{"tags": {"secret": "secret"}}], "", None),
 }
 for _text in (
     "2024-06-15",
@@ -237,7 +237,7 @@ for _text in (
     "soon",
     "",
 ):
-    BAD_JOBS[f"the timestamp {_text!r}"] = ({"jobID": "j", "endDateTime": _text}, ".endDateTime", _text)
+    MALFORMED_JOBS[f"the timestamp {_text!r}"] = ({"jobID": "j", "endDateTime": _text}, ".endDateTime", _text)
 
 
 @pytest.mark.parametrize(
@@ -253,16 +253,16 @@ for _text in (
         ([], "a list"),
     ],
 )
-def test_a_bad_job_is_told_with_what_was_found(value: object, found: str, client: JobsClient, local_drs: LocalDrs):
-    """In JSON's words, and short values as they are."""
+def test_error_message_has_the_value(value: object, found: str, client: JobsClient, local_drs: LocalDrs):
+    """With JSON's names of types. Short values are shown."""
     local_drs.inject(_page({"jobID": "j", "endDateTime": value}))
     with pytest.raises(MalformedResponseError) as caught:
         client.describe_jobs().first()
     assert f", found {found} at $.items[0].endDateTime" in str(caught.value)
 
 
-def test_what_may_hold_tags_is_not_told(client: JobsClient, local_drs: LocalDrs):
-    """Neither by the message nor as the value."""
+def test_error_hides_text_that_can_contain_tags(client: JobsClient, local_drs: LocalDrs):
+    """In the message and in the value."""
     local_drs.inject(_page({"jobID": "j", "endDateTime": '{"tags": {"Owner": "secret"}}'}))
     with pytest.raises(MalformedResponseError, match="found a string at") as caught:
         client.describe_jobs().first()
@@ -270,23 +270,21 @@ def test_what_may_hold_tags_is_not_told(client: JobsClient, local_drs: LocalDrs)
 
 
 @pytest.mark.parametrize(("depth", "outcome"), [(100, (1, 0)), (101, (0, 1))])
-def test_what_is_not_known_is_kept_to_a_depth_of_a_hundred(
-    depth: int, outcome: tuple[int, int], client: JobsClient, local_drs: LocalDrs
-):
-    """What is nested deeper could be neither copied nor pickled."""
+def test_unknown_value_is_kept_up_to_100_levels(depth: int, outcome: tuple[int, int], client: JobsClient, local_drs: LocalDrs):
+    """A deeper value cannot be copied or pickled."""
     later = json.loads("[" * (depth - 1) + "0" + "]" * (depth - 1))
     local_drs.inject(_page(_resource({"later": later})))
-    told: list[MalformedResponseError] = []
-    jobs = client.describe_jobs(on_malformed=told.append).collect()
-    assert outcome == (len(jobs), len(told))
+    errors: list[MalformedResponseError] = []
+    jobs = client.describe_jobs(on_malformed=errors.append).collect()
+    assert outcome == (len(jobs), len(errors))
 
 
-@pytest.mark.parametrize("name", BAD_JOBS)
-def test_a_bad_job_is_told_with_path_and_value_and_nothing_else_is_lost(name: str, client: JobsClient, local_drs: LocalDrs):
-    """The jobs before it come first, the error tells where and what, and its cursor leads to all the others."""
-    bad, path, value = BAD_JOBS[name]
+@pytest.mark.parametrize("name", MALFORMED_JOBS)
+def test_malformed_job_is_raised_with_path_and_value(name: str, client: JobsClient, local_drs: LocalDrs):
+    """The jobs before it are returned first. The cursor of the error continues with the next job."""
+    malformed, path, value = MALFORMED_JOBS[name]
     before, after = {"jobID": "drsjob-before"}, {"jobID": "drsjob-after"}
-    page = _page(before, bad, after)
+    page = _page(before, malformed, after)
     local_drs.inject(page, times=5)
     iterator = iter(client.describe_jobs())
     assert next(iterator).job_id == "drsjob-before"
@@ -297,22 +295,22 @@ def test_a_bad_job_is_told_with_path_and_value_and_nothing_else_is_lost(name: st
     assert "secret" not in f"{error} {error!r} {vars(error)}"
     assert vars(error) == vars(pickle.loads(pickle.dumps(error)))
     assert len(str(error)) < 400
-    # The same iterator goes on, and so does another run with its cursor.
+    # The same iterator continues, and so does a new run from the cursor.
     assert [job.job_id for job in iterator] == ["drsjob-after"]
     assert [job.job_id for job in client.describe_jobs(cursor=error.cursor)] == ["drsjob-after"]
-    # With on_malformed each bad job is told, and iteration goes on by itself.
-    told: list[MalformedResponseError] = []
-    jobs = client.describe_jobs(on_malformed=told.append).collect()
+    # With on_malformed, iteration continues.
+    errors: list[MalformedResponseError] = []
+    jobs = client.describe_jobs(on_malformed=errors.append).collect()
     assert [job.job_id for job in jobs] == ["drsjob-before", "drsjob-after"]
-    assert [error.path] == [other.path for other in told]
-    # Pages give what is good before what is bad.
+    assert [error.path] == [other.path for other in errors]
+    # Pages return the jobs before the malformed one.
     pages = client.describe_jobs().pages()
     assert [job.job_id for job in next(pages).items] == ["drsjob-before"]
     with pytest.raises(MalformedResponseError):
         next(pages)
 
 
-GOOD_JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+VALID_JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "null members": (
         {"jobID": "j", "arn": None, "status": None, "tags": None, "participatingServers": None, "endDateTime": None},
         {},
@@ -330,7 +328,7 @@ GOOD_JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"jobID": "j", "endDateTime": "2022-12-07T19:15:38-05:30"},
         {"end_date_time": datetime(2022, 12, 8, 0, 45, 38, tzinfo=UTC)},
     ),
-    "too many digits": (
+    "ten digits": (
         {"jobID": "j", "endDateTime": "2022-12-07T19:15:38.9999999999Z"},
         {"end_date_time": datetime(2022, 12, 7, 19, 15, 38, 999999, tzinfo=UTC)},
     ),
@@ -341,10 +339,10 @@ GOOD_JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", GOOD_JOBS)
-def test_what_only_looks_odd_is_read(name: str, client: JobsClient, local_drs: LocalDrs):
-    """Null members are absent, unknown ones ignored, and both timestamp forms are real."""
-    raw, expected = GOOD_JOBS[name]
+@pytest.mark.parametrize("name", VALID_JOBS)
+def test_unusual_job_is_read(name: str, client: JobsClient, local_drs: LocalDrs):
+    """Null members are absent, and unknown ones are ignored. AWS sends both forms of timestamps."""
+    raw, expected = VALID_JOBS[name]
     local_drs.inject(_page(raw))
     [job] = client.describe_jobs()
     assert expected == {name: getattr(job, name) for name in expected}
@@ -360,23 +358,22 @@ def test_what_only_looks_odd_is_read(name: str, client: JobsClient, local_drs: L
         ({"sourceNetworkID": None, "later": 1}, UnknownMember("later", 1)),
     ],
 )
-def test_unions_count_neither_nulls_nor_types(union, expected, client: JobsClient, local_drs: LocalDrs):
-    """One real member is what a union needs; an unknown one keeps its value, which boto3 drops."""
+def test_union_ignores_null_members_and_type(union, expected, client: JobsClient, local_drs: LocalDrs):
+    """A union has one other member. An unknown one keeps its value, which boto3 drops."""
     local_drs.inject(_page(_resource(union)))
     [job] = client.describe_jobs()
     assert expected == job.participating_resources[0].participating_resource_id
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"items": null}', b'{"items": []}', b'{"nextToken": ""}', b'{"nextToken": null}'])
-def test_an_empty_page_is_no_error(body: bytes, client: JobsClient, local_drs: LocalDrs):
-    """No items and no token is the end."""
+def test_empty_page_is_valid(body: bytes, client: JobsClient, local_drs: LocalDrs):
     local_drs.inject(RawResponse(body))
     assert client.describe_jobs().collect() == ()
 
 
-def test_raw_has_what_the_wire_had(client: JobsClient, local_drs: LocalDrs):
-    """Page.raw keeps unknown keys, also those that bear botocore's own names."""
-    raw = {"items": [{**GOOD, "later": 1}], "later": [None], "Error": {"a": 1}, "ResponseMetadata": 5}
+def test_raw_equals_the_response_body(client: JobsClient, local_drs: LocalDrs):
+    """With unknown members, also if they have the names of botocore."""
+    raw = {"items": [{**VALID, "later": 1}], "later": [None], "Error": {"a": 1}, "ResponseMetadata": 5}
     local_drs.inject(RawResponse(json.dumps(raw).encode()))
     [page] = client.describe_jobs().pages()
     assert raw == page.raw
@@ -396,7 +393,7 @@ ERRORS: dict[str, tuple[Fault, type[ServiceError], str]] = {
         "UninitializedAccountException",
     ),
     "invalid": (ErrorResponse("ValidationException"), ValidationException, "ValidationException"),
-    "some other": (ErrorResponse("ExpiredTokenException", 403), ServiceError, "ExpiredTokenException"),
+    "another code": (ErrorResponse("ExpiredTokenException", 403), ServiceError, "ExpiredTokenException"),
     "with a namespace": (
         ErrorResponse("com.amazon#ThrottlingException:http://x", 429),
         ThrottlingException,
@@ -406,8 +403,8 @@ ERRORS: dict[str, tuple[Fault, type[ServiceError], str]] = {
     "HTML": (HtmlPage(status=502), ServiceError, "502"),
     "a list": (RawResponse(b"[]", 500), ServiceError, "500"),
     "null": (RawResponse(b"null", 400), ServiceError, "400"),
-    "absurd nesting": (RawResponse(b"[" * 100_000, 500), ServiceError, "500"),
-    "nothing": (RawResponse(b"", 403), ServiceError, "403"),
+    "deep nesting": (RawResponse(b"[" * 100_000, 500), ServiceError, "500"),
+    "empty": (RawResponse(b"", 403), ServiceError, "403"),
     "a list for the code": (RawResponse(b'{"code": ["x"], "message": "m"}', 400), ServiceError, "400"),
     "a number for the type": (RawResponse(b'{"__type": 5, "message": "m"}', 400), ServiceError, "400"),
     "an object for the message": (
@@ -435,14 +432,14 @@ ERRORS: dict[str, tuple[Fault, type[ServiceError], str]] = {
         ValidationException,
         "ValidationException",
     ),
-    "a redirect": (RawResponse(b"", 301, {"Location": "http://127.0.0.1:1/"}), ServiceError, "301"),
-    "a choice": (RawResponse(b'{"items": "x"}', 300), ServiceError, "300"),
+    "redirect": (RawResponse(b"", 301, {"Location": "http://127.0.0.1:1/"}), ServiceError, "301"),
+    "multiple choices": (RawResponse(b'{"items": "x"}', 300), ServiceError, "300"),
 }
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_an_error_status_is_a_service_error_with_the_status(name: str, client: JobsClient, local_drs: LocalDrs):
-    """Whatever the body holds, the result is a ServiceError that is botocore's ClientError too."""
+def test_error_status_is_a_service_error(name: str, client: JobsClient, local_drs: LocalDrs):
+    """For any body. It is botocore's ClientError, too."""
     fault, error_class, code = ERRORS[name]
     local_drs.inject(fault)
     with pytest.raises(ClientError) as caught:
@@ -460,17 +457,17 @@ def test_an_error_status_is_a_service_error_with_the_status(name: str, client: J
     assert len(repr(error)) < 700
 
 
-def test_an_error_holds_no_job(client: JobsClient, local_drs: LocalDrs):
-    """Also where botocore reads the body as that of a good answer: a job's tags would be in it."""
-    local_drs.inject(RawResponse(json.dumps({"items": [{**GOOD, "tags": {"Owner": "secret"}}]}).encode(), 300))
+def test_error_does_not_contain_jobs(client: JobsClient, local_drs: LocalDrs):
+    """With status 300, botocore parses the body like that of a page, whose jobs have tags."""
+    local_drs.inject(RawResponse(json.dumps({"items": [{**VALID, "tags": {"Owner": "secret"}}]}).encode(), 300))
     with pytest.raises(ServiceError) as caught:
         client.describe_jobs().first()
     assert "items" not in caught.value.response
 
 
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
-def test_an_error_may_be_nested_as_deep_as_it_likes(begin: str, end: str, client: JobsClient, local_drs: LocalDrs):
-    """Around the depth that Python gives up at, where we may be able to read it and botocore not."""
+def test_error_with_any_depth_of_nesting(begin: str, end: str, client: JobsClient, local_drs: LocalDrs):
+    """Near the limit of recursion, drs_jobs can parse some bodies that botocore cannot."""
     deepest = sys.getrecursionlimit()
     for depth in range(deepest - 150, deepest):
         body = f'{{"__type": "ThrottlingException", "later": {begin * depth}0{end * depth}}}'
@@ -480,7 +477,7 @@ def test_an_error_may_be_nested_as_deep_as_it_likes(begin: str, end: str, client
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"),
+    ("retry_after", "seconds"),
     [
         (None, None),
         (0, 0.0),
@@ -498,18 +495,18 @@ def test_an_error_may_be_nested_as_deep_as_it_likes(begin: str, end: str, client
     ],
 )
 @pytest.mark.parametrize("fault_class", [Throttle, ServerError])
-def test_retry_after_is_seconds_or_a_date(fault_class, asked, seconds, client: JobsClient, local_drs: LocalDrs):
-    """Seconds, fractions and dates are read; what can't be read is None; the header itself stays in the response."""
-    local_drs.inject(fault_class(retry_after=asked))
+def test_retry_after_is_seconds_or_a_date(fault_class, retry_after, seconds, client: JobsClient, local_drs: LocalDrs):
+    """Other values are None. The header itself is in the response."""
+    local_drs.inject(fault_class(retry_after=retry_after))
     with pytest.raises(ServiceError) as caught:
         client.describe_jobs().first()
     assert seconds == caught.value.retry_after
     headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
-    assert (None if asked is None else str(asked)) == headers.get("retry-after")
+    assert (None if retry_after is None else str(retry_after)) == headers.get("retry-after")
 
 
-def test_a_date_counts_from_the_answers_own_date(client: JobsClient, local_drs: LocalDrs):
-    """A wrong clock on this machine does no harm."""
+def test_retry_after_date_uses_the_date_header(client: JobsClient, local_drs: LocalDrs):
+    """So a wrong clock on this machine has no effect."""
     local_drs.inject(ServerError(retry_after=format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)))
     with pytest.raises(InternalServerException) as caught:
         client.describe_jobs().first()
@@ -524,8 +521,8 @@ def test_a_date_counts_from_the_answers_own_date(client: JobsClient, local_drs: 
 @pytest.mark.parametrize(
     "fault", [ServerError(retry_after="Wed, 21 Oct 2099 07:28:00 GMT"), RawResponse(b"\xe9", 500), RawResponse(b"[]", 502)]
 )
-def test_botocore_retries_what_it_would_have_died_of(fault: Fault, local_drs: LocalDrs):
-    """Mended before it is parsed, an unreadable 5xx is retried as a readable one is."""
+def test_botocore_retries_an_unreadable_error(fault: Fault, local_drs: LocalDrs):
+    """The body is sanitized before botocore parses it. Without that, botocore raises another exception and does not retry."""
     job = make_job()
     local_drs.add_jobs(job)
     local_drs.inject(fault)
@@ -534,8 +531,7 @@ def test_botocore_retries_what_it_would_have_died_of(fault: Fault, local_drs: Lo
     assert len(local_drs.requests) == 2
 
 
-def test_a_validation_error_tells_reason_and_fields(client: JobsClient):
-    """AWS's reason and fieldList arrive as attributes."""
+def test_validation_error_has_reason_and_fields(client: JobsClient):
     with pytest.raises(ValidationException) as caught:
         client.get_job("drsjob-" + "!" * 17)
     assert caught.value.reason == "fieldValidationFailed"
@@ -547,12 +543,12 @@ def test_a_validation_error_tells_reason_and_fields(client: JobsClient):
     ("fault", "error_class"),
     [
         (DropConnection(), ConnectionClosedError),
-        # botocore checks a body's length up to some version: after that half a body is a bad body.
+        # Older versions of botocore check the length of a body. With newer ones, half a body is a malformed body.
         (DropConnection(in_body=True), (ConnectionClosedError, MalformedResponseError)),
     ],
 )
-def test_a_broken_connection_loses_nothing(fault: Fault, error_class: Any, client: JobsClient, local_drs: LocalDrs):
-    """Transport errors stay botocore's own, and the same iterator goes on where it was."""
+def test_broken_connection_loses_no_job(fault: Fault, error_class: Any, client: JobsClient, local_drs: LocalDrs):
+    """The error is botocore's. The same iterator continues after it."""
     local_drs.page_sizes = (25,)
     jobs = [make_job() for _ in range(30)]
     local_drs.add_jobs(*jobs)
@@ -565,7 +561,6 @@ def test_a_broken_connection_loses_nothing(fault: Fault, error_class: Any, clien
     assert sorted(jobs, key=lambda job: job.job_id) == sorted(got, key=lambda job: job.job_id)
 
 
-def test_a_slow_answer_is_an_answer(client: JobsClient, local_drs: LocalDrs):
-    """Late is not bad."""
+def test_slow_response_is_read(client: JobsClient, local_drs: LocalDrs):
     local_drs.inject(Slow(0.05))
     assert client.describe_jobs().collect() == ()

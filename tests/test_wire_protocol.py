@@ -1,8 +1,8 @@
-"""What the published cases of AWS's rest-json protocol ask of a client, retold on our shapes, over HTTP.
+"""The published client tests of AWS's rest-json protocol, rewritten for the shapes of DRS, over HTTP.
 
-Left out are those that our shapes do not have: blobs, floats, header and status members, payloads, streams, jsonvalue.
-One rule is stricter here: the protocol lets a client skip a null in a map or list; where nothing may be lost in silence, it
-is a malformed job.
+Tests of parts that these shapes do not have are left out: blobs, floats, header and status members, payloads, streams,
+jsonvalue. One rule is stricter: the protocol lets a client skip a null in a map or list. Here it is a malformed job, because
+no data is dropped silently.
 """
 
 import json
@@ -36,19 +36,18 @@ def _action(client: JobsClient, local_drs: LocalDrs, **members: Any) -> Any:
 
 
 def test_scalar_members(client: JobsClient, local_drs: LocalDrs):
-    """Strings, numbers and both booleans keep their values and types."""
+    """Strings, integers and both booleans."""
     action = _action(client, local_drs, name="myname", order=123, active=True, optional=False)
     assert (action.name, action.order, action.active, action.optional) == ("myname", 123, True, False)
 
 
-def test_lists_and_lists_of_structures(client: JobsClient, local_drs: LocalDrs):
-    """Elements stay in order."""
+def test_lists_of_structures_keep_their_order(client: JobsClient, local_drs: LocalDrs):
     job = _job(client, local_drs, participatingServers=[{"sourceServerID": "a"}, {"sourceServerID": "b"}])
     assert [server.source_server_id for server in job.participating_servers] == ["a", "b"]
 
 
 def test_maps_and_maps_of_structures(client: JobsClient, local_drs: LocalDrs):
-    """Keys are data: they are not renamed, and any text is a key."""
+    """Keys are data. They are not renamed, and any text is a key."""
     assert _job(client, local_drs, tags={"jobID": "x", "": "y"}).tags == {"jobID": "x", "": "y"}
     action = _action(client, local_drs, parameters={"a": {"value": "1"}, "b": {}})
     assert action.parameters == {"a": LaunchActionParameter(value="1"), "b": LaunchActionParameter()}
@@ -63,32 +62,29 @@ def test_timestamps(text: str, microsecond: int, client: JobsClient, local_drs: 
     assert _job(client, local_drs, endDateTime=text).end_date_time == datetime(2014, 4, 29, 18, 30, 38, microsecond, UTC)
 
 
-def test_timestamps_with_another_offset(client: JobsClient, local_drs: LocalDrs):
-    """The same moment, in UTC."""
+def test_timestamps_are_converted_to_utc(client: JobsClient, local_drs: LocalDrs):
     job = _job(client, local_drs, endDateTime="2019-12-16T22:48:18-01:00")
     assert job.end_date_time == datetime(2019, 12, 16, 23, 48, 18, tzinfo=UTC)
 
 
-def test_extra_data_is_ignored(client: JobsClient, local_drs: LocalDrs):
-    """Members that the shape does not have are left out, at every depth; `pages()` has them raw."""
+def test_unknown_members_are_ignored(client: JobsClient, local_drs: LocalDrs):
+    """At every depth. `pages()` has them in `raw`."""
     job = _job(client, local_drs, foo="bar", participatingServers=[{"foo": {"bar": []}}])
     assert (job.job_id, len(job.participating_servers)) == ("j", 1)
 
 
 def test_enums_are_strings(client: JobsClient, local_drs: LocalDrs):
-    """A member equals its text."""
     assert _job(client, local_drs, status="STARTED").status == "STARTED" == JobStatus.STARTED
 
 
-def test_nulls_are_absent(client: JobsClient, local_drs: LocalDrs):
-    """A member that is null is a member that is not there."""
+def test_null_members_are_absent(client: JobsClient, local_drs: LocalDrs):
     job = _job(client, local_drs, arn=None, tags=None, participatingServers=None)
     assert (job.arn, job.tags, job.participating_servers) == (None, {}, ())
 
 
 @pytest.mark.parametrize("members", [{"tags": {"a": None}}, {"participatingServers": [None]}])
-def test_nulls_in_maps_and_lists_are_not_skipped(members: dict[str, Any], client: JobsClient, local_drs: LocalDrs):
-    """Here we are stricter than the protocol asks."""
+def test_nulls_in_maps_and_lists_are_malformed(members: dict[str, Any], client: JobsClient, local_drs: LocalDrs):
+    """The protocol would allow a client to skip them."""
     with pytest.raises(MalformedResponseError):
         _job(client, local_drs, **members)
 
@@ -103,13 +99,13 @@ def test_nulls_in_maps_and_lists_are_not_skipped(members: dict[str, Any], client
     ],
 )
 def test_unions(union: Any, expected: Any, client: JobsClient, local_drs: LocalDrs):
-    """One member set; null members and `__type` are none; an unknown one is kept."""
+    """Null members and `__type` do not count. An unknown member is kept."""
     job = _job(client, local_drs, participatingResources=[{"participatingResourceID": union}])
     assert job.participating_resources[0].participating_resource_id == expected
 
 
 URI = "http://internal.amazon.com/coral/com.amazon.coral.validate/"
-NAMED: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+ERROR_CODES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "the header": ({"X-Amzn-ErrorType": "ThrottlingException"}, {}),
     "the header with a URI": ({"X-Amzn-ErrorType": f"ThrottlingException:{URI}"}, {}),
     "the code": ({}, {"code": "ThrottlingException"}),
@@ -119,10 +115,10 @@ NAMED: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_errors_are_named_in_many_places(name: str, client: JobsClient, local_drs: LocalDrs):
-    """In a header or in the body, with a namespace before the name or a URI behind it."""
-    headers, members = NAMED[name]
+@pytest.mark.parametrize("name", ERROR_CODES)
+def test_error_code_in_header_or_body(name: str, client: JobsClient, local_drs: LocalDrs):
+    """With a namespace before the code, or a URI after it."""
+    headers, members = ERROR_CODES[name]
     body = json.dumps({"message": "slow down", "quotaCode": "L-1", "other": {"a": 1}, **members}).encode()
     local_drs.inject(RawResponse(body, 429, headers))
     with pytest.raises(ThrottlingException) as caught:
@@ -131,8 +127,8 @@ def test_errors_are_named_in_many_places(name: str, client: JobsClient, local_dr
     assert (error.code, error.message, error.status_code) == ("ThrottlingException", "slow down", 429)
 
 
-def test_an_error_with_members_of_its_own(client: JobsClient, local_drs: LocalDrs):
-    """Lists of structures in an error arrive as they do in an answer; an empty body does too."""
+def test_error_with_additional_members(client: JobsClient, local_drs: LocalDrs):
+    """Lists of structures in an error, and an empty body."""
     members = {"message": "no", "reason": "other", "fieldList": [{"name": "a", "message": "b"}]}
     local_drs.inject(RawResponse(json.dumps(members).encode(), 400, {"x-amzn-errortype": "ValidationException"}))
     with pytest.raises(ValidationException) as caught:
@@ -144,8 +140,8 @@ def test_an_error_with_members_of_its_own(client: JobsClient, local_drs: LocalDr
     assert (empty.value.message, dict(empty.value.fields)) == ("", {})
 
 
-def test_an_error_that_the_model_does_not_have(client: JobsClient, local_drs: LocalDrs):
-    """Its name and message arrive all the same."""
+def test_error_that_the_model_does_not_have(client: JobsClient, local_drs: LocalDrs):
+    """Its code and message are available."""
     local_drs.inject(RawResponse(b'{"Message": "later"}', 418, {"x-amzn-errortype": "TeapotException"}))
     with pytest.raises(ServiceError) as caught:
         client.describe_jobs().first()
