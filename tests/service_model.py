@@ -9,7 +9,7 @@ import botocore
 from botocore import xform_name
 
 from drs_jobs import _models, _wire
-from drs_jobs._errors import _CLASSES
+from drs_jobs._errors import _SERVICE_ERRORS
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
@@ -52,7 +52,7 @@ def missing() -> Iterator[str]:
         if shape.metadata.get("sensitive") and name != "TagsMap":
             yield f"{name}, a sensitive shape"
     errors = {shape.name for operation in OPERATIONS for shape in MODEL.operation_model(operation).error_shapes}
-    yield from (f"{name}, an error" for name in sorted(errors - set(_CLASSES)))
+    yield from (f"{name}, an error" for name in sorted(errors - set(_SERVICE_ERRORS)))
 
 
 if __name__ == "__main__":

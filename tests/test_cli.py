@@ -390,7 +390,7 @@ def test_a_missing_extra_is_named():
     assert (
         result.returncode,
         result.stderr,
-    ) == (2, "drs-jobs: typer is not installed, which the extra 'cli' brings: pip install 'drs_jobs[cli]'\n")
+    ) == (2, "drs-jobs: typer is not installed; it is part of the extra 'cli': pip install 'drs_jobs[cli]'\n")
     code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
     result = _process([sys.executable, "-c", code])
     assert "werkzeug is not installed" in result.stderr.splitlines()[-1]

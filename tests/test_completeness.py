@@ -24,7 +24,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch):
     """A member, a value and an error that we forgot are told by AWS's names."""
     monkeypatch.delitem(dict(_wire.NAMES)[_models.Job], "arn")
     monkeypatch.setattr(_models, "JobStatus", _models.JobType)
-    monkeypatch.delitem(_errors._CLASSES, "ThrottlingException")
+    monkeypatch.delitem(_errors._SERVICE_ERRORS, "ThrottlingException")
     assert {"Job.arn, a member", "JobStatus.PENDING, a value", "ThrottlingException, an error"} <= set(missing())
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._formatting import format_int, quoted
-from drs_jobs._redaction import SENSITIVE_MEMBER, may_hold_tags, redact_value
+from drs_jobs._redaction import SENSITIVE_MEMBER, may_contain_tags, redact_value
 
 
 class SchemaError(Exception):
@@ -54,7 +54,7 @@ def _path_step(step: object) -> str:
 
 def _describe(value: object) -> str:
     """A value in JSON's terms; short strings and numbers as they are."""
-    if isinstance(value, str) and not may_hold_tags(value):
+    if isinstance(value, str) and not may_contain_tags(value):
         return quoted(value)
     if isinstance(value, int):
         return format_int(value)
