@@ -80,7 +80,7 @@ def to_seconds(name: str, duration: object) -> float:
         raise TypeError(msg)
     if not 0 <= duration <= _MAX_SECONDS:
         no_limit = "; None means no limit" if name == "timeout" else ""
-        raise ValueError(f"{name} must be 0 seconds or more, and at most {_MAX_SECONDS:,}{no_limit}")
+        raise ValueError(f"{name} must be finite, 0 seconds or more, and no more than {_MAX_SECONDS:,}{no_limit}")
     return float(duration)
 
 
@@ -123,5 +123,5 @@ def validate_count(name: str, count: Any, minimum: int) -> int | None:
     if number is None or isinstance(count, bool):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
     if not minimum <= number <= sys.maxsize:
-        raise ValueError(f"{name} must be {minimum} or more, and at most {sys.maxsize}")
+        raise ValueError(f"{name} must be {minimum} or more, and no more than {sys.maxsize}")
     return number

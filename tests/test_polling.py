@@ -675,7 +675,7 @@ def test_a_job_seen_and_gone_is_told_with_its_last_snapshot(client: JobsClient, 
     simulated.at(1, hide)
     simulated.at(45, lambda: jobs.update(hidden))
     simulated.at(100, hide)
-    with pytest.raises(JobNotFoundError, match="gone") as caught:
+    with pytest.raises(JobNotFoundError, match="no longer exists") as caught:
         client.wait(job, timeout=None)
     assert job == caught.value.last_seen
     assert simulated.seconds > 160
