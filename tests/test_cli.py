@@ -488,7 +488,7 @@ def test_sweep_asks_many_accounts_and_sums_up_what_failed(tmp_path: Path, local_
     accounts.write_text("123456789012", encoding="utf-8")
     never = _run(*common, "--regions", "eu-west-1", **where)
     assert (never.returncode, "1 targets were never set up" in never.stderr) == (0, True)
-    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "give one of aws")):
+    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "use one of aws")):
         refused = _run(*common, *wrong, **where)
         assert (refused.returncode, message in refused.stderr) == (2, True)
     sts.stop()

@@ -142,10 +142,10 @@ def test_every_typed_value_is_what_boto3_gives_or_better(seed: int, client: Jobs
         _assert_same(tuple(ours), theirs["items"], answer["items"], shape.members["items"], f"answer {number}: items")
 
 
-@pytest.fixture(params=[True, False], ids=["twins", "descriptors"])
+@pytest.fixture(params=[True, False], ids=["mutable class", "descriptors"])
 def either_constructor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How builds with and without a GIL make instances."""
-    monkeypatch.setattr(converter, "_uses_twins", request.param)
+    monkeypatch.setattr(converter, "_uses_mutable_class", request.param)
     monkeypatch.setattr(converter, "_converter", converter._make_converter())
 
 

@@ -253,7 +253,7 @@ def test_a_failed_job_names_what_failed_and_why():
 @pytest.mark.parametrize(
     ("job", "words"),
     [
-        (OUTCOMES["nobody launched"][0], "it lists nobody"),
+        (OUTCOMES["nobody launched"][0], "it has no participants"),
         (OUTCOMES["an unknown type"][0], "its type is CLONE"),
         (_job(JobType.LAUNCH, make_server(source_server_id="s-1", launch_status="PENDING")), "s-1 is PENDING"),
         (OUTCOMES["an action is in progress"][0], "action without a name on without an id is IN_PROGRESS"),
@@ -274,7 +274,9 @@ def test_all_doubts_are_named_and_nothing_else():
     idle = make_server(source_server_id="s-2", launch_status="PENDING")
     network = make_resource(participating_resource_id=SourceNetworkID("sn-1"), launch_status="PENDING")
     job = make_job(participating_servers=(doubtful, idle), participating_resources=(network, make_resource()))
-    with pytest.raises(JobOutcomeError, match=r"told: s-2 is PENDING; sn-1 is PENDING; action Doubtful on s-1 is IN_PROGRESS$"):
+    with pytest.raises(
+        JobOutcomeError, match=r"undetermined: s-2 is PENDING; sn-1 is PENDING; action Doubtful on s-1 is IN_PROGRESS$"
+    ):
         job.raise_unless_succeeded()
 
 

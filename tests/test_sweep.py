@@ -82,7 +82,7 @@ def test_all_stands_for_the_regions_where_botocore_has_drs(regions: Any):
         ({"regions": "eu-west-1"}, TypeError, "regions must be a list"),
         ({"role_name": "arn:aws:iam::123456789012:role/x"}, ValueError, "name of a role"),
         ({"role_name": ""}, ValueError, "name of a role"),
-        ({"regions": "all", "partition": "mars"}, ValueError, "give one of aws"),
+        ({"regions": "all", "partition": "mars"}, ValueError, "use one of aws"),
     ],
 )
 def test_targets_refuse_what_can_not_be_meant(arguments: Any, error_class: Any, message: str):
@@ -570,6 +570,6 @@ def test_a_forked_pool_beside_threads_does_not_deadlock(local_drs: LocalDrs):
 
 def test_an_idle_wait_wakes_up_now_and_then(monkeypatch: pytest.MonkeyPatch, local_drs: LocalDrs):
     """Windows interrupts no wait without a time-out; results that come late are not lost."""
-    monkeypatch.setattr(drs_jobs.sweep, "_WAIT_SLICE", 0.001)
+    monkeypatch.setattr(drs_jobs.sweep, "_INTERRUPT_INTERVAL", 0.001)
     local_drs.inject(Slow(0.05))
     assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]
