@@ -1,4 +1,4 @@
-"""Typed answers about disaster-recovery jobs: a client of AWS Elastic Disaster Recovery's DescribeJobs over boto3."""
+"""Typed jobs of AWS Elastic Disaster Recovery (DRS): a client library for DescribeJobs, based on boto3."""
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
@@ -140,9 +140,9 @@ _report_public_module()
 
 
 def __getattr__(name: str) -> str:
-    """Return `__version__`, read from the installed metadata only when it is asked for."""
+    """Return `__version__`, read from the installed metadata on access."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib.metadata  # noqa: PLC0415  # see above
+    import importlib.metadata  # noqa: PLC0415  # only needed for `__version__`
 
     return importlib.metadata.version(__name__)

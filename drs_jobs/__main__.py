@@ -1,4 +1,4 @@
-"""`python -m drs_jobs`, and the command `drs-jobs`. The command line itself is in `cli/`."""
+"""Entry point of `python -m drs_jobs` and of the command `drs-jobs`. The command line is implemented in `cli/`."""
 
 from drs_jobs.cli import main
 

@@ -1,4 +1,4 @@
-"""Checks of the arguments of public methods: all of them before any request, each with what to do instead."""
+"""Validation of the arguments of public methods, before any request. Each error message states what to do."""
 
 import operator
 import sys
@@ -12,10 +12,13 @@ from drs_jobs._models import Job
 from drs_jobs._timestamps import to_utc
 
 JobRef: TypeAlias = str | Job | Mapping[str, Any]
-"""A job to wait for: its id, a `Job`, or the `job` dict of boto3's `start_recovery`."""
+"""A reference to a job: its id, a `Job`, or the `job` dict that boto3's `start_recovery` returns."""
 
 MAX_JOB_IDS: Final = 1_000
-"""How many ids DescribeJobs takes. Source: `DescribeJobsRequestFiltersJobIDs` in the service model."""
+"""The maximum number of ids in one DescribeJobs request.
+
+Source: `DescribeJobsRequestFiltersJobIDs` in the service model.
+"""
 
 
 def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
@@ -29,28 +32,31 @@ def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     for job_id in ids:
         validate_job_id(job_id)
     if len(ids) > MAX_JOB_IDS:
-        msg = f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs takes: ask in several calls"
+        msg = f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls"
         raise ValueError(msg)
     return ids
 
 
 def validate_job_id(job_id: object) -> str:
-    """The id. TypeError for what can't be a job's id. AWS judges the rest."""
+    """Return the id. Its format is validated by AWS.
+
+    Raises:
+        TypeError: If it is not a str, or blank.
+    """
     if not isinstance(job_id, str) or not job_id.strip():
         found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
-        msg = f"a job id must be a str that is not blank, not {found}"
+        msg = f"a job id must be a non-blank str, not {found}"
         raise TypeError(msg)
     return job_id
 
 
 def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
-    kind = type(jobs).__name__
     if isinstance(jobs, str | Job | Mapping):
-        msg = f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)"
+        msg = f"jobs must be a list of jobs or ids, not one {type(jobs).__name__}: write [job], or use wait(job)"
         raise TypeError(msg)
     ids = tuple(resolve_job_ref(job) for job in jobs)
     if not ids:
-        msg = "no jobs to wait for: give at least one"
+        msg = "no jobs to wait for: pass at least one"
         raise ValueError(msg)
     return ids
 
@@ -58,12 +64,12 @@ def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
 def resolve_job_ref(job: JobRef) -> str:
     job_id = job.job_id if isinstance(job, Job) else _wire.job_id_of({**job}) if isinstance(job, Mapping) else job
     if job_id is None and isinstance(job, Mapping):
-        raise TypeError("this dict has no jobID: give the job itself, such as start_recovery(…)['job']")
+        raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
     return validate_job_id(job_id)
 
 
-_LONGEST: Final = 1_000_000_000
-"""Seconds, some thirty years. Python can't sleep much longer."""
+_MAX_SECONDS: Final = 1_000_000_000
+"""The longest duration, in seconds (about 30 years). Python cannot sleep much longer."""
 
 
 def to_seconds(name: str, duration: object) -> float:
@@ -72,15 +78,15 @@ def to_seconds(name: str, duration: object) -> float:
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         msg = f"{name} must be seconds or a timedelta, not {type(duration).__name__}"
         raise TypeError(msg)
-    if not 0 <= duration <= _LONGEST:
-        forever = "; None waits for ever" if name == "timeout" else ""
-        raise ValueError(f"{name} must be 0 seconds or more, and finite: no more than {_LONGEST:,}{forever}")
+    if not 0 <= duration <= _MAX_SECONDS:
+        no_limit = "; None means no limit" if name == "timeout" else ""
+        raise ValueError(f"{name} must be finite, 0 seconds or more, and no more than {_MAX_SECONDS:,}{no_limit}")
     return float(duration)
 
 
 def validate_cursor(cursor: object) -> None:
     if cursor is not None and not isinstance(cursor, str):
-        msg = f"cursor must be a str from an earlier run's .cursor, not {type(cursor).__name__}"
+        msg = f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}"
         raise TypeError(msg)
 
 
@@ -91,7 +97,7 @@ def validate_callable(name: str, value: object) -> None:
 
 
 def validate_date_range(from_date: object, to_date: object) -> tuple[datetime | None, datetime | None]:
-    """Both dates in UTC."""
+    """Return both dates in UTC."""
     start, end = validate_date("from_date", from_date), validate_date("to_date", to_date)
     if start is not None and end is not None and start > end:
         raise ValueError(f"from_date {start.isoformat()} is after to_date {end.isoformat()}: swap them")
@@ -99,7 +105,7 @@ def validate_date_range(from_date: object, to_date: object) -> tuple[datetime | 
 
 
 def validate_date(name: str, date: object) -> datetime | None:
-    """The date in UTC."""
+    """Return the date in UTC."""
     if date is None:
         return None
     if not isinstance(date, datetime):
@@ -107,7 +113,7 @@ def validate_date(name: str, date: object) -> datetime | None:
     return to_utc(date, name)
 
 
-def validate_count(name: str, count: Any, least: int) -> int | None:
+def validate_count(name: str, count: Any, minimum: int) -> int | None:
     if count is None:
         return None
     try:
@@ -116,6 +122,6 @@ def validate_count(name: str, count: Any, least: int) -> int | None:
         number = None
     if number is None or isinstance(count, bool):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
-    if not least <= number <= sys.maxsize:
-        raise ValueError(f"{name} must be {least} or more, and no more than {sys.maxsize}")
+    if not minimum <= number <= sys.maxsize:
+        raise ValueError(f"{name} must be {minimum} or more, and no more than {sys.maxsize}")
     return number

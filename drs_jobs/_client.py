@@ -1,4 +1,4 @@
-"""Builds and calls the boto3 client, composes the rest, and translates errors in one place."""
+"""`JobsClient`: builds and calls the boto3 client, and converts its errors."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from drs_jobs._pagination import Pager, Query, RawPage
 from drs_jobs.reports import Explanation
 
 if TYPE_CHECKING:
-    # `import drs_jobs` does not import boto3: whoever only structures dicts, or has a client, need not wait for it.
+    # `import drs_jobs` does not import boto3, because programs that only structure dicts do not need it.
     import boto3
     from botocore.config import Config
 
@@ -24,16 +24,19 @@ T = TypeVar("T")
 
 
 class SupportsDescribeJobs(Protocol):
-    """What a client must have: a `describe_jobs` like boto3's. Every boto3 client of `drs` does, and so can a fake."""
+    """Protocol of the `client` argument: an object with boto3's `describe_jobs`, such as a boto3 client of `drs` or a fake."""
 
     @property
     def describe_jobs(self) -> Callable[..., Mapping[str, Any]]:
-        """boto3's `describe_jobs(**request)`, which returns the answer as a dict."""
+        """boto3's `describe_jobs(**request)`, which returns the response as a dict."""
         ...
 
 
 class JobsClient:
-    """Typed answers from DescribeJobs. Safe to share across threads, as the boto3 client below it is."""
+    """A client for DescribeJobs that returns typed jobs. Thread-safe, like the boto3 client that it uses.
+
+    It is a context manager, which calls `close` at its end.
+    """
 
     def __init__(
         self,
@@ -45,11 +48,22 @@ class JobsClient:
         endpoint_url: str | None = None,
         config: "Config | None" = None,
     ) -> None:
-        """Use `client`, or build one with boto3 from the other arguments, all of which mean what they mean to boto3.
+        """Create a client from a boto3 client, or from the arguments with which to build one.
 
-        With no argument at all boto3 looks for region and credentials where it always does. TypeError for `client` beside
-        any other argument, for `session` beside `profile_name`, and for a `client` without `describe_jobs`. botocore's
-        own errors where a client can't be built, such as NoRegionError.
+        Without arguments boto3 finds region and credentials in its usual way.
+
+        Args:
+            client: A boto3 client of `drs`, or a fake with the same methods. No other argument is allowed beside it.
+            session: The boto3 session with which to build a client; by default a new one.
+            region_name: The AWS region; by default the region that boto3 finds.
+            profile_name: The AWS profile; by default the profile that boto3 finds. Not allowed beside `session`.
+            endpoint_url: Another endpoint than that of AWS.
+            config: botocore's configuration of time-outs, retries and proxies.
+
+        Raises:
+            TypeError: If `client` is given beside any other argument, is asynchronous or has no `describe_jobs`, or if
+                `session` is given beside `profile_name`.
+            botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
         """
         others = {
             "session": session,
@@ -63,7 +77,7 @@ class JobsClient:
         if client is None:
             client = _build(session, profile_name, region_name, endpoint_url, config)
         elif given:
-            msg = f"client beside {', '.join(given)}: give a client, or what one is built from, not both"
+            msg = f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both"
             raise TypeError(msg)
         elif not callable(getattr(client, "describe_jobs", None)):
             msg = f"client must have a describe_jobs method, as boto3.client('drs') has; {type(client).__name__} has none"
@@ -79,7 +93,7 @@ class JobsClient:
         self._clock = _polling.Clock.real()
 
     def close(self) -> None:
-        """Close the connections of a client that this one built. A client that was given stays as it is."""
+        """Close the connections of the boto3 client, if it was built here. A client that was passed in stays open."""
         if self._is_owner:
             cast("Any", self._client).close()
 
@@ -94,7 +108,7 @@ class JobsClient:
         self.close()
 
     def __repr__(self) -> str:
-        """Say which client it uses."""
+        """Return the region and endpoint of the boto3 client, or the class of a fake."""
         region, endpoint = _botocore.region_and_endpoint(self._client)
         return f"JobsClient(region={region}, endpoint={endpoint})" if region else f"JobsClient({type(self._client).__name__})"
 
@@ -109,41 +123,61 @@ class JobsClient:
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
     ) -> Pager[Job]:
-        """The jobs of this account and region, newest first, filtered as asked. Nothing is requested before iteration.
+        """Return the jobs of this account and region, newest first. No request is sent before iteration.
 
-        `job_ids`: these jobs only, at most 1,000; an empty list means none, and makes no call; `None` means all.
-        `from_date`, `to_date`: aware datetimes; AWS does not document whether they are inclusive.
-        `page_size`: jobs a request, at least 1; AWS chooses where it is not given. `limit`: jobs in all.
-        `cursor`: goes on from an earlier run of the same question. `on_malformed`: is told of each bad job, and iteration
-        goes on with the next, instead of a MalformedResponseError.
+        Args:
+            job_ids: The ids of the jobs to return, at most 1,000. An empty list returns no jobs, without a request.
+                `None`, the default, returns all jobs.
+            from_date: The start of the date range, as an aware datetime. AWS does not document whether it is inclusive.
+            to_date: The end of the date range, as an aware datetime. AWS does not document whether it is inclusive.
+            page_size: The number of jobs per request, at least 1; by default AWS chooses it.
+            limit: The maximum number of jobs in total, at least 0; by default no limit.
+            cursor: The position from which to continue, from an earlier run of the same query.
+            on_malformed: Called with the MalformedResponseError of each malformed job. Iteration then continues with the
+                next job. By default the error is raised.
 
-        TypeError or ValueError here, before any request, for an argument that can't be meant. Iteration raises
-        ServiceError, MalformedResponseError, PaginationLoopError, or botocore's own errors: of transport, and
-        ParamValidationError for an id that is shorter than any.
-        Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
+        Returns:
+            A pager. It can be iterated any number of times.
+
+        Raises:
+            TypeError: If an argument has the wrong type. Raised by this call, before any request.
+            ValueError: If an argument has an invalid value. Raised by this call, before any request.
+            ServiceError: If AWS returns an error. Raised during iteration, as are all of the following.
+            MalformedResponseError: If the response, or a job in it, is invalid.
+            PaginationLoopError: If the service repeats a page token.
+            botocore.exceptions.BotoCoreError: If the connection fails, or `ParamValidationError` if an id is too short.
+
+        Source:
+            https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
         ids = None if job_ids is None else _arguments.validate_job_ids(job_ids)
         from_date, to_date = _arguments.validate_date_range(from_date, to_date)
         request = _wire.jobs_request(ids, from_date, to_date)
-        asked = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
+        filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
         return self._pager(
             "DescribeJobs",
             request,
-            asked,
+            filters,
             _wire.job_id_of,
             Job,
             page_size=page_size,
             limit=limit,
-            # AWS would read an empty list as all jobs.
-            asks_for_nothing=ids == (),
+            # AWS returns all jobs for an empty list of ids.
+            is_empty=ids == (),
             cursor=cursor,
             on_malformed=on_malformed,
         )
 
     def get_job(self, job_id: str) -> Job:
-        """The job with this id.
+        """Return the job with this id.
 
-        JobNotFoundError where there is none (AWS answers an unknown id with an empty list); else as `describe_jobs`.
+        Args:
+            job_id: The id of the job.
+
+        Raises:
+            JobNotFoundError: If no job has this id. AWS returns an empty list for an unknown id.
+            TypeError: If `job_id` is not a str, or blank.
+            ServiceError: As in `describe_jobs`, with all its other errors during iteration.
         """
         for job in self.describe_jobs(job_ids=[job_id]):
             if job.job_id == job_id:
@@ -159,10 +193,28 @@ class JobsClient:
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
     ) -> Pager[JobLogItem]:
-        """The log of a job. Nothing is requested before iteration; AWS does not document the order.
+        """Return the log of a job. No request is sent before iteration. AWS does not document the order of the items.
 
-        The arguments mean what they mean to `describe_jobs`, and the same errors are raised. A job that nobody has may
-        have an empty log: AWS does not say. Source: https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
+        AWS does not document the response for an unknown job id. It can be an empty log.
+
+        Args:
+            job_id: The id of the job.
+            page_size: The number of items per request, at least 1; by default AWS chooses it.
+            limit: The maximum number of items in total, at least 0; by default no limit.
+            cursor: The position from which to continue, from an earlier run of the same query.
+            on_malformed: Called with the MalformedResponseError of each malformed item. Iteration then continues with the
+                next item. By default the error is raised.
+
+        Returns:
+            A pager. It can be iterated any number of times.
+
+        Raises:
+            TypeError: If an argument has the wrong type. Raised by this call, before any request.
+            ValueError: If an argument has an invalid value. Raised by this call, before any request.
+            ServiceError: As in `describe_jobs`, with all its other errors during iteration.
+
+        Source:
+            https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
         """
         _arguments.validate_job_id(job_id)
         return self._pager(
@@ -184,19 +236,30 @@ class JobsClient:
         timeout: float | timedelta | None,
         poll_interval: float | timedelta | None = None,
     ) -> Iterator[Job]:
-        """Yield each job whenever its snapshot changed, the first one included; end when all are complete.
+        """Yield each job whenever its snapshot changed, the first one included, until all jobs are complete.
 
-        `timeout`: seconds, from the first `next` on; 0 looks once; `None` waits for ever. It bounds the sleeping: a request
-        in flight may outlast it by botocore's time-outs times its attempts, which matters where something else ends the
-        process, as on Lambda.
-        `poll_interval`: seconds between two polls; if not given, 5 that grow by a factor of 1.5 to 30. With 10 % jitter.
-        The last sleep ends at the deadline, followed by one last poll.
-        A job given twice is watched once.
+        Transient errors (throttling, 5xx, connection errors, a body that is not JSON) do not end the iteration before the
+        deadline. Each one is logged as a WARNING on the logger `drs_jobs`. Before the first successful response they are
+        retried for one minute only. Permanent errors are raised at once.
 
-        Throttling, 5xx, broken connections and bodies that are no answer are survived until the deadline, each with one
-        WARNING on the logger `drs_jobs`; before the first answer for a minute only. Raises at the method call: TypeError
-        and ValueError. Raises while iterating: WaitTimeoutError, JobNotFoundError (after a minute's grace), and at once what
-        can't pass: other ServiceErrors, MalformedResponseError of a job, botocore's errors about credentials.
+        Args:
+            jobs: The jobs to watch: ids, `Job` objects or the `job` dicts of boto3's `start_recovery`. A job that is given
+                twice is watched once.
+            timeout: The time limit in seconds or as a timedelta, from the first `next` on. 0 polls once. `None` means no
+                limit. It limits the sleeps, not a request in flight, which can take botocore's time-outs times its number
+                of attempts longer. Consider this if the process has a time limit of its own, as on AWS Lambda.
+            poll_interval: The interval between two polls, in seconds or as a timedelta. The default is 5 seconds, which
+                grow by a factor of 1.5 per poll to 30. Each sleep has 10 % jitter. The last sleep ends at the deadline,
+                and one last poll follows.
+
+        Raises:
+            TypeError: If an argument has the wrong type. Raised by this call, before any request.
+            ValueError: If an argument has an invalid value. Raised by this call, before any request.
+            WaitTimeoutError: If the deadline passes. Raised during iteration, as are all of the following.
+            JobNotFoundError: If a job is missing for one minute.
+            ServiceError: If AWS returns a permanent error.
+            MalformedResponseError: If a job in a response is invalid.
+            botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
         ids = _arguments.resolve_job_refs(jobs)
         seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
@@ -214,9 +277,19 @@ class JobsClient:
         )
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
-        """Wait until a job is complete, and return it. Complete is not success: ask `raise_unless_succeeded()`.
+        """Wait until a job is complete, and return it.
 
-        Arguments and errors are those of `watch`.
+        A complete job did not necessarily succeed: see `Job.outcome` and `Job.raise_unless_succeeded`.
+
+        Args:
+            job: The job to wait for: an id, a `Job` or the `job` dict of boto3's `start_recovery`.
+            timeout: As in `watch`.
+            poll_interval: As in `watch`.
+
+        Raises:
+            WaitTimeoutError: If the deadline passes before the job is complete.
+            JobNotFoundError: If the job is missing for one minute.
+            ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
         """
         return self.wait_all([job], timeout=timeout, poll_interval=poll_interval)[0]
 
@@ -227,34 +300,48 @@ class JobsClient:
         timeout: float | timedelta | None,
         poll_interval: float | timedelta | None = None,
     ) -> tuple[Job, ...]:
-        """Wait until all jobs are complete, and return them in the order asked, twice where asked twice.
+        """Wait until all jobs are complete, and return them in the order of `jobs`, twice if a job is given twice.
 
-        Arguments and errors are those of `watch`.
+        Args:
+            jobs: The jobs to wait for: ids, `Job` objects or the `job` dicts of boto3's `start_recovery`.
+            timeout: As in `watch`.
+            poll_interval: As in `watch`.
+
+        Raises:
+            WaitTimeoutError: If the deadline passes before all jobs are complete.
+            JobNotFoundError: If a job is missing for one minute.
+            ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
         """
         ids = _arguments.resolve_job_refs(jobs)
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
     def explain(self, job: JobRef) -> Explanation:
-        """Fetch a job and its log, and say which instances came up, and for each failed participant why it failed.
+        """Fetch a job and its log, and return its instances and the reasons for each failed participant.
 
-        Where the log, or some item of it, can't be read while the job can, `log_error` says why, and what could be read
-        is used. Errors are those of `get_job`.
+        If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
+
+        Args:
+            job: The job: an id, a `Job` or the `job` dict of boto3's `start_recovery`. It is always fetched again.
+
+        Raises:
+            JobNotFoundError: If no job has this id.
+            ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        found = self.get_job(_arguments.resolve_job_ref(job))
+        fetched = self.get_job(_arguments.resolve_job_ref(job))
         items: list[JobLogItem] = []
         errors: list[Exception] = []
         try:
-            items.extend(self.describe_job_log_items(found.job_id, on_malformed=errors.append))
-        except Exception as error:  # noqa: BLE001  # whatever it was, and fakes raise anything: the job is known
+            items.extend(self.describe_job_log_items(fetched.job_id, on_malformed=errors.append))
+        except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
             errors.append(error)
-        return attrs.evolve(reports.explain(found, items), log_error=errors[0] if errors else None)
+        return attrs.evolve(reports.explain(fetched, items), log_error=errors[0] if errors else None)
 
     def _pager(
         self,
         operation: str,
         request: Mapping[str, Any],
-        asked: Mapping[str, object],
+        filters: Mapping[str, object],
         identify: Callable[[object], str | None],
         item_type: type[T],
         *,
@@ -262,7 +349,7 @@ class JobsClient:
         limit: int | None,
         cursor: str | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
-        asks_for_nothing: bool = False,
+        is_empty: bool = False,
     ) -> Pager[T]:
         page_size = _arguments.validate_count("page_size", page_size, 1)
         limit = _arguments.validate_count("limit", limit, 0)
@@ -272,20 +359,20 @@ class JobsClient:
         def fetch(token: str | None) -> RawPage:
             return self._fetch(operation, _wire.page_request(request, page_size, token))
 
-        shown = {**asked, "page_size": page_size}
+        arguments = {**filters, "page_size": page_size}
         query = Query(
             text=_wire.query_text(operation, request, _botocore.region_and_endpoint(self._client)),
-            summary=", ".join([operation, *(f"{name}={value}" for name, value in shown.items() if value is not None)]),
+            summary=", ".join([operation, *(f"{name}={value}" for name, value in arguments.items() if value is not None)]),
             fetch=fetch,
             structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
             identify=identify,
         )
-        return Pager(query, limit=0 if asks_for_nothing else limit, cursor=cursor, on_malformed=on_malformed)
+        return Pager(query, limit=0 if is_empty else limit, cursor=cursor, on_malformed=on_malformed)
 
     def _fetch(self, operation: str, request: Mapping[str, Any]) -> RawPage:
         method = getattr(self._client, _wire.METHODS[operation], None)
         if method is None:
-            msg = f"the client has no method {_wire.METHODS[operation]}: give a boto3 client, or add it to the fake"
+            msg = f"the client has no method {_wire.METHODS[operation]}: pass a boto3 client, or add it to the fake"
             raise TypeError(msg)
         try:
             return _botocore.call(operation, method, request, _wire.read_page)
@@ -294,23 +381,28 @@ class JobsClient:
 
 
 def use_clock(client: JobsClient, *, clock: _polling.Clock) -> None:
-    """Have a client wait by another clock than the machine's. For tests, in which hours of waiting take no time."""
-    client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the one place that sets it
+    """Set the clock with which a client waits. For tests, so that long waits take no time.
+
+    Args:
+        client: The client.
+        clock: The clock that replaces the clock of the machine.
+    """
+    client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the only place that sets it
 
 
 def _build(
-    session: Any,  # any boto3.Session: stubbed ones have a `client` of 400 overloads
+    session: Any,  # not boto3.Session, because its stubs give `client` 400 overloads
     profile_name: str | None,
     region_name: str | None,
     endpoint_url: str | None,
     config: "Config | None",
 ) -> SupportsDescribeJobs:
     if session is None:
-        import boto3  # noqa: PLC0415  # see TYPE_CHECKING above
+        import boto3  # noqa: PLC0415  # `import drs_jobs` does not import boto3
 
         session = boto3.Session(profile_name=profile_name)
     elif profile_name is not None:
-        msg = "session beside profile_name: make the session with boto3.Session(profile_name=…) and give only that"
+        msg = "session beside profile_name: create the session with boto3.Session(profile_name=…) and pass only that"
         raise TypeError(msg)
     client: SupportsDescribeJobs = session.client("drs", region_name=region_name, endpoint_url=endpoint_url, config=config)
     return client

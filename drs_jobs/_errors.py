@@ -1,24 +1,24 @@
-"""Every error that drs_jobs raises itself, each with its evidence.
+"""The exceptions of drs_jobs, with the data that each carries.
 
 DrsJobsError
-├── ServiceError (also botocore's ClientError)   AWS answered with an error
+├── ServiceError (also botocore's ClientError)   AWS returned an error
 │   ├── AccessDeniedException
 │   ├── InternalServerException
 │   ├── ThrottlingException
 │   ├── UninitializedAccountException
 │   └── ValidationException
-├── MalformedResponseError                       AWS, or a proxy on the way, answered something that can't be right
-├── PaginationLoopError                          the pages go round in a circle
+├── MalformedResponseError                       the response is invalid
+├── PaginationLoopError                          a page token was repeated
 ├── JobNotFoundError                             no job has this id
-├── JobOutcomeError                              the job did not succeed: it runs, or its outcome can't be told
+├── JobOutcomeError                              the job did not succeed: it is running, or its outcome is undetermined
 │   └── JobFailedError                           … or it failed
-└── WaitTimeoutError (also TimeoutError)         the deadline passed first
+└── WaitTimeoutError (also TimeoutError)         the deadline passed before the jobs were complete
 
-What a wrong argument gets is Python's own TypeError or ValueError. Transport errors (no connection, no credentials, no
-region) stay botocore's own. Every error here pickles to the same class with everything it carries that does.
+Invalid arguments raise Python's TypeError or ValueError. Transport errors (no connection, no credentials, no region) are
+those of botocore. Every exception can be pickled: its class and all its data that can be pickled are kept.
 """
 
-# What isinstance finds in raw JSON is a dict or a list of nobody knows what.
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import math
@@ -39,174 +39,200 @@ if TYPE_CHECKING:
 
 
 class DrsJobsError(Exception):
-    """Base of every error that drs_jobs raises itself."""
+    """Base class of the exceptions of drs_jobs."""
 
     def __str__(self) -> str:
-        """One bounded line, whatever AWS or a proxy sent."""
+        """Return the message as one bounded line."""
         return one_line(super().__str__(), 600)
 
     def __repr__(self) -> str:
-        """The class and the same line."""
+        """Return the class and the message."""
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions pickle by calling their class with `args` again, which loses keyword arguments, and ClientError
-        # pickles down to itself: rebuild from the class, the arguments and the evidence instead. The chain of causes is
-        # flattened, since each link would be pickled twice by the link above it: once as a test, and once to travel.
-        links: list[_Link] = []
+        # By default an exception is unpickled with a call of its class with `args`, without keyword arguments, and a
+        # subclass of ClientError becomes a ClientError. So the error is rebuilt from its class, arguments and attributes.
+        # The chain of causes is a flat list. In a nested one, each error would be pickled twice by the error above it:
+        # once to test that it can be pickled, and once to pickle it.
+        errors: list[_ErrorState] = []
         error: BaseException | None = self
         seen: set[int] = set()
         while isinstance(error, DrsJobsError) and id(error) not in seen:
             seen.add(id(error))
-            evidence: dict[str, object] = {
+            attributes: dict[str, object] = {
                 name: value if _is_picklable(value) else None for name, value in error.__dict__.items()
             }
-            links.append((type(error), tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), evidence))
+            errors.append((type(error), tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), attributes))
             error = error.__cause__
-        return _rebuild, (links, None if error is None or id(error) in seen else make_picklable(error))
+        return _rebuild, (errors, None if error is None or id(error) in seen else make_picklable(error))
 
 
 def make_picklable(error: BaseException) -> BaseException:
-    """The error itself, or a DrsJobsError with its class and text if it cannot be pickled."""
+    """Return the error itself, or a DrsJobsError with its class and message if it cannot be pickled."""
     return error if _is_picklable(error) else DrsJobsError(f"{type(error).__name__}: {error}")
 
 
 def _is_picklable(value: object) -> bool:
-    """Whether it can be pickled. botocore's transport errors can hold a live connection."""
+    """Return whether `value` can be pickled. botocore's transport errors can contain an open connection."""
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001  # anything can be raised by a `__reduce__`
+    except Exception:  # noqa: BLE001  # a `__reduce__` can raise any exception
         return False
     return True
 
 
-_Link: TypeAlias = tuple[type[DrsJobsError], tuple[object, ...], dict[str, object]]
-"""An error of a chain: its class, arguments and evidence."""
+_ErrorState: TypeAlias = tuple[type[DrsJobsError], tuple[object, ...], dict[str, object]]
+"""The class, arguments and attributes of an error."""
 
 
-def _rebuild(links: list[_Link], cause: BaseException | None) -> BaseException | None:
-    for error_class, args, evidence in reversed(links):
+def _rebuild(errors: list[_ErrorState], cause: BaseException | None) -> BaseException | None:
+    for error_class, args, attributes in reversed(errors):
         error = error_class.__new__(error_class, *args)
         error.args = args
-        error.__dict__.update(evidence)
+        error.__dict__.update(attributes)
         error.__cause__ = cause
         cause = error
     return cause
 
 
 class ServiceError(DrsJobsError, ClientError):
-    """AWS answered with an error. Codes that have no class of their own below arrive as this one.
+    """AWS returned an error. Errors whose code has no subclass of their own are instances of this class.
 
-    It is a `botocore.exceptions.ClientError`, with `response` and `operation_name` as botocore has them; `__cause__` is
-    the error that botocore raised. Source: botocore's `ClientError`, and the errors of DescribeJobs in the service model.
+    It is a `botocore.exceptions.ClientError` too, with the same `response` and `operation_name`. `__cause__` is the error
+    that botocore raised.
+
+    Source: botocore's `ClientError`, and the errors of DescribeJobs in the service model.
     """
 
     code: str
-    """AWS's name of the error, such as `ThrottlingException`; the HTTP status where AWS gave no name."""
+    """AWS's name of the error, such as `ThrottlingException`; the HTTP status if AWS sent no name."""
     message: str
-    """AWS's message, empty where there is none."""
+    """AWS's message; empty if there is none."""
     status_code: int
-    """The HTTP status; 0 where the client that raised it told none."""
+    """The HTTP status; 0 if it is unknown."""
     request_id: str | None
     """AWS's id of the request, for a support case."""
     retry_after: float | None
-    """How many seconds AWS asks to wait, from `Retry-After` in seconds or as an HTTP date; `None` where it doesn't ask."""
+    """The seconds to wait, from `Retry-After` in seconds or as an HTTP date; `None` without that header."""
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
-        """Read the evidence from botocore's `response` of a failed `operation_name`."""
-        ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs ask for their own TypedDict
-        # botocore puts all of AWS's message into `args`.
+        """Create the error of an operation.
+
+        Args:
+            response: The error response as botocore parsed it.
+            operation_name: The operation that failed, such as `DescribeJobs`.
+        """
+        ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs require their own TypedDict
+        # botocore puts the whole message of AWS into `args`.
         Exception.__init__(self, one_line(self.args[0], 600))
-        error = _mapping(response.get("Error"))
-        metadata = _mapping(response.get("ResponseMetadata"))
-        # botocore has them in lower case; fakes and the Stubber have them as they were written.
-        headers = {str(name).lower(): value for name, value in _mapping(metadata.get("HTTPHeaders")).items()}
+        error = _as_mapping(response.get("Error"))
+        metadata = _as_mapping(response.get("ResponseMetadata"))
+        # Header names are in lower case in botocore, and in any case in fakes and in the Stubber.
+        headers = {str(name).lower(): value for name, value in _as_mapping(metadata.get("HTTPHeaders")).items()}
         status = metadata.get("HTTPStatusCode")
         self.status_code = status if isinstance(status, int) else 0
-        self.code = _text(error.get("Code")) or str(self.status_code)
-        self.message = _text(error.get("Message")) or ""
-        self.request_id = _text(metadata.get("RequestId"))
-        asked = headers.get("retry-after", response.get("retryAfterSeconds"))
-        self.retry_after = None if asked is None else _seconds(str(asked), _text(headers.get("date")))
+        self.code = _as_str(error.get("Code")) or str(self.status_code)
+        self.message = _as_str(error.get("Message")) or ""
+        self.request_id = _as_str(metadata.get("RequestId"))
+        retry_after = headers.get("retry-after", response.get("retryAfterSeconds"))
+        self.retry_after = None if retry_after is None else _parse_retry_after(str(retry_after), _as_str(headers.get("date")))
 
 
 class AccessDeniedException(ServiceError):
-    """The credentials may not call this operation (HTTP 403)."""
+    """The credentials do not allow this operation (HTTP 403)."""
 
 
 class InternalServerException(ServiceError):
-    """The service failed (HTTP 500). It may pass: boto3 has retried it already."""
+    """The service failed (HTTP 500). The error is transient: boto3 has already retried the request."""
 
 
 class ThrottlingException(ServiceError):
-    """Too many requests (HTTP 429). It passes: boto3 has retried it already; `retry_after` may say when to come again."""
+    """Too many requests (HTTP 429). The error is transient: boto3 has already retried the request.
+
+    `retry_after` is the time to wait before the next request, if AWS sent one.
+    """
 
 
 class UninitializedAccountException(ServiceError):
-    """Elastic Disaster Recovery was never set up in this account and region (HTTP 400). It is not the same as no jobs."""
+    """Elastic Disaster Recovery was never set up in this account and region (HTTP 400). This is not the same as no jobs."""
 
 
 class ValidationException(ServiceError):
-    """AWS refused an argument (HTTP 400)."""
+    """AWS rejected an argument (HTTP 400)."""
 
     reason: str | None
-    """Which kind of refusal: `unknownOperation`, `cannotParse`, `fieldValidationFailed` or `other`."""
+    """AWS's reason: `unknownOperation`, `cannotParse`, `fieldValidationFailed` or `other`."""
     fields: Mapping[str, str]
-    """For each refused field, AWS's message."""
+    """AWS's message for each rejected field, by field name."""
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
-        """Read the evidence from botocore's `response` of a failed `operation_name`."""
+        """Create the error of an operation.
+
+        Args:
+            response: The error response as botocore parsed it.
+            operation_name: The operation that failed, such as `DescribeJobs`.
+        """
         super().__init__(response, operation_name)
-        self.reason = _text(response.get("reason"))
-        listed = response.get("fieldList")
-        fields = [_mapping(field) for field in listed] if isinstance(listed, list) else []
-        self.fields = {_text(field.get("name")) or "": _text(field.get("message")) or "" for field in fields}
+        self.reason = _as_str(response.get("reason"))
+        field_list = response.get("fieldList")
+        fields = [_as_mapping(field) for field in field_list] if isinstance(field_list, list) else []
+        self.fields = {_as_str(field.get("name")) or "": _as_str(field.get("message")) or "" for field in fields}
 
 
 class MalformedResponseError(DrsJobsError):
-    """An answer that can't be right: a body that is no JSON object, a job without an id, a value of the wrong type.
+    """The response is invalid: a body that is not a JSON object, a job without an id, a value of the wrong type.
 
-    boto3 reads several of these as "no jobs". Resume from `cursor` to get everything after the bad job.
+    boto3 returns "no jobs" for several of these. Resume from `cursor` to get everything after the malformed job.
     """
 
     path: str
-    """Where it stands, such as `$.items[3].creationDateTime`; `$` is the body itself. It never leads below `tags`."""
+    """The path of the invalid value, such as `$.items[3].creationDateTime`; `$` is the body itself. It ends at `tags`."""
     value: Any
-    """What stood there; `None` where there was nothing, and where it is, or holds, tags."""
+    """The invalid value; `None` if it is absent, or can contain tags."""
     cursor: str | None
-    """The place after the bad job; the start of the page where the body itself is bad; `None` from `structure_job`."""
+    """The position after the malformed job; the start of the page if the body is malformed; `None` from `structure_job`."""
 
     def __init__(self, problem: str, *, path: str, value: Any = None, cursor: str | None = None) -> None:
-        """`problem` says what is wrong, in a few words."""
-        super().__init__(f"malformed answer: {problem} at {one_line(path)}")
+        """Create the error for an invalid value.
+
+        Args:
+            problem: What is wrong, in a few words.
+            path: The path of the value.
+            value: The value, without tags.
+            cursor: The position from which a run can be resumed.
+        """
+        super().__init__(f"malformed response: {problem} at {one_line(path)}")
         self.path = path
         self.value = value
         self.cursor = cursor
 
 
 class PaginationLoopError(DrsJobsError):
-    """The service gave a page token that it had given before in this run, so the pages would never end."""
+    """The service returned a page token that it had already returned in this run, so the pages would never end."""
 
     token: str
-    """The token that came again."""
+    """The repeated token."""
     cursor: str
-    """The place after the last item of the page that carried the token."""
+    """The position after the last item of the page with the repeated token."""
 
     def __init__(self, token: str, *, cursor: str) -> None:
-        """`token` came again; `cursor` is the place to resume from once the service is well."""
-        super().__init__(
-            "the pages go round in a circle: a page token came again. Resume from .cursor later, or ask for fewer days"
-        )
+        """Create the error for a repeated page token.
+
+        Args:
+            token: The repeated token.
+            cursor: The position from which the run can be resumed.
+        """
+        super().__init__("pagination loop: the service repeated a page token. Resume from .cursor later, or request fewer days")
         self.token = token
         self.cursor = cursor
 
 
-_IDS_SHOWN = 10
-"""How many ids an error text lists."""
+_MAX_IDS_SHOWN = 10
+"""The maximum number of ids in an error message."""
 
 
 class JobNotFoundError(DrsJobsError):
-    """No job has this id in this account and region, or it is gone: how long jobs are kept is undocumented."""
+    """No job has this id in this account and region, or it no longer exists: AWS does not document how long it keeps jobs."""
 
     job_id: str
     """The id that was requested; the first of `job_ids`."""
@@ -216,28 +242,39 @@ class JobNotFoundError(DrsJobsError):
     """The last snapshot of the job `job_id`; `None` if it was never seen."""
 
     def __init__(self, job_id: str, *, last_seen: "Job | None" = None, job_ids: tuple[str, ...] | None = None) -> None:
-        """An error for `job_id`, and for all `job_ids` if several were not found."""
+        """Create the error for one or several jobs.
+
+        Args:
+            job_id: The id that was not found; the first one if there are several.
+            last_seen: The last snapshot of that job, if there is one.
+            job_ids: All ids that were not found, if there are several.
+        """
         self.job_id = job_id
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
-        gone = "is gone" if last_seen is not None else "was not found"
         if len(self.job_ids) > 1:
-            shown = ", ".join(one_line(lost, 40) for lost in self.job_ids[:_IDS_SHOWN])
-            more = f" and {len(self.job_ids) - _IDS_SHOWN} more" if len(self.job_ids) > _IDS_SHOWN else ""
+            shown = ", ".join(one_line(missing_id, 40) for missing_id in self.job_ids[:_MAX_IDS_SHOWN])
+            more = f" and {len(self.job_ids) - _MAX_IDS_SHOWN} more" if len(self.job_ids) > _MAX_IDS_SHOWN else ""
             text = f"{len(self.job_ids)} jobs were not found: {shown}{more}: check the ids, the account and the region"
         else:
-            text = f"job {one_line(job_id, 80)} {gone}: check the id, the account and the region"
+            problem = "no longer exists" if last_seen is not None else "was not found"
+            text = f"job {one_line(job_id, 80)} {problem}: check the id, the account and the region"
         super().__init__(text)
 
 
 class JobOutcomeError(DrsJobsError):
-    """The job did not succeed: it failed (`JobFailedError`), still runs, or its outcome can't be told."""
+    """The job did not succeed: it failed (`JobFailedError`), is still running, or its outcome is undetermined."""
 
     job: "Job"
-    """The job as it was judged."""
+    """The job."""
 
     def __init__(self, message: str, *, job: "Job") -> None:
-        """`message` says what came of `job`."""
+        """Create the error for a job.
+
+        Args:
+            message: The outcome of the job, and the reasons.
+            job: The job.
+        """
         super().__init__(message)
         self.job = job
 
@@ -250,29 +287,35 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
 
     jobs: "tuple[Job, ...]"
-    """Every job that was seen, as it was last seen, complete or not, in the order asked."""
+    """The last snapshot of every job that was seen, complete or not, in the order requested."""
 
     def __init__(self, message: str, *, jobs: "tuple[Job, ...]") -> None:
-        """`message` says what was waited for, and how long."""
+        """Create the error for a wait.
+
+        Args:
+            message: Which jobs are not complete, and after what time.
+            jobs: The last snapshots.
+        """
         super().__init__(message)
         self.jobs = jobs
 
 
-_CLASSES = {error_class.__name__: error_class for error_class in ServiceError.__subclasses__()}
-"""Our classes by AWS's names, which they bear."""
+_SERVICE_ERRORS = {error_class.__name__: error_class for error_class in ServiceError.__subclasses__()}
+"""The subclasses of `ServiceError` by AWS's name of the error, which is also the name of the class."""
 
 
 def service_error(error: ClientError) -> ServiceError:
-    """Botocore's error as ours: the class that bears AWS's name, or `ServiceError`."""
+    """Return the `ServiceError` for an error of botocore: an instance of the class with AWS's name, if there is one."""
     response: Mapping[str, Any] = error.response
-    code = _text(_mapping(response.get("Error")).get("Code")) or ""
-    return _CLASSES.get(code, ServiceError)(response, error.operation_name)
+    code = _as_str(_as_mapping(response.get("Error")).get("Code")) or ""
+    return _SERVICE_ERRORS.get(code, ServiceError)(response, error.operation_name)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether waiting would survive this error: throttling, 5xx, a connection error, a body that is not JSON.
+    """Return whether an error is transient, so that `wait` and `watch` continue after it.
 
-    Permanent errors are refused credentials or arguments, an account that was never set up, and a job that cannot be read.
+    Transient errors are throttling, 5xx, connection errors, and a body that is not JSON. Permanent errors are rejected
+    credentials or arguments, an account that was never set up, and a job that cannot be read.
     """
     match error:
         case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():
@@ -280,7 +323,9 @@ def is_transient(error: BaseException) -> bool:
         case ConnectionError() | TimeoutError():  # Python's own, from a hand-written client
             return True
         case ServiceError():
-            return error.status_code == _TOO_MANY_REQUESTS or error.status_code >= _SERVER_ERRORS or error.code in _PASSING
+            return (
+                error.status_code == _TOO_MANY_REQUESTS or error.status_code >= _SERVER_ERRORS or error.code in _TRANSIENT_CODES
+            )
         case MalformedResponseError():
             return error.path == "$"
         case _:
@@ -288,7 +333,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
-_PASSING = {
+_TRANSIENT_CODES = {
     "500",
     "502",
     "503",
@@ -311,39 +356,42 @@ _PASSING = {
     "Throttling",
     "TooManyRequestsException",
 }
-"""Other names for throttling and for a failing service, which STS, gateways and stubs use, also with other statuses."""
+"""Other codes for throttling and failures of the service, as STS, gateways and stubs use them, with any HTTP status."""
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _as_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: object) -> str | None:
+def _as_str(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
-def _seconds(asked: str, date: str | None) -> float | None:
-    """`Retry-After` in seconds. A date counts from the answer's own `Date`, so that a wrong clock here does no harm."""
-    asked = asked.strip()
-    if _SECONDS.fullmatch(asked):
-        seconds = float(asked)
+def _parse_retry_after(retry_after: str, date: str | None) -> float | None:
+    """Return `Retry-After` in seconds, or `None` if it is invalid.
+
+    An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
+    """
+    retry_after = retry_after.strip()
+    if _SECONDS.fullmatch(retry_after):
+        seconds = float(retry_after)
         return seconds if math.isfinite(seconds) else None
-    until = _http_date(asked)
+    until = _parse_http_date(retry_after)
     if until is None:
         return None
-    now = _http_date(date) or datetime.now(UTC)
+    now = _parse_http_date(date) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds())
 
 
-def _http_date(text: str | None) -> datetime | None:
+def _parse_http_date(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
         date = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
         return None
-    # RFC 9110: an HTTP date is in GMT, also in the old forms that do not say so.
+    # RFC 9110: an HTTP date is in GMT, also in the obsolete formats without a time zone.
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date

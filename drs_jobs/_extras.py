@@ -1,11 +1,16 @@
-"""Says which extra a wing of the package needs, in one line, when what it brings is not installed."""
+"""The error for a missing extra: one line that names the extra to install."""
 
 
 def missing_extra_error(extra: str, error: ImportError) -> ImportError:
-    """The error to raise for `error`, a failed import in a wing that needs `extra`: itself where something else is wrong."""
+    """Return the error to raise for a failed import in an optional subpackage.
+
+    Args:
+        extra: The extra that the subpackage needs.
+        error: The error of the failed import. It is returned unchanged if it has another cause than the missing extra.
+    """
     package = (error.name or "").partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or package == "drs_jobs":
         return error
     return ImportError(
-        f"{package} is not installed, which the extra {extra!r} brings: pip install 'drs_jobs[{extra}]'", name=package
+        f"{package} is not installed; it is part of the extra {extra!r}: pip install 'drs_jobs[{extra}]'", name=package
     )

@@ -1,4 +1,4 @@
-"""Items, pages and cursors over a `fetch` callable. Pure logic: no I/O of its own."""
+"""Pagination: items, pages and cursors. Pure logic: pages are fetched by a callable."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class RawPage(NamedTuple):
-    """One response, as `fetch` returns it: the items are still raw."""
+    """One response with raw items, as `fetch` returns it."""
 
     items: list[object]
     """The raw items."""
@@ -28,17 +28,17 @@ class RawPage(NamedTuple):
     request_id: str | None
     """AWS's id of the request."""
     raw: Mapping[str, Any]
-    """The whole decoded response as the wire had it."""
+    """The whole decoded response, unchanged."""
 
 
 @attrs.frozen
 class Query(Generic[T]):
-    """What is requested, and how to read the responses."""
+    """A query: what is requested, and how the responses are read."""
 
     text: str
-    """The operation, its filters, region and endpoint. Queries with the same text share their cursors."""
+    """The operation, its filters, region and endpoint. A cursor is valid for all queries with the same text."""
     summary: str
-    """The same in short, for `repr`."""
+    """The operation and its filters in short, for `repr`."""
     fetch: Callable[[str | None], RawPage]
     """Returns the page of a token; `None` for the first page."""
     structure: Callable[[object, int], T]
@@ -49,17 +49,20 @@ class Query(Generic[T]):
 
 @attrs.frozen
 class _Position:
-    """A position in a run: in the page of `token`, after the item `anchor` and `skipped` unidentifiable items behind it."""
+    """A position in a run: in the page of `token`, after the item `anchor` and `skipped` items without an identity."""
 
     token: str | None = None
     anchor: str | None = None
     offset: int = 0
-    """The anchor's place in its page, counted from 1; 0 without an anchor."""
+    """The position of the anchor in its page, counted from 1; 0 without an anchor."""
     skipped: int = 0
     is_end: bool = False
 
     def index_in(self, items: list[object], identify: Callable[[object], str | None]) -> int:
-        """The index to continue from in the page as it is now: never behind an item that was not handed out yet."""
+        """Return the index at which to continue in `items`, the page as it is now.
+
+        The page can have changed since the cursor was made. No item that was not returned before is skipped.
+        """
         index = 0
         if self.anchor is not None:
             ids = [identify(item) for item in items]
@@ -96,16 +99,16 @@ def _decode(cursor: str, query: str) -> _Position:
 
 
 def _checksum(encoded: str, query: str) -> str:
-    """Detects a cursor of another query, and one that was damaged on its way."""
+    """Return a checksum that detects a cursor of another query, and a damaged cursor."""
     return fingerprint(f"{encoded}\n{query}")
 
 
 @attrs.frozen
 class Page(Generic[T]):
-    """One page of items, as one response carried it."""
+    """The items of one response."""
 
     items: tuple[T, ...]
-    """The typed items. Fewer than the response had if a limit, a cursor or a bad item cut the page short."""
+    """The typed items. A limit, a cursor or a malformed item can make them fewer than in the response."""
     next_token: str | None
     """AWS's token of the next page; `None` on the last."""
     request_id: str | None
@@ -113,25 +116,25 @@ class Page(Generic[T]):
     cursor: str
     """The position after this page."""
     raw: Mapping[str, Any] = attrs.field(hash=False)
-    """The decoded response as the wire had it, with the keys that drs_jobs does not know."""
+    """The whole decoded response, unchanged, with the keys that drs_jobs ignores."""
 
     def __repr__(self) -> str:
-        """Count the items instead of printing them."""
+        """Return a text with the number of items instead of the items."""
         token = None if self.next_token is None else quoted(self.next_token)
         return f"Page(items=<{len(self.items)}>, next_token={token}, request_id={self.request_id!r})"
 
 
 class Items(tuple[T_co, ...]):
-    """All items of a pager, as a tuple whose `repr` counts."""
+    """All items of a pager, as a tuple that is shown as a table in a notebook."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Count the items instead of printing them: a job of 200 servers would be half a megabyte."""
+        """Return a text with the number of items instead of the items, because thousands of jobs would be a very long text."""
         return f"Items(<{len(self)}>)"
 
     def _repr_html_(self) -> str:
-        """A table of jobs for a notebook, a bounded number of them; one line for each other item."""
+        """Return a table with at most 100 jobs, for a notebook. Other items are shown as one line each."""
         jobs = [item for item in self if isinstance(item, Job)]
         if len(jobs) == len(self):
             return jobs_html(jobs)
@@ -140,57 +143,59 @@ class Items(tuple[T_co, ...]):
 
 
 class _State(NamedTuple):
-    """The state of a run between two items. Immutable: a run moves on by replacing it."""
+    """The state of a run between two items. It is immutable: each step of a run replaces it."""
 
     position: _Position
-    """The beginning of the current page."""
-    left: int | None
-    """The number of items that the limit still allows."""
+    """The position at which the run continued in the current page."""
+    remaining: int | None
+    """The number of items that the limit still allows; `None` without a limit."""
     page: RawPage | None = None
     """The current page; `None` before it is fetched."""
-    is_looped: bool = False
-    """Whether the current page carries a token that was seen earlier in the run."""
+    repeats_token: bool = False
+    """Whether the current page has a token that was seen earlier in the run."""
     next_index: int = 0
     """The index of the next item in the current page."""
-    is_handed_out: bool = False
-    """Whether the whole page was handed out as a `Page`. Needed for a looped page without items."""
+    is_delivered: bool = False
+    """Whether the whole page was returned as a `Page`. Needed for a page with a repeated token and without items."""
 
     def after_item(self) -> "_State":
-        left = None if self.left is None else self.left - 1
-        return _State(self.position, left, self.page, self.is_looped, self.next_index + 1)
+        remaining = None if self.remaining is None else self.remaining - 1
+        return _State(self.position, remaining, self.page, self.repeats_token, self.next_index + 1)
 
     def after_bad_item(self) -> "_State":
         return self._replace(next_index=self.next_index + 1)
 
 
-def _generate_nothing() -> Generator[None, None, Any]:
+def _empty_generator() -> Generator[None, None, Any]:
     yield
 
 
-_closed_generator: Final = _generate_nothing()
+_closed_generator: Final = _empty_generator()
 _closed_generator.close()
 _raise: Final[Callable[[Any], Any]] = _closed_generator.throw
-"""Raises its argument, without a Python frame of its own."""
+"""Raises its argument. It runs in C, without Python instructions of its own."""
 
 _stop_iteration: Final[Callable[[], Any]] = iter(()).__next__
-"""Raises StopIteration, without a Python frame of its own."""
+"""Raises StopIteration. It runs in C, without Python instructions of its own."""
 
 
-class _Handover:
-    """A value on its way to the caller, and the state of the run before and after its delivery.
+class _Delivery:
+    """A value to return to the caller, with the states of the run before and after the return.
 
-    `deliver` runs in C, so no exception of a signal handler can come between the delivery and the change of `state`, as it
-    could between two instructions of Python. An interruption neither loses an item nor repeats one.
+    A signal handler can raise an exception, such as KeyboardInterrupt, between any two Python instructions. If the value
+    were returned and the state changed in two steps, an exception between them would lose an item or repeat one. Here both
+    are one step: `deliver` is the C method `__next__` of an iterator over the value, and `state` depends on whether that
+    iterator still has the value. So the return of the value is at the same time the change of the state.
     """
 
     __slots__ = ("_after", "_before", "_value", "deliver")
 
-    def __init__(self, before: _State, after: _State, value: object, through: Callable[[Any], Any] | None = None) -> None:
-        """Deliver `value` as it is, or by a call of `through` with it."""
+    def __init__(self, before: _State, after: _State, value: object, callback: Callable[[Any], Any] | None = None) -> None:
+        """Create a delivery. `deliver` returns `value`, or the result of `callback(value)` if there is a callback."""
         self._before = before
         self._after = after
         self._value = iter((value,))
-        self.deliver: Callable[[], Any] = (self._value if through is None else map(through, self._value)).__next__
+        self.deliver: Callable[[], Any] = (self._value if callback is None else map(callback, self._value)).__next__
 
     @property
     def state(self) -> _State:
@@ -198,7 +203,10 @@ class _Handover:
 
 
 class PagerIterator(Iterator[T]):
-    """One run over the items. It can continue after an exception: `next` repeats the request, or passes the bad item."""
+    """An iterator over the items of a query: one run.
+
+    A run can be continued after an exception. `next` then repeats the failed request, or continues after the malformed item.
+    """
 
     def __init__(
         self,
@@ -207,11 +215,18 @@ class PagerIterator(Iterator[T]):
         limit: int | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
     ) -> None:
-        """Begin at `position`; nothing is fetched yet."""
+        """Create a run. No request is sent before the first `next`.
+
+        Args:
+            query: The query.
+            position: The position at which the run starts.
+            limit: The maximum number of items; `None` for no limit.
+            on_malformed: Called with the error of each malformed item. `None` to raise the error.
+        """
         self._query = query
         self._on_malformed = on_malformed
-        self._seen: set[str] = set()  # fingerprints, since a token can have 2 KB, and a run can have thousands
-        self._move_to(_State(position, limit))
+        self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
+        self._set_state(_State(position, limit))
 
     def __iter__(self) -> "PagerIterator[T]":
         """Return itself."""
@@ -220,7 +235,14 @@ class PagerIterator(Iterator[T]):
     if TYPE_CHECKING:
 
         def __next__(self) -> T:
-            """Return the next item, from the current page or from the next one."""
+            """Return the next item, from the current page or from the next one.
+
+            Raises:
+                StopIteration: If there are no more items.
+                ServiceError: If AWS returns an error.
+                MalformedResponseError: If the response, or the item, is invalid.
+                PaginationLoopError: If the service repeats a page token.
+            """
             ...
 
     else:
@@ -229,35 +251,41 @@ class PagerIterator(Iterator[T]):
         def __next__(self) -> Callable[[], T]:
             """Return the next item, from the current page or from the next one.
 
-            A property that returns `deliver`, since a method has instructions between its last step and its return.
+            This is a property that returns `deliver`, because a Python method runs more instructions before it returns.
             """
             return _refuse_stop_iteration(self._next_item)
 
     @property
     def cursor(self) -> str:
-        """The position after the last item handed out: JSON-safe text for `cursor=`, valid as long as AWS's page token is."""
-        return self._cursor_of(self._handover.state)
+        """The position after the last item returned, at any time: before the first item, after an exception, at the end.
+
+        It is a JSON-safe string for the argument `cursor`, and valid as long as AWS's page token is.
+        """
+        return self._cursor_of(self._delivery.state)
 
     def __repr__(self) -> str:
-        """Show the query; nothing is fetched."""
+        """Return a text with the query. No request is sent."""
         return f"PagerIterator({self._query.summary})"
 
     def pages(self) -> Iterator[Page[T]]:
-        """The remaining items, page by page."""
+        """Return an iterator over the remaining items, page by page.
+
+        It shares the position of this iterator, so that items and pages can be mixed.
+        """
         return _PageIterator(self)
 
     def _next_item(self) -> Callable[[], T]:
         while (current := self._current_page()) is not None:
             state, page = current
             if state.next_index >= len(page.items):
-                self._move_to(self._after_page(state, page))
+                self._set_state(self._after_page(state, page))
                 continue
             try:
                 item = self._query.structure(page.items[state.next_index], state.next_index)
             except MalformedResponseError as error:
-                deliver = self._hand_over_error(state, error)
+                deliver = self._deliver_error(state, error)
             else:
-                return self._hand_over(state, state.after_item(), item)
+                return self._deliver(state, state.after_item(), item)
             if self._on_malformed is None:
                 return deliver
             deliver()
@@ -266,12 +294,12 @@ class PagerIterator(Iterator[T]):
     def _next_page(self) -> Callable[[], Page[T]]:
         while (current := self._current_page()) is not None:
             state, page = current
-            if state.next_index >= len(page.items) and (state.next_index > 0 or state.is_handed_out):
-                self._move_to(self._after_page(state, page))
+            if state.next_index >= len(page.items) and (state.next_index > 0 or state.is_delivered):
+                self._set_state(self._after_page(state, page))
                 continue
             items: list[T] = []
             after = state
-            while after.left != 0 and after.next_index < len(page.items):
+            while after.remaining != 0 and after.next_index < len(page.items):
                 try:
                     item = self._query.structure(page.items[after.next_index], after.next_index)
                 except MalformedResponseError as error:
@@ -282,43 +310,43 @@ class PagerIterator(Iterator[T]):
                         continue
                     if items:
                         break  # the next call raises it
-                    return self._hand_over_error(state, error)
+                    return self._deliver_error(state, error)
                 items.append(item)
                 after = after.after_item()
             if after.next_index >= len(page.items):
-                after = after._replace(is_handed_out=True) if after.is_looped else self._after_page(after, page)
+                after = after._replace(is_delivered=True) if after.repeats_token else self._after_page(after, page)
             typed = Page(tuple(items), page.next_token, page.request_id, self._cursor_of(after), page.raw)
-            return self._hand_over(state, after, typed)
+            return self._deliver(state, after, typed)
         return _stop_iteration
 
-    def _hand_over(self, before: _State, after: _State, value: object) -> Callable[[], Any]:
-        self._handover = _Handover(before, after, value)
-        return self._handover.deliver
+    def _deliver(self, before: _State, after: _State, value: object) -> Callable[[], Any]:
+        self._delivery = _Delivery(before, after, value)
+        return self._delivery.deliver
 
-    def _hand_over_error(self, before: _State, error: MalformedResponseError) -> Callable[[], Any]:
+    def _deliver_error(self, before: _State, error: MalformedResponseError) -> Callable[[], Any]:
         after = before.after_bad_item()
         error.cursor = self._cursor_of(after)
-        self._handover = _Handover(before, after, error, self._on_malformed or _raise)
-        return self._handover.deliver
+        self._delivery = _Delivery(before, after, error, self._on_malformed or _raise)
+        return self._delivery.deliver
 
-    def _move_to(self, state: _State) -> None:
-        self._handover = _Handover(state, state, None)
+    def _set_state(self, state: _State) -> None:
+        self._delivery = _Delivery(state, state, None)
 
     def _current_page(self) -> tuple[_State, RawPage] | None:
-        """The state and its page, fetched if need be; `None` at the end of the run."""
-        state = self._handover.state
-        if state.left == 0 or (state.page is None and state.position.is_end):
+        """Return the state and its page, fetched if necessary; `None` at the end of the run."""
+        state = self._delivery.state
+        if state.remaining == 0 or (state.page is None and state.position.is_end):
             return None
         if state.page is None:
             page = self._fetch(state)
             token = state.position.token
             if token is not None:
                 self._seen.add(fingerprint(token))
-            is_looped = page.next_token is not None and fingerprint(page.next_token) in self._seen
+            repeats_token = page.next_token is not None and fingerprint(page.next_token) in self._seen
             state = _State(
-                state.position, state.left, page, is_looped, state.position.index_in(page.items, self._query.identify)
+                state.position, state.remaining, page, repeats_token, state.position.index_in(page.items, self._query.identify)
             )
-            self._move_to(state)
+            self._set_state(state)
             return state, page
         return state, state.page
 
@@ -330,10 +358,14 @@ class PagerIterator(Iterator[T]):
             raise
 
     def _after_page(self, state: _State, page: RawPage) -> _State:
-        """The state before the next page is fetched."""
-        if state.is_looped and page.next_token is not None:
+        """Return the state after the current page, before the next page is fetched.
+
+        Raises:
+            PaginationLoopError: If the page token was seen earlier in the run.
+        """
+        if state.repeats_token and page.next_token is not None:
             raise PaginationLoopError(page.next_token, cursor=self._cursor_of(state))
-        return _State(self._position_of(state), state.left)
+        return _State(self._position_of(state), state.remaining)
 
     def _cursor_of(self, state: _State) -> str:
         return _encode(self._position_of(state), self._query.text)
@@ -342,7 +374,7 @@ class PagerIterator(Iterator[T]):
         page = state.page
         if page is None:
             return state.position
-        if state.next_index >= len(page.items) and not state.is_looped:
+        if state.next_index >= len(page.items) and not state.repeats_token:
             return _END if page.next_token is None else _Position(page.next_token)
         for offset in range(state.next_index, 0, -1):
             anchor = self._query.identify(page.items[offset - 1])
@@ -352,7 +384,7 @@ class PagerIterator(Iterator[T]):
 
 
 class _PageIterator(Iterator[Page[T]]):
-    """The pages of a run. It shares the run's position, so `next` on the run and on its pages can be mixed."""
+    """An iterator over the pages of a run. Both share one position, so that `next` can be called on either at any time."""
 
     def __init__(self, run: PagerIterator[T]) -> None:
         self._run = run
@@ -365,21 +397,29 @@ class _PageIterator(Iterator[Page[T]]):
 
         @property
         def __next__(self) -> Callable[[], Page[T]]:
-            return _refuse_stop_iteration(self._run._next_page)  # noqa: SLF001  # two views of one run
+            return _refuse_stop_iteration(self._run._next_page)  # noqa: SLF001  # both belong to one run
 
 
 def _refuse_stop_iteration(step: Callable[[], Callable[[], T]]) -> Callable[[], T]:
-    """Call `step`. A StopIteration from the client or a callback would end the iteration as if it were complete (PEP 479)."""
+    """Return the result of `step`.
+
+    Raises:
+        RuntimeError: If the client or a callback raises StopIteration, which would end the iteration too early (PEP 479).
+    """
     try:
         return step()
     except StopIteration as error:
         raise RuntimeError(
-            "the client or on_malformed raised StopIteration, so this run is not complete; does a mock's side_effect run out?"
+            "the client or on_malformed raised StopIteration, so this run is not complete; "
+            "check whether the side_effect of a mock is too short"
         ) from error
 
 
 class Pager(Generic[T]):
-    """The items of a query, page after page. Nothing is fetched before iteration, and every iteration starts afresh."""
+    """An iterable over the items of a query. No request is sent before iteration. Each iteration starts at the beginning.
+
+    It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
+    """
 
     def __init__(
         self,
@@ -389,7 +429,17 @@ class Pager(Generic[T]):
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
     ) -> None:
-        """Raises ValueError if `cursor` does not belong to `query`."""
+        """Create a pager.
+
+        Args:
+            query: The query.
+            limit: The maximum number of items; by default no limit.
+            cursor: The position at which each iteration starts; by default the first item.
+            on_malformed: Called with the error of each malformed item. By default the error is raised.
+
+        Raises:
+            ValueError: If `cursor` does not belong to `query`.
+        """
         self._query = query
         self._limit = limit
         self._start = _START if cursor is None else _decode(cursor, query.text)
@@ -397,7 +447,7 @@ class Pager(Generic[T]):
         self._latest: PagerIterator[T] | None = None
 
     def __iter__(self) -> PagerIterator[T]:
-        """A new run, from the start or from the given cursor. It does not disturb earlier ones."""
+        """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
         self._latest = iterator = self._new_run()
         return iterator
 
@@ -405,21 +455,36 @@ class Pager(Generic[T]):
     def cursor(self) -> str | None:
         """The position of the latest iterator; `None` before the first one.
 
-        It is meant for one thread, such as after a `for` loop that was left. Threads that iterate one pager at a time read
-        the `cursor` of their own iterator.
+        Use it in one thread, for example after a `for` loop that ended early. If several threads iterate over one pager,
+        each one reads the `cursor` of its own iterator.
         """
         return None if self._latest is None else self._latest.cursor
 
     def pages(self) -> Iterator[Page[T]]:
-        """A new run, page by page. The good items before a bad one come as a page; then MalformedResponseError is raised."""
+        """Return an iterator over the pages of a new run.
+
+        The items before a malformed one are returned as a page. The next call of `next` raises MalformedResponseError.
+        """
         return iter(self).pages()
 
     def first(self) -> T | None:
-        """The first item, or `None` if there is none. Costs one request, and one for each empty page before it."""
+        """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
+
+        Raises:
+            ServiceError: If AWS returns an error.
+            MalformedResponseError: If the response, or the item, is invalid.
+            PaginationLoopError: If the service repeats a page token.
+        """
         return self._consume(lambda run: next(run, None))
 
     def collect(self) -> Items[T]:
-        """All items at once. If it raises, `cursor` is still the start: nothing was handed out."""
+        """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
+
+        Raises:
+            ServiceError: If AWS returns an error.
+            MalformedResponseError: If the response, or an item, is invalid.
+            PaginationLoopError: If the service repeats a page token.
+        """
         return self._consume(Items)
 
     def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
@@ -432,10 +497,10 @@ class Pager(Generic[T]):
         return PagerIterator(self._query, self._start, self._limit, self._on_malformed)
 
     def __repr__(self) -> str:
-        """Show the query; nothing is fetched."""
+        """Return a text with the query. No request is sent."""
         limit = "" if self._limit is None else f", limit={self._limit}"
         return f"Pager({one_line(self._query.summary)}{limit})"
 
     def _repr_html_(self) -> str:
-        """The query, for a notebook; nothing is fetched."""
+        """Return the query as HTML, for a notebook. No request is sent."""
         return text_html(f"{self!r}: iterate over it, or call collect()")

@@ -1,58 +1,61 @@
-"""Keeps the tags of jobs, which the service model marks sensitive, out of texts and errors."""
+"""Redaction: removes the tags of jobs, which the service model marks sensitive, from texts and errors."""
 
-# JSON of unknown shape: isinstance leaves the types of elements unknown.
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections.abc import Mapping
 from typing import Final
 
 SENSITIVE_MEMBER: Final = "tags"
-"""The one member that the service model marks sensitive."""
+"""The only member that the service model marks sensitive."""
 
 
-def may_hold_tags(text: str) -> bool:
-    """Whether a text that is not readable JSON may hold a job's tags.
+def may_contain_tags(text: str) -> bool:
+    """Return whether a text that is not readable JSON can contain a job's tags.
 
-    Rather too often than too rarely: an escape can spell the word, and a zero between two letters can hide it.
+    In doubt, the result is true: a JSON escape or a null character can be part of the word.
     """
     return "tags" in text.replace("\0", "").lower() or "\\u" in text
 
 
 def redact_text(text: str) -> str:
-    """A text of an error response, unless it may hold tags. AWS's own sentences about tags hold no JSON objects."""
-    return "a text that may hold tags, so it is not shown" if "{" in text and may_hold_tags(text) else text
+    """Return a text of an error response, or a placeholder if it can contain tags.
+
+    AWS's own error messages about tags contain no JSON objects, so they are kept.
+    """
+    return "a text that may contain tags, so it is not shown" if "{" in text and may_contain_tags(text) else text
 
 
 def redact_body(body: bytes) -> str | None:
-    """The text of a body that is not JSON, for an error to show; `None` if it may hold tags."""
+    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags."""
     text = body.decode("utf-8", "replace")
-    return None if may_hold_tags(text) else text
+    return None if may_contain_tags(text) else text
 
 
 def redact_value(value: object) -> object:
-    """A JSON value, for an error to carry; `None` if it may hold tags, or is nested too deep."""
+    """Return a JSON value, for an error; `None` if it can contain tags, or is nested too deeply."""
     if is_nested_too_deep(value):
         return None
-    held = [value]
-    while held:
-        match held.pop():
-            case str() as text if may_hold_tags(text):
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case str() as text if may_contain_tags(text):
                 return None
             case Mapping() as members:
-                held += [*members, *members.values()]
+                pending += [*members, *members.values()]
             case list() as elements:
-                held += elements
+                pending += elements
             case _:
                 pass
     return value
 
 
 MAX_NESTING: Final = 100
-"""Levels of nesting of a value that is kept although its shape is unknown: a deeper one can be neither copied nor pickled."""
+"""The maximum nesting of a value of unknown shape. Values that are nested deeper cannot be copied or pickled."""
 
 
 def is_nested_too_deep(value: object) -> bool:
-    """Whether a value has more than `MAX_NESTING` levels. Not recursive, so that it does not fail on such values itself."""
+    """Return whether a value has more than `MAX_NESTING` levels. Not recursive, so that it works for such values too."""
     level = [value]
     for _ in range(MAX_NESTING):
         level = [

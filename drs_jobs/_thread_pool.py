@@ -1,4 +1,4 @@
-"""A thread pool that does not keep a process alive."""
+"""A thread pool of daemon threads, which do not keep a process alive."""
 
 import functools
 import queue
@@ -9,18 +9,21 @@ from typing import Any
 
 
 class DaemonThreadPool(Executor):
-    """Threads that a process does not wait for when it ends, as it does for ThreadPoolExecutor's: Ctrl-C stops at once."""
+    """An executor with daemon threads.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._started = 0
+    A process waits at its end for the threads of a ThreadPoolExecutor, but not for these, so Ctrl-C stops it at once.
+    """
+
+    def __init__(self, max_workers: int) -> None:
+        self._max_workers = max_workers
+        self._thread_count = 0
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
-        if self._started < self._most:
-            self._started += 1
+        if self._thread_count < self._max_workers:
+            self._thread_count += 1
             threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
         return future
 
@@ -30,10 +33,10 @@ class DaemonThreadPool(Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
-                except BaseException as error:  # noqa: BLE001  # it travels to whoever asks the future
+                except BaseException as error:  # noqa: BLE001  # `future.result()` raises it
                     future.set_exception(error)
-            del task, future, call  # while waiting for the next one this thread holds on to nothing
+            del task, future, call  # frees their memory before the wait for the next task
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # Executor's own
-        for _ in range(self._started):
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as in Executor
+        for _ in range(self._thread_count):
             self._tasks.put(None)

@@ -1,13 +1,15 @@
-"""Moments in UTC."""
+"""Conversion of datetimes to UTC, and differences between them."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 
 def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
-    """The moment in UTC. Two datetimes of one time zone would be compared and subtracted by wall time.
+    """Return the moment in UTC.
+
+    Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
 
     Raises:
-        ValueError: `moment` has no time zone, or lies outside the years 1 to 9999 in UTC.
+        ValueError: If `moment` has no time zone, or is outside the years 1 to 9999 in UTC.
     """
     if moment.tzinfo is UTC:
         return moment
@@ -15,14 +17,14 @@ def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{name} lies outside the years 1 to 9999 in UTC: choose a date inside") from None
+        raise ValueError(f"{name} is outside the years 1 to 9999 in UTC: choose a date within them") from None
 
 
 def nearest_utc(moment: datetime, name: str = "a datetime") -> datetime:
-    """The moment in UTC, or the nearest one that a datetime can hold, for text and charts.
+    """Return the moment in UTC, or the nearest one that a datetime can represent, for text and charts.
 
     Raises:
-        ValueError: `moment` has no time zone.
+        ValueError: If `moment` has no time zone.
     """
     utc_offset(moment, name)
     try:
@@ -32,26 +34,25 @@ def nearest_utc(moment: datetime, name: str = "a datetime") -> datetime:
 
 
 def duration_between(start: datetime, end: datetime) -> timedelta:
-    """The time from `start` to `end`.
+    """Return the time from `start` to `end`.
 
     Raises:
-        ValueError: either has no time zone.
+        ValueError: If either has no time zone.
     """
-    # With fixed offsets, since two datetimes of one time zone would be subtracted by wall time.
+    # Fixed offsets, because Python subtracts two datetimes of the same time zone by wall time.
     start, end = (moment.replace(tzinfo=timezone(utc_offset(moment))) for moment in (start, end))
     return end - start
 
 
 def utc_offset(moment: datetime, name: str = "a datetime") -> timedelta:
-    """The offset of a moment from UTC.
+    """Return the offset of a moment from UTC.
 
     Raises:
-        ValueError: `moment` has no time zone.
+        ValueError: If `moment` has no time zone.
     """
     offset = moment.utcoffset()
     if offset is None:
         raise ValueError(
-            f"{name} ({moment.isoformat()}) has no time zone: "
-            "say which is meant, such as datetime(2024, 6, 15, tzinfo=timezone.utc)"
+            f"{name} ({moment.isoformat()}) has no time zone: add one, such as datetime(2024, 6, 15, tzinfo=timezone.utc)"
         )
     return offset

@@ -1,4 +1,4 @@
-"""Pure functions from jobs and logs to answers: which instances, what failed and why, when was each server last drilled."""
+"""Reports on jobs and their logs: instances, failures with their reasons, the last drill of each server. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,80 +21,88 @@ from drs_jobs._timestamps import to_utc
 
 @attrs.frozen(repr=False, kw_only=True)
 class Failure(Model):
-    """One participant of a job that failed."""
+    """A failed participant of a job, with the reasons."""
 
     participant: str
-    """The id of the source server or source network; `without an id` where the job has none."""
+    """The id of the source server or source network; `without an id` if the job has none."""
     reasons: tuple[str, ...] = ()
-    """What the log and then the launch actions say of it, oldest first; empty where nothing says why."""
+    """The reasons from the log, oldest first, then those from the launch actions; empty if there are none."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class Explanation(Model):
-    """What became of a job: the instances it launched, and for each failed participant why."""
+    """The result of a job: the instances that it launched, and the reasons for each failed participant."""
 
     job: Job
     """The job."""
     instance_ids: Mapping[str, str] = attrs.field(factory=dict[str, str], hash=False)
-    """The EC2 instance id by source server id, as far as job or log tell."""
+    """The EC2 instance ids by source server id, as far as the job or its log has them."""
     failures: tuple[Failure, ...] = ()
-    """The participants that failed, in the job's order."""
+    """The failed participants, in the order of the job."""
     log: tuple[JobLogItem, ...] = ()
-    """The log that this was read from, oldest first."""
+    """The log, oldest first."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
-    """Why the log, or some item of it, could not be read; `None` where all of it was. What could be read is used."""
+    """The error if the log, or an item of it, could not be read, else `None`. The readable items are used."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class ServerDrill(Model):
-    """When a source server was last drilled, and how that went for this server."""
+    """The last drill of a source server, and its outcome for this server."""
 
     source_server_id: str
-    """The source server."""
+    """The id of the source server."""
     outcome: Outcome | None = None
-    """The server's own outcome in its last drill, which may differ from the job's; `None`: never drilled in these jobs."""
+    """The outcome of the last drill for this server, which can differ from that of the job; `None` without a drill."""
     last_drill: Job | None = None
-    """The last drill it took part in; `last_drill.duration` tells how long that took."""
+    """The last drill of this server; `last_drill.duration` is its duration."""
     last_successful_drill: Job | None = None
-    """The last drill that was a success for this server."""
+    """The last drill that succeeded for this server."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class DrillReport(Model):
-    """The last drills of each server, as far as the jobs go that it was given: AWS does not say how long it keeps them."""
+    """The last drills of each server, within the given jobs. AWS does not document how long it keeps jobs."""
 
     servers: tuple[ServerDrill, ...] = ()
-    """A row a server: in the order asked for, or by id."""
+    """One row per server, in the order of `source_server_ids`, or sorted by id."""
     first_job_at: datetime | None = None
-    """When the oldest job of any kind that was looked at was created, UTC."""
+    """The creation time of the oldest given job of any kind, in UTC."""
     last_job_at: datetime | None = None
-    """When the newest one was created, UTC."""
+    """The creation time of the newest given job of any kind, in UTC."""
     job_count: int = 0
-    """How many jobs were looked at."""
+    """The number of given jobs of any kind."""
 
 
 def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
-    """The EC2 instance id of each source server, as far as the job itself or its log tells.
+    """Return the EC2 instance ids by source server id, as far as the job or its log has them.
 
-    The job's own `recovery_instance_id` is often missing; then the newest `target_instance_id` of the log counts.
+    The `recovery_instance_id` of the job is often missing. Then the newest `target_instance_id` of the log is used.
+
+    Args:
+        job: The job.
+        log: The log of the job, in any order.
     """
-    found: dict[str, str] = {}
-    # Without a time it may be of any attempt, so anything with a time is newer.
+    instance_id_by_server: dict[str, str] = {}
+    # An item without a time can belong to any attempt, so every item with a time has priority over it.
     for item in sorted(log, key=_logged_at):
         data = item.event_data
         if data is not None and data.source_server_id and data.target_instance_id:
-            found[data.source_server_id] = data.target_instance_id
+            instance_id_by_server[data.source_server_id] = data.target_instance_id
     for server in job.participating_servers:
         if server.source_server_id and server.recovery_instance_id:
-            found[server.source_server_id] = server.recovery_instance_id
-    return found
+            instance_id_by_server[server.source_server_id] = server.recovery_instance_id
+    return instance_id_by_server
 
 
 def explain(job: Job, log: Iterable[JobLogItem]) -> Explanation:
-    """What became of a job: its instances, and for each failed participant what log and launch actions say, oldest first.
+    """Return the instances of a job, and the reasons for each failed participant from its log and its launch actions.
 
-    A server failed if its launch did, or a non-optional launch action on it. What the log says of no participant, such as
-    that the job was cancelled, is a reason for each. The log may be in any order and have items of any kind.
+    A server failed if its launch failed, or a non-optional launch action on it. A failure in the log without a participant,
+    such as a cancelled job, is a reason for each failed participant.
+
+    Args:
+        job: The job.
+        log: The log of the job, in any order and with items of any kind.
     """
     items = _oldest_first(log)
     servers = [
@@ -112,17 +120,23 @@ def explain(job: Job, log: Iterable[JobLogItem]) -> Explanation:
 
 
 def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None = None) -> DrillReport:
-    """For each server its last drill and its last successful one, judged for this server alone.
+    """Return the last drill and the last successful drill of each server. The outcome is that of the server, not of the job.
 
-    One pass over `jobs`, in any order; what is kept grows with the number of servers only. With `source_server_ids` the
-    report has a row for each of these, also for those never drilled, and for no other; without, a row for each server that
-    was drilled. TypeError for a bare str.
+    The jobs are read in one pass, and the memory used depends on the number of servers only.
+
+    Args:
+        jobs: The jobs, in any order. Jobs that are not drills are counted, but are in no row.
+        source_server_ids: The servers for which the report has a row, including those without a drill. By default it has a
+            row for each server with a drill.
+
+    Raises:
+        TypeError: If `source_server_ids` is a str.
     """
     if isinstance(source_server_ids, str):
         msg = f"source_server_ids must be a list of ids, not one str: write [{source_server_ids!r}]"
         raise TypeError(msg)
-    asked = None if source_server_ids is None else dict.fromkeys(source_server_ids)
-    rows = {server_id: ServerDrill(source_server_id=server_id) for server_id in asked or ()}
+    requested = None if source_server_ids is None else dict.fromkeys(source_server_ids)
+    rows = {server_id: ServerDrill(source_server_id=server_id) for server_id in requested or ()}
     first: datetime | None = None
     last: datetime | None = None
     count = 0
@@ -134,25 +148,29 @@ def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None 
         if not job.is_drill:
             continue
         for server_id in {server.source_server_id for server in job.participating_servers}:
-            if server_id is not None and (asked is None or server_id in asked):
-                rows[server_id] = _later(rows.get(server_id) or ServerDrill(source_server_id=server_id), job)
-    order = sorted(rows) if asked is None else asked
+            if server_id is not None and (requested is None or server_id in requested):
+                rows[server_id] = _update_row(rows.get(server_id) or ServerDrill(source_server_id=server_id), job)
+    order = sorted(rows) if requested is None else requested
     return DrillReport(
         servers=tuple(rows[server_id] for server_id in order), first_job_at=first, last_job_at=last, job_count=count
     )
 
 
 def active_jobs(jobs: Iterable[Job]) -> tuple[Job, ...]:
-    """The jobs that are not complete: pending or started. Quotas count these."""
+    """Return the jobs that are not complete (pending or started). The quotas for concurrent jobs count these.
+
+    Args:
+        jobs: The jobs, in any order.
+    """
     return tuple(job for job in jobs if not job.is_complete)
 
 
 # ------------------------------------------------------------------ drills
 
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def _later(row: ServerDrill, job: Job) -> ServerDrill:
+def _update_row(row: ServerDrill, job: Job) -> ServerDrill:
     outcome = job.outcome_of(row.source_server_id)
     if _is_later(job, row.last_drill):
         row = attrs.evolve(row, outcome=outcome, last_drill=job)
@@ -161,9 +179,9 @@ def _later(row: ServerDrill, job: Job) -> ServerDrill:
     return row
 
 
-def _is_later(job: Job, than: Job | None) -> bool:
-    """Whether `job` is the later one. Of two created in the same instant the one that was seen first stays."""
-    return than is None or (_created(job) or _NEVER) > (_created(than) or _NEVER)
+def _is_later(job: Job, other: Job | None) -> bool:
+    """Return whether `job` was created after `other`. Of two jobs created at the same time, the first in the input is kept."""
+    return other is None or (_created(job) or _EARLIEST) > (_created(other) or _EARLIEST)
 
 
 def _created(job: Job) -> datetime | None:
@@ -174,12 +192,12 @@ def _created(job: Job) -> datetime | None:
 
 
 def _oldest_first(log: Iterable[JobLogItem]) -> list[JobLogItem]:
-    """The log by time; items without a time last, otherwise as they came."""
+    """Return the log sorted by time. Items without a time are last, in their original order."""
     return sorted(log, key=lambda item: (item.log_date_time is None, _logged_at(item)))
 
 
 def _logged_at(item: JobLogItem) -> datetime:
-    return _NEVER if item.log_date_time is None else to_utc(item.log_date_time, "log_date_time")
+    return _EARLIEST if item.log_date_time is None else to_utc(item.log_date_time, "log_date_time")
 
 
 def _is_failed(server: ParticipatingServer) -> bool:
@@ -187,21 +205,21 @@ def _is_failed(server: ParticipatingServer) -> bool:
 
 
 def _log_reasons(items: list[JobLogItem], participant: str | None) -> tuple[str, ...]:
-    """What the log says went wrong with a participant, or with the job as a whole."""
+    """Return the failures of a participant in the log, and those of the job as a whole."""
     return tuple(
         _reason(item) for item in items if _is_failure(item) and _participant_of(item.event_data) in (participant, None)
     )
 
 
 def _is_failure(item: JobLogItem) -> bool:
-    # By their endings, so that an event that AWS adds tomorrow is not overlooked.
+    # The suffix is compared, so that future events of AWS are recognized too.
     event = item.event or ""
-    told = item.event_data is not None and bool(item.event_data.raw_error)
-    return told or event.endswith(("_FAIL", "_FAILED", "_CANCEL", "_SKIPPED"))
+    has_error = item.event_data is not None and bool(item.event_data.raw_error)
+    return has_error or event.endswith(("_FAIL", "_FAILED", "_CANCEL", "_SKIPPED"))
 
 
 def _participant_of(data: JobLogEventData | None) -> str | None:
-    """The participant that a log item is about; `None` for the job as a whole."""
+    """Return the participant that a log item is about; `None` for the job as a whole."""
     if data is None:
         return None
     match data.event_resource_data:

@@ -1,8 +1,8 @@
-"""Many accounts and regions: one outcome for every target, in order of completion, whatever fails.
+"""Jobs of many accounts and regions: one result per target, in order of completion. An error is the result of its target.
 
-A sweep runs on threads, or on any `concurrent.futures.Executor`: a pool of processes, or Dask's cluster. So a task and its
-outcome can be pickled, and whoever works on a task builds the client for it: from one session a process, and with one
-AssumeRole for all regions of an account until it must be renewed.
+A sweep runs on threads, or on any `concurrent.futures.Executor`, such as a pool of processes or a Dask cluster. Therefore
+its tasks and results can be pickled. The worker that runs a task builds the client for it. Each process has one session per
+profile, and calls AssumeRole once for all regions of an account, until the credentials must be renewed.
 """
 
 import codecs
@@ -41,30 +41,30 @@ from drs_jobs._thread_pool import DaemonThreadPool
 codecs.lookup("idna")
 
 MAX_IN_FLIGHT: Final = 32
-"""How many targets are asked at a time, where the caller says nothing."""
+"""The default number of targets that are read at the same time."""
 
 CONNECT_TIMEOUT: Final = 10
-"""Seconds to connect to a target, an attempt."""
-
-_WAIT_SLICE: Final = 0.5
-"""Seconds after which a wait for the next result can be interrupted on Windows."""
+"""The time-out of a connection, in seconds per attempt."""
 
 READ_TIMEOUT: Final = 20
-"""Seconds to wait for a target's answer, an attempt. How many attempts there are is botocore's to say."""
+"""The time-out of a response, in seconds per attempt. botocore sets the number of attempts."""
+
+_INTERRUPT_INTERVAL: Final = 0.5
+"""The interval, in seconds, at which Windows can interrupt the wait for the next result."""
 
 
 @attrs.frozen
 class Target:
-    """One region of one account, and how to get in."""
+    """One region of one account, and the credentials to use."""
 
     region: str
     """The AWS region."""
     role_arn: str | None = None
-    """The role to assume; `None` for the credentials that boto3 finds."""
+    """The ARN of the role to assume; `None` to assume no role."""
     profile_name: str | None = None
-    """The AWS profile whose credentials are used, or assume the role; `None` for those that boto3 finds."""
+    """The AWS profile with whose credentials jobs are read, or the role is assumed; `None` for those that boto3 finds."""
     external_id: str | None = None
-    """The external id that the role's trust policy asks for."""
+    """The external id that the trust policy of the role requires."""
     endpoint_url: str | None = None
     """Another endpoint than AWS's, such as that of a `LocalDrs`."""
 
@@ -72,15 +72,15 @@ class Target:
 @final
 @attrs.frozen(repr=False)
 class TargetJobs:
-    """A target that answered, with all its jobs: none, where there are none."""
+    """All jobs of a target."""
 
     target: Target
     """The target."""
     jobs: tuple[Job, ...]
-    """Its jobs, newest first."""
+    """Its jobs, newest first; empty if there are none."""
 
     def __repr__(self) -> str:
-        """Count the jobs instead of printing them."""
+        """Return a text with the number of jobs instead of the jobs."""
         return f"TargetJobs({self.target!r}, jobs=<{len(self.jobs)}>)"
 
 
@@ -90,35 +90,42 @@ class TargetFailure:
     """A target whose jobs could not be read, or not all of them."""
 
     target: Target
-    """The target; whatever was given in place of one."""
+    """The target, or the object that was given instead of one."""
     error: Exception
-    """What went wrong: an error of drs_jobs or of botocore, without a traceback, since that would hold the whole client."""
+    """The error, of drs_jobs or of botocore. It has no traceback, because that would keep the whole client in memory."""
     jobs: tuple[Job, ...] = ()
-    """The readable jobs of a target with malformed ones, whose first MalformedResponseError is `error`. Empty otherwise."""
+    """The readable jobs, if `error` is the first MalformedResponseError of a target with malformed jobs. Empty otherwise."""
 
     def __repr__(self) -> str:
-        """Count the jobs instead of printing them."""
+        """Return a text with the number of jobs instead of the jobs."""
         jobs = f", jobs=<{len(self.jobs)}>" if self.jobs else ""
         return f"TargetFailure({self.target!r}, {self.error!r}{jobs})"
 
     @property
     def is_uninitialized(self) -> bool:
-        """Whether Elastic Disaster Recovery was never set up there, which is not the same as no jobs, nor a failure."""
+        """Whether Elastic Disaster Recovery was never set up there. This is not the same as no jobs."""
         return isinstance(self.error, UninitializedAccountException)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # botocore's errors of transport may hold a live connection.
+        # Transport errors of botocore can contain an open connection.
         return TargetFailure, (self.target, make_picklable(self.error), self.jobs)
 
 
 def targets(
     accounts: Iterable[str], regions: Iterable[str], *, role_name: str, partition: str = "aws", external_id: str | None = None
 ) -> Iterator[Target]:
-    """A target for each region of each account, account by account, as they are asked for.
+    """Return an iterator over a target for each region of each account, account by account.
 
-    `accounts`: account ids, of 12 digits, taken one by one. `regions`: region names; `"all"`, alone or among them, stands for
-    those of the `partition` where botocore has DRS. `role_name`: the role to assume in each account, with its path if it has
-    one. TypeError for a bare str of accounts or regions, and when it comes to it for an account that is no str.
+    Args:
+        accounts: The account ids, each a str of 12 digits. They are read one at a time, during iteration.
+        regions: The region names. `"all"`, alone or as an element, means all regions of the partition with DRS in botocore.
+        role_name: The name of the role to assume in each account, with its path if it has one.
+        partition: The AWS partition; by default `aws`.
+        external_id: The external id that the trust policies of the roles require; by default none.
+
+    Raises:
+        TypeError: If `accounts` or `regions` is a single str; during iteration, if an account id is not a str.
+        ValueError: If `role_name` is empty or an ARN, or if the partition has no region with DRS.
     """
     if isinstance(accounts, str):
         raise TypeError(f"accounts must be a list of account ids, not one str: write [{accounts!r}]")
@@ -142,12 +149,16 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
 
 @functools.cache
 def _regions(partition: str) -> tuple[str, ...]:
-    """Where botocore has DRS. ValueError for a partition that has none."""
-    found = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
-    if not found:
+    """Return the regions of a partition with DRS in botocore.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    regions = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
+    if not regions:
         known = ", ".join(boto3.Session().get_available_partitions())
-        raise ValueError(f"partition {partition!r} has no region with DRS: give one of {known}")
-    return found
+        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {known}")
+    return regions
 
 
 def sweep(
@@ -158,15 +169,27 @@ def sweep(
     executor: Executor | None = None,
     max_in_flight: int = MAX_IN_FLIGHT,
 ) -> Iterator[TargetJobs | TargetFailure]:
-    """Ask every target for its jobs. There is one outcome for each, in order of completion, and none ends the sweep.
+    """Return an iterator over one result per target, in order of completion. An error of one target does not end the sweep.
 
-    `targets` are taken as room comes up, so that there may be any number; an error of the iterable itself is raised once
-    what is in flight is through. `from_date`, `to_date`: as in `JobsClient.describe_jobs`. `executor`: threads where none is
-    given; any other, such as a ProcessPoolExecutor or `dask.distributed.Client.get_executor()`, is the caller's to shut down.
-    `max_in_flight`: how many targets are asked at a time; a smaller executor asks fewer.
+    The time-outs are 10 seconds for a connection and 20 seconds for a response, per attempt. botocore makes 3 attempts, or
+    the number in `AWS_MAX_ATTEMPTS`.
 
-    A connection may take 10 seconds and an answer 20, an attempt; attempts are botocore's, 3 or as `AWS_MAX_ATTEMPTS` says.
-    TypeError or ValueError at the call for an argument that can't be meant.
+    Args:
+        targets: The targets, any number. They are read one at a time, as earlier ones complete. An error of the iterable
+            itself is raised after the results of the targets in flight.
+        from_date: The start of the date range, as in `JobsClient.describe_jobs`.
+        to_date: The end of the date range, as in `JobsClient.describe_jobs`.
+        executor: The executor, such as a ProcessPoolExecutor or `dask.distributed.Client.get_executor()`, which the caller
+            shuts down. By default the sweep runs on threads.
+        max_in_flight: The maximum number of targets that are read at the same time, by default 32. An executor with fewer
+            workers reads fewer.
+
+    Returns:
+        `TargetJobs` for each target whose jobs were read, and `TargetFailure` for each other one.
+
+    Raises:
+        TypeError: If an argument has the wrong type. Raised by this call.
+        ValueError: If an argument has an invalid value. Raised by this call.
     """
     if isinstance(targets, str | Target):
         raise TypeError(f"targets must be a list of Target, not one {type(targets).__name__}: write [target]")
@@ -174,56 +197,56 @@ def sweep(
         raise TypeError(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
-    most = _arguments.validate_count("max_in_flight", max_in_flight, 1)
+    limit = _arguments.validate_count("max_in_flight", max_in_flight, 1)
     start, end = _arguments.validate_date_range(from_date, to_date)
     read = functools.partial(_read_target, _SweepState(uuid.uuid4().hex), start, end)
-    return _sweep(iter(targets), read, executor, most or MAX_IN_FLIGHT)
+    return _sweep(iter(targets), read, executor, limit or MAX_IN_FLIGHT)
 
 
 _Result = TargetJobs | TargetFailure
 
 
 def _sweep(
-    targets: Iterator[Target], read: Callable[[Target], _Result], executor: Executor | None, most: int
+    targets: Iterator[Target], read: Callable[[Target], _Result], executor: Executor | None, max_in_flight: int
 ) -> Iterator[_Result]:
-    workers = DaemonThreadPool(most) if executor is None else executor
+    pool = DaemonThreadPool(max_in_flight) if executor is None else executor
     in_flight: dict[Future[_Result], Target] = {}
     done: queue.SimpleQueue[Future[_Result]] = queue.SimpleQueue()
-    broken: Exception | None = None
+    targets_error: Exception | None = None
     has_more = True
     try:
         while has_more or in_flight:
-            while has_more and len(in_flight) < most:
+            while has_more and len(in_flight) < max_in_flight:
                 try:
                     target = next(targets)
                 except StopIteration:
                     has_more = False
                     break
                 except Exception as error:  # noqa: BLE001  # raised below, after the targets in flight
-                    has_more, broken = False, error
+                    has_more, targets_error = False, error
                     break
-                future = _submit(workers, read, target)
+                future = _submit(pool, read, target)
                 in_flight[future] = target
                 future.add_done_callback(done.put)
             if in_flight:
                 future = _next_done(done)
-                yield _outcome(future, in_flight.pop(future))
-        if broken is not None:
-            raise broken
+                yield _result_of(future, in_flight.pop(future))
+        if targets_error is not None:
+            raise targets_error
     finally:
         for future in in_flight:
             future.cancel()
         if executor is None:
-            workers.shutdown(wait=False)
+            pool.shutdown(wait=False)
 
 
-def _submit(workers: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
-    """The future result of a target, which already is a failure if the target cannot be submitted."""
+def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
+    """Return the future of a target. If the target cannot be submitted, the future already has a failure as its result."""
     try:
         if not isinstance(target, Target):
             raise TypeError(f"expected a Target, not {type(target).__name__}")
-        return workers.submit(read, target)
-    except Exception as error:  # noqa: BLE001  # a task that cannot be pickled, a pool that is broken
+        return pool.submit(read, target)
+    except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
         future: Future[_Result] = Future()
         future.set_result(_failure(target, error))
         return future
@@ -232,14 +255,14 @@ def _submit(workers: Executor, read: Callable[[Target], _Result], target: Target
 def _next_done(done: "queue.SimpleQueue[Future[_Result]]") -> Future[_Result]:
     while True:
         try:
-            # With a time-out, since Windows does not interrupt a wait without one on Ctrl-C.
-            return done.get(timeout=_WAIT_SLICE)
+            # With a time-out, because on Windows Ctrl-C does not interrupt a wait without one.
+            return done.get(timeout=_INTERRUPT_INTERVAL)
         except queue.Empty:
             continue
 
 
-def _outcome(future: Future[_Result], target: Target) -> _Result:
-    """The result of a target. An error of the executor, such as a process that died, is the target's failure."""
+def _result_of(future: Future[_Result], target: Target) -> _Result:
+    """Return the result of a target: a failure for an error of the executor, such as a terminated process."""
     if future.cancelled():
         return TargetFailure(target, RuntimeError("cancelled by the executor"))
     error = future.exception()
@@ -250,11 +273,11 @@ def _outcome(future: Future[_Result], target: Target) -> _Result:
     return future.result()
 
 
-# ------------------------------------------------------------------ what a worker does
+# ------------------------------------------------------------------ code that runs in the workers
 
 
 def _read_target(state: "_SweepState", from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
-    """The result for one target, in whatever thread or process this is."""
+    """Return the result of one target. It runs in a thread or process of the executor."""
     malformed: list[MalformedResponseError] = []
     try:
         with state.client(target) as client:
@@ -266,45 +289,45 @@ def _read_target(state: "_SweepState", from_date: datetime | None, to_date: date
 
 
 def _failure(target: Target, error: Exception, jobs: tuple[Job, ...] = ()) -> TargetFailure:
-    """A failure whose error, and what led to it, have no frames: thousands of them would hold thousands of clients."""
-    link: BaseException | None = error
-    while link is not None and link.__traceback__ is not None:  # so a chain that bites its own tail ends too
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
+    """Return a failure. The tracebacks of the error and its causes are removed, because they reference whole clients."""
+    cause: BaseException | None = error
+    while cause is not None and cause.__traceback__ is not None:  # the second condition ends a circular chain of causes
+        cause.__traceback__ = None
+        cause = cause.__cause__ or cause.__context__
     return TargetFailure(target, error, jobs)
 
 
 _lock: Final = threading.RLock()
-"""Held while a session or client is made, since that is not thread-safe.
+"""Held while a session or client is created, which is not thread-safe.
 
-Held during a fork too: making a client takes locks of OpenSSL, which would stay locked in the child.
+Held during a fork too, because the creation of a client acquires locks of OpenSSL, which would stay locked in the child.
 """
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
-_KEPT_UNUSED: Final = 60.0
-"""Seconds that another process keeps the state of a sweep without a task: it is not notified of the sweep's end."""
+_UNUSED_STATE_LIFETIME: Final = 60.0
+"""Seconds for which a worker process keeps an unused state of a sweep. It gets no notification of the end of the sweep."""
 
 _states: Final[dict[str, "_SweepState"]] = {}
-"""The states of the sweeps that this process works for on behalf of another process, by the sweep's id."""
+"""The states of sweeps that run in another process and use this process as a worker, by the id of the sweep."""
 
 
 def _state_of(sweep_id: str) -> "_SweepState":
-    """This process's state of a sweep that another process runs."""
-    # Without a lock, which a forked process could inherit locked: each step is atomic.
+    """Return the state that this process has for a sweep of another process."""
+    # No lock is needed, because each step is atomic. A forked process could inherit a locked one.
     state = _states.setdefault(sweep_id, _SweepState(sweep_id))
     now = state.last_use = time.monotonic()
     for other_id, other in list(_states.items()):
-        if other.tasks == 0 and now - other.last_use > _KEPT_UNUSED:
+        if other.tasks == 0 and now - other.last_use > _UNUSED_STATE_LIFETIME:
             _states.pop(other_id, None)
     return state
 
 
 class _SweepState:
-    """The sessions and credentials of one sweep in one process. They live as long as the sweep.
+    """The sessions and credentials of one sweep in one process. They are kept until the end of the sweep.
 
-    In another process it arrives as that process's own state of the same sweep.
+    Unpickling it in another process returns the state that this process has for the same sweep.
     """
 
     def __init__(self, sweep_id: str) -> None:
@@ -315,7 +338,7 @@ class _SweepState:
         self._session = functools.cache(_make_session)
         self._known_regions = functools.cache(_find_known_regions)
         self._sts = functools.lru_cache(maxsize=100)(_make_sts)
-        # As many accounts as a sweep is likely to alternate between; more would cost the memory of all accounts.
+        # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
         self._role = functools.lru_cache(maxsize=1_000)(_RoleCredentials)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -323,7 +346,7 @@ class _SweepState:
 
     @contextmanager
     def client(self, target: Target) -> Generator[Any]:
-        """A new boto3 client for a target, closed at the end."""
+        """Return a context manager with a new boto3 client for a target, which closes the client at its end."""
         with _lock:
             self.tasks += 1
         try:
@@ -338,7 +361,7 @@ class _SweepState:
         with _lock:
             session = self._session(target.profile_name)
             if target.endpoint_url is None and target.region not in self._known_regions(session):
-                raise ValueError(f"botocore knows no DRS in region {target.region!r}: correct the name, or upgrade botocore")
+                raise ValueError(f"botocore has no DRS in region {target.region!r}: correct the name, or upgrade botocore")
             role = None if target.role_arn is None else self._role(target.profile_name, target.role_arn, target.external_id)
             sts = None if role is None else self._sts(session, target.region)
         credentials = {} if role is None else role.credentials(sts)
@@ -367,15 +390,15 @@ def _find_known_regions(session: Any) -> frozenset[str]:
     )
 
 
-_RENEW_BEFORE_EXPIRY: Final = 600.0
-"""Seconds before their end that credentials are renewed: far longer than a target takes."""
+_RENEWAL_MARGIN: Final = 600.0
+"""Seconds before their expiration at which credentials are renewed: much longer than one target takes."""
 
-_REFUSAL_KEPT_FOR: Final = 60.0
-"""Seconds for which a role that was refused is not tried again: the account's other regions get the same error."""
+_REFUSAL_LIFETIME: Final = 60.0
+"""Seconds for which a rejected role is not requested again: the other regions of the account get the same error."""
 
 
 class _RoleCredentials:
-    """The credentials of one role, assumed once for all regions."""
+    """The credentials of one role, which is assumed once for all regions."""
 
     def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None) -> None:
         self._profile_name = profile_name
@@ -383,28 +406,33 @@ class _RoleCredentials:
         if external_id is not None:
             self._request["ExternalId"] = external_id
         self._renewal = threading.Lock()
-        self._until = 0.0
-        self._found: dict[str, str] | ServiceError = {}
+        self._valid_until = 0.0
+        self._result: dict[str, str] | ServiceError = {}
 
     def credentials(self, sts: Any) -> dict[str, str]:
-        """What a client is made with. ServiceError where AWS refuses the role."""
-        with self._renewal:
-            if time.monotonic() >= self._until:
-                self._assume(sts)
-            if isinstance(self._found, ServiceError):
-                raise self._found
-            return self._found
+        """Return the keyword arguments with which boto3 builds a client.
 
-    def _assume(self, sts: Any) -> None:
+        Raises:
+            ServiceError: If AWS rejects the role.
+        """
+        with self._renewal:
+            if time.monotonic() >= self._valid_until:
+                self._assume_role(sts)
+            if isinstance(self._result, ServiceError):
+                raise self._result
+            return self._result
+
+    def _assume_role(self, sts: Any) -> None:
         try:
-            found = sts.assume_role(**self._request)["Credentials"]
+            credentials = sts.assume_role(**self._request)["Credentials"]
         except ClientError as error:
-            self._found = service_error(error)
-            self._until = 0.0 if is_transient(self._found) else time.monotonic() + _REFUSAL_KEPT_FOR
+            self._result = service_error(error)
+            self._valid_until = 0.0 if is_transient(self._result) else time.monotonic() + _REFUSAL_LIFETIME
             return
-        self._found = {
-            "aws_access_key_id": found["AccessKeyId"],
-            "aws_secret_access_key": found["SecretAccessKey"],
-            "aws_session_token": found["SessionToken"],
+        self._result = {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
         }
-        self._until = time.monotonic() + (found["Expiration"] - datetime.now(UTC)).total_seconds() - _RENEW_BEFORE_EXPIRY
+        lifetime = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
+        self._valid_until = time.monotonic() + lifetime - _RENEWAL_MARGIN

@@ -9,7 +9,7 @@ import botocore
 from botocore import xform_name
 
 from drs_jobs import _models, _wire
-from drs_jobs._errors import _CLASSES
+from drs_jobs._errors import _SERVICE_ERRORS
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
@@ -32,7 +32,9 @@ def shapes() -> dict[str, Any]:
     return {name: shape for name, shape in found.items() if not name.endswith("Response")}
 
 
-def missing(names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Iterable[str] = tuple(_CLASSES)) -> Iterator[str]:
+def missing(
+    names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Iterable[str] = tuple(_SERVICE_ERRORS)
+) -> Iterator[str]:
     """Yield the name of each member, value, union member, error and sensitive shape that drs_jobs does not have.
 
     Args:

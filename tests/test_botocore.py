@@ -253,7 +253,7 @@ def test_empty_response_of_an_opaque_wrapper(boto_client: Any, local_drs: LocalD
         with pytest.raises(MalformedResponseError):
             client.describe_jobs().collect()
         local_drs.inject(HtmlPage())
-        with pytest.raises(MalformedResponseError, match="out of sight"):
+        with pytest.raises(MalformedResponseError, match="could not check"):
             client.describe_jobs().collect()
 
 

@@ -386,7 +386,7 @@ def test_missing_extras():
     assert (
         result.returncode,
         result.stderr,
-    ) == (2, "drs-jobs: typer is not installed, which the extra 'cli' brings: pip install 'drs_jobs[cli]'\n")
+    ) == (2, "drs-jobs: typer is not installed; it is part of the extra 'cli': pip install 'drs_jobs[cli]'\n")
     code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
     result = _process([sys.executable, "-c", code])
     assert "werkzeug is not installed" in result.stderr.splitlines()[-1]
@@ -483,7 +483,7 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     accounts.write_text("123456789012", encoding="utf-8")
     uninitialized = _run(*common, "--regions", "eu-west-1", **environment)
     assert (uninitialized.returncode, "1 targets were never set up" in uninitialized.stderr) == (0, True)
-    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "give one of aws")):
+    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "use one of aws")):
         refused = _run(*common, *wrong, **environment)
         assert (refused.returncode, message in refused.stderr) == (2, True)
     sts.stop()

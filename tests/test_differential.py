@@ -140,10 +140,10 @@ def test_typed_values_equal_those_of_boto3(seed: int, client: JobsClient, boto_c
         _assert_same(tuple(ours), theirs["items"], response["items"], shape.members["items"], f"response {number}: items")
 
 
-@pytest.fixture(params=[True, False], ids=["twins", "descriptors"])
+@pytest.fixture(params=[True, False], ids=["mutable class", "descriptors"])
 def either_constructor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Construct instances as on Python builds with and without a GIL."""
-    monkeypatch.setattr(converter, "_uses_twins", request.param)
+    monkeypatch.setattr(converter, "_uses_mutable_class", request.param)
     monkeypatch.setattr(converter, "_converter", converter._make_converter())
 
 

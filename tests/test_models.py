@@ -246,7 +246,7 @@ def test_message_has_what_failed_and_why():
 @pytest.mark.parametrize(
     ("job", "message"),
     [
-        (OUTCOMES["a launch without servers"][0], "it lists nobody"),
+        (OUTCOMES["a launch without servers"][0], "it has no participants"),
         (OUTCOMES["an unknown type"][0], "its type is CLONE"),
         (_job(JobType.LAUNCH, make_server(source_server_id="s-1", launch_status="PENDING")), "s-1 is PENDING"),
         (OUTCOMES["an action is in progress"][0], "action without a name on without an id is IN_PROGRESS"),
@@ -266,7 +266,9 @@ def test_message_has_all_reasons_why_undetermined():
     idle = make_server(source_server_id="s-2", launch_status="PENDING")
     network = make_resource(participating_resource_id=SourceNetworkID("sn-1"), launch_status="PENDING")
     job = make_job(participating_servers=(unfinished, idle), participating_resources=(network, make_resource()))
-    with pytest.raises(JobOutcomeError, match=r": s-2 is PENDING; sn-1 is PENDING; action Unfinished on s-1 is IN_PROGRESS$"):
+    with pytest.raises(
+        JobOutcomeError, match=r"undetermined: s-2 is PENDING; sn-1 is PENDING; action Unfinished on s-1 is IN_PROGRESS$"
+    ):
         job.raise_unless_succeeded()
 
 

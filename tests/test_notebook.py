@@ -194,8 +194,8 @@ def test_html_needs_no_extra():
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, encoding="utf-8", check=True)
     assert result.stdout.splitlines() == [
         "True",
-        "pyarrow is not installed, which the extra 'notebook' brings: pip install 'drs_jobs[notebook]'",
-        "plotly is not installed, which the extra 'notebook' brings: pip install 'drs_jobs[notebook]'",
+        "pyarrow is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
+        "plotly is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
     ]
 
 

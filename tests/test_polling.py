@@ -662,7 +662,7 @@ def test_job_that_disappears_is_in_the_error(client: JobsClient, local_drs: Loca
     simulated.at(1, hide)
     simulated.at(45, lambda: jobs.update(hidden))
     simulated.at(100, hide)
-    with pytest.raises(JobNotFoundError, match="gone") as caught:
+    with pytest.raises(JobNotFoundError, match="no longer exists") as caught:
         client.wait(job, timeout=None)
     assert job == caught.value.last_seen
     assert simulated.seconds > 160

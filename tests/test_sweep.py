@@ -80,7 +80,7 @@ def test_all_regions(regions: Any):
         ({"regions": "eu-west-1"}, TypeError, "regions must be a list"),
         ({"role_name": "arn:aws:iam::123456789012:role/x"}, ValueError, "name of a role"),
         ({"role_name": ""}, ValueError, "name of a role"),
-        ({"regions": "all", "partition": "mars"}, ValueError, "give one of aws"),
+        ({"regions": "all", "partition": "mars"}, ValueError, "use one of aws"),
     ],
 )
 def test_targets_rejects_invalid_arguments(arguments: Any, error_class: Any, message: str):
@@ -550,6 +550,6 @@ def test_forked_pool_beside_threads(local_drs: LocalDrs):
 
 def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_drs: LocalDrs):
     """On Windows, Ctrl-C does not interrupt a wait without one. Late results are not lost."""
-    monkeypatch.setattr(drs_jobs.sweep, "_WAIT_SLICE", 0.001)
+    monkeypatch.setattr(drs_jobs.sweep, "_INTERRUPT_INTERVAL", 0.001)
     local_drs.inject(Slow(0.05))
     assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]

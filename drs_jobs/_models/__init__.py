@@ -1,10 +1,13 @@
-"""The data: frozen attrs classes, open enums and tagged unions, with the questions a job can answer about itself.
+"""The data classes: frozen attrs classes, open enums and tagged unions.
 
-| room | what it holds |
+| module | responsibility |
 |---|---|
-| `enums` | the values AWS names, and `UnknownValue` for those it names later |
-| `job` | `Job` and all that hangs from it, as DescribeJobs answers it |
-| `log` | `JobLogItem` and all that hangs from it, as DescribeJobLogItems answers it |
+| `base` | the base class of the data classes, and `UnknownMember` |
+| `enums` | AWS's values, and `UnknownValue` for those that this version does not have |
+| `job` | `Job` and the classes of its fields, as in the response of DescribeJobs |
+| `log` | `JobLogItem` and the classes of its fields, as in the response of DescribeJobLogItems |
+| `labels` | short texts and colours for jobs |
+| `html` | HTML for notebooks |
 """
 
 from drs_jobs._models.base import UnknownMember

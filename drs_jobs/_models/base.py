@@ -1,6 +1,6 @@
-"""What all data classes share: a `repr` of one bounded line, and the union member that nobody knows yet."""
+"""The base class of the data classes, with a `repr` of one bounded line, and `UnknownMember`."""
 
-# `match` finds a tuple or a mapping of nobody knows what.
+# `match` leaves the types of the elements of a tuple or mapping unknown.
 # pyright: reportUnknownArgumentType=false
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from drs_jobs._formatting import format_int, quoted
 
 
 class Model:
-    """Base of the data classes. Its `repr` counts collections instead of printing them and never shows a tag."""
+    """Base class of the data classes. Its `repr` has the lengths of collections instead of their elements, and no tags."""
 
-    __slots__ = ("__weakref__",)  # here, so that a data class has no other slots than its fields
+    __slots__ = ("__weakref__",)  # in the base class, so that the slots of a data class are exactly its fields
 
     def __repr__(self) -> str:
-        """One bounded line: absent fields are left out, collections are counted."""
+        """Return one bounded line, without absent fields, and with the lengths of collections."""
         shown = (
             f"{field.name}={_format_value(value)}"
             for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
@@ -46,13 +46,13 @@ def _format_value(value: Any) -> str:
 
 @attrs.frozen(repr=False)
 class UnknownMember(Model):
-    """A union member that this version does not know: AWS added it later.
+    """A member of a tagged union that this version of drs_jobs does not have, because AWS added it later.
 
-    Source: "union" in the service model, where exactly one member is set.
+    Source: "union" in the service model, a structure with exactly one member that is set.
     """
 
     name: str
     """The member's name on the wire, its tag."""
 
     value: Any = attrs.field(default=None, hash=False, repr=False)
-    """What stood there, as JSON decodes it; `None` where botocore had dropped it (`SDK_UNKNOWN_MEMBER`)."""
+    """Its decoded JSON value; `None` if botocore dropped it (`SDK_UNKNOWN_MEMBER`)."""

@@ -1,27 +1,29 @@
-"""The values that AWS names, one open enum a shape of the service model, and what a job came to.
+"""AWS's enums, one per shape of the service model, and `Outcome`.
 
-An enum here is open: a value that AWS adds tomorrow arrives as `UnknownValue`. Known values are `StrEnum` members, so they
-compare equal to the string on the wire. Source of every member: botocore's model of the service, `drs` 2020-02-26.
+The enums are open: a value that AWS adds later is an `UnknownValue`. Known values are `StrEnum` members, so they are equal
+to the string in the response.
+
+Source: botocore's model of the service, `drs` 2020-02-26, for every member.
 """
 
 from enum import StrEnum
 
 
 class UnknownValue(str):
-    """An enum value that this version does not know: the string from the wire, kept as it was.
+    """An enum value that this version of drs_jobs does not have: the unchanged string from the response.
 
-    It is a `str`, so it compares, hashes and prints as one; a strict type checker makes an exhaustive `match` handle it.
+    It is a `str` in comparisons, hashes and output. A strict type checker requires that an exhaustive `match` handles it.
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Tell an unknown value from a plain string."""
+        """Return a text that distinguishes it from a plain string."""
         return f"UnknownValue({str.__repr__(self)})"
 
 
 class JobStatus(StrEnum):
-    """How far a job has come. `COMPLETED` says that it ended, not that it worked: ask `Job.outcome`."""
+    """The status of a job. `COMPLETED` means that it ended, not that it succeeded: see `Job.outcome`."""
 
     PENDING = "PENDING"
     STARTED = "STARTED"
@@ -37,7 +39,7 @@ class JobType(StrEnum):
 
 
 class InitiatedBy(StrEnum):
-    """Which operation, or whom, a job was started by."""
+    """The operation or account that started a job."""
 
     START_RECOVERY = "START_RECOVERY"
     START_DRILL = "START_DRILL"
@@ -51,7 +53,7 @@ class InitiatedBy(StrEnum):
 
 
 class LaunchStatus(StrEnum):
-    """How far one participant of a job has come."""
+    """The launch status of one participant of a job."""
 
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
@@ -61,7 +63,7 @@ class LaunchStatus(StrEnum):
 
 
 class LaunchActionCategory(StrEnum):
-    """What a post-launch action is for."""
+    """The purpose of a post-launch action."""
 
     MONITORING = "MONITORING"
     VALIDATION = "VALIDATION"
@@ -71,14 +73,14 @@ class LaunchActionCategory(StrEnum):
 
 
 class LaunchActionType(StrEnum):
-    """Which part of AWS Systems Manager runs a post-launch action."""
+    """The part of AWS Systems Manager that runs a post-launch action."""
 
     SSM_AUTOMATION = "SSM_AUTOMATION"
     SSM_COMMAND = "SSM_COMMAND"
 
 
 class LaunchActionRunStatus(StrEnum):
-    """How far one run of a post-launch action has come."""
+    """The status of one run of a post-launch action."""
 
     IN_PROGRESS = "IN_PROGRESS"
     SUCCEEDED = "SUCCEEDED"
@@ -86,14 +88,14 @@ class LaunchActionRunStatus(StrEnum):
 
 
 class LaunchActionParameterType(StrEnum):
-    """Where the value of a post-launch action's parameter comes from."""
+    """The source of the value of a post-launch action's parameter."""
 
     SSM_STORE = "SSM_STORE"
     DYNAMIC = "DYNAMIC"
 
 
 class JobLogEvent(StrEnum):
-    """What a line of a job's log tells. The service sends others too, `LAUNCH_END` every day; they arrive as `UnknownValue`."""
+    """An event in a job's log. The service sends others too, often `LAUNCH_END`. They are `UnknownValue`s."""
 
     JOB_START = "JOB_START"
     SERVER_SKIPPED = "SERVER_SKIPPED"
@@ -125,20 +127,20 @@ class JobLogEvent(StrEnum):
 
 
 class ProductCodeMode(StrEnum):
-    """Whether a product code of a volume is in force."""
+    """Whether a product code of a volume is enabled."""
 
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
 
 
 class Outcome(StrEnum):
-    """What a job came to. AWS has no such field: `Job.outcome` works it out."""
+    """The outcome of a job. AWS has no such field: `Job.outcome` computes it."""
 
     RUNNING = "RUNNING"
     """Not complete yet."""
     SUCCEEDED = "SUCCEEDED"
-    """Complete, and every participant and every non-optional action got where this type of job aims."""
+    """Complete, every participant has the target status of this type of job, and every non-optional action succeeded."""
     FAILED = "FAILED"
     """Complete, and a participant or a non-optional action failed."""
     UNDETERMINED = "UNDETERMINED"
-    """Complete, and nothing failed, but not everything is known to have worked either. FetchJobs at the job."""
+    """Complete, without a failure, but not all participants and actions are known to have succeeded. Check the job itself."""

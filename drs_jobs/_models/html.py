@@ -1,6 +1,7 @@
-"""Jobs as HTML for a notebook: pure functions. Everything from AWS is escaped; no script, no outside resource, no random id.
+"""Jobs as HTML for notebooks: pure functions.
 
-Tags appear nowhere. Colours have words beside them, and text takes the page's own colour, so both themes are readable.
+All text from AWS is escaped. The HTML has no scripts, no external resources, no random ids and no tags of jobs. Colours are
+used beside text only, and text has the colour of the page, so that light and dark themes are readable.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,28 +10,28 @@ from typing import TYPE_CHECKING, Final
 
 from drs_jobs._formatting import format_duration, format_minute, one_line
 from drs_jobs._models.enums import Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_of_all, job_kind
+from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 
 if TYPE_CHECKING:
     from drs_jobs._models.job import Job, LaunchActionRun, ParticipatingServer
 
 MAX_ROWS: Final = 100
-"""Jobs that are shown."""
+"""The maximum number of jobs that are shown."""
 
 MAX_SERVERS: Final = 50
-"""Servers of a job that are shown."""
+"""The maximum number of servers that are shown per job."""
 
 _TABLE: Final = '<table style="border-collapse:collapse;text-align:left">'
 _CELL: Final = 'style="padding:2px 10px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"'
 
 
 def job_html(job: "Job") -> str:
-    """One job: a row of what matters, and its servers and launch actions folded below it."""
-    return f"<div>{_jobs_table([job])}{_folded(job)}</div>"
+    """Return one job as a table row, with its servers and launch actions collapsed below it."""
+    return f"<div>{_jobs_table([job])}{_details(job)}</div>"
 
 
 def jobs_html(jobs: "Sequence[Job]") -> str:
-    """Many jobs, one a row, with their servers folded below each; a bounded number of them."""
+    """Return at most `MAX_ROWS` jobs, one row per job, with the servers collapsed below each row."""
     if not jobs:
         return "<div>no jobs</div>"
     rows = "".join(f"{_row(job)}{_details_row(job)}" for job in jobs[:MAX_ROWS])
@@ -39,7 +40,7 @@ def jobs_html(jobs: "Sequence[Job]") -> str:
 
 
 def text_html(text: str) -> str:
-    """Any text, as text."""
+    """Return a text as preformatted, escaped HTML."""
     return f"<pre>{_text(text)}</pre>"
 
 
@@ -58,19 +59,19 @@ def _row(job: "Job") -> str:
         _text(job_kind(job)),
         format_minute(job.creation_date_time),
         format_duration(job.duration),
-        arrived_of_all(job),
+        arrived_count(job),
         _outcome(job.outcome),
     )
     return "<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _details_row(job: "Job") -> str:
-    folded = _folded(job)
-    return f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{folded}</td></tr>' if folded else ""
+    details = _details(job)
+    return f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{details}</td></tr>' if details else ""
 
 
-def _folded(job: "Job") -> str:
-    """The servers and resources of a job, to be unfolded."""
+def _details(job: "Job") -> str:
+    """Return the servers and resources of a job as a collapsed list."""
     resources = job.participating_resources[:MAX_SERVERS]
     participants = [
         *map(_server, job.participating_servers[:MAX_SERVERS]),
@@ -106,7 +107,7 @@ def _run(run: "LaunchActionRun") -> str:
 
 
 def _state(status: str | None, *, failed: bool) -> str:
-    """A status, marked where it is a failure's."""
+    """Return a status. A failure is marked with a colour."""
     words = _text(status or "-")
     return _coloured(words, OUTCOME_COLOURS[Outcome.FAILED]) if failed else words
 
@@ -122,10 +123,10 @@ def _outcome(outcome: Outcome) -> str:
 
 
 def _coloured(words: str, colour: str) -> str:
-    # A mark in the colour, and the words in the page's own: readable on light and on dark.
+    # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
     return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{words}</span>'
 
 
 def _text(text: str) -> str:
-    # `one_line` takes out control characters and those that turn the direction of what follows.
+    # `one_line` removes control characters, including those that change the direction of text.
     return escape(one_line(text, 300))

@@ -1,7 +1,9 @@
-"""A job as DescribeJobs answers it, and what can be worked out from it alone.
+"""A job, as in the response of DescribeJobs, and the properties that are computed from it.
 
-Source of every field: the shape `Job` of the service model, and
-https://docs.aws.amazon.com/drs/latest/APIReference/API_Job.html. An absent scalar is `None`, an absent list or map is empty.
+An absent scalar is `None`, and an absent list or map is empty.
+
+Source: the shape `Job` of the service model, and
+https://docs.aws.amazon.com/drs/latest/APIReference/API_Job.html, for every field.
 """
 
 import re
@@ -39,7 +41,7 @@ class SourceNetworkID(Model):
 
 
 ParticipatingResourceID: TypeAlias = SourceNetworkID | UnknownMember
-"""What a participating resource is: a tagged union, open to members that AWS adds later."""
+"""A participating resource: a tagged union, open to members that AWS adds later."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -47,14 +49,14 @@ class LaunchActionParameter(Model):
     """One parameter of a post-launch action."""
 
     type: LaunchActionParameterType | UnknownValue | None = None
-    """Where the value comes from."""
+    """The source of the value."""
     value: str | None = None
     """The value, or the name under which it is stored."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class LaunchAction(Model):
-    """A post-launch action: something Systems Manager does on a launched instance."""
+    """A post-launch action, which AWS Systems Manager runs on a launched instance."""
 
     action_code: str | None = None
     """The Systems Manager document that is run."""
@@ -63,21 +65,21 @@ class LaunchAction(Model):
     action_version: str | None = None
     """The document's version: a number, `$DEFAULT` or `$LATEST`."""
     active: bool | None = None
-    """Whether the action is switched on."""
+    """Whether the action is active."""
     category: LaunchActionCategory | UnknownValue | None = None
-    """What the action is for."""
+    """The purpose of the action."""
     description: str | None = None
-    """What the action does, in words."""
+    """The description of the action."""
     name: str | None = None
     """The action's name."""
     optional: bool | None = None
-    """Whether a launch counts as good although this action failed. Absent counts as not optional."""
+    """Whether a launch can succeed although this action failed. An absent value counts as not optional."""
     order: int | None = None
-    """Place in the order of execution, 2 to 10,000."""
+    """The position in the order of execution, 2 to 10,000."""
     parameters: Mapping[str, LaunchActionParameter] = attrs.field(factory=dict[str, LaunchActionParameter], hash=False)
     """The action's parameters by name."""
     type: LaunchActionType | UnknownValue | None = None
-    """Which part of Systems Manager runs it."""
+    """The part of Systems Manager that runs it."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -85,23 +87,23 @@ class LaunchActionRun(Model):
     """One run of a post-launch action on one server."""
 
     action: LaunchAction | None = None
-    """What was run."""
+    """The action."""
     run_id: str | None = None
     """The run's id, a UUID."""
     status: LaunchActionRunStatus | UnknownValue | None = None
-    """How far the run has come."""
+    """The status of the run."""
     failure_reason: str | None = None
-    """Why it failed, in AWS's words."""
+    """AWS's reason for the failure."""
 
     @property
     def name(self) -> str:
-        """What to call it: the action's name or code, or the run's id."""
+        """The name or code of the action, or the id of the run."""
         action = self.action or LaunchAction()
         return action.name or action.action_code or self.run_id or "without a name"
 
     @property
     def is_optional(self) -> bool:
-        """Whether this run may fail without failing the job."""
+        """Whether the job can succeed although this run failed."""
         return self.action is not None and self.action.optional is True
 
     @property
@@ -117,7 +119,7 @@ class LaunchActionsStatus(Model):
     runs: tuple[LaunchActionRun, ...] = ()
     """The runs, in AWS's order."""
     ssm_agent_discovery_datetime: datetime | None = None
-    """When the Systems Manager agent was first seen on the launched instance, UTC."""
+    """The time at which the Systems Manager agent was discovered on the launched instance, in UTC."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -127,20 +129,20 @@ class ParticipatingServer(Model):
     source_server_id: str | None = None
     """The source server's id, `s-` and 17 letters or digits."""
     recovery_instance_id: str | None = None
-    """The recovery instance's id, `i-…`. Often absent although the server launched: the job's log has it then."""
+    """The id of the recovery instance, `i-…`. It is often absent although the server launched. Then the job's log has it."""
     launch_status: LaunchStatus | UnknownValue | None = None
-    """How far this server has come."""
+    """The launch status of this server."""
     launch_actions_status: LaunchActionsStatus | None = None
     """Its post-launch actions."""
 
     @property
     def runs(self) -> tuple[LaunchActionRun, ...]:
-        """The runs of its post-launch actions; empty where there are none."""
+        """The runs of its post-launch actions; empty if there are none."""
         return self.launch_actions_status.runs if self.launch_actions_status is not None else ()
 
     @property
     def name(self) -> str:
-        """What to call it: its id."""
+        """The id of the server, or `without an id`."""
         return self.source_server_id or "without an id"
 
     @property
@@ -151,12 +153,12 @@ class ParticipatingServer(Model):
 
 @attrs.frozen(repr=False, kw_only=True)
 class ParticipatingResource(Model):
-    """A resource other than a server that a job works on: a source network, so far."""
+    """A resource other than a server that a job works on. The only kind today is a source network."""
 
     participating_resource_id: ParticipatingResourceID | None = None
-    """What it is."""
+    """The id of the resource, with its kind."""
     launch_status: LaunchStatus | UnknownValue | None = None
-    """How far it has come."""
+    """The launch status of this resource."""
 
     @property
     def is_failed(self) -> bool:
@@ -165,7 +167,7 @@ class ParticipatingResource(Model):
 
     @property
     def name(self) -> str:
-        """What to call it: the source network's id, or the tag of a kind that this version does not know."""
+        """The id of the source network, or the kind of a resource that this version does not have, or `without an id`."""
         match self.participating_resource_id:
             case SourceNetworkID(value):
                 return value
@@ -179,7 +181,7 @@ _TARGET_STATUSES: Final[Mapping[str, LaunchStatus]] = {
     JobType.LAUNCH: LaunchStatus.LAUNCHED,
     JobType.TERMINATE: LaunchStatus.TERMINATED,
 }
-"""Where a job of this type wants every participant to be. A type without an aim is not judged to have succeeded."""
+"""The launch status of every participant of a job that succeeded, by type of job. Other types never count as succeeded."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -187,25 +189,25 @@ class Job(Model):
     """A recovery, drill, failback or clean-up: an asynchronous job of AWS Elastic Disaster Recovery."""
 
     job_id: str
-    """The job's id, `drsjob-` and 17 letters or digits. The one field that is always there."""
+    """The job's id, `drsjob-` and 17 letters or digits. The only field that is never `None` or empty."""
     arn: str | None = None
     """The job's Amazon Resource Name."""
     type: JobType | UnknownValue | None = None
-    """What the job does."""
+    """The type of the job."""
     initiated_by: InitiatedBy | UnknownValue | None = None
-    """What started it."""
+    """The operation or account that started it."""
     creation_date_time: datetime | None = None
-    """When it was created, UTC."""
+    """The time of its creation, in UTC."""
     end_date_time: datetime | None = None
-    """When it ended, UTC; absent while it runs."""
+    """The time of its end, in UTC; `None` while it runs."""
     status: JobStatus | UnknownValue | None = None
-    """How far it has come. `COMPLETED` is not success: ask `outcome`."""
+    """The status. `COMPLETED` does not mean success: see `outcome`."""
     participating_servers: tuple[ParticipatingServer, ...] = ()
     """The source servers it works on."""
     participating_resources: tuple[ParticipatingResource, ...] = ()
     """The other resources it works on."""
     tags: Mapping[str, str] = attrs.field(factory=dict[str, str], hash=False, repr=False)
-    """The job's tags. The service marks them sensitive, so they are in no `repr`, log or error."""
+    """The job's tags. The service model marks them sensitive, so no `repr`, log or error contains them."""
 
     @property
     def is_complete(self) -> bool:
@@ -214,20 +216,27 @@ class Job(Model):
 
     @property
     def is_drill(self) -> bool:
-        """Whether it was started as a drill."""
+        """Whether the job was started as a drill."""
         return self.initiated_by == InitiatedBy.START_DRILL
 
     @property
     def duration(self) -> timedelta | None:
-        """From creation to end; `None` where either is unknown, so also while the job runs."""
+        """The time from creation to end; `None` if either is unknown, as while the job runs."""
         if self.creation_date_time is None or self.end_date_time is None:
             return None
         return duration_between(self.creation_date_time, self.end_date_time)
 
     def elapsed(self, now: datetime) -> timedelta | None:
-        """How long the job took, or has been running at `now` (an aware datetime).
+        """Return the duration of a complete job, or the time since the creation of one that runs.
 
-        `None` where that is unknown: without a creation date, or complete without an end date. ValueError for a naive `now`.
+        Args:
+            now: The current time, as an aware datetime.
+
+        Returns:
+            The time; `None` without a creation date, or if the job is complete without an end date.
+
+        Raises:
+            ValueError: If `now` is naive.
         """
         utc_offset(now, "now")
         if self.is_complete:
@@ -236,11 +245,15 @@ class Job(Model):
 
     @property
     def outcome(self) -> Outcome:
-        """What the job came to, from its participants and their post-launch actions.
+        """The outcome of the job, computed from its participants and their post-launch actions.
 
-        FAILED wins over doubt: one failed participant or non-optional action is enough. SUCCEEDED asks that everything
-        arrived where this type of job aims: LAUNCH at LAUNCHED, TERMINATE at TERMINATED. A completed TERMINATE may list
-        nobody (seen in the field); any other job that lists nobody is UNDETERMINED, as is whatever this version can't judge.
+        The outcome of a complete job is the first of these that applies:
+
+        - FAILED, if at least one participant or non-optional action failed.
+        - SUCCEEDED, if every participant has the target status of the type of job (LAUNCH: LAUNCHED, TERMINATE: TERMINATED)
+          and every non-optional action succeeded. A TERMINATE job without participants succeeded too, because real ones
+          were observed to have none. Any other job without participants is UNDETERMINED.
+        - UNDETERMINED in all other cases.
         """
         outcome = self._evaluate(self.participating_servers, self.participating_resources)
         is_empty = not self.participating_servers and not self.participating_resources
@@ -249,7 +262,11 @@ class Job(Model):
         return outcome
 
     def outcome_of(self, source_server_id: str) -> Outcome | None:
-        """What the job came to for one of its servers, which may differ from `outcome`; `None` where it takes no part."""
+        """Return the outcome for one server, which can differ from `outcome`; `None` if the job does not have the server.
+
+        Args:
+            source_server_id: The id of the source server.
+        """
         servers = tuple(s for s in self.participating_servers if s.source_server_id == source_server_id)
         return self._evaluate(servers, ()) if servers else None
 
@@ -260,15 +277,15 @@ class Job(Model):
         required = [run.status for server in servers for run in server.runs if not run.is_optional]
         if LaunchStatus.FAILED in statuses or LaunchActionRunStatus.FAILED in required:
             return Outcome.FAILED
-        arrived = self._target_status is not None and all(status == self._target_status for status in statuses)
-        acted = all(status == LaunchActionRunStatus.SUCCEEDED for status in required)
-        return Outcome.SUCCEEDED if arrived and acted else Outcome.UNDETERMINED
+        has_arrived = self._target_status is not None and all(status == self._target_status for status in statuses)
+        has_acted = all(status == LaunchActionRunStatus.SUCCEEDED for status in required)
+        return Outcome.SUCCEEDED if has_arrived and has_acted else Outcome.UNDETERMINED
 
     @property
     def arrived_servers(self) -> tuple[ParticipatingServer, ...]:
-        """The servers that are where this type of job aims: launched, or terminated. Empty for a type without an aim."""
-        aim = self._target_status
-        return tuple(server for server in self.participating_servers if aim is not None and server.launch_status == aim)
+        """The servers with the target status of this type of job: launched, or terminated. Empty for any other type."""
+        target = self._target_status
+        return tuple(server for server in self.participating_servers if target is not None and server.launch_status == target)
 
     @property
     def _target_status(self) -> LaunchStatus | None:
@@ -286,35 +303,36 @@ class Job(Model):
 
     @property
     def failed_actions(self) -> tuple[LaunchActionRun, ...]:
-        """The failed runs of post-launch actions, optional ones too: `run.action.optional` tells."""
+        """The failed runs of post-launch actions, including optional ones (`run.is_optional`)."""
         return tuple(run for server in self.participating_servers for run in server.runs if run.is_failed)
 
     @property
     def account_id(self) -> str | None:
-        """The AWS account, 12 digits, from the ARN; `None` where the ARN has none."""
+        """The AWS account id from the ARN, 12 digits; `None` if the ARN has none."""
         return None if (arn := _read_arn(self.arn)) is None else arn.account_id
 
     @property
     def region(self) -> str | None:
-        """The AWS region, from the ARN; `None` where the ARN has none."""
+        """The AWS region from the ARN; `None` if the ARN has none."""
         return None if (arn := _read_arn(self.arn)) is None else arn.region
 
     @property
     def console_url(self) -> str | None:
-        """Where the AWS console shows this job, in the partitions `aws` and `aws-us-gov`; else `None`."""
+        """The URL of this job in the AWS console, in the partitions `aws` and `aws-us-gov`; otherwise `None`."""
         arn = _read_arn(self.arn)
         domain = None if arn is None else _CONSOLE_DOMAINS.get(arn.partition)
         if arn is None or domain is None:
             return None
-        # A lone surrogate has no UTF-8; a link must not be what dies of it.
+        # A lone surrogate cannot be encoded as UTF-8, and must not raise an error here.
         job_id = quote(self.job_id, safe="", errors="replace")
         return f"https://{arn.region}.{domain}/drs/home?region={arn.region}#/launchHistory/{job_id}"
 
     def raise_unless_succeeded(self) -> "Job":
         """Return this job if it succeeded.
 
-        Raises `JobFailedError`, which names what failed and why, if it failed, and `JobOutcomeError` if it is still running
-        or its outcome can't be told.
+        Raises:
+            JobFailedError: If it failed. The message contains what failed, and the reasons.
+            JobOutcomeError: If it is still running, or its outcome is undetermined.
         """
         match self.outcome:
             case Outcome.SUCCEEDED:
@@ -322,34 +340,34 @@ class Job(Model):
             case Outcome.FAILED:
                 raise JobFailedError(self._failure_text(), job=self)
             case Outcome.RUNNING:
-                msg = f"job {self.job_id} is still running (status {self.status}): wait for it before asking whether it worked"
+                msg = f"job {self.job_id} is still running (status {self.status}): wait until it is complete"
             case Outcome.UNDETERMINED:
-                msg = f"job {self.job_id} ended, but whether it worked can't be told: {self._undetermined_reasons()}"
+                msg = f"job {self.job_id} is complete, but its outcome is undetermined: {self._undetermined_reasons()}"
         raise JobOutcomeError(msg, job=self)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: a row of what matters, its servers and launch actions folded below, no tags."""
+        """Return the job as HTML for a notebook: one row, with its servers and launch actions collapsed below, and no tags."""
         return job_html(self)
 
     def _undetermined_reasons(self) -> str:
-        """Why the outcome of a complete job is undetermined."""
+        """Return the reasons why the outcome of a complete job is undetermined."""
         if self._target_status is None:
-            return f"its type is {self.type}, and this version does not know what that aims at"
+            return f"its type is {self.type}, for which drs_jobs has no target status"
         servers, resources = self.participating_servers, self.participating_resources
         participants = [*((s.name, s.launch_status) for s in servers), *((r.name, r.launch_status) for r in resources)]
-        doubts = [f"{name} is {status}" for name, status in participants if status != self._target_status]
-        doubts += [
+        reasons = [f"{name} is {status}" for name, status in participants if status != self._target_status]
+        reasons += [
             f"action {run.name} on {server.name} is {run.status}"
             for server in servers
             for run in server.runs
             if not run.is_optional and run.status != LaunchActionRunStatus.SUCCEEDED
         ]
-        return "; ".join(doubts) or "it lists nobody"
+        return "; ".join(reasons) or "it has no participants"
 
     def _failure_text(self) -> str:
-        missed = "did not launch" if self.type == JobType.LAUNCH else "failed"
+        failure = "did not launch" if self.type == JobType.LAUNCH else "failed"
         reasons = [
-            *(f"server {server.name} {missed}" for server in self.failed_servers),
+            *(f"server {server.name} {failure}" for server in self.failed_servers),
             *(f"resource {resource.name} failed" for resource in self.failed_resources),
             *(
                 f"action {run.name} failed on {server.name}" + (f" ({run.failure_reason})" if run.failure_reason else "")
@@ -368,7 +386,7 @@ class _Arn(NamedTuple):
     account_id: str
 
 
-# Strict, because the region becomes part of a host name in a link.
+# Strict, because the region becomes a part of the host name of a link.
 _ARN: Final = re.compile(r"arn:(aws[a-z-]*):drs:([a-z]{2}[a-z0-9-]*):([0-9]{12}):job/.+", re.DOTALL)
 _CONSOLE_DOMAINS: Final = {"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-us-gov.com"}
 

@@ -1,4 +1,4 @@
-"""Short words and colours for jobs: the same in terminals, HTML and charts."""
+"""Short texts and colours for jobs, used by terminals, HTML and charts."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ OUTCOME_COLOURS: Final[Mapping[Outcome, str]] = {
     Outcome.RUNNING: "#56B4E9",
     Outcome.UNDETERMINED: "#E69F00",
 }
-"""One colour per outcome, from Okabe and Ito's palette, which colour-blind readers can tell apart."""
+"""One colour per outcome, from the palette of Okabe and Ito, which colour-blind readers can distinguish."""
 
 _KINDS: Final[Mapping[str, str]] = {
     InitiatedBy.START_DRILL: "drill",
@@ -30,12 +30,12 @@ _KINDS: Final[Mapping[str, str]] = {
 
 
 def job_kind(job: "Job") -> str:
-    """What the job is, in one word."""
+    """Return the kind of a job as a short text, such as `drill`."""
     if job.initiated_by is None:
         return "clean-up" if job.type == JobType.TERMINATE else "-"
     return _KINDS.get(job.initiated_by, job.initiated_by)
 
 
-def arrived_of_all(job: "Job") -> str:
-    """The number of servers that arrived, of all: `3/8`."""
+def arrived_count(job: "Job") -> str:
+    """Return how many servers have reached the target status, of all servers, such as `3/8`."""
     return f"{len(job.arrived_servers)}/{len(job.participating_servers)}"

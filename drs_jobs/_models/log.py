@@ -1,7 +1,9 @@
-"""A job's log as DescribeJobLogItems answers it.
+"""The log of a job, as in the response of DescribeJobLogItems.
 
-Source of every field: the shape `JobLog` of the service model, and
-https://docs.aws.amazon.com/drs/latest/APIReference/API_JobLog.html. An absent scalar is `None`, an absent list or map is empty.
+An absent scalar is `None`, and an absent list or map is empty.
+
+Source: the shape `JobLog` of the service model, and
+https://docs.aws.amazon.com/drs/latest/APIReference/API_JobLog.html, for every field.
 """
 
 from collections.abc import Mapping
@@ -21,27 +23,27 @@ class ProductCode(Model):
     product_code_id: str | None = None
     """The product code's id, 25 letters or digits."""
     product_code_mode: ProductCodeMode | UnknownValue | None = None
-    """Whether it is in force."""
+    """Whether it is enabled."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class ConversionProperties(Model):
-    """How the conversion server turned a server's volumes into bootable ones."""
+    """The conversion of a server's volumes into bootable ones by the conversion server."""
 
     volume_to_conversion_map: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict[str, Mapping[str, str]], hash=False)
-    """For each volume, the converted snapshot's id by the id of the snapshot it was made from."""
+    """For each volume, the id of the converted snapshot by the id of the original snapshot."""
     root_volume_name: str | None = None
-    """The name of the volume that the server boots from."""
+    """The name of the volume from which the server boots."""
     force_uefi: bool | None = None
     """Whether the volume uses UEFI."""
     data_timestamp: str | None = None
-    """When the converted snapshot was taken. The service model promises no format, so it is kept as text."""
+    """The time of the converted snapshot. It is text, because the service model defines no format."""
     volume_to_volume_size: Mapping[str, int] = attrs.field(factory=dict[str, int], hash=False)
-    """For each volume its size. The service model gives no unit."""
+    """The size of each volume. The service model defines no unit."""
     volume_to_product_codes: Mapping[str, tuple[ProductCode, ...]] = attrs.field(
         factory=dict[str, tuple[ProductCode, ...]], hash=False
     )
-    """For each volume its product codes."""
+    """The product codes of each volume."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -55,7 +57,7 @@ class SourceNetworkData(Model):
     target_vpc: str | None = None
     """The id of the recovered VPC."""
     stack_name: str | None = None
-    """The CloudFormation stack that was deployed to recover it."""
+    """The name of the CloudFormation stack that was deployed to recover it."""
 
 
 EventResourceData: TypeAlias = SourceNetworkData | UnknownMember
@@ -64,33 +66,33 @@ EventResourceData: TypeAlias = SourceNetworkData | UnknownMember
 
 @attrs.frozen(repr=False, kw_only=True)
 class JobLogEventData(Model):
-    """What a log item tells beside its event."""
+    """The data of a log item beside its event."""
 
     source_server_id: str | None = None
-    """The source server it is about."""
+    """The id of the source server."""
     conversion_server_id: str | None = None
     """The EC2 instance id of the conversion server."""
     target_instance_id: str | None = None
     """The EC2 instance id of the recovery instance; often the only link from a server to its instance."""
     raw_error: str | None = None
-    """What went wrong, in the service's own words."""
+    """The error message of the service."""
     conversion_properties: ConversionProperties | None = None
-    """How the volumes were converted."""
+    """The conversion of the volumes."""
     event_resource_data: EventResourceData | None = None
-    """The resource it is about, where that is not a server."""
+    """The resource that the item is about, if it is not a server."""
     attempt_count: int | None = None
-    """Which attempt at the operation this was, 0 to 9."""
+    """The number of this attempt at the operation, 0 to 9."""
     max_attempts_count: int | None = None
-    """How many attempts will be made, 0 to 9."""
+    """The maximum number of attempts, 0 to 9."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class JobLogItem(Model):
-    """One line of a job's log."""
+    """One item of a job's log."""
 
     event: JobLogEvent | UnknownValue | None = None
-    """What happened."""
+    """The event."""
     event_data: JobLogEventData | None = None
-    """What it happened to, and how."""
+    """The data of the event."""
     log_date_time: datetime | None = None
-    """When it was logged, UTC."""
+    """The time of the event, in UTC."""

@@ -1,11 +1,11 @@
-"""The only module that knows AWS's key names: raw dicts to attrs objects and back, by one table and one strict converter.
+"""Conversion between AWS's JSON and the data classes. It is the only subpackage with AWS's key names.
 
 | module | responsibility |
 |---|---|
 | `names` | the table of names, for both directions |
 | `requests` | requests, and the text that identifies a query |
 | `responses` | responses as pages of raw items |
-| `converter` | raw items to attrs objects and back |
+| `converter` | conversion of raw items to attrs objects and back |
 | `errors` | errors for values that do not match the schema |
 """
 

@@ -1,10 +1,10 @@
-"""Raw items to attrs objects and back, by the table of names and one private, strict cattrs converter.
+"""Conversion of raw items to attrs objects and back, with the table of names and one private, strict cattrs converter.
 
-It is fast because it takes an answer for good: one pass, no copy, no path, by constructors written out for each class. Only
-when something does not fit does the error, on its way out, collect the path it comes by.
+It is fast because it reads each item in one pass, without copies and without paths, with generated code for each class. Only
+if a value does not match the schema, the path to it is collected while the error propagates.
 """
 
-# What isinstance finds in raw JSON is a dict or a list of nobody knows what.
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import copy
@@ -31,9 +31,13 @@ T = TypeVar("T")
 
 
 def structure_job(raw: Mapping[str, Any]) -> Job:
-    """A typed `Job` from a dict in AWS's shape: boto3's, an element of `items`, or what `unstructure_job` made.
+    """Return a typed `Job` for a dict in AWS's shape.
 
-    Unknown keys are ignored. Raises MalformedResponseError, with the path and the value, for a dict that is no job.
+    Args:
+        raw: The dict, from boto3, from the `items` of a response, or from `unstructure_job`. Unknown keys are ignored.
+
+    Raises:
+        MalformedResponseError: If the dict is not a job. The error has the path and the value.
     """
     return structure(_as_dict(raw), Job, "$")
 
@@ -43,10 +47,17 @@ def _as_dict(raw: object) -> object:
 
 
 def unstructure_job(job: Job) -> dict[str, Any]:
-    """A `Job` as a dict in AWS's shape, which survives `json.dumps` and which `structure_job` takes back.
+    """Return a `Job` as a dict in AWS's shape, for `json.dumps` and for `structure_job`.
 
-    `None` and empty collections are left out, timestamps are ISO 8601 and end in `+00:00`, and a union member whose value
-    botocore had dropped goes out as botocore wrote it. ValueError for a naive datetime, which a hand-made job may hold.
+    `None` and empty collections are omitted. Timestamps are ISO 8601 and end in `+00:00`. A union member whose value botocore
+    dropped is written as `SDK_UNKNOWN_MEMBER`, as in botocore.
+
+    Args:
+        job: The job.
+
+    Raises:
+        TypeError: If `job` is not a `Job`.
+        ValueError: If a datetime is naive, which is possible in a job that AWS did not send.
     """
     if not isinstance(job, Job):
         raise TypeError(f"unstructure_job takes a Job, not {type(job).__name__}")
@@ -55,12 +66,27 @@ def unstructure_job(job: Job) -> dict[str, Any]:
 
 
 def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
-    """A typed `JobLogItem` from a dict in AWS's shape, by the rules of `structure_job`."""
+    """Return a typed `JobLogItem` for a dict in AWS's shape.
+
+    Args:
+        raw: The dict, from boto3, from the `items` of a response, or from `unstructure_log_item`. Unknown keys are ignored.
+
+    Raises:
+        MalformedResponseError: If the dict is not a log item. The error has the path and the value.
+    """
     return structure(_as_dict(raw), JobLogItem, "$")
 
 
 def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
-    """A log item as a dict in AWS's shape, by the rules of `unstructure_job`."""
+    """Return a log item as a dict in AWS's shape, in the format of `unstructure_job`.
+
+    Args:
+        item: The log item.
+
+    Raises:
+        TypeError: If `item` is not a `JobLogItem`.
+        ValueError: If a datetime is naive.
+    """
     if not isinstance(item, JobLogItem):
         raise TypeError(f"unstructure_log_item takes a JobLogItem, not {type(item).__name__}")
     raw: dict[str, Any] = _converter.unstructure(item, JobLogItem)
@@ -68,14 +94,18 @@ def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
 
 
 def structure(raw: object, item_type: type[T], path: str) -> T:
-    """`raw` as an `item_type`. MalformedResponseError with the path, which starts with `path`, where it does not fit."""
+    """Return `raw` as an instance of `item_type`.
+
+    Raises:
+        MalformedResponseError: If it does not match the schema. The path of the error starts with `path`.
+    """
     try:
         item: T = _converter.structure(raw, item_type)
     except SchemaError as schema_error:
         error = schema_error.as_malformed(path)
     else:
         return item
-    # Raised out here, so that it has no context: the schema_error holds the value even where the error may not.
+    # Raised outside of the `except` block, because schema_error contains the value, even if it can contain tags.
     raise error
 
 
@@ -102,8 +132,8 @@ def _structure_bool(value: object, _: object) -> bool:
     return value
 
 
-# `fromisoformat` alone takes more: week dates, hours without minutes, any letter for the `T`. Both are looked up once,
-# and not twice a job.
+# `fromisoformat` alone accepts more: week dates, hours without minutes, any letter for the `T`. Both functions are constants,
+# because an attribute access per timestamp would take time.
 _is_timestamp: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _parse: Final = datetime.fromisoformat
 
@@ -111,7 +141,7 @@ _parse: Final = datetime.fromisoformat
 def _structure_datetime(value: object, _: object) -> datetime:
     if isinstance(value, str) and _is_timestamp(value):
         try:
-            # Digits beyond microseconds are cut by `fromisoformat`.
+            # `fromisoformat` ignores digits beyond microseconds.
             moment = _parse(value)
             return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
@@ -124,7 +154,7 @@ def structure_instance(value, _):
     if not isinstance(value, dict):
         raise SchemaError("an object", value)
     get = value.get
-    instance = new({made})
+    instance = new({instance_class})
     try:
 """
 _FIELD: Final = """
@@ -138,23 +168,23 @@ _TAIL: Final = """
         raise schema_error.at_member(key) from None
 """
 
-_uses_twins = not sysconfig.get_config_var("Py_GIL_DISABLED")
-"""Whether instances are made as those of an unfrozen twin of their class, and then change their class.
+_uses_mutable_class = not sysconfig.get_config_var("Py_GIL_DISABLED")
+"""Whether an instance is created with a mutable class of the same slots, and its `__class__` is then set to the frozen class.
 
-Setting the slots of a twin takes about a third of the time of the slots' descriptors, which also work for a frozen class.
-On a free-threaded build a change of class stops all threads, so descriptors are used there.
+To set attributes of the mutable class takes about a third of the time that the descriptors of the slots take. The descriptors
+work for a frozen class too. They are used on a free-threaded build, because a change of `__class__` stops all threads there.
 """
 
 
 def _structure_class(cls: Any) -> _Hook:
-    """A lean constructor, written out for the class as attrs and cattrs write theirs: one straight run over its fields.
+    """Return generated code that structures a class field by field, as attrs and cattrs generate code.
 
-    The fields are checked here, so that what attrs' `__init__` would do again is left out.
+    It checks the fields itself, so it does not call the `__init__` of attrs.
     """
     fields = attrs.fields(cls)
-    twin = type(cls.__name__, cls.__bases__, {"__slots__": [field.name for field in fields]})
-    source = _HEAD.format(made="twin" if _uses_twins else "cls")
-    names: dict[str, Any] = {"SchemaError": SchemaError, "cls": cls, "twin": twin, "new": object.__new__}
+    mutable_class = type(cls.__name__, cls.__bases__, {"__slots__": [field.name for field in fields]})
+    source = _HEAD.format(instance_class="mutable_class" if _uses_mutable_class else "cls")
+    names: dict[str, Any] = {"SchemaError": SchemaError, "cls": cls, "mutable_class": mutable_class, "new": object.__new__}
     hints = get_type_hints(cls)
     for name, key in NAMES[cls].items():
         field_type = _without_none(hints[name])
@@ -167,14 +197,14 @@ def _structure_class(cls: Any) -> _Hook:
             names[f"known_{name}"] = _known_values(field_type)
         absent = repr(default) if default in (None, ()) else f"absent_{name}()"
         value = _MEMBER.format(name=name, known=known, absent=absent)
-        assignment = f"instance.{name} = {value}" if _uses_twins else f"set_{name}(instance, {value})"
+        assignment = f"instance.{name} = {value}" if _uses_mutable_class else f"set_{name}(instance, {value})"
         source += _FIELD.format(key=key, assignment=assignment)
         names[f"set_{name}"] = cls.__dict__[name].__set__
         names[f"absent_{name}"] = _raise_missing if default is attrs.NOTHING else getattr(default, "factory", None)
         names[f"hook_{name}"] = _converter.get_structure_hook(field_type)
         names[f"type_{name}"] = field_type
-    change_class = "    instance.__class__ = cls\n" if _uses_twins else ""
-    exec(f"{source}{_TAIL}{change_class}    return instance\n", names)  # noqa: S102  # nothing goes into it but our own table of names
+    change_class = "    instance.__class__ = cls\n" if _uses_mutable_class else ""
+    exec(f"{source}{_TAIL}{change_class}    return instance\n", names)  # noqa: S102  # the source contains only names of the table
     structure_instance: _Hook = names["structure_instance"]
     return structure_instance
 
@@ -231,7 +261,7 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
     def structure_member(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
             raise SchemaError("an object", value)
-        # As in botocore: null members and `__type` are no members.
+        # As in botocore, null members and `__type` do not count.
         members = [name for name, member in value.items() if member is not None and name != "__type"]
         if len(members) != 1:
             raise SchemaError(f"one member, not {len(members)}", value)
@@ -267,7 +297,7 @@ def _structure_tuple(annotation: Any) -> _Hook:
         elements: list[Any] = []
         try:
             for element in value:
-                elements.append(hook(element, element_type))  # noqa: PERF401  # a comprehension would not know how far it came
+                elements.append(hook(element, element_type))  # noqa: PERF401  # the error needs the index of the element
         except SchemaError as schema_error:
             raise schema_error.at(len(elements)) from None
         return tuple(elements)
@@ -324,8 +354,8 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(bool, _structure_bool)
     converter.register_structure_hook(datetime, _structure_datetime)
     converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_str(value, _)))
-    # Factories all, also for unions: cattrs asks the one registered last first, and a hook registered for a union
-    # itself would lose to any of them.
+    # Factories only, also for unions, because cattrs tries the latest factory first, and prefers any factory to a hook that
+    # is registered for a union.
     converter.register_structure_hook_factory(_is_tuple, _structure_tuple)
     converter.register_structure_hook_factory(_is_mapping, _structure_mapping)
     converter.register_structure_hook_factory(_is_open_enum, _structure_open_enum)

@@ -1,6 +1,6 @@
-"""Errors for values that do not match the schema: their path, what was expected and found, never a tag."""
+"""Errors for values that do not match the schema, with their path, the expected and the actual value, and without tags."""
 
-# JSON of unknown shape: isinstance leaves the types of elements unknown.
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import re
@@ -10,11 +10,11 @@ from typing import Final
 
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._formatting import format_int, quoted
-from drs_jobs._redaction import SENSITIVE_MEMBER, may_hold_tags, redact_value
+from drs_jobs._redaction import SENSITIVE_MEMBER, may_contain_tags, redact_value
 
 
 class SchemaError(Exception):
-    """A value does not match the schema. On its way out it collects the path to the value."""
+    """A value does not match the schema. The path to the value is collected while the error propagates."""
 
     def __init__(self, expected: str, value: object) -> None:
         super().__init__(expected)
@@ -24,19 +24,19 @@ class SchemaError(Exception):
         self.steps: list[str] = []
 
     def at(self, step: object) -> "SchemaError":
-        """The same error, seen from the object, map or list that holds the value under `step`."""
+        """Add a step to the path: the key or index of the value in its object, map or list. Return the error itself."""
         self.steps.append(_path_step(step))
         return self
 
     def at_member(self, key: str) -> "SchemaError":
-        """The same error, seen from the structure that has the value under `key`."""
+        """Add a member of a structure to the path. Return the error itself."""
         if key == SENSITIVE_MEMBER:
-            # The path ends here, since further steps are keys of tags.
+            # The path ends here, because further steps are keys of tags.
             self.steps, self.value, self.found, self.expected = [], None, "", "an object of strings"
         return self.at(key)
 
     def as_malformed(self, path: str) -> MalformedResponseError:
-        """The public error, for a value whose structure stands at `path`."""
+        """Return the public error. `path` is the path of the item that contains the value."""
         full_path = path + "".join(reversed(self.steps))
         return MalformedResponseError(f"expected {self.expected}{self.found}", path=full_path, value=redact_value(self.value))
 
@@ -48,13 +48,13 @@ def _path_step(step: object) -> str:
     if isinstance(step, int):
         return f"[{step}]"
     if not isinstance(step, str):
-        return f"[{quoted(repr(step))}]"  # a hand-made dict: JSON's keys are strings
+        return f"[{quoted(repr(step))}]"  # only in a dict that is not decoded JSON, whose keys are strings
     return f".{step}" if _IDENTIFIER.fullmatch(step) else f"[{quoted(step)}]"
 
 
 def _describe(value: object) -> str:
-    """A value in JSON's terms; short strings and numbers as they are."""
-    if isinstance(value, str) and not may_hold_tags(value):
+    """Return the type of a value in terms of JSON, or the value itself if it is a number or a short string."""
+    if isinstance(value, str) and not may_contain_tags(value):
         return quoted(value)
     if isinstance(value, int):
         return format_int(value)

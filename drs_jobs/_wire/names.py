@@ -1,4 +1,4 @@
-"""AWS's names: of fields, of union members, of operations. Its casing is irregular, so no rule replaces the table."""
+"""AWS's names of fields, union members and operations. They are a table, because AWS's casing is irregular."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -106,10 +106,10 @@ NAMES: Final[Mapping[type, Mapping[str, str]]] = {
 """AWS's name of every field, by class and field."""
 
 UNION_TAGS: Final[Mapping[type, str]] = {SourceNetworkID: "sourceNetworkID", SourceNetworkData: "sourceNetworkData"}
-"""The tag under which a union's member travels."""
+"""AWS's name of each known union member."""
 
 SDK_UNKNOWN_MEMBER: Final = "SDK_UNKNOWN_MEMBER"
-"""What botocore leaves of a union member it does not know: its name, without its value."""
+"""botocore's key for a union member that it does not have. It keeps the member's name, without its value."""
 
 METHODS: Final[Mapping[str, str]] = {"DescribeJobs": "describe_jobs", "DescribeJobLogItems": "describe_job_log_items"}
 """boto3's method for each operation."""

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None) -> dict[str, Any]:
-    """The request of DescribeJobs for these filters. A filter that is `None` is not sent."""
+    """Return the request of DescribeJobs for these filters. A filter that is `None` is not sent."""
     filters = {
         "jobIDs": None if job_ids is None else list(job_ids),
         "fromDate": None if from_date is None else _format_date(from_date),
@@ -18,18 +18,18 @@ def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_d
 
 
 def log_request(job_id: str) -> dict[str, Any]:
-    """The request of DescribeJobLogItems."""
+    """Return the request of DescribeJobLogItems."""
     return {"jobID": job_id}
 
 
 def page_request(request: Mapping[str, Any], page_size: int | None, token: str | None) -> dict[str, Any]:
-    """`request` for one of its pages."""
+    """Return `request` for one of its pages."""
     paging = {"maxResults": page_size, "nextToken": token}
     return {**request, **{name: value for name, value in paging.items() if value is not None}}
 
 
 def query_text(operation: str, request: Mapping[str, Any], scope: object = None) -> str:
-    """A text that is the same for the same query in the same `scope`. The order of ids does not count: a set has none."""
+    """Return a text that is equal for equal queries in the same `scope`. The order of ids is ignored, as in a set."""
     filters = request.get("filters", {})
     ids = filters.get("jobIDs")
     normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
@@ -37,5 +37,5 @@ def query_text(operation: str, request: Mapping[str, Any], scope: object = None)
 
 
 def _format_date(date: datetime) -> str:
-    """A date in UTC in the form of the service model, with `Z`."""
+    """Return a date in UTC in the format of the service model, with `Z`."""
     return date.isoformat().removesuffix("+00:00") + "Z"

@@ -1,6 +1,6 @@
 """Responses as pages of raw items, and the identity of raw items."""
 
-# JSON of unknown shape: isinstance leaves the types of elements unknown.
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import json
@@ -15,17 +15,17 @@ from drs_jobs._wire.names import NAMES
 
 
 def read_page(body: object, request_id: str | None = None) -> RawPage:
-    """A response body as a page of raw items.
+    """Return a response body as a page of raw items.
 
     Raises:
-        MalformedResponseError: the body is not a page.
+        MalformedResponseError: If the body is not a page.
     """
     if not isinstance(body, dict):
         raise SchemaError("an object", body).as_malformed("$")
     items = body.get("items")
     token = body.get("nextToken")
     if items is None and (others := body.keys() - {"items", "nextToken"}):
-        problem = f"an object without items that holds something else ({len(others)} members)"
+        problem = f"an object without items, but with {len(others)} other members"
         raise MalformedResponseError(problem, path="$", value=redact_value(body))
     if items is not None and not isinstance(items, list):
         raise SchemaError("a list", items).as_malformed("$.items")
@@ -35,11 +35,11 @@ def read_page(body: object, request_id: str | None = None) -> RawPage:
 
 
 def job_id_of(raw: object) -> str | None:
-    """The id in a raw job, readable even if the rest is not."""
+    """Return the id of a raw job, even if the rest of the job is malformed."""
     job_id = raw.get(NAMES[Job]["job_id"]) if isinstance(raw, dict) else None
     return job_id if isinstance(job_id, str) else None
 
 
 def log_item_id_of(raw: object) -> str:
-    """The identity of a raw log item. AWS gives it no id, but its content does not change."""
+    """Return the identity of a raw log item: a hash of its content, which does not change. AWS gives it no id."""
     return fingerprint(json.dumps(raw, sort_keys=True, default=str))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from drs_jobs._formatting import format_duration
 from drs_jobs._models import Job
-from drs_jobs._models.labels import arrived_of_all
+from drs_jobs._models.labels import arrived_count
 from drs_jobs.cli import tables
 
 
@@ -24,7 +24,7 @@ def follow(snapshots: Iterable[Job], *, console: Console, now: Callable[[], date
 def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
     ended: list[Job] = []
     for job in snapshots:
-        words = f"{arrived_of_all(job)} servers, {format_duration(job.elapsed(now()))}"
+        words = f"{arrived_count(job)} servers, {format_duration(job.elapsed(now()))}"
         console.print(tables.plain(job.job_id), tables.plain(job.status or "-"), tables.outcome(job), words, soft_wrap=True)
         console.file.flush()  # a reader follows the job while it runs
         ended += [job] if job.is_complete else []
@@ -52,7 +52,7 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
         [
             tables.plain(job.job_id),
             _bar(job),
-            tables.plain(f"{arrived_of_all(job)} servers"),
+            tables.plain(f"{arrived_count(job)} servers"),
             tables.outcome(job, state=True),
             tables.plain(format_duration(job.elapsed(now))),
         ]

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from drs_jobs._formatting import format_duration, one_line
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_of_all, job_kind
+from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._redaction import SENSITIVE_MEMBER
 from drs_jobs._wire import unstructure_job, unstructure_log_item
 from drs_jobs.reports import DrillReport, Explanation, ServerDrill
@@ -93,7 +93,7 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
             *([plain(job.status or "-")] if wide else []),
             plain(job_kind(job)),
             moment(job.creation_date_time),
-            plain(arrived_of_all(job)),
+            plain(arrived_count(job)),
             plain(format_duration(job.elapsed(now))),
             outcome(job, state=not wide),
             *([plain(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []),

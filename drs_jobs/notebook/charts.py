@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 
 from drs_jobs._formatting import format_duration, format_month, one_line
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_of_all, job_kind
+from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._timestamps import nearest_utc
 
 _ROW: Final = 18
@@ -153,7 +153,7 @@ def _median_minutes(jobs: list[Job]) -> float | None:
 
 def _hover(job: Job, now: datetime) -> str:
     state = f"{job_kind(job)}, {job.status or '-'}, {job.outcome.name}"
-    lines = [job.job_id, state, f"{arrived_of_all(job)} servers, {format_duration(job.elapsed(now))}"]
+    lines = [job.job_id, state, f"{arrived_count(job)} servers, {format_duration(job.elapsed(now))}"]
     lines += [f"failed: {server.name}" for server in job.failed_servers[:5]]
     lines += [f"failed: {resource.name}" for resource in job.failed_resources[:5]]
     lines += [f"failed: {run.name}: {run.failure_reason or 'nothing says why'}" for run in job.failed_actions[:5]]
