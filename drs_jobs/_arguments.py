@@ -51,8 +51,9 @@ def validate_job_id(job_id: object) -> str:
 
 
 def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
+    kind = type(jobs).__name__
     if isinstance(jobs, str | Job | Mapping):
-        msg = f"jobs must be a list of jobs or ids, not one {type(jobs).__name__}: write [job], or use wait(job)"
+        msg = f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)"
         raise TypeError(msg)
     ids = tuple(resolve_job_ref(job) for job in jobs)
     if not ids:

@@ -30,7 +30,7 @@ MODULES: Final = {
     "_pagination": ("drs_jobs/_pagination.py", "pagination client arguments"),
     "_polling": ("drs_jobs/_polling.py", "polling"),
     "_redaction": ("drs_jobs/_redaction.py", "botocore wire fuzz"),
-    "_thread_pool": ("drs_jobs/_thread_pool.py", "sweep"),
+    "_thread_pool": ("drs_jobs/_thread_pool.py", "thread_pool sweep"),
     "_timestamps": ("drs_jobs/_timestamps.py", "models wire wire_protocol arguments client"),
     "_wire": ("drs_jobs/_wire", "models wire wire_protocol log client arguments"),
     "reports": ("drs_jobs/reports.py", "reports completeness"),
