@@ -8,12 +8,7 @@ import boto3
 import botocore
 from botocore import xform_name
 
-<<<<<<< HEAD
-from drs_jobs import _models, _wire
-from drs_jobs._errors import _SERVICE_ERRORS
-=======
 from drs_jobs import ServiceError, _models, _wire
->>>>>>> e4
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
@@ -37,13 +32,7 @@ def shapes() -> dict[str, Any]:
     return {name: shape for name, shape in found.items() if not name.endswith("Response")}
 
 
-<<<<<<< HEAD
-def missing(
-    names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Iterable[str] = tuple(_SERVICE_ERRORS)
-) -> Iterator[str]:
-=======
 def missing(names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Iterable[str] = ERRORS) -> Iterator[str]:
->>>>>>> e4
     """Yield the name of each member, value, union member, error and sensitive shape that drs_jobs does not have.
 
     Args:

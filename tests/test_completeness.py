@@ -23,11 +23,7 @@ def test_what_aws_has_we_have():
 
 def test_missing_names_each_thing(monkeypatch: pytest.MonkeyPatch):
     job_names = {field: name for field, name in _wire.NAMES[_models.Job].items() if field != "arn"}
-<<<<<<< HEAD
-    errors = [code for code in _errors._SERVICE_ERRORS if code != "ThrottlingException"]
-=======
     errors = [code for code in ERRORS if code != "ThrottlingException"]
->>>>>>> e4
     monkeypatch.setattr(_models, "JobStatus", _models.JobType)
     found = set(missing({**_wire.NAMES, _models.Job: job_names}, errors))
     assert {"Job.arn, a member", "JobStatus.PENDING, a value", "ThrottlingException, an error"} <= found
