@@ -95,7 +95,7 @@ class LaunchActionParameterType(StrEnum):
 
 
 class JobLogEvent(StrEnum):
-    """An event in a job's log. The service sends others too, often `LAUNCH_END`. They are `UnknownValue`s."""
+    """An event in a job's log. The service sends others too, often `LAUNCH_END`. Each of these is an `UnknownValue`."""
 
     JOB_START = "JOB_START"
     SERVER_SKIPPED = "SERVER_SKIPPED"
