@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import traceback
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
@@ -439,3 +440,13 @@ def test_dropped_member_without_a_name_is_malformed(dropped: object):
     union = {"SDK_UNKNOWN_MEMBER": dropped}
     with pytest.raises(MalformedResponseError):
         structure_job({"jobID": "j", "participatingResources": [{"participatingResourceID": union}]})
+
+
+def test_traceback_shows_generated_code():
+    class OddDict(dict[str, Any]):
+        def get(self, key: str, default: object = None) -> Any:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        structure_job({"jobID": "j", "participatingServers": [OddDict()]})
+    assert "member = get(key)" in "".join(traceback.format_exception(caught.value))

@@ -9,6 +9,7 @@ if a value does not match the schema, the path to it is collected while the erro
 
 import copy
 import functools
+import linecache
 import operator
 import re
 import sysconfig
@@ -183,7 +184,7 @@ def _structure_class(cls: Any) -> _Hook:
     """
     fields = attrs.fields(cls)
     mutable_class = type(cls.__name__, cls.__bases__, {"__slots__": [field.name for field in fields]})
-    source = _HEAD.format(instance_class="mutable_class" if _uses_mutable_class else "cls")
+    source: str = _HEAD.format(instance_class="mutable_class" if _uses_mutable_class else "cls")
     names: dict[str, Any] = {"SchemaError": SchemaError, "cls": cls, "mutable_class": mutable_class, "new": object.__new__}
     hints = get_type_hints(cls)
     for name, key in NAMES[cls].items():
@@ -204,7 +205,11 @@ def _structure_class(cls: Any) -> _Hook:
         names[f"hook_{name}"] = _converter.get_structure_hook(field_type)
         names[f"type_{name}"] = field_type
     change_class = "    instance.__class__ = cls\n" if _uses_mutable_class else ""
-    exec(f"{source}{_TAIL}{change_class}    return instance\n", names)  # noqa: S102  # the source contains only names of the table
+    source += f"{_TAIL}{change_class}    return instance\n"
+    # As attrs and cattrs do, so that a traceback shows the lines of generated code.
+    filename = f"<drs_jobs structures {cls.__name__}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(source, filename, "exec"), names)  # noqa: S102  # the source contains only names of the table
     structure_instance: _Hook = names["structure_instance"]
     return structure_instance
 
