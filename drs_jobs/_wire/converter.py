@@ -208,7 +208,7 @@ def _structure_class(cls: Any) -> _Hook:
     source += f"{_TAIL}{change_class}    return instance\n"
     # As attrs and cattrs do, so that a traceback shows the lines of generated code.
     filename = f"<drs_jobs structures {cls.__name__}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    linecache.cache[filename] = (len(source), None, list[str](source.splitlines(keepends=True)), filename)
     exec(compile(source, filename, "exec"), names)  # noqa: S102  # the source contains only names of the table
     structure_instance: _Hook = names["structure_instance"]
     return structure_instance
