@@ -573,8 +573,8 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("RuntimeError", "typer.main.get_command"),
         ("TypeError", "drs_jobs.cli.tables.jobs_table"),
-        ("ValueError", "drs_jobs._pagination.Pager.collect"),
-        ("RecursionError", "drs_jobs._pagination.Pager.collect"),
+        ("ValueError", "drs_jobs._pagination.pager.Pager.collect"),
+        ("RecursionError", "drs_jobs._pagination.pager.Pager.collect"),
     ],
 )
 def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
@@ -601,7 +601,7 @@ def interrupted(name, *rest):
     return real(name, *rest)
 builtins.__import__ = interrupted""",
     "parsing": "import typer.main; typer.main.get_command.__code__ = (lambda _: exec('raise KeyboardInterrupt')).__code__",
-    "command": "import drs_jobs._pagination; drs_jobs._pagination.Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
+    "command": "from drs_jobs import Pager; Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
 }
 
 

@@ -20,7 +20,7 @@ LAYERS = [
     {"_pagination", "_polling", "_botocore", "reports"},
     {"_wire"},
     {"_arguments"},
-    {"_client"},
+    {"_client", "_sweep_state"},
     {"__init__"},
     {"sweep", "notebook", "testing"},
     {"cli"},

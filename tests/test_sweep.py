@@ -23,6 +23,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 
+import drs_jobs._sweep_state
 import drs_jobs.sweep
 from drs_jobs import MalformedResponseError, UninitializedAccountException, unstructure_job
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
@@ -36,7 +37,7 @@ HANGING_IN_PROCESSES = ACCOUNTS >= 500
 
 @pytest.fixture(autouse=True)
 def short_read_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drs_jobs.sweep, "READ_TIMEOUT", 4)
+    monkeypatch.setattr(drs_jobs._sweep_state, "READ_TIMEOUT", 4)
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ def test_error_with_a_live_connection_is_picklable():
 def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPatch):
     """Ten minutes before. A denied role is kept for one minute, a throttled request is not kept."""
     now = [0.0]
-    monkeypatch.setattr(drs_jobs.sweep.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(drs_jobs._sweep_state.time, "monotonic", lambda: now[0])
     requests: list[dict[str, str]] = []
     responses: list[Any] = []
 
@@ -297,7 +298,7 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
             }
             return {"Credentials": credentials}
 
-    role = drs_jobs.sweep._RoleCredentials(None, "arn:aws:iam::123456789012:role/x", "ext")
+    role = drs_jobs._sweep_state._RoleCredentials(None, "arn:aws:iam::123456789012:role/x", "ext")
     sts: Any = FakeSts()
     responses += [3600, 3600]
     keys = []
@@ -307,13 +308,13 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
     assert keys == ["1", "1", "2"]
     assert requests[0] == {"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
     for code, expected in (("AccessDenied", [1, 1, 2]), ("Throttling", [1, 2, 3])):
-        denied = drs_jobs.sweep._RoleCredentials(None, "arn", None)
+        denied = drs_jobs._sweep_state._RoleCredentials(None, "arn", None)
         requests.clear()
         counts = []
         for seconds in (10_000, 10_050, 10_061):
             now[0] = seconds
-            responses[:] = [drs_jobs.sweep.ClientError({"Error": {"Code": code}}, "AssumeRole")]
-            with pytest.raises(drs_jobs.sweep.ServiceError):
+            responses[:] = [drs_jobs._sweep_state.ClientError({"Error": {"Code": code}}, "AssumeRole")]
+            with pytest.raises(drs_jobs._sweep_state.ServiceError):
                 denied.credentials(sts)
             counts.append(len(requests))
         assert expected == counts
@@ -477,8 +478,8 @@ def test_every_client_is_closed(local_drs: LocalDrs, monkeypatch: pytest.MonkeyP
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     sessions = itertools.count()
-    make = drs_jobs.sweep._make_session
-    monkeypatch.setattr(drs_jobs.sweep, "_make_session", lambda profile: (next(sessions), make(profile))[1])
+    make = drs_jobs._sweep_state._make_session
+    monkeypatch.setattr(drs_jobs._sweep_state, "_make_session", lambda profile: (next(sessions), make(profile))[1])
     sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
     rounds = [[next(one) for one in sweeps] for _ in range(6)]
     assert all(isinstance(result, TargetJobs) for results in rounds for result in results)
@@ -487,26 +488,26 @@ def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
 
 def _count_states() -> int:
     gc.collect()
-    return sum(isinstance(thing, drs_jobs.sweep._SweepState) for thing in gc.get_objects())
+    return sum(isinstance(thing, drs_jobs._sweep_state.SweepState) for thing in gc.get_objects())
 
 
 def test_state_of_a_sweep_ends_with_it(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(drs_jobs.sweep, "_states", {})  # an earlier test with Dask can leave a state here
+    monkeypatch.setattr(drs_jobs._sweep_state, "_states", {})  # an earlier test with Dask can leave a state here
     before = _count_states()
     list(sweep([_target(local_drs)]))
     for thread in threading.enumerate():
         if thread.name == "drs_jobs.sweep":
             thread.join()
     assert _count_states() == before
-    assert drs_jobs.sweep._states == {}
+    assert drs_jobs._sweep_state._states == {}
 
 
 def test_state_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
     """It is removed after a minute without a task. Until then there is one per sweep."""
     now = [1000.0]
-    monkeypatch.setattr(drs_jobs.sweep.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(drs_jobs.sweep, "_states", {})
-    sweeps = [pickle.dumps(drs_jobs.sweep._SweepState(str(number))) for number in range(50)]
+    monkeypatch.setattr(drs_jobs._sweep_state.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(drs_jobs._sweep_state, "_states", {})
+    sweeps = [pickle.dumps(drs_jobs._sweep_state.SweepState(str(number))) for number in range(50)]
     states = [pickle.loads(sent) for sent in sweeps]
     assert [pickle.loads(sent) for sent in sweeps] == states
     assert len(set(map(id, states))) == 50
@@ -515,7 +516,7 @@ def test_state_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
     states[1].tasks = 1
     now[0] += 45
     pickle.loads(sweeps[2])
-    assert set(drs_jobs.sweep._states) == {"0", "1", "2"}
+    assert set(drs_jobs._sweep_state._states) == {"0", "1", "2"}
 
 
 FORK_BESIDE_THREADS = """

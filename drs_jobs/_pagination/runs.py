@@ -1,34 +1,17 @@
-"""Pagination: items, pages and cursors. Pure logic: pages are fetched by a callable."""
+"""One run over the items or pages of a query. It can be interrupted at any instruction, and continue."""
 
-import base64
-import json
 import operator
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import attrs
 
 from drs_jobs._errors import MalformedResponseError, PaginationLoopError
-from drs_jobs._formatting import fingerprint, one_line, quoted
-from drs_jobs._models import Job
-from drs_jobs._models.html import MAX_ROWS, jobs_html, text_html
+from drs_jobs._formatting import fingerprint
+from drs_jobs._pagination.cursors import END, Position, encode_cursor
+from drs_jobs._pagination.pages import Page, RawPage
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-R = TypeVar("R")
-
-
-class RawPage(NamedTuple):
-    """One response with raw items, as `fetch` returns it."""
-
-    items: list[object]
-    """The raw items."""
-    next_token: str | None
-    """The token of the next page; `None` on the last."""
-    request_id: str | None
-    """AWS's id of the request."""
-    raw: Mapping[str, Any]
-    """The whole decoded response, unchanged."""
 
 
 @attrs.frozen
@@ -47,105 +30,10 @@ class Query(Generic[T]):
     """Returns the identity of a raw item within its page; `None` if it cannot be read."""
 
 
-@attrs.frozen
-class _Position:
-    """A position in a run: in the page of `token`, after the item `anchor` and `skipped` items without an identity."""
-
-    token: str | None = None
-    anchor: str | None = None
-    offset: int = 0
-    """The position of the anchor in its page, counted from 1; 0 without an anchor."""
-    skipped: int = 0
-    is_end: bool = False
-
-    def index_in(self, items: list[object], identify: Callable[[object], str | None]) -> int:
-        """Return the index at which to continue in `items`, the page as it is now.
-
-        The page can have changed since the cursor was made. No item that was not returned before is skipped.
-        """
-        index = 0
-        if self.anchor is not None:
-            ids = [identify(item) for item in items]
-            if self.offset <= len(ids) and ids[self.offset - 1] == self.anchor:
-                index = self.offset
-            elif self.anchor in ids:
-                index = ids.index(self.anchor) + 1
-            else:
-                return 0
-        for item in items[index : index + self.skipped]:
-            if identify(item) is not None:
-                break
-            index += 1
-        return index
-
-
-_START: Final = _Position()
-_END: Final = _Position(is_end=True)
-
-
-def _encode(position: _Position, query: str) -> str:
-    encoded = base64.urlsafe_b64encode(json.dumps(attrs.astuple(position)).encode()).decode()
-    return f"{encoded}.{_checksum(encoded, query)}"
-
-
-def _decode(cursor: str, query: str) -> _Position:
-    encoded, _, checksum = cursor.partition(".")
-    if checksum != _checksum(encoded, query):
-        raise ValueError(
-            f"cursor {quoted(cursor)} does not belong to this query: "
-            "use it with the operation, filters, dates, region and endpoint of the run that it came from"
-        )
-    return _Position(*json.loads(base64.urlsafe_b64decode(encoded)))
-
-
-def _checksum(encoded: str, query: str) -> str:
-    """Return a checksum that detects a cursor of another query, and a damaged cursor."""
-    return fingerprint(f"{encoded}\n{query}")
-
-
-@attrs.frozen
-class Page(Generic[T]):
-    """The items of one response."""
-
-    items: tuple[T, ...]
-    """The typed items. A limit, a cursor or a malformed item can make them fewer than in the response."""
-    next_token: str | None
-    """AWS's token of the next page; `None` on the last."""
-    request_id: str | None
-    """AWS's id of the request, for a support case."""
-    cursor: str
-    """The position after this page."""
-    raw: Mapping[str, Any] = attrs.field(hash=False)
-    """The whole decoded response, unchanged, with the keys that drs_jobs ignores."""
-
-    def __repr__(self) -> str:
-        """Return a text with the number of items instead of the items."""
-        token = None if self.next_token is None else quoted(self.next_token)
-        return f"Page(items=<{len(self.items)}>, next_token={token}, request_id={self.request_id!r})"
-
-
-class Items(tuple[T_co, ...]):
-    """All items of a pager, as a tuple that is shown as a table in a notebook."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        """Return a text with the number of items instead of the items, because thousands of jobs would be a very long text."""
-        return f"Items(<{len(self)}>)"
-
-    def _repr_html_(self) -> str:
-        """Return a table with at most 100 jobs, for a notebook. Other items are shown as one line each."""
-        jobs = [item for item in self if isinstance(item, Job)]
-        if len(jobs) == len(self):
-            return jobs_html(jobs)
-        more = f"<div>and {len(self) - MAX_ROWS:,} more</div>" if len(self) > MAX_ROWS else ""
-        return "".join(text_html(repr(item)) for item in self[:MAX_ROWS]) + more
-
-
 class _State(NamedTuple):
     """The state of a run between two items. It is immutable: each step of a run replaces it."""
 
-    position: _Position
+    position: Position
     """The position at which the run continued in the current page."""
     remaining: int | None
     """The number of items that the limit still allows; `None` without a limit."""
@@ -211,7 +99,7 @@ class PagerIterator(Iterator[T]):
     def __init__(
         self,
         query: Query[T],
-        position: _Position,
+        position: Position,
         limit: int | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
     ) -> None:
@@ -368,19 +256,19 @@ class PagerIterator(Iterator[T]):
         return _State(self._position_of(state), state.remaining)
 
     def _cursor_of(self, state: _State) -> str:
-        return _encode(self._position_of(state), self._query.text)
+        return encode_cursor(self._position_of(state), self._query.text)
 
-    def _position_of(self, state: _State) -> _Position:
+    def _position_of(self, state: _State) -> Position:
         page = state.page
         if page is None:
             return state.position
         if state.next_index >= len(page.items) and not state.repeats_token:
-            return _END if page.next_token is None else _Position(page.next_token)
+            return END if page.next_token is None else Position(page.next_token)
         for offset in range(state.next_index, 0, -1):
             anchor = self._query.identify(page.items[offset - 1])
             if anchor is not None:
-                return _Position(state.position.token, anchor, offset, state.next_index - offset)
-        return _Position(state.position.token, skipped=state.next_index)
+                return Position(state.position.token, anchor, offset, state.next_index - offset)
+        return Position(state.position.token, skipped=state.next_index)
 
 
 class _PageIterator(Iterator[Page[T]]):
@@ -413,94 +301,3 @@ def _refuse_stop_iteration(step: Callable[[], Callable[[], T]]) -> Callable[[], 
             "the client or on_malformed raised StopIteration, so this run is not complete; "
             "check whether the side_effect of a mock is too short"
         ) from error
-
-
-class Pager(Generic[T]):
-    """An iterable over the items of a query. No request is sent before iteration. Each iteration starts at the beginning.
-
-    It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
-    """
-
-    def __init__(
-        self,
-        query: Query[T],
-        *,
-        limit: int | None = None,
-        cursor: str | None = None,
-        on_malformed: Callable[[MalformedResponseError], object] | None = None,
-    ) -> None:
-        """Create a pager.
-
-        Args:
-            query: The query.
-            limit: The maximum number of items; by default no limit.
-            cursor: The position at which each iteration starts; by default the first item.
-            on_malformed: Called with the error of each malformed item. By default the error is raised.
-
-        Raises:
-            ValueError: If `cursor` does not belong to `query`.
-        """
-        self._query = query
-        self._limit = limit
-        self._start = _START if cursor is None else _decode(cursor, query.text)
-        self._on_malformed = on_malformed
-        self._latest: PagerIterator[T] | None = None
-
-    def __iter__(self) -> PagerIterator[T]:
-        """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
-        self._latest = iterator = self._new_run()
-        return iterator
-
-    @property
-    def cursor(self) -> str | None:
-        """The position of the latest iterator; `None` before the first one.
-
-        Use it in one thread, for example after a `for` loop that ended early. If several threads iterate over one pager,
-        each one reads the `cursor` of its own iterator.
-        """
-        return None if self._latest is None else self._latest.cursor
-
-    def pages(self) -> Iterator[Page[T]]:
-        """Return an iterator over the pages of a new run.
-
-        The items before a malformed one are returned as a page. The next call of `next` raises MalformedResponseError.
-        """
-        return iter(self).pages()
-
-    def first(self) -> T | None:
-        """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
-
-        Raises:
-            ServiceError: If AWS returns an error.
-            MalformedResponseError: If the response, or the item, is invalid.
-            PaginationLoopError: If the service repeats a page token.
-        """
-        return self._consume(lambda run: next(run, None))
-
-    def collect(self) -> Items[T]:
-        """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
-
-        Raises:
-            ServiceError: If AWS returns an error.
-            MalformedResponseError: If the response, or an item, is invalid.
-            PaginationLoopError: If the service repeats a page token.
-        """
-        return self._consume(Items)
-
-    def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
-        self._latest, run = self._new_run(), self._new_run()
-        result = consume(run)
-        self._latest = run
-        return result
-
-    def _new_run(self) -> PagerIterator[T]:
-        return PagerIterator(self._query, self._start, self._limit, self._on_malformed)
-
-    def __repr__(self) -> str:
-        """Return a text with the query. No request is sent."""
-        limit = "" if self._limit is None else f", limit={self._limit}"
-        return f"Pager({one_line(self._query.summary)}{limit})"
-
-    def _repr_html_(self) -> str:
-        """Return the query as HTML, for a notebook. No request is sent."""
-        return text_html(f"{self!r}: iterate over it, or call collect()")

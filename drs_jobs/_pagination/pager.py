@@ -1,0 +1,105 @@
+"""The items of a query, as often as they are iterated."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from drs_jobs._errors import MalformedResponseError
+from drs_jobs._formatting import one_line
+from drs_jobs._models.html import text_html
+from drs_jobs._pagination.cursors import START, decode_cursor
+from drs_jobs._pagination.pages import Items, Page
+from drs_jobs._pagination.runs import PagerIterator, Query
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Pager(Generic[T]):
+    """An iterable over the items of a query. No request is sent before iteration. Each iteration starts at the beginning.
+
+    It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
+    """
+
+    def __init__(
+        self,
+        query: Query[T],
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_malformed: Callable[[MalformedResponseError], object] | None = None,
+    ) -> None:
+        """Create a pager.
+
+        Args:
+            query: The query.
+            limit: The maximum number of items; by default no limit.
+            cursor: The position at which each iteration starts; by default the first item.
+            on_malformed: Called with the error of each malformed item. By default the error is raised.
+
+        Raises:
+            ValueError: If `cursor` does not belong to `query`.
+        """
+        self._query = query
+        self._limit = limit
+        self._start = START if cursor is None else decode_cursor(cursor, query.text)
+        self._on_malformed = on_malformed
+        self._latest: PagerIterator[T] | None = None
+
+    def __iter__(self) -> PagerIterator[T]:
+        """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
+        self._latest = iterator = self._new_run()
+        return iterator
+
+    @property
+    def cursor(self) -> str | None:
+        """The position of the latest iterator; `None` before the first one.
+
+        Use it in one thread, for example after a `for` loop that ended early. If several threads iterate over one pager,
+        each one reads the `cursor` of its own iterator.
+        """
+        return None if self._latest is None else self._latest.cursor
+
+    def pages(self) -> Iterator[Page[T]]:
+        """Return an iterator over the pages of a new run.
+
+        The items before a malformed one are returned as a page. The next call of `next` raises MalformedResponseError.
+        """
+        return iter(self).pages()
+
+    def first(self) -> T | None:
+        """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
+
+        Raises:
+            ServiceError: If AWS returns an error.
+            MalformedResponseError: If the response, or the item, is invalid.
+            PaginationLoopError: If the service repeats a page token.
+        """
+        return self._consume(lambda run: next(run, None))
+
+    def collect(self) -> Items[T]:
+        """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
+
+        Raises:
+            ServiceError: If AWS returns an error.
+            MalformedResponseError: If the response, or an item, is invalid.
+            PaginationLoopError: If the service repeats a page token.
+        """
+        return self._consume(Items)
+
+    def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
+        self._latest, run = self._new_run(), self._new_run()
+        result = consume(run)
+        self._latest = run
+        return result
+
+    def _new_run(self) -> PagerIterator[T]:
+        return PagerIterator(self._query, self._start, self._limit, self._on_malformed)
+
+    def __repr__(self) -> str:
+        """Return a text with the query. No request is sent."""
+        limit = "" if self._limit is None else f", limit={self._limit}"
+        return f"Pager({one_line(self._query.summary)}{limit})"
+
+    def _repr_html_(self) -> str:
+        """Return the query as HTML, for a notebook. No request is sent."""
+        return text_html(f"{self!r}: iterate over it, or call collect()")

@@ -1,0 +1,65 @@
+"""Pages and collections of items."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import attrs
+
+from drs_jobs._formatting import quoted
+from drs_jobs._models import Job
+from drs_jobs._models.html import MAX_ROWS, jobs_html, text_html
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class RawPage(NamedTuple):
+    """One response with raw items, as `fetch` returns it."""
+
+    items: list[object]
+    """The raw items."""
+    next_token: str | None
+    """The token of the next page; `None` on the last."""
+    request_id: str | None
+    """AWS's id of the request."""
+    raw: Mapping[str, Any]
+    """The whole decoded response, unchanged."""
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """The items of one response."""
+
+    items: tuple[T, ...]
+    """The typed items. A limit, a cursor or a malformed item can make them fewer than in the response."""
+    next_token: str | None
+    """AWS's token of the next page; `None` on the last."""
+    request_id: str | None
+    """AWS's id of the request, for a support case."""
+    cursor: str
+    """The position after this page."""
+    raw: Mapping[str, Any] = attrs.field(hash=False)
+    """The whole decoded response, unchanged, with the keys that drs_jobs ignores."""
+
+    def __repr__(self) -> str:
+        """Return a text with the number of items instead of the items."""
+        token = None if self.next_token is None else quoted(self.next_token)
+        return f"Page(items=<{len(self.items)}>, next_token={token}, request_id={self.request_id!r})"
+
+
+class Items(tuple[T_co, ...]):
+    """All items of a pager, as a tuple that is shown as a table in a notebook."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a text with the number of items instead of the items, because thousands of jobs would be a very long text."""
+        return f"Items(<{len(self)}>)"
+
+    def _repr_html_(self) -> str:
+        """Return a table with at most 100 jobs, for a notebook. Other items are shown as one line each."""
+        jobs = [item for item in self if isinstance(item, Job)]
+        if len(jobs) == len(self):
+            return jobs_html(jobs)
+        more = f"<div>and {len(self) - MAX_ROWS:,} more</div>" if len(self) > MAX_ROWS else ""
+        return "".join(text_html(repr(item)) for item in self[:MAX_ROWS]) + more
