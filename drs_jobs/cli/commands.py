@@ -182,7 +182,7 @@ def drills(
     elif rows:
         console = tables.console()
         console.print(tables.drills_table(rows, width=console.width))
-    first, last = (tables.moment(when) for when in (report.first_job_at, report.last_job_at))
+    first, last = (tables.time_cell(when) for when in (report.first_job_at, report.last_job_at))
     print_note(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC")
 
 
@@ -270,7 +270,7 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
     now = datetime.now(UTC)
     console.print(tables.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
     if explanation.job.console_url is not None:
-        console.print(tables.plain(explanation.job.console_url), soft_wrap=True)
+        console.print(tables.text_cell(explanation.job.console_url), soft_wrap=True)
     if explanation.job.participating_servers:
         console.print()
         console.print(tables.servers_table(explanation, width=console.width))

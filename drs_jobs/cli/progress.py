@@ -25,7 +25,9 @@ def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable
     ended: list[Job] = []
     for job in snapshots:
         words = f"{arrived_count(job)} servers, {format_duration(job.elapsed(now()))}"
-        console.print(tables.plain(job.job_id), tables.plain(job.status or "-"), tables.outcome(job), words, soft_wrap=True)
+        console.print(
+            tables.text_cell(job.job_id), tables.text_cell(job.status or "-"), tables.outcome_cell(job), words, soft_wrap=True
+        )
         console.file.flush()  # a reader follows the job while it runs
         ended += [job] if job.is_complete else []
     return ended
@@ -50,11 +52,11 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
     ]
     rows: list[list[tables.Cell]] = [
         [
-            tables.plain(job.job_id),
+            tables.text_cell(job.job_id),
             _bar(job),
-            tables.plain(f"{arrived_count(job)} servers"),
-            tables.outcome(job, state=True),
-            tables.plain(format_duration(job.elapsed(now))),
+            tables.text_cell(f"{arrived_count(job)} servers"),
+            tables.outcome_cell(job, state=True),
+            tables.text_cell(format_duration(job.elapsed(now))),
         ]
         for job in jobs
     ]
