@@ -289,10 +289,10 @@ ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "unknown job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
     "no id": (None, ["watch"], {}, 2, "JOB"),
     "an invalid id": (None, ["show", "nonsense"], {}, 2, "valid min length"),
-    "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is no date"),
+    "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is not a date"),
     "unknown output format": (None, ["list", "--output", "xml"], {}, 2, "xml"),
-    "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is no date"),
-    "an invalid date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
+    "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is not a date"),
+    "an invalid date": (None, ["list", "--since", "yesterday"], {}, 2, "use 2024-06-15"),
     "dates in the wrong order": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
     "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "set AWS_DEFAULT_REGION"),
     "unknown profile": (None, ["list", "--profile", "absent"], {}, 2, "absent"),
@@ -483,7 +483,7 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     accounts.write_text("123456789012", encoding="utf-8")
     uninitialized = _run(*common, "--regions", "eu-west-1", **environment)
     assert (uninitialized.returncode, "1 targets were never set up" in uninitialized.stderr) == (0, True)
-    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "use one of aws")):
+    for wrong, message in ((["--regions", ""], "no targets"), (["--partition", "mars"], "use one of aws")):
         refused = _run(*common, *wrong, **environment)
         assert (refused.returncode, message in refused.stderr) == (2, True)
     sts.stop()
