@@ -577,7 +577,7 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("RecursionError", "drs_jobs._pagination.Pager.collect"),
     ],
 )
-def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
+def test_unexpected_error_exits_5(error: str, place: str, local_drs: LocalDrs):
     """There is one line on stderr, for every class of error."""
     local_drs.add_jobs(make_job())
     owner, _, name = place.rpartition(".")
@@ -587,7 +587,7 @@ def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
     )
     result = _patched(patch, "list")
     assert (result.returncode, result.stdout) == (5, "")
-    assert result.stderr.startswith(f"drs-jobs: unforeseen {error}: ")
+    assert result.stderr.startswith(f"drs-jobs: unexpected {error}: ")
     assert result.stderr.count("\n") == 1
 
 
@@ -658,6 +658,14 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
         ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, width=width)),
         ([account for account, _ in targets], lambda width: targets_table(targets, width=width)),
     ]
+
+
+def test_tables_pad_early_years():
+    early = datetime(7, 6, 5, 4, 3, 2, tzinfo=UTC)
+    jobs = jobs_table([make_job(creation_date_time=early, end_date_time=None)], now=NOON, tags=False, width=200)
+    log = log_table([make_log_item(log_date_time=early), make_log_item(log_date_time=None)], width=200)
+    assert [str(cell) for cell in jobs.columns[3].cells] == ["0007-06-05 04:03"]
+    assert [str(cell) for cell in log.columns[0].cells] == ["0007-06-05 04:03:02", "-"]
 
 
 @pytest.mark.parametrize("number", range(7))

@@ -20,7 +20,7 @@ from drs_jobs.cli import progress, tables
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
-    exit_if_reader_leaves,
+    exit_if_pipe_closes,
     print_error,
     print_note,
     status_of,
@@ -142,7 +142,7 @@ def show(
         client.describe_jobs(job_ids=[job])  # checks the id without a request
     explanation = client.explain(job)
     status = status_of([explanation.job])
-    with exit_if_reader_leaves(status):
+    with exit_if_pipe_closes(status):
         if output_format is Output.JSON:
             typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags)))
         else:
@@ -164,7 +164,7 @@ def watch(
         seconds = read_duration("--timeout", timeout)
         client = _client(profile, region, endpoint_url)
         snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
-    with exit_if_reader_leaves(ExitStatus.READER_GONE):
+    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is Output.JSON:
             ended = _each_as_json(snapshots)
         else:
@@ -230,7 +230,7 @@ def sweep(
             raise ValueError(f"no targets: {len(ids)} accounts, {len(chosen)} regions")
         check_setup(wanted, role_name=role_name, partition=partition)
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
-    with exit_if_reader_leaves(ExitStatus.READER_GONE):
+    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
 
 
