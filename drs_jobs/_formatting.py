@@ -60,6 +60,11 @@ def format_minute(moment: datetime | None) -> str:
     return "-" if moment is None else nearest_utc(moment).isoformat(" ", "minutes")[:16]
 
 
+def format_second(moment: datetime | None) -> str:
+    """Return the time to the second in UTC, such as `2024-06-15 12:00:00`; a dash for `None`."""
+    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "seconds")[:19]
+
+
 def fingerprint(text: str) -> str:
     """Return a hash of `text` as 32 hexadecimal digits."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

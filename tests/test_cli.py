@@ -289,10 +289,10 @@ ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "unknown job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
     "no id": (None, ["watch"], {}, 2, "JOB"),
     "an invalid id": (None, ["show", "nonsense"], {}, 2, "valid min length"),
-    "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is no date"),
+    "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is not a date"),
     "unknown output format": (None, ["list", "--output", "xml"], {}, 2, "xml"),
-    "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is no date"),
-    "an invalid date": (None, ["list", "--since", "yesterday"], {}, 2, "write 2024-06-15"),
+    "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is not a date"),
+    "an invalid date": (None, ["list", "--since", "yesterday"], {}, 2, "use 2024-06-15"),
     "dates in the wrong order": (None, ["list", "--since", "1h", "--until", "2h"], {}, 2, "swap"),
     "no region": (None, ["list"], {"AWS_DEFAULT_REGION": ""}, 2, "set AWS_DEFAULT_REGION"),
     "unknown profile": (None, ["list", "--profile", "absent"], {}, 2, "absent"),
@@ -483,7 +483,7 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     accounts.write_text("123456789012", encoding="utf-8")
     uninitialized = _run(*common, "--regions", "eu-west-1", **environment)
     assert (uninitialized.returncode, "1 targets were never set up" in uninitialized.stderr) == (0, True)
-    for wrong, message in ((["--regions", ""], "nothing to ask"), (["--partition", "mars"], "use one of aws")):
+    for wrong, message in ((["--regions", ""], "no targets"), (["--partition", "mars"], "use one of aws")):
         refused = _run(*common, *wrong, **environment)
         assert (refused.returncode, message in refused.stderr) == (2, True)
     sts.stop()
@@ -577,7 +577,7 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("RecursionError", "drs_jobs._pagination.pager.Pager.collect"),
     ],
 )
-def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
+def test_unexpected_error_exits_5(error: str, place: str, local_drs: LocalDrs):
     """There is one line on stderr, for every class of error."""
     local_drs.add_jobs(make_job())
     owner, _, name = place.rpartition(".")
@@ -587,7 +587,7 @@ def test_unforeseen_error_exits_5(error: str, place: str, local_drs: LocalDrs):
     )
     result = _patched(patch, "list")
     assert (result.returncode, result.stdout) == (5, "")
-    assert result.stderr.startswith(f"drs-jobs: unforeseen {error}: ")
+    assert result.stderr.startswith(f"drs-jobs: unexpected {error}: ")
     assert result.stderr.count("\n") == 1
 
 
@@ -658,6 +658,14 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
         ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, width=width)),
         ([account for account, _ in targets], lambda width: targets_table(targets, width=width)),
     ]
+
+
+def test_tables_pad_early_years():
+    early = datetime(7, 6, 5, 4, 3, 2, tzinfo=UTC)
+    jobs = jobs_table([make_job(creation_date_time=early, end_date_time=None)], now=NOON, tags=False, width=200)
+    log = log_table([make_log_item(log_date_time=early), make_log_item(log_date_time=None)], width=200)
+    assert [str(cell) for cell in jobs.columns[3].cells] == ["0007-06-05 04:03"]
+    assert [str(cell) for cell in log.columns[0].cells] == ["0007-06-05 04:03:02", "-"]
 
 
 @pytest.mark.parametrize("number", range(7))

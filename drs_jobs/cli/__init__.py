@@ -1,10 +1,10 @@
-"""The command line `drs-jobs`. Extra `cli`.
+"""The command line `drs-jobs`. It needs the extra `cli`.
 
-| module | what it holds |
+| module | contents |
 |---|---|
-| `commands` | the commands and their options |
+| `commands` | commands and their options |
 | `tables` | tables and JSON lines |
-| `progress` | progress of jobs until they are complete |
+| `progress` | progress of jobs until they are complete: bars or lines |
 | `exit_codes` | exit statuses, errors as one line, closed and full streams |
 | `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
@@ -18,13 +18,13 @@ from drs_jobs.cli import exit_codes
 
 
 def main() -> NoReturn:
-    """Run the command line on `sys.argv`, and exit with its status."""
+    """Run the command line with the arguments in `sys.argv`, and exit with its status."""
     exit_codes.run(_invoke)
 
 
 def _invoke() -> int:
     try:
-        # Imported here, because what it needs is an extra, and because an interruption of the import has a status too.
+        # Imported here, because it needs an extra, and so that an interruption of the import has an exit status too.
         from drs_jobs.cli.commands import invoke  # noqa: PLC0415
     except ImportError as error:
         raise missing_extra_error("cli", error) from error

@@ -20,7 +20,7 @@ from drs_jobs.cli import progress, tables
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
-    exit_if_reader_leaves,
+    exit_if_pipe_closes,
     print_error,
     print_note,
     status_of,
@@ -41,46 +41,60 @@ app: typer.Typer = typer.Typer(
 
 
 class Output(StrEnum):
-    """How to show what was found."""
+    """The format of the output on stdout."""
 
     TABLE = "table"
     JSON = "json"
 
 
-Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="AWS profile; boto3's default where not given.")]
-Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="AWS region; boto3's default where not given.")]
-EndpointUrl: TypeAlias = Annotated[str | None, typer.Option("--endpoint-url", help="Ask this endpoint instead of AWS.")]
-OutputOption: TypeAlias = Annotated[Output, typer.Option("--output", help="A table, or one job a line as JSON in AWS's shape.")]
-Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks them sensitive.")]
+Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
+Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
+EndpointUrl: TypeAlias = Annotated[
+    str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
+]
+OutputOption: TypeAlias = Annotated[
+    Output, typer.Option("--output", help="A table, or JSON in AWS's shape, one object per line.")
+]
+Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
     str | None,
-    typer.Option("--since", help="Created since: 2024-06-15 (from its first instant, UTC), 2024-06-15T12:00Z, 90d or 12h."),
+    typer.Option(
+        "--since", help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 90d or 12h."
+    ),
 ]
 Until: TypeAlias = Annotated[
-    str | None, typer.Option("--until", help="Created until, in the same forms; a date without a time includes that day.")
+    str | None,
+    typer.Option("--until", help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
 ]
-Timeout: TypeAlias = Annotated[str | None, typer.Option("--timeout", help="90s, 30m or 2h; no limit if not given.")]
+Timeout: TypeAlias = Annotated[
+    str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
+]
 OlderThan: TypeAlias = Annotated[
-    str | None, typer.Option("--older-than", help="Only servers without a successful drill for so long: 90d.")
+    str | None,
+    typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d."),
 ]
 Servers: TypeAlias = Annotated[
     str | None,
-    typer.Option("--servers", metavar="FILE", help="These servers, one id per line, also those never drilled; - for stdin."),
+    typer.Option(
+        "--servers",
+        metavar="FILE",
+        help="A file of server ids, one per line; - for stdin. Never drilled servers are shown too.",
+    ),
 ]
 Accounts: TypeAlias = Annotated[
-    str, typer.Option("--accounts", metavar="FILE", help="The accounts, one id per line; - for stdin.")
+    str, typer.Option("--accounts", metavar="FILE", help="A file of account ids, one per line; - for stdin.")
 ]
-Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="So many jobs at most.")]
+Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="The maximum number of jobs.")]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"drs-jobs {importlib.metadata.version('drs_jobs')}")
         raise typer.Exit
 
 
 @app.callback()
-def before_any_command(
+def callback(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -122,13 +136,13 @@ def show(
     output_format: OutputOption = Output.TABLE,
     tags: Tags = False,
 ) -> ExitStatus:
-    """Show one job: servers, launch actions, failures with reasons, log. The exit status says its outcome."""
+    """Show one job: servers, launch actions, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
         client = _client(profile, region, endpoint_url)
-        client.describe_jobs(job_ids=[job])  # checks the id; nothing is requested yet
+        client.describe_jobs(job_ids=[job])  # checks the id without a request
     explanation = client.explain(job)
     status = status_of([explanation.job])
-    with exit_if_reader_leaves(status):
+    with exit_if_pipe_closes(status):
         if output_format is Output.JSON:
             typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags)))
         else:
@@ -145,12 +159,12 @@ def watch(
     endpoint_url: EndpointUrl = None,
     output_format: OutputOption = Output.TABLE,
 ) -> ExitStatus:
-    """Wait until jobs are complete, and show how far they are. The exit status says how they ended."""
+    """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
     with usage_errors():
         seconds = read_duration("--timeout", timeout)
         client = _client(profile, region, endpoint_url)
         snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
-    with exit_if_reader_leaves(ExitStatus.READER_GONE):
+    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is Output.JSON:
             ended = _each_as_json(snapshots)
         else:
@@ -168,7 +182,7 @@ def drills(
     older_than: OlderThan = None,
     servers: Servers = None,
 ) -> None:
-    """Show when each server was last drilled, and that drill's outcome for this server."""
+    """Show the last drill of each server, and its outcome for this server."""
     with usage_errors():
         now = datetime.now(UTC)
         limit = None if older_than is None else read_moment("--older-than", older_than, now)
@@ -182,26 +196,30 @@ def drills(
     elif rows:
         console = tables.console()
         console.print(tables.drills_table(rows, width=console.width))
-    first, last = (tables.moment(when) for when in (report.first_job_at, report.last_job_at))
+    first, last = (tables.time_cell(moment) for moment in (report.first_job_at, report.last_job_at))
     print_note(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC")
 
 
 @app.command()
 def sweep(
     accounts: Accounts,
-    role_name: Annotated[str, typer.Option("--role-name", help="The role to assume in each account.")],
-    regions: Annotated[str, typer.Option("--regions", help="Region names with commas between, or all.")] = "all",
-    external_id: Annotated[str | None, typer.Option("--external-id", help="What the role's trust policy asks for.")] = None,
-    partition: Annotated[str, typer.Option("--partition", help="aws, aws-us-gov or aws-cn.")] = "aws",
+    role_name: Annotated[str, typer.Option("--role-name", help="The name of the role to assume in each account.")],
+    regions: Annotated[str, typer.Option("--regions", help="Region names, separated by commas, or all.")] = "all",
+    external_id: Annotated[
+        str | None, typer.Option("--external-id", help="The external id that the trust policy of the role requires.")
+    ] = None,
+    partition: Annotated[str, typer.Option("--partition", help="The AWS partition: aws, aws-us-gov or aws-cn.")] = "aws",
     profile: Profile = None,
     endpoint_url: EndpointUrl = None,
     output_format: OutputOption = Output.TABLE,
     since: Since = None,
     until: Until = None,
     tags: Tags = False,
-    in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="So many targets at a time.")] = MAX_IN_FLIGHT,
+    in_flight: Annotated[
+        int, typer.Option("--in-flight", min=1, help="The maximum number of targets that are read at the same time.")
+    ] = MAX_IN_FLIGHT,
 ) -> ExitStatus:
-    """List the jobs of many accounts and regions. Failures do not end it; they are summed up at the end."""
+    """List the jobs of many accounts and regions. It continues after failures, and prints a summary of them at the end."""
     with usage_errors():
         start, end = _span(since, until, datetime.now(UTC))
         chosen = [name.strip() for name in regions.split(",") if name.strip()]
@@ -209,32 +227,32 @@ def sweep(
         found = targets(ids, chosen, role_name=role_name, partition=partition, external_id=external_id)
         wanted = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
         if not wanted:
-            raise ValueError(f"nothing to ask: {len(ids)} accounts, {len(chosen)} regions")
+            raise ValueError(f"no targets: {len(ids)} accounts, {len(chosen)} regions")
         check_setup(wanted, role_name=role_name, partition=partition)
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
-    with exit_if_reader_leaves(ExitStatus.READER_GONE):
+    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
 
 
 @app.command()
 def demo() -> None:
-    """See it work without an AWS account, against a DRS endpoint on this machine."""
-    from drs_jobs.cli.demo import run  # noqa: PLC0415  # needs the extra `testing`, and the other commands do not
+    """Show the features without an AWS account, with a local DRS endpoint."""
+    from drs_jobs.cli.demo import run  # noqa: PLC0415  # only this command needs the extra `testing`
 
     run()
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run one command line, and return its exit status. What it raises is for `exit_codes.run`."""
+    """Run one command line, and return its exit status. `exit_codes.run` handles its errors."""
     command = typer.main.get_command(app)
     try:
-        # Not `app()`: for a closed pipe it exits with 1.
+        # Not `app()`, because it exits with 1 if the pipe is closed.
         with command.make_context("drs-jobs", [*arguments]) as context:
             return command.invoke(context) or ExitStatus.SUCCEEDED
     except typer.Exit as error:
         return error.exit_code
     except Exception as error:
-        # A usage error of click's, which typer carries in its own package or not, as its version has it.
+        # A usage error of click. Its class is not compared, because some versions of typer contain their own copy of click.
         usage_error: Any = error
         if not hasattr(usage_error, "format_message"):
             raise
@@ -260,7 +278,7 @@ def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
     ended: list[Job] = []
     for job in snapshots:
         typer.echo(json.dumps(tables.json_of(job, tags=False)))
-        sys.stdout.flush()  # a reader follows the job while it runs
+        sys.stdout.flush()  # so that a reader of a pipe gets each line at once
         ended += [job] if job.is_complete else []
     return ended
 
@@ -270,7 +288,7 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
     now = datetime.now(UTC)
     console.print(tables.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
     if explanation.job.console_url is not None:
-        console.print(tables.plain(explanation.job.console_url), soft_wrap=True)
+        console.print(tables.text_cell(explanation.job.console_url), soft_wrap=True)
     if explanation.job.participating_servers:
         console.print()
         console.print(tables.servers_table(explanation, width=console.width))
@@ -279,7 +297,7 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
     if explanation.log:
         console.print(tables.log_table(explanation.log, width=console.width))
     if explanation.log_error is not None:
-        print_error(f"the log could not be read, or not all of it: {explanation.log_error}")
+        print_error(f"the log could not be read completely: {explanation.log_error}")
 
 
 def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
@@ -288,14 +306,22 @@ def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
 
 
 def read_ids(option: str, file: str) -> list[str]:
-    """Ids from a file, or from stdin if it is `-`, one per line. Blank lines, and what follows a `#`, do not count."""
+    """Return the ids in a file, one per line, without blank lines and comments that begin with `#`.
+
+    Args:
+        option: The name of the option, for error messages.
+        file: The path of the file; `-` is stdin.
+
+    Raises:
+        ValueError: If the file cannot be read, or is not UTF-8.
+    """
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise ValueError(f"{option} {quoted(file)} can't be read: {error.strerror or error}") from None
+        raise ValueError(f"{option} {quoted(file)} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{option} {quoted(file)} is not a text in UTF-8") from None
+        raise ValueError(f"{option} {quoted(file)} is not UTF-8 text: convert it to UTF-8") from None
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -305,24 +331,39 @@ _UNITS: Final = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d
 
 
 def read_duration(option: str, text: str | None) -> timedelta | None:
-    """A duration from the command line, such as 90, 90s, 30m, 2h or 90d."""
+    """Return a duration from the command line, such as 90, 90s, 30m, 2h or 90d; `None` if `text` is `None`.
+
+    Args:
+        option: The name of the option, for error messages.
+        text: A number of seconds, or a number with the unit s, m, h or d.
+
+    Raises:
+        ValueError: If `text` is not a duration, or is too long.
+    """
     if text is None:
         return None
     if not (match := _DURATION.fullmatch(text)):
-        raise ValueError(f"{option} {quoted(text)} is no duration: write 90s, 30m, 2h or 90d")
+        raise ValueError(f"{option} {quoted(text)} is not a duration: use 90s, 30m, 2h or 90d")
     try:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError:
-        raise ValueError(f"{option} {quoted(text)} is too long") from None
+        raise ValueError(f"{option} {quoted(text)} is too long: use a shorter duration") from None
 
 
 _AGO: Final = re.compile(r"[0-9]{1,9}[dh]")
 
 
 def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
-    """A moment from the command line: days or hours before `now`, or a date with or without a time, in UTC by default.
+    """Return a moment from the command line; `None` if `text` is `None`.
 
-    A date without a time is its first instant; with `whole_day` its last.
+    Args:
+        option: The name of the option, for error messages.
+        text: Days or hours before `now`, such as 90d, or a date with or without a time, in UTC by default.
+        now: The current time.
+        whole_day: Whether a date without a time is its last instant; by default it is its first.
+
+    Raises:
+        ValueError: If `text` is not a date or a number of days or hours, or is before the year 1.
     """
     if text is None:
         return None
@@ -331,14 +372,14 @@ def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool
             return now - ago
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise ValueError(f"{option} {quoted(text)} is no date: write 2024-06-15, 2024-06-15T12:00Z, 90d or 12h") from None
+        raise ValueError(f"{option} {quoted(text)} is not a date: use 2024-06-15, 2024-06-15T12:00Z, 90d or 12h") from None
     if whole_day and _is_date(text):
         moment = datetime.combine(moment, time.max)
     return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment
 
 
 def _is_date(text: str) -> bool:
-    """Whether it is a date without a time, in any form of ISO 8601."""
+    """Return whether the text is a date without a time, in any form of ISO 8601."""
     try:
         date.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`drs-jobs demo`: typed jobs over real HTTP, from an endpoint on this machine."""
+"""`drs-jobs demo`: a tour of the library against a local DRS endpoint, over real HTTP."""
 
 import inspect
 import sys
@@ -14,7 +14,7 @@ from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.factories import JobFactory
 
 _SPEED = 90
-"""So many times as fast as a real one, the demo's drill takes six seconds."""
+"""The factor by which the drill of the demo is faster than a real one; it takes about six seconds."""
 
 
 def print_failures(client: JobsClient) -> None:
@@ -27,58 +27,58 @@ def print_failures(client: JobsClient) -> None:
 
 
 def run() -> None:
-    """Serve a believable history, list it as any program would, then follow a drill of which one server fails."""
+    """Start a local DRS endpoint with realistic jobs, list them, and watch a drill in which one server fails."""
     console = tables.console()
     with LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
         local.add_jobs(*JobFactory("demo").history(30, until=local.now))
         client = JobsClient(local.client())
-        _list(console, client, local)
-        _drill(console, client, local)
-    # As it was called: after `make demo` it is not on the PATH.
+        _show_list(console, client, local)
+        _show_drill(console, client, local)
+    # The command as it was run, because `drs-jobs` is not on the PATH after `make demo`.
     command = "python -m drs_jobs" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
-    _say(console, "\nTry next")
-    _show(console, f"  {command} list --region eu-west-1")
-    _say(console, "your own jobs, with the credentials that boto3 finds;")
-    _show(console, f"  {command} drills --older-than 90d")
-    _say(console, "servers without a successful drill for 90 days;")
-    _show(console, "  docs/tutorial.md")
-    _say(console, "ten minutes, from nothing to your own script.")
+    _print_prose(console, "\nTry next")
+    _print_code(console, f"  {command} list --region eu-west-1")
+    _print_prose(console, "lists your own jobs, with the credentials that boto3 finds.")
+    _print_code(console, f"  {command} drills --older-than 90d")
+    _print_prose(console, "shows the servers without a successful drill for 90 days.")
+    _print_code(console, "  docs/tutorial.md")
+    _print_prose(console, "is a tutorial of ten minutes.")
 
 
-def _list(console: Console, client: JobsClient, local: LocalDrs) -> None:
-    _say(console, f"A DRS endpoint with made-up jobs answers at {local.endpoint_url} while this runs. Its jobs:\n")
+def _show_list(console: Console, client: JobsClient, local: LocalDrs) -> None:
+    _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
     jobs = client.describe_jobs().collect()
     console.print(tables.jobs_table(jobs, now=local.now, tags=False, width=console.width))
     failed = sum(job.outcome is Outcome.FAILED for job in jobs)
     completed = sum(job.is_complete for job in jobs)
-    _say(
+    _print_prose(
         console,
         f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED, "
-        f"and {failed} of those failed all the same: AWS has no status for that. In Python:\n",
+        f"and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
     )
-    _show(console, textwrap.indent(inspect.getsource(print_failures), "    "))
-    _say(console, "which prints:\n")
+    _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
+    _print_prose(console, "This prints:\n")
     print_failures(client)
 
 
-def _drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
+def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
     servers = [f"s-{number:017}" for number in range(1, 5)]
     local.fail_server(servers[2])
     job = local.client().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": server} for server in servers])["job"]
-    _say(
+    _print_prose(
         console,
-        f"\nNow a drill of {len(servers)} servers, {_SPEED} times as fast as a real one. JobsClient.watch follows it:\n",
+        f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
     )
     progress.follow(client.watch([job], timeout=60, poll_interval=0.2), console=console, now=lambda: local.now)
-    _say(console, "\nand JobsClient.explain says what went wrong:\n")
+    _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
     tables.print_reasons(console, client.explain(job))
 
 
-def _say(console: Console, text: str) -> None:
-    """Prose, folded between words."""
+def _print_prose(console: Console, text: str) -> None:
+    """Print prose, wrapped between words."""
     console.print(text, markup=False, width=min(console.width, 100))
 
 
-def _show(console: Console, text: str) -> None:
-    """Code and commands, not folded at all."""
+def _print_code(console: Console, text: str) -> None:
+    """Print code or a command, without wrapping."""
     console.print(text, markup=False, soft_wrap=True)

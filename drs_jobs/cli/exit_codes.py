@@ -1,4 +1,4 @@
-"""Exit statuses, errors as one line on stderr, and standard streams that are closed or full. Needs no extra."""
+"""Exit statuses, errors as one line on stderr, and handling of closed or full standard streams. It needs no extra."""
 
 import errno
 import io
@@ -27,24 +27,24 @@ from drs_jobs._models import Job, Outcome
 
 
 class ExitStatus(IntEnum):
-    """What the command's exit status says."""
+    """The exit status of a command."""
 
     SUCCEEDED = 0
-    """All is well; for `watch` and `show`, every job succeeded."""
+    """The command succeeded. For `watch`, every job succeeded; for `show`, the job succeeded or still runs."""
     FAILED = 1
     """A job failed."""
     USAGE = 2
-    """Wrong arguments, no credentials or no region."""
+    """Wrong arguments, an unknown job, no region, no valid credentials, or a missing extra."""
     DEADLINE = 3
     """The deadline passed before the jobs were complete."""
     UNDETERMINED = 4
     """The jobs are complete, and the outcome of at least one is undetermined."""
     SERVICE = 5
-    """An error of AWS or of the connection, a malformed response, output that cannot be written, an unforeseen error."""
+    """An error from AWS or of the connection, a malformed response, output that cannot be written, or an unexpected error."""
     INTERRUPTED = 130
-    """Interrupted from the keyboard: 128 and the number of SIGINT, as shells have it."""
-    READER_GONE = 141
-    """The reader of the output closed it before the result was known: 128 and the number of SIGPIPE."""
+    """Interrupted from the keyboard: 128 plus the number of SIGINT, as in shells."""
+    CLOSED_PIPE = 141
+    """The reader closed the output before the result was available: 128 plus the number of SIGPIPE, as in shells."""
 
 
 class UsageError(Exception):
@@ -73,7 +73,7 @@ _SETUP_ERRORS: Final = (
     # Absent from older versions of botocore.
     getattr(botocore_errors, "LoginError", botocore_errors.SSOError),
 )
-"""botocore's errors whose cause is the configuration or the credentials of the caller."""
+"""botocore's errors that are caused by the configuration or the credentials of the caller."""
 
 _CREDENTIAL_CODES: Final = {
     "ExpiredToken",
@@ -88,7 +88,10 @@ _CREDENTIAL_CODES: Final = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-"""AWS's names for credentials that are expired or not accepted. Source: AWS's page on common errors."""
+"""AWS's error codes for credentials that are expired or not accepted.
+
+Source: the AWS page on common errors.
+"""
 
 
 _RULES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitStatus, str], ...]] = (
@@ -97,23 +100,23 @@ _RULES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
     (
         UninitializedAccountException,
         ExitStatus.SERVICE,
-        "Elastic Disaster Recovery was never set up in this account and region: {error}",
+        "Elastic Disaster Recovery was never set up in this account and region, set it up first: {error}",
     ),
     (botocore_errors.NoRegionError, ExitStatus.USAGE, "no region: give --region, or set AWS_DEFAULT_REGION"),
     (
         botocore_errors.NoCredentialsError,
         ExitStatus.USAGE,
-        "no AWS credentials: give --profile, or set them up as for aws or boto3 (drs-jobs demo needs none)",
+        "no AWS credentials: give --profile, or configure credentials as for boto3 (drs-jobs demo needs none)",
     ),
     ((UsageError, JobNotFoundError, ImportError, *_SETUP_ERRORS), ExitStatus.USAGE, "{error}"),
     ((DrsJobsError, botocore_errors.BotoCoreError, OSError), ExitStatus.SERVICE, "{error}"),
-    (BaseException, ExitStatus.SERVICE, "unforeseen {name}: {error}"),
+    (BaseException, ExitStatus.SERVICE, "unexpected {name}: {error}"),
 )
-"""Exit status and message of each kind of error. The first that fits counts."""
+"""The exit status and the message for each kind of error. The first matching row is used."""
 
 
 def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
-    """A message for people and the exit status of an error."""
+    """Return the message and the exit status for an error."""
     if isinstance(error, botocore_errors.ClientError) and not isinstance(error, ServiceError):
         error = service_error(error)
     if isinstance(error, ServiceError) and error.code in _CREDENTIAL_CODES:
@@ -124,7 +127,7 @@ def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
 
 
 def status_of(jobs: Iterable[Job]) -> ExitStatus:
-    """The exit status for the outcomes of jobs: FAILED before UNDETERMINED before SUCCEEDED."""
+    """Return the exit status for the outcomes of jobs. The priority is FAILED, UNDETERMINED, SUCCEEDED."""
     outcomes = {job.outcome for job in jobs}
     if Outcome.FAILED in outcomes:
         return ExitStatus.FAILED
@@ -132,32 +135,32 @@ def status_of(jobs: Iterable[Job]) -> ExitStatus:
 
 
 def run(command: Callable[[], int]) -> NoReturn:
-    """Run a command, and exit with the status that it returns or that its error has."""
+    """Run a command, and exit with the status that it returns, or with the status for its error."""
     status: int
     try:
         _open_missing_streams()
         threading.excepthook = _print_thread_error
         status = command()
-        with exit_if_reader_leaves(status):
+        with exit_if_pipe_closes(status):
             pass
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else ExitStatus.SERVICE
-    except BaseException as error:  # noqa: BLE001  # every error has a status, and none a traceback
+    except BaseException as error:  # noqa: BLE001  # every error is shown as one line, without a traceback
         if is_closed_pipe(error):
             status = ExitStatus.SUCCEEDED
         else:
             message, status = describe_error(error)
             print_error(message)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second interruption must not change the status
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
     for stream in (sys.stdout, sys.stderr):
         _flush_or_discard(stream)
     sys.exit(status)
 
 
 @contextmanager
-def exit_if_reader_leaves(status: int) -> Generator[None]:
-    """Exit with `status` if the reader of the output, such as `head`, closes it."""
+def exit_if_pipe_closes(status: int) -> Generator[None]:
+    """Exit with `status` if the reader of the output, such as `head`, closes the pipe."""
     try:
         yield
         sys.stdout.flush()
@@ -168,54 +171,54 @@ def exit_if_reader_leaves(status: int) -> Generator[None]:
 
 
 def is_closed_pipe(error: BaseException) -> bool:
-    """Whether an error says that the reader of a pipe closed it."""
+    """Return whether the error was caused by a reader that closed the pipe."""
     if isinstance(error, BrokenPipeError):
         return True
-    # Windows has no EPIPE for this.
+    # Windows raises EINVAL instead of EPIPE.
     return sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL
 
 
 @contextmanager
 def usage_errors() -> Generator[None]:
-    """Turn a ValueError or TypeError, which an argument of the command line caused, into a UsageError."""
+    """Raise a UsageError instead of a ValueError or TypeError, which an argument of the command line caused."""
     try:
         yield
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error
 
 
-def print_error(problem: str) -> None:
+def print_error(message: str) -> None:
     """Print an error as one line on stderr, without control characters."""
-    print_note(f"drs-jobs: {one_line(problem, 500)}")
+    print_note(f"drs-jobs: {one_line(message, 500)}")
 
 
 def print_note(text: str) -> None:
-    """Print text on stderr. That stderr is closed or full changes no exit status."""
+    """Print text on stderr. If stderr is closed or full, the text is lost, and the exit status does not change."""
     with suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
 def _print_thread_error(args: threading.ExceptHookArgs) -> None:
-    # The thread that redraws bars writes to the terminal too, and the main thread gets the same error at its next write.
+    # The thread that redraws bars writes to the terminal too. The main thread gets the same error when it next writes.
     if args.exc_value is not None:
         print_error(describe_error(args.exc_value)[0])
 
 
 def _open_missing_streams() -> None:
-    """Open the null device for each standard stream that was closed before the process began, as some daemons do."""
-    # In the order of their descriptors, because `open` takes the lowest free one; no later file or socket may get it.
+    """Open the null device for each standard stream that was closed before the process started, as by some daemons."""
+    # In the order of the descriptors, because `open` uses the lowest free one. No later file or socket must get it.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until the process ends
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # it stays open until the process ends
     stdout: Any = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
-        # An id in letters that the terminal lacks is shown as escapes.
+        # Characters that the encoding of the terminal does not have are shown as escapes.
         stdout.reconfigure(errors="backslashreplace")
 
 
 def _flush_or_discard(stream: TextIO) -> None:
-    """Flush a stream. If that fails, what is buffered is discarded, because Python's own flush at exit would exit 120."""
+    """Flush a stream. If that fails, discard its buffer, because the flush at the exit of Python would exit with 120."""
     try:
         stream.flush()
     except OSError:

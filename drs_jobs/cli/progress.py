@@ -1,4 +1,4 @@
-"""Follows jobs until they are complete: bars on a terminal, plain lines elsewhere."""
+"""Progress of jobs until they are complete: bars on a terminal, lines of text elsewhere."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -15,8 +15,14 @@ from drs_jobs.cli import tables
 
 
 def follow(snapshots: Iterable[Job], *, console: Console, now: Callable[[], datetime]) -> list[Job]:
-    """Show each snapshot as it comes, and return the jobs that are complete."""
-    # Not `is_terminal`, which an environment variable can claim of a log file.
+    """Show each snapshot when it arrives, and return the jobs that are complete.
+
+    Args:
+        snapshots: The jobs that `JobsClient.watch` yields.
+        console: The console to print on. If it is a terminal, bars are shown, else one line per snapshot.
+        now: Returns the current time, for the duration of running jobs.
+    """
+    # Not `is_terminal`, because an environment variable can set it for a log file.
     has_bars = console.file.isatty() and not console.is_dumb_terminal
     return (_follow_with_bars if has_bars else _follow_with_lines)(snapshots, console, now)
 
@@ -25,8 +31,10 @@ def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable
     ended: list[Job] = []
     for job in snapshots:
         words = f"{arrived_count(job)} servers, {format_duration(job.elapsed(now()))}"
-        console.print(tables.plain(job.job_id), tables.plain(job.status or "-"), tables.outcome(job), words, soft_wrap=True)
-        console.file.flush()  # a reader follows the job while it runs
+        console.print(
+            tables.text_cell(job.job_id), tables.text_cell(job.status or "-"), tables.outcome_cell(job), words, soft_wrap=True
+        )
+        console.file.flush()  # so that a reader of a pipe gets each line at once
         ended += [job] if job.is_complete else []
     return ended
 
@@ -40,7 +48,7 @@ def _follow_with_bars(snapshots: Iterable[Job], console: Console, now: Callable[
 
 
 def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
-    """A bar for each job, with its servers, outcome and duration."""
+    """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration."""
     columns = [
         tables.Column("job"),
         tables.Column("bar", rank=4),
@@ -50,11 +58,11 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
     ]
     rows: list[list[tables.Cell]] = [
         [
-            tables.plain(job.job_id),
+            tables.text_cell(job.job_id),
             _bar(job),
-            tables.plain(f"{arrived_count(job)} servers"),
-            tables.outcome(job, state=True),
-            tables.plain(format_duration(job.elapsed(now))),
+            tables.text_cell(f"{arrived_count(job)} servers"),
+            tables.outcome_cell(job, state=True),
+            tables.text_cell(format_duration(job.elapsed(now))),
         ]
         for job in jobs
     ]

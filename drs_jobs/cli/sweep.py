@@ -1,4 +1,4 @@
-"""`drs-jobs sweep`: the jobs of many accounts and regions, with a bar while they are requested."""
+"""`drs-jobs sweep`: the jobs of many accounts and regions, with a progress bar."""
 
 import json
 import sys
@@ -17,40 +17,49 @@ from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, describe_error, print_error, print_note
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
 
-_NAMED = 3
-"""How many targets are named for each kind of failure."""
+_MAX_NAMED = 3
+"""The maximum number of targets that are named for each kind of failure."""
 
 
 def check_setup(wanted: Iterable[Target], *, role_name: str, partition: str) -> None:
-    """Check what all targets share before anything is requested: profile, credentials, regions, endpoint.
+    """Check the profile, credentials, regions and endpoint of all targets, without a request to DRS or STS.
+
+    Args:
+        wanted: The targets.
+        role_name: The name of the role to assume in each account.
+        partition: The AWS partition of the targets.
 
     Raises:
-        ValueError: A region that botocore does not know in the partition, or a malformed region or endpoint.
-        BotoCoreError: An unknown profile, or no credentials.
+        ValueError: If botocore has no DRS in a region of the partition, or if a region or the endpoint is malformed.
+        BotoCoreError: If the profile is unknown, or there are no credentials.
     """
     import boto3  # noqa: PLC0415  # slow to import, and `drs-jobs --help` does not need it
 
-    chosen = {target.region: target for target in wanted}
+    target_by_region = {target.region: target for target in wanted}
     known = {target.region for target in targets(["any"], "all", role_name=role_name, partition=partition)}
-    for region, target in chosen.items():
+    for region, target in target_by_region.items():
         if target.endpoint_url is None and region not in known:
-            raise ValueError(f"botocore knows no DRS in region {region!r} of partition {partition!r}: correct the name")
-    for profile in {target.profile_name for target in chosen.values()}:
+            raise ValueError(
+                f"botocore has no DRS in region {region!r} of partition {partition!r}: correct the name, or update botocore"
+            )
+    for profile in {target.profile_name for target in target_by_region.values()}:
         if boto3.Session(profile_name=profile).get_credentials() is None:
             raise NoCredentialsError
-    for target in list(chosen.values())[:1]:
-        JobsClient(profile_name=target.profile_name, region_name=target.region, endpoint_url=target.endpoint_url)
+    for target in list(target_by_region.values())[:1]:
+        # The constructor checks the region and the endpoint.
+        with JobsClient(profile_name=target.profile_name, region_name=target.region, endpoint_url=target.endpoint_url):
+            pass
 
 
 @attrs.define
 class SweepFailures:
-    """The targets that failed, by the name of the error; and how many accounts and regions were never set up."""
+    """The failed targets by the name of the error, and the number of targets that were never set up."""
 
     targets: dict[str, list[TargetFailure]] = attrs.field(factory=dict[str, list[TargetFailure]])
     uninitialized: int = 0
 
     def add(self, failure: TargetFailure) -> None:
-        """Count one more."""
+        """Add a failure."""
         if failure.is_uninitialized:
             self.uninitialized += 1
         else:
@@ -58,31 +67,38 @@ class SweepFailures:
 
     @property
     def status(self) -> ExitStatus:
-        """The exit status of the sweep: USAGE if set-up or credentials are the cause of every failure."""
+        """The exit status of the sweep. It is USAGE if every failure was caused by the configuration or the credentials."""
         statuses = {describe_error(failure.error)[1] for failures in self.targets.values() for failure in failures}
         if not statuses:
             return ExitStatus.SUCCEEDED
         return ExitStatus.USAGE if statuses == {ExitStatus.USAGE} else ExitStatus.SERVICE
 
     def print_summary(self) -> None:
-        """Print one line per kind of failure on stderr, in an order that does not depend on which target was first."""
+        """Print one line per kind of failure on stderr. The order does not depend on the order of the results."""
         if self.uninitialized:
             print_note(f"{self.uninitialized} targets were never set up for Elastic Disaster Recovery")
         for name, unsorted in sorted(self.targets.items(), key=lambda item: (-len(item[1]), item[0])):
-            failures = sorted(unsorted, key=lambda failure: _name(failure.target))
-            named = ", ".join(_name(failure.target) for failure in failures[:_NAMED])
-            more = f" and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+            failures = sorted(unsorted, key=lambda failure: _target_name(failure.target))
+            named = ", ".join(_target_name(failure.target) for failure in failures[:_MAX_NAMED])
+            more = f" and {len(failures) - _MAX_NAMED} more" if len(failures) > _MAX_NAMED else ""
             first, _ = describe_error(failures[0].error)
             print_error(f"{len(failures)} targets failed with {name} ({named}{more}), the first: {first}")
 
 
 def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, as_json: bool, tags: bool) -> SweepFailures:
-    """Show each result: jobs as JSON lines as they come, or a table of the targets at the end. Failures go to stderr."""
+    """Show the results and return the failures.
+
+    Args:
+        results: The results of the targets, in any order.
+        total: The number of targets.
+        as_json: Whether to print each job as a JSON line when it arrives, instead of a table of the targets at the end.
+        tags: Whether the JSON lines contain tags.
+    """
     failures = SweepFailures()
     rows: dict[tuple[str, str], Counter[Outcome]] = {}
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-        for result in progress.track(results, total=total, description="asking"):
+        for result in progress.track(results, total=total, description="reading"):
             if isinstance(result, TargetFailure):
                 failures.add(result)
             jobs = result.jobs
@@ -100,16 +116,16 @@ def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, as_
 
 
 def _print_json(target: Target, jobs: Iterable[Job], *, tags: bool) -> None:
-    where = {"account": _account(target), "region": target.region}
+    account_and_region = {"account": _account(target), "region": target.region}
     for job in jobs:
-        typer.echo(json.dumps({**tables.json_of(job, tags=tags), **where}))
+        typer.echo(json.dumps({**tables.json_of(job, tags=tags), **account_and_region}))
     sys.stdout.flush()
 
 
 def _account(target: Target) -> str:
-    """The account in a role's ARN."""
+    """Return the account in the ARN of the role of a target; an empty text without a role."""
     return (target.role_arn or "::::").split(":")[4]
 
 
-def _name(target: Target) -> str:
+def _target_name(target: Target) -> str:
     return f"{_account(target)} {target.region}"

@@ -1,4 +1,4 @@
-"""Jobs as tables for people and as JSON lines for programs. Text from AWS arrives without control characters."""
+"""Jobs as tables and as JSON lines. Control characters in text from AWS are removed."""
 
 import json
 import sys
@@ -15,42 +15,42 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs._formatting import format_duration, one_line
+from drs_jobs._formatting import format_duration, format_minute, format_second, one_line
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._redaction import SENSITIVE_MEMBER
 from drs_jobs._wire import unstructure_job, unstructure_log_item
 from drs_jobs.reports import DrillReport, Explanation, ServerDrill
 
-_WIDE: Final = 90
-"""Columns that the whole table takes."""
+_FULL_TABLE_WIDTH: Final = 90
+"""The width, in columns, from which the table of jobs has a column for the state."""
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        """Raise what `exits` handles; rich would end the process."""
+        """Raise BrokenPipeError, which `exit_codes` handles. The method of rich would exit."""
         raise BrokenPipeError
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal; never folded where there is none."""
+    """Return a console on stdout. It is as wide as the terminal; without a terminal, lines are not wrapped."""
     return _Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
 
 
 def print_json(jobs: Iterable[Job], *, tags: bool) -> None:
-    """One job a line, in AWS's shape."""
+    """Print one job per line, in AWS's shape."""
     for job in jobs:
         typer.echo(json.dumps(json_of(job, tags=tags)))
 
 
 def json_of(job: Job, *, tags: bool) -> dict[str, Any]:
-    """A job in AWS's shape, with its tags only where they were asked for."""
+    """Return a job in AWS's shape, with its tags only if `tags` is true."""
     raw = unstructure_job(job)
     return raw if tags else {key: value for key, value in raw.items() if key != SENSITIVE_MEMBER}
 
 
 def json_of_explanation(explanation: Explanation, *, tags: bool) -> dict[str, Any]:
-    """A job in AWS's shape, with what is known beyond it under keys that AWS does not have."""
+    """Return a job in AWS's shape, with its outcome, instances, failures and log under keys that AWS does not have."""
     return {
         **json_of(explanation.job, tags=tags),
         "outcome": explanation.job.outcome.name,
@@ -62,41 +62,44 @@ def json_of_explanation(explanation: Explanation, *, tags: bool) -> dict[str, An
 
 
 def json_of_drill(row: ServerDrill, report: DrillReport) -> dict[str, Any]:
-    """A server's last drills, and the span of jobs they were looked for in: without it a line is no evidence."""
+    """Return the last drills of a server, with the time span and the number of the jobs that were read.
+
+    The time span is included, because a drill outside it would not be found.
+    """
     span = {"firstJobAt": report.first_job_at, "lastJobAt": report.last_job_at}
     drills = {"lastDrill": row.last_drill, "lastSuccessfulDrill": row.last_successful_drill}
     return {
         "sourceServerID": row.source_server_id,
         "outcome": None if row.outcome is None else row.outcome.name,
         **{name: None if job is None else json_of(job, tags=False) for name, job in drills.items()},
-        **{name: None if when is None else when.isoformat() for name, when in span.items()},
+        **{name: None if moment is None else moment.isoformat() for name, moment in span.items()},
         "jobCount": report.job_count,
     }
 
 
 def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) -> Table:
-    """The jobs, one per row. A table of less than 90 columns has state and outcome in one; see also `fitted_table`."""
-    wide = width >= _WIDE
+    """Return a table of jobs, one per row. If `width` is less than 90, state and outcome share a column."""
+    wide = width >= _FULL_TABLE_WIDTH
     columns = [
         Column("job"),
         *([Column("state", rank=7)] if wide else []),
-        Column("kind", rank=6, longest_word=_UNBROKEN),
+        Column("kind", rank=6, longest_word=_UNLIMITED),
         Column("created (UTC)", rank=5),
         Column("servers", rank=4, justify="right"),
         Column("took", rank=3, justify="right"),
         Column("outcome" if wide else "state", rank=1),
-        *([Column("tags", rank=2, longest_word=_PROSE)] if tags else []),
+        *([Column("tags", rank=2, longest_word=_LONGEST_PROSE_WORD)] if tags else []),
     ]
     rows = [
         [
-            plain(job.job_id),
-            *([plain(job.status or "-")] if wide else []),
-            plain(job_kind(job)),
-            moment(job.creation_date_time),
-            plain(arrived_count(job)),
-            plain(format_duration(job.elapsed(now))),
-            outcome(job, state=not wide),
-            *([plain(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []),
+            text_cell(job.job_id),
+            *([text_cell(job.status or "-")] if wide else []),
+            text_cell(job_kind(job)),
+            time_cell(job.creation_date_time),
+            text_cell(arrived_count(job)),
+            text_cell(format_duration(job.elapsed(now))),
+            outcome_cell(job, state=not wide),
+            *([text_cell(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []),
         ]
         for job in jobs
     ]
@@ -104,40 +107,46 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
 
 
 def servers_table(explanation: Explanation, *, width: int) -> Table:
-    """The servers of a job, one per row, with their instances and launch actions."""
+    """Return a table of the servers of a job, one per row, with their instances and launch actions."""
     columns = [
         Column("server"),
         Column("launch", rank=1),
         Column("instance", rank=2),
-        Column("launch actions", rank=3, longest_word=_PROSE),
+        Column("launch actions", rank=3, longest_word=_LONGEST_PROSE_WORD),
     ]
     rows: list[list[Text]] = []
     for server in explanation.job.participating_servers:
         server_id = server.source_server_id or "-"
         instance = explanation.instance_ids.get(server_id, "-")
         runs = ", ".join(f"{run.name}: {run.status or '-'}" for run in server.runs)
-        rows.append([plain(server_id), plain(server.launch_status or "-"), plain(instance), plain(runs or "-")])
+        rows.append([text_cell(server_id), text_cell(server.launch_status or "-"), text_cell(instance), text_cell(runs or "-")])
     return fitted_table(columns, rows, width=width)
 
 
 def log_table(log: Iterable[JobLogItem], *, width: int) -> Table:
-    """A job's log, one item per row."""
+    """Return a table of the log of a job, one item per row."""
     columns = [
         Column("time (UTC)", rank=3),
         Column("event"),
         Column("server", rank=1),
-        Column("error", rank=2, longest_word=_PROSE),
+        Column("error", rank=2, longest_word=_LONGEST_PROSE_WORD),
     ]
     rows: list[list[Text]] = []
     for item in log:
         data = item.event_data or JobLogEventData()
-        when = "-" if item.log_date_time is None else item.log_date_time.strftime("%Y-%m-%d %H:%M:%S")
-        rows.append([Text(when), plain(item.event or "-"), plain(data.source_server_id or ""), plain(data.raw_error or "")])
+        rows.append(
+            [
+                Text(format_second(item.log_date_time)),
+                text_cell(item.event or "-"),
+                text_cell(data.source_server_id or ""),
+                text_cell(data.raw_error or ""),
+            ]
+        )
     return fitted_table(columns, rows, width=width)
 
 
 def drills_table(drills: Iterable[ServerDrill], *, width: int) -> Table:
-    """The last drill of each server, one per row."""
+    """Return a table of the last drill of each server, one server per row."""
     columns = [
         Column("server"),
         Column("last drill (UTC)", rank=2),
@@ -149,14 +158,14 @@ def drills_table(drills: Iterable[ServerDrill], *, width: int) -> Table:
     for row in drills:
         drill, success = row.last_drill, row.last_successful_drill
         drilled, succeeded = (None if job is None else job.creation_date_time for job in (drill, success))
-        verdict = Text("NEVER DRILLED") if row.outcome is None else Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome])
-        took = plain(format_duration(None if drill is None else drill.duration))
-        rows.append([plain(row.source_server_id), moment(drilled), took, verdict, moment(succeeded)])
+        outcome = Text("NEVER DRILLED") if row.outcome is None else Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome])
+        took = text_cell(format_duration(None if drill is None else drill.duration))
+        rows.append([text_cell(row.source_server_id), time_cell(drilled), took, outcome, time_cell(succeeded)])
     return fitted_table(columns, rows, width=width)
 
 
 def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width: int) -> Table:
-    """The accounts and regions that were read, one per row, and how many jobs of each outcome they have."""
+    """Return a table of the accounts and regions that were read, one pair per row, with the number of jobs of each outcome."""
     ranks = {Outcome.FAILED: 2, Outcome.RUNNING: 4, Outcome.UNDETERMINED: 5, Outcome.SUCCEEDED: 6}
     columns = [
         Column("account"),
@@ -169,35 +178,35 @@ def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width:
         numbers = (
             Text(str(counts[outcome] or "-"), style=OUTCOME_COLOURS[outcome] if counts[outcome] else "") for outcome in Outcome
         )
-        rows.append([plain(account), plain(region), plain(str(counts.total())), *numbers])
+        rows.append([text_cell(account), text_cell(region), text_cell(str(counts.total())), *numbers])
     return fitted_table(columns, rows, width=width)
 
 
 def print_reasons(console: Console, explanation: Explanation) -> None:
-    """What failed and why, a participant after the other."""
+    """Print each failed participant with its reasons."""
     for failure in explanation.failures:
-        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + plain(failure.participant))
-        for reason in failure.reasons or ("nothing says why",):
-            console.print(Text("    ") + plain(reason), soft_wrap=True)
+        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + text_cell(failure.participant))
+        for reason in failure.reasons or ("no reason given",):
+            console.print(Text("    ") + text_cell(reason), soft_wrap=True)
         console.print()
 
 
-_PROSE: Final = 20
-"""Longer words of free text, such as ARNs, are broken when the column is narrow."""
+_LONGEST_PROSE_WORD: Final = 20
+"""The `longest_word` of columns of free text. Longer words, such as ARNs, are broken if the column is narrow."""
 
-_UNBROKEN: Final = 10_000
-"""Longer than any word."""
+_UNLIMITED: Final = 10_000
+"""A `longest_word` that is longer than any word, so that no word is broken."""
 
 
 @attrs.frozen
 class Column:
-    """A column of a table that fits its terminal."""
+    """A column of a table that `fitted_table` fits to the terminal."""
 
     header: str
     rank: int = 0
-    """The column of the highest rank is dropped first, that of rank 0 never."""
+    """The column with the highest rank is dropped first. A column with rank 0 is never dropped."""
     longest_word: int | None = None
-    """If given, cells fold between words, and within words that are longer; `None` if they do not fold."""
+    """The length up to which words are not broken, in a column whose cells wrap; `None` if its cells do not wrap."""
     justify: Literal["left", "right"] = "left"
 
 
@@ -205,35 +214,43 @@ Cell: TypeAlias = Text | ProgressBar
 
 
 def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool = True) -> Table:
-    """A table of at most `width` columns in which no cell is cut.
+    """Return a table that is at most `width` columns wide, without truncated cells.
 
-    Columns of free text fold. If that is not enough, whole columns are dropped, for all rows. If the one that is left is
-    still too wide, it folds too.
+    Columns of free text wrap. If the table is still too wide, whole columns are dropped. If the last column is still too
+    wide, it wraps too.
+
+    Args:
+        columns: The columns.
+        rows: The cells of each row, in the order of `columns`.
+        width: The maximum width, in columns of the terminal.
+        header: Whether the table has a header; by default it has.
     """
     titles = [[Text(column.header)] if header else [] for column in columns]
-    cells = [[*titles[at], *(row[at] for row in rows)] for at in range(len(columns))]
-    least = [max((_least_width(column, cell) for cell in cells[at]), default=0) for at, column in enumerate(columns)]
+    cells = [[*titles[index], *(row[index] for row in rows)] for index in range(len(columns))]
+    least = [max((_least_width(column, cell) for cell in cells[index]), default=0) for index, column in enumerate(columns)]
     kept = list(range(len(columns)))
-    while (spare := width - sum(least[at] for at in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
-        kept.remove(max(kept, key=lambda at: columns[at].rank))
+    while (spare := width - sum(least[index] for index in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
+        kept.remove(max(kept, key=lambda index: columns[index].rank))
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=header)
-    for at in kept:
-        natural = max((_natural_width(cell, width) for cell in cells[at]), default=0)
-        # A negative `spare` is what the last column lacks.
-        more = min(spare, natural - least[at])
+    for index in kept:
+        natural = max((_natural_width(cell, width) for cell in cells[index]), default=0)
+        # If `spare` is negative, the last column is too wide by that much.
+        more = min(spare, natural - least[index])
         spare -= more
-        table.add_column(columns[at].header, width=max(1, least[at] + more), overflow="fold", justify=columns[at].justify)
+        table.add_column(
+            columns[index].header, width=max(1, least[index] + more), overflow="fold", justify=columns[index].justify
+        )
     for row in rows:
-        table.add_row(*(row[at] for at in kept))
+        table.add_row(*(row[index] for index in kept))
     return table
 
 
-_SHORTEST_BAR: Final = 8
+_LEAST_BAR_WIDTH: Final = 8
 
 
 def _least_width(column: Column, cell: Cell) -> int:
     if isinstance(cell, ProgressBar):
-        return _SHORTEST_BAR
+        return _LEAST_BAR_WIDTH
     if column.longest_word is None:
         return cell.cell_len
     return min(column.longest_word, max((cell_len(word) for word in cell.plain.split()), default=0))
@@ -243,17 +260,17 @@ def _natural_width(cell: Cell, available: int) -> int:
     return available if isinstance(cell, ProgressBar) else cell.cell_len
 
 
-def plain(text: str) -> Text:
-    """Text from AWS: no markup, no control characters."""
+def text_cell(text: str) -> Text:
+    """Return a cell with text from AWS, without markup and control characters."""
     return Text(one_line(text, 1000))
 
 
-def moment(when: datetime | None) -> Text:
-    """A moment in UTC, to the minute."""
-    return Text("-" if when is None else when.strftime("%Y-%m-%d %H:%M"))
+def time_cell(moment: datetime | None) -> Text:
+    """Return a cell with a time in UTC, to the minute; a dash for `None`."""
+    return Text(format_minute(moment))
 
 
-def outcome(job: Job, *, state: bool = False) -> Text:
-    """The outcome in words and colour; with `state`, that of a running job in AWS's word."""
+def outcome_cell(job: Job, *, state: bool = False) -> Text:
+    """Return a cell with the outcome of a job, in its colour; with `state`, a running job has AWS's status instead."""
     words = job.status if state and job.outcome is Outcome.RUNNING and job.status else job.outcome.name
     return Text(one_line(words, 100), style=OUTCOME_COLOURS[job.outcome])

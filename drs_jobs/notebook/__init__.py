@@ -1,8 +1,7 @@
-"""Jobs to look at: HTML, Arrow tables, charts. Tables and charts are the extra `notebook`; HTML needs none.
+"""Jobs as Arrow tables and as charts. They need the extra `notebook`.
 
-| room | what it holds |
+| module | contents |
 |---|---|
-| `html` | a job, or many, as HTML: what `_repr_html_` shows |
 | `tables` | `jobs_table`, `servers_table`, `action_runs_table` |
 | `charts` | `timeline`, `drill_history` |
 """
@@ -31,11 +30,11 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a room when it is asked for: HTML must not need what charts need, nor tables."""
+    """Import the module of a function at its first use, because tables and charts need different packages."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        room = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     except ImportError as error:
         raise missing_extra_error("notebook", error) from error
-    return getattr(room, name)
+    return getattr(module, name)

@@ -1,4 +1,4 @@
-"""Jobs as plotly figures: when they ran, and how drills went month by month."""
+"""Charts of jobs as plotly figures: a timeline, and the history of drills by month."""
 
 # plotly has no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
@@ -19,21 +19,28 @@ from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._timestamps import nearest_utc
 
-_ROW: Final = 18
-"""Pixels a job, as long as they have names."""
+_ROW_HEIGHT: Final = 18
+"""The height of a row with a name, in pixels."""
 
-_NAMED: Final = 60
-"""How many jobs can have their names beside them."""
+_MAX_NAMED: Final = 60
+"""The maximum number of jobs in a timeline that shows their names."""
 
 _PANELS: Final = ("drills", "share that succeeded, %", "median duration, minutes")
 _NEUTRAL: Final = "#666666"
 
 
 def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
-    """A bar a job from its creation to its end, coloured by outcome, newest at the top.
+    """Return a chart with one bar per job, from its creation to its end, coloured by outcome, newest at the top.
 
-    A running job is drawn up to `now` (an aware datetime; the present where not given), with a hatched end. A job whose end
-    is unknown is a mark where it was created; a job without a creation date can't be drawn, and is counted in the title.
+    The bar of a running job is hatched. A job with an unknown end is a mark at its creation. A job without a creation date is
+    not drawn; the title has the number of these jobs.
+
+    Args:
+        jobs: The jobs.
+        now: The end of the bars of running jobs, as an aware datetime; by default the current time.
+
+    Raises:
+        ValueError: If `now` has no time zone.
     """
     until = datetime.now(UTC) if now is None else now
     if until.utcoffset() is None:
@@ -50,43 +57,46 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
                     name=f"{outcome.name} ({len(rows):,})",
                     orientation="h",
                     base=[created for _, created, _ in rows],
-                    # Milliseconds; what took no time is still to be seen.
+                    # In milliseconds. The minimum of a minute makes a job without a duration visible.
                     x=[max((job.elapsed(until) or timedelta()).total_seconds() * 1e3, 60_000) for _, _, job in rows],
                     y=[number for number, _, _ in rows],
-                    # The outline makes ten minutes visible in a year.
+                    # The outline makes a job of ten minutes visible in a chart of a year.
                     marker={
                         "color": OUTCOME_COLOURS[outcome],
                         "line": {"color": OUTCOME_COLOURS[outcome], "width": 4},
                         "pattern": {"shape": "/" if outcome is Outcome.RUNNING else ""},
                     },
-                    hovertext=[_hover(job, until) for _, _, job in rows],
+                    hovertext=[_hover_text(job, until) for _, _, job in rows],
                     hovertemplate="%{hovertext}<extra></extra>",
                 )
             )
-    few = len(drawn) <= _NAMED
+    has_names = len(drawn) <= _MAX_NAMED
     figure.update_layout(
         template="plotly_white",
-        title=_counted(len(drawn), "job") + _undated(len(every) - len(drawn)),
+        title=_count_text(len(drawn), "job") + _undated_note(len(every) - len(drawn)),
         barmode="overlay",
-        bargap=0.4 if few else 0,
-        height=160 + max(5, min(len(drawn), _NAMED)) * _ROW,
+        bargap=0.4 if has_names else 0,
+        height=160 + max(5, min(len(drawn), _MAX_NAMED)) * _ROW_HEIGHT,
         showlegend=True,
         xaxis={"type": "date", "title": "UTC"},
         yaxis={
             "tickmode": "array",
-            "tickvals": list(range(len(drawn))) if few else [],
-            "ticktext": [_text(job.job_id) for _, job in drawn] if few else [],
-            "title": "" if few else "jobs, newest at the top",
+            "tickvals": list(range(len(drawn))) if has_names else [],
+            "ticktext": [_escaped_text(job.job_id) for _, job in drawn] if has_names else [],
+            "title": "" if has_names else "jobs, newest at the top",
         },
     )
     return figure
 
 
 def drill_history(jobs: Iterable[Job]) -> go.Figure:
-    """Drills month by month (UTC): how many of each outcome, which share succeeded, and how long they took in the middle.
+    """Return a chart of drills by month (UTC): the number per outcome, the share that succeeded, and the median duration.
 
-    The share is of the drills that are complete, in per cent; the median duration, in minutes, of those with an end. A drill
-    without a creation date belongs to no month, and is counted in the title.
+    The share is that of the complete drills, in per cent. The median duration, in minutes, is that of the drills with an end.
+    A drill without a creation date belongs to no month; the title has the number of these drills.
+
+    Args:
+        jobs: The jobs. Jobs that are not drills are ignored.
     """
     months: dict[str, list[Job]] = {}
     undated = 0
@@ -104,15 +114,16 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
             bar = go.Bar(name=outcome.name, x=names, y=numbers, marker_color=OUTCOME_COLOURS[outcome])
             figure.add_trace(bar, row=1, col=1)
     lines = {
-        2: [_share(count) for count in counts],
+        2: [_success_percentage(count) for count in counts],
         3: [_median_minutes(months.get(name, [])) for name in names],
     }
     for row, values in lines.items():
         line = go.Scatter(name=_PANELS[row - 1], x=names, y=values, mode="lines+markers", line_color=_NEUTRAL, showlegend=False)
         figure.add_trace(line, row=row, col=1)
+    drill_count = sum(map(len, months.values()))
     figure.update_layout(
         template="plotly_white",
-        title=f"{_counted(sum(map(len, months.values())), 'drill')} in {_counted(len(names), 'month')}{_undated(undated)}",
+        title=f"{_count_text(drill_count, 'drill')} in {_count_text(len(names), 'month')}{_undated_note(undated)}",
         barmode="stack",
         height=640,
     )
@@ -123,17 +134,17 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     return figure
 
 
-def _counted(count: int, word: str) -> str:
+def _count_text(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
-def _undated(count: int) -> str:
-    """What is told of jobs that have no place on an axis of time."""
+def _undated_note(count: int) -> str:
+    """Return the part of a title about jobs without a creation date; empty if there are none."""
     return f", and {count:,} without a creation date" if count else ""
 
 
 def _every_month(names: list[str]) -> list[str]:
-    """All months from the first to the last: one without a drill is seen to be empty."""
+    """Return all months from the first to the last, so that the chart also shows months without a drill."""
     if not names:
         return []
     (year, first), (last_year, last) = ((int(name[:4]), int(name[5:])) for name in (names[0], names[-1]))
@@ -141,7 +152,7 @@ def _every_month(names: list[str]) -> list[str]:
     return [f"{number // 12:04}-{number % 12 + 1:02}" for number in numbers]
 
 
-def _share(count: Counter[Outcome]) -> float | None:
+def _success_percentage(count: Counter[Outcome]) -> float | None:
     complete = count.total() - count[Outcome.RUNNING]
     return 100 * count[Outcome.SUCCEEDED] / complete if complete else None
 
@@ -151,15 +162,15 @@ def _median_minutes(jobs: list[Job]) -> float | None:
     return median(durations) if durations else None
 
 
-def _hover(job: Job, now: datetime) -> str:
+def _hover_text(job: Job, now: datetime) -> str:
     state = f"{job_kind(job)}, {job.status or '-'}, {job.outcome.name}"
     lines = [job.job_id, state, f"{arrived_count(job)} servers, {format_duration(job.elapsed(now))}"]
     lines += [f"failed: {server.name}" for server in job.failed_servers[:5]]
     lines += [f"failed: {resource.name}" for resource in job.failed_resources[:5]]
-    lines += [f"failed: {run.name}: {run.failure_reason or 'nothing says why'}" for run in job.failed_actions[:5]]
-    return "<br>".join(_text(line) for line in lines)
+    lines += [f"failed: {run.name}: {run.failure_reason or 'no reason given'}" for run in job.failed_actions[:5]]
+    return "<br>".join(_escaped_text(line) for line in lines)
 
 
-def _text(text: str) -> str:
-    # plotly reads a little HTML in its texts, and TeX between dollar signs on a page with MathJax, as notebooks are.
+def _escaped_text(text: str) -> str:
+    # plotly interprets some HTML in its texts, and on a page with MathJax, such as a notebook, TeX between dollar signs.
     return escape(one_line(text, 100), quote=False).replace("$", "&#36;")

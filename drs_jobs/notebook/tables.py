@@ -1,8 +1,8 @@
-"""Jobs as Arrow tables, with the same schema for any jobs, none included. From Arrow everything else follows.
+"""Jobs as Arrow tables. The schema is always the same, also for no jobs. Arrow converts to pandas, polars and Parquet.
 
-Timestamps are UTC with microseconds, durations have microseconds, enums are dictionary-encoded strings. `job_id` joins all
-three tables, `job_id` and `server_number` the servers with their launch actions: a job may list a server without an id.
-A lone surrogate in a text, which JSON can hold and UTF-8 can't, becomes a question mark.
+Timestamps are in UTC, with microseconds. Durations have microseconds. Enums are dictionary-encoded strings. `job_id` joins all
+three tables. `job_id` and `server_number` join the servers with the runs of their launch actions, because a job can list a
+server without an id. A lone surrogate in a text is replaced by `?`, because UTF-8 cannot encode it.
 """
 
 # pyarrow has no types.
@@ -19,7 +19,7 @@ from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsSt
 from drs_jobs._timestamps import nearest_utc
 
 _TEXT: Final = pa.string()
-_MOMENT: Final = pa.timestamp("us", tz="UTC")
+_TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 _DURATION: Final = pa.duration("us")
 _ENUM: Final = pa.dictionary(pa.int32(), pa.string())
 _TAGS: Final = pa.map_(pa.string(), pa.string())
@@ -33,8 +33,8 @@ _JOB: Final[dict[str, tuple[Any, Callable[[Job], object]]]] = {
     "initiated_by": (_ENUM, lambda job: job.initiated_by),
     "status": (_ENUM, lambda job: job.status),
     "outcome": (_ENUM, lambda job: job.outcome.name),
-    "creation_date_time": (_MOMENT, lambda job: job.creation_date_time),
-    "end_date_time": (_MOMENT, lambda job: job.end_date_time),
+    "creation_date_time": (_TIMESTAMP, lambda job: job.creation_date_time),
+    "end_date_time": (_TIMESTAMP, lambda job: job.end_date_time),
     "duration": (_DURATION, lambda job: job.duration),
     "server_count": (pa.int32(), lambda job: len(job.participating_servers)),
     "failed_server_count": (pa.int32(), lambda job: len(job.failed_servers)),
@@ -50,7 +50,7 @@ _SERVER: Final[dict[str, tuple[Any, Callable[[_Server], object]]]] = {
     "recovery_instance_id": (_TEXT, lambda row: row[2].recovery_instance_id),
     "launch_status": (_ENUM, lambda row: row[2].launch_status),
     "ssm_agent_discovery_datetime": (
-        _MOMENT,
+        _TIMESTAMP,
         lambda row: (row[2].launch_actions_status or LaunchActionsStatus()).ssm_agent_discovery_datetime,
     ),
     "action_run_count": (pa.int32(), lambda row: len(row[2].runs)),
@@ -66,29 +66,44 @@ _RUN: Final[dict[str, tuple[Any, Callable[[_Run], object]]]] = {
     "run_id": (_TEXT, lambda row: row[4].run_id),
     "status": (_ENUM, lambda row: row[4].status),
     "failure_reason": (_TEXT, lambda row: row[4].failure_reason),
-    "action_id": (_TEXT, lambda row: _action(row).action_id),
-    "action_name": (_TEXT, lambda row: _action(row).name),
-    "action_code": (_TEXT, lambda row: _action(row).action_code),
-    "category": (_ENUM, lambda row: _action(row).category),
-    "type": (_ENUM, lambda row: _action(row).type),
-    "optional": (pa.bool_(), lambda row: _action(row).optional),
-    "order": (pa.int64(), lambda row: _int64(_action(row).order)),
+    "action_id": (_TEXT, lambda row: _action_of(row).action_id),
+    "action_name": (_TEXT, lambda row: _action_of(row).name),
+    "action_code": (_TEXT, lambda row: _action_of(row).action_code),
+    "category": (_ENUM, lambda row: _action_of(row).category),
+    "type": (_ENUM, lambda row: _action_of(row).type),
+    "optional": (pa.bool_(), lambda row: _action_of(row).optional),
+    "order": (pa.int64(), lambda row: _int64(_action_of(row).order)),
 }
 
 
 def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
-    """One row a job. With `include_tags` a column `tags` too, a map; AWS marks tags sensitive, so not without."""
+    """Return a table with one row per job.
+
+    Args:
+        jobs: The jobs.
+        include_tags: Whether there is a column `tags`, a map; by default there is none, because AWS marks tags as sensitive.
+    """
     columns: dict[str, tuple[Any, Callable[[Job], object]]] = {**_JOB, "tags": (_TAGS, _tags)} if include_tags else _JOB
     return _table(columns, jobs)
 
 
 def servers_table(jobs: Iterable[Job]) -> pa.Table:
-    """One row a server in a job."""
+    """Return a table with one row per server of a job.
+
+    Args:
+        jobs: The jobs.
+    """
     return _table(_SERVER, ((job, *server) for job in jobs for server in enumerate(job.participating_servers)))
 
 
 def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
-    """One row per run of a launch action on a server in a job. An `order` that does not fit into 64 bits is null."""
+    """Return a table with one row per run of a launch action on a server of a job.
+
+    An `order` that does not fit into 64 bits is null.
+
+    Args:
+        jobs: The jobs.
+    """
     rows = (
         (job, number, server, *run)
         for job in jobs
@@ -99,21 +114,20 @@ def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
 
 
 def _tags(job: Job) -> list[tuple[str, str]]:
-    return [(_portable(key), _portable(value)) for key, value in job.tags.items()]
+    return [(_encodable(key), _encodable(value)) for key, value in job.tags.items()]
 
 
-def _action(row: _Run) -> LaunchAction:
+def _action_of(row: _Run) -> LaunchAction:
     return row[4].action or LaunchAction()
 
 
 def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterable[Any]) -> pa.Table:
-    """One pass over the rows, which are typed objects; what is kept are their values."""
+    """Return a table of the values in the rows. It reads the rows once, and does not keep them in memory."""
     values: dict[str, list[object]] = {name: [] for name in columns}
-    gather = [(values[name].append, of) for name, (_, of) in columns.items()]
+    readers = [(values[name].append, read) for name, (_, read) in columns.items()]
     for row in rows:
-        for append, of in gather:
-            value = of(row)
-            append(_arrow_value(value))
+        for append, read in readers:
+            append(_arrow_value(read(row)))
     arrays = [_array(values[name], column_type) for name, (column_type, _) in columns.items()]
     return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
 
@@ -123,18 +137,18 @@ def _array(values: list[object], kind: Any) -> "pa.Array[Any]":
 
 
 def _arrow_value(value: object) -> object:
-    """A value that Arrow can hold and give back."""
+    """Return the value in a form that Arrow can store."""
     match value:
         case str():
-            return _portable(value)
+            return _encodable(value)
         case datetime():
             return nearest_utc(value)
         case _:
             return value
 
 
-def _portable(text: str) -> str:
-    """Plain text that UTF-8 can carry: a lone surrogate, which JSON can hold, becomes a question mark."""
+def _encodable(text: str) -> str:
+    """Return the text as a plain `str` that UTF-8 can encode. A lone surrogate, which JSON can contain, is replaced by `?`."""
     return str(text).encode("utf-8", "replace").decode()
 
 
