@@ -40,6 +40,11 @@ def format_int(value: int) -> str:
     return repr(value) if value.bit_length() <= _MAX_BITS else f"<a number of {value.bit_length()} bits>"
 
 
+def format_count(count: int, noun: str) -> str:
+    """A count with its noun: `1 job`, `1,200 jobs`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def format_duration(duration: timedelta | None) -> str:
     """Return a duration to the second, such as `9m 12s`; a dash for `None`."""
     if duration is None:

@@ -476,13 +476,13 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     failed = _run(*common, "--regions", "eu-west-1", **environment)
     assert failed.returncode == 5
     assert (
-        "1 targets failed with ServiceError (923456789012 eu-west-1), the first: An error occurred (AccessDenied)"
+        "1 target failed with ServiceError (923456789012 eu-west-1), the first: An error occurred (AccessDenied)"
         in failed.stderr
     )
     local_drs.inject(ErrorResponse("UninitializedAccountException"))
     accounts.write_text("123456789012", encoding="utf-8")
     uninitialized = _run(*common, "--regions", "eu-west-1", **environment)
-    assert (uninitialized.returncode, "1 targets were never set up" in uninitialized.stderr) == (0, True)
+    assert (uninitialized.returncode, "1 target never set up" in uninitialized.stderr) == (0, True)
     for wrong, message in ((["--regions", ""], "no targets"), (["--partition", "mars"], "use one of aws")):
         refused = _run(*common, *wrong, **environment)
         assert (refused.returncode, message in refused.stderr) == (2, True)

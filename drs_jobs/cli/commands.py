@@ -14,7 +14,7 @@ import attrs
 import typer
 
 from drs_jobs._client import JobsClient
-from drs_jobs._formatting import quoted
+from drs_jobs._formatting import format_count, quoted
 from drs_jobs._models import Job
 from drs_jobs.cli import progress, tables
 from drs_jobs.cli.exit_codes import (
@@ -197,7 +197,9 @@ def drills(
         console = tables.console()
         console.print(tables.drills_table(rows, width=console.width))
     first, last = (tables.time_cell(moment) for moment in (report.first_job_at, report.last_job_at))
-    print_note(f"{len(rows)} servers, from {report.job_count} jobs created {first} to {last} UTC")
+    print_note(
+        f"{format_count(len(rows), 'server')}, from {format_count(report.job_count, 'job')} created {first} to {last} UTC"
+    )
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from drs_jobs._client import JobsClient
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, describe_error, print_error, print_note
@@ -76,13 +77,13 @@ class SweepFailures:
     def print_summary(self) -> None:
         """Print one line per kind of failure on stderr. The order does not depend on the order of the results."""
         if self.uninitialized:
-            print_note(f"{self.uninitialized} targets were never set up for Elastic Disaster Recovery")
+            print_note(f"{format_count(self.uninitialized, 'target')} never set up for Elastic Disaster Recovery")
         for name, unsorted in sorted(self.targets.items(), key=lambda item: (-len(item[1]), item[0])):
             failures = sorted(unsorted, key=lambda failure: _target_name(failure.target))
             named = ", ".join(_target_name(failure.target) for failure in failures[:_MAX_NAMED])
             more = f" and {len(failures) - _MAX_NAMED} more" if len(failures) > _MAX_NAMED else ""
             first, _ = describe_error(failures[0].error)
-            print_error(f"{len(failures)} targets failed with {name} ({named}{more}), the first: {first}")
+            print_error(f"{format_count(len(failures), 'target')} failed with {name} ({named}{more}), the first: {first}")
 
 
 def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, as_json: bool, tags: bool) -> SweepFailures:
@@ -109,8 +110,8 @@ def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, as_
     if not as_json:
         console = tables.console()
         console.print(tables.targets_table(dict(sorted(rows.items())), width=console.width))
-    count = "" if as_json else f", {sum(counts.total() for counts in rows.values())} jobs"
-    print_note(f"{total} targets{count}")
+    count = "" if as_json else f", {format_count(sum(counts.total() for counts in rows.values()), 'job')}"
+    print_note(f"{format_count(total, 'target')}{count}")
     failures.print_summary()
     return failures
 

@@ -14,10 +14,10 @@ from typing import Final
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from drs_jobs._formatting import format_duration, format_month, one_line
+from drs_jobs._formatting import format_count, format_duration, format_month, one_line
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
-from drs_jobs._timestamps import nearest_utc
+from drs_jobs._timestamps import nearest_utc, utc_offset
 
 _ROW_HEIGHT: Final = 18
 """The height of a row with a name, in pixels."""
@@ -43,8 +43,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
         ValueError: If `now` has no time zone.
     """
     until = datetime.now(UTC) if now is None else now
-    if until.utcoffset() is None:
-        raise ValueError("now has no time zone: use datetime.now(timezone.utc)")
+    utc_offset(until, "now")
     every = list(jobs)
     dated = ((nearest_utc(job.creation_date_time), job) for job in every if job.creation_date_time is not None)
     drawn = sorted(dated, key=lambda row: row[0])
@@ -73,7 +72,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None) -> go.Figure:
     has_names = len(drawn) <= _MAX_NAMED
     figure.update_layout(
         template="plotly_white",
-        title=_count_text(len(drawn), "job") + _undated_note(len(every) - len(drawn)),
+        title=format_count(len(drawn), "job") + _undated_note(len(every) - len(drawn)),
         barmode="overlay",
         bargap=0.4 if has_names else 0,
         height=160 + max(5, min(len(drawn), _MAX_NAMED)) * _ROW_HEIGHT,
@@ -123,7 +122,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     drill_count = sum(map(len, months.values()))
     figure.update_layout(
         template="plotly_white",
-        title=f"{_count_text(drill_count, 'drill')} in {_count_text(len(names), 'month')}{_undated_note(undated)}",
+        title=f"{format_count(drill_count, 'drill')} in {format_count(len(names), 'month')}{_undated_note(undated)}",
         barmode="stack",
         height=640,
     )
@@ -132,10 +131,6 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     figure.update_yaxes(rangemode="tozero")
     figure.update_yaxes(range=[0, 105], row=2, col=1)
     return figure
-
-
-def _count_text(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 def _undated_note(count: int) -> str:
