@@ -107,7 +107,7 @@ class JobFactory:
                 type=LaunchActionType.SSM_AUTOMATION,
             )
         if fields["status"] == LaunchActionRunStatus.FAILED:
-            fields.setdefault("failure_reason", "Step timed out while verifying that the instance answers")
+            fields.setdefault("failure_reason", "Step timed out while verifying that the instance responds")
         return LaunchActionRun(**fields)
 
     def log_item(self, **fields: Any) -> JobLogItem:

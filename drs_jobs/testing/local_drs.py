@@ -240,9 +240,9 @@ class LocalDrs:
                 if body is None:
                     raise validation_error("The body is not JSON", reason="cannotParse")
                 answer = self._backend.call(operation, body, Caller(region, key))
-                return HttpResponse.of(answer, success_status(operation))
+                return HttpResponse.from_members(answer, success_status(operation))
             except AwsError as error:
-                return HttpResponse.of_error(error)
+                return HttpResponse.from_error(error)
 
         fault = self._lasting_fault
         with contextlib.suppress(IndexError):
