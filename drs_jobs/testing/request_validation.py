@@ -59,7 +59,8 @@ _JSON_TYPES: Final[Mapping[str, type]] = {
 
 def _validation_failures(shape: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
     # isinstance would accept a bool as an integer.
-    if type(value) is not _JSON_TYPES[shape.type_name]:
+    value_type = type(value)
+    if value_type is not _JSON_TYPES[shape.type_name]:
         yield name, f"must be a {shape.type_name}"
         return
     yield from ((name, message) for message in _constraint_failures(shape, value))
