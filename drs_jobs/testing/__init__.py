@@ -1,14 +1,14 @@
-"""A DRS endpoint on this machine and believable jobs, to test code that reads disaster-recovery jobs. Extra `testing`.
+"""A local DRS endpoint and realistic jobs, to test code that reads disaster-recovery jobs. Requires the extra `testing`.
 
-| room | what it holds |
+| module | content |
 |---|---|
 | `local_drs` | `LocalDrs`, the HTTP endpoint |
-| `operations` | what each operation answers, without any HTTP |
-| `living` | jobs that live: what they look like at any moment |
-| `clock` | the time that living jobs live by |
-| `validation` | requests checked against botocore's service model |
-| `faults` | what can go wrong on demand |
-| `factories` | jobs made with few words |
+| `backend` | the DRS operations, without HTTP |
+| `simulated_jobs` | jobs whose status and log change with time |
+| `clock` | the clock of the simulated jobs |
+| `request_validation` | validation of requests against botocore's service model |
+| `faults` | faults that can be injected into responses |
+| `factories` | functions that create realistic jobs |
 | `pytest` | the fixture `local_drs`, to be imported in a `conftest.py` |
 """
 

@@ -14,19 +14,19 @@ except ImportError as _error:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """A request handler that logs nothing."""
+    """A request handler without a log."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own name
-        """Log nothing."""
+        """Discard the message."""
 
 
 class LocalServer(ThreadedWSGIServer):
-    """A server that serves in a thread of its own from its creation until `stop`."""
+    """A server that runs in its own thread from its creation until `stop`."""
 
     daemon_threads = True
 
     def __init__(self, app: Any, *, name: str) -> None:
-        """Bind a port and start to serve.
+        """Bind a free port and start the serving thread.
 
         Args:
             app: The WSGI application.
@@ -42,11 +42,11 @@ class LocalServer(ThreadedWSGIServer):
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Stop serving. When it returns, the port is closed and the serving thread has ended."""
-        # A forked child has a copy of the socket, but not the thread: there, waiting for the thread would never end.
+        """Stop the server. When this method returns, the port is closed and the serving thread has ended."""
+        # A forked child process has a copy of the socket but not the thread, and shutdown() would block without the thread.
         if self._thread.is_alive():
             with contextlib.suppress(OSError):
-                # Closing the socket does not close the port while a forked child has a copy of the socket.
+                # close() alone leaves the port open while a forked child process has a copy of the socket.
                 self.socket.shutdown(socket.SHUT_RDWR)
             self.shutdown()
             self._thread.join()

@@ -1,6 +1,6 @@
-"""What each operation of the local DRS answers, without any HTTP: jobs by account, filters, order, pages and tokens."""
+"""The operations of the local DRS endpoint, without HTTP: jobs by account, filters, order, pages and tokens."""
 
-# What isinstance finds in raw JSON is a dict or a list of nobody knows what.
+# isinstance narrows raw JSON to dict or list, with unknown types of keys and elements.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import bisect
@@ -34,7 +34,7 @@ from drs_jobs.testing.simulated_jobs import BackendJob, InjectedFailure, Simulat
 
 
 class AwsError(Exception):
-    """An error that AWS answers with."""
+    """An error response of AWS."""
 
     def __init__(
         self,
@@ -45,7 +45,15 @@ class AwsError(Exception):
         members: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`members` go into the body beside the message."""
+        """Create the error.
+
+        Args:
+            code: AWS's name of the error, such as `ConflictException`.
+            status: The HTTP status.
+            message: The `message` in the body.
+            members: Further members of the body. Default: none.
+            headers: Further HTTP headers. Default: none.
+        """
         super().__init__(f"{code}: {message}")
         self.code = code
         self.status = status
@@ -55,49 +63,49 @@ class AwsError(Exception):
 
 
 def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:
-    """A ValidationException with AWS's `fieldList`."""
-    listed = [{"name": name, "message": text} for name, text in fields]
-    return AwsError("ValidationException", 400, message, members={"reason": reason, "fieldList": listed})
+    """Return a ValidationException. `fields` are pairs of name and message for AWS's `fieldList`."""
+    field_list = [{"name": name, "message": text} for name, text in fields]
+    return AwsError("ValidationException", 400, message, members={"reason": reason, "fieldList": field_list})
 
 
 class Caller(NamedTuple):
-    """Who asks, as the request's signature tells: one access key in one region is one account's view."""
+    """The region and access key in a request's signature. Each pair has its own jobs, as an account has in each region."""
 
     region: str
     access_key_id: str | None
-    """`None` for jobs that every access key sees."""
+    """`None` for jobs that are visible to every access key."""
 
 
 class _Position(NamedTuple):
-    """Where a job stands in the order newest first. Jobs without a creation date come last."""
+    """The sort key of a job: newest first. Jobs without a creation date come last."""
 
     age: float
     job_id: str
 
 
 class _PageToken(NamedTuple):
-    """What a page token stands for."""
+    """The state that a page token refers to."""
 
     caller: Caller
-    question: str
+    query: str
     after: _Position | int
-    """The last job handed out; of a log, how many items."""
+    """The position of the last job returned so far, or the number of log items returned so far."""
     page_number: int
 
 
-_FIRST: Final = _Position(float("-inf"), "")
+_BEFORE_FIRST: Final = _Position(float("-inf"), "")
 
 
 @attrs.define
 class Backend:
-    """The operations, over jobs in memory. Safe to call from many threads."""
+    """The DRS operations on jobs in memory. Thread-safe."""
 
     page_sizes: tuple[int, ...] = (1000,)
-    """Items in the first page, the second and so on, round and round; 0 makes an empty page that carries a token."""
+    """Sizes of the pages, repeated in a cycle; 0 is an empty page with a token."""
     clock: LocalClock = attrs.field(factory=LocalClock)
-    """The time that living jobs live by."""
+    """The clock of the simulated jobs."""
     injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])
-    """What goes wrong with the next recovery of a server, by source server id."""
+    """The failures of later recoveries, by source server id."""
     _factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _jobs: dict[Caller, dict[str, BackendJob]] = attrs.field(factory=dict[Caller, dict[str, BackendJob]], init=False)
     _order: dict[Caller, list[_Position]] = attrs.field(factory=dict[Caller, list[_Position]], init=False)
@@ -106,16 +114,25 @@ class Backend:
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def call(self, operation: str, request: Any, caller: Caller) -> dict[str, Any]:
-        """Check a request against the service model and answer it. AwsError where AWS would answer with one."""
-        if wrong := validation_failures(operation, request):
-            message = f"{len(wrong)} validation errors, the first at {wrong[0][0] or 'the body'}: {wrong[0][1]}"
-            raise validation_error(message, wrong)
-        answer: Callable[[dict[str, Any], Caller], dict[str, Any]] = getattr(self, OPERATIONS[operation])
+        """Validate a request against the service model and return the members of the response.
+
+        Args:
+            operation: A key of `OPERATIONS`.
+            request: The decoded body.
+            caller: The region and access key in the signature.
+
+        Raises:
+            AwsError: If AWS would return an error response.
+        """
+        if failures := validation_failures(operation, request):
+            message = f"{len(failures)} validation errors, the first at {failures[0][0] or 'the body'}: {failures[0][1]}"
+            raise validation_error(message, failures)
+        method: Callable[[dict[str, Any], Caller], dict[str, Any]] = getattr(self, OPERATIONS[operation])
         with self._lock:
-            return answer(request, caller)
+            return method(request, caller)
 
     def add_job(self, job: BackendJob, caller: Caller) -> None:
-        """Add a job, or replace the one with its id."""
+        """Add a job, or replace the job with the same id."""
         with self._lock:
             order = self._order.setdefault(caller, [])
             jobs = self._jobs.setdefault(caller, {})
@@ -125,7 +142,11 @@ class Backend:
             bisect.insort(order, _position(job.created))
 
     def add_log(self, job_id: str, items: Sequence[JobLogItem], caller: Caller) -> None:
-        """Add to the log of a job that was added before. KeyError where there is no such job."""
+        """Add items to the log of a job.
+
+        Raises:
+            KeyError: If `add_job` was not called before with a `StaticJob` of this id and the same caller.
+        """
         with self._lock:
             job = self._jobs.get(caller, {}).get(job_id)
             if not isinstance(job, StaticJob):
@@ -135,20 +156,20 @@ class Backend:
     # ------------------------------------------------------------------ reading
 
     def describe_jobs(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """DescribeJobs: newest first; both dates are inclusive here (AWS documents neither)."""
+        """DescribeJobs: newest first, with inclusive dates. AWS documents neither the order nor the inclusion."""
         filters = request.get("filters") or {}
-        question = _wire.query_text("DescribeJobs", {"filters": filters})
-        page_token = self._page_token(request, _PageToken(caller, question, _FIRST, 0))
+        query = _wire.query_text("DescribeJobs", {"filters": filters})
+        page_token = self._page_token(request, _PageToken(caller, query, _BEFORE_FIRST, 0))
         size = self._size(request, page_token)
-        matching = filter(_matcher(filters), self._after(page_token.after, caller))
+        matching = filter(_filter_predicate(filters), self._after(page_token.after, caller))
         found = list(itertools.islice(matching, size + 1))
         after = _position(found[size - 1]) if 0 < size <= len(found) else page_token.after
         return self._page([_wire.unstructure_job(job) for job in found[:size]], page_token, after, is_last=len(found) <= size)
 
     def describe_job_log_items(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """DescribeJobLogItems: oldest first. A job that nobody has, has an empty log."""
-        question = _wire.query_text("DescribeJobLogItems", {"jobID": request["jobID"]})
-        page_token = self._page_token(request, _PageToken(caller, question, 0, 0))
+        """DescribeJobLogItems: oldest first. The log of an unknown job is empty."""
+        query = _wire.query_text("DescribeJobLogItems", {"jobID": request["jobID"]})
+        page_token = self._page_token(request, _PageToken(caller, query, 0, 0))
         size = self._size(request, page_token)
         job = self._find(request["jobID"], caller)
         log = () if job is None else job.log_at(self.clock.now())
@@ -160,7 +181,7 @@ class Backend:
         if is_last:
             return {"items": items}
         following = page_token._replace(after=after, page_number=page_token.page_number + 1)
-        # The same place gets the same token, so that asking again and again fills no memory.
+        # The same position has the same token, so that repeated requests do not use more memory.
         token = hashlib.sha256(json.dumps([id(self), following]).encode()).hexdigest()
         self._page_tokens[token] = following
         return {"items": items, "nextToken": token}
@@ -170,8 +191,8 @@ class Backend:
         if not token:
             return start
         page_token = self._page_tokens.get(token)
-        if page_token is None or page_token.question != start.question or page_token.caller != start.caller:
-            message = "the token is not one that this question was answered with"
+        if page_token is None or page_token.query != start.query or page_token.caller != start.caller:
+            message = "the token was not returned for this query"
             raise validation_error(message, [("nextToken", message)])
         return page_token
 
@@ -180,11 +201,11 @@ class Backend:
         return min(size, request.get("maxResults") or size)
 
     def _after(self, position: _Position | int, caller: Caller) -> Iterator[Job]:
-        """The caller's jobs after a position: those of its access key, and those that every key sees."""
+        """Iterate over the caller's jobs after a position: those of its access key and those visible to every access key."""
         now = self.clock.now()
         own = self._jobs.get(caller, {})
         scopes = (self._scope_after(position, scope) for scope in _scopes(caller))
-        # A job that was added for this access key hides the one that every key sees.
+        # A job of this access key replaces the job with the same id that is visible to every access key.
         for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)):
             if own.get(job.created.job_id, job) is job:
                 yield job.job_at(now)
@@ -201,11 +222,11 @@ class Backend:
     # ------------------------------------------------------------------ starting
 
     def start_recovery(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """StartRecovery: a job that lives from now on. A server that is in a job already is a ConflictException."""
+        """StartRecovery: starts a simulated job. ConflictException if a server is already in an unfinished job."""
         ids = list(dict.fromkeys(server["sourceServerID"] for server in request["sourceServers"]))
         if busy := {server_id for job in self._unfinished(caller) for server_id in _server_ids(job)} & set(ids):
             raise AwsError("ConflictException", 409, f"{len(busy)} source servers take part in a job already: {min(busy)}")
-        starter = InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY
+        initiated_by = InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY
         pending = tuple(
             ParticipatingServer(
                 source_server_id=server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=LaunchActionsStatus()
@@ -213,7 +234,11 @@ class Backend:
             for server_id in ids
         )
         created = self._create(
-            caller, type=JobType.LAUNCH, initiated_by=starter, participating_servers=pending, tags=request.get("tags") or {}
+            caller,
+            type=JobType.LAUNCH,
+            initiated_by=initiated_by,
+            participating_servers=pending,
+            tags=request.get("tags") or {},
         )
         servers = tuple(self._factory.server(source_server_id=server_id) for server_id in ids)
         injected_failures = {
@@ -223,11 +248,13 @@ class Backend:
         return {"job": _wire.unstructure_job(created)}
 
     def terminate_recovery_instances(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """TerminateRecoveryInstances: a job that lives from now on. An instance that no job launched is a ConflictException."""
-        known = {server.recovery_instance_id for job in self._after(_FIRST, caller) for server in job.participating_servers}
+        """TerminateRecoveryInstances: starts a simulated job. ConflictException if an instance does not exist."""
+        known = {
+            server.recovery_instance_id for job in self._after(_BEFORE_FIRST, caller) for server in job.participating_servers
+        }
         if unknown := set(request["recoveryInstanceIDs"]) - known | self._terminated & set(request["recoveryInstanceIDs"]):
             raise AwsError("ConflictException", 409, f"{len(unknown)} recovery instances do not exist: {min(unknown)}")
-        # As the service answers right after the call: nobody is said to have initiated it.
+        # The response of the real service has no initiatedBy here.
         created = self._create(caller, type=JobType.TERMINATE, initiated_by=None, participating_servers=())
         self.add_job(SimulatedCleanUp(created), caller)
         self._terminated |= set(request["recoveryInstanceIDs"])
@@ -238,7 +265,7 @@ class Backend:
         return self._factory.job(region=caller.region, status=JobStatus.PENDING, creation_date_time=now, **fields)
 
     def _unfinished(self, caller: Caller) -> list[Job]:
-        return [job for job in self._after(_FIRST, caller) if not job.is_complete]
+        return [job for job in self._after(_BEFORE_FIRST, caller) if not job.is_complete]
 
 
 OPERATIONS: Final = {
@@ -247,7 +274,7 @@ OPERATIONS: Final = {
     "StartRecovery": "start_recovery",
     "TerminateRecoveryInstances": "terminate_recovery_instances",
 }
-"""The method of `Backend` that answers each operation. An operation's HTTP path is its name."""
+"""The method of `Backend` for each operation. The HTTP path of an operation is its name."""
 
 
 def _scopes(caller: Caller) -> tuple[Caller, Caller]:
@@ -263,9 +290,9 @@ def _position(job: Job) -> _Position:
     return _Position(float("inf") if created is None else -created.timestamp(), job.job_id)
 
 
-def _matcher(filters: Mapping[str, Any]) -> Callable[[Job], bool]:
+def _filter_predicate(filters: Mapping[str, Any]) -> Callable[[Job], bool]:
     ids: frozenset[str] = frozenset(filters.get("jobIDs") or [])
-    start, end = _date(filters, "fromDate"), _date(filters, "toDate")
+    start, end = _date_filter(filters, "fromDate"), _date_filter(filters, "toDate")
 
     def matches(job: Job) -> bool:
         created = job.creation_date_time
@@ -278,7 +305,7 @@ def _matcher(filters: Mapping[str, Any]) -> Callable[[Job], bool]:
     return matches
 
 
-def _date(filters: Mapping[str, Any], name: str) -> datetime | None:
+def _date_filter(filters: Mapping[str, Any], name: str) -> datetime | None:
     text = filters.get(name)
     try:
         return None if text is None else datetime.fromisoformat(text)

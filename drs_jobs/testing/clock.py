@@ -1,4 +1,4 @@
-"""The time that living jobs live by: real, accelerated, or stepped by hand."""
+"""The clock of the simulated jobs: real time, accelerated time, or time that only `advance` changes."""
 
 import threading
 import time
@@ -6,26 +6,41 @@ from datetime import UTC, datetime, timedelta
 
 
 class LocalClock:
-    """A clock that runs `speed` times as fast as the machine's, and can be moved on by hand."""
+    """A clock that runs at a multiple of real time and can be advanced."""
 
     def __init__(self, speed: float = 1.0) -> None:
-        """`speed` 60 makes a minute of a second; 0 stands still, but for `advance`. ValueError for a negative one."""
+        """Start the clock at the current time.
+
+        Args:
+            speed: Seconds of this clock per real second. With 60, one minute passes per second; with 0, the time changes only
+                by `advance`. Default 1.
+
+        Raises:
+            ValueError: If `speed` is negative.
+        """
         if speed < 0:
-            raise ValueError(f"speed must be 0 or more, not {speed:g}: a job can't go back")
+            raise ValueError(f"speed must be 0 or more, not {speed:g}: time can't run backwards")
         self._speed = speed
         self._start = datetime.now(UTC)
-        self._began = time.monotonic()
-        self._stepped = timedelta()
+        self._monotonic_start = time.monotonic()
+        self._advanced = timedelta()
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """What time it is, UTC."""
-        passed = timedelta(seconds=(time.monotonic() - self._began) * self._speed) if self._speed else timedelta()
-        return self._start + passed + self._stepped
+        """Return the current time of this clock, in UTC."""
+        elapsed = timedelta(seconds=(time.monotonic() - self._monotonic_start) * self._speed) if self._speed else timedelta()
+        return self._start + elapsed + self._advanced
 
     def advance(self, duration: timedelta) -> None:
-        """Move on by `duration`. ValueError for a negative one."""
+        """Advance the clock.
+
+        Args:
+            duration: The time to add, 0 or more.
+
+        Raises:
+            ValueError: If `duration` is negative.
+        """
         if duration < timedelta():
-            raise ValueError("the clock can't be turned back: a job can't go back")
+            raise ValueError(f"duration must be 0 or more, not {duration}: time can't run backwards")
         with self._lock:
-            self._stepped += duration
+            self._advanced += duration

@@ -1,4 +1,4 @@
-"""What can go wrong on demand: `LocalDrs.inject(Throttle(), times=2)` spoils the next two answers."""
+"""Faults to inject into responses: `LocalDrs.inject(Throttle(), times=2)` applies one to each of the next two responses."""
 
 import json
 from abc import ABC, abstractmethod
@@ -12,135 +12,143 @@ from drs_jobs.testing.backend import AwsError
 
 @attrs.frozen
 class HttpResponse:
-    """An HTTP answer before it is sent."""
+    """An HTTP response before it is sent."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     cut_connection_after: int | None = None
-    """Bytes of the body after which the connection is cut; -1 cuts it before the status line."""
+    """Number of body bytes sent before the connection is closed; -1 closes it before the status line. Default: not closed."""
     delay: float = 0.0
-    """Seconds to wait before it is sent."""
+    """Seconds to wait before the response is sent. Default 0."""
 
     @classmethod
-    def of(cls, members: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> "HttpResponse":
-        """A JSON answer."""
+    def from_members(
+        cls, members: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> "HttpResponse":
+        """Return a JSON response with these members."""
         return cls(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(members).encode())
 
     @classmethod
-    def of_error(cls, error: AwsError) -> "HttpResponse":
-        """An error as AWS's rest-json protocol tells it."""
-        return cls.of(
+    def from_error(cls, error: AwsError) -> "HttpResponse":
+        """Return an error response in the format of AWS's rest-json protocol."""
+        return cls.from_members(
             {"message": error.message, **error.members}, error.status, {"x-amzn-errortype": error.code, **error.headers}
         )
 
 
 class Fault(ABC):
-    """One thing that goes wrong with an answer."""
+    """Base class of the faults that `LocalDrs.inject` applies to responses."""
 
     @abstractmethod
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The answer that goes out instead of `answer()`, the one that should."""
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the response to send instead of the correct one.
+
+        Args:
+            respond: Processes the request and returns the correct response. If it is not called, the request has no effect.
+        """
 
 
 @attrs.frozen
 class ErrorResponse(Fault):
-    """AWS answers with an error of this name; the request is not carried out."""
+    """An error response with this error code. The request is not processed."""
 
     code: str
     status: int = 400
-    message: str = "refused on demand"
+    message: str = "This error was injected by a test"
     retry_after: int | str | None = None
-    """The header `Retry-After` as it is sent: seconds, or an HTTP date."""
+    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the real answer is not wanted
-        """An error answer."""
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the request is not processed
+        """Return the error response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return HttpResponse.of_error(AwsError(self.code, self.status, self.message, headers=headers))
+        return HttpResponse.from_error(AwsError(self.code, self.status, self.message, headers=headers))
 
 
 @attrs.frozen
 class Throttle(Fault):
-    """Too many requests (429), with or without `Retry-After`."""
+    """A ThrottlingException (429), with or without `Retry-After`. The request is not processed."""
 
     retry_after: int | str | None = None
-    """The header `Retry-After` as it is sent: seconds, or an HTTP date."""
+    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """A ThrottlingException."""
-        return ErrorResponse("ThrottlingException", 429, "Rate exceeded", self.retry_after).apply(answer)
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the error response."""
+        return ErrorResponse("ThrottlingException", 429, "Rate exceeded", self.retry_after).apply(respond)
 
 
 @attrs.frozen
 class ServerError(Fault):
-    """The service fails (500), with or without `Retry-After`."""
+    """An InternalServerException (500), with or without `Retry-After`. The request is not processed."""
 
     retry_after: int | str | None = None
-    """The header `Retry-After` as it is sent: seconds, or an HTTP date."""
+    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """An InternalServerException."""
-        return ErrorResponse("InternalServerException", 500, "Internal failure", self.retry_after).apply(answer)
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the error response."""
+        return ErrorResponse("InternalServerException", 500, "Internal failure", self.retry_after).apply(respond)
 
 
 @attrs.frozen
 class RawResponse(Fault):
-    """These bytes with this status; the request is not carried out."""
+    """A response with exactly this body, status and headers. The request is not processed."""
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": "application/json"})
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the real answer is not wanted
-        """The bytes as they are."""
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the request is not processed
+        """Return the response, unchanged."""
         return HttpResponse(self.status, self.headers, self.body)
 
 
 @attrs.frozen
 class HtmlPage(Fault):
-    """A page in HTML, as a captive portal or a proxy sends it."""
+    """An HTML sign-in page, as a captive portal or a proxy sends it. The request is not processed."""
 
     status: int = 200
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The page."""
-        return RawResponse(_SIGN_IN, self.status, {"Content-Type": "text/html"}).apply(answer)
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the HTML page."""
+        return RawResponse(_SIGN_IN_PAGE, self.status, {"Content-Type": "text/html"}).apply(respond)
 
 
-_SIGN_IN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>"
+_SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>"
 
 
 @attrs.frozen
 class CutOff(Fault):
-    """The answer ends in the middle of its body, and nothing in its headers says so."""
+    """A response with a truncated body. Its headers do not show the truncation."""
 
     share: float = 0.5
-    """How much of the body arrives, 0 to 1."""
+    """The fraction of the body that is sent, 0 to 1. Default 0.5."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The first part of the right answer."""
-        http_response = answer()
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the correct response with a truncated body."""
+        http_response = respond()
         return attrs.evolve(http_response, body=http_response.body[: int(len(http_response.body) * self.share)])
 
 
 @attrs.frozen
 class DropConnection(Fault):
-    """The connection breaks: before the answer, or in the middle of its body."""
+    """A connection that is closed before the response or in the middle of its body."""
 
     in_body: bool = False
+    """Whether it is closed in the middle of the body. Default: before the status line."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The right answer, as far as it gets."""
-        http_response = answer()
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the correct response, with the position at which the connection is closed."""
+        http_response = respond()
         return attrs.evolve(http_response, cut_connection_after=len(http_response.body) // 2 if self.in_body else -1)
 
 
 @attrs.frozen
 class Slow(Fault):
-    """The right answer comes late."""
+    """A correct response after a delay."""
 
     seconds: float
+    """Seconds to wait before the response is sent."""
 
-    def apply(self, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        """The right answer, after a while."""
-        return attrs.evolve(answer(), delay=self.seconds)
+    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the correct response with the delay."""
+        return attrs.evolve(respond(), delay=self.seconds)

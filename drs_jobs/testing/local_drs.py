@@ -33,10 +33,10 @@ except ImportError as _error:
     raise missing_extra_error("testing", _error) from _error
 
 REGION: Final = "eu-west-1"
-"""The region that is meant where none is said."""
+"""The default region."""
 
 ACCESS_KEY_ID: Final = "testing"
-"""The access key of `LocalDrs.client`. It is no secret: signatures are not checked."""
+"""The access key of `LocalDrs.client`. It is not a secret: signatures are not verified."""
 
 _NO_PROXIES: Final = Config(proxies={})
 
@@ -45,14 +45,14 @@ _session_lock = threading.Lock()
 
 @functools.cache
 def _session() -> Any:
-    """The boto3 session of all clients: a new one for each client would cost thirty times as much."""
-    import boto3  # noqa: PLC0415  # a user of another AWS client need not wait for it
+    """Return the boto3 session of all clients: one session per client would take thirty times as long."""
+    import boto3  # noqa: PLC0415  # users of another AWS client do not need this slow import
 
     return boto3.Session(botocore_session=session_without_configuration())
 
 
 def _reset_after_fork() -> None:
-    """Give a forked child a lock and a session of its own: another thread may hold the lock at the fork."""
+    """Replace the lock and the session in a forked child process: another thread can hold the lock at the fork."""
     global _session_lock  # noqa: PLW0603  # there is no other way to replace a lock
     _session_lock = threading.Lock()
     _session.cache_clear()
@@ -66,12 +66,12 @@ _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aw
 
 @attrs.frozen
 class RecordedRequest:
-    """A request that `LocalDrs` got."""
+    """A request that `LocalDrs` received."""
 
     operation: str
     """AWS's name of the operation, such as `DescribeJobs`."""
     body: Any
-    """The request's body, decoded; `None` where it is not JSON."""
+    """The decoded body; `None` if it is not JSON."""
     region: str | None
     """The region in the signature; `None` for an unsigned request."""
     access_key_id: str | None
@@ -83,19 +83,25 @@ class RecordedRequest:
 class LocalDrs:
     """A DRS endpoint on this machine: `with LocalDrs() as local: …`.
 
-    Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`. It
-    answers DescribeJobs as the service does: filtered by ids and dates, newest first, in pages with opaque tokens, after
-    checking the request against botocore's service model. Jobs are kept by region and access key. DescribeJobLogItems
-    reads their logs. StartRecovery and TerminateRecoveryInstances start jobs that live: they are pending, started and
-    completed as time goes by, write a log, and fail where told.
+    Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`.
+    Each request is validated against botocore's service model. DescribeJobs works as in the service: filtered by ids and
+    dates, newest first, in pages with opaque tokens. Jobs are stored by region and access key. DescribeJobLogItems returns
+    their logs. StartRecovery and TerminateRecoveryInstances start simulated jobs: with time, their status changes from
+    PENDING to STARTED and COMPLETED, and their logs grow. They fail if `fail_server` was called for a server.
     """
 
     def __init__(self, *, page_sizes: Sequence[int] = (1000,), speed: float = 1.0) -> None:
-        """`page_sizes` are the sizes of the pages, round and round: `(3, 0)` makes every second page an empty one.
+        """Create an endpoint. It does not run before `start` or `with`.
 
-        AWS documents no size; small ones show whether your code follows pages. A smaller `maxResults` in the request
-        wins. `speed` is that of living jobs: 60 makes a minute of a second, 0 waits for `advance`. ValueError unless some
-        size is positive and none is negative, and for a negative speed.
+        Args:
+            page_sizes: Sizes of the pages, repeated in a cycle: with `(3, 0)`, every second page is empty. AWS documents no
+                size; small sizes test that your code reads all pages. A smaller `maxResults` in the request takes
+                precedence. Default `(1000,)`.
+            speed: Simulated seconds per real second. With 60, one minute passes per second; with 0, the time changes only by
+                `advance`. Default 1.
+
+        Raises:
+            ValueError: If a page size is negative, no page size is positive, or `speed` is negative.
         """
         self._backend = Backend(clock=LocalClock(speed))
         self.page_sizes = tuple(page_sizes)
@@ -121,18 +127,18 @@ class LocalDrs:
             self._server = None
 
     def __enter__(self) -> Self:
-        """Start answering."""
+        """Call `start`."""
         return self.start()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop answering."""
+        """Call `stop`."""
         self.stop()
 
     @property
     def page_sizes(self) -> tuple[int, ...]:
-        """The sizes of the pages, round and round; may be set at any time."""
+        """The sizes of the pages, repeated in a cycle. They can be set at any time."""
         return self._backend.page_sizes
 
     @page_sizes.setter
@@ -143,7 +149,11 @@ class LocalDrs:
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens, such as `http://127.0.0.1:40123`. RuntimeError unless it is running."""
+        """The URL of the endpoint, such as `http://127.0.0.1:40123`.
+
+        Raises:
+            RuntimeError: If it is not running.
+        """
         if self._server is None:
             msg = "LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()"
             raise RuntimeError(msg)
@@ -151,47 +161,74 @@ class LocalDrs:
 
     @property
     def requests(self) -> Sequence[RecordedRequest]:
-        """The requests it got so far, the oldest first."""
+        """The requests received so far, oldest first."""
         return tuple(self._requests)
 
     def add_jobs(self, *jobs: Job, region: str = REGION, access_key_id: str | None = None) -> None:
-        """Add jobs to a region, or replace those with the same id.
+        """Add jobs to a region, or replace the jobs with the same ids.
 
-        They are seen by this access key alone, or by every one where none is said. TypeError for what is no `Job`,
-        ValueError for a job with a naive datetime.
+        Args:
+            jobs: The jobs.
+            region: The region. Default `eu-west-1`.
+            access_key_id: The only access key that can read the jobs. Default: every access key can.
+
+        Raises:
+            TypeError: If an argument is not a `Job`.
+            ValueError: If a job has a naive datetime.
         """
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
-            unstructure_job(job)  # a job that can't be sent is refused here, not in the server
+            unstructure_job(job)  # raises here, not later in the server, if the job is invalid
             self._backend.add_job(StaticJob(job), Caller(region, access_key_id))
 
     def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, access_key_id: str | None = None) -> None:
-        """Add items to the log of a job that `add_jobs` added before, with the same region and access key."""
+        """Add items to the log of a job that `add_jobs` added with the same region and access key.
+
+        Raises:
+            KeyError: If there is no such job.
+        """
         self._backend.add_log(job_id, items, Caller(region, access_key_id))
 
     def fail_server(self, source_server_id: str, failure: InjectedFailure | None = None) -> None:
-        """Have something go wrong with each recovery of a server that is started from now on: a `BootFailure`, or `failure`."""
+        """Make every later recovery of a server fail.
+
+        Args:
+            source_server_id: The source server's id.
+            failure: A `BootFailure` or `LaunchActionFailure`. Default `BootFailure()`.
+        """
         self._backend.injected_failures[source_server_id] = BootFailure() if failure is None else failure
 
     @property
     def now(self) -> datetime:
-        """What time it is for living jobs, UTC."""
+        """The current time of the simulated jobs, in UTC."""
         return self._backend.clock.now()
 
     def advance(self, duration: timedelta | float) -> None:
-        """Let time pass for living jobs: a timedelta, or seconds."""
+        """Advance the time of the simulated jobs.
+
+        Args:
+            duration: A timedelta, or seconds.
+
+        Raises:
+            ValueError: If `duration` is negative.
+        """
         self._backend.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
 
     def inject(self, fault: Fault, *, times: int | None = 1) -> None:
-        """Spoil the next `times` answers with `fault`, after those that earlier calls apply; `None` spoils all from then on."""
+        """Apply a fault to the next responses, after the faults of earlier calls.
+
+        Args:
+            fault: The fault.
+            times: The number of responses. `None` applies the fault to every response after the counted faults. Default 1.
+        """
         if times is None:
             self._lasting_fault = fault
         else:
             self._faults.extend([fault] * times)
 
     def clear_faults(self) -> None:
-        """Spoil no answer any more."""
+        """Remove all faults that `inject` added."""
         self._faults.clear()
         self._lasting_fault = None
 
@@ -206,22 +243,22 @@ class LocalDrs:
         Returns:
             The client.
         """
-        with _session_lock:  # making clients is not thread-safe, using them is
+        with _session_lock:  # creating clients is not thread-safe, using them is
             return _session().client(
                 "drs",
                 region_name=region,
                 endpoint_url=self.endpoint_url,
                 aws_access_key_id=access_key_id,
-                aws_secret_access_key="testing",  # noqa: S106  # no secret: signatures are not checked
+                aws_secret_access_key="testing",  # noqa: S106  # not a secret: signatures are not verified
                 config=_NO_PROXIES if config is None else _NO_PROXIES.merge(config),
             )
 
     def __repr__(self) -> str:
-        """Say where it listens."""
+        """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
     def _respond(self, request: "Request") -> HttpResponse:
-        """The answer to one HTTP request."""
+        """Record an HTTP request and return its response, with the next fault applied."""
         operation = request.path.strip("/")
         credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
         key, region, service = credential.groups() if credential else (None, None, None)
@@ -231,23 +268,25 @@ class LocalDrs:
             body = None
         self._requests.append(RecordedRequest(operation, body, region, key, dict(request.headers)))
 
-        def http_response() -> HttpResponse:
+        def respond() -> HttpResponse:
             try:
                 if operation not in OPERATIONS or request.method != "POST":
-                    raise AwsError("UnknownOperationException", 404, f"LocalDrs does not know {request.method} {request.path}")
+                    raise AwsError(
+                        "UnknownOperationException", 404, f"LocalDrs does not support {request.method} {request.path}"
+                    )
                 if region is None or service != "drs":
                     raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
                 if body is None:
                     raise validation_error("The body is not JSON", reason="cannotParse")
-                answer = self._backend.call(operation, body, Caller(region, key))
-                return HttpResponse.of(answer, success_status(operation))
+                members = self._backend.call(operation, body, Caller(region, key))
+                return HttpResponse.from_members(members, success_status(operation))
             except AwsError as error:
-                return HttpResponse.of_error(error)
+                return HttpResponse.from_error(error)
 
         fault = self._lasting_fault
         with contextlib.suppress(IndexError):
             fault = self._faults.popleft()
-        return http_response() if fault is None else fault.apply(http_response)
+        return respond() if fault is None else fault.apply(respond)
 
 
 class _Server(LocalServer):
@@ -271,19 +310,19 @@ class _Server(LocalServer):
         )
         cut_after = http_response.cut_connection_after
         if cut_after is not None and cut_after < 0:
-            _cut(environ["werkzeug.socket"])
+            _close(environ["werkzeug.socket"])
         elif cut_after is not None:
             response.headers["Content-Length"] = str(len(http_response.body))
-            response.response = _cut_body(http_response.body[:cut_after], environ)
+            response.response = _truncated_body(http_response.body[:cut_after], environ)
         return response(environ, start_response)
 
 
-def _cut_body(start: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
-    """The start of a body whose headers promise more, and then the end of the connection."""
+def _truncated_body(start: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
-    _cut(environ["werkzeug.socket"])
+    _close(environ["werkzeug.socket"])
 
 
-def _cut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the other side was faster
+def _close(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the client has closed it already
         connection.shutdown(socket.SHUT_RDWR)

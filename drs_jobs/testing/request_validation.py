@@ -1,6 +1,6 @@
-"""Requests checked against botocore's service model, as the service checks them: types, patterns and limits."""
+"""Validation of requests against botocore's service model, as in the service: types, patterns and limits."""
 
-# What isinstance finds in raw JSON is a dict or a list of nobody knows what.
+# isinstance narrows raw JSON to dict or list, with unknown types of keys and elements.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import functools
@@ -14,7 +14,7 @@ from botocore.model import ServiceModel
 
 
 def session_without_configuration() -> botocore.session.Session:
-    """A botocore session that reads no shared AWS configuration, and no profile from the environment."""
+    """Return a botocore session that ignores the shared AWS configuration and the profile variables of the environment."""
     no_file = (None, None, os.devnull, None)
     session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
     return botocore.session.Session(session_vars=session_vars)
@@ -22,22 +22,30 @@ def session_without_configuration() -> botocore.session.Session:
 
 @functools.cache
 def service_model() -> ServiceModel:
-    """Botocore's model of DRS."""
+    """Return botocore's service model of DRS."""
     return session_without_configuration().get_service_model("drs")
 
 
 def success_status(operation: str) -> int:
-    """The HTTP status of a good answer."""
+    """Return the HTTP status of a successful response."""
     status: int = service_model().operation_model(operation).http["responseCode"]
     return status
 
 
 def validation_failures(operation: str, request: Any) -> list[tuple[str, str]]:
-    """What the service model refuses in a request: for each, the field's name and what is wrong."""
+    """Return what is invalid in a request according to the service model.
+
+    Args:
+        operation: AWS's name of the operation, such as `DescribeJobs`.
+        request: The decoded body.
+
+    Returns:
+        One pair per failure: the path of the field and a description. Empty if the request is valid.
+    """
     return list(_validation_failures(service_model().operation_model(operation).input_shape, request, ""))
 
 
-_TYPES: Final[Mapping[str, type]] = {
+_JSON_TYPES: Final[Mapping[str, type]] = {
     "structure": dict,
     "map": dict,
     "list": list,
@@ -46,15 +54,16 @@ _TYPES: Final[Mapping[str, type]] = {
     "integer": int,
     "long": int,
 }
-"""What JSON decodes each kind of shape to."""
+"""The Python type that `json` decodes each type of shape to."""
 
 
 def _validation_failures(shape: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
-    kind = type(value)
-    if kind is not _TYPES[shape.type_name]:
+    # isinstance would accept a bool as an integer.
+    value_type = type(value)
+    if value_type is not _JSON_TYPES[shape.type_name]:
         yield name, f"must be a {shape.type_name}"
         return
-    yield from ((name, wrong) for wrong in _unmet_limits(shape, value))
+    yield from ((name, message) for message in _constraint_failures(shape, value))
     if shape.type_name == "list":
         for index, element in enumerate(value):
             yield from _validation_failures(shape.member, element, f"{name}[{index}]")
@@ -71,14 +80,14 @@ def _validation_failures(shape: Any, value: Any, name: str) -> Iterator[tuple[st
                 yield path, "must not be absent"
 
 
-def _unmet_limits(shape: Any, value: Any) -> Iterator[str]:
+def _constraint_failures(shape: Any, value: Any) -> Iterator[str]:
     if shape.type_name == "boolean":
         return
     size: int = value if shape.type_name in ("integer", "long") else len(value)
-    least, most, pattern = (shape.metadata.get(limit) for limit in ("min", "max", "pattern"))
-    if least is not None and size < least:
-        yield f"must be {least} or more, in value or length"
-    if most is not None and size > most:
-        yield f"must be {most} or less, in value or length"
+    minimum, maximum, pattern = (shape.metadata.get(name) for name in ("min", "max", "pattern"))
+    if minimum is not None and size < minimum:
+        yield f"must be {minimum} or more, in value or length"
+    if maximum is not None and size > maximum:
+        yield f"must be {maximum} or less, in value or length"
     if pattern is not None and not re.fullmatch(pattern, value):
         yield f"must satisfy the pattern {pattern}"

@@ -1,6 +1,6 @@
-"""Jobs that live: what a recovery or a clean-up looks like at any moment of its life, and what its log says by then.
+"""Simulated recoveries and clean-ups: the state and the log of each job at a given time.
 
-A living job is a pure function of time. Its stages are those of a real drill, which takes about nine minutes.
+They are a pure function of time. The stages are those of a real drill, which takes about nine minutes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,57 +26,56 @@ from drs_jobs._models import (
 
 @attrs.frozen
 class BootFailure:
-    """The server does not boot: its launch fails, and so does the job."""
+    """The server does not boot. Its launch fails, and so the job fails."""
 
     error: str = "The instance did not pass its status checks: it does not boot from its converted volume."
-    """What the log's `rawError` says."""
+    """The `rawError` in the job's log."""
 
 
 @attrs.frozen
 class LaunchActionFailure:
-    """The server launches, but its post-launch action fails, and so does the job."""
+    """The server launches, but its post-launch action fails, and so the job fails."""
 
-    reason: str = "Step timed out while verifying that the instance answers."
-    """What the run's `failureReason` says."""
+    reason: str = "Step timed out while verifying that the instance responds."
+    """The `failureReason` of the action's run."""
 
 
 InjectedFailure = BootFailure | LaunchActionFailure
-"""What goes wrong with one server."""
+"""A failure that can be injected for one server."""
 
-# When each stage begins or ends, counted from the job's creation. A real drill was seen to take these times.
-_STARTED: Final = timedelta(seconds=10)
+# Start or end of each stage, counted from the job's creation. These times were observed in a real drill.
+_JOB_START: Final = timedelta(seconds=10)
 _SNAPSHOT_START: Final = timedelta(seconds=20)
 _SNAPSHOT_END: Final = timedelta(seconds=80)
 _CONVERSION_START: Final = timedelta(seconds=90)
 _CONVERSION_END: Final = timedelta(seconds=270)
 _LAUNCH_START: Final = timedelta(seconds=280)
 _LAUNCH_END: Final = timedelta(seconds=430)
-_ACTION_END: Final = timedelta(seconds=520)
-_RECOVERED: Final = timedelta(seconds=530)
-_TERMINATED: Final = timedelta(seconds=60)
-_STAGGER: Final = timedelta(seconds=5)
-"""How much later each further server is than the one before."""
+_LAUNCH_ACTION_END: Final = timedelta(seconds=520)
+_RECOVERY_END: Final = timedelta(seconds=530)
+_CLEAN_UP_END: Final = timedelta(seconds=60)
+_SERVER_DELAY: Final = timedelta(seconds=5)
+"""How much later each server goes through the stages than the server before it."""
 
 
 @attrs.frozen
 class SimulatedRecovery:
-    """A recovery or drill of some servers."""
+    """A simulated recovery or drill."""
 
     created: Job
-    """The job as it was right after the call."""
+    """The job directly after its creation."""
     servers: tuple[ParticipatingServer, ...]
-    """Each server as it is once all went well."""
+    """The servers as they are at the end if nothing fails."""
     injected_failures: Mapping[str, InjectedFailure]
-    """What goes wrong, by source server id."""
+    """The failures, by source server id."""
 
     def job_at(self, now: datetime) -> Job:
-        """The job at a moment."""
+        """Return the job as it is at the time `now`."""
         age = now - self._creation
-        lag = _STAGGER * (len(self.servers) - 1)
-        end = _RECOVERED + lag
-        if age < _STARTED:
+        if age < _JOB_START:
             return self.created
-        servers = tuple(self._server_at(server, age - _STAGGER * number) for number, server in enumerate(self.servers))
+        servers = tuple(self._server_at(server, age - _SERVER_DELAY * index) for index, server in enumerate(self.servers))
+        end = self._end
         if age < end:
             return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=servers)
         return attrs.evolve(
@@ -84,7 +83,7 @@ class SimulatedRecovery:
         )
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """The log at a moment, oldest first."""
+        """Return the log up to the time `now`, oldest first."""
         items = sorted(self._log(), key=lambda item: item.log_date_time or now)
         return tuple(item for item in items if item.log_date_time is not None and item.log_date_time <= now)
 
@@ -92,48 +91,52 @@ class SimulatedRecovery:
     def _creation(self) -> datetime:
         return _creation(self.created)
 
+    @property
+    def _end(self) -> timedelta:
+        """The end of the job, counted from its creation."""
+        return _RECOVERY_END + _SERVER_DELAY * (len(self.servers) - 1)
+
     def _failure_of(self, server: ParticipatingServer) -> InjectedFailure | None:
         return self.injected_failures.get(server.source_server_id or "")
 
     def _server_at(self, server: ParticipatingServer, age: timedelta) -> ParticipatingServer:
         failure = self._failure_of(server)
-        waiting = ParticipatingServer(source_server_id=server.source_server_id, launch_actions_status=LaunchActionsStatus())
+        unlaunched = ParticipatingServer(source_server_id=server.source_server_id, launch_actions_status=LaunchActionsStatus())
         if age < _SNAPSHOT_START:
-            return attrs.evolve(waiting, launch_status=LaunchStatus.PENDING)
+            return attrs.evolve(unlaunched, launch_status=LaunchStatus.PENDING)
         if age < _LAUNCH_END:
-            return attrs.evolve(waiting, launch_status=LaunchStatus.IN_PROGRESS)
+            return attrs.evolve(unlaunched, launch_status=LaunchStatus.IN_PROGRESS)
         if isinstance(failure, BootFailure):
-            return attrs.evolve(waiting, launch_status=LaunchStatus.FAILED)
+            return attrs.evolve(unlaunched, launch_status=LaunchStatus.FAILED)
         actions = server.launch_actions_status or LaunchActionsStatus()
         runs = tuple(self._run_at(run, age, failure) for run in actions.runs)
         return attrs.evolve(server, launch_actions_status=attrs.evolve(actions, runs=runs))
 
     def _run_at(self, run: LaunchActionRun, age: timedelta, failure: InjectedFailure | None) -> LaunchActionRun:
-        if age < _ACTION_END:
+        if age < _LAUNCH_ACTION_END:
             return attrs.evolve(run, status=LaunchActionRunStatus.IN_PROGRESS)
         if isinstance(failure, LaunchActionFailure):
             return attrs.evolve(run, status=LaunchActionRunStatus.FAILED, failure_reason=failure.reason)
         return run
 
     def _log(self) -> Iterator[JobLogItem]:
-        end = _RECOVERED + _STAGGER * (len(self.servers) - 1)
-        yield self._item(JobLogEvent.JOB_START, _STARTED)
-        for number, server in enumerate(self.servers):
-            lag = _STAGGER * number
-            about = JobLogEventData(source_server_id=server.source_server_id)
-            yield self._item(JobLogEvent.SNAPSHOT_START, _SNAPSHOT_START + lag, about)
-            yield self._item(JobLogEvent.SNAPSHOT_END, _SNAPSHOT_END + lag, about)
-            yield self._item(JobLogEvent.CONVERSION_START, _CONVERSION_START + lag, about)
-            yield self._item(JobLogEvent.CONVERSION_END, _CONVERSION_END + lag, about)
-            yield self._item(JobLogEvent.LAUNCH_START, _LAUNCH_START + lag, about)
+        yield self._item(JobLogEvent.JOB_START, _JOB_START)
+        for index, server in enumerate(self.servers):
+            delay = _SERVER_DELAY * index
+            data = JobLogEventData(source_server_id=server.source_server_id)
+            yield self._item(JobLogEvent.SNAPSHOT_START, _SNAPSHOT_START + delay, data)
+            yield self._item(JobLogEvent.SNAPSHOT_END, _SNAPSHOT_END + delay, data)
+            yield self._item(JobLogEvent.CONVERSION_START, _CONVERSION_START + delay, data)
+            yield self._item(JobLogEvent.CONVERSION_END, _CONVERSION_END + delay, data)
+            yield self._item(JobLogEvent.LAUNCH_START, _LAUNCH_START + delay, data)
             failure = self._failure_of(server)
             if isinstance(failure, BootFailure):
-                yield self._item(JobLogEvent.LAUNCH_FAILED, _LAUNCH_END + lag, attrs.evolve(about, raw_error=failure.error))
+                yield self._item(JobLogEvent.LAUNCH_FAILED, _LAUNCH_END + delay, attrs.evolve(data, raw_error=failure.error))
             else:
-                launched = attrs.evolve(about, target_instance_id=server.recovery_instance_id)
-                # The service sends it, and its own model does not know it.
-                yield self._item(UnknownValue("LAUNCH_END"), _LAUNCH_END + lag, launched)
-        yield self._item(JobLogEvent.JOB_END, end)
+                launched = attrs.evolve(data, target_instance_id=server.recovery_instance_id)
+                # The service sends LAUNCH_END, but its service model does not list it.
+                yield self._item(UnknownValue("LAUNCH_END"), _LAUNCH_END + delay, launched)
+        yield self._item(JobLogEvent.JOB_END, self._end)
 
     def _item(self, event: JobLogEvent | UnknownValue, age: timedelta, data: JobLogEventData | None = None) -> JobLogItem:
         return JobLogItem(event=event, event_data=data or JobLogEventData(), log_date_time=self._creation + age)
@@ -141,28 +144,28 @@ class SimulatedRecovery:
 
 @attrs.frozen
 class SimulatedCleanUp:
-    """A clean-up of recovery instances. Once complete it lists nobody, as the real one was seen to do."""
+    """A simulated clean-up of recovery instances. Once complete, it lists no servers, as observed in the real service."""
 
     created: Job
-    """The job as it was right after the call."""
+    """The job directly after its creation."""
 
     def job_at(self, now: datetime) -> Job:
-        """The job at a moment."""
+        """Return the job as it is at the time `now`."""
         age = now - _creation(self.created)
-        if age < _STARTED:
+        if age < _JOB_START:
             return self.created
-        if age < _TERMINATED:
+        if age < _CLEAN_UP_END:
             return attrs.evolve(self.created, status=JobStatus.STARTED)
-        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=_creation(self.created) + _TERMINATED)
+        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=_creation(self.created) + _CLEAN_UP_END)
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """The log at a moment, oldest first."""
+        """Return the log up to the time `now`, oldest first."""
         creation = _creation(self.created)
         stages = {
-            JobLogEvent.JOB_START: _STARTED,
-            JobLogEvent.CLEANUP_START: _STARTED,
-            JobLogEvent.CLEANUP_END: _TERMINATED,
-            JobLogEvent.JOB_END: _TERMINATED,
+            JobLogEvent.JOB_START: _JOB_START,
+            JobLogEvent.CLEANUP_START: _JOB_START,
+            JobLogEvent.CLEANUP_END: _CLEAN_UP_END,
+            JobLogEvent.JOB_END: _CLEAN_UP_END,
         }
         return tuple(
             JobLogItem(event=event, event_data=JobLogEventData(), log_date_time=creation + age)
@@ -173,27 +176,27 @@ class SimulatedCleanUp:
 
 @attrs.frozen
 class StaticJob:
-    """A job that does not live: it was added as it is, with the log that was added for it."""
+    """A job that does not change with time, and its log."""
 
     created: Job
     """The job."""
     log: tuple[JobLogItem, ...] = ()
-    """Its log."""
+    """The log, in the order in which its items were added."""
 
-    def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the same at any moment
-        """The job."""
+    def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the job does not change with time
+        """Return the job."""
         return self.created
 
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the same at any moment
-        """Its log."""
+    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the job does not change with time
+        """Return the log."""
         return self.log
 
 
 BackendJob = SimulatedRecovery | SimulatedCleanUp | StaticJob
-"""A job of `LocalDrs`."""
+"""A job in `Backend`."""
 
 
 def _creation(job: Job) -> datetime:
     if job.creation_date_time is None:
-        raise ValueError(f"job {job.job_id} can't live without a creation date")
+        raise ValueError(f"job {job.job_id} has no creation_date_time: a simulated job needs one")
     return job.creation_date_time
