@@ -469,3 +469,17 @@ def test_browser_has_no_errors_and_requests(theme: str, tables: Any, tmp_path: P
 def test_browser_errors_are_found(body: str, tmp_path: Path):
     """A request and a failing script are on the console, so the test above can fail."""
     assert _browse(body, tmp_path)[1]
+
+
+def test_naive_datetimes_are_refused(tables: Any):
+    """Tables, charts and HTML raise the same error as unstructure_job."""
+    job = make_job(creation_date_time=datetime(2024, 6, 15, 12))  # noqa: DTZ001  # the naive datetime is tested
+    drill = attrs.evolve(job, initiated_by=InitiatedBy.START_DRILL)
+    for use in (
+        lambda: tables.jobs_table([job]),
+        lambda: tables.timeline([job], now=NOON),
+        lambda: tables.drill_history([drill]),
+        job._repr_html_,
+    ):
+        with pytest.raises(ValueError, match="has no time zone"):
+            use()

@@ -27,6 +27,7 @@ from drs_jobs import (
     PaginationLoopError,
     _wire,
 )
+from drs_jobs._models.html import MAX_ROWS
 from drs_jobs.testing import LocalDrs, RawResponse, ServerError, make_job
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -635,3 +636,30 @@ def test_cursor_belongs_to_its_region_and_endpoint(local_drs: LocalDrs):
                 with pytest.raises(ValueError, match="region and endpoint"):
                     JobsClient(client).describe_jobs(cursor=iterator.cursor)
             JobsClient(local_drs.client("eu-west-1")).describe_jobs(cursor=iterator.cursor)
+
+
+def test_pages_with_on_malformed_are_whole():
+    """A bad job does not split its page."""
+    page = {"items": [*_raw_jobs("a"), {}, *_raw_jobs("b")]}
+    [only] = JobsClient(FakeDrs({None: page})).describe_jobs(on_malformed=lambda _: None).pages()
+    assert [job.job_id for job in only.items] == ["a", "b"]
+
+
+def test_pages_skip_a_page_that_next_finished():
+    """Its items were handed out, so there is no empty page for it. A page that was empty in the response is one."""
+    fake = FakeDrs(
+        {None: {"items": _raw_jobs("a"), "nextToken": "t"}, "t": {"items": [], "nextToken": "u"}, "u": {"items": []}}
+    )
+    iterator = iter(JobsClient(fake).describe_jobs())
+    next(iterator)
+    assert [page.next_token for page in iterator.pages()] == ["u", None]
+
+
+def test_items_in_a_notebook():
+    """A table of jobs; one line for each other item, up to a limit."""
+    jobs = JobsClient(FakeDrs({None: {"items": _raw_jobs("job-a", "job-b")}})).describe_jobs().collect()
+    assert "2 jobs" in jobs._repr_html_()
+    for count, more in ((MAX_ROWS, 0), (MAX_ROWS + 2, 2)):
+        shown = Items(f"line {number}" for number in range(count))._repr_html_()
+        assert (shown.count("<pre>"), f"and {more} more" in shown) == (MAX_ROWS, more > 0)
+        assert ("more" in shown) is (more > 0)
