@@ -30,6 +30,7 @@ from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
 
 ROLE = "DrsReader"
+READ_TIMEOUT = drs_jobs._sweep_state.READ_TIMEOUT
 ACCOUNTS = int(os.environ.get("DRS_JOBS_ACCOUNTS", "50"))
 HANGING_IN_PROCESSES = ACCOUNTS >= 500
 """Whether targets hang in tests with other processes. Tests cannot shorten the time-out there, so this takes minutes."""
@@ -311,7 +312,7 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
         denied = drs_jobs._sweep_state._RoleCredentials(None, "arn", None)
         requests.clear()
         counts = []
-        for seconds in (10_000, 10_050, 10_061):
+        for seconds in (10_000, 10_059.5, 10_060):
             now[0] = seconds
             responses[:] = [drs_jobs._sweep_state.ClientError({"Error": {"Code": code}}, "AssumeRole")]
             with pytest.raises(drs_jobs._sweep_state.ServiceError):
@@ -511,10 +512,11 @@ def test_state_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
     states = [pickle.loads(sent) for sent in sweeps]
     assert [pickle.loads(sent) for sent in sweeps] == states
     assert len(set(map(id, states))) == 50
-    now[0] += 30
+    now[0] += 59.5
     assert pickle.loads(sweeps[0]) is states[0]
+    assert len(drs_jobs._sweep_state._states) == 50
     states[1].tasks = 1
-    now[0] += 45
+    now[0] += 1
     pickle.loads(sweeps[2])
     assert set(drs_jobs._sweep_state._states) == {"0", "1", "2"}
 
@@ -554,3 +556,50 @@ def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_d
     monkeypatch.setattr(drs_jobs.sweep, "_INTERRUPT_INTERVAL", 0.001)
     local_drs.inject(Slow(0.05))
     assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]
+
+
+def test_state_counts_its_tasks(local_drs: LocalDrs):
+    state = drs_jobs._sweep_state.SweepState("id")
+    with state.client(_target(local_drs)):
+        with state.client(_target(local_drs)):
+            assert state.tasks == 2
+        assert state.tasks == 1
+    with pytest.raises(KeyError), state.client(_target(local_drs)):
+        raise KeyError
+    assert state.tasks == 0
+
+
+def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
+    state = drs_jobs._sweep_state.SweepState("id")
+    for target in (Target("eu-west-1"), _target(local_drs, "mars-north-1")):
+        with state.client(target) as client:
+            assert client.meta.region_name == target.region
+    with pytest.raises(ValueError, match="mars-north-1"), state.client(Target("mars-north-1")):
+        pass
+
+
+def test_time_outs_of_clients(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """The documented ones; other tests use a shorter time-out."""
+    monkeypatch.setattr(drs_jobs._sweep_state, "READ_TIMEOUT", READ_TIMEOUT)
+    with drs_jobs._sweep_state.SweepState("id").client(_target(local_drs)) as client:
+        assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (10, 20)
+
+
+class SlowExecutor(Executor):
+    """Completes the oldest task when three are submitted."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.futures.append(Future())
+        if len(self.futures) == 3:
+            self.futures[0].set_result(TargetJobs(Target("eu-west-1"), ()))
+        return self.futures[-1]
+
+
+def test_max_in_flight_counts_results_that_were_not_taken():
+    pool = SlowExecutor()
+    results = sweep([Target("eu-west-1")] * 9, executor=pool, max_in_flight=3)
+    next(results)
+    assert len(pool.futures) == 3
