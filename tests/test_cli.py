@@ -595,10 +595,10 @@ INTERRUPTIONS = {
     "import": """
 import builtins
 real = builtins.__import__
-def interrupted(name, *rest):
+def interrupted(name, *args, **keywords):
     if name == "typer":
         raise KeyboardInterrupt
-    return real(name, *rest)
+    return real(name, *args, **keywords)
 builtins.__import__ = interrupted""",
     "parsing": "import typer.main; typer.main.get_command.__code__ = (lambda _: exec('raise KeyboardInterrupt')).__code__",
     "command": "from drs_jobs import Pager; Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
