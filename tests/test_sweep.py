@@ -303,7 +303,7 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
     sts: Any = FakeSts()
     responses += [3600, 3600]
     keys = []
-    for seconds in (1, 2900, 3010):
+    for seconds in (5, 2990, 3015):
         now[0] = seconds
         keys.append(role.credentials(sts)["aws_access_key_id"])
     assert keys == ["1", "1", "2"]
@@ -603,3 +603,64 @@ def test_max_in_flight_counts_results_that_were_not_taken():
     results = sweep([Target("eu-west-1")] * 9, executor=pool, max_in_flight=3)
     next(results)
     assert len(pool.futures) == 3
+
+
+class FailingTargets:
+    """An iterator that raises each time after its first target."""
+
+    def __init__(self, target: Target) -> None:
+        self.targets = [target]
+
+    def __iter__(self) -> "FailingTargets":
+        return self
+
+    def __next__(self) -> Target:
+        if not self.targets:
+            raise KeyError("file is not readable")
+        return self.targets.pop()
+
+
+def test_targets_that_fail_are_not_read_again(local_drs: LocalDrs):
+    results: list[Any] = []
+    with pytest.raises(KeyError, match="not readable"):
+        for result in sweep(FailingTargets(_target(local_drs))):
+            results += [result]
+    assert results == [TargetJobs(_target(local_drs), ())]
+
+
+def test_causes_and_contexts_have_no_frames():
+    """Whether an error has a cause, or only a context."""
+    errors: list[Exception] = []
+    for has_cause in (True, False):
+        try:
+            try:
+                raise KeyError("first")
+            except KeyError as error:
+                raise ValueError("second") from (error if has_cause else None)
+        except ValueError as error:
+            errors.append(error)
+    try:
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise ValueError("second")  # noqa: B904  # only a context
+    except ValueError as error:
+        errors.append(error)
+    with FailingPool(errors) as pool:
+        results = list(sweep([Target("eu-west-1")] * 3, executor=pool))
+    links = [link for result in results for link in (result.error, result.error.__context__) if link is not None]
+    assert len(links) == 6
+    assert [link.__traceback__ for link in links] == [None] * 6
+
+
+class FailingPool(ThreadPoolExecutor):
+    """Raises the next of some errors in each task."""
+
+    def __init__(self, errors: list[Exception]) -> None:
+        super().__init__(1)
+        self.errors = errors
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        future: Future[Any] = Future()
+        future.set_exception(self.errors.pop())
+        return future
