@@ -24,7 +24,7 @@ MODULES: Final = {
     "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
     "_botocore": ("drs_jobs/_botocore.py", "botocore wire fuzz"),
     "_client": ("drs_jobs/_client.py", "client arguments polling log reports"),
-    "_errors": ("drs_jobs/_errors.py", "errors wire wire_protocol completeness"),
+    "_errors": ("drs_jobs/_errors.py", "errors polling wire wire_protocol completeness"),
     "_formatting": ("drs_jobs/_formatting.py", "models errors wire cli"),
     "_models": ("drs_jobs/_models", "models errors completeness"),
     "_pagination": ("drs_jobs/_pagination", "pagination client arguments"),

@@ -192,3 +192,12 @@ def test_arguments_that_cannot_be_pickled_become_text():
     other = pickle.loads(pickle.dumps(error))
     assert type(other) is DrsJobsError
     assert "lock" in str(other)
+
+
+def test_job_not_found_message():
+    """One id, an id that was seen before, and several ids, of which ten are listed."""
+    assert str(JobNotFoundError("drsjob-1")).startswith("job drsjob-1 was not found: ")
+    assert str(JobNotFoundError("drsjob-1", last_seen=make_job())).startswith("job drsjob-1 no longer exists: ")
+    ids = tuple(f"drsjob-{number}" for number in range(12))
+    assert str(JobNotFoundError(ids[0], job_ids=ids)).startswith(f"12 jobs were not found: {', '.join(ids[:10])} and 2 more: ")
+    assert JobNotFoundError("drsjob-1").job_ids == ("drsjob-1",)

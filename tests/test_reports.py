@@ -1,5 +1,6 @@
 """Reports: pure functions of jobs and logs, and JobsClient.explain, which fetches both."""
 
+import json
 import random
 import weakref
 from collections.abc import Iterator
@@ -387,3 +388,20 @@ def test_naive_datetimes_are_rejected():
         with pytest.raises(ValueError, match="has no time zone"):
             use()
     assert "2024-06-15T12:00:00" in repr(job)
+
+
+def test_explain_has_the_first_error_of_the_log(client: JobsClient, local_drs: LocalDrs):
+    job = make_job()
+    local_drs.add_jobs(job)
+    log = {"items": [{"event": 1}, {"event": "JOB_START"}, {"event": 2}]}
+    response = RawResponse(json.dumps(log).encode())
+
+    class OnlyLog(RawResponse):
+        def apply(self, respond: Any) -> Any:
+            return super().apply(respond) if local_drs.requests[-1].operation == "DescribeJobLogItems" else respond()
+
+    local_drs.inject(OnlyLog(response.body), times=None)
+    explanation = client.explain(job)
+    assert isinstance(explanation.log_error, MalformedResponseError)
+    assert explanation.log_error.path == "$.items[0].event"
+    assert len(explanation.log) == 1
