@@ -421,6 +421,8 @@ class InterruptAt:
         self.before = sys.gettrace()
 
     def __enter__(self) -> None:
+        # Python 3.12 reports instructions only if a frame requests them before the tracer is set.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self.trace)
 
     def __exit__(self, *_: object) -> None:
