@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import attrs
+import boto3
 import typer
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
@@ -34,8 +35,6 @@ def check_setup(wanted: Iterable[Target], *, role_name: str, partition: str) -> 
         ValueError: If botocore has no DRS in a region of the partition, or if a region or the endpoint is malformed.
         BotoCoreError: If the profile is unknown, or there are no credentials.
     """
-    import boto3  # noqa: PLC0415  # slow to import, and `drs-jobs --help` does not need it
-
     target_by_region = {target.region: target for target in wanted}
     known = {target.region for target in targets(["any"], "all", role_name=role_name, partition=partition)}
     for region, target in target_by_region.items():
