@@ -105,8 +105,15 @@ class Tally:
         self.repeated += sum(count - 1 for count in counts.values())
 
 
+def add_account(local: LocalDrs, seed: int) -> tuple[str, str]:
+    """Return an access key and its account, which no other seed has."""
+    key = f"key{seed}"
+    local.accounts[key] = f"{seed:012}"
+    return key, local.accounts[key]
+
+
 def client_of(local: LocalDrs, rng: random.Random, key: str) -> JobsClient:
-    """Return a client of a separate account, with or without retries."""
+    """Return a client with this access key, with or without retries."""
     config = Config(retries={"total_max_attempts": rng.choice([1, 1, 3])})
     return JobsClient(local.client(access_key_id=key, config=config))
 
@@ -121,10 +128,10 @@ def inject(local: LocalDrs, rng: random.Random, responses: int) -> None:
 def paged_run(local: LocalDrs, seed: int, tally: Tally) -> None:
     """Iterate over jobs in pages. Resume after each error, and sometimes after a break without an error."""
     rng = random.Random(f"paged {seed}")
-    key = f"paged{seed}"
+    key, account_id = add_account(local, seed)
     newest = datetime(2024, 6, 15, tzinfo=UTC)
     history = [make_job(creation_date_time=newest - timedelta(hours=n)) for n in range(rng.randrange(8))]
-    local.add_jobs(*history, access_key_id=key)
+    local.add_jobs(*history, account_id=account_id)
     local.page_sizes = (*(rng.randrange(4) for _ in range(rng.randrange(4))), rng.randrange(1, 4))
     client = client_of(local, rng, key)
     inject(local, rng, 10)
@@ -156,7 +163,7 @@ def _parts(pager: Pager[Job], rng: random.Random) -> Iterator[tuple[Job, ...]]:
 def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
     """Watch jobs that appear, change and end. Watch again after each error."""
     rng = random.Random(f"watched {seed}")
-    key = f"watched{seed}"
+    key, account_id = add_account(local, seed)
     time = SimulatedTime()
     ended: list[Job] = []
     for _ in range(rng.randrange(1, 4)):
@@ -165,7 +172,7 @@ def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
         done = make_job(job_id=pending.job_id, creation_date_time=pending.creation_date_time)
         appears = rng.choice([0, 0, rng.uniform(0, 40)])
         for second, job in ((appears, pending), (appears + rng.uniform(0, 60), started), (appears + 60 + rng.random(), done)):
-            time.at(second, lambda job=job: local.add_jobs(job, access_key_id=key))
+            time.at(second, lambda job=job: local.add_jobs(job, account_id=account_id))
         ended.append(done)
     time.sleep(0)
     client = client_of(local, rng, key)

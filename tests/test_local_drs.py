@@ -35,7 +35,8 @@ from drs_jobs import (
 )
 from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_history, make_job, make_resource, make_run, make_server
 from drs_jobs.testing import local_drs as local_drs_module
-from drs_jobs.testing.request_validation import validation_failures
+from drs_jobs.testing.service_model import service_model
+from drs_jobs.testing.validation import request_failures, shape_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -70,15 +71,19 @@ def test_filters(client: JobsClient, local_drs: LocalDrs):
 
 
 def test_token_belongs_to_one_query(boto_client: Any, local_drs: LocalDrs):
-    """Any other token gets a ValidationException."""
+    """Any other query, region or account gets a ValidationException. Another key of the same account does not."""
+    local_drs.accounts["another"] = "111122223333"
     local_drs.add_jobs(*(make_job() for _ in range(3)))
     token = boto_client.describe_jobs(maxResults=1)["nextToken"]
-    assert len(boto_client.describe_jobs(nextToken=token)["items"]) == 2
+    for client in (boto_client, local_drs.client(access_key_id="renewed")):
+        assert len(client.describe_jobs(nextToken=token)["items"]) == 2
     other_region = local_drs.client(region="eu-central-1")
     other_account = local_drs.client(access_key_id="another")
     with LocalDrs() as other:
         for client, request in (
             (boto_client, {"nextToken": "nonsense"}),
+            (boto_client, {"nextToken": token[:-8] + "AAAAAAA="}),
+            (boto_client, {"nextToken": "\N{SNOWMAN}"}),
             (boto_client, {"nextToken": token, "filters": {"fromDate": "2024-01-01T00:00:00Z"}}),
             (other_region, {"nextToken": token}),
             (other_account, {"nextToken": token}),
@@ -87,31 +92,61 @@ def test_token_belongs_to_one_query(boto_client: Any, local_drs: LocalDrs):
             with pytest.raises(client.exceptions.ValidationException) as caught:
                 client.describe_jobs(**request)
             assert caught.value.response["fieldList"][0]["name"] == "nextToken"
+        log_token = {"jobID": "drsjob-00000000000000000", "nextToken": token}
+        with pytest.raises(boto_client.exceptions.ValidationException):
+            boto_client.describe_job_log_items(**log_token)
 
 
-def test_jobs_by_region_and_access_key(local_drs: LocalDrs):
-    """Jobs added without an access key are visible with every key."""
+def test_token_of_the_same_ids_in_another_order(boto_client: Any, local_drs: LocalDrs):
+    jobs = [make_job() for _ in range(3)]
+    local_drs.add_jobs(*jobs)
+    ids = [job.job_id for job in jobs]
+    token = boto_client.describe_jobs(maxResults=2, filters={"jobIDs": ids})["nextToken"]
+    rest = boto_client.describe_jobs(maxResults=2, filters={"jobIDs": ids[::-1]}, nextToken=token)
+    assert [job["jobID"] for job in rest["items"]] == [jobs[0].job_id]
+
+
+def test_jobs_by_region_and_account():
+    """Access keys without an account share one."""
     mine, shared, other_region = make_job(), make_job(), make_job()
-    local_drs.add_jobs(mine, access_key_id="me")
-    local_drs.add_jobs(shared)
-    local_drs.add_jobs(other_region, region="us-east-1")
-    assert {mine, shared} == set(JobsClient(local_drs.client(access_key_id="me")).describe_jobs())
-    assert {shared} == set(JobsClient(local_drs.client(access_key_id="you")).describe_jobs())
-    assert {other_region} == set(JobsClient(local_drs.client("us-east-1", access_key_id="me")).describe_jobs())
-    assert [(request.region, request.access_key_id) for request in local_drs.requests] == [
-        ("eu-west-1", "me"),
-        ("eu-west-1", "you"),
-        ("us-east-1", "me"),
-    ]
+    with LocalDrs(accounts={"me": "111122223333", "me renewed": "111122223333"}) as local:
+        local.add_jobs(mine, account_id="111122223333")
+        local.add_jobs(shared)
+        local.add_jobs(shared, account_id="123456789012")
+        local.add_jobs(other_region, region="us-east-1")
+        found = {
+            (region, key): set(JobsClient(local.client(region, access_key_id=key)).describe_jobs())
+            for region, key in (
+                ("eu-west-1", "me"),
+                ("eu-west-1", "me renewed"),
+                ("eu-west-1", "you"),
+                ("eu-west-1", "she"),
+                ("us-east-1", "me"),
+                ("us-east-1", "you"),
+            )
+        }
+        assert list(found.values()) == [{mine}, {mine}, {shared}, {shared}, set(), {other_region}]
+        assert [(one.region, one.access_key_id) for one in local.requests] == list(found)
+        assert {one.account_id for one in local.requests if one.access_key_id != "me"} == {"111122223333", "123456789012"}
 
 
-def test_job_of_an_access_key_replaces_the_shared_one(local_drs: LocalDrs):
-    """A job added without a key and again for one key is listed once."""
-    job = make_job(status="PENDING")
-    local_drs.add_jobs(job)
-    local_drs.add_jobs(make_job(job_id=job.job_id), access_key_id="me")
-    assert [job.status for job in JobsClient(local_drs.client(access_key_id="me")).describe_jobs()] == ["COMPLETED"]
-    assert [job.status for job in JobsClient(local_drs.client(access_key_id="you")).describe_jobs()] == ["PENDING"]
+def test_unknown_account_and_region(local_drs: LocalDrs):
+    """The error says what to add."""
+    for call in (
+        lambda **scope: local_drs.add_jobs(make_job(), **scope),
+        lambda **scope: local_drs.add_log("drsjob-00000000000000000", **scope),
+        local_drs.add_source_servers,
+    ):
+        with pytest.raises(ValueError, match=r"LocalDrs\(accounts=\{'ACCESS_KEY_ID': '999999999999'\}\)"):
+            call(account_id="999999999999")
+        with pytest.raises(ValueError, match="12 digits"):
+            call(account_id="99")
+        with pytest.raises(ValueError, match="did you mean eu-west-1"):
+            call(region="eu-wset-1")
+    with pytest.raises(ValueError, match="12 digits"):
+        LocalDrs(accounts={"key": "me"})
+    with pytest.raises(ClientError, match="did you mean eu-west-1"):
+        local_drs.client("eu-wset-1", config=ONE_ATTEMPT).describe_jobs()
 
 
 def test_adding_a_job_again_replaces_it(client: JobsClient, local_drs: LocalDrs):
@@ -143,6 +178,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20240615/eu-west-1/drs/aws4_reques
         ("/DescribeJobs", b"{}", "", 403, "MissingAuthenticationTokenException"),
         ("/DescribeJobs", b"{}", SIGNED.replace("/drs/", "/ec2/"), 403, "MissingAuthenticationTokenException"),
         ("/Nonsense", b"{}", SIGNED, 404, "UnknownOperationException"),
+        ("/tags/arn:aws:drs:eu-west-1:123456789012:job/x", b"{}", SIGNED, 400, "ValidationException"),
         ("/DescribeJobs", b"nonsense", SIGNED, 400, "ValidationException"),
         ("/DescribeJobs", b"[" * 100_000, SIGNED, 400, "ValidationException"),
         ("/DescribeJobs", b"[]", SIGNED, 400, "ValidationException"),
@@ -169,8 +205,8 @@ def test_limit_of_ids(local_drs: LocalDrs):
 
 
 def test_validation_of_maps_and_required_members():
-    assert validation_failures("StartRecovery", {}) == [("sourceServers", "must not be absent")]
-    assert validation_failures(
+    assert request_failures("StartRecovery", {}) == [("sourceServers", "must not be absent")]
+    assert request_failures(
         "StartRecovery", {"sourceServers": [{"sourceServerID": "s-" + "0" * 17}], "tags": {"a": "x" * 257}, "isDrill": True}
     ) == [("tags.value", "must be 256 or less, in value or length")]
 
@@ -430,15 +466,10 @@ def test_make_job_defaults_are_consistent():
     assert make_resource().launch_status is LaunchStatus.LAUNCHED
 
 
-def test_make_history_matches_the_service_model(boto_client: Any, local_drs: LocalDrs):
-    model = boto_client.meta.service_model
-    from drs_jobs.testing.request_validation import _validation_failures  # noqa: PLC0415  # the same rules, for a response
-
+def test_make_history_matches_the_service_model():
+    shape = service_model().shape_for("Job")
     for job in make_history(60, until=NOON):
-        raw = unstructure_job(job)
-        for name in ("creationDateTime", "endDateTime"):  # real timestamps do not match the pattern in the model
-            raw.pop(name, None)
-        assert list(_validation_failures(model.shape_for("Job"), raw, "")) == []
+        assert list(shape_failures(shape, unstructure_job(job), is_response=True)) == []
 
 
 def test_make_history_has_all_outcomes():

@@ -47,6 +47,13 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class OperatingSystem(StrEnum):
+    """The operating system of simulated servers."""
+
+    LINUX = "linux"
+    WINDOWS = "windows"
+
+
 Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
 Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
 EndpointUrl: TypeAlias = Annotated[
@@ -239,9 +246,24 @@ def sweep(
 @app.command()
 def demo() -> None:
     """Show the features without an AWS account, with a local DRS endpoint."""
-    from drs_jobs.cli.demo import run  # noqa: PLC0415  # only this command needs the extra `testing`
+    from drs_jobs.cli.demo import run  # noqa: PLC0415  # only this command and local need the extra `testing`
 
     run()
+
+
+@app.command()
+def local(
+    history: Annotated[int, typer.Option("--history", min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
+    speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per second: 60 makes a minute a second.")] = 1,
+    system: Annotated[
+        OperatingSystem, typer.Option("--os", help="Recoveries take as long as measured with these servers.")
+    ] = OperatingSystem.LINUX,
+) -> None:
+    """Run a local DRS endpoint for tests, and print the environment variables with which AWS clients use it."""
+    from drs_jobs.cli.local import serve  # noqa: PLC0415  # only this command and demo need the extra `testing`
+
+    serve(speed=speed, profile=system, history=history, seed=seed)
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -3,11 +3,12 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import attrs
 
-from drs_jobs.testing.backend import AwsError
+from drs_jobs.testing.aws_errors import AwsError
 
 
 @attrs.frozen
@@ -26,8 +27,9 @@ class HttpResponse:
     def from_members(
         cls, members: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
     ) -> "HttpResponse":
-        """Return a JSON response with these members."""
-        return cls(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(members).encode())
+        """Return a JSON response with these members. A status without content, such as 204, has an empty body."""
+        body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(members).encode()
+        return cls(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
     @classmethod
     def from_error(cls, error: AwsError) -> "HttpResponse":

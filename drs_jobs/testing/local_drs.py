@@ -1,14 +1,13 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
 import contextlib
+import copy
 import functools
-import json
 import os
 import re
 import socket
 import threading
 import uuid
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -19,13 +18,30 @@ from botocore.config import Config
 
 from drs_jobs._extras import missing_extra_error
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs._wire import unstructure_job
+from drs_jobs._wire import unstructure_job, unstructure_log_item
 from drs_jobs.testing._server import LocalServer
-from drs_jobs.testing.backend import OPERATIONS, AwsError, Backend, Caller, validation_error
+from drs_jobs.testing.account_region import Scope
+from drs_jobs.testing.aws_errors import AwsError, unsupported, validation_error
+from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.clock import LocalClock
+from drs_jobs.testing.factories import ACCOUNT_ID
+from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import Fault, HttpResponse
-from drs_jobs.testing.request_validation import session_without_configuration, success_status
-from drs_jobs.testing.simulated_jobs import BootFailure, InjectedFailure, StaticJob
+from drs_jobs.testing.histories import History
+from drs_jobs.testing.page_tokens import Pages
+from drs_jobs.testing.profiles import PROFILES
+from drs_jobs.testing.routes import parse_request
+from drs_jobs.testing.schedule import Schedule
+from drs_jobs.testing.service_model import (
+    account_problem,
+    region_problem,
+    require_operation,
+    service_model,
+    session_without_configuration,
+    success_status,
+)
+from drs_jobs.testing.simulated_jobs import StaticJob
+from drs_jobs.testing.validation import require_valid, response_failures, shape_failures
 
 try:
     from werkzeug.wrappers import Request, Response
@@ -61,19 +77,21 @@ def _reset_after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 
-_CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CREDENTIAL: Final = re.compile(r"(?:Credential=|^)([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
 @attrs.frozen
 class RecordedRequest:
     """A request that `LocalDrs` received."""
 
-    operation: str
-    """AWS's name of the operation, such as `DescribeJobs`."""
+    operation: str | None
+    """AWS's name of the operation, such as `DescribeJobs`; `None` if no operation has this method and path."""
     body: Any
-    """The decoded body; `None` if it is not JSON."""
+    """The members of the request, including those in the path and the query; `None` if the body is not JSON."""
     region: str | None
     """The region in the signature; `None` for an unsigned request."""
+    account_id: str | None
+    """The account of the access key; `None` for an unsigned request."""
     access_key_id: str | None
     """The access key in the signature; `None` for an unsigned request."""
     headers: Mapping[str, str] = attrs.field(repr=False)
@@ -85,12 +103,22 @@ class LocalDrs:
 
     Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`.
     Each request is validated against botocore's service model. DescribeJobs works as in the service: filtered by ids and
-    dates, newest first, in pages with opaque tokens. Jobs are stored by region and access key. DescribeJobLogItems returns
-    their logs. StartRecovery and TerminateRecoveryInstances start simulated jobs: with time, their status changes from
-    PENDING to STARTED and COMPLETED, and their logs grow. They fail if `fail_server` was called for a server.
+    dates, newest first, in pages with opaque tokens. DescribeJobLogItems returns the jobs' logs. StartRecovery,
+    TerminateRecoveryInstances and StartFailbackLaunch start simulated jobs: with time, their status changes from PENDING to
+    STARTED and COMPLETED, and their logs grow. They fail if `fail_server` was called for a server. The operations on source
+    servers, recovery instances, recovery snapshots and tags work on the same data. `respond` adds a response for any other
+    operation. Data belongs to one account and region.
     """
 
-    def __init__(self, *, page_sizes: Sequence[int] = (1000,), speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        page_sizes: Sequence[int] = (1000,),
+        speed: float = 1.0,
+        profile: str = "linux",
+        accounts: Mapping[str, str] | None = None,
+        has_recovery_instance_ids: bool = False,
+    ) -> None:
         """Create an endpoint. It does not run before `start` or `with`.
 
         Args:
@@ -99,15 +127,33 @@ class LocalDrs:
                 precedence. Default `(1000,)`.
             speed: Simulated seconds per real second. With 60, one minute passes per second; with 0, the time changes only by
                 `advance`. Default 1.
+            profile: The durations of simulated recoveries, as measured: `"linux"` (about nine minutes) or `"windows"` (about
+                24 minutes). Default `"linux"`.
+            accounts: The account id of each access key, such as `{"ASIAEXAMPLE": "111122223333"}`. Every other access key
+                belongs to the account 123456789012. Default: no other account.
+            has_recovery_instance_ids: Whether the servers of a completed simulated job have a `recoveryInstanceID`. Those of
+                AWS have none. Default `False`.
 
         Raises:
-            ValueError: If a page size is negative, no page size is positive, or `speed` is negative.
+            ValueError: If a page size is negative, no page size is positive, `speed` is negative, `profile` is unknown or an
+                account id does not have 12 digits.
         """
-        self._backend = Backend(clock=LocalClock(speed))
+        if profile not in PROFILES:
+            raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
+        self.accounts = dict(accounts or {})
+        """The account id of each access key. Keys can be added at any time. Every other key belongs to 123456789012."""
+        for account_id in self.accounts.values():
+            if (problem := account_problem(account_id)) is not None:
+                raise ValueError(f"accounts maps access keys to account ids: {problem}")
+        self._backend = Backend(
+            pages=Pages((1,)),
+            clock=LocalClock(speed),
+            profile=profile,
+            has_recovery_instance_ids=has_recovery_instance_ids,
+        )
         self.page_sizes = tuple(page_sizes)
         self._requests: list[RecordedRequest] = []
-        self._faults: deque[Fault] = deque()
-        self._lasting_fault: Fault | None = None
+        self._faults = Schedule[Fault]()
         self._server: _Server | None = None
 
     def start(self) -> Self:
@@ -139,13 +185,13 @@ class LocalDrs:
     @property
     def page_sizes(self) -> tuple[int, ...]:
         """The sizes of the pages, repeated in a cycle. They can be set at any time."""
-        return self._backend.page_sizes
+        return self._backend.pages.sizes
 
     @page_sizes.setter
     def page_sizes(self, sizes: Sequence[int]) -> None:
         if not any(sizes) or min(sizes) < 0:
             raise ValueError(f"page_sizes must be 0 or more, one of them at least 1, not {list(sizes)}")
-        self._backend.page_sizes = tuple(sizes)
+        self._backend.pages.sizes = tuple(sizes)
 
     @property
     def endpoint_url(self) -> str:
@@ -160,35 +206,124 @@ class LocalDrs:
         return self._server.url
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables with which any AWS client of `drs` uses this endpoint, in this or another process.
+
+        Raises:
+            RuntimeError: If it is not running.
+        """
+        return {
+            # Environment variables take precedence over the shared AWS configuration.
+            "AWS_ENDPOINT_URL_DRS": self.endpoint_url,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            # Otherwise clients request credentials from the instance metadata service if they find none elsewhere.
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
     def requests(self) -> Sequence[RecordedRequest]:
         """The requests received so far, oldest first."""
         return tuple(self._requests)
 
-    def add_jobs(self, *jobs: Job, region: str = REGION, access_key_id: str | None = None) -> None:
-        """Add jobs to a region, or replace the jobs with the same ids.
+    def add_jobs(self, *jobs: Job, region: str = REGION, account_id: str | None = None) -> None:
+        """Add jobs to an account and region, or replace the jobs with the same ids. Their ARNs stay as they are.
 
         Args:
             jobs: The jobs.
             region: The region. Default `eu-west-1`.
-            access_key_id: The only access key that can read the jobs. Default: every access key can.
+            account_id: The account, one of `accounts`. Default 123456789012, the account of the other access keys.
 
         Raises:
             TypeError: If an argument is not a `Job`.
-            ValueError: If a job has a naive datetime.
+            ValueError: If a job has a naive datetime, or the region or the account is unknown.
         """
+        scope = self._scope(region, account_id)
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
             unstructure_job(job)  # raises here, not later in the server, if the job is invalid
-            self._backend.add_job(StaticJob(job), Caller(region, access_key_id))
+        self._backend.add_jobs((StaticJob(job) for job in jobs), scope)
 
-    def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, access_key_id: str | None = None) -> None:
-        """Add items to the log of a job that `add_jobs` added with the same region and access key.
+    def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, account_id: str | None = None) -> None:
+        """Add items to the log of a job, which is returned oldest first.
+
+        Args:
+            job_id: The id of a job that was added or started in this account and region.
+            items: The items.
+            region: The region. Default `eu-west-1`.
+            account_id: The account, one of `accounts`. Default 123456789012.
 
         Raises:
             KeyError: If there is no such job.
+            ValueError: If an item has a naive datetime, or the region or the account is unknown.
         """
-        self._backend.add_log(job_id, items, Caller(region, access_key_id))
+        scope = self._scope(region, account_id)
+        for item in items:
+            unstructure_log_item(item)
+        self._backend.add_log(job_id, items, scope)
+
+    def add_history(self, history: History, *, region: str = REGION, account_id: str | None = None) -> None:
+        """Add the jobs, logs and source servers of `make_history(…, logs=True)`.
+
+        Args:
+            history: The history.
+            region: The region. Default `eu-west-1`.
+            account_id: The account, one of `accounts`. Default 123456789012.
+
+        Raises:
+            ValueError: If the region or the account is unknown.
+        """
+        scope = self._scope(region, account_id)
+        self._backend.add_source_servers(history.source_servers, scope)
+        self._backend.add_jobs(history.jobs, scope)
+
+    def add_source_servers(self, *servers: Mapping[str, Any], region: str = REGION, account_id: str | None = None) -> None:
+        """Add source servers, or replace those with the same ids. From then on, other source servers do not exist.
+
+        Args:
+            servers: The servers in AWS's shape, as DescribeSourceServers returns them. `sourceServerID` is required. Absent
+                members that automations read have defaults: an ARN, no tags, a replication without lag and no launch.
+            region: The region. Default `eu-west-1`.
+            account_id: The account, one of `accounts`. Default 123456789012.
+
+        Raises:
+            ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
+                account is unknown.
+        """
+        scope = self._scope(region, account_id)
+        shape = service_model().shape_for("SourceServer")
+        for server in servers:
+            require_valid(list(shape_failures(shape, server, is_response=True)), "the source server")
+            if not server.get("sourceServerID"):
+                msg = "the source server has no sourceServerID, which is required"
+                raise ValueError(msg)
+        self._backend.add_source_servers(servers, scope)
+
+    def respond(self, operation: str, response: Mapping[str, Any], *, times: int | None = None) -> None:
+        """Add a canned response, for an operation that LocalDrs does not simulate, or instead of its simulation.
+
+        Args:
+            operation: AWS's name of the operation, such as `GetLaunchConfiguration`.
+            response: The members of the response, in AWS's shape.
+            times: The number of requests for which it is used. `None` is no limit, after the responses with a limit.
+
+        Raises:
+            ValueError: If botocore's service model has no such operation, or the response does not fit it.
+        """
+        require_operation(operation)
+        response = copy.deepcopy(dict(response))
+        require_valid(response_failures(operation, response), f"the response of {operation}")
+        self._backend.responses.add(response, times=times, operation=operation)
+
+    def clear(self) -> None:
+        """Remove all jobs, source servers, tags, injected failures, faults, canned responses and recorded requests."""
+        self._backend.clear()
+        self._faults.clear()
+        self._requests.clear()
 
     def fail_server(self, source_server_id: str, failure: InjectedFailure | None = None) -> None:
         """Make every later recovery of a server fail.
@@ -215,22 +350,24 @@ class LocalDrs:
         """
         self._backend.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
 
-    def inject(self, fault: Fault, *, times: int | None = 1) -> None:
+    def inject(self, fault: Fault, *, times: int | None = 1, operation: str | None = None) -> None:
         """Apply a fault to the next responses, after the faults of earlier calls.
 
         Args:
             fault: The fault.
             times: The number of responses. `None` applies the fault to every response after the counted faults. Default 1.
+            operation: AWS's name of the only operation to which to apply it, such as `DescribeJobLogItems`. Default: all.
+
+        Raises:
+            ValueError: If `times` is negative, or botocore's service model has no such operation.
         """
-        if times is None:
-            self._lasting_fault = fault
-        else:
-            self._faults.extend([fault] * times)
+        if operation is not None:
+            require_operation(operation)
+        self._faults.add(fault, times=times, operation=operation)
 
     def clear_faults(self) -> None:
         """Remove all faults that `inject` added."""
         self._faults.clear()
-        self._lasting_fault = None
 
     def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Config | None = None) -> Any:
         """A boto3 client of `drs` for this endpoint. It reads no shared AWS configuration and uses no proxy.
@@ -257,35 +394,40 @@ class LocalDrs:
         """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
+    def _scope(self, region: str, account_id: str | None) -> Scope:
+        if (problem := region_problem(region)) is not None:
+            raise ValueError(problem)
+        account_id = ACCOUNT_ID if account_id is None else account_id
+        if account_id not in {ACCOUNT_ID, *self.accounts.values()}:
+            problem = account_problem(account_id) or f"no access key belongs to account {account_id}"
+            raise ValueError(f"{problem}: map one to it with LocalDrs(accounts={{'ACCESS_KEY_ID': '{account_id}'}})")
+        return Scope(account_id, region)
+
     def _respond(self, request: "Request") -> HttpResponse:
         """Record an HTTP request and return its response, with the next fault applied."""
-        operation = request.path.strip("/")
-        credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+        operation, members = parse_request(request)
+        # A presigned URL has the credential in its query.
+        credential = _CREDENTIAL.search(request.headers.get("Authorization") or request.args.get("X-Amz-Credential", ""))
         key, region, service = credential.groups() if credential else (None, None, None)
-        try:
-            body = json.loads(request.get_data() or b"{}")
-        except (ValueError, RecursionError):
-            body = None
-        self._requests.append(RecordedRequest(operation, body, region, key, dict(request.headers)))
+        account_id = None if key is None else self.accounts.get(key, ACCOUNT_ID)
+        self._requests.append(RecordedRequest(operation, members, region, account_id, key, dict(request.headers)))
 
         def respond() -> HttpResponse:
             try:
-                if operation not in OPERATIONS or request.method != "POST":
-                    raise AwsError(
-                        "UnknownOperationException", 404, f"LocalDrs does not support {request.method} {request.path}"
-                    )
-                if region is None or service != "drs":
+                if operation is None:
+                    raise unsupported(f"the service model has no operation {request.method} {request.path}")
+                if region is None or account_id is None or service != "drs":
                     raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-                if body is None:
+                if (problem := region_problem(region)) is not None:
+                    raise AwsError("UnrecognizedClientException", 403, problem)
+                if members is None:
                     raise validation_error("The body is not JSON", reason="cannotParse")
-                members = self._backend.call(operation, body, Caller(region, key))
-                return HttpResponse.from_members(members, success_status(operation))
+                response = self._backend.call(operation, members, Scope(account_id, region))
+                return HttpResponse.from_members(response, success_status(operation))
             except AwsError as error:
                 return HttpResponse.from_error(error)
 
-        fault = self._lasting_fault
-        with contextlib.suppress(IndexError):
-            fault = self._faults.popleft()
+        fault = self._faults.take(operation)
         return respond() if fault is None else fault.apply(respond)
 
 

@@ -1,6 +1,6 @@
-"""The pytest fixture `local_drs`. Import it in a `conftest.py`: `from drs_jobs.testing.pytest import local_drs`.
+"""The pytest fixtures `local_drs` and `local_drs_session`, to be imported in a `conftest.py`.
 
-It is not registered as a pytest plugin, because pytest would then load it in every environment that has drs_jobs installed.
+They are not registered as a pytest plugin, because pytest would then load it in every environment that has drs_jobs installed.
 """
 
 import os
@@ -10,19 +10,9 @@ from typing import Final
 import boto3
 import pytest
 
-from drs_jobs.testing.local_drs import ACCESS_KEY_ID, REGION, LocalDrs
+from drs_jobs.testing.local_drs import LocalDrs
 
-_REMOVED: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION")
-
-# Environment variables take precedence over the shared AWS configuration.
-_SET: Final = {
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
-    # Otherwise botocore requests credentials from the instance metadata service if it finds none elsewhere.
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
+_REMOVED: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
 @pytest.fixture
@@ -33,15 +23,30 @@ def local_drs(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalDrs]:
     environment do not change this.
     """
     with LocalDrs() as local:
-        for name in _REMOVED:
-            monkeypatch.delenv(name, raising=False)
-        for name, value in _SET.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DRS", local.endpoint_url)
-        no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "localhost"
-        for name in ("no_proxy", "NO_PROXY"):
-            # "*" means every host only if it is the whole value.
-            monkeypatch.setenv(name, no_proxy if no_proxy.strip() == "*" else f"{no_proxy},127.0.0.1")
-        # The default session of boto3 keeps the credentials that it found first.
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        _use(local, monkeypatch)
         yield local
+
+
+@pytest.fixture(scope="session")
+def local_drs_session() -> Iterator[LocalDrs]:
+    """One running `LocalDrs` for all tests, like `local_drs`. Call its `clear()` between tests that must not share data.
+
+    Use it for programs that start once, such as a service in another language. They find the endpoint by `environment`.
+    """
+    with pytest.MonkeyPatch.context() as monkeypatch, LocalDrs() as local:
+        _use(local, monkeypatch)
+        yield local
+
+
+def _use(local: LocalDrs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Direct every new `drs` client to the endpoint, until the patch is undone."""
+    for name in _REMOVED:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in local.environment.items():
+        monkeypatch.setenv(name, value)
+    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "localhost"
+    for name in ("no_proxy", "NO_PROXY"):
+        # "*" means every host only if it is the whole value.
+        monkeypatch.setenv(name, no_proxy if no_proxy.strip() == "*" else f"{no_proxy},127.0.0.1")
+    # The default session of boto3 keeps the credentials that it found first.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)

@@ -1,0 +1,644 @@
+"""The operations of LocalDrs: each over HTTP with boto3, and each response valid according to botocore's service model."""
+
+import itertools
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from conftest import ONE_ATTEMPT
+from drs_jobs import JobsClient, Outcome
+from drs_jobs.testing import (
+    BootFailure,
+    CutOff,
+    DropConnection,
+    LocalDrs,
+    PhaseFailure,
+    ServerError,
+    Throttle,
+    make_history,
+    make_job,
+    make_log_item,
+    make_server,
+)
+from drs_jobs.testing.backend import OPERATIONS
+from drs_jobs.testing.service_model import service_model
+from drs_jobs.testing.validation import response_failures
+
+IDS = [f"s-{number:017}" for number in range(1, 8)]
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def local() -> Iterator[LocalDrs]:
+    """A LocalDrs whose time only `advance` changes."""
+    with LocalDrs(speed=0) as local:
+        yield local
+
+
+@pytest.fixture
+def boto(local: LocalDrs) -> Any:
+    """A boto3 client whose responses are valid according to the service model."""
+    client = local.client(config=ONE_ATTEMPT)
+    client.meta.events.register("after-call", _check_response)
+    return client
+
+
+def _check_response(model: Any, parsed: dict[str, Any], **_: Any) -> None:
+    if "Error" not in parsed:
+        members = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+        assert response_failures(model.name, members) == []
+
+
+def _server(number: int, **members: Any) -> dict[str, Any]:
+    """A source server in AWS's shape."""
+    hints = {"hostname": f"host{number}", "fqdn": f"host{number}.example.com", "vmWareUuid": f"uuid{number}"}
+    return {"sourceServerID": IDS[number], "sourceProperties": {"identificationHints": hints}, **members}
+
+
+def _start(boto: Any, *numbers: int, drill: bool = True, **members: Any) -> str:
+    servers = [{"sourceServerID": IDS[number]} for number in numbers]
+    job_id: str = boto.start_recovery(isDrill=drill, sourceServers=servers, **members)["job"]["jobID"]
+    return job_id
+
+
+def _instances(boto: Any, **filters: Any) -> list[dict[str, Any]]:
+    pages = boto.get_paginator("describe_recovery_instances").paginate(filters=filters)
+    return [instance for page in pages for instance in page["items"]]
+
+
+# ------------------------------------------------------------------ source servers
+
+
+def test_source_servers(local: LocalDrs, boto: Any):
+    """Filters combine; tags and host names are those given; members that automations read have defaults."""
+    area = {"stagingAccountID": "111122223333"}
+    local.add_source_servers(
+        _server(0, tags={"wave": "1"}), _server(1, stagingArea=area), _server(2, arn="arn:aws:drs:eu-west-1:1:source-server/x")
+    )
+
+    def found(**filters: Any) -> list[int]:
+        pages = boto.get_paginator("describe_source_servers").paginate(filters=filters, PaginationConfig={"PageSize": 2})
+        return [IDS.index(server["sourceServerID"]) for page in pages for server in page["items"]]
+
+    assert found() == [0, 1, 2]
+    assert found(sourceServerIDs=[IDS[2], IDS[0], IDS[6]]) == [0, 2]
+    assert found(sourceServerIDs=[]) == [0, 1, 2]
+    assert found(hardwareId="uuid1") == [1]
+    assert found(stagingAccountIDs=["111122223333", "999999999999"]) == [1]
+    assert found(stagingAccountIDs=["111122223333"], hardwareId="uuid0") == []
+    first, _, third = boto.describe_source_servers()["items"]
+    assert (first["tags"], first["lastLaunchResult"]) == ({"wave": "1"}, "NOT_STARTED")
+    assert first["arn"] == f"arn:aws:drs:eu-west-1:123456789012:source-server/{IDS[0]}"
+    assert first["dataReplicationInfo"]["dataReplicationState"] == "CONTINUOUS"
+    assert third["arn"] == "arn:aws:drs:eu-west-1:1:source-server/x"
+    local.add_source_servers(_server(0))
+    assert boto.describe_source_servers(filters={"hardwareId": "uuid0"})["items"][0]["tags"] == {}
+
+
+def test_added_source_server_is_a_copy(local: LocalDrs, boto: Any):
+    server = _server(0, tags={"wave": "1"})
+    local.add_source_servers(server)
+    server["tags"]["wave"] = "2"
+    assert boto.describe_source_servers()["items"][0]["tags"] == {"wave": "1"}
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ({}, "sourceServerID"),
+        ({"sourceServerID": "s-1"}, "sourceServerID must be 19 or more"),
+        ({"sourceServerID": IDS[0], "tag": {}}, "tag is no member of SourceServer; the closest is tags"),
+        ({"sourceServerID": IDS[0], "tags": ["a"]}, "tags must be a map"),
+        ({"sourceServerID": IDS[0], "lastLaunchResult": "OK"}, "must be one of NOT_STARTED"),
+        ({"sourceServerID": IDS[0], "lifeCycle": {"addedToServiceDateTime": "yesterday"}}, "lifeCycle.addedToServiceDateTime"),
+        ([], "must be a structure"),
+    ],
+)
+def test_invalid_source_server(server: Any, message: str, local: LocalDrs, boto: Any):
+    with pytest.raises(ValueError, match=message):
+        local.add_source_servers(_server(1), server)
+    assert boto.describe_source_servers()["items"] == []
+
+
+def test_timestamps_of_a_source_server(local: LocalDrs, boto: Any):
+    """As the service writes them, and as its model does."""
+    for end in ("+00:00", "Z"):
+        life_cycle = {"addedToServiceDateTime": f"2024-06-15T12:00:00.123456{end}"}
+        local.add_source_servers(_server(0, lifeCycle=life_cycle))
+        assert boto.describe_source_servers()["items"][0]["lifeCycle"] == life_cycle
+
+
+def test_last_launch_of_a_source_server(local: LocalDrs, boto: Any):
+    local.add_source_servers(*map(_server, range(3)))
+    local.fail_server(IDS[1])
+    job_id = _start(boto, 0, 1)
+
+    def launches() -> list[tuple[Any, ...]]:
+        servers = boto.describe_source_servers()["items"]
+        return [
+            (server["lastLaunchResult"], server.get("lifeCycle", {}).get("lastLaunch", {}).get("status")) for server in servers
+        ]
+
+    assert launches() == [("PENDING", "PENDING"), ("PENDING", "PENDING"), ("NOT_STARTED", None)]
+    local.advance(HOUR)
+    assert launches() == [("SUCCEEDED", "LAUNCHED"), ("FAILED", "FAILED"), ("NOT_STARTED", None)]
+    server = boto.describe_source_servers()["items"][0]
+    initiated = server["lifeCycle"]["lastLaunch"]["initiated"]
+    assert (initiated["jobID"], initiated["type"]) == (job_id, "DRILL")
+    assert server["recoveryInstanceId"] == _instances(boto)[0]["recoveryInstanceID"]
+
+
+def test_unknown_source_server(local: LocalDrs, boto: Any):
+    """It cannot be recovered, as soon as LocalDrs has source servers in this account and region."""
+    _start(boto, 5)
+    local.add_source_servers(_server(0))
+    with pytest.raises(boto.exceptions.ConflictException, match=f"{IDS[6]} does not exist.*add_source_servers"):
+        _start(boto, 0, 6)
+    with pytest.raises(boto.exceptions.ValidationException):
+        boto.describe_recovery_snapshots(sourceServerID=IDS[6])
+    assert len(boto.describe_jobs()["items"]) == 1
+    _start(boto, 0)
+    _start(local.client("us-east-1"), 6)
+
+
+# ------------------------------------------------------------------ recovery instances
+
+
+def test_recovery_instances(local: LocalDrs, boto: Any):
+    """They appear when they are launched, and disappear when they are terminated."""
+    local.add_source_servers(*map(_server, range(3)))
+    local.page_sizes = (1,)
+    job_id = _start(boto, 0, 1, 2)
+    assert _instances(boto) == []
+    local.advance(HOUR)
+    found = _instances(boto)
+    assert {one["sourceServerID"] for one in found} == set(IDS[:3])
+    assert {(one["jobID"], one["isDrill"], one["ec2InstanceState"]) for one in found} == {(job_id, True, "RUNNING")}
+    by_server = {one["sourceServerID"]: one for one in found}
+    explanation = JobsClient(boto).explain(job_id)
+    assert explanation.instance_ids == {key: one["ec2InstanceID"] for key, one in by_server.items()}
+    first = by_server[IDS[0]]
+    assert first["recoveryInstanceProperties"]["identificationHints"]["hostname"] == "host0"
+    assert first["arn"].endswith(f":123456789012:recovery-instance/{first['recoveryInstanceID']}")
+    assert _instances(boto, sourceServerIDs=[IDS[1]]) == [by_server[IDS[1]]]
+    assert _instances(boto, recoveryInstanceIDs=[first["recoveryInstanceID"]]) == [first]
+    assert _instances(boto, recoveryInstanceIDs=[first["recoveryInstanceID"]], sourceServerIDs=[IDS[1]]) == []
+    boto.terminate_recovery_instances(recoveryInstanceIDs=[first["recoveryInstanceID"]])
+    states = {one["sourceServerID"]: one["ec2InstanceState"] for one in _instances(boto)}
+    assert states == {IDS[0]: "SHUTTING-DOWN", IDS[1]: "RUNNING", IDS[2]: "RUNNING"}
+    local.advance(HOUR)
+    assert {one["sourceServerID"] for one in _instances(boto)} == {IDS[1], IDS[2]}
+
+
+def test_repeated_drill_replaces_the_instance(local: LocalDrs, boto: Any):
+    """Its clean-up removes the earlier one, even if the drill fails later."""
+    _start(boto, 0, 1)
+    local.advance(HOUR)
+    before = {one["sourceServerID"]: one["ec2InstanceID"] for one in _instances(boto)}
+    local.fail_server(IDS[1], PhaseFailure("SNAPSHOT"))
+    job_id = _start(boto, 0, 1)
+    assert {one["ec2InstanceID"] for one in _instances(boto)} == set(before.values())
+    local.advance(HOUR)
+    (after,) = _instances(boto)
+    assert (after["sourceServerID"], after["jobID"]) == (IDS[0], job_id)
+    assert after["ec2InstanceID"] not in before.values()
+    events = [item.event for item in JobsClient(boto).describe_job_log_items(job_id)]
+    assert events.count("CLEANUP_END") == 2
+    with pytest.raises(boto.exceptions.ConflictException, match="do not exist"):
+        boto.terminate_recovery_instances(recoveryInstanceIDs=list(before.values()))
+
+
+def test_instance_of_a_failed_server(local: LocalDrs, boto: Any):
+    """It can exist although its launch failed, and can be terminated."""
+    local.fail_server(IDS[0], PhaseFailure("LAUNCH", instance_exists=True))
+    local.fail_server(IDS[1], BootFailure())
+    _start(boto, 0, 1)
+    local.advance(HOUR)
+    (left,) = _instances(boto)
+    assert left["sourceServerID"] == IDS[0]
+    boto.terminate_recovery_instances(recoveryInstanceIDs=[left["recoveryInstanceID"]])
+    local.advance(HOUR)
+    assert _instances(boto) == []
+
+
+def test_instances_of_added_jobs(local: LocalDrs, boto: Any):
+    """Jobs that are added have instances as far as they say so, until a later clean-up."""
+    start = local.now - timedelta(days=3)
+    servers = [
+        make_server(source_server_id=server_id, recovery_instance_id=f"i-0000000{n}") for n, server_id in enumerate(IDS[:2])
+    ]
+    local.add_jobs(make_job(creation_date_time=start, participating_servers=tuple(servers)))
+    assert [one["ec2InstanceID"] for one in _instances(boto)] == ["i-00000000", "i-00000001"]
+    cleaned = make_server(source_server_id=IDS[0], launch_status="TERMINATED")
+    local.add_jobs(make_job(type="TERMINATE", creation_date_time=start + HOUR, participating_servers=(cleaned,)))
+    assert [one["ec2InstanceID"] for one in _instances(boto)] == ["i-00000001"]
+    boto.terminate_recovery_instances(recoveryInstanceIDs=["i-00000001"])
+    local.advance(HOUR)
+    assert _instances(boto) == []
+
+
+def test_terminate_twice(local: LocalDrs, boto: Any):
+    """A server that a termination processes is busy; after it, the instance does not exist."""
+    _start(boto, 0)
+    local.advance(HOUR)
+    (instance,) = _instances(boto)
+    ids = [instance["recoveryInstanceID"]]
+    job = boto.terminate_recovery_instances(recoveryInstanceIDs=ids * 2)["job"]
+    assert (job["type"], "initiatedBy" in job) == ("TERMINATE", False)
+    with pytest.raises(boto.exceptions.ConflictException, match="being processed"):
+        boto.terminate_recovery_instances(recoveryInstanceIDs=ids)
+    with pytest.raises(boto.exceptions.ConflictException, match="being processed"):
+        _start(boto, 0)
+    local.advance(HOUR)
+    with pytest.raises(boto.exceptions.ConflictException, match="do not exist"):
+        boto.terminate_recovery_instances(recoveryInstanceIDs=ids)
+    _start(boto, 0)
+
+
+def test_failback(local: LocalDrs, boto: Any):
+    _start(boto, 0, drill=False)
+    with pytest.raises(boto.exceptions.ConflictException, match="do not exist"):
+        boto.start_failback_launch(recoveryInstanceIDs=["i-00000000"])
+    local.advance(HOUR)
+    (instance,) = _instances(boto)
+    job = boto.start_failback_launch(recoveryInstanceIDs=[instance["recoveryInstanceID"]], tags={"a": "b"})["job"]
+    assert (job["type"], job["initiatedBy"], job["tags"]) == ("LAUNCH", "FAILBACK", {"a": "b"})
+    assert _instances(boto)[0]["failback"] == {"state": "FAILBACK_IN_PROGRESS", "failbackJobID": job["jobID"]}
+    local.advance(timedelta(hours=2))
+    assert JobsClient(boto).get_job(job["jobID"]).outcome is Outcome.SUCCEEDED
+    assert _instances(boto)[0]["failback"]["state"] == "FAILBACK_COMPLETED"
+
+
+# ------------------------------------------------------------------ recovery snapshots
+
+
+def test_recovery_snapshots(local: LocalDrs, boto: Any):
+    """They are the same at any time of reading, in both orders, and filtered by inclusive dates."""
+    pages = boto.get_paginator("describe_recovery_snapshots")
+
+    def found(**request: Any) -> list[dict[str, Any]]:
+        return [one for page in pages.paginate(sourceServerID=IDS[0], maxResults=5, **request) for one in page["items"]]
+
+    oldest_first = found(order="ASC")
+    times = [datetime.fromisoformat(one["timestamp"]) for one in oldest_first]
+    assert times == sorted(set(times))
+    assert len(times) >= 30
+    assert local.now - times[-1] < timedelta(minutes=10)
+    assert found(order="DESC") == oldest_first[::-1]
+    limits = {"fromDateTime": _z(times[3]), "toDateTime": _z(times[6])}
+    assert found(order="ASC", filters=limits) == oldest_first[3:7]
+    local.advance(timedelta(minutes=5))
+    assert len([one for one in found(order="ASC") if one in oldest_first]) >= len(oldest_first) - 3
+    snapshot_id = oldest_first[-1]["snapshotID"]
+    boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0], "recoverySnapshotID": snapshot_id}])
+    with pytest.raises(boto.exceptions.ValidationException):
+        boto.describe_recovery_snapshots(sourceServerID=IDS[0], order="UP")
+
+
+def _z(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# ------------------------------------------------------------------ tags
+
+
+def test_tags(local: LocalDrs, boto: Any):
+    """Of jobs, source servers and recovery instances; the reads show them at once."""
+    local.add_source_servers(_server(0, tags={"wave": "1"}))
+    job_id = _start(boto, 0, tags={"kept": "1", "gone": "2"})
+    local.advance(HOUR)
+    (job,), (server,), (instance,) = (
+        boto.describe_jobs()["items"],
+        boto.describe_source_servers()["items"],
+        _instances(boto),
+    )
+    assert boto.list_tags_for_resource(resourceArn=job["arn"])["tags"] == {"kept": "1", "gone": "2"}
+    boto.tag_resource(resourceArn=job["arn"], tags={"kept": "3", "new/key": "4"})
+    boto.untag_resource(resourceArn=job["arn"], tagKeys=["gone", "absent"])
+    assert boto.list_tags_for_resource(resourceArn=job["arn"])["tags"] == {"kept": "3", "new/key": "4"}
+    assert JobsClient(boto).get_job(job_id).tags == {"kept": "3", "new/key": "4"}
+    boto.tag_resource(resourceArn=server["arn"], tags={"wave": "2"})
+    assert boto.describe_source_servers()["items"][0]["tags"] == {"wave": "2"}
+    boto.tag_resource(resourceArn=instance["arn"], tags={"a": "b"})
+    assert _instances(boto)[0]["tags"] == {"a": "b"}
+    for arn in (
+        job["arn"] + "x",
+        job["arn"].replace("eu-west-1", "us-east-1"),
+        job["arn"].replace("123456789012", "111122223333"),
+        "arn:aws:drs:eu-west-1:123456789012:source-server/" + IDS[1],
+        "arn:aws:drs:eu-west-1:123456789012:recovery-instance/i-00000000",
+        "arn:aws:drs:eu-west-1:123456789012:nothing",
+    ):
+        for call in (
+            lambda arn=arn: boto.tag_resource(resourceArn=arn, tags={"a": "b"}),
+            lambda arn=arn: boto.untag_resource(resourceArn=arn, tagKeys=["a"]),
+            lambda arn=arn: boto.list_tags_for_resource(resourceArn=arn),
+        ):
+            with pytest.raises(boto.exceptions.ResourceNotFoundException):
+                call()
+    with pytest.raises(boto.exceptions.ValidationException) as caught:
+        boto.tag_resource(resourceArn=job["arn"], tags={"a": "x" * 257})
+    assert caught.value.response["fieldList"][0]["name"] == "tags.value"
+
+
+# ------------------------------------------------------------------ DeleteJob
+
+
+def test_delete_job(local: LocalDrs, boto: Any):
+    """Only a completed one. Its log is gone, its instances stay."""
+    job_id = _start(boto, 0)
+    with pytest.raises(boto.exceptions.ConflictException, match="completed"):
+        boto.delete_job(jobID=job_id)
+    local.advance(HOUR)
+    (instance,) = _instances(boto)
+    boto.delete_job(jobID=job_id)
+    assert boto.describe_jobs()["items"] == boto.describe_job_log_items(jobID=job_id)["items"] == []
+    assert _instances(boto) == [instance]
+    with pytest.raises(boto.exceptions.ResourceNotFoundException) as caught:
+        boto.delete_job(jobID=job_id)
+    assert caught.value.response["resourceId"] == job_id
+
+
+# ------------------------------------------------------------------ canned responses
+
+
+def test_canned_response(local: LocalDrs, boto: Any):
+    """It is used so many times, before those without a limit; a request is validated all the same."""
+    configuration = {"sourceServerID": IDS[0], "name": "web", "launchDisposition": "STARTED"}
+    with pytest.raises(ClientError, match=r"local.respond\('GetLaunchConfiguration'") as caught:
+        boto.get_launch_configuration(sourceServerID=IDS[0])
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+    local.respond("GetLaunchConfiguration", configuration)
+    local.respond("GetLaunchConfiguration", configuration | {"name": "once"}, times=1)
+    configuration["name"] = "changed later"
+    assert [boto.get_launch_configuration(sourceServerID=IDS[0])["name"] for _ in range(3)] == ["once", "web", "web"]
+    local.respond("GetLaunchConfiguration", {"sourceServerID": IDS[1]})
+    assert boto.get_launch_configuration(sourceServerID=IDS[0])["sourceServerID"] == IDS[1]
+    with pytest.raises(boto.exceptions.ClientError, match="validation error"):
+        boto.get_launch_configuration(sourceServerID="s-" + "!" * 17)
+    local.respond("DescribeJobs", {"items": [{"jobID": "drsjob-00000000000000000"}]}, times=1)
+    assert [len(boto.describe_jobs()["items"]) for _ in range(2)] == [1, 0]
+    local.respond("ListStagingAccounts", {"accounts": [{"accountID": "111122223333"}]})
+    assert boto.list_staging_accounts(maxResults=5)["accounts"] == [{"accountID": "111122223333"}]
+    assert local.requests[-1].body == {"maxResults": 5}
+    local.respond("DisconnectRecoveryInstance", {})
+    boto.disconnect_recovery_instance(recoveryInstanceID="i-00000000")
+    local.respond("DeleteSourceServer", {})
+    boto.delete_source_server(sourceServerID=IDS[0])
+
+
+@pytest.mark.parametrize(
+    ("operation", "response", "message"),
+    [
+        ("GetLaunchConfigurations", {}, "did you mean GetLaunchConfiguration?"),
+        ("get_launch_configuration", {}, "did you mean GetLaunchConfiguration?"),
+        ("GetLaunchConfiguration", {"names": "x"}, "names is no member of LaunchConfiguration; the closest is name"),
+        ("GetLaunchConfiguration", {"launchDisposition": "UP"}, "launchDisposition must be one of STOPPED, STARTED"),
+        ("GetLaunchConfiguration", {"copyTags": "yes"}, "copyTags must be a boolean"),
+        ("DescribeJobs", {"items": [{}]}, r"items\[0\].jobID must not be absent"),
+        ("TagResource", {"tags": {}}, "must be empty"),
+    ],
+)
+def test_invalid_canned_response(operation: str, response: dict[str, Any], message: str, local: LocalDrs):
+    with pytest.raises(ValueError, match=message):
+        local.respond(operation, response)
+
+
+def test_every_operation_of_the_model_has_a_route(local: LocalDrs):
+    """A client reaches each one: it is simulated, or its error names how to add a response."""
+    boto = local.client(config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
+    for operation in service_model().operation_names:
+        arn = {"resourceArn": "arn:aws:drs:eu-west-1:123456789012:job/x"} if "Resource" in operation else {}
+        try:
+            getattr(boto, xform_name(operation))(**arn)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] != "UnknownOperationException" or operation not in OPERATIONS
+        assert local.requests[-1].operation == operation
+
+
+# ------------------------------------------------------------------ accounts
+
+
+def test_arns_carry_account_and_region():
+    with LocalDrs(speed=0, accounts={"me": "111122223333"}) as local:
+        for region, partition in (("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov")):
+            boto = local.client(region, access_key_id="me")
+            local.add_source_servers(_server(0), region=region, account_id="111122223333")
+            arn = boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0]}])["job"]["arn"]
+            assert arn.startswith(f"arn:{partition}:drs:{region}:111122223333:job/")
+            local.advance(HOUR)
+            for resource in (boto.describe_source_servers()["items"][0], _instances(boto)[0]):
+                assert resource["arn"].startswith(f"arn:{partition}:drs:{region}:111122223333:")
+
+
+def test_presigned_url(local: LocalDrs):
+    """The signature is in the query. It has the account and the region."""
+    local.accounts["me"] = "111122223333"
+    job = make_job()
+    local.add_jobs(job, region="us-east-1", account_id="111122223333")
+    boto = local.client("us-east-1", access_key_id="me")
+    url = boto.generate_presigned_url("describe_jobs", Params={})
+    with urllib.request.urlopen(urllib.request.Request(url, data=b"{}", method="POST"), timeout=5) as response:
+        assert [one["jobID"] for one in json.load(response)["items"]] == [job.job_id]
+    url = boto.generate_presigned_url("list_tags_for_resource", Params={"resourceArn": job.arn})
+    with urllib.request.urlopen(url, timeout=5) as response:
+        assert json.load(response) == {"tags": {}}
+    assert {request.account_id for request in local.requests} == {"111122223333"}
+
+
+@pytest.mark.needs_check_env
+def test_refreshed_role(monkeypatch: pytest.MonkeyPatch):
+    """A drill under a role that is assumed again before each call: start, wait, log and pages."""
+    import moto  # noqa: PLC0415  # it is only in the environment of make check
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    keys: set[str] = set()
+    with LocalDrs(speed=0, page_sizes=(1,)) as local, moto.mock_aws():
+        moto.core.config.default_user_config["core"]["passthrough"]["urls"] = [f"^{local.endpoint_url}"]
+
+        def assume_role() -> Any:
+            role = {"RoleArn": "arn:aws:iam::123456789012:role/drill", "RoleSessionName": "drill"}
+            found = boto3.client("sts", region_name="eu-west-1").assume_role(**role)["Credentials"]
+            keys.add(found["AccessKeyId"])
+            return boto3.client(
+                "drs",
+                region_name="eu-west-1",
+                endpoint_url=local.endpoint_url,
+                aws_access_key_id=found["AccessKeyId"],
+                aws_secret_access_key=found["SecretAccessKey"],
+                aws_session_token=found["SessionToken"],
+            )
+
+        first = assume_role().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": IDS[0]}])["job"]
+        local.advance(HOUR)
+        assume_role().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": IDS[1]}])
+        assert JobsClient(assume_role()).wait(first, timeout=0).outcome is Outcome.SUCCEEDED
+        assert len(JobsClient(assume_role()).describe_job_log_items(first["jobID"]).collect()) == 8
+        page = assume_role().describe_jobs()
+        page = assume_role().describe_jobs(nextToken=page["nextToken"])
+        assert [job["jobID"] for job in page["items"]] == [first["jobID"]]
+    assert len(keys) == 6
+
+
+# ------------------------------------------------------------------ faults
+
+
+def test_fault_of_one_operation(local: LocalDrs, boto: Any):
+    local.inject(Throttle(), operation="DescribeJobLogItems")
+    local.inject(ServerError(), times=None, operation="DescribeRecoveryInstances")
+    job_id = _start(boto, 0)
+    assert len(boto.describe_jobs()["items"]) == 1
+    with pytest.raises(boto.exceptions.ThrottlingException):
+        boto.describe_job_log_items(jobID=job_id)
+    assert boto.describe_job_log_items(jobID=job_id)["items"] == []
+    for _ in range(3):
+        with pytest.raises(boto.exceptions.InternalServerException):
+            boto.describe_recovery_instances()
+    local.inject(Throttle(), times=None)
+    for call, error in (
+        (boto.describe_jobs, boto.exceptions.ThrottlingException),
+        (boto.describe_recovery_instances, boto.exceptions.InternalServerException),
+    ):
+        with pytest.raises(error):
+            call()
+    local.clear_faults()
+    boto.describe_recovery_instances()
+    for wrong in ("describe_jobs", "DescribeJob"):
+        with pytest.raises(ValueError, match="did you mean DescribeJobs"):
+            local.inject(Throttle(), operation=wrong)
+    with pytest.raises(ValueError, match="times"):
+        local.inject(Throttle(), times=-1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "exists"),
+    [
+        (Throttle(), False),
+        (ServerError(), False),
+        (DropConnection(), True),
+        (DropConnection(in_body=True), True),
+        (CutOff(), True),
+    ],
+)
+def test_fault_of_a_change(fault: Any, exists: bool, local: LocalDrs, boto: Any):
+    """The job exists or it does not; after it, the change can be made, or is a conflict."""
+    local.inject(fault, operation="StartRecovery")
+    try:
+        _start(boto, 0, 1)
+    except Exception as error:  # noqa: BLE001  # botocore's class depends on the fault
+        assert not isinstance(error, AssertionError)
+    assert len(boto.describe_jobs()["items"]) == exists
+    if exists:
+        with pytest.raises(boto.exceptions.ConflictException):
+            _start(boto, 1)
+    else:
+        _start(boto, 1)
+    local.advance(HOUR)
+    assert len(_instances(boto)) == (2 if exists else 1)
+
+
+def test_refused_change_changes_nothing(local: LocalDrs, boto: Any):
+    """A request of which one part is refused has no effect at all."""
+    _start(boto, 0)
+    with pytest.raises(boto.exceptions.ConflictException):
+        _start(boto, 1, 0)
+    local.advance(HOUR)
+    (instance,) = _instances(boto)
+    with pytest.raises(boto.exceptions.ConflictException):
+        boto.terminate_recovery_instances(recoveryInstanceIDs=[instance["recoveryInstanceID"], "i-00000000"])
+    assert _instances(boto) == [instance]
+    assert len(boto.describe_jobs()["items"]) == 1
+
+
+# ------------------------------------------------------------------ logs
+
+
+def test_log_is_oldest_first(local: LocalDrs, boto: Any):
+    job = make_job()
+    items = [make_log_item(log_date_time=local.now + timedelta(minutes=n)) for n in (3, 1, 2, 0)]
+    local.add_jobs(job)
+    local.add_log(job.job_id, *items[:2])
+    local.add_log(job.job_id, *items[2:])
+    found = JobsClient(boto).describe_job_log_items(job.job_id).collect()
+    assert list(found) == sorted(items, key=lambda item: str(item.log_date_time))
+
+
+def test_added_log_of_a_started_job(local: LocalDrs, boto: Any):
+    """It is among the items of the simulation, and visible from its time on."""
+    job_id = _start(boto, 0)
+    extra = make_log_item(event="SNAPSHOT_FAIL", log_date_time=local.now + timedelta(minutes=3))
+    local.add_log(job_id, extra)
+    client = JobsClient(boto)
+    assert extra not in client.describe_job_log_items(job_id).collect()
+    local.advance(HOUR)
+    log = client.describe_job_log_items(job_id).collect()
+    assert extra in log
+    assert [item.log_date_time for item in log] == sorted(item.log_date_time or local.now for item in log)
+    for wrong in ("drsjob-absent", "drsjob-00000000000000000"):
+        with pytest.raises(KeyError, match="has no job"):
+            local.add_log(wrong, extra)
+
+
+# ------------------------------------------------------------------ histories
+
+
+def test_history(local: LocalDrs, boto: Any):
+    """Its jobs, logs, source servers and instances are in one account and region."""
+    history = make_history(60, until=local.now, seed=3, logs=True)
+    local.add_history(history, region="us-east-1")
+    assert boto.describe_jobs()["items"] == []
+    there = local.client("us-east-1")
+    there.meta.events.register("after-call", _check_response)
+    client = JobsClient(there)
+    jobs = client.describe_jobs().collect()
+    assert list(jobs) == list(history)
+    for job in jobs[:10]:
+        assert tuple(client.describe_job_log_items(job.job_id)) == tuple(history.logs[job.job_id])
+    servers = [one for page in there.get_paginator("describe_source_servers").paginate() for one in page["items"]]
+    names = {one["sourceServerID"]: one["sourceProperties"]["identificationHints"]["hostname"] for one in servers}
+    assert len(names) == len(set(names.values())) == len(history.source_servers)
+    drilled = {server.source_server_id for job in jobs for server in job.participating_servers}
+    assert drilled < names.keys()
+    instances = _instances(there)
+    assert len({one["sourceServerID"] for one in instances}) == len(instances)
+
+
+def test_many_clients_and_a_writer():
+    """Each of eight clients pages through all jobs that existed before, while jobs are started."""
+    with LocalDrs(speed=0, page_sizes=(7, 0, 3)) as local:
+        before = make_history(200, until=local.now)
+        local.add_jobs(*before)
+        results: list[list[str]] = []
+        stop = threading.Event()
+
+        def write() -> None:
+            boto = local.client()
+            for number in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
+                boto.start_recovery(sourceServers=[{"sourceServerID": f"s-{number:017}"}])
+
+        def read() -> None:
+            results.append([job.job_id for job in JobsClient(local.client()).describe_jobs()])
+
+        writer = threading.Thread(target=write)
+        readers = [threading.Thread(target=read) for _ in range(8)]
+        for thread in (writer, *readers):
+            thread.start()
+        for thread in readers:
+            thread.join()
+        stop.set()
+        writer.join()
+        ids = [job.job_id for job in before]
+        for found in results:
+            assert len(found) == len(set(found))
+            assert [job_id for job_id in found if job_id in set(ids)] == ids
+        assert len(results) == 8
