@@ -109,7 +109,7 @@ def test_token_of_the_same_ids_in_another_order(boto_client: Any, local_drs: Loc
 def test_jobs_by_region_and_account():
     """Access keys without an account share one."""
     mine, shared, other_region = make_job(), make_job(), make_job()
-    with LocalDrs(accounts={"me": "111122223333", "me renewed": "111122223333"}) as local:
+    with LocalDrs(accounts={"me": "111122223333", "me2": "111122223333"}) as local:
         local.add_jobs(mine, account_id="111122223333")
         local.add_jobs(shared)
         local.add_jobs(shared, account_id="123456789012")
@@ -118,7 +118,7 @@ def test_jobs_by_region_and_account():
             (region, key): set(JobsClient(local.client(region, access_key_id=key)).describe_jobs())
             for region, key in (
                 ("eu-west-1", "me"),
-                ("eu-west-1", "me renewed"),
+                ("eu-west-1", "me2"),
                 ("eu-west-1", "you"),
                 ("eu-west-1", "she"),
                 ("us-east-1", "me"),
@@ -127,7 +127,9 @@ def test_jobs_by_region_and_account():
         }
         assert list(found.values()) == [{mine}, {mine}, {shared}, {shared}, set(), {other_region}]
         assert [(one.region, one.access_key_id) for one in local.requests] == list(found)
-        assert {one.account_id for one in local.requests if one.access_key_id != "me"} == {"111122223333", "123456789012"}
+        assert [one.account_id for one in local.requests] == [
+            local.accounts.get(key, "123456789012") for _, key in found
+        ]
 
 
 def test_unknown_account_and_region(local_drs: LocalDrs):

@@ -652,16 +652,9 @@ def test_job_that_disappears_is_in_the_error(client: JobsClient, local_drs: Loca
     """With its last snapshot, and only if it was absent for a minute."""
     job = _started()
     local_drs.add_jobs(job)
-    jobs = local_drs._backend._order
-    hidden: dict[Any, Any] = {}
-
-    def hide() -> None:
-        hidden.update(jobs)
-        jobs.clear()
-
-    simulated.at(1, hide)
-    simulated.at(45, lambda: jobs.update(hidden))
-    simulated.at(100, hide)
+    simulated.at(1, local_drs.clear)
+    simulated.at(45, lambda: local_drs.add_jobs(job))
+    simulated.at(100, local_drs.clear)
     with pytest.raises(JobNotFoundError, match="no longer exists") as caught:
         client.wait(job, timeout=None)
     assert job == caught.value.last_seen

@@ -36,6 +36,7 @@ from drs_jobs.testing.simulated_jobs import (
     SimulatedRecovery,
     SimulatedServer,
     SimulatedTermination,
+    StaticJob,
 )
 from drs_jobs.testing.validation import request_failures
 
@@ -133,7 +134,7 @@ class Backend:
         def after(key: Key) -> Iterator[tuple[Key, Members]]:
             for job_key, job in data.jobs_after(key, filters.get("jobIDs") or (), _date_predicate(filters)):
                 if (state := job.job_at(now)) is not None:
-                    yield job_key, _job_members(state, data)
+                    yield job_key, _job_members(job, state, data)
 
         return self._page("DescribeJobs", request, data, after)
 
@@ -241,7 +242,7 @@ class Backend:
 
     def _start(self, job: BackendJob, data: AccountRegion) -> Members:
         data.add_job(job)
-        return {"job": _wire.unstructure_job(job.created)}
+        return {"job": _job_members(job, job.created, data)}
 
     def _require_not_busy(self, source_server_ids: Iterable[str], data: AccountRegion, now: datetime) -> None:
         if busy := data.busy_server_ids(now).intersection(source_server_ids):
@@ -375,10 +376,16 @@ OPERATIONS: Final = {
 """The method of `Backend` for each simulated operation."""
 
 
-def _job_members(job: Job, data: AccountRegion) -> Members:
-    if job.arn is not None:
-        job = attrs.evolve(job, tags=data.tags(job.arn, dict(job.tags)))
-    return _wire.unstructure_job(job)
+def _job_members(job: BackendJob, state: Job, data: AccountRegion) -> Members:
+    if state.arn is not None:
+        state = attrs.evolve(state, tags=data.tags(state.arn, dict(state.tags)))
+    members = _wire.unstructure_job(state)
+    if not isinstance(job, StaticJob):
+        # The service sends these empty collections.
+        members = {"tags": {}, "participatingResources": [], "participatingServers": []} | members
+        for server in members["participatingServers"]:
+            server["launchActionsStatus"] = {"runs": []} | server.get("launchActionsStatus", {})
+    return members
 
 
 def _pending_server(source_server_id: str) -> ParticipatingServer:
