@@ -53,7 +53,7 @@ def parse_request(request: Request) -> tuple[str | None, Any]:
         if member.serialization.get("location") == "querystring"
         and (location_name := member.serialization.get("name", name)) in query
     }
-    return operation, body | path_members | members
+    return operation, {**body, **path_members, **members}
 
 
 def _decode(type_name: str, values: list[str]) -> Any:
