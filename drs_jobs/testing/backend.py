@@ -29,8 +29,9 @@ from drs_jobs._models import (
 )
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import JobFactory
+from drs_jobs.testing.failures import InjectedFailure
 from drs_jobs.testing.request_validation import validation_failures
-from drs_jobs.testing.simulated_jobs import BackendJob, InjectedFailure, SimulatedCleanUp, SimulatedRecovery, StaticJob
+from drs_jobs.testing.simulated_jobs import BackendJob, SimulatedRecovery, SimulatedServer, SimulatedTermination
 
 
 class AwsError(Exception):
@@ -145,13 +146,13 @@ class Backend:
         """Add items to the log of a job.
 
         Raises:
-            KeyError: If `add_job` was not called before with a `StaticJob` of this id and the same caller.
+            KeyError: If there is no job with this id and the same caller.
         """
         with self._lock:
             job = self._jobs.get(caller, {}).get(job_id)
-            if not isinstance(job, StaticJob):
+            if job is None:
                 raise KeyError(f"no job {job_id} was added to {caller.region}: add_jobs first")
-            self._jobs[caller][job_id] = attrs.evolve(job, log=(*job.log, *items))
+            self._jobs[caller][job_id] = attrs.evolve(job, extra_log=(*job.extra_log, *items))
 
     # ------------------------------------------------------------------ reading
 
@@ -208,7 +209,9 @@ class Backend:
         # A job of this access key replaces the job with the same id that is visible to every access key.
         for _, job in heapq.merge(*scopes, key=operator.itemgetter(0)):
             if own.get(job.created.job_id, job) is job:
-                yield job.job_at(now)
+                described = job.job_at(now)
+                if described is not None:
+                    yield described
 
     def _scope_after(self, position: _Position | int, scope: Caller) -> Iterator[tuple[_Position, BackendJob]]:
         order = self._order.get(scope, [])
@@ -240,11 +243,16 @@ class Backend:
             participating_servers=pending,
             tags=request.get("tags") or {},
         )
-        servers = tuple(self._factory.server(source_server_id=server_id) for server_id in ids)
-        injected_failures = {
-            server_id: self.injected_failures[server_id] for server_id in ids if server_id in self.injected_failures
-        }
-        self.add_job(SimulatedRecovery(created, servers, injected_failures), caller)
+        servers = tuple(
+            SimulatedServer(
+                server_id,
+                instance_id=self._factory.instance_id(),
+                conversion_server_id=self._factory.instance_id(),
+                failure=self.injected_failures.get(server_id),
+            )
+            for server_id in ids
+        )
+        self.add_job(SimulatedRecovery(created, servers, has_recovery_instance_ids=True), caller)
         return {"job": _wire.unstructure_job(created)}
 
     def terminate_recovery_instances(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -256,7 +264,11 @@ class Backend:
             raise AwsError("ConflictException", 409, f"{len(unknown)} recovery instances do not exist: {min(unknown)}")
         # The response of the real service has no initiatedBy here.
         created = self._create(caller, type=JobType.TERMINATE, initiated_by=None, participating_servers=())
-        self.add_job(SimulatedCleanUp(created), caller)
+        servers = tuple(
+            SimulatedServer("", instance_id="", conversion_server_id="", previous_instance_id=instance_id)
+            for instance_id in request["recoveryInstanceIDs"]
+        )
+        self.add_job(SimulatedTermination(created, servers), caller)
         self._terminated |= set(request["recoveryInstanceIDs"])
         return {"job": _wire.unstructure_job(created)}
 

@@ -23,9 +23,10 @@ from drs_jobs._wire import unstructure_job
 from drs_jobs.testing._server import LocalServer
 from drs_jobs.testing.backend import OPERATIONS, AwsError, Backend, Caller, validation_error
 from drs_jobs.testing.clock import LocalClock
+from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import Fault, HttpResponse
 from drs_jobs.testing.request_validation import session_without_configuration, success_status
-from drs_jobs.testing.simulated_jobs import BootFailure, InjectedFailure, StaticJob
+from drs_jobs.testing.simulated_jobs import StaticJob
 
 try:
     from werkzeug.wrappers import Request, Response
