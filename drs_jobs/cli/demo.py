@@ -10,8 +10,7 @@ from drs_jobs._client import JobsClient
 from drs_jobs._errors import JobFailedError
 from drs_jobs._models import Outcome
 from drs_jobs.cli import progress, tables
-from drs_jobs.testing import LocalDrs
-from drs_jobs.testing.factories import JobFactory
+from drs_jobs.testing import LocalDrs, make_history
 
 _SPEED = 90
 """The factor by which the drill of the demo is faster than a real one; it takes about six seconds."""
@@ -30,7 +29,7 @@ def run() -> None:
     """Start a local DRS endpoint with realistic jobs, list them, and watch a drill in which one server fails."""
     console = tables.console()
     with LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
-        local.add_jobs(*JobFactory("demo").history(30, until=local.now))
+        local.add_jobs(*make_history(30, until=local.now))
         client = JobsClient(local.client())
         _show_list(console, client, local)
         _show_drill(console, client, local)

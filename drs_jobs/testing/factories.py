@@ -2,7 +2,6 @@
 
 import random
 import string
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -17,18 +16,17 @@ from drs_jobs._models import (
     JobLogItem,
     JobStatus,
     JobType,
-    LaunchAction,
-    LaunchActionCategory,
     LaunchActionRun,
     LaunchActionRunStatus,
     LaunchActionsStatus,
-    LaunchActionType,
     LaunchStatus,
     ParticipatingResource,
     ParticipatingServer,
     SourceNetworkID,
     UnknownValue,
 )
+from drs_jobs.testing.failures import DISK_SPACE_VALIDATION
+from drs_jobs.testing.service_model import partition_of
 
 ACCOUNT_ID: Final = "123456789012"
 """The account id in the ARNs of the created jobs."""
@@ -53,16 +51,17 @@ class JobFactory:
         self._next_creation = _FIRST_DATE
         self._next_log = _FIRST_DATE
 
-    def job(self, *, region: str = "eu-west-1", **fields: Any) -> Job:
+    def job(self, *, region: str = "eu-west-1", account_id: str = ACCOUNT_ID, **fields: Any) -> Job:
         """Return a job, by default a successful drill of one to three servers.
 
         Args:
             region: The region in the ARN. Default `eu-west-1`.
+            account_id: The account in the ARN. Default 123456789012.
             fields: Fields of `Job`. Enum fields also accept plain strings. The defaults of the other fields are consistent
                 with the given ones: a PENDING job has no end date and pending servers, a TERMINATE job has terminated servers.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", f"arn:aws:drs:{region}:{ACCOUNT_ID}:job/{job_id}")
+        fields.setdefault("arn", f"arn:{partition_of(region)}:drs:{region}:{account_id}:job/{job_id}")
         job_type = _member(JobType, fields.get("type", JobType.LAUNCH))
         status = _member(JobStatus, fields.get("status", JobStatus.COMPLETED))
         initiated_by = InitiatedBy.TERMINATE_RECOVERY_INSTANCES if job_type == JobType.TERMINATE else InitiatedBy.START_DRILL
@@ -84,9 +83,9 @@ class JobFactory:
         """Return a server, by default launched, with one successful action. `fields` are fields of `ParticipatingServer`."""
         status = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
         fields["launch_status"] = status
-        fields.setdefault("source_server_id", "s-" + self._letters(17))
+        fields.setdefault("source_server_id", self.source_server_id())
         if status == LaunchStatus.LAUNCHED:
-            fields.setdefault("recovery_instance_id", "i-" + self._hex(17))
+            fields.setdefault("recovery_instance_id", self.instance_id())
             fields.setdefault("launch_actions_status", LaunchActionsStatus(runs=(self.run(),)))
         return ParticipatingServer(**fields)
 
@@ -107,17 +106,7 @@ class JobFactory:
         fields["status"] = _member(LaunchActionRunStatus, fields.get("status", LaunchActionRunStatus.SUCCEEDED))
         fields.setdefault("run_id", self._uuid())
         if "action" not in fields:
-            fields["action"] = LaunchAction(
-                action_code="AWSMigration-ValidateDiskSpace",
-                action_id=self._uuid(),
-                action_version="$DEFAULT",
-                active=True,
-                category=LaunchActionCategory.VALIDATION,
-                name=name,
-                optional=optional,
-                order=2,
-                type=LaunchActionType.SSM_AUTOMATION,
-            )
+            fields["action"] = attrs.evolve(DISK_SPACE_VALIDATION, action_id=self._uuid(), name=name, optional=optional)
         if fields["status"] == LaunchActionRunStatus.FAILED:
             fields.setdefault("failure_reason", "Step timed out while verifying that the instance responds")
         return LaunchActionRun(**fields)
@@ -136,50 +125,13 @@ class JobFactory:
             fields["log_date_time"] = self._next_log
         return JobLogItem(**fields)
 
-    def history(self, count: int, until: datetime) -> tuple[Job, ...]:
-        """Return `count` jobs up to `until`, newest first: weekly drills and clean-ups of eight servers, with some failures."""
-        server_ids = ["s-" + self._letters(17) for _ in range(8)]
-        jobs = [
-            self.job(
-                status=JobStatus.STARTED,
-                creation_date_time=until - timedelta(minutes=4),
-                participating_servers=self._drilled(server_ids[:3], running=True),
-            ),
-        ]
-        when = until - timedelta(days=1)
-        while len(jobs) < count:
-            servers = self._random.sample(server_ids, self._random.randint(1, len(server_ids)))
-            launched = self._drilled(servers)
-            initiated_by = InitiatedBy.START_RECOVERY if self._random.random() < 0.1 else InitiatedBy.START_DRILL  # noqa: PLR2004
-            cleaned = tuple(self.server(source_server_id=s, launch_status=LaunchStatus.TERMINATED) for s in servers)
-            jobs += [
-                self.job(type=JobType.TERMINATE, creation_date_time=when, participating_servers=cleaned),
-                self.job(
-                    initiated_by=initiated_by, creation_date_time=when - timedelta(hours=2), participating_servers=launched
-                ),
-            ]
-            when -= timedelta(days=7, hours=self._random.uniform(-12, 12))
-        return tuple(jobs[:count])
+    def source_server_id(self) -> str:
+        """Return a new source server id."""
+        return "s-" + self._letters(17)
 
-    def _drilled(self, source_server_ids: Sequence[str], *, running: bool = False) -> tuple[ParticipatingServer, ...]:
-        if running:
-            first, *others = source_server_ids
-            return (
-                self.server(source_server_id=first),
-                *(self.server(source_server_id=s, launch_status=LaunchStatus.IN_PROGRESS) for s in others),
-            )
-        chance = self._random.random()
-        failed_id = self._random.choice(source_server_ids)
-        servers: list[ParticipatingServer] = []
-        for source_server_id in source_server_ids:
-            if source_server_id == failed_id and chance < 0.2:  # noqa: PLR2004  # in 20 % of the drills, one server fails
-                servers.append(self.server(source_server_id=source_server_id, launch_status=LaunchStatus.FAILED))
-            elif source_server_id == failed_id and chance < 0.35:  # noqa: PLR2004  # in 15 %, one validation fails
-                actions = LaunchActionsStatus(runs=(self.run(status=LaunchActionRunStatus.FAILED),))
-                servers.append(self.server(source_server_id=source_server_id, launch_actions_status=actions))
-            else:
-                servers.append(self.server(source_server_id=source_server_id))
-        return tuple(servers)
+    def instance_id(self) -> str:
+        """Return a new EC2 instance id."""
+        return f"i-{self._random.getrandbits(17 * 4):017x}"
 
     def _letters(self, length: int) -> str:
         return "".join(self._random.choices(string.digits + string.ascii_lowercase, k=length))
@@ -233,16 +185,3 @@ def make_run(**fields: Any) -> LaunchActionRun:
 def make_log_item(**fields: Any) -> JobLogItem:
     """Return a realistic log item; see `JobFactory.log_item`."""
     return _default_factory.log_item(**fields)
-
-
-def make_history(count: int = 30, *, until: datetime, seed: int = 20200226) -> tuple[Job, ...]:
-    """Return a realistic history of jobs, newest first, with some failures.
-
-    The same arguments return the same history.
-
-    Args:
-        count: The number of jobs. Default 30.
-        until: The end of the history, an aware datetime.
-        seed: The seed of the random generator.
-    """
-    return JobFactory(f"{seed} {count} {until.isoformat()}").history(count, until)

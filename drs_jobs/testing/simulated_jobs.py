@@ -1,11 +1,14 @@
-"""Simulated recoveries and clean-ups: the state and the log of each job at a given time.
+"""Jobs whose state and log are pure functions of time, as measured on real jobs.
 
-They are a pure function of time. The stages are those of a real drill, which takes about nine minutes.
+The durations are in `profiles`. An attribute or a method that simulates what was never measured says that it guesses.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from typing import Final
+import functools
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import ClassVar, Final, TypeAlias
 
 import attrs
 
@@ -15,6 +18,7 @@ from drs_jobs._models import (
     JobLogEventData,
     JobLogItem,
     JobStatus,
+    LaunchAction,
     LaunchActionRun,
     LaunchActionRunStatus,
     LaunchActionsStatus,
@@ -22,181 +26,349 @@ from drs_jobs._models import (
     ParticipatingServer,
     UnknownValue,
 )
+from drs_jobs.testing.failures import (
+    DISK_SPACE_VALIDATION,
+    PHASES,
+    InjectedFailure,
+    JobDeleted,
+    LaunchActionFailure,
+    PhaseFailure,
+    RefusedCall,
+    SilentFailure,
+)
+from drs_jobs.testing.profiles import PROFILES
+from drs_jobs.testing.timelines import Step, Timeline, build_timeline, plan_server
+
+_NO_ACTIONS: Final = LaunchActionsStatus()
+_FAILURE_EVENTS: Final = frozenset(events.failure for events in PHASES.values())
 
 
 @attrs.frozen
-class BootFailure:
-    """The server does not boot. Its launch fails, and so the job fails."""
+class SimulatedServer:
+    """The plan of one server in a simulated job."""
 
-    error: str = "The instance did not pass its status checks: it does not boot from its converted volume."
-    """The `rawError` in the job's log."""
-
-
-@attrs.frozen
-class LaunchActionFailure:
-    """The server launches, but its post-launch action fails, and so the job fails."""
-
-    reason: str = "Step timed out while verifying that the instance responds."
-    """The `failureReason` of the action's run."""
-
-
-InjectedFailure = BootFailure | LaunchActionFailure
-"""A failure that can be injected for one server."""
-
-# Start or end of each stage, counted from the job's creation. These times were observed in a real drill.
-_JOB_START: Final = timedelta(seconds=10)
-_SNAPSHOT_START: Final = timedelta(seconds=20)
-_SNAPSHOT_END: Final = timedelta(seconds=80)
-_CONVERSION_START: Final = timedelta(seconds=90)
-_CONVERSION_END: Final = timedelta(seconds=270)
-_LAUNCH_START: Final = timedelta(seconds=280)
-_LAUNCH_END: Final = timedelta(seconds=430)
-_LAUNCH_ACTION_END: Final = timedelta(seconds=520)
-_RECOVERY_END: Final = timedelta(seconds=530)
-_CLEAN_UP_END: Final = timedelta(seconds=60)
-_SERVER_DELAY: Final = timedelta(seconds=5)
-"""How much later each server goes through the stages than the server before it."""
+    source_server_id: str
+    """The source server's id."""
+    instance_id: str
+    """The EC2 instance that it launches."""
+    conversion_server_id: str
+    """The EC2 instance that converts its volumes. The log has it at CONVERSION_END."""
+    previous_instance_id: str | None = None
+    """The recovery instance of an earlier drill, which is cleaned up first. Default: none."""
+    failure: InjectedFailure | None = None
+    """What fails. Default: nothing."""
 
 
 @attrs.frozen
-class SimulatedRecovery:
-    """A simulated recovery or drill."""
+class LaunchedInstance:
+    """An EC2 instance that a job launched."""
 
-    created: Job
+    source_server_id: str
+    """The source server's id."""
+    instance_id: str
+    """The EC2 instance id."""
+    launched_at: datetime
+    """The time of LAUNCH_END, or of LAUNCH_FAILED if the instance exists although the launch failed (a guess), in UTC."""
+
+
+def _check_profile(_: object, __: object, profile: object) -> None:
+    if profile not in PROFILES:
+        raise ValueError(f"profile must be {' or '.join(map(repr, PROFILES))}, not {profile!r}")
+
+
+def _check_created(_: object, __: object, job: Job) -> None:
+    if job.creation_date_time is None or job.creation_date_time.utcoffset() is None:
+        raise ValueError(f"job {job.job_id} needs a creation_date_time with a time zone, not {job.creation_date_time}")
+
+
+@attrs.frozen
+class _SimulatedJob:
+    """What the simulated jobs have in common."""
+
+    _phases: ClassVar[Sequence[str]]
+    """The phases of this kind of job, in order."""
+
+    created: Job = attrs.field(validator=_check_created)
     """The job directly after its creation."""
-    servers: tuple[ParticipatingServer, ...]
-    """The servers as they are at the end if nothing fails."""
-    injected_failures: Mapping[str, InjectedFailure]
-    """The failures, by source server id."""
+    servers: tuple[SimulatedServer, ...] = ()
+    """The servers, in the order in which they start."""
+    profile: str = attrs.field(default="linux", validator=_check_profile, kw_only=True)
+    """`linux` or `windows`: how long the phases take. Default `linux`."""
+    seed: int | str = attrs.field(default=0, kw_only=True)
+    """The durations depend on it and on the job's id. Default 0."""
+    has_recovery_instance_ids: bool = attrs.field(default=False, kw_only=True)
+    """Whether launched servers have a `recoveryInstanceID`. Default `False`, as AWS leaves it out."""
+    launch_actions: tuple[LaunchAction, ...] = attrs.field(default=(), kw_only=True)
+    """Post-launch actions, which run on each launched server and succeed, unless a failure is injected. Default: none.
 
-    def job_at(self, now: datetime) -> Job:
-        """Return the job as it is at the time `now`."""
-        age = now - self._creation
-        if age < _JOB_START:
-            return self.created
-        servers = tuple(self._server_at(server, age - _SERVER_DELAY * index) for index, server in enumerate(self.servers))
-        end = self._end
-        if age < end:
-            return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=servers)
-        return attrs.evolve(
-            self.created, status=JobStatus.COMPLETED, end_date_time=self._creation + end, participating_servers=servers
-        )
+    The duration of their runs is a guess, because the API has no times of them."""
+    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)
+    """Items that were added to the log. They appear at their time; items without a time come first."""
+
+    def job_at(self, now: datetime) -> Job | None:
+        """Return the job as it is at the time `now`; `None` once AWS has deleted it."""
+        if self._deleted_at is not None and now >= self._deleted_at:
+            return None
+        completed = self._completed
+        if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
+            return completed
+        return self._unfinished_at(_age(now - self._creation))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """Return the log up to the time `now`, oldest first."""
-        items = sorted(self._log(), key=lambda item: item.log_date_time or now)
-        return tuple(item for item in items if item.log_date_time is not None and item.log_date_time <= now)
+        """Return the log up to the time `now`, oldest first; it is empty once AWS has deleted the job."""
+        if self._deleted_at is not None and now >= self._deleted_at:
+            return ()
+        age = _age(now - self._creation)
+        items = (self._log_item(step) for step in self._timeline().steps if step.age <= age)
+        return _merged(items, (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now))
+
+    @property
+    def source_server_ids(self) -> tuple[str, ...]:
+        """The ids of the source servers that it processes."""
+        return tuple(server.source_server_id for server in self.servers)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The job's `endDateTime`, or the time of its deletion if that is earlier; `None` if it never ends."""
+        end = None if self._completed is None else self._completed.end_date_time
+        return min((moment for moment in (end, self._deleted_at) if moment is not None), default=None)
+
+    def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
+        """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
+        return tuple(
+            LaunchedInstance(server.source_server_id, server.instance_id, self._time(step))
+            for step, server in self._server_steps(_age(now - self._creation))
+            if step.event == PHASES["LAUNCH"].end or (step.event == PHASES["LAUNCH"].failure and _instance_exists(server))
+        )
+
+    def removed_instances_at(self, now: datetime) -> tuple[str, ...]:
+        """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
+        return tuple(
+            server.previous_instance_id
+            for step, server in self._server_steps(_age(now - self._creation))
+            if step.event == PHASES["CLEANUP"].end and server.previous_instance_id is not None
+        )
 
     @property
     def _creation(self) -> datetime:
-        return _creation(self.created)
+        assert self.created.creation_date_time is not None  # noqa: S101  # the validator has checked it
+        return self.created.creation_date_time
 
     @property
-    def _end(self) -> timedelta:
-        """The end of the job, counted from its creation."""
-        return _RECOVERY_END + _SERVER_DELAY * (len(self.servers) - 1)
+    def _deleted_at(self) -> datetime | None:
+        ages = [server.failure.after for server in self.servers if isinstance(server.failure, JobDeleted)]
+        return self._creation + min(ages) if ages else None
 
-    def _failure_of(self, server: ParticipatingServer) -> InjectedFailure | None:
-        return self.injected_failures.get(server.source_server_id or "")
+    def _timeline(self) -> Timeline:
+        # It is not stored, so that a history of many jobs needs little memory.
+        has_actions = bool(self.launch_actions)
+        plans = [
+            plan_server(server.failure, is_cleaned=server.previous_instance_id is not None, has_actions=has_actions)
+            for server in self.servers
+        ]
+        return build_timeline(
+            plans,
+            phases=self._phases,
+            profile=self.profile,
+            seed=f"{self.seed} {self.created.job_id}",
+            is_silent=any(isinstance(server.failure, SilentFailure) for server in self.servers),
+        )
 
-    def _server_at(self, server: ParticipatingServer, age: timedelta) -> ParticipatingServer:
-        failure = self._failure_of(server)
-        unlaunched = ParticipatingServer(source_server_id=server.source_server_id, launch_actions_status=LaunchActionsStatus())
-        if age < _SNAPSHOT_START:
-            return attrs.evolve(unlaunched, launch_status=LaunchStatus.PENDING)
-        if age < _LAUNCH_END:
-            return attrs.evolve(unlaunched, launch_status=LaunchStatus.IN_PROGRESS)
-        if isinstance(failure, BootFailure):
-            return attrs.evolve(unlaunched, launch_status=LaunchStatus.FAILED)
-        actions = server.launch_actions_status or LaunchActionsStatus()
-        runs = tuple(self._run_at(run, age, failure) for run in actions.runs)
-        return attrs.evolve(server, launch_actions_status=attrs.evolve(actions, runs=runs))
+    @functools.cached_property
+    def _completed(self) -> Job | None:
+        """The job at its end; `None` if it never ends."""
+        timeline = self._timeline()
+        if timeline.end is None:
+            return None
+        servers = tuple(
+            # In a job that fails without any event, no server has launched.
+            server if server.launch_status == LaunchStatus.LAUNCHED else attrs.evolve(server, launch_status=LaunchStatus.FAILED)
+            for server in self._servers_at(timeline.end, timeline)
+        )
+        end = self._creation + timedelta(microseconds=timeline.end)
+        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=end, participating_servers=servers)
 
-    def _run_at(self, run: LaunchActionRun, age: timedelta, failure: InjectedFailure | None) -> LaunchActionRun:
-        if age < _LAUNCH_ACTION_END:
-            return attrs.evolve(run, status=LaunchActionRunStatus.IN_PROGRESS)
-        if isinstance(failure, LaunchActionFailure):
-            return attrs.evolve(run, status=LaunchActionRunStatus.FAILED, failure_reason=failure.reason)
-        return run
+    def _unfinished_at(self, age: int) -> Job:
+        timeline = self._timeline()
+        if age < timeline.steps[0].age:
+            return self.created
+        servers = tuple(self._servers_at(age, timeline))
+        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=servers)
 
-    def _log(self) -> Iterator[JobLogItem]:
-        yield self._item(JobLogEvent.JOB_START, _JOB_START)
-        for index, server in enumerate(self.servers):
-            delay = _SERVER_DELAY * index
-            data = JobLogEventData(source_server_id=server.source_server_id)
-            yield self._item(JobLogEvent.SNAPSHOT_START, _SNAPSHOT_START + delay, data)
-            yield self._item(JobLogEvent.SNAPSHOT_END, _SNAPSHOT_END + delay, data)
-            yield self._item(JobLogEvent.CONVERSION_START, _CONVERSION_START + delay, data)
-            yield self._item(JobLogEvent.CONVERSION_END, _CONVERSION_END + delay, data)
-            yield self._item(JobLogEvent.LAUNCH_START, _LAUNCH_START + delay, data)
-            failure = self._failure_of(server)
-            if isinstance(failure, BootFailure):
-                yield self._item(JobLogEvent.LAUNCH_FAILED, _LAUNCH_END + delay, attrs.evolve(data, raw_error=failure.error))
-            else:
-                launched = attrs.evolve(data, target_instance_id=server.recovery_instance_id)
-                # The service sends LAUNCH_END, but its service model does not list it.
-                yield self._item(UnknownValue("LAUNCH_END"), _LAUNCH_END + delay, launched)
-        yield self._item(JobLogEvent.JOB_END, self._end)
+    def _servers_at(self, age: int, timeline: Timeline) -> list[ParticipatingServer]:
+        statuses = [LaunchStatus.PENDING] * len(self.servers)
+        for step in timeline.steps:
+            if step.age > age:
+                break
+            if step.server is None:
+                continue
+            if step.event == PHASES["LAUNCH"].start:
+                statuses[step.server] = LaunchStatus.IN_PROGRESS
+            elif step.event == PHASES["LAUNCH"].end:
+                statuses[step.server] = LaunchStatus.LAUNCHED
+            elif step.event in _FAILURE_EVENTS:
+                statuses[step.server] = LaunchStatus.FAILED
+        return [
+            self._server(server, status, are_actions_complete=timeline.action_ends.get(index, age) <= age)
+            for index, (server, status) in enumerate(zip(self.servers, statuses, strict=True))
+        ]
 
-    def _item(self, event: JobLogEvent | UnknownValue, age: timedelta, data: JobLogEventData | None = None) -> JobLogItem:
-        return JobLogItem(event=event, event_data=data or JobLogEventData(), log_date_time=self._creation + age)
+    def _server(self, server: SimulatedServer, status: LaunchStatus, *, are_actions_complete: bool) -> ParticipatingServer:
+        is_launched = status == LaunchStatus.LAUNCHED
+        runs = self._runs(server, are_complete=are_actions_complete) if is_launched else ()
+        return ParticipatingServer(
+            source_server_id=server.source_server_id,
+            recovery_instance_id=server.instance_id if is_launched and self.has_recovery_instance_ids else None,
+            launch_status=status,
+            launch_actions_status=LaunchActionsStatus(runs=runs) if runs else _NO_ACTIONS,
+        )
+
+    def _runs(self, server: SimulatedServer, *, are_complete: bool) -> tuple[LaunchActionRun, ...]:
+        failure = server.failure if isinstance(server.failure, LaunchActionFailure) else None
+        actions = self.launch_actions or ((DISK_SPACE_VALIDATION,) if failure is not None else ())
+        if not actions:
+            return ()
+        random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")  # noqa: S311  # not used for secrets
+        runs = [
+            LaunchActionRun(
+                action=action,
+                run_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
+                status=LaunchActionRunStatus.SUCCEEDED if are_complete else LaunchActionRunStatus.IN_PROGRESS,
+            )
+            for action in actions
+        ]
+        if are_complete and failure is not None:
+            runs[-1] = attrs.evolve(runs[-1], status=LaunchActionRunStatus.FAILED, failure_reason=failure.reason)
+        return tuple(runs)
+
+    def _server_steps(self, age: int) -> Iterable[tuple[Step, SimulatedServer]]:
+        for step in self._timeline().steps:
+            if step.age <= age and step.server is not None:
+                yield step, self.servers[step.server]
+
+    def _log_item(self, step: Step) -> JobLogItem:
+        server = None if step.server is None else self.servers[step.server]
+        return JobLogItem(event=step.event, event_data=self._event_data(step.event, server), log_date_time=self._time(step))
+
+    def _event_data(self, event: JobLogEvent | UnknownValue, server: SimulatedServer | None) -> JobLogEventData:
+        if server is None:
+            return JobLogEventData()
+        data = JobLogEventData(source_server_id=server.source_server_id)
+        if event == PHASES["CONVERSION"].end:
+            return attrs.evolve(data, conversion_server_id=server.conversion_server_id)
+        if event == PHASES["LAUNCH"].end:
+            return attrs.evolve(data, target_instance_id=self._target_instance_id(server))
+        if event in _FAILURE_EVENTS and isinstance(server.failure, PhaseFailure | RefusedCall):
+            instance_id = self._target_instance_id(server) if server.failure.instance_exists else None
+            raw_error = server.failure.raw_error(self.created, server.source_server_id)
+            return attrs.evolve(data, raw_error=raw_error, target_instance_id=instance_id)
+        return data
+
+    def _target_instance_id(self, server: SimulatedServer) -> str | None:
+        return server.instance_id
+
+    def _time(self, step: Step) -> datetime:
+        return self._creation + timedelta(microseconds=step.age)
 
 
 @attrs.frozen
-class SimulatedCleanUp:
-    """A simulated clean-up of recovery instances. Once complete, it lists no servers, as observed in the real service."""
+class SimulatedRecovery(_SimulatedJob):
+    """A simulated recovery or drill.
 
-    created: Job
-    """The job directly after its creation."""
+    Guesses: the durations that `profiles` names; a failure shows in `launchStatus` at once; a LAUNCH_FAILED has a
+    `targetInstanceID` if the instance exists; in a job that fails without any event, the servers are `FAILED`.
+    """
 
-    def job_at(self, now: datetime) -> Job:
-        """Return the job as it is at the time `now`."""
-        age = now - _creation(self.created)
-        if age < _JOB_START:
-            return self.created
-        if age < _CLEAN_UP_END:
-            return attrs.evolve(self.created, status=JobStatus.STARTED)
-        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=_creation(self.created) + _CLEAN_UP_END)
+    _phases: ClassVar[Sequence[str]] = tuple(PHASES)
 
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """Return the log up to the time `now`, oldest first."""
-        creation = _creation(self.created)
-        stages = {
-            JobLogEvent.JOB_START: _JOB_START,
-            JobLogEvent.CLEANUP_START: _JOB_START,
-            JobLogEvent.CLEANUP_END: _CLEAN_UP_END,
-            JobLogEvent.JOB_END: _CLEAN_UP_END,
-        }
-        return tuple(
-            JobLogItem(event=event, event_data=JobLogEventData(), log_date_time=creation + age)
-            for event, age in stages.items()
-            if creation + age <= now
-        )
+
+@attrs.frozen
+class SimulatedFailback(_SimulatedJob):
+    """A simulated failback, as StartFailbackLaunch starts it.
+
+    All of it is a guess, because no log of a failback was ever seen: each server has the phase LAUNCH alone, which takes as
+    long as in a recovery, and its log has no `targetInstanceID`, because it launches no EC2 instance.
+    """
+
+    _phases: ClassVar[Sequence[str]] = ("LAUNCH",)
+
+    def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # it launches none
+        """Return no instances: a failback launches no recovery instance."""
+        return ()
+
+    def _target_instance_id(self, server: SimulatedServer) -> str | None:  # noqa: ARG002  # it launches none
+        return None
+
+
+@attrs.frozen
+class SimulatedTermination(_SimulatedJob):
+    """A simulated job of TerminateRecoveryInstances, which cleans up the `previous_instance_id` of each server.
+
+    It lists no servers, as claimed of real ones that are complete. Its log and its durations are a guess, because no log of one
+    was ever seen: CLEANUP_START and CLEANUP_END per server.
+    """
+
+    _phases: ClassVar[Sequence[str]] = ("CLEANUP",)
+
+    def _servers_at(self, age: int, timeline: Timeline) -> list[ParticipatingServer]:  # noqa: ARG002  # it lists none
+        return []
 
 
 @attrs.frozen
 class StaticJob:
-    """A job that does not change with time, and its log."""
+    """A job that does not change with time."""
 
     created: Job
     """The job."""
-    log: tuple[JobLogItem, ...] = ()
-    """The log, in the order in which its items were added."""
+    extra_log: tuple[JobLogItem, ...] = ()
+    """The items of its log, in the order in which they were added."""
 
     def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the job does not change with time
         """Return the job."""
         return self.created
 
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the job does not change with time
-        """Return the log."""
-        return self.log
+    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the log does not change with time
+        """Return the log, oldest first. Items without a time come first."""
+        return _merged((), self.extra_log)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The end date of a complete job, or the earliest possible date if it has none; `None` if it is not complete."""
+        if not self.created.is_complete:
+            return None
+        return self.created.end_date_time or _EARLIEST
+
+    @property
+    def source_server_ids(self) -> tuple[str, ...]:
+        """The ids of the source servers that it lists."""
+        ids = (server.source_server_id for server in self.created.participating_servers)
+        return tuple(server_id for server_id in ids if server_id is not None)
+
+    def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # the job does not change with time
+        """Return the recovery instances that the job lists as launched."""
+        launched_at = self.created.end_date_time or self.created.creation_date_time or _EARLIEST
+        return tuple(
+            LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at)
+            for server in self.created.participating_servers
+            if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
+        )
 
 
-BackendJob = SimulatedRecovery | SimulatedCleanUp | StaticJob
+BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | SimulatedFailback | StaticJob
 """A job in `Backend`."""
 
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
-def _creation(job: Job) -> datetime:
-    if job.creation_date_time is None:
-        raise ValueError(f"job {job.job_id} has no creation_date_time: a simulated job needs one")
-    return job.creation_date_time
+
+def _instance_exists(server: SimulatedServer) -> bool:
+    return isinstance(server.failure, PhaseFailure | RefusedCall) and server.failure.instance_exists
+
+
+def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:
+    """Return the items oldest first. Items of the same time stay in their order, and those without a time come first."""
+    return tuple(sorted((*items, *added), key=lambda item: item.log_date_time or _EARLIEST))
+
+
+def _age(duration: timedelta) -> int:
+    """Return whole microseconds."""
+    return duration // timedelta(microseconds=1)

@@ -1,0 +1,168 @@
+"""Failures that can be injected into simulated jobs, by server."""
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import attrs
+
+from drs_jobs._models import Job, JobLogEvent, LaunchAction, LaunchActionCategory, LaunchActionType, UnknownValue
+
+
+class PhaseEvents(NamedTuple):
+    """The events in the log at the start, the end and the failure of one phase of a server."""
+
+    start: JobLogEvent
+    end: JobLogEvent | UnknownValue
+    failure: JobLogEvent
+
+
+PHASES: Final[Mapping[str, PhaseEvents]] = {
+    "CLEANUP": PhaseEvents(JobLogEvent.CLEANUP_START, JobLogEvent.CLEANUP_END, JobLogEvent.CLEANUP_FAIL),
+    "SNAPSHOT": PhaseEvents(JobLogEvent.SNAPSHOT_START, JobLogEvent.SNAPSHOT_END, JobLogEvent.SNAPSHOT_FAIL),
+    "CONVERSION": PhaseEvents(JobLogEvent.CONVERSION_START, JobLogEvent.CONVERSION_END, JobLogEvent.CONVERSION_FAIL),
+    # The service sends LAUNCH_END, but its service model does not list it.
+    "LAUNCH": PhaseEvents(JobLogEvent.LAUNCH_START, UnknownValue("LAUNCH_END"), JobLogEvent.LAUNCH_FAILED),
+}
+"""The phases of a server in a recovery, in order."""
+
+DISK_SPACE_VALIDATION: Final = LaunchAction(
+    action_code="AWSMigration-ValidateDiskSpace",
+    action_id="6f0b1b0e-6f0e-4a4e-9d0c-2f6f3a5c7d11",
+    action_version="$DEFAULT",
+    active=True,
+    category=LaunchActionCategory.VALIDATION,
+    name="Validate disk space",
+    optional=False,
+    order=2,
+    type=LaunchActionType.SSM_AUTOMATION,
+)
+"""A post-launch action."""
+
+
+def _check_phase(_: Any, __: Any, phase: Any) -> None:
+    if phase not in PHASES:
+        raise ValueError(f"phase must be one of {', '.join(PHASES)}, not {phase!r}")
+
+
+def _check_instance_exists(failure: Any, _: Any, instance_exists: Any) -> None:
+    if instance_exists and failure.phase != "LAUNCH":
+        raise ValueError(f"instance_exists needs phase='LAUNCH', not {failure.phase!r}: only that phase creates an instance")
+
+
+@attrs.frozen
+class PhaseFailure:
+    """The server fails in one phase. Its log ends with the event of this failure."""
+
+    phase: str = attrs.field(validator=_check_phase)
+    """`CLEANUP`, `SNAPSHOT`, `CONVERSION` or `LAUNCH`. A server that fails in CLEANUP has this phase in its first drill too."""
+    error: str = "This failure was injected by a test."
+    """The `rawError` in the job's log."""
+    instance_exists: bool = attrs.field(default=False, validator=_check_instance_exists)
+    """Whether the EC2 instance exists although the launch failed. Default `False`."""
+
+    def raw_error(self, job: Job, source_server_id: str) -> str:  # noqa: ARG002  # the text does not depend on them
+        """Return the `rawError` in the job's log."""
+        return self.error
+
+
+@attrs.frozen
+class BootFailure(PhaseFailure):
+    """The server does not boot. Its launch fails, and so the job fails."""
+
+    error: str = "The instance did not pass its status checks: it does not boot from its converted volume."
+    """The `rawError` in the job's log."""
+    phase: str = attrs.field(default="LAUNCH", init=False)
+    """Always `LAUNCH`."""
+    instance_exists: bool = attrs.field(default=False, init=False)
+    """Always `False`."""
+
+
+def _check_action(_: Any, __: Any, action: Any) -> None:
+    service, _, operation = action.partition(":")
+    if not service or not operation:
+        raise ValueError(f"action must be a service and an operation such as 'ec2:DeleteVolume', not {action!r}")
+
+
+def _is_last_step_refused(failure: Any) -> bool:
+    return (failure.action, failure.phase) == ("ec2:DeleteVolume", "LAUNCH")
+
+
+@attrs.frozen
+class RefusedCall:
+    """A call of AWS, made with the permissions of who started the job, is refused. Its `rawError` is AWS's own sentence."""
+
+    action: str = attrs.field(default="ec2:DeleteVolume", validator=_check_action)
+    """The action in IAM's notation, a service and an operation. Default `ec2:DeleteVolume`."""
+    resource: str | None = None
+    """The ARN in the sentence. Default: a volume of the server, another one for each server."""
+    phase: str = attrs.field(default="LAUNCH", validator=_check_phase)
+    """The phase in which it is refused, as in `PhaseFailure`. Default `LAUNCH`."""
+    instance_exists: bool = attrs.field(
+        default=attrs.Factory(_is_last_step_refused, takes_self=True), validator=_check_instance_exists
+    )
+    """Whether the EC2 instance exists. Default: only for `ec2:DeleteVolume` in the phase LAUNCH, whose last step it is."""
+
+    def raw_error(self, job: Job, source_server_id: str) -> str:
+        """Return AWS's sentence about the refused call.
+
+        Args:
+            job: The job, for its region and account.
+            source_server_id: The server, for the id of its volume.
+        """
+        service, _, operation = self.action.partition(":")
+        account_id = job.account_id or "123456789012"
+        resource = self.resource
+        if resource is None:
+            volume = f"{random.Random(source_server_id).getrandbits(64):016x}"  # noqa: S311  # not used for secrets
+            resource = f"arn:aws:ec2:{job.region or 'eu-west-1'}:{account_id}:volume/vol-0{volume}"
+        error = (
+            "UnauthorizedOperation) when calling the {} operation: You are not authorized to perform this operation. User"
+            if service == "ec2"
+            else "AccessDeniedException) when calling the {} operation: User"
+        ).format(operation)
+        return (
+            f"An error occurred ({error}: arn:aws:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized to "
+            f"perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} action."
+        )
+
+
+@attrs.frozen
+class LaunchActionFailure:
+    """The server launches, but its post-launch action fails, and so the job fails."""
+
+    reason: str = "Step timed out while verifying that the instance responds."
+    """The `failureReason` of the action's run."""
+
+
+@attrs.frozen
+class SilentFailure:
+    """The whole job fails without any event of a failure: it ends three minutes after SNAPSHOT_END, and no server launches."""
+
+
+@attrs.frozen
+class Stuck:
+    """Nothing follows the start of one phase of the server, and the job never ends."""
+
+    phase: str = attrs.field(default="CONVERSION", validator=_check_phase)
+    """The phase, as in `PhaseFailure`. Default `CONVERSION`."""
+
+
+def _check_after(_: Any, __: Any, after: Any) -> None:
+    if not isinstance(after, timedelta):
+        raise TypeError(f"after must be a timedelta, such as timedelta(minutes=5), not {after!r}")
+    if after < timedelta():
+        raise ValueError(f"after must be 0 or more, not {after}: it is counted from the creation of the job")
+
+
+@attrs.frozen
+class JobDeleted:
+    """AWS deletes the whole job: it is not found any more, and its log is empty."""
+
+    after: timedelta = attrs.field(validator=_check_after)
+    """The time from the job's creation to its deletion."""
+
+
+InjectedFailure: TypeAlias = PhaseFailure | BootFailure | RefusedCall | LaunchActionFailure | SilentFailure | Stuck | JobDeleted
+"""A failure that can be injected for one server."""

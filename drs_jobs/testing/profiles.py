@@ -1,0 +1,129 @@
+"""Measured durations of real jobs, in seconds, and how the durations of a simulated job are drawn from them.
+
+The measurements are of two jobs of two Linux servers each (2022) and two jobs of two Windows servers each (2025, one server of
+which failed). Guesses, because they were never measured: the duration of a clean-up, of post-launch actions and of a failure in
+any other phase than the launch of a Windows server; the time between CONVERSION_END and LAUNCH_START.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
+
+import attrs
+
+Range: TypeAlias = tuple[float, float]
+"""The shortest and the longest duration, in seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class Profile:
+    """The durations of the jobs of one operating system."""
+
+    snapshot: Range
+    """SNAPSHOT_START to SNAPSHOT_END."""
+    waiting: Range
+    """SNAPSHOT_END to CONVERSION_START."""
+    conversion: Range
+    """CONVERSION_START to CONVERSION_END."""
+    launch: Range
+    """LAUNCH_START to LAUNCH_END."""
+    failed_launch: Range
+    """LAUNCH_START to LAUNCH_FAILED."""
+    job: Range
+    """Creation to end of a job without clean-ups and post-launch actions."""
+    failed_job: Range
+    """Creation to end of such a job in which a launch fails."""
+
+
+PROFILES: Final[Mapping[str, Profile]] = {
+    "linux": Profile(
+        snapshot=(0.16, 0.24),
+        waiting=(51, 52),
+        conversion=(175, 198),
+        launch=(278, 310),
+        failed_launch=(278, 310),  # a guess
+        job=(533, 538.9),
+        failed_job=(533, 538.9),
+    ),
+    "windows": Profile(
+        snapshot=(1, 2.99),
+        waiting=(67, 191),
+        conversion=(840, 846),
+        launch=(327, 391),
+        failed_launch=(948.5, 949.5),
+        job=(1380, 1436),
+        failed_job=(1860, 1862),
+    ),
+}
+"""The profiles by name."""
+
+JOB_START: Final[Range] = (0.29, 0.31)
+"""Creation to JOB_START."""
+CLEANUP: Final[Range] = (20, 40)
+"""CLEANUP_START to CLEANUP_END. A guess."""
+BETWEEN_PHASES: Final[Range] = (0.05, 0.15)
+"""JOB_START to the first phase, CLEANUP_END to SNAPSHOT_START, CONVERSION_END to LAUNCH_START. A guess."""
+LAUNCH_ACTIONS: Final[Range] = (80, 100)
+"""LAUNCH_END to the end of the post-launch actions. A guess."""
+LAST_STEP: Final[Range] = (2.1, 3.9)
+"""The last event of a server to JOB_END."""
+SILENT_STEP: Final[Range] = (178, 182)
+"""The last SNAPSHOT_END to JOB_END in a job that fails without any event."""
+JOB_END: Final[Range] = (0.026, 0.027)
+"""`endDateTime` to JOB_END."""
+BETWEEN_SERVERS: Final[Range] = (0.024, 0.028)
+"""The start of a phase of one server to its start of the next server."""
+_SPREAD: Final = 43.0
+"""How much earlier a server can be launched than the slowest one. With the distance between servers, 25 servers stay below the
+measured 47 seconds."""
+
+
+class JobDurations(NamedTuple):
+    """The durations of the phases of one job."""
+
+    job_start: float
+    snapshot: float
+    waiting: float
+    conversion: float
+    launches: Sequence[float]
+    """One per server."""
+    last_step: float
+
+
+def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
+    """Return durations within the measured ranges, whose sum is within the measured range too.
+
+    Only the launch takes a different time for each server, as measured.
+
+    Args:
+        name: A key of `PROFILES`.
+        launch_fails: For each server, whether its launch fails.
+        random: The random generator.
+    """
+    profile = PROFILES[name]
+    failing = [index for index, fails in enumerate(launch_fails) if fails]
+    slowest = random.choice(failing or range(max(len(launch_fails), 1)))
+    job_start, snapshot = random.uniform(*JOB_START), random.uniform(*profile.snapshot)
+    last_step = random.uniform(*LAST_STEP)
+    total = random.uniform(*(profile.failed_job if failing else profile.job))
+    short_steps = job_start + snapshot + last_step - sum(JOB_END) / 2 + sum(BETWEEN_PHASES)
+    long_steps = (profile.waiting, profile.conversion, profile.failed_launch if failing else profile.launch)
+    waiting, conversion, longest = _split(total - short_steps, long_steps, random)
+    launches: list[float] = []
+    for index, fails in enumerate(launch_fails):
+        low, high = profile.failed_launch if fails else profile.launch
+        high = min(high, longest)
+        launches.append(longest if index == slowest else random.uniform(max(low, high - _SPREAD), high))
+    return JobDurations(job_start, snapshot, waiting, conversion, launches, last_step)
+
+
+def _split(total: float, ranges: Sequence[Range], random: Random) -> list[float]:
+    """Return a duration within each range. Their sum is `total`, or as near to it as the ranges allow."""
+    rest, durations = total, list[float]()
+    for index, (low, high) in enumerate(ranges):
+        later = ranges[index + 1 :]
+        shortest = min(max(low, rest - sum(end for _, end in later)), high)
+        longest = max(min(high, rest - sum(start for start, _ in later)), low)
+        durations.append(random.uniform(shortest, max(shortest, longest)))
+        rest -= durations[-1]
+    return durations
