@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs import _arguments, _botocore, _polling, _wire, reports
+from drs_jobs import _arguments, _botocore, _polling, _wire
 from drs_jobs._arguments import JobRef
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._pagination import Pager, Query, RawPage
-from drs_jobs.reports import Explanation
 
 if TYPE_CHECKING:
-    # `import drs_jobs` does not import boto3, because programs that only structure dicts do not need it.
+    # `import drs_jobs` imports neither boto3 nor the reports, because many programs do not need them.
     import boto3
     from botocore.config import Config
+
+    from drs_jobs.reports import Explanation
 
 T = TypeVar("T")
 
@@ -316,7 +317,7 @@ class JobsClient:
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
-    def explain(self, job: JobRef) -> Explanation:
+    def explain(self, job: JobRef) -> "Explanation":
         """Fetch a job and its log, and return its instances and the reasons for each failed participant.
 
         If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
@@ -328,6 +329,8 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
+        from drs_jobs import reports  # noqa: PLC0415  # `import drs_jobs` does not import them
+
         fetched = self.get_job(_arguments.resolve_job_ref(job))
         items: list[JobLogItem] = []
         errors: list[Exception] = []

@@ -28,7 +28,6 @@ from drs_jobs._models.enums import (
     Outcome,
     UnknownValue,
 )
-from drs_jobs._models.html import job_html
 from drs_jobs._timestamps import duration_between, utc_offset
 
 
@@ -347,6 +346,8 @@ class Job(Model):
 
     def _repr_html_(self) -> str:
         """Return the job as HTML for a notebook: one row, with its servers and launch actions collapsed below, and no tags."""
+        from drs_jobs._models.html import job_html  # noqa: PLC0415  # only notebooks need it
+
         return job_html(self)
 
     def _undetermined_reasons(self) -> str:

@@ -5,7 +5,6 @@ from typing import Generic, TypeVar
 
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._formatting import one_line
-from drs_jobs._models.html import text_html
 from drs_jobs._pagination.cursors import START, decode_cursor
 from drs_jobs._pagination.pages import Items, Page
 from drs_jobs._pagination.runs import PagerIterator, Query
@@ -102,4 +101,6 @@ class Pager(Generic[T]):
 
     def _repr_html_(self) -> str:
         """Return the query as HTML, for a notebook. No request is sent."""
+        from drs_jobs._models.html import text_html  # noqa: PLC0415  # only notebooks need it
+
         return text_html(f"{self!r}: iterate over it, or call collect()")
