@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs import _arguments, _botocore, _polling, _wire
+from drs_jobs import _arguments, _botocore, _wire
 from drs_jobs._arguments import JobRef
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._pagination import Pager, Query, RawPage
 
 if TYPE_CHECKING:
-    # `import drs_jobs` imports neither boto3 nor the reports, because many programs do not need them.
+    # `import drs_jobs` imports neither boto3 nor these modules, because many programs do not need them.
     import boto3
     from botocore.config import Config
 
+    from drs_jobs._polling import Clock
     from drs_jobs.reports import Explanation
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class JobsClient:
         _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
         self._is_owner = is_owner
-        self._clock = _polling.Clock.real()
+        self._clock: Clock | None = None
 
     def close(self) -> None:
         """Close the connections of the boto3 client, if it was built here. A client that was passed in stays open."""
@@ -98,13 +98,9 @@ class JobsClient:
             cast("Any", self._client).close()
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Call `close()`."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -242,6 +238,8 @@ class JobsClient:
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
+        from drs_jobs import _polling  # noqa: PLC0415  # `import drs_jobs` does not import it
+
         ids = _arguments.resolve_job_refs(jobs)
         seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
         interval = None if poll_interval is None else _arguments.to_seconds("poll_interval", poll_interval)
@@ -253,7 +251,7 @@ class JobsClient:
             timeout=seconds,
             poll_interval=interval,
             batch_size=_arguments.MAX_JOB_IDS,
-            clock=self._clock,
+            clock=self._clock or _polling.Clock.real(),
         )
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
@@ -349,7 +347,7 @@ class JobsClient:
             raise service_error(error) from error
 
 
-def use_clock(client: JobsClient, *, clock: _polling.Clock) -> None:
+def use_clock(client: JobsClient, *, clock: "Clock") -> None:
     """Set the clock with which a client waits. For tests, so that long waits take no time."""
     client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the only place that sets it
 

@@ -27,13 +27,7 @@ class Pager(Generic[T]):
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
     ) -> None:
-        """Create a pager.
-
-        Args:
-            query: The query.
-            limit: The maximum number of items; by default no limit.
-            cursor: The position at which each iteration starts; by default the first item.
-            on_malformed: Called with the error of each malformed item. By default the error is raised.
+        """Create a pager, with the arguments of `JobsClient.describe_jobs`.
 
         Raises:
             ValueError: If `cursor` does not belong to `query`.
@@ -69,9 +63,7 @@ class Pager(Generic[T]):
         """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
 
         Raises:
-            ServiceError: If AWS returns an error.
-            MalformedResponseError: If the response, or the item, is invalid.
-            PaginationLoopError: If the service repeats a page token.
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
         return self._consume(lambda run: next(run, None))
 
@@ -79,9 +71,7 @@ class Pager(Generic[T]):
         """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
 
         Raises:
-            ServiceError: If AWS returns an error.
-            MalformedResponseError: If the response, or an item, is invalid.
-            PaginationLoopError: If the service repeats a page token.
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
         return self._consume(Items)
 
