@@ -1,8 +1,8 @@
 """Typed jobs of AWS Elastic Disaster Recovery (DRS): a client library for DescribeJobs, based on boto3."""
 
+import typing as _typing
 from importlib import import_module as _import_module
 from importlib.metadata import version as _version
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from drs_jobs._arguments import JobRef
 from drs_jobs._client import JobsClient, SupportsDescribeJobs
@@ -22,36 +22,7 @@ from drs_jobs._errors import (
     WaitTimeoutError,
     is_transient,
 )
-from drs_jobs._models import (
-    ConversionProperties,
-    EventResourceData,
-    InitiatedBy,
-    Job,
-    JobLogEvent,
-    JobLogEventData,
-    JobLogItem,
-    JobStatus,
-    JobType,
-    LaunchAction,
-    LaunchActionCategory,
-    LaunchActionParameter,
-    LaunchActionParameterType,
-    LaunchActionRun,
-    LaunchActionRunStatus,
-    LaunchActionsStatus,
-    LaunchActionType,
-    LaunchStatus,
-    Outcome,
-    ParticipatingResource,
-    ParticipatingResourceID,
-    ParticipatingServer,
-    ProductCode,
-    ProductCodeMode,
-    SourceNetworkData,
-    SourceNetworkID,
-    UnknownMember,
-    UnknownValue,
-)
+from drs_jobs._models import *
 from drs_jobs._pagination import Items, Page, Pager, PagerIterator
 from drs_jobs._wire import structure_job, structure_log_item, unstructure_job, unstructure_log_item
 
@@ -122,7 +93,7 @@ def _report_public_module() -> None:
 
 _report_public_module()
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from drs_jobs import reports as reports
 
     __version__: str

@@ -73,7 +73,7 @@ class JobsClient:
             "endpoint_url": endpoint_url,
             "config": config,
         }
-        is_owner = client is None
+        self._is_owner = client is None
         given = [name for name, value in others.items() if value is not None]
         if client is None:
             client = _build(session, profile_name, region_name, endpoint_url, config)
@@ -89,7 +89,6 @@ class JobsClient:
             )
         _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
-        self._is_owner = is_owner
         self._clock: Clock | None = None
 
     def close(self) -> None:

@@ -116,7 +116,6 @@ class ServiceError(DrsJobsError, ClientError):
     """The seconds to wait, from `Retry-After` in seconds or as an HTTP date; `None` without that header."""
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
-        """Create the error of an operation."""
         ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs require their own TypedDict
         # botocore puts the whole message of AWS into `args`.
         Exception.__init__(self, one_line(self.args[0], 600))
@@ -161,7 +160,6 @@ class ValidationException(ServiceError):
     """AWS's message for each rejected field, by field name."""
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
-        """Create the error of an operation."""
         super().__init__(response, operation_name)
         self.reason = _as_str(response.get("reason"))
         field_list = response.get("fieldList")
@@ -199,7 +197,6 @@ class PaginationLoopError(DrsJobsError):
     """The position after the last item of the page with the repeated token."""
 
     def __init__(self, token: str, *, cursor: str) -> None:
-        """Create the error for a repeated page token."""
         super().__init__("pagination loop: the service repeated a page token. Resume from .cursor later, or request fewer days")
         self.token = token
         self.cursor = cursor
@@ -220,7 +217,6 @@ class JobNotFoundError(DrsJobsError):
     """The last snapshot of the job `job_id`; `None` if it was never seen."""
 
     def __init__(self, job_id: str, *, last_seen: "Job | None" = None, job_ids: tuple[str, ...] | None = None) -> None:
-        """Create the error for one or several jobs."""
         self.job_id = job_id
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
@@ -241,7 +237,6 @@ class JobOutcomeError(DrsJobsError):
     """The job."""
 
     def __init__(self, message: str, *, job: "Job") -> None:
-        """Create the error for a job."""
         super().__init__(message)
         self.job = job
 
@@ -257,7 +252,6 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The last snapshot of every job that was seen, complete or not, in the order requested."""
 
     def __init__(self, message: str, *, jobs: "tuple[Job, ...]") -> None:
-        """Create the error for a wait."""
         super().__init__(message)
         self.jobs = jobs
 
