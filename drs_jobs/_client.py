@@ -14,7 +14,7 @@ from drs_jobs._models import Job, JobLogItem
 from drs_jobs._pagination import Pager, Query, RawPage
 
 if TYPE_CHECKING:
-    # `import drs_jobs` imports neither boto3 nor these modules, because many programs do not need them.
+    # `import drs_jobs` imports neither boto3 nor these modules, because programs that only structure dicts do not need them.
     import boto3
     from botocore.config import Config
 
@@ -66,6 +66,8 @@ class JobsClient:
                 `session` is given beside `profile_name`.
             botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
         """
+        from drs_jobs import _polling  # noqa: PLC0415  # as boto3, it is imported when a client is built
+
         others = {
             "session": session,
             "region_name": region_name,
@@ -89,7 +91,7 @@ class JobsClient:
             )
         _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
-        self._clock: Clock | None = None
+        self._clock = _polling.Clock.real()
 
     def close(self) -> None:
         """Close the connections of the boto3 client, if it was built here. A client that was passed in stays open."""
@@ -237,7 +239,7 @@ class JobsClient:
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
-        from drs_jobs import _polling  # noqa: PLC0415  # `import drs_jobs` does not import it
+        from drs_jobs import _polling  # noqa: PLC0415  # as in `__init__`
 
         ids = _arguments.resolve_job_refs(jobs)
         seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
@@ -250,7 +252,7 @@ class JobsClient:
             timeout=seconds,
             poll_interval=interval,
             batch_size=_arguments.MAX_JOB_IDS,
-            clock=self._clock or _polling.Clock.real(),
+            clock=self._clock,
         )
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
