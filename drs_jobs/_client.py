@@ -187,10 +187,10 @@ class JobsClient:
 
         Args:
             job_id: The id of the job.
-            page_size: The number of items per request, as in `describe_jobs`.
-            limit: The maximum number of items in total, as in `describe_jobs`.
-            cursor: The position from which to continue, as in `describe_jobs`.
-            on_malformed: Called with the error of each malformed item, as in `describe_jobs`.
+            page_size: The number of items per request, at least 1; by default AWS chooses it.
+            limit: The maximum number of items in total, at least 0; by default no limit.
+            cursor: The position from which to continue, from an earlier run of the same query; by default the first item.
+            on_malformed: Called with the error of each malformed item, as in `describe_jobs`; by default the error is raised.
 
         Returns:
             A pager. It can be iterated any number of times.
