@@ -119,9 +119,9 @@ _SCALARS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number", b
 """What is expected, by type, if a value does not have it."""
 
 
-def _structure_scalar(value: Any, scalar_type: type[T]) -> T:
-    # In Python a bool is an int too.
-    if not isinstance(value, scalar_type) or (scalar_type is int and isinstance(value, bool)):
+def _structure_scalar(value: Any, scalar_type: Any) -> Any:
+    # Subclasses are accepted, except that a bool is no number. The first condition alone is fast.
+    if value.__class__ is not scalar_type and (not isinstance(value, scalar_type) or isinstance(value, bool)):
         raise SchemaError(_SCALARS[scalar_type], value)
     return value
 
