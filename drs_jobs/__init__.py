@@ -1,14 +1,11 @@
 """Typed jobs of AWS Elastic Disaster Recovery (DRS): a client library for DescribeJobs, based on boto3."""
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
+from importlib import import_module as _import_module
+from importlib.metadata import version as _version
 
-from drs_jobs._arguments import (
-    JobRef,
-)
-from drs_jobs._client import (
-    JobsClient,
-    SupportsDescribeJobs,
-)
+from drs_jobs._arguments import JobRef
+from drs_jobs._client import JobsClient, SupportsDescribeJobs
 from drs_jobs._errors import (
     AccessDeniedException,
     DrsJobsError,
@@ -25,48 +22,9 @@ from drs_jobs._errors import (
     WaitTimeoutError,
     is_transient,
 )
-from drs_jobs._models import (
-    ConversionProperties,
-    EventResourceData,
-    InitiatedBy,
-    Job,
-    JobLogEvent,
-    JobLogEventData,
-    JobLogItem,
-    JobStatus,
-    JobType,
-    LaunchAction,
-    LaunchActionCategory,
-    LaunchActionParameter,
-    LaunchActionParameterType,
-    LaunchActionRun,
-    LaunchActionRunStatus,
-    LaunchActionsStatus,
-    LaunchActionType,
-    LaunchStatus,
-    Outcome,
-    ParticipatingResource,
-    ParticipatingResourceID,
-    ParticipatingServer,
-    ProductCode,
-    ProductCodeMode,
-    SourceNetworkData,
-    SourceNetworkID,
-    UnknownMember,
-    UnknownValue,
-)
-from drs_jobs._pagination import (
-    Items,
-    Page,
-    Pager,
-    PagerIterator,
-)
-from drs_jobs._wire import (
-    structure_job,
-    structure_log_item,
-    unstructure_job,
-    unstructure_log_item,
-)
+from drs_jobs._models import *
+from drs_jobs._pagination import Items, Page, Pager, PagerIterator
+from drs_jobs._wire import structure_job, structure_log_item, unstructure_job, unstructure_log_item
 
 __all__ = [
     "AccessDeniedException",
@@ -125,9 +83,6 @@ __all__ = [
     "unstructure_log_item",
 ]
 
-if _TYPE_CHECKING:
-    __version__: str
-
 
 def _report_public_module() -> None:
     """Set the module of the public classes, so that pickles and tracebacks do not name private modules."""
@@ -138,11 +93,20 @@ def _report_public_module() -> None:
 
 _report_public_module()
 
+if _typing.TYPE_CHECKING:
+    from drs_jobs import reports as reports
 
-def __getattr__(name: str) -> str:
-    """Return `__version__`, read from the installed metadata on access."""
-    if name != "__version__":
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> object:
+        """Return `reports` or `__version__`, which are loaded on first use."""
+        if name == "reports":
+            return _import_module("drs_jobs.reports")
+        if name == "__version__":
+            return _version(__name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib.metadata  # noqa: PLC0415  # only needed for `__version__`
 
-    return importlib.metadata.version(__name__)
+    def __dir__() -> list[str]:
+        """Return the names of the module, for completion in a shell or notebook."""
+        return sorted({*globals(), "__version__", "reports"})

@@ -23,8 +23,7 @@ Source: `DescribeJobsRequestFiltersJobIDs` in the service model.
 
 def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     if isinstance(job_ids, str):
-        msg = f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]"
-        raise TypeError(msg)
+        raise TypeError(f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]")
     try:
         ids = tuple(job_ids)
     except TypeError:
@@ -32,8 +31,7 @@ def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     for job_id in ids:
         validate_job_id(job_id)
     if len(ids) > MAX_JOB_IDS:
-        msg = f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls"
-        raise ValueError(msg)
+        raise ValueError(f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls")
     return ids
 
 
@@ -45,20 +43,17 @@ def validate_job_id(job_id: object) -> str:
     """
     if not isinstance(job_id, str) or not job_id.strip():
         found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
-        msg = f"a job id must be a non-blank str, not {found}"
-        raise TypeError(msg)
+        raise TypeError(f"a job id must be a non-blank str, not {found}")
     return job_id
 
 
 def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
     kind = type(jobs).__name__
     if isinstance(jobs, str | Job | Mapping):
-        msg = f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)"
-        raise TypeError(msg)
+        raise TypeError(f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)")
     ids = tuple(resolve_job_ref(job) for job in jobs)
     if not ids:
-        msg = "no jobs to wait for: pass at least one"
-        raise ValueError(msg)
+        raise ValueError("no jobs to wait for: pass at least one")
     return ids
 
 
@@ -77,24 +72,21 @@ def to_seconds(name: str, duration: object) -> float:
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     if isinstance(duration, bool) or not isinstance(duration, int | float):
-        msg = f"{name} must be seconds or a timedelta, not {type(duration).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"{name} must be seconds or a timedelta, not {type(duration).__name__}")
     if not 0 <= duration <= _MAX_SECONDS:
         no_limit = "; None means no limit" if name == "timeout" else ""
         raise ValueError(f"{name} must be finite, 0 seconds or more, and no more than {_MAX_SECONDS:,}{no_limit}")
     return float(duration)
 
 
-def validate_cursor(cursor: object) -> None:
+def validate_run(limit: object, cursor: object, on_malformed: object) -> int | None:
+    """Return the limit."""
+    count = validate_count("limit", limit, 0)
     if cursor is not None and not isinstance(cursor, str):
-        msg = f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}"
-        raise TypeError(msg)
-
-
-def validate_callable(name: str, value: object) -> None:
-    if value is not None and not callable(value):
-        msg = f"{name} must be callable, not {type(value).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
+    if on_malformed is not None and not callable(on_malformed):
+        raise TypeError(f"on_malformed must be callable, not {type(on_malformed).__name__}")
+    return count
 
 
 def validate_date_range(from_date: object, to_date: object) -> tuple[datetime | None, datetime | None]:

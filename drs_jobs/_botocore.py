@@ -85,12 +85,6 @@ def register_handlers(client: object, operations: Iterable[str]) -> None:
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any], read: ReadBody[PageT]) -> PageT:
     """Call the method of a boto3 client, and return the page that `read` returns for the response.
 
-    Args:
-        operation: The name of the operation, such as `DescribeJobs`.
-        method: The client's method for it.
-        request: The keyword arguments of the method.
-        read: Converts the decoded body to a page.
-
     Raises:
         MalformedResponseError: If the body is invalid.
         ClientError: If the service returned an error.

@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs import _arguments, _botocore, _polling, _wire, reports
+from drs_jobs import _arguments, _botocore, _wire
 from drs_jobs._arguments import JobRef
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._pagination import Pager, Query, RawPage
-from drs_jobs.reports import Explanation
 
 if TYPE_CHECKING:
-    # `import drs_jobs` does not import boto3, because programs that only structure dicts do not need it.
+    # `import drs_jobs` imports neither boto3 nor these modules, because programs that only structure dicts do not need them.
     import boto3
     from botocore.config import Config
+
+    from drs_jobs._polling import Clock
+    from drs_jobs.reports import Explanation
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ class JobsClient:
                 `session` is given beside `profile_name`.
             botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
         """
+        from drs_jobs import _polling  # noqa: PLC0415  # as boto3, it is imported when a client is built
+
         others = {
             "session": session,
             "region_name": region_name,
@@ -72,13 +75,12 @@ class JobsClient:
             "endpoint_url": endpoint_url,
             "config": config,
         }
-        is_owner = client is None
+        self._is_owner = client is None
         given = [name for name, value in others.items() if value is not None]
         if client is None:
             client = _build(session, profile_name, region_name, endpoint_url, config)
         elif given:
-            msg = f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both"
-            raise TypeError(msg)
+            raise TypeError(f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both")
         elif not callable(getattr(client, "describe_jobs", None)):
             msg = f"client must have a describe_jobs method, as boto3.client('drs') has; {type(client).__name__} has none"
             raise TypeError(msg)
@@ -89,7 +91,6 @@ class JobsClient:
             )
         _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
-        self._is_owner = is_owner
         self._clock = _polling.Clock.real()
 
     def close(self) -> None:
@@ -98,13 +99,9 @@ class JobsClient:
             cast("Any", self._client).close()
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Call `close()`."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -154,19 +151,10 @@ class JobsClient:
         from_date, to_date = _arguments.validate_date_range(from_date, to_date)
         request = _wire.jobs_request(ids, from_date, to_date)
         filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
-        return self._pager(
-            "DescribeJobs",
-            request,
-            filters,
-            _wire.job_id_of,
-            Job,
-            page_size=page_size,
-            limit=limit,
-            # AWS returns all jobs for an empty list of ids.
-            is_empty=ids == (),
-            cursor=cursor,
-            on_malformed=on_malformed,
-        )
+        query = self._query("DescribeJobs", request, filters, _wire.job_id_of, Job, page_size=page_size)
+        limit = _arguments.validate_run(limit, cursor, on_malformed)
+        # AWS returns all jobs for an empty list of ids.
+        return Pager(query, limit=0 if ids == () else limit, cursor=cursor, on_malformed=on_malformed)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job with this id.
@@ -201,33 +189,23 @@ class JobsClient:
             job_id: The id of the job.
             page_size: The number of items per request, at least 1; by default AWS chooses it.
             limit: The maximum number of items in total, at least 0; by default no limit.
-            cursor: The position from which to continue, from an earlier run of the same query.
-            on_malformed: Called with the MalformedResponseError of each malformed item. Iteration then continues with the
-                next item. By default the error is raised.
+            cursor: The position from which to continue, from an earlier run of the same query; by default the first item.
+            on_malformed: Called with the error of each malformed item, as in `describe_jobs`; by default the error is raised.
 
         Returns:
             A pager. It can be iterated any number of times.
 
         Raises:
-            TypeError: If an argument has the wrong type. Raised by this call, before any request.
-            ValueError: If an argument has an invalid value. Raised by this call, before any request.
-            ServiceError: As in `describe_jobs`, with all its other errors during iteration.
+            TypeError, ValueError, ServiceError: As in `describe_jobs`, with all its other errors during iteration.
 
         Source:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
         """
         _arguments.validate_job_id(job_id)
-        return self._pager(
-            "DescribeJobLogItems",
-            _wire.log_request(job_id),
-            {"job_id": job_id},
-            _wire.log_item_id_of,
-            JobLogItem,
-            page_size=page_size,
-            limit=limit,
-            cursor=cursor,
-            on_malformed=on_malformed,
-        )
+        request, filters = _wire.log_request(job_id), {"job_id": job_id}
+        query = self._query("DescribeJobLogItems", request, filters, _wire.log_item_id_of, JobLogItem, page_size=page_size)
+        limit = _arguments.validate_run(limit, cursor, on_malformed)
+        return Pager(query, limit=limit, cursor=cursor, on_malformed=on_malformed)
 
     def watch(
         self,
@@ -261,12 +239,13 @@ class JobsClient:
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
+        from drs_jobs import _polling  # noqa: PLC0415  # as in `__init__`
+
         ids = _arguments.resolve_job_refs(jobs)
         seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
         interval = None if poll_interval is None else _arguments.to_seconds("poll_interval", poll_interval)
         if interval == 0:
-            msg = "poll_interval must be more than 0 seconds"
-            raise ValueError(msg)
+            raise ValueError("poll_interval must be more than 0 seconds")
         return _polling.watch(
             lambda batch: self.describe_jobs(job_ids=batch),
             ids,
@@ -316,7 +295,7 @@ class JobsClient:
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
-    def explain(self, job: JobRef) -> Explanation:
+    def explain(self, job: JobRef) -> "Explanation":
         """Fetch a job and its log, and return its instances and the reasons for each failed participant.
 
         If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
@@ -328,6 +307,8 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
+        from drs_jobs import reports  # noqa: PLC0415  # `import drs_jobs` does not import them
+
         fetched = self.get_job(_arguments.resolve_job_ref(job))
         items: list[JobLogItem] = []
         errors: list[Exception] = []
@@ -337,7 +318,7 @@ class JobsClient:
             errors.append(error)
         return attrs.evolve(reports.explain(fetched, items), log_error=errors[0] if errors else None)
 
-    def _pager(
+    def _query(
         self,
         operation: str,
         request: Mapping[str, Any],
@@ -346,47 +327,29 @@ class JobsClient:
         item_type: type[T],
         *,
         page_size: int | None,
-        limit: int | None,
-        cursor: str | None,
-        on_malformed: Callable[[MalformedResponseError], object] | None,
-        is_empty: bool = False,
-    ) -> Pager[T]:
+    ) -> Query[T]:
         page_size = _arguments.validate_count("page_size", page_size, 1)
-        limit = _arguments.validate_count("limit", limit, 0)
-        _arguments.validate_cursor(cursor)
-        _arguments.validate_callable("on_malformed", on_malformed)
-
-        def fetch(token: str | None) -> RawPage:
-            return self._fetch(operation, _wire.page_request(request, page_size, token))
-
         arguments = {**filters, "page_size": page_size}
-        query = Query(
+        return Query(
             text=_wire.query_text(operation, request, _botocore.region_and_endpoint(self._client)),
             summary=", ".join([operation, *(f"{name}={value}" for name, value in arguments.items() if value is not None)]),
-            fetch=fetch,
+            fetch=lambda token: self._fetch(operation, _wire.page_request(request, page_size, token)),
             structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
             identify=identify,
         )
-        return Pager(query, limit=0 if is_empty else limit, cursor=cursor, on_malformed=on_malformed)
 
     def _fetch(self, operation: str, request: Mapping[str, Any]) -> RawPage:
         method = getattr(self._client, _wire.METHODS[operation], None)
         if method is None:
-            msg = f"the client has no method {_wire.METHODS[operation]}: pass a boto3 client, or add it to the fake"
-            raise TypeError(msg)
+            raise TypeError(f"the client has no method {_wire.METHODS[operation]}: pass a boto3 client, or add it to the fake")
         try:
             return _botocore.call(operation, method, request, _wire.read_page)
         except ClientError as error:
             raise service_error(error) from error
 
 
-def use_clock(client: JobsClient, *, clock: _polling.Clock) -> None:
-    """Set the clock with which a client waits. For tests, so that long waits take no time.
-
-    Args:
-        client: The client.
-        clock: The clock that replaces the clock of the machine.
-    """
+def use_clock(client: JobsClient, *, clock: "Clock") -> None:
+    """Set the clock with which a client waits. For tests, so that long waits take no time."""
     client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the only place that sets it
 
 
@@ -402,7 +365,6 @@ def _build(
 
         session = boto3.Session(profile_name=profile_name)
     elif profile_name is not None:
-        msg = "session beside profile_name: create the session with boto3.Session(profile_name=…) and pass only that"
-        raise TypeError(msg)
+        raise TypeError("session beside profile_name: create the session with boto3.Session(profile_name=…) and pass only that")
     client: SupportsDescribeJobs = session.client("drs", region_name=region_name, endpoint_url=endpoint_url, config=config)
     return client

@@ -116,12 +116,6 @@ class ServiceError(DrsJobsError, ClientError):
     """The seconds to wait, from `Retry-After` in seconds or as an HTTP date; `None` without that header."""
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
-        """Create the error of an operation.
-
-        Args:
-            response: The error response as botocore parsed it.
-            operation_name: The operation that failed, such as `DescribeJobs`.
-        """
         ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs require their own TypedDict
         # botocore puts the whole message of AWS into `args`.
         Exception.__init__(self, one_line(self.args[0], 600))
@@ -166,12 +160,6 @@ class ValidationException(ServiceError):
     """AWS's message for each rejected field, by field name."""
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
-        """Create the error of an operation.
-
-        Args:
-            response: The error response as botocore parsed it.
-            operation_name: The operation that failed, such as `DescribeJobs`.
-        """
         super().__init__(response, operation_name)
         self.reason = _as_str(response.get("reason"))
         field_list = response.get("fieldList")
@@ -193,14 +181,7 @@ class MalformedResponseError(DrsJobsError):
     """The position after the malformed job; the start of the page if the body is malformed; `None` from `structure_job`."""
 
     def __init__(self, problem: str, *, path: str, value: Any = None, cursor: str | None = None) -> None:
-        """Create the error for an invalid value.
-
-        Args:
-            problem: What is wrong, in a few words.
-            path: The path of the value.
-            value: The value, without tags.
-            cursor: The position from which a run can be resumed.
-        """
+        """Create the error for an invalid value. `problem` says in a few words what is wrong with it."""
         super().__init__(f"malformed response: {problem} at {one_line(path)}")
         self.path = path
         self.value = value
@@ -216,12 +197,6 @@ class PaginationLoopError(DrsJobsError):
     """The position after the last item of the page with the repeated token."""
 
     def __init__(self, token: str, *, cursor: str) -> None:
-        """Create the error for a repeated page token.
-
-        Args:
-            token: The repeated token.
-            cursor: The position from which the run can be resumed.
-        """
         super().__init__("pagination loop: the service repeated a page token. Resume from .cursor later, or request fewer days")
         self.token = token
         self.cursor = cursor
@@ -242,13 +217,6 @@ class JobNotFoundError(DrsJobsError):
     """The last snapshot of the job `job_id`; `None` if it was never seen."""
 
     def __init__(self, job_id: str, *, last_seen: "Job | None" = None, job_ids: tuple[str, ...] | None = None) -> None:
-        """Create the error for one or several jobs.
-
-        Args:
-            job_id: The id that was not found; the first one if there are several.
-            last_seen: The last snapshot of that job, if there is one.
-            job_ids: All ids that were not found, if there are several.
-        """
         self.job_id = job_id
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
@@ -269,12 +237,6 @@ class JobOutcomeError(DrsJobsError):
     """The job."""
 
     def __init__(self, message: str, *, job: "Job") -> None:
-        """Create the error for a job.
-
-        Args:
-            message: The outcome of the job, and the reasons.
-            job: The job.
-        """
         super().__init__(message)
         self.job = job
 
@@ -290,12 +252,6 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The last snapshot of every job that was seen, complete or not, in the order requested."""
 
     def __init__(self, message: str, *, jobs: "tuple[Job, ...]") -> None:
-        """Create the error for a wait.
-
-        Args:
-            message: Which jobs are not complete, and after what time.
-            jobs: The last snapshots.
-        """
         super().__init__(message)
         self.jobs = jobs
 

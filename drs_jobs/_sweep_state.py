@@ -14,13 +14,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import drs_jobs._polling  # noqa: F401  # so that no thread imports it
 from drs_jobs._errors import ServiceError, is_transient, service_error
 
 if TYPE_CHECKING:
     from drs_jobs.sweep import Target
 
-# boto3 is imported above, and this codec, which the first connection needs, is imported here, so that no thread imports them:
-# a process that is forked during an import inherits the lock of the module, and waits for it without end.
+# What a JobsClient and its boto3 client import when they are built is imported above, and this codec, which the first
+# connection needs, is imported here, so that no thread imports them: a process that is forked during an import inherits the
+# lock of the module, and waits for it without end.
 codecs.lookup("idna")
 
 CONNECT_TIMEOUT: Final = 10

@@ -1,4 +1,7 @@
-"""Conversion of datetimes to UTC, and differences between them."""
+"""Conversion of datetimes to UTC, and differences between them.
+
+Every function raises ValueError for a datetime without a time zone.
+"""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,7 +12,7 @@ def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
     Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
 
     Raises:
-        ValueError: If `moment` has no time zone, or is outside the years 1 to 9999 in UTC.
+        ValueError: Also if `moment` is outside the years 1 to 9999 in UTC.
     """
     if moment.tzinfo is UTC:
         return moment
@@ -21,11 +24,7 @@ def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
 
 
 def nearest_utc(moment: datetime, name: str = "a datetime") -> datetime:
-    """Return the moment in UTC, or the nearest one that a datetime can represent, for text and charts.
-
-    Raises:
-        ValueError: If `moment` has no time zone.
-    """
+    """Return the moment in UTC, or the nearest one that a datetime can represent, for text and charts."""
     utc_offset(moment, name)
     try:
         return moment.astimezone(UTC)
@@ -34,22 +33,14 @@ def nearest_utc(moment: datetime, name: str = "a datetime") -> datetime:
 
 
 def duration_between(start: datetime, end: datetime) -> timedelta:
-    """Return the time from `start` to `end`.
-
-    Raises:
-        ValueError: If either has no time zone.
-    """
+    """Return the time from `start` to `end`."""
     # Fixed offsets, because Python subtracts two datetimes of the same time zone by wall time.
     start, end = (moment.replace(tzinfo=timezone(utc_offset(moment))) for moment in (start, end))
     return end - start
 
 
 def utc_offset(moment: datetime, name: str = "a datetime") -> timedelta:
-    """Return the offset of a moment from UTC.
-
-    Raises:
-        ValueError: If `moment` has no time zone.
-    """
+    """Return the offset of a moment from UTC."""
     offset = moment.utcoffset()
     if offset is None:
         raise ValueError(

@@ -1,9 +1,12 @@
-"""The network access and the licences that SECURITY.md promises, and the lowest versions of the dependencies."""
+"""What an import loads, the network access and the licences that SECURITY.md promises, the lowest versions."""
 
 import importlib.metadata
 import itertools
+import json
 import re
 import socket
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,22 @@ from packaging.version import Version
 
 from drs_jobs import JobsClient
 from drs_jobs.testing import LocalDrs, make_job
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_import_is_small():
+    """Less than 3,500 lines of drs_jobs, neither boto3 nor a package of an extra."""
+    code = "import json, sys, drs_jobs; print(json.dumps({k: getattr(v, '__file__', None) for k, v in sys.modules.items()}))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
+    files: dict[str, str] = json.loads(output)
+    extras = itertools.chain.from_iterable(PROJECT["optional-dependencies"].values())
+    unwanted = {"boto3", *(Requirement(extra).name for extra in extras)}
+    assert unwanted & {name.partition(".")[0] for name in files} == set()
+    own = {name: Path(file) for name, file in files.items() if name.partition(".")[0] == "drs_jobs"}
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in own.items()}
+    assert sum(lines.values()) < 3_500, lines
 
 
 def test_only_the_endpoint_is_called(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
@@ -82,12 +101,10 @@ def _versions(requirements: list[str], python: str) -> dict[str, Version]:
 
 def test_lowest_versions():
     """Lower bounds in pyproject.toml are the versions in requirements/lowest.txt."""
-    root = Path(__file__).parent.parent
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = [*project["dependencies"], *itertools.chain.from_iterable(project["optional-dependencies"].values())]
-    lines = (root / "requirements" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    declared = [*PROJECT["dependencies"], *itertools.chain.from_iterable(PROJECT["optional-dependencies"].values())]
+    lines = (ROOT / "requirements" / "lowest.txt").read_text(encoding="utf-8").splitlines()
     locked = [line.removesuffix("\\") for line in lines if "==" in line]
-    pythons = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    pythons = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))
     assert pythons
     for python in pythons:
         assert _versions(declared, python).items() <= _versions(locked, python).items()

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/drs/latest/APIReference/API_Job.html, for every fiel
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 import attrs
@@ -28,7 +28,6 @@ from drs_jobs._models.enums import (
     Outcome,
     UnknownValue,
 )
-from drs_jobs._models.html import job_html
 from drs_jobs._timestamps import duration_between, utc_offset
 
 
@@ -309,23 +308,26 @@ class Job(Model):
     @property
     def account_id(self) -> str | None:
         """The AWS account id from the ARN, 12 digits; `None` if the ARN has none."""
-        return None if (arn := _read_arn(self.arn)) is None else arn.account_id
+        return self._arn_part("account_id")
 
     @property
     def region(self) -> str | None:
         """The AWS region from the ARN; `None` if the ARN has none."""
-        return None if (arn := _read_arn(self.arn)) is None else arn.region
+        return self._arn_part("region")
 
     @property
     def console_url(self) -> str | None:
         """The URL of this job in the AWS console, in the partitions `aws` and `aws-us-gov`; otherwise `None`."""
-        arn = _read_arn(self.arn)
-        domain = None if arn is None else _CONSOLE_DOMAINS.get(arn.partition)
-        if arn is None or domain is None:
+        region, domain = self.region, _CONSOLE_DOMAINS.get(self._arn_part("partition"))
+        if domain is None:
             return None
         # A lone surrogate cannot be encoded as UTF-8, and must not raise an error here.
         job_id = quote(self.job_id, safe="", errors="replace")
-        return f"https://{arn.region}.{domain}/drs/home?region={arn.region}#/launchHistory/{job_id}"
+        return f"https://{region}.{domain}/drs/home?region={region}#/launchHistory/{job_id}"
+
+    def _arn_part(self, name: str) -> str | None:
+        match = _ARN.fullmatch(self.arn or "")
+        return None if match is None else match[name]
 
     def raise_unless_succeeded(self) -> "Job":
         """Return this job if it succeeded.
@@ -347,6 +349,8 @@ class Job(Model):
 
     def _repr_html_(self) -> str:
         """Return the job as HTML for a notebook: one row, with its servers and launch actions collapsed below, and no tags."""
+        from drs_jobs._models.html import job_html  # noqa: PLC0415  # only notebooks need it
+
         return job_html(self)
 
     def _undetermined_reasons(self) -> str:
@@ -380,17 +384,11 @@ class Job(Model):
         return f"job {self.job_id} failed{places}: {'; '.join(reasons)}"
 
 
-class _Arn(NamedTuple):
-    partition: str
-    region: str
-    account_id: str
-
-
 # Strict, because the region becomes a part of the host name of a link.
-_ARN: Final = re.compile(r"arn:(aws[a-z-]*):drs:([a-z]{2}[a-z0-9-]*):([0-9]{12}):job/.+", re.DOTALL)
-_CONSOLE_DOMAINS: Final = {"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-us-gov.com"}
-
-
-def _read_arn(arn: str | None) -> _Arn | None:
-    match = _ARN.fullmatch(arn) if arn is not None else None
-    return None if match is None else _Arn(*match.groups())
+_ARN: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):drs:(?P<region>[a-z]{2}[a-z0-9-]*):(?P<account_id>[0-9]{12}):job/.+", re.DOTALL
+)
+_CONSOLE_DOMAINS: Final[Mapping[str | None, str]] = {
+    "aws": "console.aws.amazon.com",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}

@@ -5,7 +5,6 @@ from typing import Generic, TypeVar
 
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._formatting import one_line
-from drs_jobs._models.html import text_html
 from drs_jobs._pagination.cursors import START, decode_cursor
 from drs_jobs._pagination.pages import Items, Page
 from drs_jobs._pagination.runs import PagerIterator, Query
@@ -28,13 +27,7 @@ class Pager(Generic[T]):
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
     ) -> None:
-        """Create a pager.
-
-        Args:
-            query: The query.
-            limit: The maximum number of items; by default no limit.
-            cursor: The position at which each iteration starts; by default the first item.
-            on_malformed: Called with the error of each malformed item. By default the error is raised.
+        """Create a pager, with the arguments of `JobsClient.describe_jobs`.
 
         Raises:
             ValueError: If `cursor` does not belong to `query`.
@@ -70,9 +63,7 @@ class Pager(Generic[T]):
         """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
 
         Raises:
-            ServiceError: If AWS returns an error.
-            MalformedResponseError: If the response, or the item, is invalid.
-            PaginationLoopError: If the service repeats a page token.
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
         return self._consume(lambda run: next(run, None))
 
@@ -80,9 +71,7 @@ class Pager(Generic[T]):
         """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
 
         Raises:
-            ServiceError: If AWS returns an error.
-            MalformedResponseError: If the response, or an item, is invalid.
-            PaginationLoopError: If the service repeats a page token.
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
         return self._consume(Items)
 
@@ -102,4 +91,6 @@ class Pager(Generic[T]):
 
     def _repr_html_(self) -> str:
         """Return the query as HTML, for a notebook. No request is sent."""
+        from drs_jobs._models.html import text_html  # noqa: PLC0415  # only notebooks need it
+
         return text_html(f"{self!r}: iterate over it, or call collect()")

@@ -7,7 +7,6 @@ import attrs
 
 from drs_jobs._formatting import quoted
 from drs_jobs._models import Job
-from drs_jobs._models.html import MAX_ROWS, jobs_html, text_html
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -58,6 +57,8 @@ class Items(tuple[T_co, ...]):
 
     def _repr_html_(self) -> str:
         """Return a table with at most 100 jobs, for a notebook. Other items are shown as one line each."""
+        from drs_jobs._models.html import MAX_ROWS, jobs_html, text_html  # noqa: PLC0415  # only notebooks need it
+
         jobs = [item for item in self if isinstance(item, Job)]
         if len(jobs) == len(self):
             return jobs_html(jobs)

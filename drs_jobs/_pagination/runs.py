@@ -103,21 +103,13 @@ class PagerIterator(Iterator[T]):
         limit: int | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
     ) -> None:
-        """Create a run. No request is sent before the first `next`.
-
-        Args:
-            query: The query.
-            position: The position at which the run starts.
-            limit: The maximum number of items; `None` for no limit.
-            on_malformed: Called with the error of each malformed item. `None` to raise the error.
-        """
+        """Create a run that starts at `position`. No request is sent before the first `next`."""
         self._query = query
         self._on_malformed = on_malformed
         self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
         self._set_state(_State(position, limit))
 
     def __iter__(self) -> "PagerIterator[T]":
-        """Return itself."""
         return self
 
     if TYPE_CHECKING:
@@ -127,9 +119,7 @@ class PagerIterator(Iterator[T]):
 
             Raises:
                 StopIteration: If there are no more items.
-                ServiceError: If AWS returns an error.
-                MalformedResponseError: If the response, or the item, is invalid.
-                PaginationLoopError: If the service repeats a page token.
+                ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
             """
             ...
 

@@ -115,21 +115,14 @@ def structure(raw: object, item_type: type[T], path: str) -> T:
 _Hook = Callable[[Any, Any], Any]
 
 
-def _structure_str(value: object, _: object) -> str:
-    if not isinstance(value, str):
-        raise SchemaError("a string", value)
-    return value
+_SCALARS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number", bool: "true or false"}
+"""What is expected, by type, if a value does not have it."""
 
 
-def _structure_int(value: object, _: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise SchemaError("a whole number", value)
-    return value
-
-
-def _structure_bool(value: object, _: object) -> bool:
-    if not isinstance(value, bool):
-        raise SchemaError("true or false", value)
+def _structure_scalar(value: Any, scalar_type: Any) -> Any:
+    # Subclasses are accepted, except that a bool is no number. The first condition alone is fast.
+    if value.__class__ is not scalar_type and (not isinstance(value, scalar_type) or isinstance(value, bool)):
+        raise SchemaError(_SCALARS[scalar_type], value)
     return value
 
 
@@ -191,7 +184,7 @@ def _structure_class(cls: Any) -> _Hook:
         field_type = _without_none(hints[name])
         default = getattr(fields, name).default
         known = ""
-        if field_type in (str, int, bool):
+        if field_type in _SCALARS:
             known = f"member if member.__class__ is {field_type.__name__} else"
         elif _is_open_enum(field_type):
             known = f"known_{name}[member] if member.__class__ is str and member in known_{name} else"
@@ -252,9 +245,7 @@ def _structure_open_enum(annotation: Any) -> _Hook:
     known = _known_values(annotation)
 
     def structure_value(value: Any, _: object) -> Any:
-        if not isinstance(value, str):
-            raise SchemaError("a string", value)
-        member = known.get(value)
+        member = known.get(_structure_scalar(value, str))
         return UnknownValue(value) if member is None else member
 
     return structure_value
@@ -321,7 +312,7 @@ def _structure_mapping(annotation: Any) -> _Hook:
         key = ""
         try:
             for key, element in value.items():
-                values[key if key.__class__ is str else _structure_str(key, str)] = hook(element, value_type)
+                values[key if key.__class__ is str else _structure_scalar(key, str)] = hook(element, value_type)
         except SchemaError as schema_error:
             raise schema_error.at(key) from None
         return values
@@ -354,11 +345,10 @@ def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
-    converter.register_structure_hook(str, _structure_str)
-    converter.register_structure_hook(int, _structure_int)
-    converter.register_structure_hook(bool, _structure_bool)
+    for scalar_type in _SCALARS:
+        converter.register_structure_hook(scalar_type, _structure_scalar)
     converter.register_structure_hook(datetime, _structure_datetime)
-    converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_str(value, _)))
+    converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_scalar(value, str)))
     # Factories only, also for unions, because cattrs tries the latest factory first, and prefers any factory to a hook that
     # is registered for a union.
     converter.register_structure_hook_factory(_is_tuple, _structure_tuple)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, assert_never
 
+import drs_jobs
 from drs_jobs import (
     InitiatedBy,
     Job,
@@ -214,3 +215,7 @@ def sweeps(result: TargetJobs | TargetFailure) -> None:
     targets(["123456789012"], ["eu-west-1"])  # refused
     print(result.is_uninitialized)  # refused
     print(result.error)  # refused
+
+
+def unknown_name() -> None:
+    drs_jobs.JobClient()  # refused
