@@ -255,7 +255,7 @@ def demo() -> None:
 def local(
     history: Annotated[int, typer.Option("--history", min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
     seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
-    speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per second: 60 makes a minute a second.")] = 1,
+    speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per real second.")] = 1,
     system: Annotated[
         OperatingSystem, typer.Option("--os", help="Recoveries take as long as measured with these servers.")
     ] = OperatingSystem.LINUX,

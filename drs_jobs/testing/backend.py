@@ -297,7 +297,7 @@ class Backend:
         return self._page("DescribeRecoveryInstances", request, data, after)
 
     def describe_recovery_snapshots(self, request: Members, data: AccountRegion) -> Members:
-        """DescribeRecoverySnapshots: oldest first, unless the order is DESC. That, and the error for an unknown server, are guesses."""
+        """DescribeRecoverySnapshots: oldest first unless `order` is DESC, a guess, as is the error for an unknown server."""
         server_id = request["sourceServerID"]
         if not data.knows_server(server_id):
             message = f"source server {server_id} does not exist"

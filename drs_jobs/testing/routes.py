@@ -1,5 +1,8 @@
 """The operation and the members of an HTTP request, according to the method and URI of each operation in the service model."""
 
+# isinstance narrows raw JSON to dict, with unknown types of keys and values.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import functools
 import json
 import re
