@@ -246,16 +246,16 @@ def test_recovery_progresses_with_the_clock(boto_client: Any, client: JobsClient
             seen.append((job.status, job.participating_servers[0].launch_status, log[-1].event if log else None))
             local.advance(timedelta(minutes=1))
         assert job.tags == {"a": "b"}
-        assert (job.duration, job.is_drill) == (timedelta(seconds=530), False)
+        assert (timedelta(seconds=533) < job.duration < timedelta(seconds=539), job.is_drill) == (True, False)
         assert list(dict.fromkeys(status for status, _, _ in seen)) == ["PENDING", "STARTED", "COMPLETED"]
         assert list(dict.fromkeys(status for _, status, _ in seen)) == ["PENDING", "IN_PROGRESS", "LAUNCHED"]
         assert (seen[0][2], seen[-1][2]) == (None, "JOB_END")
         instance = job.participating_servers[0].recovery_instance_id
         clean_up = boto_client.terminate_recovery_instances(recoveryInstanceIDs=[instance])["job"]
         assert (clean_up["type"], clean_up["status"], "initiatedBy" in clean_up) == ("TERMINATE", "PENDING", False)
-        local.advance(30)
+        local.advance(5)
         assert client.get_job(clean_up["jobID"]).status == "STARTED"
-        local.advance(30)
+        local.advance(55)
         done = client.get_job(clean_up["jobID"])
         assert (done.status, done.participating_servers, done.outcome.name) == ("COMPLETED", (), "SUCCEEDED")
         assert client.describe_job_log_items(done.job_id).collect()[-1].event == "JOB_END"

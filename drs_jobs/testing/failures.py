@@ -42,7 +42,7 @@ DISK_SPACE_VALIDATION: Final = LaunchAction(
 
 
 def _check_phase(_: Any, __: Any, phase: Any) -> None:
-    if phase not in PHASES:
+    if not isinstance(phase, str) or phase not in PHASES:
         raise ValueError(f"phase must be one of {', '.join(PHASES)}, not {phase!r}")
 
 
@@ -80,6 +80,8 @@ class BootFailure(PhaseFailure):
 
 
 def _check_action(_: Any, __: Any, action: Any) -> None:
+    if not isinstance(action, str):
+        raise TypeError(f"action must be a str such as 'ec2:DeleteVolume', not {action!r}")
     service, _, operation = action.partition(":")
     if not service or not operation:
         raise ValueError(f"action must be a service and an operation such as 'ec2:DeleteVolume', not {action!r}")
