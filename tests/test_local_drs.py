@@ -33,10 +33,9 @@ from drs_jobs import (
     structure_job,
     unstructure_job,
 )
-from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_history, make_job, make_resource, make_run, make_server
+from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
 from drs_jobs.testing import local_drs as local_drs_module
-from drs_jobs.testing.service_model import service_model
-from drs_jobs.testing.validation import request_failures, shape_failures
+from drs_jobs.testing.validation import request_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -430,25 +429,14 @@ def test_configuration_of_the_caller():
             client.describe_jobs()
 
 
-# ------------------------------------------------------------------ make_job and make_history
-
-
-def test_make_history_is_seeded():
-    """Jobs of different seeds and dates differ; the same arguments give the same jobs."""
-    histories = [
-        make_history(30, until=NOON),
-        make_history(30, until=NOON + timedelta(days=1)),
-        make_history(30, until=NOON, seed=8),
-    ]
-    assert histories[0] == make_history(30, until=NOON)
-    assert len({job.job_id for history in histories for job in history} | {make_job().job_id}) == 91
-    assert make_job() != make_job()
-    assert make_job(region="eu-central-1").region == "eu-central-1"
+# ------------------------------------------------------------------ make_job
 
 
 def test_make_job_defaults_are_consistent():
     """Defaults depend on the given fields. Enums can be given as strings."""
     assert make_job().outcome is Outcome.SUCCEEDED
+    assert make_job() != make_job()
+    assert make_job(region="eu-central-1").region == "eu-central-1"
     pending = make_job(status="PENDING")
     assert (
         pending.status,
@@ -466,21 +454,6 @@ def test_make_job_defaults_are_consistent():
     assert make_server(launch_status=None).launch_status is None
     assert make_run(status="FAILED").failure_reason
     assert make_resource().launch_status is LaunchStatus.LAUNCHED
-
-
-def test_make_history_matches_the_service_model():
-    shape = service_model().shape_for("Job")
-    for job in make_history(60, until=NOON):
-        assert list(shape_failures(shape, unstructure_job(job), is_response=True)) == []
-
-
-def test_make_history_has_all_outcomes():
-    """It has successes, failures and running jobs, newest first."""
-    history = make_history(30, until=NOON)
-    assert {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RUNNING} == {job.outcome for job in history}
-    created = [job.creation_date_time for job in history if job.creation_date_time]
-    assert sorted(created, reverse=True) == created
-    assert len(history) == 30
 
 
 def test_lasting_fault(client: JobsClient, local_drs: LocalDrs):

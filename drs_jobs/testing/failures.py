@@ -42,7 +42,7 @@ DISK_SPACE_VALIDATION: Final = LaunchAction(
 
 
 def _check_phase(_: Any, __: Any, phase: Any) -> None:
-    if phase not in PHASES:
+    if not isinstance(phase, str) or phase not in PHASES:
         raise ValueError(f"phase must be one of {', '.join(PHASES)}, not {phase!r}")
 
 
@@ -80,6 +80,8 @@ class BootFailure(PhaseFailure):
 
 
 def _check_action(_: Any, __: Any, action: Any) -> None:
+    if not isinstance(action, str):
+        raise TypeError(f"action must be a str such as 'ec2:DeleteVolume', not {action!r}")
     service, _, operation = action.partition(":")
     if not service or not operation:
         raise ValueError(f"action must be a service and an operation such as 'ec2:DeleteVolume', not {action!r}")
@@ -108,22 +110,23 @@ class RefusedCall:
         """Return AWS's sentence about the refused call.
 
         Args:
-            job: The job, for its region and account.
+            job: The job, for its partition, region and account.
             source_server_id: The server, for the id of its volume.
         """
         service, _, operation = self.action.partition(":")
         account_id = job.account_id or "123456789012"
+        partition = job.arn.split(":")[1] if job.arn and job.account_id else "aws"
         resource = self.resource
         if resource is None:
             volume = f"{random.Random(source_server_id).getrandbits(64):016x}"  # noqa: S311  # not used for secrets
-            resource = f"arn:aws:ec2:{job.region or 'eu-west-1'}:{account_id}:volume/vol-0{volume}"
+            resource = f"arn:{partition}:ec2:{job.region or 'eu-west-1'}:{account_id}:volume/vol-0{volume}"
         error = (
             "UnauthorizedOperation) when calling the {} operation: You are not authorized to perform this operation. User"
             if service == "ec2"
             else "AccessDeniedException) when calling the {} operation: User"
         ).format(operation)
         return (
-            f"An error occurred ({error}: arn:aws:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized to "
+            f"An error occurred ({error}: arn:{partition}:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized to "
             f"perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} action."
         )
 

@@ -119,7 +119,7 @@ class Fleet:
         self._factory = JobFactory(text)
         self._seed = seed
         self._until = until
-        self._planned = sorted(itertools.islice(self._plan(count), count))
+        self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
         self._servers = self._make_servers(count) if count else []
         self._members = {wave.tag: [server for server in self._servers if server.wave is wave] for wave in WAVES}
         self._instances: dict[str, str] = {}
@@ -167,9 +167,9 @@ class Fleet:
             source_server_id = self._factory.source_server_id()
             joined_at, left_at = first - timedelta(days=self._random.uniform(10, 400)), None
             if index >= _PERMANENT_SERVERS:
-                joined_at = first + (self._until - first) * self._random.uniform(0.1, 0.9)
-                # Every second one leaves.
-                left_at = joined_at + (self._until - joined_at) * self._random.uniform(0.3, 0.9) if index % 2 else None
+                change = first + (self._until - first) * self._random.uniform(0.1, 0.9)
+                # One half is there from the beginning and leaves, the other half joins.
+                joined_at, left_at = (joined_at, change) if index % 2 else (change, None)
             servers.append(
                 _Server(
                     source_server_id,
@@ -213,8 +213,9 @@ class Fleet:
             for server in self._members[wave.tag]
             if server.can_be_drilled(planned.created_at) and server.source_server_id not in self._stuck
         ]
-        # One server is left out, so that a job that never ends does not stop all later drills.
-        size = self._random.randint(1, max(1, min(_LARGEST_JOB, len(members) - 1)))
+        # A job that never ends has one server, so that there are others for later drills.
+        largest = 1 if isinstance(planned.failure, Stuck) else min(_LARGEST_JOB, len(members))
+        size = self._random.randint(1, largest)
         chosen = self._random.sample(members, size)
         failing = chosen if isinstance(planned.failure, RefusedCall | SilentFailure) else chosen[:1]
         created = self._factory.job(

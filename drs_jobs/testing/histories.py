@@ -95,13 +95,16 @@ def make_history(count: int = 30, *, until: datetime, seed: int = 0, logs: bool 
 
     Raises:
         TypeError: If `until` is not a datetime.
-        ValueError: If `until` is naive, or `count` is negative.
+        ValueError: If `until` is naive, or so early that the history begins before the year 1, or if `count` is negative.
     """
     if not isinstance(until, datetime):
         raise TypeError(f"until must be a datetime with a time zone, not {until!r}")
     if count < 0:
         raise ValueError(f"count must be 0 or more, not {count}")
     until = to_utc(until, "until")
-    fleet = Fleet(count, until, seed)
+    try:
+        fleet = Fleet(count, until, seed)
+    except OverflowError:
+        raise ValueError(f"a history of {count} jobs until {until} begins before the year 1: choose a later date") from None
     history = History(fleet.run(), fleet.source_servers(), until)
     return history if logs else tuple(history)

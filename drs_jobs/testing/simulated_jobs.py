@@ -72,7 +72,7 @@ class LaunchedInstance:
 
 
 def _check_profile(_: object, __: object, profile: object) -> None:
-    if profile not in PROFILES:
+    if not isinstance(profile, str) or profile not in PROFILES:
         raise ValueError(f"profile must be {' or '.join(map(repr, PROFILES))}, not {profile!r}")
 
 
