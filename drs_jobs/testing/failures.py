@@ -127,7 +127,8 @@ class RefusedCall:
         ).format(operation)
         return (
             f"An error occurred ({error}: arn:{partition}:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized "
-            f"to perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} action."
+            f"to perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} "
+            "action."
         )
 
 
