@@ -126,8 +126,9 @@ class RefusedCall:
             else "AccessDeniedException) when calling the {} operation: User"
         ).format(operation)
         return (
-            f"An error occurred ({error}: arn:{partition}:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized to "
-            f"perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} action."
+            f"An error occurred ({error}: arn:{partition}:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized "
+            f"to perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} "
+            "action."
         )
 
 

@@ -42,8 +42,8 @@ PROFILES: Final[Mapping[str, Profile]] = {
         conversion=(175, 198),
         launch=(278, 310),
         failed_launch=(278, 310),  # a guess
-        job=(533, 538.9),
-        failed_job=(533, 538.9),
+        job=(533.2, 538.8),
+        failed_job=(533.2, 538.8),
     ),
     "windows": Profile(
         snapshot=(1, 2.99),
