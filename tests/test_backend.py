@@ -586,10 +586,15 @@ def test_added_log_of_a_started_job(local: LocalDrs, boto: Any):
 
 def test_history(local: LocalDrs, boto: Any):
     """Its jobs, logs, source servers and instances are in one account and region."""
-    history = make_history(60, until=local.now, seed=3, logs=True)
-    local.add_history(history, region="us-east-1")
-    assert boto.describe_jobs()["items"] == []
-    there = local.client("us-east-1")
+    history = make_history(60, until=local.now, seed=3, logs=True, region="us-east-1", account_id="111122223333")
+    with pytest.raises(ValueError, match="111122223333"):
+        local.add_history(history)
+    with pytest.raises(TypeError, match="logs=True"):
+        local.add_history(make_history(3, until=local.now))  # type: ignore[arg-type]
+    local.accounts["there"] = "111122223333"
+    local.add_history(history)
+    assert boto.describe_jobs()["items"] == boto.describe_source_servers()["items"] == []
+    there = local.client("us-east-1", access_key_id="there")
     there.meta.events.register("after-call", _check_response)
     client = JobsClient(there)
     jobs = client.describe_jobs().collect()
@@ -601,8 +606,15 @@ def test_history(local: LocalDrs, boto: Any):
     assert len(names) == len(set(names.values())) == len(history.source_servers)
     drilled = {server.source_server_id for job in jobs for server in job.participating_servers}
     assert drilled < names.keys()
-    instances = _instances(there)
-    assert len({one["sourceServerID"] for one in instances}) == len(instances)
+    existing = {one["sourceServerID"]: one["recoveryInstanceID"] for one in _instances(there)}
+    described = {one["sourceServerID"]: one["recoveryInstanceId"] for one in servers if "recoveryInstanceId" in one}
+    assert (
+        existing
+        == described
+        == {one["sourceServerID"]: one["recoveryInstanceId"] for one in history.source_servers if "recoveryInstanceId" in one}
+    )
+    assert there.list_tags_for_resource(resourceArn=jobs[-1].arn)["tags"] == {}
+    assert there.list_tags_for_resource(resourceArn=servers[0]["arn"])["tags"] == servers[0]["tags"]
 
 
 def test_many_clients_and_a_writer():

@@ -16,7 +16,7 @@ from drs_jobs._models import (
     LaunchStatus,
     ParticipatingServer,
 )
-from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
+from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import (
     DISK_SPACE_VALIDATION,
     BootFailure,
@@ -27,12 +27,12 @@ from drs_jobs.testing.failures import (
     SilentFailure,
     Stuck,
 )
+from drs_jobs.testing.service_model import partition_of
 from drs_jobs.testing.simulated_jobs import SimulatedRecovery, SimulatedServer, SimulatedTermination
 
 SimulatedJob: TypeAlias = SimulatedRecovery | SimulatedTermination
 """A job of a history."""
 
-_REGION: Final = "eu-west-1"
 _YEAR: Final = timedelta(days=365)
 _INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))
 """The shortest and the longest time between two drills, however many jobs the history has."""
@@ -106,18 +106,21 @@ class _PlannedJob(NamedTuple):
 class Fleet:
     """The servers of a history, and what happens to them."""
 
-    def __init__(self, count: int, until: datetime, seed: int) -> None:
+    def __init__(self, count: int, until: datetime, seed: int, *, region: str, account_id: str) -> None:
         """Plan the jobs and create the servers.
 
         Args:
             count: The number of jobs, 0 or more.
             until: The end of the history, in UTC.
             seed: The seed of the random generator.
+            region: The region in the ARNs.
+            account_id: The account in the ARNs.
         """
         text = f"{seed} {count} {until.isoformat()}"
         self._random = Random(text)  # noqa: S311  # not used for secrets
         self._factory = JobFactory(text)
         self._seed = seed
+        self._region, self._account_id = region, account_id
         self._until = until
         self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
         self._servers = self._make_servers(count) if count else []
@@ -198,7 +201,8 @@ class Fleet:
         )
         self._instances.clear()
         created = self._factory.job(
-            region=_REGION,
+            region=self._region,
+            account_id=self._account_id,
             type=JobType.TERMINATE,
             status=JobStatus.PENDING,
             creation_date_time=planned.created_at,
@@ -219,7 +223,8 @@ class Fleet:
         chosen = self._random.sample(members, size)
         failing = chosen if isinstance(planned.failure, RefusedCall | SilentFailure) else chosen[:1]
         created = self._factory.job(
-            region=_REGION,
+            region=self._region,
+            account_id=self._account_id,
             status=JobStatus.PENDING,
             initiated_by=planned.initiated_by,
             creation_date_time=planned.created_at,
@@ -260,7 +265,7 @@ class Fleet:
         server_id, host_name = server.source_server_id, server.host_name
         described: dict[str, Any] = {
             "sourceServerID": server_id,
-            "arn": f"arn:aws:drs:{_REGION}:{ACCOUNT_ID}:source-server/{server_id}",
+            "arn": f"arn:{partition_of(self._region)}:drs:{self._region}:{self._account_id}:source-server/{server_id}",
             "tags": {"Name": host_name, "Wave": server.wave.tag},
             "lastLaunchResult": "NOT_STARTED",
             "dataReplicationInfo": {"dataReplicationState": "CONTINUOUS" if server.left_at is None else "DISCONNECTED"},

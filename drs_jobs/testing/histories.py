@@ -8,6 +8,7 @@ import attrs
 
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._timestamps import to_utc
+from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.fleets import Fleet, SimulatedJob
 
 
@@ -38,6 +39,10 @@ class History(Sequence[Job]):
     """The source servers, as in the response of DescribeSourceServers."""
     until: datetime
     """The end of the history, in UTC."""
+    region: str
+    """The region of the jobs and servers."""
+    account_id: str
+    """The account of the jobs and servers."""
 
     @property
     def logs(self) -> Mapping[str, tuple[JobLogItem, ...]]:
@@ -70,12 +75,32 @@ class History(Sequence[Job]):
 
 
 @overload
-def make_history(count: int = ..., *, until: datetime, seed: int = ..., logs: Literal[False] = ...) -> tuple[Job, ...]: ...
+def make_history(
+    count: int = ...,
+    *,
+    until: datetime,
+    seed: int = ...,
+    logs: Literal[False] = ...,
+    region: str = ...,
+    account_id: str = ...,
+) -> tuple[Job, ...]: ...
 @overload
-def make_history(count: int = ..., *, until: datetime, seed: int = ..., logs: Literal[True]) -> History: ...
+def make_history(
+    count: int = ..., *, until: datetime, seed: int = ..., logs: Literal[True], region: str = ..., account_id: str = ...
+) -> History: ...
 @overload
-def make_history(count: int = ..., *, until: datetime, seed: int = ..., logs: bool) -> Sequence[Job]: ...
-def make_history(count: int = 30, *, until: datetime, seed: int = 0, logs: bool = False) -> Sequence[Job]:
+def make_history(
+    count: int = ..., *, until: datetime, seed: int = ..., logs: bool, region: str = ..., account_id: str = ...
+) -> Sequence[Job]: ...
+def make_history(
+    count: int = 30,
+    *,
+    until: datetime,
+    seed: int = 0,
+    logs: bool = False,
+    region: str = "eu-west-1",
+    account_id: str = ACCOUNT_ID,
+) -> Sequence[Job]:
     """Return a realistic history of jobs, newest first: drills, some recoveries, clean-ups, and failures of all kinds.
 
     The first job still runs. Drills are done in waves, each of which is a job, of Linux or of Windows servers. Servers join and
@@ -89,6 +114,8 @@ def make_history(count: int = 30, *, until: datetime, seed: int = 0, logs: bool 
         until: The end of the history, an aware datetime.
         seed: The seed of the random generator. Default 0.
         logs: Whether to return a `History`, which has the logs and the source servers too. Default `False`.
+        region: The region in the ARNs. Default `eu-west-1`.
+        account_id: The account in the ARNs. Default 123456789012.
 
     Returns:
         A tuple of the jobs, or a `History` of the same jobs.
@@ -103,8 +130,8 @@ def make_history(count: int = 30, *, until: datetime, seed: int = 0, logs: bool 
         raise ValueError(f"count must be 0 or more, not {count}")
     until = to_utc(until, "until")
     try:
-        fleet = Fleet(count, until, seed)
+        fleet = Fleet(count, until, seed, region=region, account_id=account_id)
     except OverflowError:
         raise ValueError(f"a history of {count} jobs until {until} begins before the year 1: choose a later date") from None
-    history = History(fleet.run(), fleet.source_servers(), until)
+    history = History(fleet.run(), fleet.source_servers(), until, region, account_id)
     return history if logs else tuple(history)

@@ -266,18 +266,19 @@ class LocalDrs:
             unstructure_log_item(item)
         self._backend.add_log(job_id, items, scope)
 
-    def add_history(self, history: History, *, region: str = REGION, account_id: str | None = None) -> None:
-        """Add the jobs, logs and source servers of `make_history(…, logs=True)`.
+    def add_history(self, history: History) -> None:
+        """Add the jobs, logs and source servers of a history to its account and region.
 
         Args:
-            history: The history.
-            region: The region. Default `eu-west-1`.
-            account_id: The account, one of `accounts`. Default 123456789012.
+            history: The result of `make_history(…, logs=True)`.
 
         Raises:
-            ValueError: If the region or the account is unknown.
+            TypeError: If it is not a `History`.
+            ValueError: If its region or account is unknown.
         """
-        scope = self._scope(region, account_id)
+        if not isinstance(history, History):
+            raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
+        scope = self._scope(history.region, history.account_id)
         self._backend.add_source_servers(history.source_servers, scope)
         self._backend.add_jobs(history.jobs, scope)
 
@@ -330,7 +331,8 @@ class LocalDrs:
 
         Args:
             source_server_id: The source server's id.
-            failure: A `BootFailure` or `LaunchActionFailure`. Default `BootFailure()`.
+            failure: A `BootFailure`, `PhaseFailure`, `RefusedCall`, `LaunchActionFailure`, `SilentFailure`, `Stuck` or
+                `JobDeleted`. Default `BootFailure()`.
         """
         self._backend.injected_failures[source_server_id] = BootFailure() if failure is None else failure
 
