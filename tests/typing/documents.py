@@ -1,4 +1,4 @@
-"""Check the Python code of README, documentation and tour with mypy in strict mode and ruff, one module per page."""
+"""Check the Python code of README, documentation, examples and tour with mypy in strict mode and ruff, one module per page."""
 
 import os
 import re
@@ -13,7 +13,8 @@ from sybil.parsers.markdown import CodeBlockParser
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("*.ipynb"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("*.ipynb")), *sorted(DOCS.glob("examples/*.py"))]
 SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
 
 # Dask has a py.typed file, although most of its functions have no types.
@@ -22,7 +23,9 @@ RUFF = ["ruff", "check", "--isolated", "--select=F", "--output-format=concise"]
 
 
 def code(page: Path) -> str:
-    """Return the Python code of a page. The code of a Markdown page keeps its line numbers."""
+    """Return the Python code of a page or an example. The code of a Markdown page keeps its line numbers."""
+    if page.suffix == ".py":
+        return page.read_text(encoding="utf-8")
     if page.suffix == ".ipynb":
         cells = nbformat.read(page, as_version=4).cells
         return "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
@@ -49,7 +52,7 @@ def problems(command: list[str], modules: dict[str, str]) -> list[str]:
     found = [line for line in result.stdout.splitlines() if line.split(":")[0] in modules]
     if result.returncode and not found:  # the tool itself failed
         found = [result.stdout + result.stderr]
-    return [re.sub(r"^(\w+)_(md|ipynb)\.py", r"\1.\2", line) for line in found]
+    return [re.sub(r"^(\w+)_(md|ipynb|py)\.py", r"\1.\2", line) for line in found]
 
 
 def main() -> int:
