@@ -6,12 +6,14 @@ PIP_INSTALL = python -m pip install -qq --disable-pip-version-check
 LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 # Tests with the marker need packages that only requirements/check.txt has. `make check` runs them in .venv-check.
 LEAN = -n 2 -m "not needs_check_env"
+# AWS's JavaScript SDK. Without node and npm it is not installed, and its tests are skipped.
+NODE_MODULES := $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),tests/javascript/node_modules/ready)
 
 .PHONY: help demo test check lint test-check test-lowest test-wheel wheel dist typing latest bench fleet coverage soak mutants docs lock clean
 
 help:
 	@echo "make demo         print typed jobs that were read over HTTP, without an AWS account"
-	@echo "make test         run the tests, except those that need Dask, moto, Polars, DuckDB, Jupyter or AWS's command line"
+	@echo "make test         run the tests, except those that need Dask, moto, Polars, DuckDB, Jupyter, AWS's command line or node"
 	@echo "make check        run the other tests, lint, types and documentation; make test with the wheel and the lowest versions"
 	@echo "make latest       run the tests with the newest versions; print what AWS added to the service model"
 	@echo "make bench        compare the cost of drs_jobs with boto3 on a quiet machine; write docs/benchmarks.md"
@@ -43,7 +45,7 @@ typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
 	.venv-check/bin/python tests/typing/check.py
 
 # The command line of AWS pins a version of botocore, so it has an environment of its own.
-test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION)
+test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_MODULES)
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m needs_check_env
 
 # The tests of the source distribution, unpacked outside of this folder, so that a missing file is an error.
@@ -79,7 +81,7 @@ bench: .venv-check/ready-$(VERSION)
 fleet: .venv-check/ready-$(VERSION)
 	DRS_JOBS_ACCOUNTS=500 .venv-check/bin/pytest tests/test_sweep.py -k every_target --durations=0
 
-coverage: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION)
+coverage: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_MODULES)
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/coverage run -m pytest
 	.venv-check/bin/coverage report
 
@@ -108,6 +110,11 @@ endef
 .venv-%/ready-$(VERSION): requirements/%.txt
 	$(SET_UP)
 
+tests/javascript/node_modules/ready: tests/javascript/package-lock.json
+	@echo "setting up $(@D) from $<"
+	@cd $(<D) && npm ci --silent
+	@touch $@
+
 lock: .venv-lock/ready-$(VERSION)
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group build -o requirements/demo.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --group test --group build -o requirements/test.txt
@@ -116,6 +123,7 @@ lock: .venv-lock/ready-$(VERSION)
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 	$(LOCK) --upgrade --group lock -o requirements/lock.txt
+	$(if $(NODE_MODULES),cd tests/javascript && npm install --silent --package-lock-only --save-exact @aws-sdk/client-drs@latest && node strip_lock.mjs)
 
 clean:
-	rm -rf .venv .venv-* build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .venv-* build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage tests/javascript/node_modules

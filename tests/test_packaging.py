@@ -16,8 +16,10 @@ def make_dry_run(tmp_path: Path):
     """A function that returns the output of `make --dry-run` in a folder with only the Makefile and the requirements."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    (tmp_path / "tests" / "javascript").mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "javascript" / "package-lock.json", tmp_path / "tests" / "javascript")
 
-    def dry_run(target: str, version: str, stamp: str | None = None) -> str:
+    def dry_run(target: str, version: str, stamp: str | None = None, **variables: str) -> str:
         python = tmp_path / f"python-{version}"
         python.write_text(f"#!/bin/sh\necho {version}\n", encoding="utf-8")
         python.chmod(0o755)
@@ -25,7 +27,10 @@ def make_dry_run(tmp_path: Path):
             (tmp_path / stamp).parent.mkdir()
             (tmp_path / stamp).touch()
         environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "PYTHON"}}
-        command = ["make", "--dry-run", target, f"PYTHON={python}"]
+        make = shutil.which("make")
+        assert make is not None
+        command = [make, "--dry-run", target, f"PYTHON={python}"]
+        environment.update(variables)
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=True).stdout
 
     return dry_run
@@ -44,6 +49,29 @@ def test_latest_has_every_extra_and_the_given_interpreter(make_dry_run):
     commands = make_dry_run("latest", "3.98.0")
     assert "python-3.98.0 -m venv" in commands
     assert "[cli,notebook,testing]" in commands
+
+
+@pytest.mark.parametrize("programs", [(), ("node",), ("node", "npm")], ids=" ".join)
+def test_javascript_is_set_up_only_with_node(programs: tuple[str, ...], make_dry_run, tmp_path: Path):
+    """Without node and npm, the other checks run."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in programs:
+        (folder / program).touch(mode=0o755)
+    commands = make_dry_run("test-check", "3.98.0", PATH=str(folder))
+    assert ("npm ci" in commands) is (programs == ("node", "npm"))
+    assert "pytest -n 2 -m needs_check_env" in commands
+
+
+LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "tests" / "javascript" / "package-lock.json"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_locks_have_hashes_and_no_addresses(lock: Path):
+    """So a lock works with any package index."""
+    text = lock.read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "sha256:" in text or text.count('"integrity": "sha512-') == text.count('"node_modules/')
 
 
 def test_readme_has_no_relative_links():
