@@ -3,19 +3,33 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drs_jobs import JobsClient, structure_job
-from drs_jobs.testing import LocalDrs, make_job
+from drs_jobs import JobsClient, Outcome, structure_job, structure_log_item
+from drs_jobs.testing import ErrorResponse, LocalDrs, Throttle, make_job
+from local_process import local_process
 
 pytestmark = pytest.mark.needs_check_env
 
+SERVER = "s-00000000000000001"
 
-def _aws(*arguments: str) -> Any:
-    command = [os.environ["DRS_JOBS_AWS_CLI"], "drs", "describe-jobs", "--output", "json", *arguments]
-    return json.loads(subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=120).stdout)
+
+def _command(*arguments: str) -> list[str]:
+    return [os.environ["DRS_JOBS_AWS_CLI"], "drs", *arguments, "--output", "json"]
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environment}
+    return subprocess.run(_command(*arguments), capture_output=True, encoding="utf-8", check=False, timeout=120, env=env)
+
+
+def _aws(*arguments: str, **environment: str) -> Any:
+    result = _run(*arguments, **environment)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 def test_aws_command_line_lists_the_same_jobs(client: JobsClient, local_drs: LocalDrs):
@@ -24,6 +38,45 @@ def test_aws_command_line_lists_the_same_jobs(client: JobsClient, local_drs: Loc
     jobs = [make_job() for _ in range(12)]
     local_drs.add_jobs(*jobs)
     ours = client.describe_jobs().collect()
-    assert ours == tuple(structure_job(raw) for raw in _aws()["items"])
-    assert ours == tuple(structure_job(raw) for raw in _aws("--page-size", "1")["items"])
-    assert [jobs[4]] == [structure_job(raw) for raw in _aws("--filters", f"jobIDs={jobs[4].job_id}")["items"]]
+    assert ours == tuple(structure_job(raw) for raw in _aws("describe-jobs")["items"])
+    assert ours == tuple(structure_job(raw) for raw in _aws("describe-jobs", "--page-size", "1")["items"])
+    assert [jobs[4]] == [structure_job(raw) for raw in _aws("describe-jobs", "--filters", f"jobIDs={jobs[4].job_id}")["items"]]
+
+
+def test_drill():
+    """Start, complete, log, instances, tags and clean-up."""
+    with LocalDrs(speed=0) as local:
+        environment = local.environment
+        started = _aws("start-recovery", "--is-drill", "--source-servers", f"sourceServerID={SERVER}", **environment)["job"]
+        client = JobsClient(local.client())
+        assert structure_job(started) == client.get_job(started["jobID"])
+        local.advance(3600)
+        explanation = client.explain(started["jobID"])
+        log = _aws("describe-job-log-items", "--job-id", started["jobID"], **environment)["items"]
+        assert [structure_log_item(raw) for raw in log] == list(explanation.log)
+        _run("tag-resource", "--resource-arn", started["arn"], "--tags", "wave=1", **environment).check_returncode()
+        assert _aws("list-tags-for-resource", "--resource-arn", started["arn"], **environment) == {"tags": {"wave": "1"}}
+        [instance] = _aws("describe-recovery-instances", **environment)["items"]
+        assert instance["ec2InstanceID"] == explanation.instance_ids[SERVER]
+        instance_id = instance["recoveryInstanceID"]
+        ended = _aws("terminate-recovery-instances", "--recovery-instance-ids", instance_id, **environment)["job"]
+        local.advance(3600)
+        assert client.get_job(ended["jobID"]).outcome is Outcome.SUCCEEDED
+        assert _aws("describe-recovery-instances", **environment)["items"] == []
+
+
+def test_errors(local_drs: LocalDrs):
+    """An error has AWS's name, and throttling is retried."""
+    local_drs.inject(Throttle())
+    assert _aws("describe-jobs")["items"] == []
+    local_drs.inject(ErrorResponse("UninitializedAccountException"))
+    result = _run("describe-jobs")
+    assert result.returncode != 0
+    assert "UninitializedAccountException" in result.stderr
+
+
+def test_endpoint_of_another_process(tmp_path: Path):
+    with local_process(tmp_path) as local:
+        started = local.run(*_command("start-recovery", "--source-servers", f"sourceServerID={SERVER}"))
+        listed = local.run(*_command("describe-jobs"))
+    assert [job["jobID"] for job in json.loads(listed.stdout)["items"]] == [json.loads(started.stdout)["job"]["jobID"]]

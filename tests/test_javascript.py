@@ -11,6 +11,7 @@ import pytest
 
 from drs_jobs import JobsClient, structure_job, structure_log_item
 from drs_jobs.testing import BootFailure, ErrorResponse, LocalDrs, ServerError, Throttle, make_job
+from local_process import local_process
 
 HERE = Path(__file__).parent / "javascript"
 SERVERS = [f"s-{number:017}" for number in range(3)]
@@ -22,9 +23,13 @@ pytestmark = [
 ]
 
 
+def _command(scenario: str, *arguments: str) -> list[str]:
+    return ["node", str(HERE / "client.mjs"), scenario, *arguments]
+
+
 def _node(scenario: str, *arguments: str, **environment: str) -> Any:
     """Run a scenario of client.mjs, and return the JSON value that it prints."""
-    command = ["node", str(HERE / "client.mjs"), scenario, *arguments]
+    command = _command(scenario, *arguments)
     env = {**os.environ, **environment}
     result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False, env=env)
     assert result.returncode == 0, result.stderr
@@ -90,3 +95,10 @@ def test_throttling_without_end(local_drs: LocalDrs):
     error = _node("describeJobs", "5", AWS_MAX_ATTEMPTS="2")
     assert (error["name"], error["isTyped"], error["attempts"]) == ("ThrottlingException", True, 2)
     assert len(local_drs.requests) == 2
+
+
+def test_endpoint_of_another_process(tmp_path: Path):
+    with local_process(tmp_path, "--speed", "1000") as local:
+        drill = local.run(*_command("drill", SERVERS[0]))
+        listed = local.run(*_command("listJobs"))
+    assert [job["jobID"] for job in json.loads(listed.stdout)] == [json.loads(drill.stdout)["job"]["jobID"]]
