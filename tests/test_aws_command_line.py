@@ -1,8 +1,12 @@
 """LocalDrs with AWS's command line, which pins a botocore version and so needs an environment of its own."""
 
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from local_process import local_process
 
 pytestmark = pytest.mark.needs_check_env
 
+PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
 SERVER = "s-00000000000000001"
 
 
@@ -80,3 +85,28 @@ def test_endpoint_of_another_process(tmp_path: Path):
         started = local.run(*_command("start-recovery", "--source-servers", f"sourceServerID={SERVER}"))
         listed = local.run(*_command("describe-jobs"))
     assert [job["jobID"] for job in json.loads(listed.stdout)["items"]] == [json.loads(started.stdout)["job"]["jobID"]]
+
+
+def test_documented_script(tmp_path: Path):
+    """The shell script in docs/testing.md, with the commands of these environments."""
+    [script] = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    folders = [Path(sys.executable).parent, Path(os.environ["DRS_JOBS_AWS_CLI"]).absolute().parent, os.environ["PATH"]]
+    process = subprocess.Popen(
+        ["sh", "-euc", script],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": os.pathsep.join(map(str, folders))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    with process:
+        try:
+            # Standard output ends when the endpoint is stopped too.
+            stdout, stderr = process.communicate(timeout=120)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, as it should
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, stderr
+    assert '"jobID"' in stdout
+    assert stdout.splitlines()[-1] in {"PENDING", "STARTED"}

@@ -1,15 +1,21 @@
 """The Python blocks of README and docs run in a Python prompt. A text block after one has its output."""
 
+import ast
 import code
 import contextlib
+import inspect
 import io
+import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
+
+import drs_jobs
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -88,3 +94,30 @@ def test_tour(tour: Any):
 def test_documents_have_examples():
     """Without examples the tests above would pass."""
     assert all(list(SYBIL.parse(ROOT / name).examples()) for name in ("README.md", "docs/tutorial.md", "docs/testing.md"))
+
+
+GUESS = re.compile(r"guess|AWS documents n|claimed|was ever seen", re.IGNORECASE)
+
+
+def _guesses(tree: ast.Module | ast.ClassDef | ast.FunctionDef, name: str) -> Iterator[str]:
+    """Yield the name of each module, class, function and attribute whose docstring says that something is a guess."""
+    owner = name
+    for statement in tree.body:
+        match statement:
+            case ast.Expr(ast.Constant(str(text))) if GUESS.search(text):
+                yield owner
+            case ast.AnnAssign(target=ast.Name(owner)) | ast.Assign(targets=[ast.Name(owner)]):
+                pass
+            case ast.ClassDef() | ast.FunctionDef():
+                yield from _guesses(statement, statement.name)
+
+
+def test_every_guess_of_local_drs_is_documented():
+    """docs/testing.md names the docstring of each."""
+    sources = Path(inspect.getfile(drs_jobs)).parent.joinpath("testing").glob("*.py")
+    guesses = {
+        f"{path.stem}.{name}" for path in sources for name in _guesses(ast.parse(path.read_text(encoding="utf-8")), path.stem)
+    }
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    rows = page.partition("| guess | in the code |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[2])} == guesses

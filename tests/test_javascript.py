@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from drs_jobs.testing import BootFailure, ErrorResponse, LocalDrs, ServerError, 
 from local_process import local_process
 
 HERE = Path(__file__).parent / "javascript"
+PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
 SERVERS = [f"s-{number:017}" for number in range(3)]
 
 pytestmark = [
@@ -102,3 +104,14 @@ def test_endpoint_of_another_process(tmp_path: Path):
         drill = local.run(*_command("drill", SERVERS[0]))
         listed = local.run(*_command("listJobs"))
     assert [job["jobID"] for job in json.loads(listed.stdout)] == [json.loads(drill.stdout)["job"]["jobID"]]
+
+
+def test_documented_example(tmp_path: Path, local_drs: LocalDrs):
+    """The JavaScript in docs/testing.md."""
+    [example] = re.findall(r"^```js\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "example.mjs").write_text(example, encoding="utf-8")
+    (tmp_path / "node_modules").symlink_to(HERE / "node_modules")
+    command = ["node", str(tmp_path / "example.mjs")]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert (result.stdout, result.stderr) == ("ConflictException\n1\n", "")
+    assert [request.operation for request in local_drs.requests] == ["StartRecovery", "StartRecovery", "DescribeJobs"]
