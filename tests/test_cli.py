@@ -58,7 +58,7 @@ def _process(command: list[str], env: dict[str, str] | None = None) -> subproces
 
 def test_list_table(local_drs: LocalDrs):
     """Newest first."""
-    local_drs.add_jobs(*make_history(30, until=NOON, seed=1))
+    local_drs.add_jobs(*make_history(30, until=NOON, seed=3))
     result = _run("list", "--limit", "3", "--region", "eu-west-1")
     header, *rows = result.stdout.splitlines()
     assert (result.returncode, result.stderr) == (0, "")

@@ -38,7 +38,9 @@ def local(tmp_path: Path) -> Iterator[LocalProcess]:
 def test_lines_are_the_environment(local: LocalProcess):
     """A shell that reads them has the variables of LocalDrs.environment, whatever it had before."""
     before = {"AWS_ENDPOINT_URL_DRS": "http://127.0.0.1:1", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "real"}
-    found = json.loads(local.run(*ENV, **before).stdout)
+    conflicting = {"AWS_PROFILE": "absent", "AWS_DEFAULT_PROFILE": "absent", "AWS_SESSION_TOKEN": "expired"}
+    found = json.loads(local.run(*ENV, **before, **conflicting).stdout)
+    assert found.keys().isdisjoint(conflicting)
     with LocalDrs() as other:
         expected = other.environment | {"AWS_ENDPOINT_URL_DRS": found["AWS_ENDPOINT_URL_DRS"]}
     assert {name: found[name] for name in expected} == expected
@@ -68,6 +70,23 @@ def test_history(tmp_path: Path):
         assert int(local.run(sys.executable, "-c", code).stdout) > 1
 
 
+def test_history_is_seeded(tmp_path: Path):
+    """Two processes with the same seed have the same jobs, at different times."""
+    ids = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        with local_process(tmp_path / name, "--history", "5", "--seed", "3") as local:
+            ids.append([json.loads(line)["jobID"] for line in local.run(*CLI, "list", "--output", "json").stdout.splitlines()])
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 5
+
+
+@pytest.mark.parametrize("failure", ["SNAPSHOT", "SILENT"])
+def test_fail(failure: str, tmp_path: Path):
+    with local_process(tmp_path, "--speed", "2000", "--fail", f"{SERVER}={failure}", "--fail", "s-2=STUCK") as local:
+        assert local.run(sys.executable, "-c", DRILL).stdout.split()[0] == "FAILED"
+
+
 def test_ctrl_c(local: LocalProcess):
     """The status is that of an interruption, there is no traceback, and the port is closed."""
     url = json.loads(local.run(*ENV).stdout)["AWS_ENDPOINT_URL_DRS"]
@@ -89,6 +108,10 @@ def test_kill(local: LocalProcess):
         (["--history", "-1"], "--history"),
         (["--speed", "-1"], "--speed"),
         (["--speed", "fast"], "--speed"),
+        (["--speed", "inf"], "--speed"),
+        (["--speed", "nan"], "--speed"),
+        (["--fail", SERVER], "CLEANUP, SNAPSHOT, CONVERSION, LAUNCH, STUCK, SILENT"),
+        (["--fail", f"{SERVER}=launch"], "SERVER=FAILURE"),
         (["--os", "mac"], "'linux', 'windows'"),
         (["--seed", "x"], "--seed"),
         (["--histories", "3"], "--history"),

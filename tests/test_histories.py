@@ -36,12 +36,19 @@ def test_same_arguments_same_history():
     assert make_history(60, until=NOON, seed=7) == tuple(first)
     assert make_history(60, until=NOON.astimezone(timezone(timedelta(hours=9))), seed=7, logs=True) == first
     assert pickle.loads(pickle.dumps(first)) == copy.deepcopy(first) == first
-    others = [
-        make_history(30, until=NOON),
-        make_history(30, until=NOON + timedelta(days=1)),
-        make_history(30, until=NOON, seed=8),
+    others = [make_history(30, until=NOON), make_history(30, until=NOON, seed=8), make_history(29, until=NOON)]
+    assert len({job.job_id for jobs in others for job in jobs} | {make_job().job_id}) == 90
+
+
+def test_another_end_moves_the_jobs():
+    day = timedelta(days=1)
+    history, later = (make_history(60, until=until) for until in (NOON, NOON + day))
+    assert [(job.job_id, created(job) + day, job.outcome) for job in history] == [
+        (job.job_id, created(job), job.outcome) for job in later
     ]
-    assert len({job.job_id for jobs in others for job in jobs} | {make_job().job_id}) == 91
+
+
+def test_defaults():
     assert make_history(until=NOON) == make_history(30, until=NOON, seed=0, logs=False)
 
 

@@ -35,6 +35,7 @@ from drs_jobs import (
 )
 from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
 from drs_jobs.testing import local_drs as local_drs_module
+from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.validation import request_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -126,9 +127,7 @@ def test_jobs_by_region_and_account():
         }
         assert list(found.values()) == [{mine}, {mine}, {shared}, {shared}, set(), {other_region}]
         assert [(one.region, one.access_key_id) for one in local.requests] == list(found)
-        assert [one.account_id for one in local.requests] == [
-            local.accounts.get(key, "123456789012") for _, key in found
-        ]
+        assert [one.account_id for one in local.requests] == [local.accounts.get(key, "123456789012") for _, key in found]
 
 
 def test_unknown_account_and_region(local_drs: LocalDrs):
@@ -454,6 +453,13 @@ def test_make_job_defaults_are_consistent():
     assert make_server(launch_status=None).launch_status is None
     assert make_run(status="FAILED").failure_reason
     assert make_resource().launch_status is LaunchStatus.LAUNCHED
+
+
+def test_error_in_local_drs_itself(boto_client: Any, local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """A client gets an error response that names it."""
+    monkeypatch.setattr(Backend, "call", lambda *_: {}["absent"])
+    with pytest.raises(boto_client.exceptions.InternalServerException, match=r"LocalDrs failed: KeyError\('absent'\)"):
+        boto_client.describe_jobs()
 
 
 def test_lasting_fault(client: JobsClient, local_drs: LocalDrs):

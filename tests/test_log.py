@@ -295,7 +295,8 @@ def test_clock_speed():
     assert fast.now() > later
     still.advance(timedelta(minutes=1))
     assert began + timedelta(minutes=1) == still.now()
-    for wrong in (lambda: LocalClock(-1), lambda: still.advance(timedelta(seconds=-1))):
+    wrong_speeds = (lambda speed=speed: LocalClock(speed) for speed in (-1, float("inf"), float("nan"), 1e12))
+    for wrong in (*wrong_speeds, lambda: still.advance(timedelta(seconds=-1))):
         with pytest.raises(ValueError, match="run backwards"):
             wrong()
     with LocalDrs(speed=0) as local:

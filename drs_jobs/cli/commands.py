@@ -259,11 +259,22 @@ def local(
     system: Annotated[
         OperatingSystem, typer.Option("--os", help="Recoveries take as long as measured with these servers.")
     ] = OperatingSystem.LINUX,
+    failures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail",
+            metavar="SERVER=FAILURE",
+            help="Make a server fail: in CLEANUP, SNAPSHOT, CONVERSION or LAUNCH, or STUCK or SILENT. Can be repeated.",
+        ),
+    ] = None,
 ) -> None:
-    """Run a local DRS endpoint for tests, and print the environment variables with which AWS clients use it."""
+    """Run a local DRS endpoint for tests, until Ctrl-C. It prints the variables with which AWS clients use it, for a shell.
+
+    Do not use eval with it, which waits for its end: write the lines to a file, and read that in another shell.
+    """
     from drs_jobs.cli.local import serve  # noqa: PLC0415  # only this command and demo need the extra `testing`
 
-    serve(speed=speed, profile=system, history=history, seed=seed)
+    serve(speed=speed, profile=system, history=history, seed=seed, failures=failures or ())
 
 
 def invoke(arguments: Sequence[str]) -> int:

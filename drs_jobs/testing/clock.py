@@ -3,6 +3,10 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_MAX_SPEED: Final = 1_000_000
+"""So that a test of an hour ends before the year 9999."""
 
 
 class LocalClock:
@@ -16,10 +20,10 @@ class LocalClock:
                 by `advance`. Default 1.
 
         Raises:
-            ValueError: If `speed` is negative.
+            ValueError: If `speed` is negative or more than 1,000,000.
         """
-        if speed < 0:
-            raise ValueError(f"speed must be 0 or more, not {speed:g}: time can't run backwards")
+        if not 0 <= speed <= _MAX_SPEED:
+            raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
         self._speed = speed
         self._start = datetime.now(UTC)
         self._monotonic_start = time.monotonic()

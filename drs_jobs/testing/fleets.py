@@ -116,7 +116,7 @@ class Fleet:
             region: The region in the ARNs.
             account_id: The account in the ARNs.
         """
-        text = f"{seed} {count} {until.isoformat()}"
+        text = f"{seed} {count}"
         self._random = Random(text)  # noqa: S311  # not used for secrets
         self._factory = JobFactory(text)
         self._seed = seed

@@ -107,7 +107,7 @@ def make_history(
     leave over time, and some were never drilled. The history is a year long if `count` allows intervals between 6 hours and 30
     days from drill to drill, otherwise shorter or longer. A job that never ends is one of the failures of a long history.
 
-    The same arguments return the same history.
+    The same arguments return the same history. Another `until` moves the same jobs to other dates.
 
     Args:
         count: The number of jobs. Default 30.

@@ -54,6 +54,9 @@ REGION: Final = "eu-west-1"
 ACCESS_KEY_ID: Final = "testing"
 """The access key of `LocalDrs.client`. It is not a secret: signatures are not verified."""
 
+CONFLICTING_VARIABLES: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+"""The environment variables that `LocalDrs.environment` does not replace, and that can prevent its use."""
+
 _NO_PROXIES: Final = Config(proxies={})
 
 _session_lock = threading.Lock()
@@ -209,9 +212,15 @@ class LocalDrs:
     def environment(self) -> dict[str, str]:
         """The environment variables with which any AWS client of `drs` uses this endpoint, in this or another process.
 
+        They take effect in an environment without those in `CONFLICTING_VARIABLES`. Hosts without a proxy are added to those
+        of this process.
+
         Raises:
             RuntimeError: If it is not running.
         """
+        no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "localhost"
+        if no_proxy.strip() != "*":  # it means every host only if it is the whole value
+            no_proxy = f"{no_proxy},127.0.0.1"
         return {
             # Environment variables take precedence over the shared AWS configuration.
             "AWS_ENDPOINT_URL_DRS": self.endpoint_url,
@@ -222,6 +231,8 @@ class LocalDrs:
             "AWS_SECRET_ACCESS_KEY": "testing",
             # Otherwise clients request credentials from the instance metadata service if they find none elsewhere.
             "AWS_EC2_METADATA_DISABLED": "true",
+            "no_proxy": no_proxy,
+            "NO_PROXY": no_proxy,
         }
 
     @property
@@ -428,6 +439,8 @@ class LocalDrs:
                 return HttpResponse.from_members(response, success_status(operation))
             except AwsError as error:
                 return HttpResponse.from_error(error)
+            except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
+                return HttpResponse.from_error(AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}"))
 
         fault = self._faults.take(operation)
         return respond() if fault is None else fault.apply(respond)

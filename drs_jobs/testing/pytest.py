@@ -3,16 +3,12 @@
 They are not registered as a pytest plugin, because pytest would then load it in every environment that has drs_jobs installed.
 """
 
-import os
 from collections.abc import Iterator
-from typing import Final
 
 import boto3
 import pytest
 
-from drs_jobs.testing.local_drs import LocalDrs
-
-_REMOVED: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+from drs_jobs.testing.local_drs import CONFLICTING_VARIABLES, LocalDrs
 
 
 @pytest.fixture
@@ -40,13 +36,9 @@ def local_drs_session() -> Iterator[LocalDrs]:
 
 def _use(local: LocalDrs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Direct every new `drs` client to the endpoint, until the patch is undone."""
-    for name in _REMOVED:
+    for name in CONFLICTING_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in local.environment.items():
         monkeypatch.setenv(name, value)
-    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "localhost"
-    for name in ("no_proxy", "NO_PROXY"):
-        # "*" means every host only if it is the whole value.
-        monkeypatch.setenv(name, no_proxy if no_proxy.strip() == "*" else f"{no_proxy},127.0.0.1")
     # The default session of boto3 keeps the credentials that it found first.
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
