@@ -34,7 +34,7 @@ MODULES: Final = {
     "_thread_pool": ("drs_jobs/_thread_pool.py", "thread_pool sweep"),
     "_timestamps": ("drs_jobs/_timestamps.py", "models wire wire_protocol arguments client"),
     "_wire": ("drs_jobs/_wire", "models wire wire_protocol log client arguments"),
-    "reports": ("drs_jobs/reports.py", "reports completeness"),
+    "reports": ("drs_jobs/reports", "reports completeness"),
     "sweep": ("drs_jobs/sweep.py", "sweep"),
 }
 """The path and the test files of each core module."""
