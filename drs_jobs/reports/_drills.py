@@ -7,7 +7,8 @@ import attrs
 
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.base import Model
-from drs_jobs.reports._times import EARLIEST, created
+from drs_jobs.reports import _html
+from drs_jobs.reports._times import JobSpan, is_later, requested_servers
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -20,6 +21,8 @@ class ServerDrill(Model):
     """The outcome of the last drill for this server, which can differ from that of the job; `None` without a drill."""
     last_drill: Job | None = None
     """The last drill of this server; `last_drill.duration` is its duration."""
+    last_completed_drill: Job | None = None
+    """The last drill that is complete, whatever its outcome. It is not `last_drill` while that is running."""
     last_successful_drill: Job | None = None
     """The last drill that succeeded for this server."""
 
@@ -37,10 +40,15 @@ class DrillReport(Model):
     job_count: int = 0
     """The number of given jobs of any kind."""
 
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, with one row per server."""
+        return _html.drill_report_html(self)
+
 
 def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None = None) -> DrillReport:
-    """Return the last drill and the last successful drill of each server. The outcome is that of the server, not of the job.
+    """Return the last drill of each server, the last complete one and the last successful one.
 
+    The outcome is that of the server, not of the job.
     The jobs are read in one pass, and the memory used depends on the number of servers only.
 
     Args:
@@ -51,19 +59,11 @@ def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None 
     Raises:
         TypeError: If `source_server_ids` is a str.
     """
-    if isinstance(source_server_ids, str):
-        msg = f"source_server_ids must be a list of ids, not one str: write [{source_server_ids!r}]"
-        raise TypeError(msg)
-    requested = None if source_server_ids is None else dict.fromkeys(source_server_ids)
+    requested = requested_servers(source_server_ids)
     rows = {server_id: ServerDrill(source_server_id=server_id) for server_id in requested or ()}
-    first: datetime | None = None
-    last: datetime | None = None
-    count = 0
+    span = JobSpan()
     for job in jobs:
-        count += 1
-        if (created_at := created(job)) is not None:
-            first = created_at if first is None else min(first, created_at)
-            last = created_at if last is None else max(last, created_at)
+        span.add(job)
         if not job.is_drill:
             continue
         for server_id in {server.source_server_id for server in job.participating_servers}:
@@ -71,19 +71,19 @@ def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None 
                 rows[server_id] = _update_row(rows.get(server_id) or ServerDrill(source_server_id=server_id), job)
     order = sorted(rows) if requested is None else requested
     return DrillReport(
-        servers=tuple(rows[server_id] for server_id in order), first_job_at=first, last_job_at=last, job_count=count
+        servers=tuple(rows[server_id] for server_id in order),
+        first_job_at=span.first,
+        last_job_at=span.last,
+        job_count=span.count,
     )
 
 
 def _update_row(row: ServerDrill, job: Job) -> ServerDrill:
     outcome = job.outcome_of(row.source_server_id)
-    if _is_later(job, row.last_drill):
+    if is_later(job, row.last_drill):
         row = attrs.evolve(row, outcome=outcome, last_drill=job)
-    if outcome is Outcome.SUCCEEDED and _is_later(job, row.last_successful_drill):
+    if job.is_complete and is_later(job, row.last_completed_drill):
+        row = attrs.evolve(row, last_completed_drill=job)
+    if outcome is Outcome.SUCCEEDED and is_later(job, row.last_successful_drill):
         row = attrs.evolve(row, last_successful_drill=job)
     return row
-
-
-def _is_later(job: Job, other: Job | None) -> bool:
-    """Return whether `job` was created after `other`. Of two jobs created at the same time, the first in the input is kept."""
-    return other is None or (created(job) or EARLIEST) > (created(other) or EARLIEST)

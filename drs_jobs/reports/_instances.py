@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs.reports._times import logged_at
+from drs_jobs.reports._log import LogRecord, read_log
 
 
 def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
@@ -15,13 +15,15 @@ def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
         job: The job.
         log: The log of the job, in any order.
     """
-    instance_id_by_server: dict[str, str] = {}
-    # An item without a time can belong to any attempt, so every item with a time has priority over it.
-    for item in sorted(log, key=logged_at):
-        data = item.event_data
-        if data is not None and data.source_server_id and data.target_instance_id:
-            instance_id_by_server[data.source_server_id] = data.target_instance_id
-    for server in job.participating_servers:
-        if server.source_server_id and server.recovery_instance_id:
-            instance_id_by_server[server.source_server_id] = server.recovery_instance_id
-    return instance_id_by_server
+    return instance_ids_from(job, read_log(log))
+
+
+def instance_ids_from(job: Job, record: LogRecord) -> Mapping[str, str]:
+    """Return the instance ids from a log that has been read; see `instance_ids`."""
+    logged = {name: own.instance_id for name, own in record.participants.items() if own.is_server and own.instance_id}
+    own = {
+        server.source_server_id: server.recovery_instance_id
+        for server in job.participating_servers
+        if server.source_server_id and server.recovery_instance_id
+    }
+    return logged | own
