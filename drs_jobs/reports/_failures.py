@@ -42,14 +42,14 @@ class Explanation(Model):
     """The failures of the job as a whole, and of participants that the job does not list, oldest first."""
     causes: tuple[Cause, ...] = ()
     """Each reason of `failures` and `job_reasons` once, the one with the most participants first."""
-    phases: JobPhases = attrs.field(
-        default=attrs.Factory(lambda self: JobPhases(job=self.job, log_error=self.log_error), takes_self=True)
-    )
-    """The phases of each participant."""
     log: tuple[JobLogItem, ...] = ()
     """The log, oldest first."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
     """The error if the log, or an item of it, could not be read, else `None`. The readable items are used."""
+    phases: JobPhases = attrs.field(
+        default=attrs.Factory(lambda self: JobPhases(job=self.job, log_error=self.log_error), takes_self=True)
+    )
+    """The phases of each participant."""
 
     def _repr_html_(self) -> str:
         """Return the job, its causes of failure and a table of its phases, for a notebook."""
