@@ -53,6 +53,13 @@ def test_everything_public_has_a_docstring():
                 assert member.__doc__, f"{name}.{member_name}"
 
 
+def test_reference_has_every_report():
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert [name for name in reports.__all__ if f" drs_jobs.reports.{name}\n" not in reference] == []
+    public = {name for name, value in vars(reports).items() if not name.startswith("_") and not inspect.ismodule(value)}
+    assert public == set(reports.__all__)
+
+
 DOCUMENTED = [
     Path(inspect.getfile(module))
     for module in (_models.enums, _models.job, _models.log, _models.base, _pagination.pages, _pagination.runs, _errors)

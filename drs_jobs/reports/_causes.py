@@ -65,7 +65,7 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
     participants: dict[object, dict[str, None]] = {}
     for participant, reason in reasons:
         refusal = _read_refusal(reason.error or "")
-        key = refusal.key if refusal is not None else (reason.event, _without_ids(reason.error or reason.text))
+        key = _key(reason, refusal)
         if key not in causes:
             # Without the attempt, because the cause is that of all attempts.
             text = f"{reason.event}{f': {reason.error}' if reason.error else ''}" if reason.event else reason.text
@@ -93,26 +93,27 @@ _IDS: Final = re.compile(r"\b[a-z]{1,16}-(?=[a-z]*\d)[0-9a-zA-Z]{8,}\b|\b[0-9a-f
 
 
 class _Refusal(NamedTuple):
-    action: str
+    action: str | None
     resource: str | None
     code: str | None
-
-    @property
-    def key(self) -> object:
-        # Some sentences have the action with its service, others only the operation.
-        return self.action.rpartition(":")[2], self.code
 
 
 def _read_refusal(error: str) -> _Refusal | None:
     call, action = _CALL.search(error), _ACTION.search(error)
     code, operation = call.groups() if call is not None else (None, None)
-    is_refused = action is not None or code in _REFUSALS or _KEY.search(error) is not None
-    name = action[1] if action is not None else operation
-    if not is_refused or name is None:
+    if action is None and code not in _REFUSALS and _KEY.search(error) is None:
         return None
     resource = _RESOURCE.search(error)
-    return _Refusal(name, None if resource is None else resource[1].rstrip(".,;:)"), code)
+    return _Refusal(
+        action=operation if action is None else action[1],
+        resource=None if resource is None else resource[1].rstrip(".,;:)"),
+        code=code,
+    )
 
 
-def _without_ids(text: str) -> str:
-    return _IDS.sub("…", text)
+def _key(reason: Reason, refusal: _Refusal | None) -> object:
+    """Return what is equal for reasons with the same cause."""
+    if refusal is None or refusal.action is None:
+        return reason.event, _IDS.sub("…", reason.error or reason.text)
+    # Some sentences have the action with its service, others only the operation.
+    return refusal.action.rpartition(":")[2], refusal.code

@@ -131,7 +131,7 @@ class PhaseRecord:
     def _add_end(self, step: Step, moment: datetime) -> None:
         if step is Step.END:
             self.succeeded_at = moment
-        if not self.is_open:
+        if self.step in {None, Step.FAIL}:  # a server can also fail after its launch, without another start
             if Step.START in self._undated:
                 self._undated.remove(Step.START)  # it began this attempt
                 self._is_start_undated |= self.step is None
@@ -143,6 +143,8 @@ class PhaseRecord:
 
     def place_undated(self) -> None:
         """Take the items without a time into account that `add` did not need, as far as their place is certain."""
+        if {Step.START, Step.FAIL} <= set(self._undated):
+            self.started_at = None  # they can be an attempt before the first start with a time
         for step in sorted(self._undated, key=[Step.START, Step.CONTINUE, Step.FAIL, Step.END].index):
             if step in {Step.START, Step.CONTINUE}:
                 is_next = self.step in {None, Step.FAIL}
