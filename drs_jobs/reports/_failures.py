@@ -122,8 +122,6 @@ def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[Re
     if own is None or own.last_phase is None:
         return [Reason("ended before its first phase began")] if record.has_job_end else []
     phase = own.phases[own.last_phase]
-    if phase.step is None:
-        return []
     words = f"ended after {event_of(own.last_phase, phase.step)}"
     following = following_phase(job, own.last_phase)
     if phase.is_open:

@@ -207,7 +207,7 @@ def read_log(log: Iterable[JobLogItem]) -> LogRecord:
     )
 
 
-def event_of(phase: PhaseName, step: Step) -> str:
+def event_of(phase: PhaseName, step: Step | None) -> str:
     """Return the name of an event with this effect."""
     return next(event for event, effect in _EFFECTS.items() if effect == (phase, step))
 
