@@ -363,9 +363,13 @@ def test_phase_that_did_not_end(status: str, outcome: Outcome):
 def test_only_the_last_phase_can_be_unfinished(is_running: bool):  # noqa: FBT001  # an example
     """The log lacks the end of the snapshot, and the conversion shows that it ended."""
     log = [item("SNAPSHOT_START", _at(1), "s-1"), item("CONVERSION_START", _at(1), "s-1")]
-    row = _only(phases(_job(_server(status="FAILED"), is_running=is_running), log))
     last = Outcome.RUNNING if is_running else Outcome.FAILED
-    assert [phase.outcome for phase in row.phases] == [Outcome.UNDETERMINED, last]
+    for order in (log, log[::-1]):
+        row = _only(phases(_job(_server(status="FAILED"), is_running=is_running), order))
+        assert [(phase.name, phase.outcome) for phase in row.phases] == [
+            (PhaseName.SNAPSHOT, Outcome.UNDETERMINED),
+            (PhaseName.CONVERSION, last),
+        ]
 
 
 def test_failure_after_the_launch():
@@ -394,6 +398,7 @@ def test_recovery_time_needs_creation_and_launch():
     log = [item("LAUNCH_END", _at(5), "s-1")]
     assert _only(phases(_job(_server()), log)).recovery_time == timedelta(seconds=5)
     assert _only(phases(attrs.evolve(_job(_server()), creation_date_time=None), log)).recovery_time is None
+    assert _only(phases(attrs.evolve(_job(_server()), creation_date_time=_at(5)), log)).recovery_time == timedelta(0)
     assert _only(phases(attrs.evolve(_job(_server()), creation_date_time=_at(6)), log)).recovery_time is None
     undated = _only(phases(_job(_server()), [item("LAUNCH_END", None, "s-1")]))
     assert (undated.launched_at, undated.recovery_time, undated.phases[0].outcome) == (None, None, Outcome.SUCCEEDED)
@@ -407,6 +412,10 @@ def test_recovery_time_of_the_job():
     assert phases(_job(_server("s-2"), _server("s-7")), log).recovery_time is None
     assert phases(_job(), log).recovery_time == timedelta(seconds=9)
     assert phases(_job(), []).recovery_time is None
+    network = item(
+        "DEPLOY_NETWORK_CONFIGURATION_END", _at(9), eventResourceData={"sourceNetworkData": {"sourceNetworkID": "sn"}}
+    )
+    assert phases(_job(), [*log, network]).recovery_time == timedelta(seconds=9)
 
 
 def test_undated_items():
@@ -482,7 +491,7 @@ def test_networks():
         item("DEPLOY_NETWORK_CONFIGURATION_START", _at(1), **network),
         item("DEPLOY_NETWORK_CONFIGURATION_END", _at(3), **network),
         item("UPDATE_LAUNCH_TEMPLATE_START", _at(4), **network),
-        item("NETWORK_RECOVERY_FAIL", _at(5), **network),
+        item("NETWORK_RECOVERY_FAIL", _at(3.5), **network),
         item("SNAPSHOT_START", _at(6), eventResourceData={"laterData": {}}),
         item("SNAPSHOT_START", _at(6), eventResourceData={"sourceNetworkData": {}}),
     ]
