@@ -333,6 +333,20 @@ def test_attempts():
     assert (counted.attempts, counted.started_at) == (3, None)
 
 
+def test_order_and_waits_of_phases():
+    """A phase without a start has the place of its end. A wait can take no time, and phases that overlap have none."""
+    log = [
+        item("LAUNCH_START", _at(9), "s-1"),
+        item("CONVERSION_END", _at(9), "s-1"),
+        item("CLEANUP_START", _at(1), "s-1"),
+        item("CLEANUP_END", _at(5), "s-1"),
+        item("SNAPSHOT_START", _at(3), "s-1"),
+    ]
+    row = _only(phases(_job(_server()), log))
+    assert [phase.name for phase in row.phases] == ["CLEANUP", "SNAPSHOT", "CONVERSION", "LAUNCH"]
+    assert [phase.waiting_before for phase in row.phases] == [None, None, None, timedelta(0)]
+
+
 def test_items_of_one_instant():
     """A start and the end before or after it can have the same time, in any order."""
     start, end = item("SNAPSHOT_START", _at(1), "s-1"), item("SNAPSHOT_END", _at(1), "s-1")

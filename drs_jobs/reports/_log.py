@@ -71,8 +71,8 @@ class PhaseRecord:
 
     starts: int = 0
     """The number of starts."""
-    attempt: int = 1
-    """The highest `attemptCount`."""
+    attempt: int = 0
+    """The highest `attemptCount`; 0 if there is none."""
     step: Step | None = None
     """The last effect; `None` if there is none."""
     is_disputed: bool = False
@@ -102,7 +102,7 @@ class PhaseRecord:
     def add(self, step: Step, moment: datetime | None, data: JobLogEventData) -> None:
         """Add one item of the log."""
         self.error = data.raw_error or self.error
-        self.attempt = max(self.attempt, data.attempt_count or 1)
+        self.attempt = max(self.attempt, data.attempt_count or 0)
         self.starts += step is Step.START
         self.has_ended |= step is Step.END
         if moment is None:

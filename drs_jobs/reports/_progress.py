@@ -107,7 +107,7 @@ def _done(row: ParticipantPhases, now: datetime, durations: _Durations) -> float
 
 def _position(phase: Phase, now: datetime, begin: float, end: float, next_begin: float) -> float:
     """Return how many of the expected seconds a participant has reached. The end counts only if the log has it."""
-    elapsed = 0.0 if phase.started_at is None else max(0.0, (now - phase.started_at).total_seconds())
+    elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
     has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
     # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
     low, high = (end, next_begin) if has_ended else (begin, end)
