@@ -1,5 +1,6 @@
 """The progress of a job, as a fraction and in words."""
 
+import math
 import random
 import statistics
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from drs_jobs import Job, JobLogItem
 from drs_jobs.reports import PhaseName, phases, progress
+from drs_jobs.reports._progress import TYPICAL_DURATIONS
 from drs_jobs.testing import make_job, make_resource, make_server
 from simulated_logs import NOON, SimulatedJob, item, simulate
 from strategies import jobs, log_items, moments
@@ -127,6 +129,13 @@ def test_running_phase_stays_within_its_share():
     assert shares == sorted(shares)
     assert shares[0] == shares[1] < shares[2] < shares[3] < shares[4]
     assert shares[4] < _fraction(job, [start, item("CONVERSION_END", _at(61), "s-1")], _at(61))
+
+
+def test_typical_durations_are_the_measured_ones():
+    """The geometric means of the drills of Linux and of Windows servers: the snapshot, the wait, the conversion, the launch."""
+    typical = [seconds for name in ("SNAPSHOT", "CONVERSION", "LAUNCH") for seconds in TYPICAL_DURATIONS[PhaseName(name)]]
+    means = [math.sqrt(linux * windows) for linux, windows in ((0, 0), (0.2, 3), (51, 191), (186, 846), (0, 0), (294, 391))]
+    assert typical == pytest.approx(means, rel=0.05)
 
 
 def test_wait_counts_as_time():
