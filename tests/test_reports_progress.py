@@ -152,16 +152,20 @@ def test_earlier_phases_of_the_same_server():
     def earlier(conversion: float, launch: float, *, server: str = "s-1", **fields: Any) -> Any:
         moments = [_at(0), _at(conversion), _at(conversion), _at(conversion + launch)]
         events = ("CONVERSION_START", "CONVERSION_END", "LAUNCH_START", "LAUNCH_END")
-        log = [item("SNAPSHOT_START", _at(0), server), item("SNAPSHOT_END", _at(0), server)]
+        log = [item("SNAPSHOT_START", _at(0), server), item("SNAPSHOT_END", _at(0.001), server)]
         log += [item(event, moment, server) for event, moment in zip(events, moments, strict=True)]
         return phases(make_job(participating_servers=(make_server(source_server_id=server),), **fields), log)
 
     log = [item("CONVERSION_END", _at(1), "s-1")]
     usual = _fraction(job, log, _at(1))
     history = [earlier(10, 90), earlier(10, 90), earlier(500, 1)]
-    assert _fraction(job, log, _at(1), earlier=iter(history)) == pytest.approx(0.099)
+    assert _fraction(job, log, _at(1), earlier=iter(history)) == pytest.approx(0.099, abs=1e-5)
     assert _fraction(job, log, _at(1), earlier=[earlier(10, 90, server="s-2")]) == usual
     assert _fraction(job, log, _at(1), earlier=[earlier(10, 90, job_id=job.job_id)]) == usual
+    launched = [*log, item("LAUNCH_END", _at(2), "s-1")]
+    assert _fraction(job, launched, _at(999), earlier=history) == pytest.approx(0.99)
+    # A phase of no time has no share of its own.
+    assert _fraction(job, log, _at(1), earlier=[earlier(0, 0)]) == pytest.approx(usual, abs=0.01)
 
 
 def test_jobs_without_measured_phases():

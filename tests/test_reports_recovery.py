@@ -108,6 +108,7 @@ def test_running_recovery():
 def test_which_jobs_are_recoveries(fields: dict[str, Any], counts: bool):  # noqa: FBT001  # the expected value
     report = recovery_times([_recovered(1, 10, **fields)])
     assert (report.job_count, len(report.servers)) == (1, counts)
+    assert recovery_times([_recovered(2, 10, **fields), _recovered(1, 10)]).servers[0].measured == 1 + counts
 
 
 def test_job_that_is_given_twice():
@@ -127,7 +128,7 @@ def test_requested_servers():
     log_only = phases(job, [item("LAUNCH_END", NOON + HOUR, "s-9")])
     assert recovery_times([log_only]).servers == ()
     rows = recovery_times([report, log_only], source_server_ids=iter(["s-1", "s-never", "s-1"]), objective=HOUR).servers
-    assert [(row.source_server_id, row.met) for row in rows] == [("s-1", True), ("s-never", None)]
+    assert [(row.source_server_id, row.met, row.measured) for row in rows] == [("s-1", True, 1), ("s-never", None, 0)]
     assert recovery_times([], objective=HOUR) == RecoveryReport(objective=HOUR)
     with pytest.raises(TypeError, match="not one str"):
         recovery_times([], source_server_ids="s-1")

@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeAlias
 
 import attrs
@@ -93,7 +93,7 @@ def _fraction(phases: JobPhases, now: datetime, earlier: Iterable[JobPhases]) ->
 
 def _done(row: ParticipantPhases, now: datetime, durations: _Durations) -> float:
     """Return the fraction that one participant has done: the largest that any of its phases shows."""
-    total = sum(wait + duration for wait, duration in durations.values()) or 1.0
+    total = sum(wait + duration for wait, duration in durations.values())
     by_name = {phase.name: phase for phase in row.phases}
     furthest = reached = 0.0
     waits = [*(wait for wait, _ in durations.values()), 0.0]
@@ -130,7 +130,7 @@ def _measured(earlier: Iterable[JobPhases], job_id: str, participants: set[str])
         for row in report.participants:
             if row.participant in participants:
                 for phase in row.phases:
-                    if phase.outcome is Outcome.SUCCEEDED and phase.duration is not None:
+                    if phase.outcome is Outcome.SUCCEEDED and phase.duration:
                         wait = 0.0 if phase.waiting_before is None else phase.waiting_before.total_seconds()
                         found.setdefault((row.participant, phase.name), []).append((wait, phase.duration.total_seconds()))
     medians: dict[str, dict[PhaseName, tuple[float, float]]] = {}
@@ -152,7 +152,7 @@ def _text(phases: JobPhases, now: datetime, counts: Counter[PhaseName | None]) -
     if running:
         first = min(running, key=lambda phase: ORDER[phase.name])
         began = [phase.started_at for phase in running if phase.name is first.name and phase.started_at is not None]
-        duration = f", {format_duration(max(now - min(began), timedelta(0)))} in it" if began else ""
+        duration = f", {format_duration(now - min(began))} in it" if began else ""
         return f"{_words(first.name)} {counts[first.name]} {of_all}{duration}"
     last = [row.phases[-1] for row in phases.participants if row.phases]
     if not last:
