@@ -160,6 +160,10 @@ def test_earlier_phases_of_the_same_server():
     usual = _fraction(job, log, _at(1))
     history = [earlier(10, 90), earlier(10, 90), earlier(500, 1)]
     assert _fraction(job, log, _at(1), earlier=iter(history)) == pytest.approx(0.099, abs=1e-5)
+    others = [earlier(10, 90, job_id=job.job_id), earlier(10, 90, server="s-2")]
+    assert _fraction(job, log, _at(1), earlier=[*others, *history]) == _fraction(job, log, _at(1), earlier=history)
+    failed = phases(_job("s-1"), [item("CONVERSION_START", _at(0), "s-1"), item("CONVERSION_FAIL", _at(9), "s-1")])
+    assert _fraction(job, log, _at(1), earlier=[failed]) == usual
     assert _fraction(job, log, _at(1), earlier=[earlier(10, 90, server="s-2")]) == usual
     assert _fraction(job, log, _at(1), earlier=[earlier(10, 90, job_id=job.job_id)]) == usual
     launched = [*log, item("LAUNCH_END", _at(2), "s-1")]
@@ -210,6 +214,7 @@ def test_words():
         ([], "no phase has begun, 0 of 1 server", {None: 1}),
         ([item("CONVERSION_START", None, "s-1")], "conversion 1 of 1 server", {PhaseName.CONVERSION: 1}),
         ([item("SNAPSHOT_END", _at(1), "s-1")], "after snapshot, 1 of 1 server", {None: 1}),
+        ([item(f"{name}_END", None, "s-1") for name in ("SNAPSHOT", "LAUNCH")], "after launch, 1 of 1 server", {None: 1}),
     ],
 )
 def test_words_without_a_time(log: list[JobLogItem], text: str, counts: Any):
