@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-import attrs
 from botocore.exceptions import ClientError
 
 from drs_jobs import _arguments, _botocore, _wire
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from drs_jobs._polling import Clock
-    from drs_jobs.reports import Explanation
+    from drs_jobs.reports import Explanation, JobPhases
 
 T = TypeVar("T")
 
@@ -310,13 +309,38 @@ class JobsClient:
         from drs_jobs import reports  # noqa: PLC0415  # `import drs_jobs` does not import them
 
         fetched = self.get_job(_arguments.resolve_job_ref(job))
+        items, error = self._read_log(fetched.job_id)
+        return reports.explain(fetched, items, log_error=error)
+
+    def phases(self, job: JobRef) -> "JobPhases":
+        """Fetch the log of a job, and return the phases of each participant with their times.
+
+        If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
+
+        Args:
+            job: The job: an id, a `Job` or the `job` dict of boto3's `start_recovery`. A `Job` that is complete is not fetched
+                again.
+
+        Raises:
+            JobNotFoundError: If no job has this id.
+            ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
+        """
+        from drs_jobs import reports  # noqa: PLC0415  # as in `explain`
+
+        job_id = _arguments.resolve_job_ref(job)
+        fetched = job if isinstance(job, Job) and job.is_complete else self.get_job(job_id)
+        items, error = self._read_log(job_id)
+        return reports.phases(fetched, items, log_error=error)
+
+    def _read_log(self, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
+        """Return the readable items of a log, and the first error, if there is one."""
         items: list[JobLogItem] = []
         errors: list[Exception] = []
         try:
-            items.extend(self.describe_job_log_items(fetched.job_id, on_malformed=errors.append))
+            items.extend(self.describe_job_log_items(job_id, on_malformed=errors.append))
         except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
             errors.append(error)
-        return attrs.evolve(reports.explain(fetched, items), log_error=errors[0] if errors else None)
+        return items, errors[0] if errors else None
 
     def _query(
         self,

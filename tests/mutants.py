@@ -23,7 +23,7 @@ COPIES: Final = ROOT / "build" / "mutants"
 MODULES: Final = {
     "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
     "_botocore": ("drs_jobs/_botocore.py", "botocore wire fuzz"),
-    "_client": ("drs_jobs/_client.py", "client arguments polling log reports"),
+    "_client": ("drs_jobs/_client.py", "client arguments polling log reports_failures reports_phases"),
     "_errors": ("drs_jobs/_errors.py", "errors polling wire wire_protocol completeness"),
     "_formatting": ("drs_jobs/_formatting.py", "models errors wire cli"),
     "_models": ("drs_jobs/_models", "models errors completeness"),
@@ -34,7 +34,10 @@ MODULES: Final = {
     "_thread_pool": ("drs_jobs/_thread_pool.py", "thread_pool sweep"),
     "_timestamps": ("drs_jobs/_timestamps.py", "models wire wire_protocol arguments client"),
     "_wire": ("drs_jobs/_wire", "models wire wire_protocol log client arguments"),
-    "reports": ("drs_jobs/reports.py", "reports completeness"),
+    "reports": (
+        "drs_jobs/reports",
+        "reports_phases reports_recovery reports_progress reports_failures reports_drills reports_combined completeness",
+    ),
     "sweep": ("drs_jobs/sweep.py", "sweep"),
 }
 """The path and the test files of each core module."""

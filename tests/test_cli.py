@@ -138,6 +138,22 @@ def test_show_table(local_drs: LocalDrs):
     assert "Owner=me" in _run("show", job.job_id, "--tags").stdout
 
 
+def test_show_common_causes(local_drs: LocalDrs):
+    """What several servers have in common, and what failed for the job as a whole."""
+    servers = tuple(make_server(source_server_id=f"s-{n}", launch_status="FAILED") for n in range(2))
+    job = make_job(participating_servers=servers)
+    error = (
+        "User: x is not authorized to perform: ec2:DeleteVolume on resource: arn:aws:ec2:eu-west-1:123456789012:volume/vol-{}"
+    )
+    items = [make_log_item(event="LAUNCH_FAILED", source_server_id=f"s-{n}", raw_error=error.format(n)) for n in range(2)]
+    local_drs.add_jobs(job)
+    local_drs.add_log(job.job_id, *items, make_log_item(event="LAUNCH_FAILED", source_server_id="s-9"))
+    lines = _run("show", job.job_id).stdout.splitlines()
+    assert "ec2:DeleteVolume refused, 2 participants" in lines
+    assert "job: s-9: LAUNCH_FAILED" in lines
+    assert not [line for line in lines if line.endswith(", 1 participant")]
+
+
 def test_show_json(local_drs: LocalDrs):
     """One line with the job in AWS's shape, with its outcome, failures and log."""
     job = _failed_job(local_drs)

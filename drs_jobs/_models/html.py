@@ -39,13 +39,53 @@ def jobs_html(jobs: "Sequence[Job]") -> str:
     return f"<div><div>{len(jobs):,} jobs</div>{_TABLE}{_HEAD}{rows}</table>{more}</div>"
 
 
-def text_html(text: str) -> str:
+def text_html(words: str) -> str:
     """Return a text as preformatted, escaped HTML."""
-    return f"<pre>{_text(text)}</pre>"
+    return f"<pre>{text(words)}</pre>"
+
+
+def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with at most `MAX_ROWS` rows.
+
+    Args:
+        title: The text above the table.
+        columns: The heads of the columns.
+        rows: The cells of each row, as escaped HTML.
+    """
+    shown = "".join(_cells(row) for row in rows[:MAX_ROWS])
+    more = f"<div>and {len(rows) - MAX_ROWS:,} more</div>" if len(rows) > MAX_ROWS else ""
+    table = f"{_TABLE}{_head(columns)}{shown}</table>" if rows else ""
+    return f"<div><div>{text(title)}</div>{table}{more}</div>"
+
+
+def list_html(title: str, entries: Sequence[str]) -> str:
+    """Return a list with at most `MAX_ROWS` entries, which are text; nothing if there are none."""
+    shown = "".join(f"<li>{text(entry)}</li>" for entry in entries[:MAX_ROWS])
+    more = f"<li>and {len(entries) - MAX_ROWS:,} more</li>" if len(entries) > MAX_ROWS else ""
+    return f"<div>{text(title)}<ul>{shown}{more}</ul></div>" if entries else ""
+
+
+def text(words: str) -> str:
+    """Return a text as one bounded line of escaped HTML."""
+    # `one_line` removes control characters, including those that change the direction of text.
+    return escape(one_line(words, 300))
+
+
+def outcome_html(outcome: Outcome, words: str = "") -> str:
+    """Return an outcome, or other words in its place, with its colour."""
+    return _coloured(text(words or outcome.name), OUTCOME_COLOURS[outcome])
+
+
+def _cells(cells: "Iterable[str]") -> str:
+    return "<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _head(columns: "Iterable[str]") -> str:
+    return "<tr>" + "".join(f"<th {_CELL}>{column}</th>" for column in columns) + "</tr>"
 
 
 _COLUMNS: Final = ("job", "state", "kind", "started (UTC)", "took", "servers", "outcome")
-_HEAD: Final = "<tr>" + "".join(f"<th {_CELL}>{column}</th>" for column in _COLUMNS) + "</tr>"
+_HEAD: Final = _head(_COLUMNS)
 
 
 def _jobs_table(jobs: "Iterable[Job]") -> str:
@@ -55,14 +95,14 @@ def _jobs_table(jobs: "Iterable[Job]") -> str:
 def _row(job: "Job") -> str:
     cells = (
         _link(job),
-        _text(job.status or "-"),
-        _text(job_kind(job)),
+        text(job.status or "-"),
+        text(job_kind(job)),
         format_minute(job.creation_date_time),
         format_duration(job.duration),
         arrived_count(job),
-        _outcome(job.outcome),
+        outcome_html(job.outcome),
     )
-    return "<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells) + "</tr>"
+    return _cells(cells)
 
 
 def _details_row(job: "Job") -> str:
@@ -76,7 +116,7 @@ def _details(job: "Job") -> str:
     participants = [
         *map(_server, job.participating_servers[:MAX_SERVERS]),
         *(
-            f"<li>{_text(resource.name)}: {_state(resource.launch_status, failed=resource.is_failed)}</li>"
+            f"<li>{text(resource.name)}: {_state(resource.launch_status, failed=resource.is_failed)}</li>"
             for resource in resources
         ),
     ]
@@ -92,41 +132,32 @@ def _details(job: "Job") -> str:
 
 
 def _server(server: "ParticipatingServer") -> str:
-    instance = f" &rarr; {_text(server.recovery_instance_id)}" if server.recovery_instance_id else ""
+    instance = f" &rarr; {text(server.recovery_instance_id)}" if server.recovery_instance_id else ""
     runs = "".join(map(_run, server.runs[:MAX_SERVERS]))
     more = f"<li>and {len(server.runs) - MAX_SERVERS:,} more</li>" if len(server.runs) > MAX_SERVERS else ""
     actions = f"<ul>{runs}{more}</ul>" if runs else ""
     state = _state(server.launch_status, failed=server.is_failed)
-    return f"<li>{_text(server.name)}: {state}{instance}{actions}</li>"
+    return f"<li>{text(server.name)}: {state}{instance}{actions}</li>"
 
 
 def _run(run: "LaunchActionRun") -> str:
     optional = " (optional)" if run.is_optional else ""
-    reason = f": {_text(run.failure_reason)}" if run.failure_reason else ""
-    return f"<li>{_text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}</li>"
+    reason = f": {text(run.failure_reason)}" if run.failure_reason else ""
+    return f"<li>{text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}</li>"
 
 
 def _state(status: str | None, *, failed: bool) -> str:
     """Return a status. A failure is marked with a colour."""
-    words = _text(status or "-")
+    words = text(status or "-")
     return _coloured(words, OUTCOME_COLOURS[Outcome.FAILED]) if failed else words
 
 
 def _link(job: "Job") -> str:
     if job.console_url is None:
-        return _text(job.job_id)
-    return f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{_text(job.job_id)}</a>'
-
-
-def _outcome(outcome: Outcome) -> str:
-    return _coloured(outcome.name, OUTCOME_COLOURS[outcome])
+        return text(job.job_id)
+    return f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{text(job.job_id)}</a>'
 
 
 def _coloured(words: str, colour: str) -> str:
     # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
     return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{words}</span>'
-
-
-def _text(text: str) -> str:
-    # `one_line` removes control characters, including those that change the direction of text.
-    return escape(one_line(text, 300))

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs._formatting import format_duration, format_minute, format_second, one_line
+from drs_jobs._formatting import format_count, format_duration, format_minute, format_second, one_line
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._redaction import SENSITIVE_MEMBER
@@ -183,12 +183,18 @@ def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width:
 
 
 def print_reasons(console: Console, explanation: Explanation) -> None:
-    """Print each failed participant with its reasons."""
+    """Print what several participants have in common, each failed participant with its reasons, and those of the job."""
+    for cause in explanation.causes:
+        if len(cause.participants) > 1:
+            count = format_count(len(cause.participants), "participant")
+            console.print(text_cell(f"{cause.summary}, {count}"), soft_wrap=True)
     for failure in explanation.failures:
         console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + text_cell(failure.participant))
         for reason in failure.reasons or ("no reason given",):
             console.print(Text("    ") + text_cell(reason), soft_wrap=True)
         console.print()
+    for reason in explanation.job_reasons:
+        console.print(Text("job: ") + text_cell(reason), soft_wrap=True)
 
 
 _LONGEST_PROSE_WORD: Final = 20

@@ -43,7 +43,16 @@ from drs_jobs import (
     structure_job,
     unstructure_job,
 )
-from drs_jobs.reports import DrillReport, Explanation, Failure, ServerDrill
+from drs_jobs.reports import (
+    DrillReport,
+    Explanation,
+    Failure,
+    JobPhases,
+    Phase,
+    PhaseName,
+    RecoveryReport,
+    ServerDrill,
+)
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
@@ -126,9 +135,43 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
         assert_type(row, ServerDrill)
         assert_type(row.outcome, Outcome | None)
         assert_type(row.last_drill, Job | None)
+        assert_type(row.last_completed_drill, Job | None)
         assert_type(row.last_successful_drill, Job | None)
+    assert_type(reports.busy_servers(jobs), Mapping[str, Job])
+    assert_type(reports.usage(jobs).concurrent_jobs, int)
+    combined = reports.combine(jobs)
+    assert_type(combined.outcome, Outcome)
+    assert_type(combined.duration, timedelta | None)
+    assert_type(combined.failed_servers, tuple[ParticipatingServer, ...])
     assert_type(jobs[0].outcome_of("s"), Outcome | None)
     assert_type(jobs[0].arrived_servers, tuple[ParticipatingServer, ...])
+
+
+def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) -> None:
+    phases = reports.phases(job, log)
+    assert_type(phases, JobPhases)
+    assert_type(client.phases(job), JobPhases)
+    assert_type(phases.recovery_time, timedelta | None)
+    for row in phases.participants:
+        assert_type(row.current, Phase | None)
+        assert_type(row.launched_at, datetime | None)
+        assert_type(row.outcome, Outcome)
+        for phase in row.phases:
+            assert_type(phase.name, PhaseName)
+            assert_type(phase.duration, timedelta | None)
+            assert_type(phase.attempts, int)
+            assert_type(phase.error, str | None)
+    progress = reports.progress(phases, now=now, earlier=[phases])
+    assert_type(progress.fraction, float)
+    assert_type(progress.counts, Mapping[PhaseName | None, int])
+    report = reports.recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
+    assert_type(report, RecoveryReport)
+    for server in report.servers:
+        assert_type(server.met, bool | None)
+        assert_type(server.latest_job, Job | None)
+    for cause in client.explain(job).causes:
+        assert_type(cause.participants, tuple[str, ...])
+        assert_type(cause.refused_action, str | None)
 
 
 def fields(job: Job, now: datetime) -> None:

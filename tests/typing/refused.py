@@ -203,6 +203,10 @@ def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
     reports.explain(job)  # refused
     reports.explain(log, job)  # refused
     reports.last_drills(job)  # refused
+    reports.phases(log, job)  # refused
+    reports.combine(job)  # refused
+    reports.recovery_times([reports.phases(job, log)], objective=14400)  # refused
+    reports.progress(reports.phases(job, log))  # refused
 
 
 def sweeps(result: TargetJobs | TargetFailure) -> None:

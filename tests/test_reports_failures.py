@@ -1,9 +1,8 @@
 """Reports: pure functions of jobs and logs, and JobsClient.explain, which fetches both."""
 
 import json
-import random
-import weakref
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,17 +20,15 @@ from drs_jobs import (
     JobsClient,
     LaunchActionsStatus,
     MalformedResponseError,
-    Outcome,
     SourceNetworkData,
     UnknownMember,
     unstructure_job,
 )
-from drs_jobs.reports import DrillReport, ServerDrill, active_jobs, explain, instance_ids, last_drills
+from drs_jobs.reports import Cause, Failure, explain, instance_ids, last_drills
 from drs_jobs.testing import (
     ErrorResponse,
     LocalDrs,
     RawResponse,
-    make_history,
     make_job,
     make_log_item,
     make_resource,
@@ -206,126 +203,10 @@ def test_explain_with_a_malformed_log_item(client: JobsClient, local_drs: LocalD
     assert [failure.reasons for failure in explanation.failures] == [("LAUNCH_FAILED",)]
 
 
-# ------------------------------------------------------------------ drills
-
-
-def _drill(day: int | None, *servers: Any, **fields: Any) -> Job:
-    when = None if day is None else NOON + timedelta(days=day)
-    return make_job(creation_date_time=when, participating_servers=servers, **fields)
-
-
-def _server(server_id: str, status: str = "LAUNCHED", run: str = "SUCCEEDED", *, optional: bool = False) -> Any:
-    runs = LaunchActionsStatus(runs=(make_run(status=run, optional=optional),))
-    return make_server(source_server_id=server_id, launch_status=status, launch_actions_status=runs)
-
-
-def test_outcome_per_server():
-    """A server that launched in a failed drill succeeded. One that failed keeps its last success."""
-    first = _drill(1, _server("s-a"), _server("s-b"))
-    second = _drill(
-        2, _server("s-a"), _server("s-b", "FAILED"), _server("s-c", run="FAILED"), _server("s-d", run="FAILED", optional=True)
-    )
-    running = _drill(3, _server("s-d", "PENDING"), status="STARTED", end_date_time=None)
-    recovery = _drill(4, _server("s-a"), _server("s-z"), initiated_by="START_RECOVERY")
-    report = last_drills([running, first, recovery, second])
-    assert report == DrillReport(
-        servers=(
-            ServerDrill(source_server_id="s-a", outcome=Outcome.SUCCEEDED, last_drill=second, last_successful_drill=second),
-            ServerDrill(source_server_id="s-b", outcome=Outcome.FAILED, last_drill=second, last_successful_drill=first),
-            ServerDrill(source_server_id="s-c", outcome=Outcome.FAILED, last_drill=second),
-            ServerDrill(source_server_id="s-d", outcome=Outcome.RUNNING, last_drill=running, last_successful_drill=second),
-        ),
-        first_job_at=NOON + timedelta(days=1),
-        last_job_at=NOON + timedelta(days=4),
-        job_count=4,
-    )
-
-
-def test_requested_servers():
-    """One row per requested server, in that order. A server without a drill has no outcome."""
-    job = _drill(1, _server("s-a"), _server("s-b"), make_server(source_server_id=None))
-    report = last_drills(iter([job]), source_server_ids=iter(["s-never", "s-b", "s-never"]))
-    assert report.servers == (
-        ServerDrill(source_server_id="s-never"),
-        ServerDrill(source_server_id="s-b", outcome=Outcome.SUCCEEDED, last_drill=job, last_successful_drill=job),
-    )
-    assert last_drills([]) == DrillReport()
-    with pytest.raises(TypeError, match="not one str"):
-        last_drills([], source_server_ids="s-a")
-
-
-def test_server_listed_twice_in_one_job():
-    """It failed if any of its entries failed."""
-    [row] = last_drills([_drill(1, _server("s-a"), _server("s-a", "FAILED"))]).servers
-    assert row.outcome is Outcome.FAILED
-
-
-def test_order_of_jobs_does_not_matter():
-    """A job without a creation date counts as older than any other."""
-    jobs = [*make_history(60, until=NOON), _drill(None, _server("s-undated"))]
-    expected = last_drills(jobs)
-    generator = random.Random(1)
-    for _ in range(5):
-        generator.shuffle(jobs)
-        assert expected == last_drills(jobs)
-    assert [row.last_drill for row in expected.servers if row.source_server_id == "s-undated"] == [
-        jobs[[j.creation_date_time for j in jobs].index(None)]
-    ]
-
-
-def test_last_drills_keeps_few_jobs():
-    """It reads the jobs once, and keeps at most two per server."""
-    references: list[weakref.ref[Job]] = []
-    most_kept = 0
-
-    def jobs() -> Iterator[Job]:
-        nonlocal most_kept
-        for day in range(500):
-            job = _drill(day, _server("s-a"), _server("s-b"))
-            references.append(weakref.ref(job))
-            most_kept = max(most_kept, sum(reference() is not None for reference in references))
-            yield job
-
-    report = last_drills(jobs())
-    assert (report.job_count, len(report.servers)) == (500, 2)
-    assert most_kept <= 5  # two per server and the newest
-
-
-def test_last_drills_when_summer_time_ends():
-    """In the repeated hour a later wall time can be the earlier moment. The report's dates are in UTC."""
-    berlin = ZoneInfo("Europe/Berlin")
-    first = make_job(creation_date_time=datetime(2024, 10, 27, 2, 30, tzinfo=berlin), participating_servers=(make_server(),))
-    later = make_job(
-        creation_date_time=datetime(2024, 10, 27, 2, 10, tzinfo=berlin, fold=1),
-        participating_servers=first.participating_servers,
-    )
-    report = last_drills([first, later])
-    assert report.servers[0].last_drill is later
-    assert (str(report.first_job_at), str(report.last_job_at)) == ("2024-10-27 00:30:00+00:00", "2024-10-27 01:10:00+00:00")
-
-
-def test_active_jobs():
-    """Pending and started jobs, and those of an unknown status that have not ended."""
-    jobs = [make_job(status=status, end_date_time=None) for status in ("PENDING", "STARTED", "LATER", "COMPLETED")]
-    assert tuple(jobs[:3]) == active_jobs(iter(jobs))
-
-
 def test_event_without_a_server_is_a_reason_for_all():
     job = make_job(participating_servers=(make_server(launch_status="FAILED"),))
     [failure] = explain(job, [JobLogItem(event=JobLogEvent.JOB_CANCEL)]).failures
     assert failure.reasons == ("JOB_CANCEL",)
-
-
-def test_two_drills_of_one_instant():
-    """The first one counts, because AWS sends the newest first."""
-    servers = (make_server(),)
-    first, second = (make_job(creation_date_time=NOON, participating_servers=servers) for _ in range(2))
-    [row] = last_drills([first, second]).servers
-    assert (row.last_drill, row.last_successful_drill) == (first, first)
-
-
-def test_server_without_an_id_has_no_row():
-    assert last_drills([make_job(participating_servers=(make_server(source_server_id=None),))]).servers == ()
 
 
 def test_explanations_are_equal_and_hashable():
@@ -334,11 +215,6 @@ def test_explanations_are_equal_and_hashable():
     one, other = explain(job, []), attrs.evolve(explain(job, []), log_error=ValueError("x"))
     assert one == other
     assert hash(one) == hash(attrs.evolve(one, instance_ids={"s": "i"}))
-
-
-def test_source_server_ids_is_keyword_only():
-    with pytest.raises(TypeError):
-        last_drills([], ["s-1"])  # type: ignore[misc]  # the case under test
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -405,3 +281,224 @@ def test_explain_has_the_first_error_of_the_log(client: JobsClient, local_drs: L
     assert isinstance(explanation.log_error, MalformedResponseError)
     assert explanation.log_error.path == "$.items[0].event"
     assert len(explanation.log) == 1
+
+
+# ------------------------------------------------------------------ jobs that fail without an event
+
+
+def _failed(*servers: str, **fields: Any) -> Job:
+    participants = tuple(make_server(source_server_id=server, launch_status="FAILED") for server in servers)
+    return make_job(creation_date_time=NOON, participating_servers=participants, **fields)
+
+
+SNAPSHOTS = [_item(0, "JOB_START"), _item(1, "SNAPSHOT_START", "s-1"), _item(2, "SNAPSHOT_END", "s-1"), _item(5, "JOB_END")]
+
+
+def test_job_that_failed_without_an_event():
+    """As measured three times: it ends three minutes after the snapshot."""
+    explanation = explain(_failed("s-1"), SNAPSHOTS)
+    reason = "ended after SNAPSHOT_END; conversion never began"
+    assert explanation.failures == (Failure(participant="s-1", reasons=(reason,)),)
+    assert explanation.causes == (Cause(reason=reason, participants=("s-1",)),)
+    assert explanation.job_reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("events", "fields", "reasons"),
+    [
+        (["CLEANUP_START", "CLEANUP_END"], {}, ("ended after CLEANUP_END; snapshot never began",)),
+        (["SNAPSHOT_END", "CONVERSION_START"], {}, ("ended after CONVERSION_START; conversion never ended",)),
+        (["CONVERSION_END"], {}, ("ended after CONVERSION_END; launch never began",)),
+        (["USING_PREVIOUS_SNAPSHOT"], {}, ("ended after USING_PREVIOUS_SNAPSHOT; snapshot never ended",)),
+        (["LAUNCH_START", "LAUNCH_END"], {}, ("ended after LAUNCH_END",)),
+        (["CONVERSION_END"], {"type": "CREATE_CONVERTED_SNAPSHOT"}, ("ended after CONVERSION_END",)),
+        (["CLEANUP_END"], {"type": "TERMINATE"}, ("ended after CLEANUP_END",)),
+        (["SNAPSHOT_END"], {"type": "LATER"}, ("ended after SNAPSHOT_END",)),
+        (["LATER_EVENT"], {}, ("ended before its first phase began",)),
+        ([], {}, ("ended before its first phase began",)),
+        (["SNAPSHOT_END"], {"status": "STARTED", "end_date_time": None}, ()),
+    ],
+)
+def test_last_event(events: list[str], fields: dict[str, Any], reasons: tuple[str, ...]):
+    log = [*(_item(n, event, "s-1") for n, event in enumerate(events)), _item(99, "JOB_END")]
+    [failure] = explain(_failed("s-1", **fields), log).failures
+    assert failure.reasons == reasons
+
+
+def test_log_that_was_cut_off():
+    """It can lack the failure, so it is no evidence of what did not begin."""
+    [failure] = explain(_failed("s-1"), SNAPSHOTS, log_error=OSError("gone")).failures
+    assert failure.reasons == ()
+    [unknown] = explain(_failed("s-2"), SNAPSHOTS[:-1]).failures
+    assert unknown.reasons == ()
+
+
+def test_retried_failure_is_no_last_event():
+    log = [*SNAPSHOTS, _item(3, "CONVERSION_FAIL", "s-1"), _item(4, "CONVERSION_END", "s-1")]
+    assert explain(_failed("s-1"), log).failures[0].reasons == ("CONVERSION_FAIL",)
+
+
+# ------------------------------------------------------------------ the job as a whole
+
+
+def test_network_recovery_that_lists_no_participant():
+    network = SourceNetworkData(source_network_id="sn-1")
+    error = "stack ROLLBACK_COMPLETE"
+    job = make_job(participating_servers=(), initiated_by="CREATE_NETWORK_RECOVERY")
+    listed = explain(job, [_item(1, "NETWORK_RECOVERY_FAIL", event_resource_data=network, raw_error=error)])
+    assert listed.job_reasons == (f"sn-1: NETWORK_RECOVERY_FAIL: {error}",)
+    assert listed.causes == (Cause(reason=f"NETWORK_RECOVERY_FAIL: {error}", participants=("sn-1",)),)
+    unlisted = explain(job, [_item(1, "NETWORK_RECOVERY_FAIL", raw_error=error)])
+    assert unlisted.job_reasons == (f"NETWORK_RECOVERY_FAIL: {error}",)
+    assert unlisted.causes == (Cause(reason=f"NETWORK_RECOVERY_FAIL: {error}"),)
+
+
+def test_job_reasons():
+    """The job as a whole, and servers that it does not list, oldest first. A repeated item counts once."""
+    log = [
+        _item(None, "JOB_CANCEL", raw_error="undated"),
+        _item(7, "JOB_CANCEL"),
+        _item(3, "LAUNCH_FAILED", "s-other"),
+        _item(1, "LAUNCH_FAILED", "s-1"),
+    ]
+    explanation = explain(_failed("s-1"), [*log, *log])
+    assert explanation.job_reasons == ("s-other: LAUNCH_FAILED", "JOB_CANCEL", "JOB_CANCEL: undated")
+    assert explanation.failures[0].reasons == ("LAUNCH_FAILED", "JOB_CANCEL", "JOB_CANCEL: undated")
+    assert len(explanation.log) == 8
+
+
+# ------------------------------------------------------------------ causes
+
+REFUSED = (
+    "An error occurred (UnauthorizedOperation) when calling the DeleteVolume operation: You are not authorized to perform this "
+    "operation. User: arn:aws:sts::123456789012:assumed-role/x/y is not authorized to perform: ec2:DeleteVolume on resource: "
+    "arn:aws:ec2:us-east-1:123456789012:volume/{} because no identity-based policy allows the ec2:DeleteVolume action."
+)
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7b0200-71a8-4a43-b0f7-b020071835a4"
+KEY_REFUSED = (
+    f"An error occurred (AuthFailure) when calling the ModifySnapshotAttribute operation: Not authorized to use key {KEY}."
+)
+ENCODED = (
+    "An error occurred (UnauthorizedOperation) when calling the {} operation: You are not authorized to perform this "
+    "operation. Encoded authorization failure message: {}"
+)
+
+
+def test_one_cause_of_twelve_servers():
+    """The sentences differ in the volume and in the attempt."""
+    servers = [f"s-{n}" for n in range(12)]
+    log = [
+        _item(attempt, "LAUNCH_FAILED", server, raw_error=REFUSED.format(f"vol-0f7b02007183{n:04}"), attempt_count=attempt)
+        for n, server in enumerate(servers)
+        for attempt in (1, 2)
+    ]
+    [cause] = explain(_failed(*servers), log).causes
+    assert cause == Cause(
+        reason=f"LAUNCH_FAILED: {REFUSED.format('vol-0f7b020071830000')}",
+        participants=tuple(servers),
+        refused_action="ec2:DeleteVolume",
+        resource="arn:aws:ec2:us-east-1:123456789012:volume/vol-0f7b020071830000",
+    )
+    assert cause.summary == "ec2:DeleteVolume refused"
+
+
+@pytest.mark.parametrize(
+    ("error", "action", "resource"),
+    [
+        (
+            KEY_REFUSED,
+            "ModifySnapshotAttribute",
+            KEY,
+        ),
+        (ENCODED.format("RunInstances", "x_-Y" * 3000), "RunInstances", None),
+        ("User: arn:aws:iam::123456789012:user/x is not authorized to perform: kms:CreateGrant", "kms:CreateGrant", None),
+        (
+            "An error occurred (AccessDeniedException) when calling the CreateGrant operation (reached max retries: 4): no",
+            "CreateGrant",
+            None,
+        ),
+        ('is not authorized to perform: s3:* on resource: "arn:aws:s3:::b/k" with an explicit deny', "s3:*", None),
+        ("is not authorized to perform: s3:Get on resource: arn:aws:s3:::b/k, as of now", "s3:Get", "arn:aws:s3:::b/k"),
+        ("An error occurred (VolumeInUse) when calling the DeleteVolume operation: in use", None, None),
+        ("Not authorized to use key", None, None),
+        (f"Not authorized to use key {KEY}", None, KEY),
+        ("not authorized to perform: ", None, None),
+        ("The instance did not boot", None, None),
+    ],
+)
+def test_refused_calls(error: str, action: str | None, resource: str | None):
+    [cause] = explain(_failed("s-1"), [_item(1, "LAUNCH_FAILED", "s-1", raw_error=error)]).causes
+    assert (cause.refused_action, cause.resource, cause.reason) == (action, resource, f"LAUNCH_FAILED: {error}")
+
+
+@pytest.mark.parametrize(
+    ("errors", "count"),
+    [
+        ([REFUSED.format("vol-0a"), ENCODED.format("DeleteVolume", "abc"), ENCODED.format("DeleteVolume", "def")], 1),
+        ([ENCODED.format("DeleteVolume", "abc"), ENCODED.format("RunInstances", "abc")], 2),
+        ([REFUSED.format("vol-0a"), REFUSED.format("vol-0a").replace("UnauthorizedOperation", "AccessDenied")], 2),
+        (["vol-0f7b020071835a43c is in use", "vol-0f7b020071835a43d is in use"], 1),
+        (["request 0f7b0200-71a8-4a43-b0f7-b020071835a4", "request 1f7b0200-71a8-4a43-b0f7-b020071835a4"], 1),
+        (["subnet is full", "subnet is gone"], 2),
+        (["point-in-time is gone", "point-in-space is gone"], 2),
+    ],
+)
+def test_same_cause(errors: list[str], count: int):
+    servers = [f"s-{n}" for n in range(len(errors))]
+    log = [_item(1, "LAUNCH_FAILED", server, raw_error=error) for server, error in zip(servers, errors, strict=True)]
+    causes = explain(_failed(*servers), log).causes
+    assert len(causes) == count
+    assert sorted(participant for cause in causes for participant in cause.participants) == servers
+
+
+def test_causes_with_most_participants_come_first():
+    """A failure of the job as a whole is a cause for each failed participant; launch actions and last events are causes too."""
+    run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
+    acted = make_server(source_server_id="s-9", launch_actions_status=LaunchActionsStatus(runs=(run,)))
+    job = _failed("s-1", "s-2", "s-3")
+    job = attrs.evolve(job, participating_servers=(*job.participating_servers, acted))
+    log = [_item(n, "CONVERSION_START", f"s-{n}") for n in (2, 3)] + [_item(1, "LAUNCH_FAILED", "s-1", raw_error="boot")]
+    causes = [(cause.reason, cause.participants) for cause in explain(job, log).causes]
+    assert causes == [
+        ("ended after CONVERSION_START; conversion never ended", ("s-2", "s-3")),
+        ("LAUNCH_FAILED: boot", ("s-1",)),
+        ("launch action Check disk failed: no space", ("s-9",)),
+    ]
+    [cancelled, *_] = explain(job, [*log, _item(9, "JOB_CANCEL")]).causes
+    assert cancelled == Cause(reason="JOB_CANCEL", participants=("s-1", "s-2", "s-3", "s-9"))
+
+
+def test_html_of_an_explanation():
+    log = [_item(1, "LAUNCH_FAILED", f"s-{n}", raw_error=REFUSED.format(f"vol-<{n}>")) for n in range(3)]
+    shown = explain(_failed("s-0", "s-1", "s-2"), [*log, _item(2, "JOB_CANCEL", raw_error="<b>")])._repr_html_()
+    assert "ec2:DeleteVolume refused, 3 participants" in shown
+    assert "of the job as a whole" in shown
+    assert "JOB_CANCEL: &lt;b&gt;" in shown
+    assert "phases of job" in shown
+    assert "<b>" not in shown
+
+
+def _calls(run: Callable[[], object]) -> int:
+    """Return how many functions are called, which does not depend on the machine."""
+    count = 0
+
+    def count_call(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(count_call)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_large_logs_are_read_in_linear_time():
+    counts: list[int] = []
+    for size in (40, 400):
+        servers = [f"s-{n}" for n in range(size)]
+        log = [_item(n, event, server) for server in servers for n, event in enumerate(("SNAPSHOT_START", "LAUNCH_FAILED"))]
+        job = _failed(*servers)
+        counts.append(_calls(lambda job=job, log=log: explain(job, log)))
+    assert counts[1] < 11 * counts[0]

@@ -1,0 +1,169 @@
+"""The recovery times of each server over several jobs, compared with an objective."""
+
+import statistics
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import attrs
+
+from drs_jobs._formatting import format_duration, one_line
+from drs_jobs._models import InitiatedBy, Job, JobType, Outcome
+from drs_jobs._models.base import Model
+from drs_jobs.reports import _html
+from drs_jobs.reports._phases import JobPhases, ParticipantPhases
+from drs_jobs.reports._times import JobSpan, is_later, requested_servers
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class ServerRecovery(Model):
+    """The recovery times of a source server, from the creation of each job to its LAUNCH_END."""
+
+    source_server_id: str
+    """The id of the source server."""
+    measured: int = 0
+    """The number of recoveries and drills with a recovery time."""
+    latest_job: Job | None = None
+    """The latest recovery or drill of this server, also if it is running or failed; `None` if there is none."""
+    latest: timedelta | None = None
+    """The recovery time in `latest_job`; `None` if the server did not launch in it, or if the log does not have it."""
+    median: timedelta | None = None
+    """The median of the measured recovery times."""
+    slowest: timedelta | None = None
+    """The longest measured recovery time."""
+    met: bool | None = None
+    """Whether the latest recovery met the objective. A server that failed in it did not.
+
+    `None` if that cannot be determined: without an objective or a recovery, if the log lacks the launch, or before it.
+    """
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class RecoveryReport(Model):
+    """The recovery times of each server, within the given jobs. AWS does not document how long it keeps jobs and logs."""
+
+    servers: tuple[ServerRecovery, ...] = ()
+    """One row per server, in the order of `source_server_ids`, or sorted by id."""
+    objective: timedelta | None = None
+    """The recovery time objective (RTO)."""
+    first_job_at: datetime | None = None
+    """The creation time of the oldest given job of any kind, in UTC."""
+    last_job_at: datetime | None = None
+    """The creation time of the newest given job of any kind, in UTC."""
+    job_count: int = 0
+    """The number of given jobs of any kind."""
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, with one row per server."""
+        return _html.recovery_report_html(self)
+
+
+def recovery_times(
+    phases: Iterable[JobPhases],
+    *,
+    objective: timedelta | None = None,
+    source_server_ids: Iterable[str] | None = None,
+) -> RecoveryReport:
+    """Return the recovery times of each server, and whether the latest recovery met an objective.
+
+    Recoveries are jobs of type LAUNCH that were initiated by START_RECOVERY or START_DRILL. Clean-ups and converted
+    snapshots launch no server, and a failback returns to the source, so they are counted but are in no row.
+
+    Args:
+        phases: The phases of the jobs, in any order. A job that is given twice is counted once.
+        objective: The recovery time objective (RTO), such as `timedelta(hours=4)`. By default `met` is `None`.
+        source_server_ids: The servers for which the report has a row, including those without a recovery. By default it has
+            a row for each server with a recovery.
+
+    Raises:
+        TypeError: If `objective` is not a timedelta, or `source_server_ids` is a str.
+        ValueError: If `objective` is negative.
+    """
+    _validate_objective(objective)
+    requested = requested_servers(source_server_ids)
+    span = JobSpan()
+    histories: dict[str, _History] = {server_id: _History() for server_id in requested or ()}
+    for report in _distinct(phases):
+        span.add(report.job)
+        if not _is_recovery(report.job):
+            continue
+        servers = {server.source_server_id for server in report.job.participating_servers if server.source_server_id}
+        for row in report.participants:
+            if row.participant in servers and (requested is None or row.participant in requested):
+                histories.setdefault(row.participant, _History()).add(report.job, row)
+    order = sorted(histories) if requested is None else requested
+    return RecoveryReport(
+        servers=tuple(histories[server_id].report(server_id, objective) for server_id in order),
+        objective=objective,
+        first_job_at=span.first,
+        last_job_at=span.last,
+        job_count=span.count,
+    )
+
+
+_RECOVERIES: Final = {InitiatedBy.START_RECOVERY, InitiatedBy.START_DRILL}
+
+
+def _is_recovery(job: Job) -> bool:
+    return job.type == JobType.LAUNCH and job.initiated_by in _RECOVERIES
+
+
+@attrs.define
+class _History:
+    latest: tuple[Job, ParticipantPhases] | None = None
+    times: list[timedelta] = attrs.Factory(list[timedelta])
+
+    def add(self, job: Job, row: ParticipantPhases) -> None:
+        if row.recovery_time is not None:
+            self.times.append(row.recovery_time)
+        if self.latest is None or is_later(job, self.latest[0]):
+            self.latest = job, row
+
+    def report(self, source_server_id: str, objective: timedelta | None) -> ServerRecovery:
+        if self.latest is None:
+            return ServerRecovery(source_server_id=source_server_id)
+        job, row = self.latest
+        return ServerRecovery(
+            source_server_id=source_server_id,
+            measured=len(self.times),
+            latest_job=job,
+            latest=row.recovery_time,
+            median=statistics.median(cast("list[Any]", self.times)) if self.times else None,
+            slowest=max(self.times, default=None),
+            met=_is_met(row, objective),
+        )
+
+
+def _is_met(row: ParticipantPhases, objective: timedelta | None) -> bool | None:
+    if objective is None:
+        return None
+    if row.outcome is Outcome.FAILED:
+        return False
+    # The end of the job is no evidence: the log can be gone.
+    return None if row.recovery_time is None else row.recovery_time <= objective
+
+
+def _distinct(phases: Iterable[JobPhases]) -> Iterable[JobPhases]:
+    """Return one report per job: of several, that of the complete job, then the one with most recovery times."""
+    reports: dict[str, JobPhases] = {}
+    for report in phases:
+        known = reports.get(report.job.job_id)
+        if known is None or _completeness(report) > _completeness(known):
+            reports[report.job.job_id] = report
+    return reports.values()
+
+
+def _completeness(report: JobPhases) -> tuple[bool, int]:
+    return report.job.is_complete, sum(row.recovery_time is not None for row in report.participants)
+
+
+def _validate_objective(objective: object) -> None:
+    if objective is None:
+        return
+    if not isinstance(objective, timedelta):
+        given = one_line(repr(objective), 80)
+        raise TypeError(f"objective must be a timedelta, not {given}: write it with its unit, such as timedelta(hours=4)")
+    if objective < timedelta(0):
+        raise ValueError(
+            f"objective is negative (-{format_duration(-objective)}): write a duration, such as timedelta(hours=4)"
+        )
