@@ -23,8 +23,8 @@ from drs_jobs import Job, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._errors import service_error
 from drs_jobs._formatting import format_duration
 from drs_jobs._models.labels import job_kind
-from drs_jobs.cli.commands import read_duration, read_ids, read_moment
 from drs_jobs.cli.exit_codes import describe_error, is_closed_pipe
+from drs_jobs.cli.options import read_duration, read_ids, read_moment
 from drs_jobs.cli.progress import bars_table, follow
 from drs_jobs.cli.sweep import SweepFailures
 from drs_jobs.cli.tables import drills_table, jobs_table, log_table, servers_table, targets_table

@@ -1,20 +1,16 @@
-"""The commands of `drs-jobs` and their options."""
+"""The commands of `drs-jobs`."""
 
 import importlib.metadata
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import attrs
 import typer
 
-from drs_jobs._client import JobsClient
-from drs_jobs._formatting import format_count, quoted
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Job
 from drs_jobs.cli import progress, tables
 from drs_jobs.cli.exit_codes import (
@@ -25,6 +21,27 @@ from drs_jobs.cli.exit_codes import (
     print_note,
     status_of,
     usage_errors,
+)
+from drs_jobs.cli.options import (
+    Accounts,
+    EndpointUrl,
+    Limit,
+    OlderThan,
+    OperatingSystem,
+    Output,
+    OutputOption,
+    Profile,
+    Region,
+    Servers,
+    Since,
+    Tags,
+    Timeout,
+    Until,
+    make_client,
+    read_duration,
+    read_ids,
+    read_moment,
+    read_span,
 )
 from drs_jobs.cli.sweep import check_setup, show_sweep
 from drs_jobs.reports import Explanation, ServerDrill, last_drills
@@ -38,60 +55,6 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class Output(StrEnum):
-    """The format of the output on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class OperatingSystem(StrEnum):
-    """The operating system of simulated servers."""
-
-    LINUX = "linux"
-    WINDOWS = "windows"
-
-
-Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
-Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
-EndpointUrl: TypeAlias = Annotated[
-    str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
-]
-OutputOption: TypeAlias = Annotated[
-    Output, typer.Option("--output", help="A table, or JSON in AWS's shape, one object per line.")
-]
-Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
-Since: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--since", help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 90d or 12h."
-    ),
-]
-Until: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--until", help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
-]
-Timeout: TypeAlias = Annotated[
-    str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
-]
-OlderThan: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d."),
-]
-Servers: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--servers",
-        metavar="FILE",
-        help="A file of server ids, one per line; - for stdin. Never drilled servers are shown too.",
-    ),
-]
-Accounts: TypeAlias = Annotated[
-    str, typer.Option("--accounts", metavar="FILE", help="A file of account ids, one per line; - for stdin.")
-]
-Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="The maximum number of jobs.")]
 
 
 def _print_version(requested: bool) -> None:
@@ -123,8 +86,8 @@ def list_jobs(
     """List jobs, newest first."""
     with usage_errors():
         now = datetime.now(UTC)
-        start, end = _span(since, until, now)
-        jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
+        start, end = read_span(since, until, now)
+        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
     if output_format is Output.JSON:
         tables.print_json(jobs, tags=tags)
     elif found := jobs.collect():
@@ -145,7 +108,7 @@ def show(
 ) -> ExitStatus:
     """Show one job: servers, launch actions, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
-        client = _client(profile, region, endpoint_url)
+        client = make_client(profile, region, endpoint_url)
         client.describe_jobs(job_ids=[job])  # checks the id without a request
     explanation = client.explain(job)
     status = status_of([explanation.job])
@@ -169,7 +132,7 @@ def watch(
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
     with usage_errors():
         seconds = read_duration("--timeout", timeout)
-        client = _client(profile, region, endpoint_url)
+        client = make_client(profile, region, endpoint_url)
         snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is Output.JSON:
@@ -193,7 +156,7 @@ def drills(
     with usage_errors():
         now = datetime.now(UTC)
         limit = None if older_than is None else read_moment("--older-than", older_than, now)
-        jobs = _client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
+        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
         ids = None if servers is None else read_ids("--servers", servers)
     report = last_drills(jobs, source_server_ids=ids)
     rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
@@ -230,7 +193,7 @@ def sweep(
 ) -> ExitStatus:
     """List the jobs of many accounts and regions. It continues after failures, and prints a summary of them at the end."""
     with usage_errors():
-        start, end = _span(since, until, datetime.now(UTC))
+        start, end = read_span(since, until, datetime.now(UTC))
         chosen = [name.strip() for name in regions.split(",") if name.strip()]
         ids = list(dict.fromkeys(read_ids("--accounts", accounts)))
         found = targets(ids, chosen, role_name=role_name, partition=partition, external_id=external_id)
@@ -298,17 +261,6 @@ def invoke(arguments: Sequence[str]) -> int:
         raise UsageError(f"{usage_error.format_message().rstrip('.')}. Try {path} --help") from error
 
 
-def _client(profile: str | None, region: str | None, endpoint_url: str | None) -> JobsClient:
-    return JobsClient(profile_name=profile, region_name=region, endpoint_url=endpoint_url)
-
-
-def _span(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    start, end = read_moment("--since", since, now), read_moment("--until", until, now, whole_day=True)
-    if start is not None and end is not None and start > end:
-        raise ValueError(f"--since {since} is later than --until {until}: swap them")
-    return start, end
-
-
 def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
     ended: list[Job] = []
     for job in snapshots:
@@ -338,85 +290,3 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
 def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
     last = row.last_successful_drill
     return last is None or last.creation_date_time is None or last.creation_date_time < limit
-
-
-def read_ids(option: str, file: str) -> list[str]:
-    """Return the ids in a file, one per line, without blank lines and comments that begin with `#`.
-
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-
-    Raises:
-        ValueError: If the file cannot be read, or is not UTF-8.
-    """
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"{option} {quoted(file)} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{option} {quoted(file)} is not UTF-8 text: convert it to UTF-8") from None
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
-
-
-_DURATION: Final = re.compile(r"([0-9]{1,12})([smhd]?)")
-_UNITS: Final = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def read_duration(option: str, text: str | None) -> timedelta | None:
-    """Return a duration from the command line, such as 90, 90s, 30m, 2h or 90d; `None` if `text` is `None`.
-
-    Args:
-        option: The name of the option, for error messages.
-        text: A number of seconds, or a number with the unit s, m, h or d.
-
-    Raises:
-        ValueError: If `text` is not a duration, or is too long.
-    """
-    if text is None:
-        return None
-    if not (match := _DURATION.fullmatch(text)):
-        raise ValueError(f"{option} {quoted(text)} is not a duration: use 90s, 30m, 2h or 90d")
-    try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        raise ValueError(f"{option} {quoted(text)} is too long: use a shorter duration") from None
-
-
-_AGO: Final = re.compile(r"[0-9]{1,9}[dh]")
-
-
-def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
-    """Return a moment from the command line; `None` if `text` is `None`.
-
-    Args:
-        option: The name of the option, for error messages.
-        text: Days or hours before `now`, such as 90d, or a date with or without a time, in UTC by default.
-        now: The current time.
-        whole_day: Whether a date without a time is its last instant; by default it is its first.
-
-    Raises:
-        ValueError: If `text` is not a date or a number of days or hours, or is before the year 1.
-    """
-    if text is None:
-        return None
-    try:
-        if _AGO.fullmatch(text) and (ago := read_duration(option, text)) is not None:
-            return now - ago
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{option} {quoted(text)} is not a date: use 2024-06-15, 2024-06-15T12:00Z, 90d or 12h") from None
-    if whole_day and _is_date(text):
-        moment = datetime.combine(moment, time.max)
-    return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment
-
-
-def _is_date(text: str) -> bool:
-    """Return whether the text is a date without a time, in any form of ISO 8601."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
