@@ -232,13 +232,19 @@ class JobsClient:
         Raises:
             TypeError: If an argument has the wrong type. Raised by this call, before any request.
             ValueError: If an argument has an invalid value. Raised by this call, before any request.
-            WaitTimeoutError: If the deadline passes. Raised during iteration, as are all of the following.
+            WaitTimeoutError: If the deadline passes. Its message has the phase of each unfinished job, if the logs can be read
+                within 5 seconds. Raised during iteration, as are all of the following.
             JobNotFoundError: If a job is missing for one minute.
             ServiceError: If AWS returns a permanent error.
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
-        from drs_jobs import _polling  # noqa: PLC0415  # as in `__init__`
+        from drs_jobs import _polling, reports  # noqa: PLC0415  # here, not in the thread that reads the logs
+        from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415
+
+        def describe_phase(job: Job) -> str | None:
+            log = self.describe_job_log_items(job.job_id).collect()
+            return slowest_phase(reports.phases(job, log), now=self._clock.utc_now()) if log else None
 
         ids = _arguments.resolve_job_refs(jobs)
         seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
@@ -248,6 +254,7 @@ class JobsClient:
         return _polling.watch(
             lambda batch: self.describe_jobs(job_ids=batch),
             ids,
+            describe_phase=describe_phase,
             timeout=seconds,
             poll_interval=interval,
             batch_size=_arguments.MAX_JOB_IDS,

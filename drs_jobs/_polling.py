@@ -2,14 +2,17 @@
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
-from drs_jobs._formatting import one_line
+from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job
 
 _logger: Final = logging.getLogger("drs_jobs")
@@ -38,6 +41,16 @@ NOT_FOUND_GRACE_PERIOD: Final = 60.0
 MAX_RETRY_AFTER: Final = 3600.0
 """Upper limit for `Retry-After`, in seconds."""
 
+_MAX_NAMES: Final = 20
+"""The number of jobs that a WaitTimeoutError names."""
+
+DESCRIPTION_TIMEOUT: Final = 5.0
+"""Seconds for which a WaitTimeoutError is delayed to read the logs of the unfinished jobs."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
 
 @attrs.frozen
 class Clock:
@@ -46,6 +59,8 @@ class Clock:
     sleep: Callable[[float], object]
     now: Callable[[], float]
     jitter: Callable[[], float] = random.random  # 0 to 1
+    utc_now: Callable[[], datetime] = _utc_now
+    """The time of day, which is compared with the times of AWS."""
 
     @classmethod
     def real(cls) -> "Clock":
@@ -56,11 +71,15 @@ class Clock:
 FetchJobs = Callable[[Sequence[str]], Iterable[Job]]
 """Requests the jobs with these ids, at most as many as one request can have."""
 
+DescribePhase = Callable[[Job], str | None]
+"""Requests the log of a job, and returns in words which phase it is in; `None` if it is unknown. It can raise any error."""
+
 
 def watch(
     fetch: FetchJobs,
     job_ids: Sequence[str],
     *,
+    describe_phase: DescribePhase,
     timeout: float | None,
     poll_interval: float | None,
     batch_size: int,
@@ -76,7 +95,7 @@ def watch(
         if not watcher.unfinished:
             return
         if is_last_poll:
-            raise watcher.timeout_error() from watcher.latest_error
+            raise watcher.timeout_error(describe_phase) from watcher.latest_error
         pause = watcher.pause(interval)
         if deadline is not None and (remaining := max(0.0, deadline - clock.now())) <= pause:
             # The last poll is at the deadline, so that a job that ends before it counts as complete.
@@ -175,15 +194,43 @@ class _Watcher:
                     not_found.append(job_id)
         return not_found
 
-    def timeout_error(self) -> WaitTimeoutError:
-        """Return the error for the deadline, with all snapshots."""
-        unseen = [job_id for job_id in self.unfinished if job_id not in self.snapshots]
+    def timeout_error(self, describe_phase: DescribePhase) -> WaitTimeoutError:
+        """Return the error for the deadline, with all snapshots, and with the phases of the unfinished jobs that are known."""
         seconds = self.clock.now() - self.started_at
-        message = f"{len(self.unfinished)} jobs are not complete after {seconds:.0f} seconds: {', '.join(self.unfinished)}"
-        if unseen:
-            message = f"{len(unseen)} jobs were never seen ({', '.join(unseen[:3])}): check id and region; {message}"
-        seen = [self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots]
-        return WaitTimeoutError(message, jobs=tuple(seen))
+        seen = {job_id: self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots}
+        phases = _describe_phases([job for job_id, job in seen.items() if job_id in self.unfinished], describe_phase)
+        names = [f"{job_id} ({phases[job_id]})" if job_id in phases else job_id for job_id in self.unfinished]
+        if len(names) > _MAX_NAMES:
+            names[_MAX_NAMES:] = [f"and {len(names) - _MAX_NAMES:,} more"]
+        message = f"{format_count(len(self.unfinished), 'job')} not complete after {seconds:.0f} seconds: {', '.join(names)}"
+        if unseen := [job_id for job_id in self.unfinished if job_id not in seen]:
+            message = f"{format_count(len(unseen), 'job')} never seen ({', '.join(unseen[:3])}): check id and region; {message}"
+        return WaitTimeoutError(message, jobs=tuple(seen.values()))
+
+
+def _describe_phases(jobs: Sequence[Job], describe_phase: DescribePhase) -> dict[str, str]:
+    """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
+    found: list[tuple[str, str]] = []
+    is_over = threading.Event()
+
+    def describe() -> None:
+        for job in jobs:
+            if is_over.is_set():
+                return
+            with suppress(Exception):
+                if (phase := describe_phase(job)) is not None:
+                    found.append((job.job_id, phase))
+
+    # A daemon thread, because a request can take much longer than the time limit.
+    thread = threading.Thread(target=describe, name="drs_jobs.watch", daemon=True)
+    try:
+        thread.start()
+        thread.join(DESCRIPTION_TIMEOUT)
+    except RuntimeError:  # no thread can be started
+        return {}
+    finally:
+        is_over.set()
+    return dict(found)
 
 
 def _fetch_batch(fetch: FetchJobs, batch: Sequence[str]) -> tuple[dict[str, Job], Exception | None]:

@@ -13,6 +13,7 @@ import attrs
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from conftest import ONE_ATTEMPT
 from drs_jobs import (
     AccessDeniedException,
     Job,
@@ -31,6 +32,7 @@ from drs_jobs import (
 from drs_jobs._client import use_clock
 from drs_jobs._polling import Clock
 from drs_jobs.testing import (
+    BootFailure,
     CutOff,
     DropConnection,
     ErrorResponse,
@@ -39,10 +41,14 @@ from drs_jobs.testing import (
     LocalDrs,
     RawResponse,
     ServerError,
+    Slow,
+    Stuck,
     Throttle,
     make_job,
 )
 from simulated_time import SimulatedTime
+
+SERVERS = [f"s-{number:017}" for number in range(1, 5)]
 
 
 @pytest.fixture
@@ -58,6 +64,10 @@ def _done(job: Job) -> Job:
 
 def _started(**fields: Any) -> Job:
     return make_job(status="STARTED", **fields)
+
+
+def _polls(local_drs: LocalDrs) -> int:
+    return sum(request.operation == "DescribeJobs" for request in local_drs.requests)
 
 
 class Unreachable:
@@ -166,7 +176,7 @@ def test_job_that_finishes_after_the_deadline(client: JobsClient, local_drs: Loc
     job, done = _started(), make_job()
     local_drs.add_jobs(job, done)
     simulated.at(61, lambda: local_drs.add_jobs(_done(job)))
-    with pytest.raises(TimeoutError, match="1 jobs are not complete after 60 seconds") as caught:
+    with pytest.raises(TimeoutError, match="1 job not complete after 60 seconds") as caught:
         client.wait_all([job, done], timeout=60)
     assert isinstance(caught.value, WaitTimeoutError)
     assert {job, done} == set(caught.value.jobs)
@@ -178,7 +188,7 @@ def test_timeout_of_zero_polls_once(client: JobsClient, local_drs: LocalDrs, sim
     local_drs.add_jobs(job)
     with pytest.raises(WaitTimeoutError):
         client.wait(job, timeout=0)
-    assert (simulated.sleeps, len(local_drs.requests)) == ([], 1)
+    assert (simulated.sleeps, _polls(local_drs)) == ([], 1)
 
 
 def test_one_poll_at_the_deadline(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
@@ -186,7 +196,7 @@ def test_one_poll_at_the_deadline(client: JobsClient, local_drs: LocalDrs, simul
     local_drs.add_jobs(job := _started())
     with pytest.raises(WaitTimeoutError):
         client.wait(job, timeout=5, poll_interval=5)
-    assert (simulated.sleeps, len(local_drs.requests)) == ([5], 2)
+    assert (simulated.sleeps, _polls(local_drs)) == ([5], 2)
 
 
 def test_short_poll_interval(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
@@ -674,8 +684,112 @@ def test_timeout_error_begins_with_three_ids(client: JobsClient, simulated: Simu
     with pytest.raises(WaitTimeoutError) as caught:
         client.wait_all(ids, timeout=10)
     first, rest = str(caught.value).split("): check id and region; ")
-    assert first == f"5 jobs were never seen ({', '.join(ids[:3])}"
-    assert rest == f"5 jobs are not complete after 10 seconds: {', '.join(ids)}"
+    assert first == f"5 jobs never seen ({', '.join(ids[:3])}"
+    assert rest == f"5 jobs not complete after 10 seconds: {', '.join(ids)}"
+
+
+# ------------------------------------------------------------------ the phases in a WaitTimeoutError
+
+
+def _start(local_drs: LocalDrs, *servers: str) -> str:
+    sources = [{"sourceServerID": server} for server in servers]
+    job_id: str = local_drs.client().start_recovery(sourceServers=sources)["job"]["jobID"]
+    return job_id
+
+
+def _time_out(local_drs: LocalDrs, *jobs: Any, client: Any = None) -> WaitTimeoutError:
+    client = JobsClient(local_drs.client(config=ONE_ATTEMPT) if client is None else client)
+    use_clock(client, clock=Clock(lambda _: None, lambda: 0.0, utc_now=lambda: local_drs.now))
+    with pytest.raises(WaitTimeoutError) as caught:
+        client.wait_all(jobs, timeout=0)
+    return caught.value
+
+
+def test_timeout_error_names_the_phase_of_the_slowest_server():
+    with LocalDrs(speed=0) as local:
+        local.fail_server(SERVERS[1], Stuck("CONVERSION"))
+        local.fail_server(SERVERS[2], BootFailure())
+        stuck, pending, done = _start(local, *SERVERS[:3]), make_job(status="PENDING"), make_job()
+        local.advance(timedelta(hours=1))
+        local.add_jobs(pending, done)
+        late = _start(local, SERVERS[3])
+        local.advance(timedelta(seconds=30))
+        error = _time_out(local, stuck, late, pending, done)
+        started = next(
+            item.log_date_time
+            for item in JobsClient(local.client()).describe_job_log_items(stuck)
+            if item.event == "CONVERSION_START" and item.event_data and item.event_data.source_server_id == SERVERS[1]
+        )
+        assert started is not None
+        minutes, seconds = divmod(int((local.now - started).total_seconds()), 60)
+        hours, minutes = divmod(minutes, 60)
+        duration = f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
+        assert str(error).startswith(
+            f"3 jobs not complete after 0 seconds: {stuck} (conversion of {SERVERS[1]} for {duration}), "
+            f"{late} (after snapshot of {SERVERS[3]} for 0m 29s), {pending.job_id}"
+        )
+        assert [job.job_id for job in error.jobs] == [stuck, late, pending.job_id, done.job_id]
+
+
+@pytest.mark.parametrize("fault", [Throttle(), ServerError(), HtmlPage(), CutOff(), DropConnection()])
+def test_log_that_cannot_be_read_does_not_hide_the_timeout(fault: Any):
+    with LocalDrs(speed=0) as local:
+        job_id = _start(local, SERVERS[0])
+        local.advance(timedelta(minutes=2))
+        local.inject(fault, times=None, operation="DescribeJobLogItems")
+        assert str(_time_out(local, job_id)) == f"1 job not complete after 0 seconds: {job_id}"
+
+
+def test_late_log_does_not_delay_the_timeout(monkeypatch: pytest.MonkeyPatch):
+    """The phases that are known by then are in the error, and no more logs are requested."""
+    monkeypatch.setattr("drs_jobs._polling.DESCRIPTION_TIMEOUT", 2.0)
+    with LocalDrs(speed=0) as local:
+        first, second, third = (_start(local, server) for server in SERVERS[:3])
+        local.advance(timedelta(minutes=2))
+        local.inject(Slow(0), operation="DescribeJobLogItems")
+        local.inject(Slow(60), times=None, operation="DescribeJobLogItems")
+        began = time.monotonic()
+        error = _time_out(local, first, second, third)
+        assert time.monotonic() - began < 30
+        names = str(error).partition(": ")[2]
+        assert names == f"{first} (conversion of {SERVERS[0]} for 1m 07s), {second}, {third}"
+        assert sum(request.operation == "DescribeJobLogItems" for request in local.requests) == 2
+
+
+def test_fakes_without_a_log_time_out():
+    """A fake without the operation, one that raises anything, and a mock."""
+    job = unstructure_job(_started())
+
+    class WithoutLog:
+        def describe_jobs(self, **_: Any) -> Any:
+            return {"items": [job]}
+
+    class BadLog(WithoutLog):
+        def describe_job_log_items(self, **_: Any) -> Any:
+            raise LookupError
+
+    mock = MagicMock()
+    mock.describe_jobs.return_value = {"items": [job]}
+    with LocalDrs() as local:
+        for fake in (WithoutLog(), BadLog(), mock):
+            assert str(_time_out(local, job["jobID"], client=fake)).endswith(f": {job['jobID']}")
+
+
+def test_timeout_without_a_thread(monkeypatch: pytest.MonkeyPatch):
+    """As when the interpreter ends, or the limit of threads is reached."""
+    monkeypatch.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
+    job = unstructure_job(_started())
+    fake = Mock(spec_set=["describe_jobs"], describe_jobs=Mock(return_value={"items": [job]}))
+    client = JobsClient(fake)
+    with pytest.raises(WaitTimeoutError, match="1 job not complete"):
+        client.wait(job, timeout=0)
+
+
+def test_timeout_of_many_jobs_is_bounded(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    local_drs.add_jobs(*(jobs := [_started() for _ in range(50)]))
+    with pytest.raises(WaitTimeoutError, match=r"^50 jobs not complete after 0 seconds: .*, and 30 more$") as caught:
+        client.wait_all(jobs, timeout=0)
+    assert len(caught.value.jobs) == 50
 
 
 def test_jobs_that_were_not_requested_are_ignored(simulated: SimulatedTime):

@@ -23,8 +23,8 @@ from drs_jobs import (
     UnknownMember,
     structure_job,
 )
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, explain, phases
-from drs_jobs.reports._log import _EFFECTS
+from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, explain, phases, recovery_times
+from drs_jobs.reports._log import EFFECTS
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_resource, make_run, make_server
 from simulated_logs import NOON, SERVER_PHASES, Attempt, SimulatedJob, SimulatedServer, item, simulate
 from strategies import jobs, log_items
@@ -292,7 +292,7 @@ def test_any_log(job: Job, log: list[JobLogItem]):
 
 def test_every_event_has_an_effect_or_none():
     """An event that AWS adds is either in the table, or named here."""
-    assert {event for event in JobLogEvent if event not in _EFFECTS} == {"JOB_START", "JOB_END", "JOB_CANCEL", "SERVER_SKIPPED"}
+    assert {event for event in JobLogEvent if event not in EFFECTS} == {"JOB_START", "JOB_END", "JOB_CANCEL", "SERVER_SKIPPED"}
 
 
 @pytest.mark.parametrize("name", PhaseName)
@@ -393,19 +393,25 @@ def test_failure_after_the_launch():
     assert (row.launched_at, row.recovery_time, row.phases[0].outcome) == (_at(5), None, Outcome.FAILED)
 
 
-@pytest.mark.parametrize(
-    "server",
-    [
-        _server(status="FAILED"),
-        _server(launch_actions_status=attrs.evolve(_server().launch_actions_status, runs=(make_run(status="FAILED"),))),
-    ],
-    ids=["launch", "action"],
-)
+_FAILED_ACTION = attrs.evolve(_server().launch_actions_status, runs=(make_run(status="FAILED"),))
+
+
 @pytest.mark.parametrize("is_running", [True, False])
-def test_failed_server_has_no_recovery_time(server: Any, is_running: bool):  # noqa: FBT001  # an example
+def test_server_whose_launch_failed_has_no_recovery_time(is_running: bool):  # noqa: FBT001  # an example
     log = [item("LAUNCH_END", _at(5), "s-1")]
-    report = phases(_job(server, is_running=is_running), log)
+    report = phases(_job(_server(status="FAILED"), is_running=is_running), log)
     assert (_only(report).launched_at, _only(report).recovery_time, report.recovery_time) == (_at(5), None, None)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_server_whose_launch_action_failed_has_one(is_running: bool):  # noqa: FBT001  # an example
+    """It was launched, although its outcome is FAILED."""
+    log = [item("LAUNCH_END", _at(5), "s-1")]
+    report = phases(_job(_server(launch_actions_status=_FAILED_ACTION), is_running=is_running), log)
+    row = _only(report)
+    assert (row.recovery_time, report.recovery_time) == (timedelta(seconds=5), timedelta(seconds=5))
+    assert row.outcome is (Outcome.RUNNING if is_running else Outcome.FAILED)
+    assert recovery_times([report], objective=timedelta(hours=1)).servers[0].met is False
 
 
 def test_recovery_time_needs_creation_and_launch():

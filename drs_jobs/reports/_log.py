@@ -56,7 +56,7 @@ class _Effect(NamedTuple):
 
 _SUFFIXES: Final = {"START": Step.START, "END": Step.END, "FAIL": Step.FAIL, "FAILED": Step.FAIL}
 # The service has either _FAIL or _FAILED for each phase, without a rule, so both are read for all.
-_EFFECTS: Final[Mapping[str, _Effect]] = {
+EFFECTS: Final[Mapping[str, _Effect]] = {
     **{f"{phase}_{suffix}": _Effect(phase, step) for phase in PhaseName for suffix, step in _SUFFIXES.items()},
     "USING_PREVIOUS_SNAPSHOT": _Effect(PhaseName.SNAPSHOT, Step.CONTINUE),
     "USING_PREVIOUS_SNAPSHOT_FAILED": _Effect(PhaseName.SNAPSHOT, Step.FAIL),
@@ -209,7 +209,7 @@ def read_log(log: Iterable[JobLogItem]) -> LogRecord:
 
 def event_of(phase: PhaseName, step: Step | None) -> str:
     """Return the name of an event with this effect."""
-    return next(event for event, effect in _EFFECTS.items() if effect == (phase, step))
+    return next(event for event, effect in EFFECTS.items() if effect == (phase, step))
 
 
 _NO_DATA: Final = JobLogEventData()
@@ -225,7 +225,7 @@ def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
     for item in sorted(items, key=lambda item: item.log_date_time is not None):
         data = item.event_data or _NO_DATA
         record.instance_id = data.target_instance_id or record.instance_id
-        effect = _EFFECTS.get(item.event or "")
+        effect = EFFECTS.get(item.event or "")
         if effect is None:
             continue
         if effect.phase is None:

@@ -66,9 +66,10 @@ class ParticipantPhases(Model):
     launched_at: datetime | None = None
     """The time of the last LAUNCH_END, in UTC; `None` if the log does not have it."""
     recovery_time: timedelta | None = None
-    """The time from the creation of the job to `launched_at`; `None` without such a time, or if the server failed.
+    """The time from the creation of the job to `launched_at`; `None` without such a time, or if its launch failed.
 
-    Post-launch actions are not included, because AWS sends no times for them. `job.duration` includes them.
+    Post-launch actions are not included, because AWS sends no times for them. `job.duration` includes them. So a server whose
+    post-launch action failed has a recovery time, although its outcome is FAILED.
     """
     outcome: Outcome = Outcome.UNDETERMINED
     """The outcome of this participant, which can differ from that of the job.
@@ -131,7 +132,16 @@ def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> Job
         outcome = _outcome_of_unlisted(job, own) if entries is None else _outcome_of(job, *entries)
         # While the job runs, the outcome of a server is RUNNING, even if its launch has failed.
         has_failed = outcome is Outcome.FAILED or (entries is not None and any(map(has_server_failed, entries[0])))
-        row = _participant_phases(job, name, own, outcome, has_failed=has_failed, is_partial=log_error is not None)
+        has_launch_failed = outcome is Outcome.FAILED if entries is None else any(server.is_failed for server in entries[0])
+        row = _participant_phases(
+            job,
+            name,
+            own,
+            outcome,
+            has_failed=has_failed,
+            has_launch_failed=has_launch_failed,
+            is_partial=log_error is not None,
+        )
         rows.append(row)
         if entries[0] if entries is not None else own.is_server and not job.participating_servers:
             servers.append(row)
@@ -190,7 +200,14 @@ def _outcome_of_unlisted(job: Job, record: ParticipantRecord) -> Outcome:
 
 
 def _participant_phases(
-    job: Job, name: str, record: ParticipantRecord, outcome: Outcome, *, has_failed: bool, is_partial: bool
+    job: Job,
+    name: str,
+    record: ParticipantRecord,
+    outcome: Outcome,
+    *,
+    has_failed: bool,
+    has_launch_failed: bool,
+    is_partial: bool,
 ) -> ParticipantPhases:
     if not job.is_complete:
         unfinished = Outcome.RUNNING
@@ -206,7 +223,7 @@ def _participant_phases(
     launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
     creation = created(job)
     recovery_time = None
-    if launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_failed and launch.ended_at and creation:
+    if launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_launch_failed and launch.ended_at and creation:
         # The clocks of AWS can differ. A negative time would be wrong.
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
     return ParticipantPhases(

@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import attrs
@@ -159,6 +159,42 @@ def _text(phases: JobPhases, now: datetime, counts: Counter[PhaseName | None]) -
         return f"no phase has begun, 0 {of_all}"
     least = min(last, key=lambda phase: ORDER[phase.name])
     return f"after {_words(least.name)}, {len(last)} {of_all}"
+
+
+def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
+    """Return in words which phase the slowest participant of a running job is in, such as `conversion of s-1 for 6m 12s`.
+
+    Args:
+        phases: The phases of the job.
+        now: The current time, as an aware datetime.
+    """
+    failed = [row for row in phases.participants if row.phases and row.phases[-1].outcome is Outcome.FAILED]
+    rows = [row for row in phases.participants if row not in failed] or failed
+    if not any(row.phases for row in rows):
+        return f"no phase has begun for {_elapsed(phases.job.creation_date_time, now)}"
+    row = min(rows, key=_position_in_order)
+    if not row.phases:
+        return f"no phase of {row.participant} has begun for {_elapsed(phases.job.creation_date_time, now)}"
+    last = row.phases[-1]
+    if last is row.current:
+        return f"{_words(last.name)} of {row.participant} for {_elapsed(last.started_at, now)}"
+    return f"after {_words(last.name)} of {row.participant} for {_elapsed(last.ended_at, now)}"
+
+
+def _position_in_order(row: ParticipantPhases) -> tuple[int, bool, datetime]:
+    """Return the order of the last phase, whether it has ended, and since when."""
+    if not row.phases:
+        return -1, False, _LATEST
+    last = row.phases[-1]
+    since = last.started_at if last is row.current else last.ended_at
+    return ORDER[last.name], last is not row.current, _LATEST if since is None else since
+
+
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def _elapsed(start: datetime | None, now: datetime) -> str:
+    return "an unknown time" if start is None else format_duration(to_utc(now, "now") - start)
 
 
 def _words(name: PhaseName) -> str:

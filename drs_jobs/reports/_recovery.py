@@ -11,7 +11,7 @@ from drs_jobs._formatting import format_duration, one_line
 from drs_jobs._models import InitiatedBy, Job, JobType, Outcome
 from drs_jobs._models.base import Model
 from drs_jobs.reports import _html
-from drs_jobs.reports._phases import JobPhases, ParticipantPhases
+from drs_jobs.reports._phases import JobPhases, ParticipantPhases, has_server_failed
 from drs_jobs.reports._times import JobSpan, is_later, requested_servers
 
 
@@ -88,9 +88,10 @@ def recovery_times(
         if not _is_recovery(report.job):
             continue
         servers = {server.source_server_id for server in report.job.participating_servers if server.source_server_id}
+        failed = {server.source_server_id for server in report.job.participating_servers if has_server_failed(server)}
         for row in report.participants:
             if row.participant in servers and (requested is None or row.participant in requested):
-                histories.setdefault(row.participant, _History()).add(report.job, row)
+                histories.setdefault(row.participant, _History()).add(report.job, row, has_failed=row.participant in failed)
     order = sorted(histories) if requested is None else requested
     return RecoveryReport(
         servers=tuple(histories[server_id].report(server_id, objective) for server_id in order),
@@ -110,19 +111,20 @@ def _is_recovery(job: Job) -> bool:
 
 @attrs.define
 class _History:
-    latest: tuple[Job, ParticipantPhases] | None = None
+    latest: tuple[Job, ParticipantPhases, bool] | None = None
+    """The latest job, the phases of the server in it, and whether the server failed in it."""
     times: list[timedelta] = attrs.Factory(list[timedelta])
 
-    def add(self, job: Job, row: ParticipantPhases) -> None:
+    def add(self, job: Job, row: ParticipantPhases, *, has_failed: bool) -> None:
         if row.recovery_time is not None:
             self.times.append(row.recovery_time)
         if self.latest is None or is_later(job, self.latest[0]):
-            self.latest = job, row
+            self.latest = job, row, has_failed or row.outcome is Outcome.FAILED
 
     def report(self, source_server_id: str, objective: timedelta | None) -> ServerRecovery:
         if self.latest is None:
             return ServerRecovery(source_server_id=source_server_id)
-        job, row = self.latest
+        job, row, has_failed = self.latest
         return ServerRecovery(
             source_server_id=source_server_id,
             measured=len(self.times),
@@ -130,17 +132,17 @@ class _History:
             latest=row.recovery_time,
             median=statistics.median(cast("list[Any]", self.times)) if self.times else None,
             slowest=max(self.times, default=None),
-            met=_is_met(row, objective),
+            met=_is_met(row.recovery_time, objective, has_failed=has_failed),
         )
 
 
-def _is_met(row: ParticipantPhases, objective: timedelta | None) -> bool | None:
+def _is_met(recovery_time: timedelta | None, objective: timedelta | None, *, has_failed: bool) -> bool | None:
     if objective is None:
         return None
-    if row.outcome is Outcome.FAILED:
+    if has_failed:
         return False
     # The end of the job is no evidence: the log can be gone.
-    return None if row.recovery_time is None else row.recovery_time <= objective
+    return None if recovery_time is None else recovery_time <= objective
 
 
 def _distinct(phases: Iterable[JobPhases]) -> Iterable[JobPhases]:

@@ -8,22 +8,27 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import attrs
 
 from drs_jobs._models import Job, JobLogEvent, LaunchAction, LaunchActionCategory, LaunchActionType, UnknownValue
+from drs_jobs.reports._log import EFFECTS, PhaseName, Step
 
 
 class PhaseEvents(NamedTuple):
     """The events in the log at the start, the end and the failure of one phase of a server."""
 
-    start: JobLogEvent
+    start: JobLogEvent | UnknownValue
     end: JobLogEvent | UnknownValue
-    failure: JobLogEvent
+    failure: JobLogEvent | UnknownValue
+
+
+def _event(phase: PhaseName, step: Step) -> JobLogEvent | UnknownValue:
+    """Return the event with this effect that the service model has; the only other one is LAUNCH_END."""
+    names = [name for name, effect in EFFECTS.items() if effect == (phase, step)]
+    known = (JobLogEvent(name) for name in names if name in JobLogEvent.__members__)
+    return next(known, UnknownValue(names[0]))
 
 
 PHASES: Final[Mapping[str, PhaseEvents]] = {
-    "CLEANUP": PhaseEvents(JobLogEvent.CLEANUP_START, JobLogEvent.CLEANUP_END, JobLogEvent.CLEANUP_FAIL),
-    "SNAPSHOT": PhaseEvents(JobLogEvent.SNAPSHOT_START, JobLogEvent.SNAPSHOT_END, JobLogEvent.SNAPSHOT_FAIL),
-    "CONVERSION": PhaseEvents(JobLogEvent.CONVERSION_START, JobLogEvent.CONVERSION_END, JobLogEvent.CONVERSION_FAIL),
-    # The service sends LAUNCH_END, but its service model does not list it.
-    "LAUNCH": PhaseEvents(JobLogEvent.LAUNCH_START, UnknownValue("LAUNCH_END"), JobLogEvent.LAUNCH_FAILED),
+    phase.value: PhaseEvents(_event(phase, Step.START), _event(phase, Step.END), _event(phase, Step.FAIL))
+    for phase in (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
 }
 """The phases of a server in a recovery, in order."""
 
