@@ -1,5 +1,6 @@
 """HTML, tables and charts for notebooks, with any jobs and with hostile text."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import attrs
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drs_jobs import (
     InitiatedBy,
@@ -28,8 +30,11 @@ from drs_jobs import (
 )
 from drs_jobs._models import html
 from drs_jobs._models.labels import OUTCOME_COLOURS
+from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, phases
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
+from simulated_logs import item, simulate
 from strategies import jobs as any_jobs
+from strategies import log_items
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 HOSTILE = (
@@ -246,6 +251,7 @@ def test_schema_of_tables(tables: Any):
     jobs = _history()
     for make in (tables.jobs_table, tables.servers_table, tables.action_runs_table):
         assert make([]).schema == make(jobs).schema
+    assert tables.phases_table([]).schema == tables.phases_table(_phases()).schema
     tagged = [make_job(tags={"Name": "web"}), make_job()]
     assert "tags" not in tables.jobs_table(tagged).column_names
     assert tables.jobs_table(tagged, include_tags=True)["tags"].to_pylist() == [[("Name", "web")], []]
@@ -261,6 +267,106 @@ def test_tables_of_any_job(job: Job):
     for make in (notebook.jobs_table, notebook.servers_table, notebook.action_runs_table):
         make(iter([job])).validate(full=True)
     notebook.jobs_table([job], include_tags=True).validate(full=True)
+
+
+def _phases(count: int = 40) -> list[JobPhases]:
+    """The phases of a history, with unfinished, failed and retried ones."""
+    history = make_history(count, until=NOON, logs=True)
+    return [phases(job, history.logs[job.job_id]) for job in history]
+
+
+def test_rows_of_phases(tables: Any):
+    """One row per phase, in order. The values of participant and job are repeated."""
+    reports = _phases()
+    rows = tables.phases_table(iter(reports)).to_pylist()
+    assert rows == [
+        {
+            "job_id": report.job.job_id,
+            "creation_date_time": report.job.creation_date_time,
+            "is_drill": report.job.is_drill,
+            "participant": participant.participant,
+            "participant_outcome": participant.outcome.name,
+            "launched_at": participant.launched_at,
+            "recovery_time": participant.recovery_time,
+            "phase_number": number,
+            "phase": phase.name,
+            "outcome": phase.outcome.name,
+            "started_at": phase.started_at,
+            "ended_at": phase.ended_at,
+            "duration": phase.duration,
+            "waiting_before": phase.waiting_before,
+            "attempts": phase.attempts,
+            "error": phase.error,
+        }
+        for report in reports
+        for participant in report.participants
+        for number, phase in enumerate(participant.phases)
+    ]
+    assert {row["outcome"] for row in rows} == {"RUNNING", "SUCCEEDED", "FAILED"}
+
+
+def test_phases_have_the_times_of_the_simulation(tables: Any):
+    """The simulation is independent of the report. Times in the table are equal to the microsecond."""
+    rng = random.Random(5)
+    jobs = [simulate(rng, number, trouble=0.0) for number in range(20)]
+    rows = tables.phases_table(phases(job.job(), job.log()) for job in jobs).to_pylist()
+    assert [(row["job_id"], row["participant"], row["phase"], row["started_at"], row["ended_at"]) for row in rows] == [
+        (job.job_id, server.server_id, name, attempt.start, attempt.end)
+        for job in jobs
+        for server in job.servers
+        for name, [attempt] in server.phases.items()
+    ]
+
+
+def test_phases_join_the_servers(tables: Any):
+    """By job_id, and participant and source_server_id. A completed clean-up lists no servers."""
+    reports = [report for report in _phases() if report.job.participating_servers]
+    found = tables.phases_table(reports)
+    servers = tables.servers_table(report.job for report in reports).select(["job_id", "source_server_id", "launch_status"])
+    joined = found.join(servers, ["job_id", "participant"], ["job_id", "source_server_id"])
+    assert joined.num_rows == found.num_rows > 100
+    assert joined["launch_status"].null_count == 0
+
+
+@settings(max_examples=50)
+@given(any_jobs, st.lists(log_items, max_size=6))
+def test_phases_of_any_log(job: Job, log: list[Any]):
+    """With lone surrogates, unknown events, absent times and any number of attempts."""
+    from drs_jobs import notebook  # noqa: PLC0415  # needs the extra
+
+    report = phases(job, log)
+    table = notebook.phases_table([report])
+    table.validate(full=True)
+    assert table.schema == notebook.phases_table([]).schema
+    assert table.num_rows == sum(len(row.phases) for row in report.participants)
+
+
+def test_phases_without_times(tables: Any):
+    """They are null, and so are the durations."""
+    job = make_job(participating_servers=(make_server(source_server_id="s-1"), make_server(source_server_id="s-2")))
+    log = [item("SNAPSHOT_START", None, "s-1"), item("SNAPSHOT_END", None, "s-1"), item("CONVERSION_START", NOON, "s-1")]
+    rows = tables.phases_table([phases(job, log), phases(job, [])]).to_pylist()
+    assert [(row["participant"], row["phase"], row["started_at"], row["ended_at"]) for row in rows] == [
+        ("s-1", "SNAPSHOT", None, None),
+        ("s-1", "CONVERSION", NOON, None),
+    ]
+    for name in ("duration", "waiting_before", "launched_at", "recovery_time"):
+        assert [row[name] for row in rows] == [None, None]
+
+
+def test_hostile_text_in_phases(tables: Any):
+    """Text is not changed, except for lone surrogates."""
+    job = make_job(job_id=HOSTILE, participating_servers=(make_server(source_server_id=HOSTILE, launch_status="FAILED"),))
+    log = [item("LAUNCH_START", NOON, HOSTILE), item("LAUNCH_FAILED", NOON, HOSTILE, rawError=f"{HOSTILE}\ud800")]
+    [row] = tables.phases_table([phases(job, log)]).to_pylist()
+    assert (row["job_id"], row["participant"], row["error"]) == (HOSTILE, HOSTILE, f"{HOSTILE}?")
+
+
+@pytest.mark.parametrize("attempts", [1, 2**63 - 1, 2**63, 10**400])
+def test_attempts_beyond_64_bits_are_null(attempts: int, tables: Any):
+    log = [item("SNAPSHOT_START", NOON, "s-1", attemptCount=attempts)]
+    [row] = tables.phases_table([phases(make_job(), log)]).to_pylist()
+    assert row["attempts"] == (attempts if attempts < 2**63 else None)
 
 
 EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
@@ -286,6 +392,11 @@ def test_far_years(when: datetime, shown: str, tables: Any):
     assert row["duration"] == timedelta()
     history = tables.drill_history([job])
     assert list(history.data[0].x) == [shown[:7]]
+    launch = Phase(name=PhaseName.LAUNCH, started_at=when, ended_at=when)
+    server = ParticipantPhases(participant="s-1", phases=(launch,), launched_at=when)
+    [row] = tables.phases_table([JobPhases(job=job, participants=(server,))]).to_pylist()
+    names = ("creation_date_time", "launched_at", "started_at", "ended_at")
+    assert [row[name].isoformat(" ")[:16] for name in names] == [shown] * 4
     [bar] = tables.timeline([job], now=when).data
     assert bar.base[0].isoformat(" ")[:16] == shown
     assert history.to_json()
@@ -337,6 +448,34 @@ def test_tables_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     pandas_frame = tables.jobs_table(jobs).to_pandas()
     assert list(pandas_frame["outcome"].astype(str)) == [job.outcome.name for job in jobs]
     assert pandas_frame["creation_date_time"].dt.tz is not None
+
+
+@pytest.mark.needs_check_env
+def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
+    """The longest duration of each phase. Parquet has no type for durations, so DuckDB reads microseconds from it."""
+    import duckdb  # noqa: PLC0415  # needs the check environment
+    import polars as pl  # noqa: PLC0415  # needs the check environment
+    import pyarrow.parquet  # noqa: PLC0415  # needs the extra
+
+    reports = _phases()
+    durations: dict[str, list[timedelta]] = {}
+    for report in reports:
+        for phase in (phase for row in report.participants for phase in row.phases if phase.duration is not None):
+            durations.setdefault(phase.name, []).append(phase.duration or timedelta())
+    longest = {name: max(each) for name, each in durations.items()}
+    table = tables.phases_table(reports)
+    file = tmp_path / "phases.parquet"
+    pyarrow.parquet.write_table(table, file)
+    query = "select phase, max(duration) from {} group by phase"
+    connection = duckdb.connect()
+    connection.register("phases", table)
+    assert dict(connection.sql(query.format("phases")).fetchall()) == longest
+    in_microseconds = dict(connection.sql(query.format(f"'{file}'")).fetchall())
+    assert {name: timedelta(microseconds=each) for name, each in in_microseconds.items()} == longest
+    for frame in (pl.DataFrame(table), pl.read_parquet(file)):
+        assert dict(frame.group_by(pl.col("phase").cast(pl.String)).agg(pl.max("duration")).iter_rows()) == longest
+    pandas_frame = table.to_pandas().groupby("phase", observed=True)["duration"].max()
+    assert {name: pandas_frame[name].to_pytimedelta() for name in pandas_frame.index} == longest
 
 
 # ------------------------------------------------------------------ charts
@@ -460,7 +599,8 @@ def test_browser_has_no_errors_and_requests(theme: str, tables: Any, tmp_path: P
     shown, console = _browse("".join(parts), tmp_path, theme)
     assert console == []
     assert shown.count('class="main-svg"') >= 2
-    assert shown.count("<details>") == html.MAX_ROWS + 1
+    with_servers = [job for job in [*jobs[: html.MAX_ROWS], hostile_job()] if job.participating_servers]
+    assert shown.count("<details>") == len(with_servers)
     assert "onerror=alert" not in shown.replace("&lt;img src=x onerror=alert(1)&gt;", "")
 
 

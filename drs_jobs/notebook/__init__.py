@@ -2,7 +2,7 @@
 
 | module | contents |
 |---|---|
-| `tables` | `jobs_table`, `servers_table`, `action_runs_table` |
+| `tables` | `jobs_table`, `servers_table`, `action_runs_table`, `phases_table` |
 | `charts` | `timeline`, `drill_history` |
 """
 
@@ -16,14 +16,15 @@ from drs_jobs._extras import missing_extra_error
 
 if TYPE_CHECKING:
     from drs_jobs.notebook.charts import drill_history, timeline
-    from drs_jobs.notebook.tables import action_runs_table, jobs_table, servers_table
+    from drs_jobs.notebook.tables import action_runs_table, jobs_table, phases_table, servers_table
 
-__all__ = ["action_runs_table", "drill_history", "jobs_table", "servers_table", "timeline"]
+__all__ = ["action_runs_table", "drill_history", "jobs_table", "phases_table", "servers_table", "timeline"]
 
 _MODULES: Final = {
     "action_runs_table": "tables",
     "drill_history": "charts",
     "jobs_table": "tables",
+    "phases_table": "tables",
     "servers_table": "tables",
     "timeline": "charts",
 }

@@ -1,8 +1,9 @@
 """Jobs as Arrow tables. The schema is always the same, also for no jobs. Arrow converts to pandas, polars and Parquet.
 
 Timestamps are in UTC, with microseconds. Durations have microseconds. Enums are dictionary-encoded strings. `job_id` joins all
-three tables. `job_id` and `server_number` join the servers with the runs of their launch actions, because a job can list a
-server without an id. A lone surrogate in a text is replaced by `?`, because UTF-8 cannot encode it.
+tables. `job_id` and `server_number` join the servers with the runs of their launch actions, because a job can list a server
+without an id. The `participant` of a phase is the `source_server_id` of a server, or the id of another resource. A lone
+surrogate in a text is replaced by `?`, because UTF-8 cannot encode it.
 """
 
 # pyarrow has no types.
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, ParticipatingServer
 from drs_jobs._timestamps import nearest_utc
+from drs_jobs.reports import JobPhases, ParticipantPhases, Phase
 
 _TEXT: Final = pa.string()
 _TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
@@ -75,6 +77,26 @@ _RUN: Final[dict[str, tuple[Any, Callable[[_Run], object]]]] = {
     "order": (pa.int64(), lambda row: _int64(_action_of(row).order)),
 }
 
+_PhaseRow = tuple[Job, ParticipantPhases, int, Phase]
+_PHASE: Final[dict[str, tuple[Any, Callable[[_PhaseRow], object]]]] = {
+    "job_id": (_TEXT, lambda row: row[0].job_id),
+    "creation_date_time": (_TIMESTAMP, lambda row: row[0].creation_date_time),
+    "is_drill": (pa.bool_(), lambda row: row[0].is_drill),
+    "participant": (_TEXT, lambda row: row[1].participant),
+    "participant_outcome": (_ENUM, lambda row: row[1].outcome.name),
+    "launched_at": (_TIMESTAMP, lambda row: row[1].launched_at),
+    "recovery_time": (_DURATION, lambda row: row[1].recovery_time),
+    "phase_number": (pa.int32(), lambda row: row[2]),
+    "phase": (_ENUM, lambda row: row[3].name),
+    "outcome": (_ENUM, lambda row: row[3].outcome.name),
+    "started_at": (_TIMESTAMP, lambda row: row[3].started_at),
+    "ended_at": (_TIMESTAMP, lambda row: row[3].ended_at),
+    "duration": (_DURATION, lambda row: row[3].duration),
+    "waiting_before": (_DURATION, lambda row: row[3].waiting_before),
+    "attempts": (pa.int64(), lambda row: _int64(row[3].attempts)),
+    "error": (_TEXT, lambda row: row[3].error),
+}
+
 
 def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
     """Return a table with one row per job.
@@ -111,6 +133,25 @@ def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
         for run in enumerate(server.runs)
     )
     return _table(_RUN, rows)
+
+
+def phases_table(phases: Iterable[JobPhases]) -> pa.Table:
+    """Return a table with one row per phase of a participant of a job.
+
+    `creation_date_time` and `is_drill` are those of the job. `participant_outcome`, `launched_at` and `recovery_time` are those
+    of the participant, repeated in each of its rows. All other columns are those of the phase. A participant without phases has
+    no row, such as the servers of a job whose log is gone. `attempts` that do not fit into 64 bits are null.
+
+    Args:
+        phases: The phases of the jobs, from `JobsClient.phases` or `reports.phases`.
+    """
+    rows = (
+        (report.job, participant, *phase)
+        for report in phases
+        for participant in report.participants
+        for phase in enumerate(participant.phases)
+    )
+    return _table(_PHASE, rows)
 
 
 def _tags(job: Job) -> list[tuple[str, str]]:
