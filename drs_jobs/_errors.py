@@ -249,7 +249,7 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
 
     jobs: "tuple[Job, ...]"
-    """The last snapshot of every job that was seen, complete or not, in the order requested."""
+    """The last snapshot of every job that was seen, complete or not, in the order requested. A job can have been never seen."""
 
     def __init__(self, message: str, *, jobs: "tuple[Job, ...]") -> None:
         super().__init__(message)

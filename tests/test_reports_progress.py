@@ -227,3 +227,20 @@ def test_words_of_other_jobs():
     assert progress(phases(complete, []), now=_at(9)).text == "complete, undetermined"
     network = _job(participating_resources=(make_resource(),))
     assert progress(phases(network, []), now=_at(9)).text == "no phase has begun, 0 of 1 participant"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "log_error", "fraction", "text"),
+    [
+        (("PENDING", "PENDING"), None, 0.0, "no phase has begun, 0 of 2 servers"),
+        (("PENDING", "PENDING"), LookupError(), 0.0, "the log could not be read, 0 of 2 servers"),
+        (("LAUNCHED", "PENDING"), LookupError(), 0.495, "the log could not be read, 0 of 2 servers"),
+        (("LAUNCHED", "LAUNCHED"), LookupError(), 0.99, "the log could not be read, 0 of 2 servers"),
+    ],
+)
+def test_progress_without_a_log(statuses: tuple[str, ...], log_error: Exception | None, fraction: float, text: str):
+    """It is what the job alone shows."""
+    servers = tuple(make_server(source_server_id=f"s-{n}", launch_status=status) for n, status in enumerate(statuses))
+    job = attrs.evolve(_job("s-0", "s-1"), participating_servers=servers)
+    found = progress(phases(job, [], log_error=log_error), now=_at(9))
+    assert (found.fraction, found.text) == (pytest.approx(fraction), text)

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from drs_jobs._formatting import format_count, format_duration
-from drs_jobs._models import Outcome
+from drs_jobs._models import LaunchStatus, Outcome, UnknownValue
 from drs_jobs._models.base import Model
 from drs_jobs._timestamps import to_utc
 from drs_jobs.reports._log import ORDER, PhaseName
@@ -21,7 +21,10 @@ class Progress(Model):
     """How far a job is."""
 
     fraction: float = 0.0
-    """The fraction that is done, from 0.0 to 1.0. It is 1.0 for a complete job only, whatever its outcome."""
+    """The fraction that is done, from 0.0 to 1.0. It is 1.0 for a complete job only, whatever its outcome.
+
+    Without the log it depends on `launch_status` alone, which is PENDING until the launch.
+    """
     text: str = ""
     """The phase of the participant that is least far, such as `conversion 3 of 4 servers, 6m 12s in it`."""
     counts: Mapping[PhaseName | None, int] = attrs.field(factory=dict[PhaseName | None, int], hash=False)
@@ -56,7 +59,7 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     """Return how far a job is, as a fraction and in words.
 
     Each phase has the share of the time that it usually takes, and grows with time within its share. For the same job and the
-    same `earlier`, the fraction never decreases while `now` and the log grow.
+    same `earlier`, the fraction never decreases while `now` and the log grow. If the log could not be read, it can.
 
     Args:
         phases: The phases of the job.
@@ -80,19 +83,24 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _fraction(phases: JobPhases, now: datetime, earlier: Iterable[JobPhases]) -> float:
-    listed = {server.name for server in phases.job.participating_servers}
-    listed |= {resource.name for resource in phases.job.participating_resources}
+    statuses = {server.name: server.launch_status for server in phases.job.participating_servers}
+    statuses |= {resource.name: resource.launch_status for resource in phases.job.participating_resources}
+    listed = set(statuses)
     rows = [row for row in phases.participants if row.participant in listed]
     measured = _measured(earlier, phases.job.job_id, listed)
     expected = expected_phases(phases.job)
     if not rows:
         # Participants that the job does not list appear in its log one by one, so a mean could decrease.
         return max((_done(row, now, _durations(expected, {})) for row in phases.participants), default=0.0)
-    return statistics.fmean(_done(row, now, _durations(expected, measured.get(row.participant, {}))) for row in rows)
+    return statistics.fmean(
+        _done(row, now, _durations(expected, measured.get(row.participant, {})), statuses[row.participant]) for row in rows
+    )
 
 
-def _done(row: ParticipantPhases, now: datetime, durations: _Durations) -> float:
-    """Return the fraction that one participant has done: the largest that any of its phases shows."""
+def _done(
+    row: ParticipantPhases, now: datetime, durations: _Durations, status: LaunchStatus | UnknownValue | None = None
+) -> float:
+    """Return the fraction that one participant has done: the largest that its status or any of its phases shows."""
     total = sum(wait + duration for wait, duration in durations.values())
     by_name = {phase.name: phase for phase in row.phases}
     furthest = reached = 0.0
@@ -102,7 +110,13 @@ def _done(row: ParticipantPhases, now: datetime, durations: _Durations) -> float
         reached = begin + duration
         if (phase := by_name.get(name)) is not None:
             furthest = max(furthest, _position(phase, now, begin, reached, reached + next_wait))
+        if name is PhaseName.LAUNCH and status in _REACHED:
+            furthest = max(furthest, begin + duration * _REACHED[status])
     return _MOST * furthest / total
+
+
+_REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, LaunchStatus.LAUNCHED: 1.0}
+"""The part of the phase LAUNCH that a server with this status has done at least."""
 
 
 def _position(phase: Phase, now: datetime, begin: float, end: float, next_begin: float) -> float:
@@ -156,7 +170,8 @@ def _text(phases: JobPhases, now: datetime, counts: Counter[PhaseName | None]) -
         return f"{_words(first.name)} {counts[first.name]} {of_all}{duration}"
     last = [row.phases[-1] for row in phases.participants if row.phases]
     if not last:
-        return f"no phase has begun, 0 {of_all}"
+        words = "no phase has begun" if phases.log_error is None else "the log could not be read"
+        return f"{words}, 0 {of_all}"
     least = min(last, key=lambda phase: ORDER[phase.name])
     return f"after {_words(least.name)}, {len(last)} {of_all}"
 
