@@ -143,7 +143,7 @@ class LocalDrs:
         """
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
-        self.accounts = dict(accounts or {})
+        self.accounts: dict[str, str] = dict(accounts or {})
         """The account id of each access key. Keys can be added at any time. Every other key belongs to 123456789012."""
         for account_id in self.accounts.values():
             if (problem := account_problem(account_id)) is not None:
