@@ -3,11 +3,13 @@
 import importlib.metadata
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
+import boto3
 import typer
 
 from drs_jobs._formatting import format_count
@@ -22,10 +24,12 @@ from drs_jobs.cli.exit_codes import (
     status_of,
     usage_errors,
 )
+from drs_jobs.cli.names import HostNames, NamesFile, NameSource
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
     Limit,
+    Objective,
     OlderThan,
     OperatingSystem,
     Output,
@@ -105,18 +109,22 @@ def show(
     endpoint_url: EndpointUrl = None,
     output_format: OutputOption = Output.TABLE,
     tags: Tags = False,
+    names: NamesFile = None,
+    host_names: HostNames = False,
 ) -> ExitStatus:
     """Show one job: servers, launch actions, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
+        source = NameSource.from_options(names, host_names=host_names)
         client = make_client(profile, region, endpoint_url)
         client.describe_jobs(job_ids=[job])  # checks the id without a request
     explanation = client.explain(job)
+    known_names = source.resolve(profile, region, endpoint_url)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         if output_format is Output.JSON:
-            typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags)))
+            typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags, names=known_names)))
         else:
-            _print_explanation(explanation, tags=tags)
+            _print_explanation(explanation, tags=tags, names=known_names)
     return status
 
 
@@ -151,6 +159,8 @@ def drills(
     since: Since = None,
     older_than: OlderThan = None,
     servers: Servers = None,
+    names: NamesFile = None,
+    host_names: HostNames = False,
 ) -> None:
     """Show the last drill of each server, and its outcome for this server."""
     with usage_errors():
@@ -158,14 +168,16 @@ def drills(
         limit = None if older_than is None else read_moment("--older-than", older_than, now)
         jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
         ids = None if servers is None else read_ids("--servers", servers)
+        source = NameSource.from_options(names, host_names=host_names)
     report = last_drills(jobs, source_server_ids=ids)
     rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
+    known_names = source.resolve(profile, region, endpoint_url)
     if output_format is Output.JSON:
         for row in rows:
-            typer.echo(json.dumps(tables.json_of_drill(row, report)))
+            typer.echo(json.dumps(tables.json_of_drill(row, report, names=known_names)))
     elif rows:
         console = tables.console()
-        console.print(tables.drills_table(rows, width=console.width))
+        console.print(tables.drills_table(rows, width=console.width, names=known_names))
     first, last = (tables.time_cell(moment) for moment in (report.first_job_at, report.last_job_at))
     print_note(
         f"{format_count(len(rows), 'server')}, from {format_count(report.job_count, 'job')} created {first} to {last} UTC"
@@ -204,6 +216,57 @@ def sweep(
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
+
+
+@app.command()
+def report(
+    file: Annotated[
+        Path,
+        typer.Option("-o", "--output-file", metavar="FILE", help="The HTML page to write. CSV files are written beside it."),
+    ],
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    since: Since = None,
+    until: Until = None,
+    objective: Objective = None,
+    older_than: OlderThan = None,
+    servers: Servers = None,
+    names: NamesFile = None,
+    host_names: HostNames = False,
+    title: Annotated[str | None, typer.Option("--title", help="The title of the page.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> ExitStatus:
+    """Write the drills, recovery times and failures of servers as one HTML page and as CSV, for an audit.
+
+    Example: drs-jobs report --since 365d --objective 4h --older-than 90d --servers servers.txt -o evidence.html
+    """
+    from drs_jobs.cli.report import ReportFiles, write_report  # noqa: PLC0415  # only this command needs the report
+
+    with usage_errors():
+        now = datetime.now(UTC)
+        start, end = read_span(since, until, now)
+        rto = read_duration("--objective", objective)
+        limit = None if older_than is None else read_moment("--older-than", older_than, now)
+        if limit is not None and limit > now:
+            raise ValueError(f"--older-than {older_than} is in the future: use a date in the past, or 90d")
+        if servers == names == "-":
+            raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+        ids = None if servers is None else read_ids("--servers", servers)
+        source = NameSource.from_options(names, host_names=host_names)
+        client = make_client(profile, region, endpoint_url)
+    return write_report(
+        client,
+        ReportFiles(file, can_replace=force),
+        start=start,
+        end=end,
+        objective=rto,
+        overdue_after=None if limit is None else now - limit,
+        source_server_ids=ids,
+        find_names=lambda: source.resolve(profile, region, endpoint_url),
+        title=title,
+        region=region or boto3.Session(profile_name=profile).region_name,
+    )
 
 
 @app.command()
@@ -270,7 +333,7 @@ def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
     return ended
 
 
-def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
+def _print_explanation(explanation: Explanation, *, tags: bool, names: Mapping[str, str]) -> None:
     console = tables.console()
     now = datetime.now(UTC)
     console.print(tables.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
@@ -278,11 +341,11 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
         console.print(tables.text_cell(explanation.job.console_url), soft_wrap=True)
     if explanation.job.participating_servers:
         console.print()
-        console.print(tables.servers_table(explanation, width=console.width))
+        console.print(tables.servers_table(explanation, width=console.width, names=names))
     console.print()
-    tables.print_reasons(console, explanation)
+    tables.print_reasons(console, explanation, names=names)
     if explanation.log:
-        console.print(tables.log_table(explanation.log, width=console.width))
+        console.print(tables.log_table(explanation.log, width=console.width, names=names))
     if explanation.log_error is not None:
         print_error(f"the log could not be read completely: {explanation.log_error}")
 

@@ -22,6 +22,9 @@ from drs_jobs._redaction import SENSITIVE_MEMBER
 from drs_jobs._wire import unstructure_job, unstructure_log_item
 from drs_jobs.reports import DrillReport, Explanation, ServerDrill
 
+NO_NAMES: Final[Mapping[str, str]] = {}
+"""No host names by source server id."""
+
 _FULL_TABLE_WIDTH: Final = 90
 """The width, in columns, from which the table of jobs has a column for the state."""
 
@@ -49,19 +52,26 @@ def json_of(job: Job, *, tags: bool) -> dict[str, Any]:
     return raw if tags else {key: value for key, value in raw.items() if key != SENSITIVE_MEMBER}
 
 
-def json_of_explanation(explanation: Explanation, *, tags: bool) -> dict[str, Any]:
+def json_of_explanation(explanation: Explanation, *, tags: bool, names: Mapping[str, str]) -> dict[str, Any]:
     """Return a job in AWS's shape, with its outcome, instances, failures and log under keys that AWS does not have."""
     return {
         **json_of(explanation.job, tags=tags),
         "outcome": explanation.job.outcome.name,
         "instanceIDs": dict(explanation.instance_ids),
+        **_host_names(explanation.job, names),
         "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
         "log": [unstructure_log_item(item) for item in explanation.log],
         "logError": None if explanation.log_error is None else one_line(str(explanation.log_error)),
     }
 
 
-def json_of_drill(row: ServerDrill, report: DrillReport) -> dict[str, Any]:
+def _host_names(job: Job, names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the names of the servers of a job under the key `hostNames`; nothing if none is known."""
+    ids = [server.source_server_id for server in job.participating_servers if server.source_server_id in names]
+    return {"hostNames": {server_id: names[server_id] for server_id in ids if server_id}} if ids else {}
+
+
+def json_of_drill(row: ServerDrill, report: DrillReport, *, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the last drills of a server, with the time span and the number of the jobs that were read.
 
     The time span is included, because a drill outside it would not be found.
@@ -70,6 +80,7 @@ def json_of_drill(row: ServerDrill, report: DrillReport) -> dict[str, Any]:
     drills = {"lastDrill": row.last_drill, "lastSuccessfulDrill": row.last_successful_drill}
     return {
         "sourceServerID": row.source_server_id,
+        **({"hostName": names[row.source_server_id]} if row.source_server_id in names else {}),
         "outcome": None if row.outcome is None else row.outcome.name,
         **{name: None if job is None else json_of(job, tags=False) for name, job in drills.items()},
         **{name: None if moment is None else moment.isoformat() for name, moment in span.items()},
@@ -106,7 +117,7 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
     return fitted_table(columns, rows, width=width)
 
 
-def servers_table(explanation: Explanation, *, width: int) -> Table:
+def servers_table(explanation: Explanation, *, width: int, names: Mapping[str, str] = NO_NAMES) -> Table:
     """Return a table of the servers of a job, one per row, with their instances and launch actions."""
     columns = [
         Column("server"),
@@ -119,11 +130,13 @@ def servers_table(explanation: Explanation, *, width: int) -> Table:
         server_id = server.source_server_id or "-"
         instance = explanation.instance_ids.get(server_id, "-")
         runs = ", ".join(f"{run.name}: {run.status or '-'}" for run in server.runs)
-        rows.append([text_cell(server_id), text_cell(server.launch_status or "-"), text_cell(instance), text_cell(runs or "-")])
+        rows.append(
+            [server_cell(server_id, names), text_cell(server.launch_status or "-"), text_cell(instance), text_cell(runs or "-")]
+        )
     return fitted_table(columns, rows, width=width)
 
 
-def log_table(log: Iterable[JobLogItem], *, width: int) -> Table:
+def log_table(log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = NO_NAMES) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
         Column("time (UTC)", rank=3),
@@ -138,14 +151,14 @@ def log_table(log: Iterable[JobLogItem], *, width: int) -> Table:
             [
                 Text(format_second(item.log_date_time)),
                 text_cell(item.event or "-"),
-                text_cell(data.source_server_id or ""),
+                server_cell(data.source_server_id or "", names),
                 text_cell(data.raw_error or ""),
             ]
         )
     return fitted_table(columns, rows, width=width)
 
 
-def drills_table(drills: Iterable[ServerDrill], *, width: int) -> Table:
+def drills_table(drills: Iterable[ServerDrill], *, width: int, names: Mapping[str, str] = NO_NAMES) -> Table:
     """Return a table of the last drill of each server, one server per row."""
     columns = [
         Column("server"),
@@ -160,7 +173,7 @@ def drills_table(drills: Iterable[ServerDrill], *, width: int) -> Table:
         drilled, succeeded = (None if job is None else job.creation_date_time for job in (drill, success))
         outcome = Text("NEVER DRILLED") if row.outcome is None else Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome])
         took = text_cell(format_duration(None if drill is None else drill.duration))
-        rows.append([text_cell(row.source_server_id), time_cell(drilled), took, outcome, time_cell(succeeded)])
+        rows.append([server_cell(row.source_server_id, names), time_cell(drilled), took, outcome, time_cell(succeeded)])
     return fitted_table(columns, rows, width=width)
 
 
@@ -182,14 +195,14 @@ def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width:
     return fitted_table(columns, rows, width=width)
 
 
-def print_reasons(console: Console, explanation: Explanation) -> None:
+def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES) -> None:
     """Print what several participants have in common, each failed participant with its reasons, and those of the job."""
     for cause in explanation.causes:
         if len(cause.participants) > 1:
             count = format_count(len(cause.participants), "participant")
             console.print(text_cell(f"{cause.summary}, {count}"), soft_wrap=True)
     for failure in explanation.failures:
-        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + text_cell(failure.participant))
+        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + server_cell(failure.participant, names))
         for reason in failure.reasons or ("no reason given",):
             console.print(Text("    ") + text_cell(reason), soft_wrap=True)
         console.print()
@@ -264,6 +277,11 @@ def _least_width(column: Column, cell: Cell) -> int:
 
 def _natural_width(cell: Cell, available: int) -> int:
     return available if isinstance(cell, ProgressBar) else cell.cell_len
+
+
+def server_cell(source_server_id: str, names: Mapping[str, str]) -> Text:
+    """Return a cell with the host name of a server, if it is known, and its id beside it."""
+    return text_cell(" ".join((*([names[source_server_id]] if source_server_id in names else ()), source_server_id)))
 
 
 def text_cell(text: str) -> Text:
