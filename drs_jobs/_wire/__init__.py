@@ -5,7 +5,7 @@
 | `names` | the table of names, for both directions |
 | `requests` | requests, and the text that identifies a query |
 | `responses` | responses as pages of raw items |
-| `source_servers` | host names of source servers |
+| `source_servers` | host names of source servers, for the command line only |
 | `converter` | conversion of raw items to attrs objects and back |
 | `errors` | errors for values that do not match the schema |
 """
@@ -14,21 +14,11 @@ from drs_jobs._wire.converter import structure, structure_job, structure_log_ite
 from drs_jobs._wire.names import METHODS, NAMES, UNION_TAGS
 from drs_jobs._wire.requests import jobs_request, log_request, page_request, query_text
 from drs_jobs._wire.responses import job_id_of, log_item_id_of, read_page
-from drs_jobs._wire.source_servers import (
-    SOURCE_SERVERS_METHOD,
-    SOURCE_SERVERS_OPERATION,
-    host_name_of,
-    source_server_id_of,
-    source_servers_of,
-)
 
 __all__ = [
     "METHODS",
     "NAMES",
-    "SOURCE_SERVERS_METHOD",
-    "SOURCE_SERVERS_OPERATION",
     "UNION_TAGS",
-    "host_name_of",
     "job_id_of",
     "jobs_request",
     "log_item_id_of",
@@ -36,8 +26,6 @@ __all__ = [
     "page_request",
     "query_text",
     "read_page",
-    "source_server_id_of",
-    "source_servers_of",
     "structure",
     "structure_job",
     "structure_log_item",

@@ -6,6 +6,8 @@
 | `tables` | tables and JSON lines |
 | `progress` | progress of jobs until they are complete: bars or lines |
 | `exit_codes` | exit statuses, errors as one line, closed and full streams |
+| `names` | host names of source servers |
+| `report` | `drs-jobs report` |
 | `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
 """

@@ -18,8 +18,9 @@ from drs_jobs import _botocore, _wire
 from drs_jobs._errors import DrsJobsError
 from drs_jobs._formatting import one_line, quoted
 from drs_jobs._pagination import Pager, Query
+from drs_jobs._wire import source_servers
 from drs_jobs.cli.exit_codes import describe_error, print_error
-from drs_jobs.cli.options import read_text
+from drs_jobs.cli.options import read_option_file
 
 NamesFile: TypeAlias = Annotated[
     str | None,
@@ -74,14 +75,14 @@ def fetch_host_names(client: Any) -> dict[str, str]:
         MalformedResponseError: If a response is invalid.
         PaginationLoopError: If the service repeats a page token.
     """
-    operation, method = _wire.SOURCE_SERVERS_OPERATION, getattr(client, _wire.SOURCE_SERVERS_METHOD)
+    operation, method = source_servers.SOURCE_SERVERS_OPERATION, getattr(client, source_servers.SOURCE_SERVERS_METHOD)
     _botocore.register_handlers(client, [operation])
     query = Query[tuple[str | None, str | None]](
         text=operation,
         summary=operation,
         fetch=lambda token: _botocore.call(operation, method, _wire.page_request({}, None, token), _wire.read_page),
-        structure=lambda raw, _: (_wire.source_server_id_of(raw), _wire.host_name_of(raw)),
-        identify=_wire.source_server_id_of,
+        structure=lambda raw, _: (source_servers.source_server_id_of(raw), source_servers.host_name_of(raw)),
+        identify=source_servers.source_server_id_of,
     )
     return _known_names(Pager(query))
 
@@ -100,7 +101,7 @@ def read_names(option: str, file: str) -> dict[str, str]:
     Raises:
         ValueError: If the file cannot be read, is not of these forms, or has two names for one id.
     """
-    text = read_text(option, file)
+    text = read_option_file(option, file)
     pairs = _json_pairs(text) if text.lstrip()[:1] in {"{", "["} else _csv_pairs(text)
     names: dict[str, str] = {}
     try:
@@ -164,7 +165,7 @@ def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON: {error}") from None
-    entries = _wire.source_servers_of(raw)
+    entries = source_servers.source_servers_of(raw)
     if entries is None and isinstance(raw, dict):
         for server_id, name in raw.items():
             if name is not None and not isinstance(name, str):
@@ -179,7 +180,7 @@ def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
         if id_key is None:
             raise ValueError(f"element {index} has no id: write its id under the key id, and its name under the key name")
         server_id = entry[keys[id_key]]
-        name = _wire.host_name_of(entry) if name_key is None else entry[keys[name_key]]
+        name = source_servers.host_name_of(entry) if name_key is None else entry[keys[name_key]]
         if not isinstance(server_id, str) or not isinstance(name, str | None):
             raise ValueError(f"the id or the name in element {index} is not a string")  # noqa: TRY004  # a file
         yield server_id, name

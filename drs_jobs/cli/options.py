@@ -98,11 +98,11 @@ def read_ids(option: str, file: str) -> list[str]:
     Raises:
         ValueError: If the file cannot be read, or is not UTF-8.
     """
-    lines = (line.partition("#")[0].strip() for line in read_text(option, file).splitlines())
+    lines = (line.partition("#")[0].strip() for line in read_option_file(option, file).splitlines())
     return [line for line in lines if line]
 
 
-def read_text(option: str, file: str) -> str:
+def read_option_file(option: str, file: str) -> str:
     """Return the text of a file, without a byte order mark.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -222,7 +222,7 @@ def _validated_names(names: object) -> Mapping[str, str]:
     if not isinstance(names, Mapping):
         raise TypeError(f"names must map source server ids to host names, not be a {type(names).__name__}")
     found: dict[str, str] = {}
-    for server_id, name in names.items():
+    for server_id, name in cast("Mapping[object, object]", names).items():
         if not isinstance(server_id, str) or not isinstance(name, str):
             raise TypeError(f"names must map str to str, not {type(server_id).__name__} to {type(name).__name__}")
         if line := one_line(name, 100):

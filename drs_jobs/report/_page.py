@@ -1,8 +1,8 @@
 """The facts of a report as one HTML page. jinja2 escapes every text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import jinja2
@@ -67,6 +67,10 @@ def _bounded(value: object) -> object:
     return one_line(value, _MAX_TEXT)
 
 
+def _phase_words(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
 _environment: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("drs_jobs.report"),
     autoescape=True,
@@ -75,15 +79,16 @@ _environment: Final = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(
-    age=format_age,
-    count=format_count,
-    duration=format_duration,
-    kind=job_kind,
-    minute=format_minute,
-    phase_words=lambda name: name.lower().replace("_", " "),
-    second=format_second,
-)
+_filters: Final[dict[str, Callable[..., Any]]] = {
+    "age": format_age,
+    "count": format_count,
+    "duration": format_duration,
+    "kind": job_kind,
+    "minute": format_minute,
+    "phase_words": _phase_words,
+    "second": format_second,
+}
+_environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
 
 
