@@ -54,6 +54,15 @@ def format_duration(duration: timedelta | None) -> str:
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
 
 
+_MIN_DAYS: Final = 2
+"""The number of days from which an age is shown in days."""
+
+
+def format_age(age: timedelta | None) -> str:
+    """Return an age in whole days, such as `104d`; below two days as a duration; a dash for `None`."""
+    return f"{age.days}d" if age is not None and age.days >= _MIN_DAYS else format_duration(age)
+
+
 def format_month(moment: datetime) -> str:
     """Return the month in UTC, such as `2024-06`."""
     # On some platforms strftime does not pad a year below 1000.

@@ -15,7 +15,7 @@ PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 LAYERS = [
     {"_extras", "_timestamps", "_redaction", "_thread_pool"},
     {"_formatting"},
-    {"_errors"},
+    {"_errors", "_csv"},
     {"_models"},
     {"_pagination", "_polling", "_botocore", "reports"},
     {"_wire"},

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from drs_jobs._formatting import format_count
 from drs_jobs._models import Job
 from drs_jobs.cli import progress, tables
+from drs_jobs.cli.drills import DrillView, last_drill_times, show_drills
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
@@ -22,10 +22,26 @@ from drs_jobs.cli.exit_codes import (
     status_of,
     usage_errors,
 )
+from drs_jobs.cli.explanations import PARTICIPANT_COLUMNS, explanation_record, participant_rows
+from drs_jobs.cli.formats import (
+    Fail,
+    ReportOutput,
+    ReportOutputOption,
+    TableOutput,
+    TableOutputOption,
+    check_gate,
+    gate_status,
+    job_columns,
+    job_record,
+    print_records,
+    print_span,
+)
+from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
     Limit,
+    Objective,
     OlderThan,
     OperatingSystem,
     Output,
@@ -43,8 +59,10 @@ from drs_jobs.cli.options import (
     read_moment,
     read_span,
 )
+from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_records, print_phases
+from drs_jobs.cli.recovery import RecoveryView, read_recoveries, show_recoveries
 from drs_jobs.cli.sweep import check_setup, show_sweep
-from drs_jobs.reports import Explanation, ServerDrill, last_drills
+from drs_jobs.reports import Explanation, last_drills, recovery_times
 from drs_jobs.sweep import MAX_IN_FLIGHT, targets
 from drs_jobs.sweep import sweep as run_sweep
 
@@ -77,7 +95,7 @@ def list_jobs(
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: TableOutputOption = TableOutput.TABLE,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
@@ -88,8 +106,10 @@ def list_jobs(
         now = datetime.now(UTC)
         start, end = read_span(since, until, now)
         jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
-    if output_format is Output.JSON:
+    if output_format is TableOutput.JSON:
         tables.print_json(jobs, tags=tags)
+    elif output_format is TableOutput.CSV:
+        print_records((job_record(job, tags=tags) for job in jobs), columns=job_columns(tags=tags))
     elif found := jobs.collect():
         console = tables.console()
         console.print(tables.jobs_table(found, now=now, tags=tags, width=console.width))
@@ -103,20 +123,49 @@ def show(
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: TableOutputOption = TableOutput.TABLE,
     tags: Tags = False,
 ) -> ExitStatus:
-    """Show one job: servers, launch actions, failures with reasons, log. The exit status depends on its outcome."""
+    """Show one job: servers, launch actions, phases, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
         client = make_client(profile, region, endpoint_url)
         client.describe_jobs(job_ids=[job])  # checks the id without a request
     explanation = client.explain(job)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
-        if output_format is Output.JSON:
-            typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags)))
+        if output_format is TableOutput.JSON:
+            print_records([explanation_record(explanation, tags=tags)])
+        elif output_format is TableOutput.CSV:
+            print_records(participant_rows(explanation), columns=PARTICIPANT_COLUMNS)
         else:
             _print_explanation(explanation, tags=tags)
+    return status
+
+
+@app.command()
+def phases(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: TableOutputOption = TableOutput.TABLE,
+) -> ExitStatus:
+    """Show the phases of one job, with a bar per phase for each server. The exit status depends on the outcome of the job."""
+    with usage_errors():
+        client = make_client(profile, region, endpoint_url)
+        client.describe_jobs(job_ids=[job])  # checks the id without a request
+    report = client.phases(job)
+    status = status_of([report.job])
+    with exit_if_pipe_closes(status):
+        if output_format is TableOutput.JSON:
+            print_records(phases_records(report))
+        elif output_format is TableOutput.CSV:
+            print_records(phase_rows(report), columns=PHASE_COLUMNS)
+        elif report.participants:
+            print_phases(tables.console(), report, now=datetime.now(UTC))
+        else:
+            print_note("no participants")
+        _print_log_error(report.log_error)
     return status
 
 
@@ -147,29 +196,61 @@ def drills(
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: ReportOutputOption = ReportOutput.TABLE,
     since: Since = None,
     older_than: OlderThan = None,
     servers: Servers = None,
-) -> None:
-    """Show the last drill of each server, and its outcome for this server."""
+    fail: Fail = False,
+) -> ExitStatus:
+    """Show the last drill of each server, its outcome for this server, and the time that the server took."""
     with usage_errors():
         now = datetime.now(UTC)
-        limit = None if older_than is None else read_moment("--older-than", older_than, now)
-        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
+        start, limit = read_moment("--since", since, now), read_moment("--older-than", older_than, now)
+        check_gate("--older-than", older_than, fail=fail)
+        if start is not None and limit is not None and start > limit:
+            raise ValueError(f"--since {since} is later than --older-than {older_than}: drills between them would not be found")
         ids = None if servers is None else read_ids("--servers", servers)
+        client = make_client(profile, region, endpoint_url)
+        jobs = client.describe_jobs(from_date=start)
     report = last_drills(jobs, source_server_ids=ids)
-    rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
-    if output_format is Output.JSON:
-        for row in rows:
-            typer.echo(json.dumps(tables.json_of_drill(row, report)))
-    elif rows:
-        console = tables.console()
-        console.print(tables.drills_table(rows, width=console.width))
-    first, last = (tables.time_cell(moment) for moment in (report.first_job_at, report.last_job_at))
-    print_note(
-        f"{format_count(len(rows), 'server')}, from {format_count(report.job_count, 'job')} created {first} to {last} UTC"
-    )
+    ended = {row.last_drill.job_id: row.last_drill for row in report.servers if row.last_drill and row.last_drill.is_complete}
+    times = last_drill_times(report.servers, read_phases(client, ended.values()))
+    view = DrillView(report=report, limit=limit, now=now, times=times)
+    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
+    with exit_if_pipe_closes(status):
+        show_drills(view, output_format)
+        print_span(report, len(view.rows))
+    return status
+
+
+@app.command()
+def recovery(
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: ReportOutputOption = ReportOutput.TABLE,
+    since: Since = None,
+    until: Until = None,
+    objective: Objective = None,
+    servers: Servers = None,
+    fail: Fail = False,
+) -> ExitStatus:
+    """Show the recovery times of each server: the latest, the median and the slowest, and the phase that took longest."""
+    with usage_errors():
+        start, end = read_span(since, until, datetime.now(UTC))
+        limit = read_duration("--objective", objective)
+        check_gate("--objective", objective, fail=fail)
+        ids = None if servers is None else read_ids("--servers", servers)
+        client = make_client(profile, region, endpoint_url)
+        jobs = client.describe_jobs(from_date=start, to_date=end)
+    reports = read_recoveries(client, jobs, servers=ids)
+    report = recovery_times(reports, objective=limit, source_server_ids=ids)
+    view = RecoveryView(report=report, phases={each.job.job_id: each for each in reports})
+    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
+    with exit_if_pipe_closes(status):
+        show_recoveries(view, output_format)
+        print_span(report, len(report.servers))
+    return status
 
 
 @app.command()
@@ -183,7 +264,7 @@ def sweep(
     partition: Annotated[str, typer.Option("--partition", help="The AWS partition: aws, aws-us-gov or aws-cn.")] = "aws",
     profile: Profile = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: TableOutputOption = TableOutput.TABLE,
     since: Since = None,
     until: Until = None,
     tags: Tags = False,
@@ -203,7 +284,7 @@ def sweep(
         check_setup(wanted, role_name=role_name, partition=partition)
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
+        return show_sweep(results, total=len(wanted), output=output_format, tags=tags).status
 
 
 @app.command()
@@ -279,14 +360,16 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
     if explanation.job.participating_servers:
         console.print()
         console.print(tables.servers_table(explanation, width=console.width))
+    if any(row.phases for row in explanation.phases.participants):
+        console.print()
+        print_phases(console, explanation.phases, now=now)
     console.print()
     tables.print_reasons(console, explanation)
     if explanation.log:
         console.print(tables.log_table(explanation.log, width=console.width))
-    if explanation.log_error is not None:
-        print_error(f"the log could not be read completely: {explanation.log_error}")
+    _print_log_error(explanation.log_error)
 
 
-def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
-    last = row.last_successful_drill
-    return last is None or last.creation_date_time is None or last.creation_date_time < limit
+def _print_log_error(error: Exception | None) -> None:
+    if error is not None:
+        print_error(f"the log could not be read completely: {error}")

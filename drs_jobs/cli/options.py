@@ -53,6 +53,10 @@ OlderThan: TypeAlias = Annotated[
     str | None,
     typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d."),
 ]
+Objective: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--objective", help="The recovery time objective (RTO) of a server, such as 4h. Default: none."),
+]
 Servers: TypeAlias = Annotated[
     str | None,
     typer.Option(
