@@ -1,9 +1,12 @@
 """Host names on the command line: `--names` and `--host-names`."""
 
+import csv
+import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +68,6 @@ def test_read_names(form: str, tmp_path: Path):
 )
 def test_names_survive_both_formats(names: dict[str, str]):
     """As Python's csv and json modules write them."""
-    import csv  # noqa: PLC0415
-    import io  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
-
     text = io.StringIO()
     csv.writer(text).writerows([("id", "name"), *names.items()])
     expected = {key: " ".join(name.split()) for key, name in names.items()}
@@ -186,7 +185,16 @@ def test_commands_show_names(local_drs: LocalDrs, tmp_path: Path):
     assert ["failed:", "db-01", "[31m", one] in lines
     assert ["failed:", "web-02", two] in lines
     assert ["failed:", three] in lines
-    assert shown.stdout.count(f"db-01 [31m {one}") == 3, "in the tables of servers and of the log, and in the reasons"
+    assert shown.stdout.count(f"db-01 [31m {one}") == 4, "in the tables of servers, phases and log, and in the reasons"
+    for command in (["phases", job.job_id], ["recovery"], ["drills"]):
+        assert f"db-01 [31m {one}" in run(*command, *options).stdout
+        rows = list(csv.DictReader(io.StringIO(run(*command, *options, "--output", "csv").stdout)))
+        assert {row.get("sourceServerID") or row["participant"]: row["hostName"] for row in rows} == {
+            one: "db-01 [31m",
+            two: "web-02",
+            three: "",
+        }
+        assert "hostName" not in run(*command, "--output", "csv").stdout
     drilled = run("drills", *options).stdout
     assert [line.split()[:2] for line in drilled.splitlines()[2:3]] == [["web-02", two]]
     [first, second, last] = [json.loads(line) for line in run("drills", *options, "--output", "json").stdout.splitlines()]

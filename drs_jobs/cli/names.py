@@ -87,6 +87,16 @@ def fetch_host_names(client: Any) -> dict[str, str]:
     return _known_names(Pager(query))
 
 
+def check_stdin(servers: str | None, names: str | None) -> None:
+    """Check that `--servers` and `--names` are not both read from stdin.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if servers == names == "-":
+        raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+
+
 def read_names(option: str, file: str) -> dict[str, str]:
     """Return the names in a file by source server id. Servers without a name are left out.
 
