@@ -21,7 +21,7 @@ from drs_jobs.cli.formats import Metric, ServerCheck, gate_status, job_columns, 
 from drs_jobs.reports import last_drills, recovery_times
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
 
-HOSTILE = ["=1+1", "</testcase><x a='&\"'>", "a\\\"b\n}", "\x00\x1b[31m\ud800\ufffe", ";=2,3\t", "ümläut 🙂", "-"]
+HOSTILE = ["=1+1", "</testcase><x a='&\"'>", 'a\\"b\n}', "\x00\x1b[31m\ud800\ufffe", ";=2,3\t", "ümläut 🙂", "-"]
 
 
 @pytest.fixture
