@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TextIO
+from typing import Final, TextIO, cast
 
 from drs_jobs._formatting import one_line
 from drs_jobs._timestamps import nearest_utc
@@ -53,7 +53,8 @@ def _cell(value: object) -> str | int | float:
         case datetime():
             return nearest_utc(value).isoformat()
         case list() | tuple():
-            return _text(" ".join("" if part is None else str(part) for part in value))
+            parts = cast("Iterable[object]", value)
+            return _text(" ".join("" if part is None else str(part) for part in parts))
         case _:
             return _text(str(value))
 

@@ -59,8 +59,13 @@ _MIN_DAYS: Final = 2
 
 
 def format_age(age: timedelta | None) -> str:
-    """Return an age in whole days, such as `104d`; below two days as a duration; a dash for `None`."""
-    return f"{age.days}d" if age is not None and age.days >= _MIN_DAYS else format_duration(age)
+    """Return an age in whole days, such as `104d`; below two days in hours, below one hour in minutes; a dash for `None`."""
+    if age is None:
+        return "-"
+    minutes = max(0, int(age.total_seconds())) // 60
+    if age.days >= _MIN_DAYS:
+        return f"{age.days}d"
+    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
 
 
 def format_month(moment: datetime) -> str:

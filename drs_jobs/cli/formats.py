@@ -192,7 +192,7 @@ def print_junit(name: str, checks: Sequence[ServerCheck], report: DrillReport | 
     xml = junitparser.JUnitXml()
     xml.add_testsuite(suite)
     content = io.BytesIO()
-    xml.write(content, pretty=True)
+    xml.write(content, pretty=True)  # pyright: ignore[reportUnknownMemberType]  # its type is IO without a parameter
     # Character references are valid XML whatever the encoding of stdout is.
     typer.echo(content.getvalue().decode("utf-8").strip().encode("ascii", "xmlcharrefreplace").decode("ascii"))
 

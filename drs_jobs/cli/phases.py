@@ -172,8 +172,10 @@ def _time_axis(report: JobPhases, now: datetime) -> tuple[datetime, timedelta]:
     starts = [phase.started_at for phase in phases if phase.started_at is not None]
     ends = [end for phase in phases if (end := _end(phase, now)) is not None]
     created = report.job.creation_date_time
-    start = min([*([] if created is None else [nearest_utc(created)]), *starts], default=now)
-    return start, max([*starts, *ends], default=now) - start
+    if created is not None:
+        starts.append(nearest_utc(created))
+    start, end = min(starts, default=now), max(starts + ends, default=now)
+    return start, end - start
 
 
 def _end(phase: Phase, now: datetime) -> datetime | None:

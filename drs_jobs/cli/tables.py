@@ -150,7 +150,7 @@ def drills_table(
         Column("last drill (UTC)", rank=3),
         Column("took", rank=5),
         Column("outcome", rank=1),
-        Column("last success (UTC)", rank=4),
+        Column("last success", rank=4),
         Column("age", rank=2, justify="right"),
     ]
     rows: list[list[Text]] = []
