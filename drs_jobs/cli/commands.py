@@ -24,7 +24,6 @@ from drs_jobs.cli.exit_codes import (
     status_of,
     usage_errors,
 )
-from drs_jobs.cli.names import HostNames, NamesFile, NameSource, check_stdin
 from drs_jobs.cli.explanations import PARTICIPANT_COLUMNS, explanation_record, participant_rows
 from drs_jobs.cli.formats import (
     Fail,
@@ -41,6 +40,7 @@ from drs_jobs.cli.formats import (
     with_host_name,
 )
 from drs_jobs.cli.logs import read_phases
+from drs_jobs.cli.names import HostNames, NamesFile, NameSource, check_stdin
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
