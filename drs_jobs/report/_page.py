@@ -207,7 +207,7 @@ def _bars(evidence: Evidence) -> list[tuple[Server, _Bar]]:
         or [_MINUTE]
     )
     objective = evidence.recoveries.objective
-    # As with bars: an objective that is much longer than every recovery.
+    # An objective that is much longer than every recovery would make the bars too short too.
     shown = objective if objective is not None and objective <= _LONGEST_OBJECTIVE * longest else None
     scale = max(longest, shown or longest, _MINUTE)
     return [
