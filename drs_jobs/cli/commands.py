@@ -12,7 +12,7 @@ import typer
 
 from drs_jobs._models import Job
 from drs_jobs.cli import progress, tables
-from drs_jobs.cli.drills import DrillView, last_drill_times, show_drills
+from drs_jobs.cli.drills import DrillView, read_times, show_drills
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
@@ -36,7 +36,6 @@ from drs_jobs.cli.formats import (
     print_records,
     print_span,
 )
-from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
@@ -213,13 +212,12 @@ def drills(
         client = make_client(profile, region, endpoint_url)
         jobs = client.describe_jobs(from_date=start)
     report = last_drills(jobs, source_server_ids=ids)
-    ended = {row.last_drill.job_id: row.last_drill for row in report.servers if row.last_drill and row.last_drill.is_complete}
-    times = last_drill_times(report.servers, read_phases(client, ended.values()))
-    view = DrillView(report=report, limit=limit, now=now, times=times)
+    view = DrillView(report=report, limit=limit, now=now)
+    view = attrs.evolve(view, times=read_times(client, view.rows_with_times(output_format)))
     status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
     with exit_if_pipe_closes(status):
         show_drills(view, output_format)
-        print_span(report, len(view.rows))
+    print_span(report, len(view.rows))
     return status
 
 
@@ -249,7 +247,7 @@ def recovery(
     status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
     with exit_if_pipe_closes(status):
         show_recoveries(view, output_format)
-        print_span(report, len(report.servers))
+    print_span(report, len(report.servers))
     return status
 
 
