@@ -1,5 +1,6 @@
 """The command line in processes of its own: its output and exit status."""
 
+import csv
 import errno
 import importlib.metadata
 import io
@@ -476,6 +477,11 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
         ("210987654321", "eu-west-1"),
     }
     assert all(structure_job(line).is_complete for line in lines)
+    assert [line["outcome"] for line in lines].count("FAILED") == sum(bool(line["failedServers"]) for line in lines) > 0
+    as_csv = _run(*common, "--regions", "eu-west-1", "--output", "csv", **environment)
+    rows = list(csv.DictReader(io.StringIO(as_csv.stdout)))
+    assert Counter(row["account"] for row in rows) == Counter(line["account"] for line in lines)
+    assert {(row["jobID"], row["outcome"]) for row in rows} == {(line["jobID"], line["outcome"]) for line in lines}
     assert "secret" not in as_json.stdout
     from_stdin = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **environment)
     assert (from_stdin[0], from_stdin[2]) == (0, "2 targets, 4 jobs\n")
@@ -533,6 +539,11 @@ def _shell_status(command: str, redirection: str) -> int:
         f"watch {UNDETERMINED_JOB} --output json",
         "drills",
         "drills --output json",
+        "drills --output csv",
+        "recovery",
+        "recovery --output junit",
+        "recovery --output prometheus",
+        f"phases {FAILED_JOB}",
         "demo",
         "--help",
         "sweep --help",
@@ -555,6 +566,9 @@ STATUSES = {
     "nonsense": 2,
     "list --since x": 2,
     f"show {FAILED_JOB}": 1,
+    f"phases {FAILED_JOB}": 1,
+    "drills --older-than 1h --fail": 1,
+    "recovery --objective 4h --fail": 1,
     f"watch {RUNNING_JOB} --timeout 0": 3,
     f"watch {UNDETERMINED_JOB}": 4,
     "list --endpoint-url http://127.0.0.1:9": 5,
@@ -629,7 +643,9 @@ def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
     assert found == [True, False, False, False, True, True, False, False]
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "drills", "drills --output json", "demo"])
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "drills", "drills --output json", "recovery --output csv", "list --output csv", "demo"]
+)
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_closed_pipe_is_no_error(command: str):
     pipe = f"{sys.executable} -m drs_jobs {command} | true; exit ${{PIPESTATUS[0]}}"

@@ -115,13 +115,14 @@ def test_time_is_that_of_the_server(local_drs: LocalDrs, capsys: pytest.CaptureF
 
 
 def test_only_logs_of_last_drills_are_read(local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
-    """Once each, however many servers took part."""
+    """Once each, however many servers took part, and only if the times are shown."""
     servers = tuple(make_server(source_server_id=f"s-{number}") for number in range(5))
     last = _drill(1, participating_servers=servers)
     local_drs.add_jobs(last, _drill(2, participating_servers=servers), _drill(0, server="s-9", **RUNNING))
-    run_here(capsys, "drills")
-    bodies = [request.body for request in local_drs.requests if request.operation == "DescribeJobLogItems"]
-    assert [body["jobID"] for body in bodies] == [last.job_id]
+    for arguments, count in ((["-o", "table"], 1), (["-o", "prometheus"], 1), (["--older-than", "9d"], 1), (["-o", "csv"], 2)):
+        run_here(capsys, "drills", *arguments)
+        bodies = [request.body for request in local_drs.requests if request.operation == "DescribeJobLogItems"]
+        assert [body["jobID"] for body in bodies] == [last.job_id] * count
 
 
 def test_logs_that_cannot_be_read(local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):

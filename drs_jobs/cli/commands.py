@@ -14,7 +14,7 @@ import typer
 
 from drs_jobs._models import Job
 from drs_jobs.cli import progress, tables
-from drs_jobs.cli.drills import DrillView, last_drill_times, show_drills
+from drs_jobs.cli.drills import DrillView, read_times, show_drills
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
@@ -39,7 +39,6 @@ from drs_jobs.cli.formats import (
     print_span,
     with_host_name,
 )
-from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.names import HostNames, NamesFile, NameSource, check_stdin
 from drs_jobs.cli.options import (
     Accounts,
@@ -231,14 +230,13 @@ def drills(
         client = make_client(profile, region, endpoint_url)
         jobs = client.describe_jobs(from_date=start)
     report = last_drills(jobs, source_server_ids=ids)
-    ended = {row.last_drill.job_id: row.last_drill for row in report.servers if row.last_drill and row.last_drill.is_complete}
-    times = last_drill_times(report.servers, read_phases(client, ended.values()))
     known_names = source.resolve(profile, region, endpoint_url)
-    view = DrillView(report=report, limit=limit, now=now, times=times, names=known_names)
+    view = DrillView(report=report, limit=limit, now=now, names=known_names)
+    view = attrs.evolve(view, times=read_times(client, view.rows_with_times(output_format)))
     status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
     with exit_if_pipe_closes(status):
         show_drills(view, output_format)
-        print_span(report, len(view.rows))
+    print_span(report, len(view.rows))
     return status
 
 
@@ -273,7 +271,7 @@ def recovery(
     status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
     with exit_if_pipe_closes(status):
         show_recoveries(view, output_format)
-        print_span(report, len(report.servers))
+    print_span(report, len(report.servers))
     return status
 
 

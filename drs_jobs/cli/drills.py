@@ -1,12 +1,13 @@
 """`drs-jobs drills`: the last drill of each server as a table, and in the formats for machines."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
 
+from drs_jobs._client import JobsClient
 from drs_jobs._formatting import format_age, format_minute
 from drs_jobs._models import Outcome
 from drs_jobs.cli import tables
@@ -23,7 +24,8 @@ from drs_jobs.cli.formats import (
     span_record,
     with_host_name,
 )
-from drs_jobs.reports import DrillReport, JobPhases, ServerDrill
+from drs_jobs.cli.logs import read_phases
+from drs_jobs.reports import DrillReport, ServerDrill
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +37,7 @@ class DrillView:
     """The time since which each server must have a successful drill; `None` without such a limit."""
     now: datetime
     """The current time."""
-    times: Mapping[str, timedelta]
+    times: Mapping[str, timedelta] = attrs.field(factory=dict[str, timedelta])
     """The recovery time of each server in its last drill, by server id, as far as its log has it."""
     names: Mapping[str, str] = tables.NO_NAMES
     """Host names by source server id."""
@@ -44,6 +46,12 @@ class DrillView:
     def rows(self) -> tuple[ServerDrill, ...]:
         """The servers that are shown: with a limit, those that are overdue."""
         return tuple(row for row in self.report.servers if self.limit is None or is_overdue(row, self.limit))
+
+    def rows_with_times(self, output: ReportOutput) -> tuple[ServerDrill, ...]:
+        """Return the servers whose recovery times a format shows, so that no other log is read."""
+        if output is ReportOutput.PROMETHEUS:
+            return ()
+        return self.report.servers if output is ReportOutput.JUNIT else self.rows
 
     @property
     def checks(self) -> list[ServerCheck]:
@@ -77,19 +85,17 @@ def is_overdue(row: ServerDrill, limit: datetime) -> bool:
     return last is None or last < limit
 
 
-def last_drill_times(rows: Sequence[ServerDrill], reports: Sequence[JobPhases]) -> dict[str, timedelta]:
-    """Return the recovery time of each server in its last drill, by server id, as far as it is known.
+def read_times(client: JobsClient, rows: Iterable[ServerDrill]) -> dict[str, timedelta]:
+    """Return the recovery time of each server in its last drill, by server id, as far as the log of the drill has it.
 
     Args:
+        client: The client to read the logs with. The log of a running drill is not read.
         rows: The servers.
-        reports: The phases of their last drills.
     """
+    drills = {row.source_server_id: row.last_drill for row in rows if row.last_drill and row.last_drill.is_complete}
+    reports = read_phases(client, {job.job_id: job for job in drills.values()}.values())
     times = {(report.job.job_id, row.participant): row.recovery_time for report in reports for row in report.participants}
-    found = {
-        row.source_server_id: times.get((row.last_drill.job_id, row.source_server_id))
-        for row in rows
-        if row.last_drill is not None
-    }
+    found = {server_id: times.get((job.job_id, server_id)) for server_id, job in drills.items()}
     return {server_id: time for server_id, time in found.items() if time is not None}
 
 
