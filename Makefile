@@ -71,7 +71,7 @@ dist: .venv/ready-$(VERSION)
 latest:
 	@$(PYTHON) -m venv --clear .venv-latest
 	@.venv-latest/bin/$(PIP_INSTALL) --upgrade pip
-	@.venv-latest/bin/$(PIP_INSTALL) --upgrade -e '.[cli,notebook,testing]' --group test
+	@.venv-latest/bin/$(PIP_INSTALL) --upgrade -e '.[cli,notebook,report,testing]' --group test
 	.venv-latest/bin/python tests/service_model.py
 	.venv-latest/bin/pytest $(LEAN) --deselect tests/test_completeness.py::test_what_aws_has_we_have
 
@@ -116,10 +116,10 @@ tests/javascript/node_modules/ready: tests/javascript/package-lock.json
 	@touch $@
 
 lock: .venv-lock/ready-$(VERSION)
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group build -o requirements/demo.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --group test --group build -o requirements/test.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --group check -o requirements/check.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --group test --group build --resolution lowest-direct -o requirements/lowest.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra report --extra testing --group build -o requirements/demo.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --group test --group build -o requirements/test.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --group check -o requirements/check.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --group test --group build --resolution lowest-direct -o requirements/lowest.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 	$(LOCK) --upgrade --group lock -o requirements/lock.txt

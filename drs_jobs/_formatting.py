@@ -54,6 +54,20 @@ def format_duration(duration: timedelta | None) -> str:
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
 
 
+_MIN_DAYS: Final = 2
+"""The number of days from which an age is shown in days."""
+
+
+def format_age(age: timedelta | None) -> str:
+    """Return an age in whole days, such as `104d`; below two days in hours, below one hour in minutes; a dash for `None`."""
+    if age is None:
+        return "-"
+    minutes = max(0, int(age.total_seconds())) // 60
+    if age.days >= _MIN_DAYS:
+        return f"{age.days}d"
+    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
+
+
 def format_month(moment: datetime) -> str:
     """Return the month in UTC, such as `2024-06`."""
     # On some platforms strftime does not pad a year below 1000.

@@ -24,6 +24,7 @@ MODULES: Final = {
     "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
     "_botocore": ("drs_jobs/_botocore.py", "botocore wire fuzz"),
     "_client": ("drs_jobs/_client.py", "client arguments polling log reports_failures reports_phases"),
+    "_csv": ("drs_jobs/_csv.py", "csv"),
     "_errors": ("drs_jobs/_errors.py", "errors polling wire wire_protocol completeness"),
     "_formatting": ("drs_jobs/_formatting.py", "models errors wire cli"),
     "_models": ("drs_jobs/_models", "models errors completeness"),

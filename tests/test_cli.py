@@ -1,5 +1,6 @@
 """The command line in processes of its own: its output and exit status."""
 
+import csv
 import errno
 import importlib.metadata
 import io
@@ -19,6 +20,8 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from rich.console import Console
 from rich.text import Text
 
+from command_line import run as _run
+from command_line import run_process as _process
 from drs_jobs import Job, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._errors import service_error
 from drs_jobs._formatting import format_duration
@@ -43,17 +46,6 @@ from drs_jobs.testing import (
 )
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
-
-
-def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line. A variable with an empty value is removed from the environment."""
-    defaults = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    merged = {name: value for name, value in {**os.environ, **defaults, **environment}.items() if value}
-    return _process([sys.executable, "-m", "drs_jobs", *arguments], env=merged)
-
-
-def _process(command: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, env=env, check=False)
 
 
 def test_list_table(local_drs: LocalDrs):
@@ -248,9 +240,9 @@ def test_drills(local_drs: LocalDrs, tmp_path: Path):
     servers = tmp_path / "servers.txt"
     servers.write_text("\ufeffs-recent\n# and one more\n\ns-never # new\n", encoding="utf-8")
     everything = _run("drills")
-    assert [[row.split()[0], row.split()[5]] for row in everything.stdout.splitlines()[1:]] == [
-        ["s-old", "SUCCEEDED"],
-        ["s-recent", "SUCCEEDED"],
+    assert [[row.split()[0], row.split()[4], row.split()[-1]] for row in everything.stdout.splitlines()[1:]] == [
+        ["s-old", "SUCCEEDED", "100d"],
+        ["s-recent", "SUCCEEDED", "10d"],
     ]
     assert everything.stderr.startswith("2 servers, from 2 jobs created ")
     overdue = _run("drills", "--older-than", "90d").stdout
@@ -485,6 +477,11 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
         ("210987654321", "eu-west-1"),
     }
     assert all(structure_job(line).is_complete for line in lines)
+    assert [line["outcome"] for line in lines].count("FAILED") == sum(bool(line["failedServers"]) for line in lines) > 0
+    as_csv = _run(*common, "--regions", "eu-west-1", "--output", "csv", **environment)
+    rows = list(csv.DictReader(io.StringIO(as_csv.stdout)))
+    assert Counter(row["account"] for row in rows) == Counter(line["account"] for line in lines)
+    assert {(row["jobID"], row["outcome"]) for row in rows} == {(line["jobID"], line["outcome"]) for line in lines}
     assert "secret" not in as_json.stdout
     from_stdin = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **environment)
     assert (from_stdin[0], from_stdin[2]) == (0, "2 targets, 4 jobs\n")
@@ -542,6 +539,11 @@ def _shell_status(command: str, redirection: str) -> int:
         f"watch {UNDETERMINED_JOB} --output json",
         "drills",
         "drills --output json",
+        "drills --output csv",
+        "recovery",
+        "recovery --output junit",
+        "recovery --output prometheus",
+        f"phases {FAILED_JOB}",
         "demo",
         "--help",
         "sweep --help",
@@ -564,6 +566,9 @@ STATUSES = {
     "nonsense": 2,
     "list --since x": 2,
     f"show {FAILED_JOB}": 1,
+    f"phases {FAILED_JOB}": 1,
+    "drills --older-than 1h --fail": 1,
+    "recovery --objective 4h --fail": 1,
     f"watch {RUNNING_JOB} --timeout 0": 3,
     f"watch {UNDETERMINED_JOB}": 4,
     "list --endpoint-url http://127.0.0.1:9": 5,
@@ -638,7 +643,9 @@ def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
     assert found == [True, False, False, False, True, True, False, False]
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "drills", "drills --output json", "demo"])
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "drills", "drills --output json", "recovery --output csv", "list --output csv", "demo"]
+)
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_closed_pipe_is_no_error(command: str):
     pipe = f"{sys.executable} -m drs_jobs {command} | true; exit ${{PIPESTATUS[0]}}"
@@ -647,6 +654,7 @@ def test_closed_pipe_is_no_error(command: str):
 
 
 SERVER_IDS = [f"s-{number:017}" for number in range(5)]
+DRILL_TIMES = dict.fromkeys(SERVER_IDS, timedelta(minutes=8, seconds=51))
 
 
 def _tables_and_ids() -> list[tuple[list[str], Any]]:
@@ -671,7 +679,7 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
         (job_ids, lambda width: bars_table(jobs, now=NOON, width=width)),
         (SERVER_IDS, lambda width: servers_table(explanation, width=width)),
         ([str(item.event) for item in log], lambda width: log_table(log, width=width)),
-        ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, width=width)),
+        ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, now=NOON, times=DRILL_TIMES, width=width)),
         ([account for account, _ in targets], lambda width: targets_table(targets, width=width)),
     ]
 

@@ -15,14 +15,14 @@ PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 LAYERS = [
     {"_extras", "_timestamps", "_redaction", "_thread_pool"},
     {"_formatting"},
-    {"_errors"},
+    {"_errors", "_csv"},
     {"_models"},
     {"_pagination", "_polling", "_botocore", "reports"},
     {"_wire"},
     {"_arguments"},
     {"_client", "_sweep_state"},
     {"__init__"},
-    {"sweep", "notebook", "testing"},
+    {"sweep", "notebook", "report", "testing"},
     {"cli"},
     {"__main__"},
 ]

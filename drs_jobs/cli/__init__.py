@@ -3,9 +3,15 @@
 | module | contents |
 |---|---|
 | `commands` | commands and their options |
-| `tables` | tables and JSON lines |
+| `options` | options of several commands, and how their texts are read |
+| `tables` | tables, and jobs as JSON |
+| `formats` | JSON lines, CSV, JUnit and Prometheus, and the gate `--fail` |
+| `drills`, `recovery`, `phases`, `explanations` | what `drills`, `recovery`, `phases` and `show` print |
+| `logs` | the logs of many jobs, a few at a time |
 | `progress` | progress of jobs until they are complete: bars or lines |
 | `exit_codes` | exit statuses, errors as one line, closed and full streams |
+| `names` | host names of source servers |
+| `report` | `drs-jobs report` |
 | `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
 """

@@ -3,16 +3,18 @@
 import importlib.metadata
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
+import boto3
 import typer
 
-from drs_jobs._formatting import format_count
 from drs_jobs._models import Job
 from drs_jobs.cli import progress, tables
+from drs_jobs.cli.drills import DrillView, read_times, show_drills
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
     UsageError,
@@ -22,10 +24,27 @@ from drs_jobs.cli.exit_codes import (
     status_of,
     usage_errors,
 )
+from drs_jobs.cli.explanations import PARTICIPANT_COLUMNS, explanation_record, participant_rows
+from drs_jobs.cli.formats import (
+    Fail,
+    ReportOutput,
+    ReportOutputOption,
+    TableOutput,
+    TableOutputOption,
+    check_gate,
+    gate_status,
+    job_columns,
+    job_record,
+    print_records,
+    print_span,
+    with_host_name,
+)
+from drs_jobs.cli.names import HostNames, NamesFile, NameSource, check_stdin
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
     Limit,
+    Objective,
     OlderThan,
     OperatingSystem,
     Output,
@@ -43,8 +62,10 @@ from drs_jobs.cli.options import (
     read_moment,
     read_span,
 )
+from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_records, print_phases
+from drs_jobs.cli.recovery import RecoveryView, read_recoveries, show_recoveries
 from drs_jobs.cli.sweep import check_setup, show_sweep
-from drs_jobs.reports import Explanation, ServerDrill, last_drills
+from drs_jobs.reports import Explanation, last_drills, recovery_times
 from drs_jobs.sweep import MAX_IN_FLIGHT, targets
 from drs_jobs.sweep import sweep as run_sweep
 
@@ -77,7 +98,7 @@ def list_jobs(
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: TableOutputOption = TableOutput.TABLE,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
@@ -88,8 +109,10 @@ def list_jobs(
         now = datetime.now(UTC)
         start, end = read_span(since, until, now)
         jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
-    if output_format is Output.JSON:
+    if output_format is TableOutput.JSON:
         tables.print_json(jobs, tags=tags)
+    elif output_format is TableOutput.CSV:
+        print_records((job_record(job, tags=tags) for job in jobs), columns=job_columns(tags=tags))
     elif found := jobs.collect():
         console = tables.console()
         console.print(tables.jobs_table(found, now=now, tags=tags, width=console.width))
@@ -103,20 +126,59 @@ def show(
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: TableOutputOption = TableOutput.TABLE,
     tags: Tags = False,
+    names: NamesFile = None,
+    host_names: HostNames = False,
 ) -> ExitStatus:
-    """Show one job: servers, launch actions, failures with reasons, log. The exit status depends on its outcome."""
+    """Show one job: servers, launch actions, phases, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
+        source = NameSource.from_options(names, host_names=host_names)
         client = make_client(profile, region, endpoint_url)
         client.describe_jobs(job_ids=[job])  # checks the id without a request
     explanation = client.explain(job)
+    known_names = source.resolve(profile, region, endpoint_url)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
-        if output_format is Output.JSON:
-            typer.echo(json.dumps(tables.json_of_explanation(explanation, tags=tags)))
+        if output_format is TableOutput.JSON:
+            print_records([explanation_record(explanation, tags=tags, names=known_names)])
+        elif output_format is TableOutput.CSV:
+            print_records(
+                participant_rows(explanation, names=known_names), columns=with_host_name(PARTICIPANT_COLUMNS, known_names)
+            )
         else:
-            _print_explanation(explanation, tags=tags)
+            _print_explanation(explanation, tags=tags, names=known_names)
+    return status
+
+
+@app.command()
+def phases(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: TableOutputOption = TableOutput.TABLE,
+    names: NamesFile = None,
+    host_names: HostNames = False,
+) -> ExitStatus:
+    """Show the phases of one job, with a bar per phase for each server. The exit status depends on the outcome of the job."""
+    with usage_errors():
+        source = NameSource.from_options(names, host_names=host_names)
+        client = make_client(profile, region, endpoint_url)
+        client.describe_jobs(job_ids=[job])  # checks the id without a request
+    report = client.phases(job)
+    known_names = source.resolve(profile, region, endpoint_url)
+    status = status_of([report.job])
+    with exit_if_pipe_closes(status):
+        if output_format is TableOutput.JSON:
+            print_records(phases_records(report, names=known_names))
+        elif output_format is TableOutput.CSV:
+            print_records(phase_rows(report, names=known_names), columns=with_host_name(PHASE_COLUMNS, known_names))
+        elif report.participants:
+            print_phases(tables.console(), report, now=datetime.now(UTC), names=known_names)
+        else:
+            print_note("no participants")
+        _print_log_error(report.log_error)
     return status
 
 
@@ -147,29 +209,70 @@ def drills(
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: ReportOutputOption = ReportOutput.TABLE,
     since: Since = None,
     older_than: OlderThan = None,
     servers: Servers = None,
-) -> None:
-    """Show the last drill of each server, and its outcome for this server."""
+    names: NamesFile = None,
+    host_names: HostNames = False,
+    fail: Fail = False,
+) -> ExitStatus:
+    """Show the last drill of each server, its outcome for this server, and the time that the server took."""
     with usage_errors():
         now = datetime.now(UTC)
-        limit = None if older_than is None else read_moment("--older-than", older_than, now)
-        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
+        start, limit = read_moment("--since", since, now), read_moment("--older-than", older_than, now)
+        check_gate("--older-than", older_than, fail=fail)
+        if start is not None and limit is not None and start > limit:
+            raise ValueError(f"--since {since} is later than --older-than {older_than}: drills between them would not be found")
+        check_stdin(servers, names)
         ids = None if servers is None else read_ids("--servers", servers)
+        source = NameSource.from_options(names, host_names=host_names)
+        client = make_client(profile, region, endpoint_url)
+        jobs = client.describe_jobs(from_date=start)
     report = last_drills(jobs, source_server_ids=ids)
-    rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
-    if output_format is Output.JSON:
-        for row in rows:
-            typer.echo(json.dumps(tables.json_of_drill(row, report)))
-    elif rows:
-        console = tables.console()
-        console.print(tables.drills_table(rows, width=console.width))
-    first, last = (tables.time_cell(moment) for moment in (report.first_job_at, report.last_job_at))
-    print_note(
-        f"{format_count(len(rows), 'server')}, from {format_count(report.job_count, 'job')} created {first} to {last} UTC"
-    )
+    known_names = source.resolve(profile, region, endpoint_url)
+    view = DrillView(report=report, limit=limit, now=now, names=known_names)
+    view = attrs.evolve(view, times=read_times(client, view.rows_with_times(output_format)))
+    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
+    with exit_if_pipe_closes(status):
+        show_drills(view, output_format)
+    print_span(report, len(view.rows))
+    return status
+
+
+@app.command()
+def recovery(
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: ReportOutputOption = ReportOutput.TABLE,
+    since: Since = None,
+    until: Until = None,
+    objective: Objective = None,
+    servers: Servers = None,
+    names: NamesFile = None,
+    host_names: HostNames = False,
+    fail: Fail = False,
+) -> ExitStatus:
+    """Show the recovery times of each server: the latest, the median and the slowest, and the phase that took longest."""
+    with usage_errors():
+        start, end = read_span(since, until, datetime.now(UTC))
+        limit = read_duration("--objective", objective)
+        check_gate("--objective", objective, fail=fail)
+        check_stdin(servers, names)
+        ids = None if servers is None else read_ids("--servers", servers)
+        source = NameSource.from_options(names, host_names=host_names)
+        client = make_client(profile, region, endpoint_url)
+        jobs = client.describe_jobs(from_date=start, to_date=end)
+    reports = read_recoveries(client, jobs, servers=ids)
+    report = recovery_times(reports, objective=limit, source_server_ids=ids)
+    known_names = source.resolve(profile, region, endpoint_url)
+    view = RecoveryView(report=report, phases={each.job.job_id: each for each in reports}, names=known_names)
+    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
+    with exit_if_pipe_closes(status):
+        show_recoveries(view, output_format)
+    print_span(report, len(report.servers))
+    return status
 
 
 @app.command()
@@ -183,7 +286,7 @@ def sweep(
     partition: Annotated[str, typer.Option("--partition", help="The AWS partition: aws, aws-us-gov or aws-cn.")] = "aws",
     profile: Profile = None,
     endpoint_url: EndpointUrl = None,
-    output_format: OutputOption = Output.TABLE,
+    output_format: TableOutputOption = TableOutput.TABLE,
     since: Since = None,
     until: Until = None,
     tags: Tags = False,
@@ -203,7 +306,57 @@ def sweep(
         check_setup(wanted, role_name=role_name, partition=partition)
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
+        return show_sweep(results, total=len(wanted), output=output_format, tags=tags).status
+
+
+@app.command()
+def report(
+    file: Annotated[
+        Path,
+        typer.Option("-o", "--output-file", metavar="FILE", help="The HTML page to write. CSV files are written beside it."),
+    ],
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    since: Since = None,
+    until: Until = None,
+    objective: Objective = None,
+    older_than: OlderThan = None,
+    servers: Servers = None,
+    names: NamesFile = None,
+    host_names: HostNames = False,
+    title: Annotated[str | None, typer.Option("--title", help="The title of the page.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> ExitStatus:
+    """Write the drills, recovery times and failures of servers as one HTML page and as CSV, for an audit.
+
+    Example: drs-jobs report --since 365d --objective 4h --older-than 90d --servers servers.txt -o evidence.html
+    """
+    from drs_jobs.cli.report import ReportFiles, write_report  # noqa: PLC0415  # only this command needs the report
+
+    with usage_errors():
+        now = datetime.now(UTC)
+        start, end = read_span(since, until, now)
+        rto = read_duration("--objective", objective)
+        limit = None if older_than is None else read_moment("--older-than", older_than, now)
+        if limit is not None and limit > now:
+            raise ValueError(f"--older-than {older_than} is in the future: use a date in the past, or 90d")
+        check_stdin(servers, names)
+        ids = None if servers is None else read_ids("--servers", servers)
+        source = NameSource.from_options(names, host_names=host_names)
+        client = make_client(profile, region, endpoint_url)
+    return write_report(
+        client,
+        ReportFiles(file, can_replace=force),
+        start=start,
+        end=end,
+        objective=rto,
+        overdue_after=None if limit is None else now - limit,
+        source_server_ids=ids,
+        find_names=lambda: source.resolve(profile, region, endpoint_url),
+        title=title,
+        region=region or boto3.Session(profile_name=profile).region_name,
+    )
 
 
 @app.command()
@@ -270,7 +423,7 @@ def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
     return ended
 
 
-def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
+def _print_explanation(explanation: Explanation, *, tags: bool, names: Mapping[str, str]) -> None:
     console = tables.console()
     now = datetime.now(UTC)
     console.print(tables.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
@@ -278,15 +431,17 @@ def _print_explanation(explanation: Explanation, *, tags: bool) -> None:
         console.print(tables.text_cell(explanation.job.console_url), soft_wrap=True)
     if explanation.job.participating_servers:
         console.print()
-        console.print(tables.servers_table(explanation, width=console.width))
+        console.print(tables.servers_table(explanation, width=console.width, names=names))
+    if any(row.phases for row in explanation.phases.participants):
+        console.print()
+        print_phases(console, explanation.phases, now=now, names=names)
     console.print()
-    tables.print_reasons(console, explanation)
+    tables.print_reasons(console, explanation, names=names)
     if explanation.log:
-        console.print(tables.log_table(explanation.log, width=console.width))
-    if explanation.log_error is not None:
-        print_error(f"the log could not be read completely: {explanation.log_error}")
+        console.print(tables.log_table(explanation.log, width=console.width, names=names))
+    _print_log_error(explanation.log_error)
 
 
-def _is_overdue(row: ServerDrill, limit: datetime) -> bool:
-    last = row.last_successful_drill
-    return last is None or last.creation_date_time is None or last.creation_date_time < limit
+def _print_log_error(error: Exception | None) -> None:
+    if error is not None:
+        print_error(f"the log could not be read completely: {error}")

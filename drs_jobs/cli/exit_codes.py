@@ -30,15 +30,15 @@ class ExitStatus(IntEnum):
     """The exit status of a command."""
 
     SUCCEEDED = 0
-    """The command succeeded. For `watch`, every job succeeded; for `show`, the job succeeded or still runs."""
+    """The command succeeded. For `watch`, every job succeeded; for `show` and `phases`, the job succeeded or still runs."""
     FAILED = 1
-    """A job failed."""
+    """A job failed, or with `--fail` a server does not meet the limit."""
     USAGE = 2
     """Wrong arguments, an unknown job, no region, no valid credentials, or a missing extra."""
     DEADLINE = 3
     """The deadline passed before the jobs were complete."""
     UNDETERMINED = 4
-    """The jobs are complete, and the outcome of at least one is undetermined."""
+    """The jobs are complete, and the outcome of at least one is undetermined; with `--fail`, the result of a server is."""
     SERVICE = 5
     """An error from AWS or of the connection, a malformed response, output that cannot be written, or an unexpected error."""
     INTERRUPTED = 130

@@ -53,6 +53,10 @@ OlderThan: TypeAlias = Annotated[
     str | None,
     typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d."),
 ]
+Objective: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--objective", help="The recovery time objective (RTO) of a server, such as 4h. Default: none."),
+]
 Servers: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -94,15 +98,27 @@ def read_ids(option: str, file: str) -> list[str]:
     Raises:
         ValueError: If the file cannot be read, or is not UTF-8.
     """
+    lines = (line.partition("#")[0].strip() for line in read_option_file(option, file).splitlines())
+    return [line for line in lines if line]
+
+
+def read_option_file(option: str, file: str) -> str:
+    """Return the text of a file, without a byte order mark.
+
+    Args:
+        option: The name of the option, for error messages.
+        file: The path of the file; `-` is stdin.
+
+    Raises:
+        ValueError: If the file cannot be read, or is not UTF-8.
+    """
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise ValueError(f"{option} {quoted(file)} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{option} {quoted(file)} is not UTF-8 text: convert it to UTF-8") from None
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
 
 
 _DURATION: Final = re.compile(r"([0-9]{1,12})([smhd]?)")

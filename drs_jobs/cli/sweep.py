@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from drs_jobs._client import JobsClient
+from drs_jobs._csv import CsvWriter
 from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, describe_error, print_error, print_note
+from drs_jobs.cli.formats import TableOutput, job_columns, job_record
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
 
 _MAX_NAMED = 3
@@ -85,40 +87,47 @@ class SweepFailures:
             print_error(f"{format_count(len(failures), 'target')} failed with {name} ({named}{more}), the first: {first}")
 
 
-def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, as_json: bool, tags: bool) -> SweepFailures:
+def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, output: TableOutput, tags: bool) -> SweepFailures:
     """Show the results and return the failures.
 
     Args:
         results: The results of the targets, in any order.
         total: The number of targets.
-        as_json: Whether to print each job as a JSON line when it arrives, instead of a table of the targets at the end.
-        tags: Whether the JSON lines contain tags.
+        output: The format. JSON and CSV have one job per line, printed when it arrives; a table of the targets is printed
+            at the end.
+        tags: Whether the jobs have tags.
     """
     failures = SweepFailures()
     rows: dict[tuple[str, str], Counter[Outcome]] = {}
+    writer = CsvWriter(sys.stdout, ["account", "region", *job_columns(tags=tags)]) if output is TableOutput.CSV else None
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         for result in progress.track(results, total=total, description="reading"):
             if isinstance(result, TargetFailure):
                 failures.add(result)
             jobs = result.jobs
-            if as_json:
-                _print_json(result.target, jobs, tags=tags)
+            if output is not TableOutput.TABLE:
+                _print_jobs(result.target, jobs, writer, tags=tags)
             elif jobs or isinstance(result, TargetJobs):
                 rows[_account(result.target), result.target.region] = Counter(job.outcome for job in jobs)
-    if not as_json:
+    if output is TableOutput.TABLE:
         console = tables.console()
         console.print(tables.targets_table(dict(sorted(rows.items())), width=console.width))
-    count = "" if as_json else f", {format_count(sum(counts.total() for counts in rows.values()), 'job')}"
+    count = (
+        "" if output is not TableOutput.TABLE else f", {format_count(sum(counts.total() for counts in rows.values()), 'job')}"
+    )
     print_note(f"{format_count(total, 'target')}{count}")
     failures.print_summary()
     return failures
 
 
-def _print_json(target: Target, jobs: Iterable[Job], *, tags: bool) -> None:
+def _print_jobs(target: Target, jobs: Iterable[Job], writer: CsvWriter | None, *, tags: bool) -> None:
     account_and_region = {"account": _account(target), "region": target.region}
     for job in jobs:
-        typer.echo(json.dumps({**tables.json_of(job, tags=tags), **account_and_region}))
+        if writer is None:
+            typer.echo(json.dumps({**tables.json_of(job, tags=tags), **account_and_region}))
+        else:
+            writer.write([{**job_record(job, tags=tags), **account_and_region}])
     sys.stdout.flush()
 
 

@@ -4,23 +4,25 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import attrs
 import typer
 from rich.cells import cell_len
-from rich.console import Console
-from rich.progress_bar import ProgressBar
+from rich.console import Console, ConsoleRenderable
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs._formatting import format_count, format_duration, format_minute, format_second, one_line
+from drs_jobs._formatting import format_age, format_count, format_duration, format_minute, format_second, one_line
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._redaction import SENSITIVE_MEMBER
-from drs_jobs._wire import unstructure_job, unstructure_log_item
-from drs_jobs.reports import DrillReport, Explanation, ServerDrill
+from drs_jobs._wire import unstructure_job
+from drs_jobs.reports import Explanation, ServerDrill
+
+NO_NAMES: Final[Mapping[str, str]] = {}
+"""No host names by source server id."""
 
 _FULL_TABLE_WIDTH: Final = 90
 """The width, in columns, from which the table of jobs has a column for the state."""
@@ -44,36 +46,15 @@ def print_json(jobs: Iterable[Job], *, tags: bool) -> None:
 
 
 def json_of(job: Job, *, tags: bool) -> dict[str, Any]:
-    """Return a job in AWS's shape, with its tags only if `tags` is true."""
-    raw = unstructure_job(job)
-    return raw if tags else {key: value for key, value in raw.items() if key != SENSITIVE_MEMBER}
+    """Return a job in AWS's shape, with its outcome, duration and failed servers, and with its tags only if `tags` is true.
 
-
-def json_of_explanation(explanation: Explanation, *, tags: bool) -> dict[str, Any]:
-    """Return a job in AWS's shape, with its outcome, instances, failures and log under keys that AWS does not have."""
-    return {
-        **json_of(explanation.job, tags=tags),
-        "outcome": explanation.job.outcome.name,
-        "instanceIDs": dict(explanation.instance_ids),
-        "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
-        "log": [unstructure_log_item(item) for item in explanation.log],
-        "logError": None if explanation.log_error is None else one_line(str(explanation.log_error)),
-    }
-
-
-def json_of_drill(row: ServerDrill, report: DrillReport) -> dict[str, Any]:
-    """Return the last drills of a server, with the time span and the number of the jobs that were read.
-
-    The time span is included, because a drill outside it would not be found.
+    The three keys that AWS does not have are ignored by `structure_job`.
     """
-    span = {"firstJobAt": report.first_job_at, "lastJobAt": report.last_job_at}
-    drills = {"lastDrill": row.last_drill, "lastSuccessfulDrill": row.last_successful_drill}
     return {
-        "sourceServerID": row.source_server_id,
-        "outcome": None if row.outcome is None else row.outcome.name,
-        **{name: None if job is None else json_of(job, tags=False) for name, job in drills.items()},
-        **{name: None if moment is None else moment.isoformat() for name, moment in span.items()},
-        "jobCount": report.job_count,
+        **{key: value for key, value in unstructure_job(job).items() if tags or key != SENSITIVE_MEMBER},
+        "outcome": job.outcome.name,
+        "durationSeconds": None if job.duration is None else job.duration.total_seconds(),
+        "failedServers": [server.source_server_id for server in job.failed_servers],
     }
 
 
@@ -106,7 +87,7 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
     return fitted_table(columns, rows, width=width)
 
 
-def servers_table(explanation: Explanation, *, width: int) -> Table:
+def servers_table(explanation: Explanation, *, width: int, names: Mapping[str, str] = NO_NAMES) -> Table:
     """Return a table of the servers of a job, one per row, with their instances and launch actions."""
     columns = [
         Column("server"),
@@ -119,11 +100,13 @@ def servers_table(explanation: Explanation, *, width: int) -> Table:
         server_id = server.source_server_id or "-"
         instance = explanation.instance_ids.get(server_id, "-")
         runs = ", ".join(f"{run.name}: {run.status or '-'}" for run in server.runs)
-        rows.append([text_cell(server_id), text_cell(server.launch_status or "-"), text_cell(instance), text_cell(runs or "-")])
+        rows.append(
+            [server_cell(server_id, names), text_cell(server.launch_status or "-"), text_cell(instance), text_cell(runs or "-")]
+        )
     return fitted_table(columns, rows, width=width)
 
 
-def log_table(log: Iterable[JobLogItem], *, width: int) -> Table:
+def log_table(log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = NO_NAMES) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
         Column("time (UTC)", rank=3),
@@ -138,30 +121,73 @@ def log_table(log: Iterable[JobLogItem], *, width: int) -> Table:
             [
                 Text(format_second(item.log_date_time)),
                 text_cell(item.event or "-"),
-                text_cell(data.source_server_id or ""),
+                server_cell(data.source_server_id or "", names),
                 text_cell(data.raw_error or ""),
             ]
         )
     return fitted_table(columns, rows, width=width)
 
 
-def drills_table(drills: Iterable[ServerDrill], *, width: int) -> Table:
-    """Return a table of the last drill of each server, one server per row."""
+def drills_table(
+    drills: Iterable[ServerDrill],
+    *,
+    now: datetime,
+    times: Mapping[str, timedelta],
+    width: int,
+    names: Mapping[str, str] = NO_NAMES,
+) -> Table:
+    """Return a table of the last drill of each server, one server per row.
+
+    Args:
+        drills: The rows.
+        now: The current time, for the age of the last successful drill.
+        times: The recovery time of each server in its last drill, by server id, as far as it is known.
+        width: The maximum width, in columns of the terminal.
+        names: Host names by source server id. Default none.
+    """
     columns = [
         Column("server"),
-        Column("last drill (UTC)", rank=2),
-        Column("took", rank=3),
+        Column("last drill (UTC)", rank=3),
+        Column("took", rank=5),
         Column("outcome", rank=1),
-        Column("last success (UTC)", rank=4),
+        Column("last success", rank=4),
+        Column("age", rank=2, justify="right"),
     ]
     rows: list[list[Text]] = []
     for row in drills:
-        drill, success = row.last_drill, row.last_successful_drill
-        drilled, succeeded = (None if job is None else job.creation_date_time for job in (drill, success))
-        outcome = Text("NEVER DRILLED") if row.outcome is None else Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome])
-        took = text_cell(format_duration(None if drill is None else drill.duration))
-        rows.append([text_cell(row.source_server_id), time_cell(drilled), took, outcome, time_cell(succeeded)])
+        drilled, succeeded = created_at(row.last_drill), created_at(row.last_successful_drill)
+        server = server_cell(row.source_server_id, names)
+        if row.outcome is None:
+            server.stylize("bold")
+        took, age = format_duration(times.get(row.source_server_id)), format_age(age_of(row.last_successful_drill, now))
+        rows.append([server, time_cell(drilled), Text(took), _drill_outcome(row), time_cell(succeeded), Text(age)])
     return fitted_table(columns, rows, width=width)
+
+
+def _drill_outcome(row: ServerDrill) -> Text:
+    """Return the outcome of the last drill; beside a running drill, that of the last complete one."""
+    if row.outcome is None:
+        return loud_cell("NEVER DRILLED")
+    outcome = Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome])
+    before = completed_outcome(row) if row.outcome is Outcome.RUNNING else None
+    return outcome if before is None else outcome.append(", before ", "default").append(before.name, OUTCOME_COLOURS[before])
+
+
+def completed_outcome(row: ServerDrill) -> Outcome | None:
+    """Return the outcome of the last complete drill for this server; `None` if it has none."""
+    drill = row.last_completed_drill
+    return None if drill is None else drill.outcome_of(row.source_server_id)
+
+
+def created_at(job: Job | None) -> datetime | None:
+    """Return the creation time of a job; `None` without a job, or if it has none."""
+    return None if job is None else job.creation_date_time
+
+
+def age_of(job: Job | None, now: datetime) -> timedelta | None:
+    """Return the time since the creation of a job; `None` without a job, or if it has none."""
+    created = created_at(job)
+    return None if created is None else max(timedelta(0), now - created)
 
 
 def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width: int) -> Table:
@@ -182,14 +208,14 @@ def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width:
     return fitted_table(columns, rows, width=width)
 
 
-def print_reasons(console: Console, explanation: Explanation) -> None:
+def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES) -> None:
     """Print what several participants have in common, each failed participant with its reasons, and those of the job."""
     for cause in explanation.causes:
         if len(cause.participants) > 1:
             count = format_count(len(cause.participants), "participant")
             console.print(text_cell(f"{cause.summary}, {count}"), soft_wrap=True)
     for failure in explanation.failures:
-        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + text_cell(failure.participant))
+        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + server_cell(failure.participant, names))
         for reason in failure.reasons or ("no reason given",):
             console.print(Text("    ") + text_cell(reason), soft_wrap=True)
         console.print()
@@ -216,7 +242,8 @@ class Column:
     justify: Literal["left", "right"] = "left"
 
 
-Cell: TypeAlias = Text | ProgressBar
+Cell: TypeAlias = ConsoleRenderable
+"""A text, or a bar of any kind."""
 
 
 def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool = True) -> Table:
@@ -252,10 +279,11 @@ def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, w
 
 
 _LEAST_BAR_WIDTH: Final = 8
+_LONGEST_BAR: Final = 60
 
 
 def _least_width(column: Column, cell: Cell) -> int:
-    if isinstance(cell, ProgressBar):
+    if not isinstance(cell, Text):
         return _LEAST_BAR_WIDTH
     if column.longest_word is None:
         return cell.cell_len
@@ -263,12 +291,22 @@ def _least_width(column: Column, cell: Cell) -> int:
 
 
 def _natural_width(cell: Cell, available: int) -> int:
-    return available if isinstance(cell, ProgressBar) else cell.cell_len
+    return cell.cell_len if isinstance(cell, Text) else min(available, _LONGEST_BAR)
+
+
+def server_cell(source_server_id: str, names: Mapping[str, str]) -> Text:
+    """Return a cell with the host name of a server, if it is known, and its id beside it."""
+    return text_cell(" ".join((*([names[source_server_id]] if source_server_id in names else ()), source_server_id)))
 
 
 def text_cell(text: str) -> Text:
     """Return a cell with text from AWS, without markup and control characters."""
     return Text(one_line(text, 1000))
+
+
+def loud_cell(words: str) -> Text:
+    """Return a cell that stands out, for a server without any evidence."""
+    return Text(words, style=f"bold reverse {OUTCOME_COLOURS[Outcome.FAILED]}")
 
 
 def time_cell(moment: datetime | None) -> Text:

@@ -81,6 +81,13 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
     return tuple(sorted(found, key=lambda cause: -len(cause.participants)))
 
 
+def cause_key(cause: Cause) -> str:
+    """Return a text that is equal for the same cause in several jobs."""
+    if cause.refused_action is None:
+        return _IDS.sub("…", cause.reason)
+    return f"{cause.refused_action.rpartition(':')[2]} refused"
+
+
 # Source: error messages of AWS's services, such as "An error occurred (UnauthorizedOperation) when calling the DeleteVolume
 # operation: You are not authorized to perform this operation. User: … is not authorized to perform: ec2:DeleteVolume on
 # resource: arn:… because no identity-based policy allows the ec2:DeleteVolume action."

@@ -96,6 +96,8 @@ class JobPhases(Model):
     """The recovery time of the slowest server; `None` unless each server has one. If the job lists servers, those count."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
     """The error if the log, or an item of it, could not be read, else `None`. The readable items are used."""
+    log: tuple[JobLogItem, ...] = attrs.field(default=(), eq=False)
+    """The log, oldest first, from which `explain` returns the reasons of failures without another request."""
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with one row per participant and the duration of each phase."""
@@ -148,7 +150,7 @@ def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> Job
     times = [server.recovery_time for server in servers]
     known = [time for time in times if time is not None]
     slowest = max(known) if known and len(known) == len(times) else None
-    return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error)
+    return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
 
 
 def has_server_failed(server: ParticipatingServer) -> bool:

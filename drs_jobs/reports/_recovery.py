@@ -85,7 +85,7 @@ def recovery_times(
     histories: dict[str, _History] = {server_id: _History() for server_id in requested or ()}
     for report in _distinct(phases):
         span.add(report.job)
-        if not _is_recovery(report.job):
+        if not is_recovery(report.job):
             continue
         servers = {server.source_server_id for server in report.job.participating_servers if server.source_server_id}
         failed = {server.source_server_id for server in report.job.participating_servers if has_server_failed(server)}
@@ -105,7 +105,8 @@ def recovery_times(
 _RECOVERIES: Final = {InitiatedBy.START_RECOVERY, InitiatedBy.START_DRILL}
 
 
-def _is_recovery(job: Job) -> bool:
+def is_recovery(job: Job) -> bool:
+    """Return whether a job is a recovery or a drill that launches servers."""
     return job.type == JobType.LAUNCH and job.initiated_by in _RECOVERIES
 
 

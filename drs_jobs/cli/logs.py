@@ -1,0 +1,52 @@
+"""Reads the logs of many jobs, a few at a time, with a progress bar on stderr."""
+
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from botocore.exceptions import BotoCoreError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from drs_jobs._client import JobsClient
+from drs_jobs._errors import DrsJobsError
+from drs_jobs._formatting import format_count
+from drs_jobs._models import Job
+from drs_jobs._thread_pool import DaemonThreadPool
+from drs_jobs.cli.exit_codes import describe_error, print_error
+from drs_jobs.reports import JobPhases, phases
+
+_MAX_IN_FLIGHT: Final = 4
+"""The maximum number of logs that are read at the same time. AWS documents no rate at which it throttles."""
+
+
+def read_phases(client: JobsClient, jobs: Iterable[Job]) -> list[JobPhases]:
+    """Return the phases of each job, in the order of the jobs. Logs that cannot be read are one line on stderr.
+
+    Args:
+        client: The client to read with.
+        jobs: The jobs. Those that are running are fetched again.
+    """
+    with DaemonThreadPool(_MAX_IN_FLIGHT) as pool:
+        futures = [pool.submit(_read, client, job) for job in jobs]
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+            reports = [future.result() for future in progress.track(futures, description="reading logs")]
+    _print_log_errors(reports)
+    return reports
+
+
+def _read(client: JobsClient, job: Job) -> JobPhases:
+    try:
+        return client.phases(job)
+    except (DrsJobsError, BotoCoreError) as error:
+        # A running job is fetched again, and can have been deleted since.
+        return phases(job, (), log_error=error)
+
+
+def _print_log_errors(reports: Iterable[JobPhases]) -> None:
+    failed = [(report.job.job_id, report.log_error) for report in reports if report.log_error is not None]
+    if failed:
+        job_id, error = failed[0]
+        count = format_count(len(failed), "log")
+        print_error(f"{count} could not be read completely, the first is of {job_id}: {describe_error(error)[0]}")

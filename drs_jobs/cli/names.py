@@ -1,0 +1,196 @@
+"""Host names of source servers: from a CSV or JSON file, or from DescribeSourceServers."""
+
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, TypeAlias
+
+import attrs
+import boto3
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_jobs import _botocore, _wire
+from drs_jobs._errors import DrsJobsError
+from drs_jobs._formatting import one_line, quoted
+from drs_jobs._pagination import Pager, Query
+from drs_jobs._wire import source_servers
+from drs_jobs.cli.exit_codes import describe_error, print_error
+from drs_jobs.cli.options import read_option_file
+
+NamesFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--names", metavar="FILE", help="A CSV or JSON file with the id and the host name of each server; - for stdin."
+    ),
+]
+HostNames: TypeAlias = Annotated[
+    bool, typer.Option("--host-names", help="Show the host names that AWS has. Needs drs:DescribeSourceServers.")
+]
+
+
+@attrs.frozen
+class NameSource:
+    """The options `--names` and `--host-names`: the file is already read, AWS is not asked yet."""
+
+    file: Mapping[str, str]
+    """The names in the file by source server id."""
+    has_host_names: bool
+    """Whether to request host names from AWS too. The names in the file take precedence."""
+
+    @classmethod
+    def from_options(cls, file: str | None, *, host_names: bool) -> "NameSource":
+        """Read the file.
+
+        Raises:
+            ValueError: If the file cannot be read, or does not contain names.
+        """
+        return cls({} if file is None else read_names("--names", file), host_names)
+
+    def resolve(self, profile: str | None, region: str | None, endpoint_url: str | None) -> dict[str, str]:
+        """Return the names by source server id. If AWS does not return host names, the reason is one line on stderr."""
+        if not self.has_host_names:
+            return dict(self.file)
+        try:
+            client = boto3.Session(profile_name=profile).client("drs", region_name=region, endpoint_url=endpoint_url)
+            found = fetch_host_names(client)
+        except (BotoCoreError, ClientError, DrsJobsError) as error:
+            print_error(f"no host names, only ids, because DescribeSourceServers failed: {describe_error(error)[0]}")
+            found = {}
+        return {**found, **self.file}
+
+
+def fetch_host_names(client: Any) -> dict[str, str]:
+    """Return the host names of all source servers by id, from every page. Servers without a host name are left out.
+
+    Args:
+        client: A boto3 client of `drs`.
+
+    Raises:
+        ClientError: If AWS returns an error.
+        MalformedResponseError: If a response is invalid.
+        PaginationLoopError: If the service repeats a page token.
+    """
+    operation, method = source_servers.SOURCE_SERVERS_OPERATION, getattr(client, source_servers.SOURCE_SERVERS_METHOD)
+    _botocore.register_handlers(client, [operation])
+    query = Query[tuple[str | None, str | None]](
+        text=operation,
+        summary=operation,
+        fetch=lambda token: _botocore.call(operation, method, _wire.page_request({}, None, token), _wire.read_page),
+        structure=lambda raw, _: (source_servers.source_server_id_of(raw), source_servers.host_name_of(raw)),
+        identify=source_servers.source_server_id_of,
+    )
+    return _known_names(Pager(query))
+
+
+def check_stdin(servers: str | None, names: str | None) -> None:
+    """Check that `--servers` and `--names` are not both read from stdin.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if servers == names == "-":
+        raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+
+
+def read_names(option: str, file: str) -> dict[str, str]:
+    """Return the names in a file by source server id. Servers without a name are left out.
+
+    A CSV file has an id and a name per line, separated by commas, semicolons or tabs. If it has a header, it can have more
+    columns. A JSON file is an object of names by id, a list of objects with an id and a name, or the response of
+    DescribeSourceServers.
+
+    Args:
+        option: The name of the option, for error messages.
+        file: The path of the file; `-` is stdin.
+
+    Raises:
+        ValueError: If the file cannot be read, is not of these forms, or has two names for one id.
+    """
+    text = read_option_file(option, file)
+    pairs = _json_pairs(text) if text.lstrip()[:1] in {"{", "["} else _csv_pairs(text)
+    names: dict[str, str] = {}
+    try:
+        for server_id, name in _known_names_in_order(pairs):
+            if names.setdefault(server_id, name) != name:
+                raise ValueError(f"two names for {quoted(server_id)}: {quoted(names[server_id])} and {quoted(name)}")
+    except ValueError as error:
+        raise ValueError(f"{option} {quoted(file)}: {error}") from None
+    return names
+
+
+def _known_names(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
+    return dict(_known_names_in_order(pairs))
+
+
+def _known_names_in_order(pairs: Iterable[tuple[str | None, str | None]]) -> Iterator[tuple[str, str]]:
+    for server_id, name in pairs:
+        if server_id and name and (line := one_line(name, 100)):
+            yield server_id, line
+
+
+_ID_HEADERS: Final = {"id", "serverid", "sourceserver", "sourceserverid"}
+_NAME_HEADERS: Final = {"name", "host", "hostname", "servername"}
+"""The headers and the keys of ids and of names, in lower case, without spaces, underscores and hyphens."""
+
+
+def _normalized(header: str) -> str:
+    return "".join(char for char in header.lower() if char not in " _-")
+
+
+def _position(headers: Iterable[str], known: set[str]) -> int | None:
+    return next((index for index, header in enumerate(headers) if _normalized(header) in known), None)
+
+
+def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the id and the name of each line. Blank lines, and those that begin with `#`, are left out."""
+    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    delimiter = next((char for char in "\t;," if char in first), ",")
+    columns: tuple[int, int] | None = None
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or cells[0].startswith("#"):
+                continue
+            if columns is None:
+                id_column, name_column = _position(cells, _ID_HEADERS), _position(cells, _NAME_HEADERS)
+                if id_column is not None and name_column is not None:
+                    columns = id_column, name_column
+                    continue
+                columns = 0, 1
+            if len(cells) <= max(columns):
+                raise ValueError(f"line {reader.line_num} ({quoted(row[0])}) has no name: write an id, a comma and a name")
+            yield cells[columns[0]], cells[columns[1]]
+    except csv.Error as error:
+        raise ValueError(f"it is not CSV: {error}") from None
+
+
+def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    entries = source_servers.source_servers_of(raw)
+    if entries is None and isinstance(raw, dict):
+        for server_id, name in raw.items():
+            if name is not None and not isinstance(name, str):
+                raise ValueError(f"the name of {quoted(server_id)} is not a string")
+            yield server_id, name
+        return
+    for index, entry in enumerate(raw if entries is None else entries):
+        if not isinstance(entry, dict):
+            raise ValueError(f"element {index} is not an object with an id and a name")  # noqa: TRY004  # a file
+        keys = list(entry)
+        id_key, name_key = _position(keys, _ID_HEADERS), _position(keys, _NAME_HEADERS)
+        if id_key is None:
+            raise ValueError(f"element {index} has no id: write its id under the key id, and its name under the key name")
+        server_id = entry[keys[id_key]]
+        name = source_servers.host_name_of(entry) if name_key is None else entry[keys[name_key]]
+        if not isinstance(server_id, str) or not isinstance(name, str | None):
+            raise ValueError(f"the id or the name in element {index} is not a string")  # noqa: TRY004  # a file
+        yield server_id, name
