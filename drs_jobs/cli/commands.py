@@ -2,16 +2,19 @@
 
 import importlib.metadata
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import attrs
 import typer
 
+from drs_jobs._errors import WaitTimeoutError
 from drs_jobs._formatting import format_count
 from drs_jobs._models import Job
+from drs_jobs.cli import help as help_texts
 from drs_jobs.cli import progress, tables
 from drs_jobs.cli.exit_codes import (
     ExitStatus,
@@ -22,14 +25,19 @@ from drs_jobs.cli.exit_codes import (
     status_of,
     usage_errors,
 )
+from drs_jobs.cli.filters import JobFilter
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
+    Failed,
+    Kinds,
     Limit,
     OlderThan,
     OperatingSystem,
+    Outcomes,
     Output,
     OutputOption,
+    PollInterval,
     Profile,
     Region,
     Servers,
@@ -38,8 +46,11 @@ from drs_jobs.cli.options import (
     Timeout,
     Until,
     make_client,
+    pass_to_command,
     read_duration,
     read_ids,
+    read_interval,
+    read_job_id,
     read_moment,
     read_span,
 )
@@ -48,10 +59,15 @@ from drs_jobs.reports import Explanation, ServerDrill, last_drills
 from drs_jobs.sweep import MAX_IN_FLIGHT, targets
 from drs_jobs.sweep import sweep as run_sweep
 
+_NAME: Final = "drs-jobs"
+
+_COMPLETION_VARIABLE: Final = "_DRS_JOBS_COMPLETE"
+"""The environment variable in which a shell says what it wants to complete."""
+
 app: typer.Typer = typer.Typer(
-    name="drs-jobs",
+    name=_NAME,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -65,11 +81,25 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def callback(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  # its callback prints it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: Annotated[
+        Output | None,
+        typer.Option("--output", "-o", case_sensitive=False, help="The format of the output. See the help of each command."),
+    ] = None,
 ) -> None:
-    """Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups."""
+    """Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups.
+
+    These options can be given before or after the command.
+    """
+    given = {"profile": profile, "region": region, "endpoint_url": endpoint_url, "output_format": output_format}
+    with usage_errors():
+        pass_to_command(context, given)
 
 
 @app.command("list")
@@ -81,16 +111,22 @@ def list_jobs(
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
+    kinds: Kinds = None,
+    outcomes: Outcomes = None,
+    failed: Failed = False,
     tags: Tags = False,
 ) -> None:
     """List jobs, newest first."""
     with usage_errors():
         now = datetime.now(UTC)
         start, end = read_span(since, until, now)
-        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
+        wanted = JobFilter.from_options(kinds, outcomes, failed=failed)
+        client = make_client(profile, region, endpoint_url)
+        listed = client.describe_jobs(from_date=start, to_date=end, limit=None if wanted else limit)
+    jobs = wanted.first(listed, limit)
     if output_format is Output.JSON:
         tables.print_json(jobs, tags=tags)
-    elif found := jobs.collect():
+    elif found := list(jobs):
         console = tables.console()
         console.print(tables.jobs_table(found, now=now, tags=tags, width=console.width))
     else:
@@ -108,9 +144,9 @@ def show(
 ) -> ExitStatus:
     """Show one job: servers, launch actions, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
+        job_id = read_job_id(job)
         client = make_client(profile, region, endpoint_url)
-        client.describe_jobs(job_ids=[job])  # checks the id without a request
-    explanation = client.explain(job)
+    explanation = client.explain(job_id)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         if output_format is Output.JSON:
@@ -124,6 +160,7 @@ def show(
 def watch(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="The jobs' ids.")],
     timeout: Timeout = None,
+    poll_interval: PollInterval = None,
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
@@ -132,14 +169,21 @@ def watch(
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
     with usage_errors():
         seconds = read_duration("--timeout", timeout)
+        interval = read_interval("--poll-interval", poll_interval)
+        job_ids = [read_job_id(job) for job in jobs]
         client = make_client(profile, region, endpoint_url)
-        snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
+        follower = progress.Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
+        snapshots = client.watch(job_ids, timeout=seconds, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is Output.JSON:
-            ended = _each_as_json(snapshots)
-        else:
-            ended = progress.follow(snapshots, console=tables.console(), now=lambda: datetime.now(UTC))
-    return status_of(ended)
+            return status_of(_each_as_json(snapshots))
+        try:
+            follower.follow(snapshots)
+        except WaitTimeoutError:
+            follower.print_reasons()
+            raise
+        follower.print_reasons()
+    return status_of(follower.ended)
 
 
 @app.command()
@@ -156,8 +200,9 @@ def drills(
     with usage_errors():
         now = datetime.now(UTC)
         limit = None if older_than is None else read_moment("--older-than", older_than, now)
-        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=read_moment("--since", since, now))
+        start = read_moment("--since", since, now)
         ids = None if servers is None else read_ids("--servers", servers)
+        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=start)
     report = last_drills(jobs, source_server_ids=ids)
     rows = [row for row in report.servers if limit is None or _is_overdue(row, limit)]
     if output_format is Output.JSON:
@@ -186,6 +231,9 @@ def sweep(
     output_format: OutputOption = Output.TABLE,
     since: Since = None,
     until: Until = None,
+    kinds: Kinds = None,
+    outcomes: Outcomes = None,
+    failed: Failed = False,
     tags: Tags = False,
     in_flight: Annotated[
         int, typer.Option("--in-flight", min=1, help="The maximum number of targets that are read at the same time.")
@@ -201,9 +249,11 @@ def sweep(
         if not wanted:
             raise ValueError(f"no targets: {len(ids)} accounts, {len(chosen)} regions")
         check_setup(wanted, role_name=role_name, partition=partition)
+        matches = JobFilter.from_options(kinds, outcomes, failed=failed).matches
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
+        matching = (attrs.evolve(result, jobs=tuple(filter(matches, result.jobs))) for result in results)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        return show_sweep(results, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
+        return show_sweep(matching, total=len(wanted), as_json=output_format is Output.JSON, tags=tags).status
 
 
 @app.command()
@@ -220,7 +270,8 @@ def local(
     seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
     speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per real second.")] = 1,
     system: Annotated[
-        OperatingSystem, typer.Option("--os", help="Recoveries take as long as measured with these servers.")
+        OperatingSystem,
+        typer.Option("--os", case_sensitive=False, help="Recoveries take as long as measured on these servers."),
     ] = OperatingSystem.LINUX,
     failures: Annotated[
         list[str] | None,
@@ -243,9 +294,12 @@ def local(
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line, and return its exit status. `exit_codes.run` handles its errors."""
     command = typer.main.get_command(app)
+    help_texts.complete_help(command)
+    if os.environ.get(_COMPLETION_VARIABLE):
+        command.main(prog_name=_NAME)  # prints completions for a shell, and exits
     try:
         # Not `app()`, because it exits with 1 if the pipe is closed.
-        with command.make_context("drs-jobs", [*arguments]) as context:
+        with command.make_context(_NAME, [*arguments]) as context:
             return command.invoke(context) or ExitStatus.SUCCEEDED
     except typer.Exit as error:
         return error.exit_code
@@ -257,8 +311,9 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print_note(usage_error.format_message())
             return ExitStatus.USAGE
-        path = getattr(getattr(error, "ctx", None), "command_path", "drs-jobs")
-        raise UsageError(f"{usage_error.format_message().rstrip('.')}. Try {path} --help") from error
+        path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
+        message = usage_error.format_message().strip()
+        raise UsageError(f"{message if message.endswith(('.', '?', '!')) else message + '.'} Try {path} --help") from error
 
 
 def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:

@@ -68,7 +68,8 @@ def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
         console,
         f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
     )
-    progress.follow(client.watch([job], timeout=60, poll_interval=0.2), console=console, now=lambda: local.now)
+    follower = progress.Follower(client, console=console, now=lambda: local.now)
+    follower.follow(client.watch([job], timeout=60, poll_interval=0.2))
     _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
     tables.print_reasons(console, client.explain(job))
 
