@@ -3,11 +3,16 @@
 | module | contents |
 |---|---|
 | `commands` | commands and their options |
+| `options` | the types of options, and how their texts are read |
+| `filters` | filters of jobs by kind and outcome |
+| `help` | examples and summaries in `--help` |
 | `tables` | tables and JSON lines |
 | `progress` | progress of jobs until they are complete: bars or lines |
+| `phase_reader` | the phases of running jobs, read beside the polls |
 | `exit_codes` | exit statuses, errors as one line, closed and full streams |
 | `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
+| `local` | `drs-jobs local` |
 """
 
 import sys

@@ -257,11 +257,18 @@ def sweep(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    is_served: Annotated[
+        bool, typer.Option("--serve", help="Serve a year of jobs and a running drill, until Ctrl-C, for other programs.")
+    ] = False,
+) -> None:
     """Show the features without an AWS account, with a local DRS endpoint."""
-    from drs_jobs.cli.demo import run  # noqa: PLC0415  # only this command and local need the extra `testing`
+    from drs_jobs.cli.demo import run, serve  # noqa: PLC0415  # only this command and local need the extra `testing`
 
-    run()
+    if is_served:
+        serve()
+    else:
+        run()
 
 
 @app.command()
