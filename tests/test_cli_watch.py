@@ -19,6 +19,7 @@ from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError
 from drs_jobs._polling import Clock
 from drs_jobs.cli.phase_reader import PhaseReader
 from drs_jobs.cli.progress import HEARTBEAT_INTERVAL, Follower, bars_table
+from drs_jobs.reports import progress
 from drs_jobs.testing import (
     BootFailure,
     ErrorResponse,
@@ -186,15 +187,43 @@ def test_earlier_drills_of_other_servers(watch: Watch):
 
 
 def test_few_logs_of_earlier_drills(watch: Watch):
-    """A long history costs few requests."""
+    """A long history costs few requests: three jobs of the same servers are enough."""
+    watch.local.page_sizes = (1,)
     for _ in range(12):
         watch.start()
-        watch.local.advance(3600)
+        watch.local.advance(1800)
+        watch.start("s-00000000000000009")
+        watch.local.advance(1800)
     job_id = watch.start()
     before = watch.requests(LOG)
     watch.follow(job_id, interval=300)
+    listed = [request for request in watch.local.requests if request.operation == "DescribeJobs"]
+    assert len([request for request in listed if "jobIDs" not in request.body["filters"]]) == 7
     read = [request.body["jobID"] for request in watch.local.requests if request.operation == LOG][before:]
     assert len({other for other in read if other != job_id}) == 3
+
+
+def test_fraction_never_goes_back(watch: Watch):
+    """Not even when the durations of earlier jobs arrive late, and show that the job is less far."""
+    with LocalDrs(speed=0, profile="windows") as slow:
+        Watch(slow).start("s-00000000000000009")  # so that the ids of the jobs differ
+        earlier_id = Watch(slow).start()
+        slow.advance(3 * 3600)
+        client = JobsClient(slow.client())
+        earlier = client.phases(client.get_job(earlier_id))
+    job_id = watch.start()
+    watch.local.advance(200)
+    client = JobsClient(watch.local.client())
+    reader = PhaseReader(client, lambda: watch.local.now, Immediate())
+    job = client.get_job(job_id)
+    reader.start([job])
+    reader.collect()
+    first = reader.progress(job)
+    reader._earlier[job_id] = (earlier,)
+    second = reader.progress(job)
+    assert first is not None
+    assert second is not None
+    assert progress(client.phases(job), now=watch.local.now, earlier=[earlier]).fraction < first.fraction == second.fraction
 
 
 def test_several_jobs(watch: Watch):
@@ -206,6 +235,20 @@ def test_several_jobs(watch: Watch):
     ended = [number for number, line in enumerate(watch.lines) if quick in line][-1]
     assert "COMPLETED SUCCEEDED 1/1" in watch.lines[ended]
     assert len([line for line in watch.lines[ended + 1 :] if stuck in line]) > 30
+
+
+def test_heartbeat_of_each_job(watch: Watch):
+    """Lines of another job do not replace it."""
+    for server in SERVERS[:2]:
+        watch.local.fail_server(server, Stuck())
+    first = watch.start(SERVERS[0])
+    watch.local.advance(30)
+    second = watch.start(SERVERS[1])
+    with pytest.raises(WaitTimeoutError):
+        watch.follow(first, second, timeout=1800)
+    for job_id in (first, second):
+        times = [moment for moment, line in zip(watch.times(), watch.lines, strict=True) if job_id in line]
+        assert max(later - earlier for earlier, later in pairwise(times)).total_seconds() <= HEARTBEAT_INTERVAL + 2
 
 
 # ------------------------------------------------------------------ logs that cannot be read
@@ -340,6 +383,14 @@ def test_bars_have_phases(count: int, width: int):
     words = " ".join(shown.getvalue().split())
     assert words.count("about") == words.count("left") == count
     assert words.count("conversion") == count
+
+
+def test_bars_before_the_first_job(local_drs: LocalDrs):
+    """It does not look hung while a new job is not visible yet."""
+    watch = Watch(local_drs, Terminal(), 80)
+    with pytest.raises(WaitTimeoutError):
+        watch.follow("drsjob-00000000000000000", timeout=20)
+    assert "waiting until a job is visible" in watch.shown.getvalue()
 
 
 def test_bar_shows_the_fraction():

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from drs_jobs import reports
 from drs_jobs._client import JobsClient, use_clock
@@ -24,7 +25,7 @@ from drs_jobs.cli.phase_reader import PhaseReader
 from drs_jobs.reports import PhaseName
 
 HEARTBEAT_INTERVAL: Final = 60.0
-"""The longest time, in seconds, between two lines while jobs run."""
+"""The longest time, in seconds, between two lines of a running job."""
 
 _TICK: Final = 1.0
 """The time, in seconds, after which a sleep is interrupted to show progress."""
@@ -60,7 +61,7 @@ class Follower:
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
-        self._last_line_at = self._clock.now()
+        self._printed_at: dict[str, float] = {}
         self._printed_phases: dict[str, frozenset[PhaseName | None]] = {}
         use_clock(client, clock=attrs.evolve(self._clock, sleep=self._sleep))
 
@@ -123,8 +124,8 @@ class Follower:
             print_error(f"the log cannot be read, so phases can be missing: {message}")
         if self._has_bars:
             return
-        is_overdue = self._clock.now() - self._last_line_at >= HEARTBEAT_INTERVAL
         for job in self._running():
+            is_overdue = self._clock.now() - self._printed_at[job.job_id] >= HEARTBEAT_INTERVAL
             if is_overdue or self._reader.running_phases(job) != self._printed_phases[job.job_id]:
                 self._print_line(job)
 
@@ -143,11 +144,13 @@ class Follower:
             soft_wrap=True,
         )
         self._console.file.flush()  # so that a reader of a pipe gets each line at once
-        self._last_line_at = self._clock.now()
+        self._printed_at[job.job_id] = self._clock.now()
         self._printed_phases[job.job_id] = self._reader.running_phases(job)
 
     def _bars(self) -> RenderableType:
         jobs = list(self._latest.values())
+        if not jobs:
+            return Text("waiting until a job is visible")
         found = {job.job_id: self._reader.progress(job) for job in jobs if not job.is_complete}
         fractions = {job_id: progress.fraction for job_id, progress in found.items() if progress is not None}
         table = bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions)

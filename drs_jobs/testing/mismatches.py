@@ -28,7 +28,8 @@ class MismatchWarnings:
             scope: The account and region of the request.
             access_key_id: The access key in its signature.
         """
-        job_ids: list[str] = [*((members.get("filters") or {}).get("jobIDs") or ()), *filter(None, [members.get("jobID")])]
+        filters: Mapping[str, Any] = members.get("filters") or {}
+        job_ids: list[str] = [*(filters.get("jobIDs") or ()), *([members["jobID"]] if members.get("jobID") else [])]
         for job_id in job_ids:
             owners = self.scopes_of(job_id)
             if not owners or scope in owners or (job_id, scope) in self._seen:
