@@ -380,8 +380,16 @@ class JobsClient:
 
 
 def use_clock(client: JobsClient, *, clock: "Clock") -> None:
-    """Set the clock with which a client waits. For tests, so that long waits take no time."""
+    """Set the clock with which a client waits.
+
+    For tests, so that long waits take no time, and for the command line, which shows progress during the sleeps.
+    """
     client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the only place that sets it
+
+
+def read_log(client: JobsClient, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
+    """Return the readable items of the log of a job, and the first error, if there is one."""
+    return client._read_log(job_id)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as `JobsClient.phases`, for a job that runs
 
 
 def _build(

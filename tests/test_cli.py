@@ -22,13 +22,13 @@ from rich.text import Text
 
 from command_line import run as _run
 from command_line import run_process as _process
-from drs_jobs import Job, LaunchActionsStatus, Outcome, structure_job
+from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._errors import service_error
 from drs_jobs._formatting import format_duration
 from drs_jobs._models.labels import job_kind
 from drs_jobs.cli.exit_codes import describe_error, is_closed_pipe
 from drs_jobs.cli.options import read_duration, read_ids, read_moment
-from drs_jobs.cli.progress import bars_table, follow
+from drs_jobs.cli.progress import Follower, bars_table
 from drs_jobs.cli.sweep import SweepFailures
 from drs_jobs.cli.tables import drills_table, jobs_table, log_table, servers_table, targets_table
 from drs_jobs.reports import Explanation, last_drills
@@ -172,12 +172,14 @@ def test_exit_status_of_show(fields, status, local_drs: LocalDrs):
 
 
 def test_watch_without_a_terminal(local_drs: LocalDrs):
-    """One line per change, as text or JSON, and the exit status of the outcome."""
+    """One line per change, then the reasons; as JSON, only one line per change. The exit status is that of the outcome."""
     good, bad = make_job(), make_job(participating_servers=(make_server(launch_status="FAILED"),))
     local_drs.add_jobs(good, bad)
     result = _run("watch", good.job_id, bad.job_id, "--timeout", "30s")
-    assert (result.returncode, result.stderr, len(result.stdout.splitlines())) == (1, "", 2)
-    assert "COMPLETED SUCCEEDED" in result.stdout
+    lines, _, reasons = result.stdout.partition("\n\n")
+    assert (result.returncode, result.stderr, len(lines.splitlines())) == (1, "", 2)
+    assert "COMPLETED SUCCEEDED" in lines
+    assert reasons.splitlines()[:2] == [f"{bad.job_id} FAILED", f"failed: {bad.participating_servers[0].name}"]
     assert (0, [good]) == (
         (alone := _run("watch", good.job_id, "--output", "json")).returncode,
         [structure_job(json.loads(line)) for line in alone.stdout.splitlines()],
@@ -209,9 +211,9 @@ def test_watch_on_a_terminal(width: int):
     other = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
     shown = Terminal()
     console = Console(file=shown, force_terminal=True, width=width)
-    assert [job, other] == follow(
-        [make_job(job_id=job.job_id, status="STARTED"), job, other], console=console, now=lambda: NOON
-    )
+    follower = Follower(JobsClient(region_name="eu-west-1"), console=console, now=lambda: NOON)
+    follower.follow([make_job(job_id=job.job_id, status="STARTED"), job, other])
+    assert follower.ended == [job, other]
     lines = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-2:]
     for line, one in zip(lines, (job, other), strict=True):
         assert one.job_id in line
@@ -286,7 +288,7 @@ def test_read_duration(text: str, expected: int):
     assert timedelta(seconds=expected) == read_duration("--timeout", text)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1w", "9999999999d"])
+@pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1q", "9999999999d"])
 def test_read_duration_rejects_invalid_text(text: str):
     with pytest.raises(ValueError, match="--timeout"):
         read_duration("--timeout", text)
@@ -296,7 +298,7 @@ ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "unknown command": (None, ["nonsense"], {}, 2, "nonsense"),
     "unknown job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
     "no id": (None, ["watch"], {}, 2, "JOB"),
-    "an invalid id": (None, ["show", "nonsense"], {}, 2, "valid min length"),
+    "an invalid id": (None, ["show", "nonsense"], {}, 2, "not a valid job id"),
     "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is not a date"),
     "unknown output format": (None, ["list", "--output", "xml"], {}, 2, "xml"),
     "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is not a date"),
@@ -594,8 +596,8 @@ def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("RuntimeError", "typer.main.get_command"),
         ("TypeError", "drs_jobs.cli.tables.jobs_table"),
-        ("ValueError", "drs_jobs._pagination.pager.Pager.collect"),
-        ("RecursionError", "drs_jobs._pagination.pager.Pager.collect"),
+        ("ValueError", "drs_jobs._pagination.pager.Pager.__iter__"),
+        ("RecursionError", "drs_jobs._pagination.pager.Pager.__iter__"),
     ],
 )
 def test_unexpected_error_exits_5(error: str, place: str, local_drs: LocalDrs):
@@ -622,7 +624,7 @@ def interrupted(name, *args, **keywords):
     return real(name, *args, **keywords)
 builtins.__import__ = interrupted""",
     "parsing": "import typer.main; typer.main.get_command.__code__ = (lambda _: exec('raise KeyboardInterrupt')).__code__",
-    "command": "from drs_jobs import Pager; Pager.collect = lambda _: exec('raise KeyboardInterrupt')",
+    "command": "from drs_jobs import Pager; Pager.__iter__ = lambda _: exec('raise KeyboardInterrupt')",
 }
 
 

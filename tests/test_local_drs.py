@@ -471,3 +471,24 @@ def test_lasting_fault(client: JobsClient, local_drs: LocalDrs):
             client.describe_jobs().first()
     local_drs.clear_faults()
     assert client.describe_jobs().first() is None
+
+
+@pytest.mark.parametrize("operation", ["describe_jobs", "describe_job_log_items"])
+def test_mismatch_is_logged(operation: str, caplog: pytest.LogCaptureFixture):
+    """The response is that of AWS, and one warning per job names both accounts and regions."""
+    job = make_job()
+    with LocalDrs(accounts={"OTHER": "111122223333"}) as local:
+        local.add_jobs(job)
+        request: Any = {"filters": {"jobIDs": [job.job_id]}} if operation == "describe_jobs" else {"jobID": job.job_id}
+        assert getattr(local.client(), operation)(**request) is not None
+        assert not caplog.records
+        for client in (local.client(access_key_id="OTHER"), local.client("us-east-1")):
+            for _ in range(2):
+                with contextlib.suppress(ClientError):
+                    assert getattr(client, operation)(**request)["items"] == []
+        texts = [record.getMessage() for record in caplog.records]
+        unknown: Any = {"filters": {"jobIDs": ["drsjob-00000000000000000"]}}
+        local.client().describe_jobs(**unknown)
+    assert len(caplog.records) == len(texts) == 2
+    assert all(word in texts[0] for word in (job.job_id, "123456789012", "111122223333", "OTHER"))
+    assert all(word in texts[1] for word in (job.job_id, "eu-west-1", "us-east-1"))

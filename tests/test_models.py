@@ -304,9 +304,14 @@ def test_name_of_a_run(fields: dict[str, Any], name: str):
     ("job_type", "arrived"), [(JobType.LAUNCH, ["1"]), (JobType.TERMINATE, ["2"]), (UnknownValue("CLONE"), []), (None, [])]
 )
 def test_arrived_servers(job_type: JobType | UnknownValue | None, arrived: list[str]):
-    """They are LAUNCHED after a LAUNCH and TERMINATED after a TERMINATE. Other types have none."""
+    """They are LAUNCHED after a LAUNCH and TERMINATED after a TERMINATE. Other types have none.
+
+    A server on which a non-optional action failed is not one of them.
+    """
     states = (("1", "LAUNCHED"), ("2", "TERMINATED"), ("3", "FAILED"), ("4", None))
-    servers = (make_server(source_server_id=server_id, launch_status=status) for server_id, status in states)
+    servers = [make_server(source_server_id=server_id, launch_status=status) for server_id, status in states]
+    failed = LaunchActionsStatus(runs=(make_run(status="FAILED", optional=False),))
+    servers += [make_server(launch_status=status, launch_actions_status=failed) for status in ("LAUNCHED", "TERMINATED")]
     job = _job(job_type, *servers)
     assert arrived == [server.source_server_id for server in job.arrived_servers]
 

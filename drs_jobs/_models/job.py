@@ -149,6 +149,11 @@ class ParticipatingServer(Model):
         """Whether the server's own launch status is `FAILED`."""
         return self.launch_status == LaunchStatus.FAILED
 
+    @property
+    def has_failed_action(self) -> bool:
+        """Whether a run of a non-optional launch action on it failed."""
+        return any(run.is_failed and not run.is_optional for run in self.runs)
+
 
 @attrs.frozen(repr=False, kw_only=True)
 class ParticipatingResource(Model):
@@ -282,9 +287,15 @@ class Job(Model):
 
     @property
     def arrived_servers(self) -> tuple[ParticipatingServer, ...]:
-        """The servers with the target status of this type of job: launched, or terminated. Empty for any other type."""
+        """The servers with the target status of this type of job: launched, or terminated. Empty for any other type.
+
+        A server on which a non-optional launch action failed is not one of them.
+        """
         target = self._target_status
-        return tuple(server for server in self.participating_servers if target is not None and server.launch_status == target)
+        if target is None:
+            return ()
+        reached = (server for server in self.participating_servers if server.launch_status == target)
+        return tuple(server for server in reached if not server.has_failed_action)
 
     @property
     def _target_status(self) -> LaunchStatus | None:

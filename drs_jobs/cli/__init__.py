@@ -3,17 +3,21 @@
 | module | contents |
 |---|---|
 | `commands` | commands and their options |
-| `options` | options of several commands, and how their texts are read |
+| `options` | the types of options, and how their texts are read |
+| `filters` | filters of jobs by kind and outcome |
+| `help` | examples and summaries in `--help` |
 | `tables` | tables, and jobs as JSON |
 | `formats` | JSON lines, CSV, JUnit and Prometheus, and the gate `--fail` |
 | `drills`, `recovery`, `phases`, `explanations` | what `drills`, `recovery`, `phases` and `show` print |
 | `logs` | the logs of many jobs, a few at a time |
 | `progress` | progress of jobs until they are complete: bars or lines |
+| `phase_reader` | the phases of running jobs, read beside the polls |
 | `exit_codes` | exit statuses, errors as one line, closed and full streams |
 | `names` | host names of source servers |
 | `report` | `drs-jobs report` |
 | `sweep` | `drs-jobs sweep`: many accounts and regions |
 | `demo` | `drs-jobs demo` |
+| `local` | `drs-jobs local` |
 """
 
 import sys

@@ -2,17 +2,20 @@
 
 import importlib.metadata
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import attrs
 import boto3
 import typer
 
+from drs_jobs._errors import WaitTimeoutError
 from drs_jobs._models import Job
+from drs_jobs.cli import help as help_texts
 from drs_jobs.cli import progress, tables
 from drs_jobs.cli.drills import DrillView, read_times, show_drills
 from drs_jobs.cli.exit_codes import (
@@ -25,6 +28,7 @@ from drs_jobs.cli.exit_codes import (
     usage_errors,
 )
 from drs_jobs.cli.explanations import PARTICIPANT_COLUMNS, explanation_record, participant_rows
+from drs_jobs.cli.filters import JobFilter
 from drs_jobs.cli.formats import (
     Fail,
     ReportOutput,
@@ -43,12 +47,16 @@ from drs_jobs.cli.names import HostNames, NamesFile, NameSource, check_stdin
 from drs_jobs.cli.options import (
     Accounts,
     EndpointUrl,
+    Failed,
+    Kinds,
     Limit,
     Objective,
     OlderThan,
     OperatingSystem,
+    Outcomes,
     Output,
     OutputOption,
+    PollInterval,
     Profile,
     Region,
     Servers,
@@ -57,8 +65,11 @@ from drs_jobs.cli.options import (
     Timeout,
     Until,
     make_client,
+    pass_to_command,
     read_duration,
     read_ids,
+    read_interval,
+    read_job_id,
     read_moment,
     read_span,
 )
@@ -69,10 +80,15 @@ from drs_jobs.reports import Explanation, last_drills, recovery_times
 from drs_jobs.sweep import MAX_IN_FLIGHT, targets
 from drs_jobs.sweep import sweep as run_sweep
 
+_NAME: Final = "drs-jobs"
+
+_COMPLETION_VARIABLE: Final = "_DRS_JOBS_COMPLETE"
+"""The environment variable in which a shell says what it wants to complete."""
+
 app: typer.Typer = typer.Typer(
-    name="drs-jobs",
+    name=_NAME,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -86,11 +102,25 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def callback(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  # its callback prints it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: Annotated[
+        ReportOutput | None,
+        typer.Option("--output", "-o", case_sensitive=False, help="The format of the output. See the help of each command."),
+    ] = None,
 ) -> None:
-    """Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups."""
+    """Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups.
+
+    These options can be given before or after the command.
+    """
+    given = {"profile": profile, "region": region, "endpoint_url": endpoint_url, "output_format": output_format}
+    with usage_errors():
+        pass_to_command(context, given)
 
 
 @app.command("list")
@@ -102,18 +132,24 @@ def list_jobs(
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
+    kinds: Kinds = None,
+    outcomes: Outcomes = None,
+    failed: Failed = False,
     tags: Tags = False,
 ) -> None:
     """List jobs, newest first."""
     with usage_errors():
         now = datetime.now(UTC)
         start, end = read_span(since, until, now)
-        jobs = make_client(profile, region, endpoint_url).describe_jobs(from_date=start, to_date=end, limit=limit)
+        wanted = JobFilter.from_options(kinds, outcomes, failed=failed)
+        client = make_client(profile, region, endpoint_url)
+        listed = client.describe_jobs(from_date=start, to_date=end, limit=None if wanted else limit)
+    jobs = wanted.first(listed, limit)
     if output_format is TableOutput.JSON:
         tables.print_json(jobs, tags=tags)
     elif output_format is TableOutput.CSV:
         print_records((job_record(job, tags=tags) for job in jobs), columns=job_columns(tags=tags))
-    elif found := jobs.collect():
+    elif found := list(jobs):
         console = tables.console()
         console.print(tables.jobs_table(found, now=now, tags=tags, width=console.width))
     else:
@@ -133,10 +169,10 @@ def show(
 ) -> ExitStatus:
     """Show one job: servers, launch actions, phases, failures with reasons, log. The exit status depends on its outcome."""
     with usage_errors():
+        job_id = read_job_id(job)
         source = NameSource.from_options(names, host_names=host_names)
         client = make_client(profile, region, endpoint_url)
-        client.describe_jobs(job_ids=[job])  # checks the id without a request
-    explanation = client.explain(job)
+    explanation = client.explain(job_id)
     known_names = source.resolve(profile, region, endpoint_url)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
@@ -163,10 +199,10 @@ def phases(
 ) -> ExitStatus:
     """Show the phases of one job, with a bar per phase for each server. The exit status depends on the outcome of the job."""
     with usage_errors():
+        job_id = read_job_id(job)
         source = NameSource.from_options(names, host_names=host_names)
         client = make_client(profile, region, endpoint_url)
-        client.describe_jobs(job_ids=[job])  # checks the id without a request
-    report = client.phases(job)
+    report = client.phases(job_id)
     known_names = source.resolve(profile, region, endpoint_url)
     status = status_of([report.job])
     with exit_if_pipe_closes(status):
@@ -186,6 +222,7 @@ def phases(
 def watch(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="The jobs' ids.")],
     timeout: Timeout = None,
+    poll_interval: PollInterval = None,
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
@@ -194,14 +231,21 @@ def watch(
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
     with usage_errors():
         seconds = read_duration("--timeout", timeout)
+        interval = read_interval("--poll-interval", poll_interval)
+        job_ids = [read_job_id(job) for job in jobs]
         client = make_client(profile, region, endpoint_url)
-        snapshots = client.watch(jobs, timeout=None if seconds is None else seconds.total_seconds())
+        follower = progress.Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
+        snapshots = client.watch(job_ids, timeout=seconds, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is Output.JSON:
-            ended = _each_as_json(snapshots)
-        else:
-            ended = progress.follow(snapshots, console=tables.console(), now=lambda: datetime.now(UTC))
-    return status_of(ended)
+            return status_of(_each_as_json(snapshots))
+        try:
+            follower.follow(snapshots)
+        except WaitTimeoutError:
+            follower.print_reasons()
+            raise
+        follower.print_reasons()
+    return status_of(follower.ended)
 
 
 @app.command()
@@ -289,6 +333,9 @@ def sweep(
     output_format: TableOutputOption = TableOutput.TABLE,
     since: Since = None,
     until: Until = None,
+    kinds: Kinds = None,
+    outcomes: Outcomes = None,
+    failed: Failed = False,
     tags: Tags = False,
     in_flight: Annotated[
         int, typer.Option("--in-flight", min=1, help="The maximum number of targets that are read at the same time.")
@@ -304,9 +351,11 @@ def sweep(
         if not wanted:
             raise ValueError(f"no targets: {len(ids)} accounts, {len(chosen)} regions")
         check_setup(wanted, role_name=role_name, partition=partition)
+        matches = JobFilter.from_options(kinds, outcomes, failed=failed).matches
         results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
+        matching = (attrs.evolve(result, jobs=tuple(filter(matches, result.jobs))) for result in results)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        return show_sweep(results, total=len(wanted), output=output_format, tags=tags).status
+        return show_sweep(matching, total=len(wanted), output=output_format, tags=tags).status
 
 
 @app.command()
@@ -328,10 +377,7 @@ def report(
     title: Annotated[str | None, typer.Option("--title", help="The title of the page.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> ExitStatus:
-    """Write the drills, recovery times and failures of servers as one HTML page and as CSV, for an audit.
-
-    Example: drs-jobs report --since 365d --objective 4h --older-than 90d --servers servers.txt -o evidence.html
-    """
+    """Write the drills, recovery times and failures of servers as one HTML page and as CSV, for an audit."""
     from drs_jobs.cli.report import ReportFiles, write_report  # noqa: PLC0415  # only this command needs the report
 
     with usage_errors():
@@ -360,11 +406,18 @@ def report(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    is_served: Annotated[
+        bool, typer.Option("--serve", help="Serve a year of jobs and a running drill, until Ctrl-C, for other programs.")
+    ] = False,
+) -> None:
     """Show the features without an AWS account, with a local DRS endpoint."""
-    from drs_jobs.cli.demo import run  # noqa: PLC0415  # only this command and local need the extra `testing`
+    from drs_jobs.cli.demo import run, serve  # noqa: PLC0415  # only this command and local need the extra `testing`
 
-    run()
+    if is_served:
+        serve()
+    else:
+        run()
 
 
 @app.command()
@@ -373,7 +426,8 @@ def local(
     seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
     speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per real second.")] = 1,
     system: Annotated[
-        OperatingSystem, typer.Option("--os", help="Recoveries take as long as measured with these servers.")
+        OperatingSystem,
+        typer.Option("--os", case_sensitive=False, help="Recoveries take as long as measured on these servers."),
     ] = OperatingSystem.LINUX,
     failures: Annotated[
         list[str] | None,
@@ -396,9 +450,12 @@ def local(
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line, and return its exit status. `exit_codes.run` handles its errors."""
     command = typer.main.get_command(app)
+    help_texts.complete_help(command)
+    if os.environ.get(_COMPLETION_VARIABLE):
+        command.main(prog_name=_NAME)  # prints completions for a shell, and exits
     try:
         # Not `app()`, because it exits with 1 if the pipe is closed.
-        with command.make_context("drs-jobs", [*arguments]) as context:
+        with command.make_context(_NAME, [*arguments]) as context:
             return command.invoke(context) or ExitStatus.SUCCEEDED
     except typer.Exit as error:
         return error.exit_code
@@ -410,8 +467,9 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print_note(usage_error.format_message())
             return ExitStatus.USAGE
-        path = getattr(getattr(error, "ctx", None), "command_path", "drs-jobs")
-        raise UsageError(f"{usage_error.format_message().rstrip('.')}. Try {path} --help") from error
+        path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
+        message = usage_error.format_message().strip()
+        raise UsageError(f"{message if message.endswith(('.', '?', '!')) else message + '.'} Try {path} --help") from error
 
 
 def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:

@@ -1,19 +1,38 @@
 """`drs-jobs demo`: a tour of the library against a local DRS endpoint, over real HTTP."""
 
 import inspect
+import shlex
+import shutil
 import sys
 import textwrap
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
 
 from rich.console import Console
 
 from drs_jobs._client import JobsClient
 from drs_jobs._errors import JobFailedError
-from drs_jobs._models import Outcome
+from drs_jobs._models import Job, Outcome
 from drs_jobs.cli import progress, tables
+from drs_jobs.cli.exit_codes import print_note
+from drs_jobs.cli.local import print_exports
+from drs_jobs.reports import busy_servers
 from drs_jobs.testing import LocalDrs, make_history
 
 _SPEED = 90
 """The factor by which the drill of the demo is faster than a real one; it takes about six seconds."""
+
+_SERVED_JOBS: Final = 120
+"""The number of jobs of a year that `serve` has."""
+
+_SERVED_SERVERS: Final = 4
+"""The number of servers in the running drill."""
+
+_LONGEST_LINUX_DRILL: Final = timedelta(minutes=15)
+"""The drills of Linux servers are shorter, and those of Windows servers longer. The running drill is one of Linux servers."""
 
 
 def print_failures(client: JobsClient) -> None:
@@ -33,15 +52,59 @@ def run() -> None:
         client = JobsClient(local.client())
         _show_list(console, client, local)
         _show_drill(console, client, local)
-    # The command as it was run, because `drs-jobs` is not on the PATH after `make demo`.
-    command = "python -m drs_jobs" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
+    command = own_command()
     _print_prose(console, "\nTry next")
-    _print_code(console, f"  {command} list --region eu-west-1")
-    _print_prose(console, "lists your own jobs, with the credentials that boto3 finds.")
-    _print_code(console, f"  {command} drills --older-than 90d")
-    _print_prose(console, "shows the servers without a successful drill for 90 days.")
-    _print_code(console, "  docs/tutorial.md")
-    _print_prose(console, "is a tutorial of ten minutes.")
+    _print_code(console, f"  {command} demo --serve")
+    _print_prose(console, "serves a year of example jobs and a running drill, for all commands, the AWS CLI and boto3.")
+    _print_code(console, f"  {command} --help")
+    _print_prose(console, "lists the commands. With credentials that boto3 finds, they read your own jobs.")
+
+
+def serve() -> None:
+    """Serve a year of jobs and a running drill until the process is interrupted, and print how clients find them."""
+    with LocalDrs() as local:
+        history = make_history(_SERVED_JOBS, until=local.now, logs=True)
+        local.add_history(history)
+        job_id = _start_known_drill(local, history)
+        print_exports(local)
+        command, python = own_command(), shlex.quote(sys.executable)
+        examples = [
+            f"{command} list --since 90d --failed",
+            f"{command} watch {job_id}",
+            f"{command} drills --older-than 90d",
+            f"aws drs describe-job-log-items --job-id {job_id}",
+            f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
+        ]
+        print_note("\n  ".join([f"Then try, for example, with the running drill {job_id}:", *examples]))
+        threading.Event().wait()
+
+
+def own_command() -> str:
+    """Return the command with which this program was run, so that a shell in another folder can run it too."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m drs_jobs"
+    found = shutil.which(script.name)
+    is_on_path = found is not None and Path(found).resolve() == script.resolve()
+    return script.name if is_on_path else shlex.quote(str(script.absolute()))
+
+
+def _start_known_drill(local: LocalDrs, history: Sequence[Job]) -> str:
+    """Start a drill of servers that were drilled before, so that the time left is known, and return its id.
+
+    One of them fails, so that there is a failure to explain.
+    """
+    busy = busy_servers(history)
+    earlier = (
+        [server.name for server in job.participating_servers if server.name not in busy]
+        for job in history
+        if job.is_drill and job.outcome is Outcome.SUCCEEDED and (job.duration or timedelta.max) < _LONGEST_LINUX_DRILL
+    )
+    servers = next(filter(None, earlier))[:_SERVED_SERVERS]
+    local.fail_server(servers[-1])
+    request: Any = {"isDrill": True, "sourceServers": [{"sourceServerID": server} for server in servers]}
+    job_id: str = local.client().start_recovery(**request)["job"]["jobID"]
+    return job_id
 
 
 def _show_list(console: Console, client: JobsClient, local: LocalDrs) -> None:
@@ -68,7 +131,8 @@ def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
         console,
         f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
     )
-    progress.follow(client.watch([job], timeout=60, poll_interval=0.2), console=console, now=lambda: local.now)
+    follower = progress.Follower(client, console=console, now=lambda: local.now)
+    follower.follow(client.watch([job], timeout=60, poll_interval=0.2))
     _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
     tables.print_reasons(console, client.explain(job))
 

@@ -41,12 +41,15 @@ class ReportOutput(StrEnum):
 
 
 TableOutputOption: TypeAlias = Annotated[
-    TableOutput, typer.Option("--output", "-o", help="A table, JSON with one object per line, or CSV.")
+    TableOutput, typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, or CSV.")
 ]
 ReportOutputOption: TypeAlias = Annotated[
     ReportOutput,
     typer.Option(
-        "--output", "-o", help="A table, JSON with one object per line, CSV, JUnit XML, or text for Prometheus's node exporter."
+        "--output",
+        "-o",
+        case_sensitive=False,
+        help="A table, JSON with one object per line, CSV, JUnit XML, or text for Prometheus's node exporter.",
     ),
 ]
 Fail: TypeAlias = Annotated[

@@ -44,8 +44,13 @@ def serve(*, speed: float, profile: str, history: int, seed: int, failures: Sequ
     if history:
         local.add_history(make_history(history, until=local.now, seed=seed, logs=True))
     with local:
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in local.environment.items()]
-        sys.stdout.write("\n".join([f"unset {' '.join(CONFLICTING_VARIABLES)}", *exports, ""]))
-        sys.stdout.flush()
-        print_note(f"DRS endpoint at {local.endpoint_url}: run these lines in another shell, stop with Ctrl-C")
+        print_exports(local)
         threading.Event().wait()
+
+
+def print_exports(local: LocalDrs) -> None:
+    """Print the commands of a shell that direct AWS clients to an endpoint, and on stderr what to do with them."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in local.environment.items()]
+    sys.stdout.write("\n".join([f"unset {' '.join(CONFLICTING_VARIABLES)}", *exports, ""]))
+    sys.stdout.flush()
+    print_note(f"DRS endpoint at {local.endpoint_url}: run these lines in another shell, stop with Ctrl-C")

@@ -2,15 +2,18 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
 from drs_jobs._client import JobsClient
 from drs_jobs._formatting import quoted
+from drs_jobs._models import Outcome
+from drs_jobs.cli.filters import Kind
 
 
 class Output(StrEnum):
@@ -33,13 +36,15 @@ EndpointUrl: TypeAlias = Annotated[
     str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
 ]
 OutputOption: TypeAlias = Annotated[
-    Output, typer.Option("--output", help="A table, or JSON in AWS's shape, one object per line.")
+    Output,
+    typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
 ]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--since", help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 90d or 12h."
+        "--since",
+        help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 12h, 90d, 1y.",
     ),
 ]
 Until: TypeAlias = Annotated[
@@ -49,9 +54,31 @@ Until: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[
     str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
 ]
+PollInterval: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--poll-interval", help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."
+    ),
+]
+Kinds: TypeAlias = Annotated[
+    list[Kind] | None,
+    typer.Option(
+        "--kind", metavar="KIND", case_sensitive=False, help=f"Only jobs of this kind: {', '.join(Kind)}. Can be repeated."
+    ),
+]
+Outcomes: TypeAlias = Annotated[
+    list[Outcome] | None,
+    typer.Option(
+        "--outcome",
+        metavar="OUTCOME",
+        case_sensitive=False,
+        help=f"Only jobs with this outcome: {', '.join(Outcome)}. Can be repeated.",
+    ),
+]
+Failed: TypeAlias = Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")]
 OlderThan: TypeAlias = Annotated[
     str | None,
-    typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d."),
+    typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d or 12w."),
 ]
 Objective: TypeAlias = Annotated[
     str | None,
@@ -69,6 +96,40 @@ Accounts: TypeAlias = Annotated[
     str, typer.Option("--accounts", metavar="FILE", help="A file of account ids, one per line; - for stdin.")
 ]
 Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="The maximum number of jobs.")]
+
+
+def pass_to_command(context: typer.Context, options: Mapping[str, Any]) -> None:
+    """Make options that were given before the command the defaults of the same options of the command.
+
+    Args:
+        context: The context of the program, before that of the command.
+        options: The values by the name of the parameter; `None` if an option was not given.
+
+    Raises:
+        ValueError: If the command does not have an option that was given.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    program: Any = context.command
+    command = program.commands.get(context.invoked_subcommand)
+    if command is not None:
+        known = {parameter.name for parameter in command.params}
+        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in given.keys() - known]:
+            raise ValueError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
+    context.default_map = {str(context.invoked_subcommand): given}
+
+
+_JOB_ID: Final = re.compile(r"drsjob-[0-9a-zA-Z]{17}")
+
+
+def read_job_id(text: str) -> str:
+    """Return a job id from the command line.
+
+    Raises:
+        ValueError: If AWS's service model does not allow it.
+    """
+    if not _JOB_ID.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a valid job id: use drsjob- and 17 letters or digits, as drs-jobs list shows")
+    return text
 
 
 def make_client(profile: str | None, region: str | None, endpoint_url: str | None) -> JobsClient:
@@ -121,16 +182,25 @@ def read_option_file(option: str, file: str) -> str:
         raise ValueError(f"{option} {quoted(file)} is not UTF-8 text: convert it to UTF-8") from None
 
 
-_DURATION: Final = re.compile(r"([0-9]{1,12})([smhd]?)")
-_UNITS: Final = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION: Final = re.compile(r"([0-9]{1,12})([smhdwy]?)", re.IGNORECASE)
+_SECOND: Final = timedelta(seconds=1)
+_UNITS: Final = {
+    "": _SECOND,
+    "s": _SECOND,
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
 
 
 def read_duration(option: str, text: str | None) -> timedelta | None:
-    """Return a duration from the command line, such as 90, 90s, 30m, 2h or 90d; `None` if `text` is `None`.
+    """Return a duration from the command line, such as 90, 90s, 30m, 2h, 90d, 12w or 1y; `None` if `text` is `None`.
 
     Args:
         option: The name of the option, for error messages.
-        text: A number of seconds, or a number with the unit s, m, h or d.
+        text: A number of seconds, or a number with the unit s, m, h, d, w or y (365 days), in any case.
 
     Raises:
         ValueError: If `text` is not a duration, or is too long.
@@ -138,14 +208,23 @@ def read_duration(option: str, text: str | None) -> timedelta | None:
     if text is None:
         return None
     if not (match := _DURATION.fullmatch(text)):
-        raise ValueError(f"{option} {quoted(text)} is not a duration: use 90s, 30m, 2h or 90d")
+        raise ValueError(f"{option} {quoted(text)} is not a duration: use 90s, 30m, 2h, 90d, 12w or 1y")
     try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        return int(match[1]) * _UNITS[match[2].lower()]
     except OverflowError:
         raise ValueError(f"{option} {quoted(text)} is too long: use a shorter duration") from None
 
 
-_AGO: Final = re.compile(r"[0-9]{1,9}[dh]")
+def read_interval(option: str, text: str | None) -> timedelta | None:
+    """Return a duration of more than 0 from the command line; `None` if `text` is `None`. See `read_duration`."""
+    interval = read_duration(option, text)
+    if interval == timedelta():
+        raise ValueError(f"{option} {quoted(str(text))} is too short: use 1s or more")
+    return interval
+
+
+# Without m, because it could mean minutes or months.
+_AGO: Final = re.compile(r"[0-9]{1,9}[hdwy]", re.IGNORECASE)
 
 
 def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
@@ -153,12 +232,12 @@ def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool
 
     Args:
         option: The name of the option, for error messages.
-        text: Days or hours before `now`, such as 90d, or a date with or without a time, in UTC by default.
+        text: Hours, days, weeks or years before `now`, such as 90d, or a date with or without a time, in UTC by default.
         now: The current time.
         whole_day: Whether a date without a time is its last instant; by default it is its first.
 
     Raises:
-        ValueError: If `text` is not a date or a number of days or hours, or is before the year 1.
+        ValueError: If `text` is not a date or a duration with one of these units, or is before the year 1.
     """
     if text is None:
         return None
@@ -167,7 +246,9 @@ def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool
             return now - ago
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise ValueError(f"{option} {quoted(text)} is not a date: use 2024-06-15, 2024-06-15T12:00Z, 90d or 12h") from None
+        raise ValueError(
+            f"{option} {quoted(text)} is not a date: use 2024-06-15, 2024-06-15T12:00Z, 12h, 90d, 12w or 1y"
+        ) from None
     if whole_day and _is_date(text):
         moment = datetime.combine(moment, time.max)
     return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment

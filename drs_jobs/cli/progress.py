@@ -1,54 +1,178 @@
 """Progress of jobs until they are complete: bars on a terminal, lines of text elsewhere."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from datetime import datetime
+from typing import Final
 
-from rich.console import Console
+import attrs
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
-from drs_jobs._formatting import format_duration
-from drs_jobs._models import Job
+from drs_jobs import reports
+from drs_jobs._client import JobsClient, use_clock
+from drs_jobs._errors import JobOutcomeError
+from drs_jobs._formatting import format_duration, format_second
+from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import arrived_count
+from drs_jobs._polling import Clock
 from drs_jobs.cli import tables
+from drs_jobs.cli.exit_codes import describe_error, print_error
+from drs_jobs.cli.phase_reader import PhaseReader
+from drs_jobs.reports import PhaseName
+
+HEARTBEAT_INTERVAL: Final = 60.0
+"""The longest time, in seconds, between two lines of a running job."""
+
+_TICK: Final = 1.0
+"""The time, in seconds, after which a sleep is interrupted to show progress."""
 
 
-def follow(snapshots: Iterable[Job], *, console: Console, now: Callable[[], datetime]) -> list[Job]:
-    """Show each snapshot when it arrives, and return the jobs that are complete.
+class Follower:
+    """Shows jobs until they are complete, with their phases. Create it before the client's `watch` is called."""
+
+    def __init__(
+        self,
+        client: JobsClient,
+        *,
+        console: Console,
+        now: Callable[[], datetime],
+        clock: Clock | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        """Create a follower, which shows progress whenever the client sleeps between two polls.
+
+        Args:
+            client: The client whose `watch` yields the jobs.
+            console: The console to print on. If it is a terminal, bars are shown, else lines.
+            now: Returns the current time, for the time stamps and the durations of running jobs.
+            clock: The clock for sleeps and for the lines' interval; by default the monotonic clock of the machine.
+            executor: Runs the requests for logs; by default threads.
+        """
+        self._client = client
+        self._console = console
+        self._now = now
+        self._clock = Clock.real() if clock is None else clock
+        self._latest: dict[str, Job] = {}
+        self._reader = PhaseReader(client, now, executor)
+        self._has_shown_error = False
+        # Not `is_terminal`, because an environment variable can set it for a log file.
+        self._has_bars = console.file.isatty() and not console.is_dumb_terminal
+        self._printed_at: dict[str, float] = {}
+        self._printed_phases: dict[str, frozenset[PhaseName | None]] = {}
+        use_clock(client, clock=attrs.evolve(self._clock, sleep=self._sleep))
+
+    def follow(self, snapshots: Iterable[Job]) -> None:
+        """Show each snapshot when it arrives, and progress in between, until all jobs are complete.
+
+        Args:
+            snapshots: The jobs that the client's `watch` yields.
+        """
+        if not self._has_bars:
+            self._take(snapshots)
+            return
+        with Live(console=self._console, get_renderable=self._bars, refresh_per_second=2):
+            self._take(snapshots)
+
+    @property
+    def ended(self) -> list[Job]:
+        """The jobs that are complete, in the order in which they were first seen."""
+        return [job for job in self._latest.values() if job.is_complete]
+
+    def print_reasons(self) -> None:
+        """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
+
+        A log that cannot be read costs only the reasons that it has.
+        """
+        for job in self.ended:
+            if job.outcome is Outcome.SUCCEEDED:
+                continue
+            try:
+                explanation = self._client.explain(job)
+            except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
+                explanation = reports.explain(job, (), log_error=error)
+            self._console.print()
+            self._console.print(tables.text_cell(job.job_id), tables.outcome_cell(job))
+            tables.print_reasons(self._console, explanation)
+            if job.outcome is Outcome.UNDETERMINED:
+                self._console.print(tables.with_hanging_indent("undetermined:", _undetermined_reason(job)))
+            if explanation.log_error is not None:
+                print_error(f"the log could not be read completely: {explanation.log_error}")
+
+    def _take(self, snapshots: Iterable[Job]) -> None:
+        for job in snapshots:
+            self._latest[job.job_id] = job
+            if not self._has_bars:
+                self._print_line(job)
+
+    def _sleep(self, seconds: float) -> None:
+        self._reader.start(self._running())
+        while seconds > 0:
+            step = min(seconds, _TICK)
+            self._clock.sleep(step)
+            seconds -= step
+            self._tick()
+
+    def _tick(self) -> None:
+        self._reader.collect()
+        if self._reader.error is not None and not self._has_shown_error:
+            self._has_shown_error = True
+            message, _ = describe_error(self._reader.error)
+            print_error(f"the log cannot be read, so phases can be missing: {message}")
+        if self._has_bars:
+            return
+        for job in self._running():
+            is_overdue = self._clock.now() - self._printed_at[job.job_id] >= HEARTBEAT_INTERVAL
+            if is_overdue or self._reader.running_phases(job) != self._printed_phases[job.job_id]:
+                self._print_line(job)
+
+    def _running(self) -> list[Job]:
+        return [job for job in self._latest.values() if not job.is_complete]
+
+    def _print_line(self, job: Job) -> None:
+        progress = None if job.is_complete else self._reader.progress(job)
+        words = f"{arrived_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
+        self._console.print(
+            f"{format_second(self._now())}Z",
+            tables.text_cell(job.job_id),
+            tables.text_cell(job.status or "-"),
+            tables.outcome_cell(job),
+            words if progress is None else f"{words}, {progress.text}",
+            soft_wrap=True,
+        )
+        self._console.file.flush()  # so that a reader of a pipe gets each line at once
+        self._printed_at[job.job_id] = self._clock.now()
+        self._printed_phases[job.job_id] = self._reader.running_phases(job)
+
+    def _bars(self) -> RenderableType:
+        jobs = list(self._latest.values())
+        if not jobs:
+            return Text("waiting until a job is visible")
+        found = {job.job_id: self._reader.progress(job) for job in jobs if not job.is_complete}
+        fractions = {job_id: progress.fraction for job_id, progress in found.items() if progress is not None}
+        table = bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions)
+        # With one job the lines below the table need no id.
+        details = (
+            tables.with_hanging_indent("   ", progress.text if len(jobs) == 1 else f"{job_id}: {progress.text}")
+            for job_id, progress in found.items()
+            if progress is not None
+        )
+        return Group(table, *details)
+
+
+def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Mapping[str, float] | None = None) -> Table:
+    """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration.
 
     Args:
-        snapshots: The jobs that `JobsClient.watch` yields.
-        console: The console to print on. If it is a terminal, bars are shown, else one line per snapshot.
-        now: Returns the current time, for the duration of running jobs.
+        jobs: The jobs.
+        now: The current time.
+        width: The maximum width, in columns of the terminal.
+        fractions: How far running jobs are, from 0.0 to 1.0, by job id. By default, and for other jobs, the bar shows the
+            servers that have reached the target status.
     """
-    # Not `is_terminal`, because an environment variable can set it for a log file.
-    has_bars = console.file.isatty() and not console.is_dumb_terminal
-    return (_follow_with_bars if has_bars else _follow_with_lines)(snapshots, console, now)
-
-
-def _follow_with_lines(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
-    ended: list[Job] = []
-    for job in snapshots:
-        words = f"{arrived_count(job)} servers, {format_duration(job.elapsed(now()))}"
-        console.print(
-            tables.text_cell(job.job_id), tables.text_cell(job.status or "-"), tables.outcome_cell(job), words, soft_wrap=True
-        )
-        console.file.flush()  # so that a reader of a pipe gets each line at once
-        ended += [job] if job.is_complete else []
-    return ended
-
-
-def _follow_with_bars(snapshots: Iterable[Job], console: Console, now: Callable[[], datetime]) -> list[Job]:
-    latest: dict[str, Job] = {}
-    with Live(console=console, get_renderable=lambda: bars_table(list(latest.values()), now=now(), width=console.width)):
-        for job in snapshots:
-            latest[job.job_id] = job
-    return [job for job in latest.values() if job.is_complete]
-
-
-def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
-    """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration."""
     columns = [
         tables.Column("job"),
         tables.Column("bar", rank=4),
@@ -59,7 +183,7 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
     rows: list[list[tables.Cell]] = [
         [
             tables.text_cell(job.job_id),
-            _bar(job),
+            ProgressBar(total=1.0, completed=_fraction(job, fractions or {})),
             tables.text_cell(f"{arrived_count(job)} servers"),
             tables.outcome_cell(job, state=True),
             tables.text_cell(format_duration(job.elapsed(now))),
@@ -69,8 +193,16 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int) -> Table:
     return tables.fitted_table(columns, rows, width=width, header=False)
 
 
-def _bar(job: Job) -> ProgressBar:
-    # A complete job that lists no server has a full bar.
-    total = len(job.participating_servers) or 1
-    done = total if job.is_complete and not job.participating_servers else len(job.arrived_servers)
-    return ProgressBar(total=total, completed=done)
+def _fraction(job: Job, fractions: Mapping[str, float]) -> float:
+    if job.is_complete:
+        return 1.0
+    arrived = len(job.arrived_servers) / (len(job.participating_servers) or 1)
+    return fractions.get(job.job_id, arrived)
+
+
+def _undetermined_reason(job: Job) -> str:
+    try:
+        job.raise_unless_succeeded()
+    except JobOutcomeError as error:
+        return str(error)
+    return ""

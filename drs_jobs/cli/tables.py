@@ -217,10 +217,19 @@ def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[
     for failure in explanation.failures:
         console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + server_cell(failure.participant, names))
         for reason in failure.reasons or ("no reason given",):
-            console.print(Text("    ") + text_cell(reason), soft_wrap=True)
+            console.print(with_hanging_indent("   ", reason))
         console.print()
     for reason in explanation.job_reasons:
-        console.print(Text("job: ") + text_cell(reason), soft_wrap=True)
+        console.print(with_hanging_indent("job:", reason))
+
+
+def with_hanging_indent(head: str, text: str) -> Table:
+    """Return a text after a head; the lines that continue it begin in the column of the text."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(head), text_cell(text))
+    return grid
 
 
 _LONGEST_PROSE_WORD: Final = 20

@@ -155,7 +155,7 @@ def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> Job
 
 def has_server_failed(server: ParticipatingServer) -> bool:
     """Return whether the launch of a server failed, or a non-optional launch action on it."""
-    return server.is_failed or any(run.is_failed and not run.is_optional for run in server.runs)
+    return server.is_failed or server.has_failed_action
 
 
 _SERVER_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)

@@ -121,6 +121,12 @@ class Backend:
             self.injected_failures.clear()
             self.responses.clear()
 
+    def scopes_of(self, job_id: str) -> list[Scope]:
+        """Return the accounts and regions that have a job with this id."""
+        now = self.clock.now()
+        with self._lock:
+            return [scope for scope, data in self._data.items() if data.find_job(job_id, now) is not None]
+
     def _account_region(self, scope: Scope) -> AccountRegion:
         return self._data.setdefault(scope, AccountRegion(scope))
 

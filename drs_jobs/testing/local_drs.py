@@ -28,6 +28,7 @@ from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import Fault, HttpResponse
 from drs_jobs.testing.histories import History
+from drs_jobs.testing.mismatches import MismatchWarnings
 from drs_jobs.testing.page_tokens import Pages
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.routes import parse_request
@@ -156,6 +157,7 @@ class LocalDrs:
         )
         self.page_sizes = tuple(page_sizes)
         self._requests: list[RecordedRequest] = []
+        self._mismatch_warnings = MismatchWarnings(self._backend.scopes_of)
         self._faults = Schedule[Fault]()
         self._server: _Server | None = None
 
@@ -435,7 +437,9 @@ class LocalDrs:
                     raise AwsError("UnrecognizedClientException", 403, problem)
                 if members is None:
                     raise validation_error("The body is not JSON", reason="cannotParse")
-                response = self._backend.call(operation, members, Scope(account_id, region))
+                scope = Scope(account_id, region)
+                response = self._backend.call(operation, members, scope)
+                self._mismatch_warnings.check(members, scope, str(key))
                 return HttpResponse.from_members(response, success_status(operation))
             except AwsError as error:
                 return HttpResponse.from_error(error)

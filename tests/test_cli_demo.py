@@ -1,0 +1,137 @@
+"""`drs-jobs demo`: its "Try next", and `--serve` as a process."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from drs_jobs.cli.demo import own_command
+from local_process import TIMEOUT, LocalProcess
+
+CLI = [sys.executable, "-m", "drs_jobs"]
+NO_AWS = {
+    "AWS_ACCESS_KEY_ID": "",
+    "AWS_SECRET_ACCESS_KEY": "",
+    "AWS_DEFAULT_REGION": "",
+    "AWS_REGION": "",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+@attrs.frozen
+class Served:
+    """A running `drs-jobs demo --serve`, and the commands that it suggests."""
+
+    local: LocalProcess
+    job_id: str
+    commands: list[str]
+
+
+@contextlib.contextmanager
+def _served(folder: Path) -> Iterator[Served]:
+    lines = folder / "env.sh"
+    with lines.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen([*CLI, "demo", "--serve"], stdout=output, stderr=subprocess.PIPE, encoding="utf-8")
+    with process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("DRS endpoint at http://127.0.0.1:")
+            introduction = process.stderr.readline()
+            commands = [process.stderr.readline().strip() for _ in range(5)]
+            yield Served(LocalProcess(process, lines), introduction.split()[-1].rstrip(":"), commands)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with _served(tmp_path_factory.mktemp("served")) as found:
+        yield found
+
+
+def test_year_and_running_drill(served: Served):
+    listed = [json.loads(line) for line in served.local.run(*CLI, "list", "-o", "json").stdout.splitlines()]
+    dates = sorted(job["creationDateTime"] for job in listed)
+    assert len(listed) > 100
+    assert int(dates[-1][:4]) * 12 + int(dates[-1][5:7]) - int(dates[0][:4]) * 12 - int(dates[0][5:7]) >= 10
+    assert listed[0]["jobID"] == served.job_id
+    assert listed[0]["status"] != "COMPLETED"
+
+
+def test_time_left_is_known(served: Served):
+    """The servers of the running drill were drilled before."""
+    watched = served.local.run(*CLI, "watch", served.job_id, "--timeout", "6s", "--poll-interval", "2s")
+    assert watched.returncode == 3
+    assert re.search(r", \d+%, about \d+m \d\ds left", watched.stdout)
+
+
+def test_suggested_commands(served: Served):
+    """Each works as printed, in a shell that has read the lines, whatever folder it is in."""
+    for command in served.commands:
+        words = shlex.split(command)
+        if words[0] == "aws" and shutil.which("aws") is None:
+            continue
+        if "watch" in words:
+            words += ["--timeout", "0"]
+        result = served.local.run(*words, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
+        assert (result.returncode, bool(result.stdout)) == (3 if "watch" in words else 0, True), result.stderr
+    assert sum(served.job_id in command for command in served.commands) == 2
+
+
+@pytest.mark.parametrize("variables", [{"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}])
+def test_mismatch_is_said(variables: dict[str, str], tmp_path: Path):
+    with _served(tmp_path) as served:
+        own = ["sh", "-c", f'export {" ".join(f"{name}={value}" for name, value in variables.items())}; exec "$@"', "sh"]
+        for _ in range(2):
+            shown = served.local.run(*own, *CLI, "show", served.job_id)
+            assert (shown.returncode, "the account and the region" in shown.stderr) == (2, True)
+        status, errors = served.local.stop()
+    assert (status, errors.count("eu-west-1"), errors.count("us-east-1")) == (130, 1, 1)
+    assert served.job_id in errors
+
+
+def test_ctrl_c(tmp_path: Path):
+    with _served(tmp_path) as served:
+        assert served.local.stop(signal.SIGINT) == (130, "drs-jobs: interrupted\n")
+
+
+def test_try_next_works_as_printed():
+    """Without AWS, without credentials."""
+    environment = {name: value for name, value in {**os.environ, **NO_AWS}.items() if value}
+    demo = subprocess.run([*CLI, "demo"], capture_output=True, encoding="utf-8", timeout=TIMEOUT, env=environment, check=False)
+    text = demo.stdout.partition("Try next\n")[2]
+    commands = re.findall(r"^  (\S.*)$", text, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        with subprocess.Popen(
+            ["sh", "-c", f"exec {command}"], stdout=subprocess.PIPE, encoding="utf-8", env=environment
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(("unset", "Usage"))
+            process.kill()
+
+
+def test_own_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """As short as the shell of the user needs it."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    script = folder / "drs-jobs"
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("PATH", "")
+    assert shlex.split(own_command()) == [str(script)]
+    monkeypatch.setenv("PATH", str(folder))
+    assert own_command() == "drs-jobs"
+    monkeypatch.setattr(sys, "argv", ["/x/drs_jobs/__main__.py"])
+    assert shlex.split(own_command()) == CLI

@@ -1,0 +1,402 @@
+"""What `drs-jobs watch` shows while jobs run and when they end, in simulated time."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import attrs
+import pytest
+from rich.console import Console
+
+from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError
+from drs_jobs._polling import Clock
+from drs_jobs.cli.phase_reader import PhaseReader
+from drs_jobs.cli.progress import HEARTBEAT_INTERVAL, Follower, bars_table
+from drs_jobs.reports import progress
+from drs_jobs.testing import (
+    BootFailure,
+    ErrorResponse,
+    LaunchActionFailure,
+    LocalDrs,
+    Slow,
+    Stuck,
+    Throttle,
+    make_job,
+    make_run,
+    make_server,
+)
+from simulated_time import SimulatedTime
+
+SERVERS = [f"s-{number:017}" for number in range(1, 5)]
+LOG = "DescribeJobLogItems"
+
+
+class Immediate(Executor):
+    """An executor that runs each call at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  # as executors do
+            future.set_exception(error)
+        return future
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@attrs.define
+class Watch:
+    """A LocalDrs whose time passes only in the sleeps of `follow`, and what was printed."""
+
+    local: LocalDrs
+    shown: io.StringIO = attrs.field(factory=io.StringIO)
+    width: int = 10_000
+
+    def start(self, *servers: str) -> str:
+        request = {"isDrill": True, "sourceServers": [{"sourceServerID": server} for server in servers or SERVERS]}
+        return self.local.client().start_recovery(**request)["job"]["jobID"]
+
+    def follow(self, *job_ids: str, timeout: float = 7200, interval: float | None = None) -> Follower:
+        simulated = SimulatedTime()
+
+        def sleep(seconds: float) -> None:
+            simulated.sleep(seconds)
+            self.local.advance(seconds)
+
+        console = Console(file=self.shown, width=self.width, force_terminal=isinstance(self.shown, Terminal))
+        client = JobsClient(self.local.client())
+        follower = Follower(
+            client,
+            console=console,
+            now=lambda: self.local.now,
+            clock=Clock(sleep, simulated.clock().now, lambda: 0.5),
+            executor=Immediate(),
+        )
+        follower.follow(client.watch(job_ids, timeout=timeout, poll_interval=interval))
+        return follower
+
+    @property
+    def lines(self) -> list[str]:
+        return self.shown.getvalue().splitlines()
+
+    def times(self) -> list[datetime]:
+        return [datetime.fromisoformat(" ".join(line.split()[:2])) for line in self.lines]
+
+    def requests(self, operation: str) -> int:
+        return sum(request.operation == operation for request in self.local.requests)
+
+
+@pytest.fixture
+def watch():
+    with LocalDrs(speed=0) as local:
+        yield Watch(local)
+
+
+# ------------------------------------------------------------------ lines
+
+
+def test_lines_have_phases(watch: Watch):
+    """Each phase is shown, the fraction never decreases, and the last line has the outcome."""
+    job_id = watch.start()
+    watch.follow(job_id)
+    assert {job_id} == {line.split()[2] for line in watch.lines}
+    text = "\n".join(watch.lines)
+    positions = [
+        text.index(words) for words in ("no phase", "snapshot", "conversion 4 of 4 servers", "launch 4 of 4", "COMPLETED")
+    ]
+    assert positions == sorted(positions)
+    fractions = [int(found[1]) for line in watch.lines if (found := re.search(r", (\d+)%", line))]
+    assert fractions == sorted(fractions)
+    assert (len(set(fractions)) > 5, max(fractions) < 100) == (True, True)
+    assert re.search(r"COMPLETED SUCCEEDED 4/4 servers, \dm \d\ds$", watch.lines[-1])
+    assert "left" not in text
+
+
+@pytest.mark.parametrize("interval", [None, 1, 45, 60, 300])
+def test_heartbeat(interval: float | None, watch: Watch):
+    """There is a line at least every minute, however long the interval and however long nothing happens."""
+    watch.local.fail_server(SERVERS[0], Stuck())
+    job_id = watch.start()
+    with pytest.raises(WaitTimeoutError):
+        watch.follow(job_id, timeout=3600, interval=interval)
+    times = watch.times()
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    assert max(gaps) <= HEARTBEAT_INTERVAL + 2
+    assert 3600 - (times[-1] - times[0]).total_seconds() <= HEARTBEAT_INTERVAL + 2
+    assert len(times) <= 3600 / HEARTBEAT_INTERVAL + 25
+    assert "conversion 1 of 4 servers" in watch.lines[-1]
+
+
+def test_time_in_phase(watch: Watch):
+    """It is the time since the phase began, by AWS's clock."""
+    watch.local.fail_server(SERVERS[0], Stuck())
+    job_id = watch.start(SERVERS[0])
+    with pytest.raises(WaitTimeoutError):
+        watch.follow(job_id, timeout=1800)
+    items = watch.local.client().describe_job_log_items(jobID=job_id)["items"]
+    [began] = [item["logDateTime"] for item in items if item["event"] == "CONVERSION_START"]
+    seconds = (watch.times()[-1] - datetime.fromisoformat(began)).total_seconds()
+    minutes, rest = re.search(r"(\d+)m (\d\d)s in it", watch.lines[-1]).groups()  # type: ignore[union-attr]
+    assert abs(60 * int(minutes) + int(rest) - seconds) <= 1.5
+
+
+def _left(line: str) -> float | None:
+    found = re.search(r"about (?:(\d+)h )?(\d+)m(?: (\d+)s)? left", line)
+    return (
+        None
+        if found is None
+        else sum(int(part or 0) * factor for part, factor in zip(found.groups(), (3600, 60, 1), strict=True))
+    )
+
+
+@pytest.mark.parametrize("profile", ["linux", "windows"])
+def test_time_left(profile: str):
+    """With an earlier drill of the same servers: it only decreases, and is about right."""
+    with LocalDrs(speed=0, profile=profile, page_sizes=(2, 0)) as local:
+        watch = Watch(local)
+        for _ in range(2):
+            watch.start()
+            local.advance(3 * 3600)
+        watch.start("s-00000000000000009")
+        local.advance(3 * 3600)
+        watch.follow(watch.start())
+    *running, last = zip(watch.times(), watch.lines, strict=True)
+    found = [((last[0] - moment).total_seconds(), left) for moment, line in running if (left := _left(line)) is not None]
+    total = (last[0] - running[0][0]).total_seconds()
+    assert len(found) > 5
+    assert [left for _, left in found] == sorted((left for _, left in found), reverse=True)
+    assert max(abs(actual - left) for actual, left in found) < 0.3 * total
+
+
+def test_earlier_drills_of_other_servers(watch: Watch):
+    watch.start("s-00000000000000009")
+    watch.local.advance(3600)
+    watch.follow(watch.start())
+    assert not any(map(_left, watch.lines))
+
+
+def test_few_logs_of_earlier_drills(watch: Watch):
+    """A long history costs few requests: three jobs of the same servers are enough."""
+    watch.local.page_sizes = (1,)
+    for _ in range(12):
+        watch.start()
+        watch.local.advance(1800)
+        watch.start("s-00000000000000009")
+        watch.local.advance(1800)
+    job_id = watch.start()
+    before = watch.requests(LOG)
+    watch.follow(job_id, interval=300)
+    listed = [request for request in watch.local.requests if request.operation == "DescribeJobs"]
+    assert len([request for request in listed if "jobIDs" not in request.body["filters"]]) == 7
+    read = [request.body["jobID"] for request in watch.local.requests if request.operation == LOG][before:]
+    assert len({other for other in read if other != job_id}) == 3
+
+
+def test_fraction_never_goes_back(watch: Watch):
+    """Not even when the durations of earlier jobs arrive late, and show that the job is less far."""
+    with LocalDrs(speed=0, profile="windows") as slow:
+        Watch(slow).start("s-00000000000000009")  # so that the ids of the jobs differ
+        earlier_id = Watch(slow).start()
+        slow.advance(3 * 3600)
+        client = JobsClient(slow.client())
+        earlier = client.phases(client.get_job(earlier_id))
+    job_id = watch.start()
+    watch.local.advance(200)
+    client = JobsClient(watch.local.client())
+    reader = PhaseReader(client, lambda: watch.local.now, Immediate())
+    job = client.get_job(job_id)
+    reader.start([job])
+    reader.collect()
+    first = reader.progress(job)
+    reader._earlier[job_id] = (earlier,)
+    second = reader.progress(job)
+    assert first is not None
+    assert second is not None
+    assert progress(client.phases(job), now=watch.local.now, earlier=[earlier]).fraction < first.fraction == second.fraction
+
+
+def test_several_jobs(watch: Watch):
+    """Each line is of one job, and one that is complete has no heartbeat."""
+    watch.local.fail_server(SERVERS[3], Stuck())
+    quick, stuck = watch.start(SERVERS[0]), watch.start(SERVERS[3])
+    with pytest.raises(WaitTimeoutError):
+        watch.follow(quick, stuck, timeout=3600)
+    ended = [number for number, line in enumerate(watch.lines) if quick in line][-1]
+    assert "COMPLETED SUCCEEDED 1/1" in watch.lines[ended]
+    assert len([line for line in watch.lines[ended + 1 :] if stuck in line]) > 30
+
+
+def test_heartbeat_of_each_job(watch: Watch):
+    """Lines of another job do not replace it."""
+    for server in SERVERS[:2]:
+        watch.local.fail_server(server, Stuck())
+    first = watch.start(SERVERS[0])
+    watch.local.advance(30)
+    second = watch.start(SERVERS[1])
+    with pytest.raises(WaitTimeoutError):
+        watch.follow(first, second, timeout=1800)
+    for job_id in (first, second):
+        times = [moment for moment, line in zip(watch.times(), watch.lines, strict=True) if job_id in line]
+        assert max(later - earlier for earlier, later in pairwise(times)).total_seconds() <= HEARTBEAT_INTERVAL + 2
+
+
+# ------------------------------------------------------------------ logs that cannot be read
+
+
+FAULTS = {"denied": ErrorResponse("AccessDeniedException", 403, "not you"), "throttled": Throttle()}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_unreadable_log(fault: str, watch: Watch, capsys: pytest.CaptureFixture[str]):
+    """It costs only the phases: the lines, the heartbeat and the end are there, and one line on stderr."""
+    watch.local.inject(FAULTS[fault], times=None, operation=LOG)
+    job_id = watch.start()
+    assert [job.outcome.name for job in watch.follow(job_id).ended] == ["SUCCEEDED"]
+    assert len(watch.lines) >= 9
+    assert not [line for line in watch.lines if "%" in line or "phase" in line]
+    assert capsys.readouterr().err.count("the log cannot be read") == 1
+    if fault == "denied":
+        assert watch.requests(LOG) == 1
+
+
+def test_log_is_readable_again(watch: Watch):
+    watch.local.inject(Throttle(), times=9, operation=LOG)
+    watch.follow(watch.start())
+    assert "launch 4 of 4 servers" in "\n".join(watch.lines)
+
+
+def test_earlier_jobs_that_cannot_be_read(watch: Watch):
+    """Only the time left is missing."""
+    job_id = watch.start()
+    reader = PhaseReader(JobsClient(watch.local.client()), lambda: watch.local.now, Immediate())
+    job = JobsClient(watch.local.client()).get_job(job_id)
+    watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobs")
+    reader.start([job])
+    reader.collect()
+    found = reader.progress(job)
+    assert found is not None
+    assert (reader.error, "left" in found.text) == (None, False)
+
+
+def test_slow_log_does_not_delay_the_deadline(local_drs: LocalDrs):
+    """The log is read on another thread, which does not keep the process alive."""
+    job = make_job(status="STARTED")
+    local_drs.add_jobs(job)
+    local_drs.inject(Slow(50), times=None, operation=LOG)
+    command = [sys.executable, "-m", "drs_jobs", "watch", job.job_id, "--timeout", "1s", "--poll-interval", "1s"]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=40, check=False)
+    assert (result.returncode, result.stderr.count("\n")) == (3, 1)
+
+
+# ------------------------------------------------------------------ the end
+
+
+def test_reasons(local_drs: LocalDrs):
+    """Each job that did not succeed has the reasons that show prints, also if another one is not complete in time."""
+    with LocalDrs(speed=3000) as local:
+        local.fail_server(SERVERS[0], BootFailure("no boot device"))
+        local.fail_server(SERVERS[1], LaunchActionFailure("no space"))
+        local.fail_server(SERVERS[2], Stuck())
+        watch = Watch(local)
+        bad, stuck = watch.start(*SERVERS[:2]), watch.start(SERVERS[2])
+        undetermined = make_job(participating_servers=())
+        local.add_jobs(undetermined)
+        environment = {**os.environ, **local.environment}
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "drs_jobs", *arguments]
+            return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env=environment, check=False)
+
+        watched = run("watch", bad, undetermined.job_id, "--poll-interval", "1s")
+        assert (watched.returncode, watched.stderr) == (1, "")
+        reasons = watched.stdout.partition(f"\n{bad} FAILED\n")[2].partition("\n\n")[0]
+        assert "no boot device" in reasons
+        assert reasons in run("show", bad).stdout
+        assert "no space" in watched.stdout
+        assert "it has no participants" in watched.stdout.rpartition(f"\n{undetermined.job_id} UNDETERMINED\n")[2]
+        late = run("watch", bad, stuck, "--timeout", "2s", "--poll-interval", "1s")
+        assert (late.returncode, "no boot device" in late.stdout, stuck in late.stderr) == (3, True, True)
+        as_json = run("watch", bad, "-o", "json")
+        assert (as_json.returncode, len(as_json.stdout.splitlines())) == (1, 1)
+
+
+def test_reasons_without_log_and_job(watch: Watch, capsys: pytest.CaptureFixture[str]):
+    """Failing to read them costs only what the log has."""
+    run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
+    server = make_server(launch_actions_status=LaunchActionsStatus(runs=(run,)))
+    job = make_job(participating_servers=(server,))
+    watch.local.add_jobs(job)
+    follower = watch.follow(job.job_id)
+    watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None)
+    follower.print_reasons()
+    assert "no space" in watch.shown.getvalue()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("optional", "arrived"), [(None, "0/1"), (False, "0/1"), (True, "1/1")])
+def test_failed_launch_action_is_not_arrived(optional, arrived, watch: Watch):
+    """Unless the action is optional."""
+    run = make_run(status="FAILED", optional=optional)
+    server = make_server(launch_actions_status=LaunchActionsStatus(runs=(run,)))
+    job = make_job(participating_servers=(server,))
+    watch.local.add_jobs(job)
+    watch.follow(job.job_id)
+    assert f"{arrived} servers" in watch.lines[-1]
+
+
+# ------------------------------------------------------------------ bars
+
+
+@pytest.mark.parametrize("width", [24, 60, 80, 140])
+@pytest.mark.parametrize("count", [1, 3])
+def test_bars_have_phases(count: int, width: int):
+    """Below the table, each running job has a line that continues under its column."""
+    with LocalDrs(speed=0) as local:
+        watch = Watch(local, Terminal(), width)
+        watch.start()
+        local.advance(3600)
+        job_ids = [watch.start(server) for server in SERVERS[:count]]
+        follower = watch.follow(job_ids[0])
+        running = [JobsClient(local.client()).get_job(job_id) for job_id in job_ids]
+        assert all(job.is_complete for job in running)
+        later = [watch.start(server) for server in SERVERS[:count]]
+        local.advance(200)
+        for job_id in later:
+            follower._latest[job_id] = JobsClient(local.client()).get_job(job_id)
+        follower._reader.start(follower._running())
+        follower._reader.collect()
+        shown = io.StringIO()
+        Console(file=shown, width=width).print(follower._bars())
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert max(map(len, lines)) <= width
+    words = " ".join(shown.getvalue().split())
+    assert words.count("about") == words.count("left") == count
+    assert words.count("conversion") == count
+
+
+def test_bars_before_the_first_job(local_drs: LocalDrs):
+    """It does not look hung while a new job is not visible yet."""
+    watch = Watch(local_drs, Terminal(), 80)
+    with pytest.raises(WaitTimeoutError):
+        watch.follow("drsjob-00000000000000000", timeout=20)
+    assert "waiting until a job is visible" in watch.shown.getvalue()
+
+
+def test_bar_shows_the_fraction():
+    """It has the fraction of a running job, else the servers that have arrived. It is full at the end."""
+    running, complete = make_job(status="STARTED"), make_job(participating_servers=(make_server(launch_status="FAILED"),))
+    half = make_job(status="STARTED", participating_servers=(make_server(), make_server(launch_status="PENDING")))
+    now = max(job.creation_date_time for job in (running, complete, half) if job.creation_date_time) + timedelta(minutes=1)
+    table = bars_table([running, complete, half], now=now, width=140, fractions={running.job_id: 0.25})
+    assert [bar.completed for bar in table.columns[1].cells] == [0.25, 1.0, 0.5]  # type: ignore[union-attr]
