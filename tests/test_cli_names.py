@@ -186,6 +186,9 @@ def test_commands_show_names(local_drs: LocalDrs, tmp_path: Path):
     assert ["failed:", "web-02", two] in lines
     assert ["failed:", three] in lines
     assert shown.stdout.count(f"db-01 [31m {one}") == 4, "in the tables of servers, phases and log, and in the reasons"
+    watched = run("watch", job.job_id, *options)
+    assert (watched.returncode, watched.stderr) == (1, "")
+    assert ["failed:", "web-02", two] in [line.split() for line in watched.stdout.splitlines()]
     for command in (["phases", job.job_id], ["recovery"], ["drills"]):
         assert f"db-01 [31m {one}" in run(*command, *options).stdout
         rows = list(csv.DictReader(io.StringIO(run(*command, *options, "--output", "csv").stdout)))

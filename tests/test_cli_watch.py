@@ -339,7 +339,7 @@ def test_reasons_without_log_and_job(watch: Watch, capsys: pytest.CaptureFixture
     watch.local.add_jobs(job)
     follower = watch.follow(job.job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None)
-    follower.print_reasons()
+    follower.print_reasons(dict[str, str])
     assert "no space" in watch.shown.getvalue()
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -227,12 +227,15 @@ def watch(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
     output_format: OutputOption = Output.TABLE,
+    names: NamesFile = None,
+    host_names: HostNames = False,
 ) -> ExitStatus:
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
     with usage_errors():
         seconds = read_duration("--timeout", timeout)
         interval = read_interval("--poll-interval", poll_interval)
         job_ids = [read_job_id(job) for job in jobs]
+        source = NameSource.from_options(names, host_names=host_names)
         client = make_client(profile, region, endpoint_url)
         follower = progress.Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
         snapshots = client.watch(job_ids, timeout=seconds, poll_interval=interval)
@@ -242,9 +245,9 @@ def watch(
         try:
             follower.follow(snapshots)
         except WaitTimeoutError:
-            follower.print_reasons()
+            follower.print_reasons(lambda: source.resolve(profile, region, endpoint_url))
             raise
-        follower.print_reasons()
+        follower.print_reasons(lambda: source.resolve(profile, region, endpoint_url))
     return status_of(follower.ended)
 
 

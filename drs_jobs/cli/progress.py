@@ -82,21 +82,24 @@ class Follower:
         """The jobs that are complete, in the order in which they were first seen."""
         return [job for job in self._latest.values() if job.is_complete]
 
-    def print_reasons(self) -> None:
+    def print_reasons(self, find_names: Callable[[], Mapping[str, str]]) -> None:
         """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
 
         A log that cannot be read costs only the reasons that it has.
+
+        Args:
+            find_names: Returns the host names by source server id. It is called only if there are reasons to print.
         """
-        for job in self.ended:
-            if job.outcome is Outcome.SUCCEEDED:
-                continue
+        unsuccessful = [job for job in self.ended if job.outcome is not Outcome.SUCCEEDED]
+        names = find_names() if unsuccessful else tables.NO_NAMES
+        for job in unsuccessful:
             try:
                 explanation = self._client.explain(job)
             except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
                 explanation = reports.explain(job, (), log_error=error)
             self._console.print()
             self._console.print(tables.text_cell(job.job_id), tables.outcome_cell(job))
-            tables.print_reasons(self._console, explanation)
+            tables.print_reasons(self._console, explanation, names=names)
             if job.outcome is Outcome.UNDETERMINED:
                 self._console.print(tables.with_hanging_indent("undetermined:", _undetermined_reason(job)))
             if explanation.log_error is not None:
