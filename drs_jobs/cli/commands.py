@@ -364,9 +364,11 @@ def sweep(
 @app.command()
 def report(
     file: Annotated[
-        Path,
-        typer.Option("-o", "--output-file", metavar="FILE", help="The HTML page to write. CSV files are written beside it."),
-    ],
+        Path | None,
+        typer.Option(
+            "-o", "--output-file", metavar="FILE", help="Required. The HTML page to write. CSV files are written beside it."
+        ),
+    ] = None,
     profile: Profile = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
@@ -383,6 +385,8 @@ def report(
     """Write the drills, recovery times and failures of servers as one HTML page and as CSV, for an audit."""
     from drs_jobs.cli.report import ReportFiles, write_report  # noqa: PLC0415  # only this command needs the report
 
+    if file is None:  # not a required option, because typer 0.16 with click 8.5 ignores that
+        raise UsageError("Missing option '-o': name the HTML page, such as -o evidence.html. Try drs-jobs report --help")
     with usage_errors():
         now = datetime.now(UTC)
         start, end = read_span(since, until, now)

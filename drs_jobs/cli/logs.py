@@ -1,7 +1,8 @@
 """Reads the logs of many jobs, a few at a time, with a progress bar on stderr."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
@@ -29,11 +30,19 @@ def read_phases(client: JobsClient, jobs: Iterable[Job]) -> list[JobPhases]:
     """
     with DaemonThreadPool(_MAX_IN_FLIGHT) as pool:
         futures = [pool.submit(_read, client, job) for job in jobs]
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-            reports = [future.result() for future in progress.track(futures, description="reading logs")]
+        reports = [future.result() for future in _track(futures)]
     _print_log_errors(reports)
     return reports
+
+
+def _track(futures: list[Future[JobPhases]]) -> Iterator[Future[JobPhases]]:
+    """Iterate with a progress bar, if stderr is a terminal. Some versions of rich print a line if a bar is disabled."""
+    if not sys.stderr.isatty():
+        yield from futures
+        return
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(futures, description="reading logs")
 
 
 def _read(client: JobsClient, job: Job) -> JobPhases:
