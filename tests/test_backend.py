@@ -646,3 +646,65 @@ def test_many_clients_and_a_writer():
             assert len(found) == len(set(found))
             assert [job_id for job_id in found if job_id in set(ids)] == ids
         assert len(results) == 8
+
+
+# ------------------------------------------------------------------ mistakes
+
+
+def test_classes_instead_of_instances(local: LocalDrs):
+    with pytest.raises(TypeError, match=r"such as BootFailure\(\)"):
+        local.fail_server(IDS[0], BootFailure)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"such as Throttle\(\)"):
+        local.inject(Throttle)  # type: ignore[arg-type]
+    for account_id in (123456789012, "12345678901a"):
+        with pytest.raises(ValueError, match="12 digits"):
+            LocalDrs(accounts={"key": account_id})  # type: ignore[dict-item]
+        with pytest.raises(ValueError, match="12 digits"):
+            local.add_jobs(make_job(), account_id=account_id)  # type: ignore[arg-type]
+
+
+def test_union_in_a_canned_response(local: LocalDrs, boto: Any):
+    """It has one member, as in the service."""
+    job = {"jobID": "drsjob-00000000000000000", "participatingResources": [{"participatingResourceID": {}}]}
+    with pytest.raises(ValueError, match="one member of the union ParticipatingResourceID"):
+        local.respond("DescribeJobs", {"items": [job]})
+    job["participatingResources"] = [{"participatingResourceID": {"sourceNetworkID": "sn-" + "0" * 17}}]
+    local.respond("DescribeJobs", {"items": [job]})
+    assert boto.describe_jobs()["items"] == [job]
+
+
+def test_source_server_with_absent_members(local: LocalDrs, boto: Any):
+    """Null members are absent, and so can be the creation date of a job."""
+    absent = {"lifeCycle": None, "sourceProperties": None, "stagingArea": None, "tags": None}
+    local.add_source_servers({"sourceServerID": IDS[0], **absent})
+    local.add_jobs(make_job(creation_date_time=None, participating_servers=(make_server(source_server_id=IDS[0]),)))
+    client = local.client(config=ONE_ATTEMPT)
+    for filters in ({}, {"hardwareId": "x"}, {"stagingAccountIDs": ["123456789012"]}):
+        client.describe_source_servers(filters=filters)
+    [server] = client.describe_source_servers()["items"]
+    assert server["lifeCycle"]["lastLaunch"]["status"] == "LAUNCHED"
+    assert len(client.describe_recovery_instances()["items"]) == 1
+
+
+def test_replaced_resource_has_its_own_tags(local: LocalDrs, boto: Any):
+    job = make_job(tags={"a": "1"})
+    for _ in range(2):
+        local.add_jobs(job)
+        local.add_source_servers(_server(0, tags={"a": "1"}))
+        [server] = boto.describe_source_servers()["items"]
+        for arn in (job.arn, server["arn"]):
+            assert boto.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "1"}
+            boto.tag_resource(resourceArn=arn, tags={"b": "2"})
+
+
+def test_terminated_instance_of_a_history(local: LocalDrs):
+    """The source server does not show it any more."""
+    history = make_history(60, until=local.now, seed=3, logs=True)
+    local.add_history(history)
+    boto = local.client()
+    local.advance(timedelta(days=1))
+    for instance in _instances(boto)[:1]:
+        boto.terminate_recovery_instances(recoveryInstanceIDs=[instance["recoveryInstanceID"]])
+    local.advance(HOUR)
+    shown = {one["recoveryInstanceId"] for one in boto.describe_source_servers()["items"] if "recoveryInstanceId" in one}
+    assert shown == {one["recoveryInstanceID"] for one in _instances(boto)}

@@ -183,8 +183,12 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
         phases: The phases of the job.
         now: The current time, as an aware datetime.
     """
-    failed = [row for row in phases.participants if row.phases and row.phases[-1].outcome is Outcome.FAILED]
-    rows = [row for row in phases.participants if row not in failed] or failed
+    listed = {server.name for server in phases.job.participating_servers}
+    listed |= {resource.name for resource in phases.job.participating_resources}
+    # Participants that only the log has can belong to another job.
+    participants = [row for row in phases.participants if row.participant in listed or not listed]
+    failed = [row for row in participants if row.phases and row.phases[-1].outcome is Outcome.FAILED]
+    rows = [row for row in participants if row not in failed] or failed
     if not any(row.phases for row in rows):
         return f"no phase has begun for {_elapsed(phases.job.creation_date_time, now)}"
     row = min(rows, key=_position_in_order)

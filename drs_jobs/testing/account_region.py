@@ -133,6 +133,11 @@ class AccountRegion:
         """Set the tags of a resource."""
         self._tags[arn] = tags
 
+    def forget_tags(self, arn: str | None) -> None:
+        """Forget how the tags of a resource were changed, because it is replaced."""
+        if arn is not None:
+            self._tags.pop(arn, None)
+
 
 def _removes(job: BackendJob, instance: LaunchedInstance, now: datetime) -> bool:
     """Return whether a later job has removed an instance."""

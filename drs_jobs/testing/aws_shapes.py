@@ -33,21 +33,23 @@ def complete_source_server(server: Mapping[str, Any], scope: Scope) -> dict[str,
 def matches_source_server(server: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
     """Return whether a source server matches the filters of DescribeSourceServers. An absent or empty filter matches all."""
     ids, hardware_id, accounts = (filters.get(name) for name in ("sourceServerIDs", "hardwareId", "stagingAccountIDs"))
-    hints = server.get("sourceProperties", {}).get("identificationHints", {})
+    hints = _hints(server) or {}
     return (
         (not ids or server["sourceServerID"] in ids)
         and (not hardware_id or hardware_id in (hints.get("vmWareUuid"), hints.get("awsInstanceID")))
-        and (not accounts or server.get("stagingArea", {}).get("stagingAccountID") in accounts)
+        and (not accounts or (server.get("stagingArea") or {}).get("stagingAccountID") in accounts)
     )
 
 
 def source_server(server: Mapping[str, Any], data: AccountRegion, now: datetime) -> dict[str, Any]:
     """Return a source server with its tags, its recovery instance and its last launch as they are at the time `now`."""
     server_id = server["sourceServerID"]
-    members = {**server, "tags": data.tags(server["arn"], server["tags"])}
+    members = {**server, "tags": data.tags(server["arn"], server.get("tags") or {})}
+    launch = data.latest_launch(server_id)
+    if launch is not None:
+        members.pop("recoveryInstanceId", None)  # it can have been terminated since the server was added
     if (existing := data.recovery_instance(server_id, now)) is not None:
         members["recoveryInstanceId"] = existing.instance.instance_id
-    launch = data.latest_launch(server_id)
     state = None if launch is None else launch.job_at(now)
     if state is None:
         return members
@@ -56,12 +58,12 @@ def source_server(server: Mapping[str, Any], data: AccountRegion, now: datetime)
     status = participant.get("launchStatus", LaunchStatus.PENDING)
     result = _LAUNCH_RESULTS.get(status, "PENDING") if state.is_complete else "PENDING"
     initiated = {
-        "apiCallDateTime": job["creationDateTime"],
+        **({"apiCallDateTime": job["creationDateTime"]} if "creationDateTime" in job else {}),
         "jobID": job["jobID"],
         "type": "DRILL" if state.is_drill else "RECOVERY",
     }
     last_launch = {"initiated": initiated, "status": status}
-    return members | {"lastLaunchResult": result, "lifeCycle": server.get("lifeCycle", {}) | {"lastLaunch": last_launch}}
+    return members | {"lastLaunchResult": result, "lifeCycle": (server.get("lifeCycle") or {}) | {"lastLaunch": last_launch}}
 
 
 def recovery_instance_arn(instance_id: str, scope: Scope) -> str:
@@ -74,7 +76,7 @@ def recovery_instance(existing: RecoveryInstance, data: AccountRegion, now: date
     instance, job = existing.instance, existing.job.created
     arn = recovery_instance_arn(instance.instance_id, data.scope)
     source = data.source_servers.get(instance.source_server_id, {})
-    hints = source.get("sourceProperties", {}).get("identificationHints")
+    hints = _hints(source)
     is_terminating = any(isinstance(later, SimulatedTermination) for later in existing.later_jobs)
     return {
         "ec2InstanceID": instance.instance_id,
@@ -88,6 +90,11 @@ def recovery_instance(existing: RecoveryInstance, data: AccountRegion, now: date
         "isDrill": job.is_drill,
         "recoveryInstanceProperties": {} if hints is None else {"identificationHints": hints},
     }
+
+
+def _hints(server: Mapping[str, Any]) -> dict[str, Any] | None:
+    properties: Mapping[str, Any] = server.get("sourceProperties") or {}
+    return properties.get("identificationHints")
 
 
 def _failback(existing: RecoveryInstance, now: datetime) -> dict[str, Any]:

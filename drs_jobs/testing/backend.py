@@ -92,6 +92,7 @@ class Backend:
         with self._lock:
             data = self._account_region(scope)
             for job in jobs:
+                data.forget_tags(job.created.arn)
                 data.add_job(job)
 
     def add_log(self, job_id: str, items: Sequence[JobLogItem], scope: Scope) -> None:
@@ -112,7 +113,9 @@ class Backend:
         with self._lock:
             data = self._account_region(scope)
             for server in servers:
-                data.source_servers[server["sourceServerID"]] = aws_shapes.complete_source_server(server, scope)
+                completed = aws_shapes.complete_source_server(server, scope)
+                data.forget_tags(completed["arn"])
+                data.source_servers[server["sourceServerID"]] = completed
 
     def clear(self) -> None:
         """Remove all data, injected failures and canned responses."""

@@ -346,8 +346,14 @@ class LocalDrs:
             source_server_id: The source server's id.
             failure: A `BootFailure`, `PhaseFailure`, `RefusedCall`, `LaunchActionFailure`, `SilentFailure`, `Stuck` or
                 `JobDeleted`. Default `BootFailure()`.
+
+        Raises:
+            TypeError: If `failure` is none of them, such as a class instead of an instance.
         """
-        self._backend.injected_failures[source_server_id] = BootFailure() if failure is None else failure
+        failure = BootFailure() if failure is None else failure
+        if not isinstance(failure, InjectedFailure):
+            raise TypeError(f"fail_server takes a failure such as BootFailure(), not {failure!r}")
+        self._backend.injected_failures[source_server_id] = failure
 
     @property
     def now(self) -> datetime:
@@ -374,8 +380,11 @@ class LocalDrs:
             operation: AWS's name of the only operation to which to apply it, such as `DescribeJobLogItems`. Default: all.
 
         Raises:
+            TypeError: If `fault` is no `Fault`, such as a class instead of an instance.
             ValueError: If `times` is negative, or botocore's service model has no such operation.
         """
+        if not isinstance(fault, Fault):
+            raise TypeError(f"inject takes a fault such as Throttle(), not {fault!r}")
         if operation is not None:
             require_operation(operation)
         self._faults.add(fault, times=times, operation=operation)

@@ -75,6 +75,7 @@ def region_problem(region: str) -> str | None:
     return f"botocore has no DRS in region {region!r}: did you mean {closest}? For a new region, upgrade botocore"
 
 
-def account_problem(account_id: str) -> str | None:
-    """Return why a text is not an account id; `None` if it is one."""
-    return None if re.fullmatch(r"\d{12}", account_id) else f"an account id has 12 digits, unlike {account_id!r}"
+def account_problem(account_id: object) -> str | None:
+    """Return why a value is not an account id; `None` if it is one."""
+    is_valid = isinstance(account_id, str) and re.fullmatch(r"[0-9]{12}", account_id)
+    return None if is_valid else f"an account id is a str of 12 digits, unlike {account_id!r}"

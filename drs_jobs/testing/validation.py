@@ -95,6 +95,8 @@ def _structure_failures(shape: Any, value: dict[Any, Any], prefix: str, *, is_re
             yield prefix + member_name, "must not be absent"
     if not is_response:
         return
+    if shape.is_tagged_union and sum(member is not None for member in value.values()) != 1:
+        yield prefix.removesuffix("."), f"must have one member of the union {shape.name}"
     for unknown in value.keys() - shape.members.keys():
         close = difflib.get_close_matches(str(unknown), shape.members, 1, cutoff=0)
         yield f"{prefix}{unknown}", f"is no member of {shape.name}" + (f"; the closest is {close[0]}" if close else "")
