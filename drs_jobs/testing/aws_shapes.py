@@ -34,10 +34,11 @@ def matches_source_server(server: Mapping[str, Any], filters: Mapping[str, Any])
     """Return whether a source server matches the filters of DescribeSourceServers. An absent or empty filter matches all."""
     ids, hardware_id, accounts = (filters.get(name) for name in ("sourceServerIDs", "hardwareId", "stagingAccountIDs"))
     hints = _hints(server) or {}
+    area: Mapping[str, Any] = server.get("stagingArea") or {}
     return (
         (not ids or server["sourceServerID"] in ids)
         and (not hardware_id or hardware_id in (hints.get("vmWareUuid"), hints.get("awsInstanceID")))
-        and (not accounts or (server.get("stagingArea") or {}).get("stagingAccountID") in accounts)
+        and (not accounts or area.get("stagingAccountID") in accounts)
     )
 
 
