@@ -240,7 +240,7 @@ class JobsClient:
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
         from drs_jobs import _polling, reports  # noqa: PLC0415  # here, not in the thread that reads the logs
-        from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415
+        from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415  # as the line above
 
         def describe_phase(job: Job) -> str | None:
             log = self.describe_job_log_items(job.job_id).collect()
