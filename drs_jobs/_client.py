@@ -243,7 +243,7 @@ class JobsClient:
         from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415  # as the line above
 
         def describe_phase(job: Job) -> str | None:
-            log = self.describe_job_log_items(job.job_id).collect()
+            log, _ = self._read_log(job.job_id)
             return slowest_phase(reports.phases(job, log), now=self._clock.utc_now()) if log else None
 
         ids = _arguments.resolve_job_refs(jobs)

@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ NOT_FOUND_GRACE_PERIOD: Final = 60.0
 
 MAX_RETRY_AFTER: Final = 3600.0
 """Upper limit for `Retry-After`, in seconds."""
+
+_DESCRIPTION_THREADS: Final = 8
+"""The number of logs that are read at the same time."""
 
 _MAX_NAMES: Final = 20
 """The number of jobs that a WaitTimeoutError names."""
@@ -211,25 +215,25 @@ class _Watcher:
 def _describe_phases(jobs: Sequence[Job], describe_phase: DescribePhase) -> dict[str, str]:
     """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
     found: list[tuple[str, str]] = []
-    is_over = threading.Event()
+    waiting = deque(jobs[:_MAX_NAMES])
+    deadline = time.monotonic() + DESCRIPTION_TIMEOUT
 
     def describe() -> None:
-        for job in jobs:
-            if is_over.is_set():
-                return
+        while waiting and time.monotonic() < deadline:
             with suppress(Exception):
+                job = waiting.popleft()
                 if (phase := describe_phase(job)) is not None:
                     found.append((job.job_id, phase))
 
-    # A daemon thread, because a request can take much longer than the time limit.
-    thread = threading.Thread(target=describe, name="drs_jobs.watch", daemon=True)
-    try:
-        thread.start()
-        thread.join(DESCRIPTION_TIMEOUT)
-    except RuntimeError:  # no thread can be started
-        return {}
-    finally:
-        is_over.set()
+    # Daemon threads, because a request can take much longer than the time limit.
+    count = min(len(waiting), _DESCRIPTION_THREADS)
+    threads = [threading.Thread(target=describe, name="drs_jobs.watch", daemon=True) for _ in range(count)]
+    with suppress(RuntimeError):  # no thread can be started
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        if thread.is_alive():
+            thread.join(max(0.0, deadline - time.monotonic()))
     return dict(found)
 
 

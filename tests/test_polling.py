@@ -45,6 +45,7 @@ from drs_jobs.testing import (
     Stuck,
     Throttle,
     make_job,
+    make_server,
 )
 from simulated_time import SimulatedTime
 
@@ -740,20 +741,38 @@ def test_log_that_cannot_be_read_does_not_hide_the_timeout(fault: Any):
         assert str(_time_out(local, job_id)) == f"1 job not complete after 0 seconds: {job_id}"
 
 
-def test_late_log_does_not_delay_the_timeout(monkeypatch: pytest.MonkeyPatch):
-    """The phases that are known by then are in the error, and no more logs are requested."""
+def test_late_logs_do_not_delay_the_timeout(monkeypatch: pytest.MonkeyPatch):
+    """The phases that are known by then are in the error, also those of jobs after a job whose log is late."""
     monkeypatch.setattr("drs_jobs._polling.DESCRIPTION_TIMEOUT", 2.0)
     with LocalDrs(speed=0) as local:
-        first, second, third = (_start(local, server) for server in SERVERS[:3])
+        jobs = [_start(local, server) for server in SERVERS]
         local.advance(timedelta(minutes=2))
-        local.inject(Slow(0), operation="DescribeJobLogItems")
-        local.inject(Slow(60), times=None, operation="DescribeJobLogItems")
+        local.inject(Slow(60), times=2, operation="DescribeJobLogItems")
         began = time.monotonic()
-        error = _time_out(local, first, second, third)
+        error = _time_out(local, *jobs)
         assert time.monotonic() - began < 30
-        names = str(error).partition(": ")[2]
-        assert names == f"{first} (conversion of {SERVERS[0]} for 1m 07s), {second}, {third}"
-        assert sum(request.operation == "DescribeJobLogItems" for request in local.requests) == 2
+        names = str(error).partition(": ")[2].split(", ")
+        assert [name.split()[0] for name in names] == jobs
+        assert sum("(conversion of s-" in name for name in names) == 2
+
+
+def test_many_logs_are_requested_once():
+    """At most as many as the error names."""
+    with LocalDrs() as local:
+        local.add_jobs(*(jobs := [_started() for _ in range(40)]))
+        assert len(_time_out(local, *jobs).jobs) == 40
+        requested = [one.body["jobID"] for one in local.requests if one.operation == "DescribeJobLogItems"]
+        assert sorted(requested) == sorted(job.job_id for job in jobs[:20])
+
+
+def test_malformed_log_item_does_not_hide_the_phase():
+    job = unstructure_job(_started(participating_servers=(make_server(source_server_id=SERVERS[0]),)))
+    started = {"event": "CONVERSION_START", "eventData": {"sourceServerID": SERVERS[0]}}
+    fake = Mock(spec_set=["describe_jobs", "describe_job_log_items"])
+    fake.describe_jobs.return_value = {"items": [job]}
+    fake.describe_job_log_items.return_value = {"items": [{"event": 5}, started]}
+    with LocalDrs() as local:
+        assert f"(conversion of {SERVERS[0]} for an unknown time)" in str(_time_out(local, job["jobID"], client=fake))
 
 
 def test_fakes_without_a_log_time_out():

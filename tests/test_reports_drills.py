@@ -169,3 +169,12 @@ def test_html_of_a_drill_report():
     assert "never drilled" in shown
     assert "drills in 1 job, 2024-06-16 12:00" in shown
     assert "drills in 0 jobs" in DrillReport()._repr_html_()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_snapshots_of_one_drill(order: int):
+    """The complete one counts, in either order, as `watch` yields them."""
+    complete = _drill(1, _server("s-a"))
+    running = _drill(1, _server("s-a", "PENDING"), job_id=complete.job_id, status="STARTED")
+    [row] = last_drills([running, complete][::order]).servers
+    assert (row.outcome, row.last_drill) == (Outcome.SUCCEEDED, complete)

@@ -502,3 +502,11 @@ def test_large_logs_are_read_in_linear_time():
         job = _failed(*servers)
         counts.append(_calls(lambda job=job, log=log: explain(job, log)))
     assert counts[1] < 11 * counts[0]
+
+
+@pytest.mark.parametrize(
+    "ids", [("s-Xa1b2c3d4e5f6a7b8", "s-Qb1b2c3d4e5f6a7b9"), ("s-0a1b2c3d4e5f6a7b8", "s-1a1b2c3d4e5f6a7b9")]
+)
+def test_causes_ignore_ids_of_any_case(ids: tuple[str, str]):
+    log = [_item(n, "LAUNCH_FAILED", name, raw_error=f"Server {name} did not boot") for n, name in enumerate(ids)]
+    assert [cause.participants for cause in explain(_failed(*ids), log).causes] == [ids]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drs_jobs import Job, JobLogItem
 from drs_jobs.reports import PhaseName, phases, progress
-from drs_jobs.reports._progress import TYPICAL_DURATIONS
+from drs_jobs.reports._progress import TYPICAL_DURATIONS, slowest_phase
 from drs_jobs.testing import make_job, make_resource, make_server
 from simulated_logs import NOON, SimulatedJob, item, simulate
 from strategies import jobs, log_items, moments
@@ -244,3 +244,34 @@ def test_progress_without_a_log(statuses: tuple[str, ...], log_error: Exception 
     job = attrs.evolve(_job("s-0", "s-1"), participating_servers=servers)
     found = progress(phases(job, [], log_error=log_error), now=_at(9))
     assert (found.fraction, found.text) == (pytest.approx(fraction), text)
+
+
+def test_phase_that_was_started_again_after_a_later_one():
+    """It is the latest phase, although it began first."""
+    log = [item("SNAPSHOT_END", _at(2), "s-1"), item("LAUNCH_START", _at(241), "s-1"), item("LAUNCH_FAILED", _at(500), "s-1")]
+    log += [item("CONVERSION_START", _at(60), "s-1"), item("CONVERSION_START", _at(600), "s-1")]
+    log += [item("LAUNCH_START", _at(241), "s-2"), item("LAUNCH_END", _at(500), "s-2")]
+    found = phases(_job("s-1", "s-2"), log)
+    assert slowest_phase(found, now=_at(700)).startswith("conversion of s-1 for ")
+    log += [item("CONVERSION_END", _at(650), "s-1")]
+    found = phases(_job("s-1", "s-2"), log)
+    assert slowest_phase(found, now=_at(700)) == "after conversion of s-1 for 0m 50s"
+    assert progress(found, now=_at(700)).text == "after conversion, 1 of 2 servers"
+
+
+def test_words_are_about_the_jobs_own_servers():
+    log = [item("CONVERSION_START", _at(8), server) for server in ("s-1", "s-other", "s-another")]
+    found = phases(_job("s-1"), log)
+    assert progress(found, now=_at(68)).text == "conversion 1 of 1 server, 1m 00s in it"
+    assert slowest_phase(found, now=_at(68)) == "conversion of s-1 for 1m 00s"
+
+
+def test_status_ahead_of_the_log():
+    """It does not count, because a failure would take it back."""
+    log = [item("SNAPSHOT_END", _at(2), "s-1"), item("CONVERSION_START", _at(60), "s-1")]
+    fractions = []
+    for status in ("PENDING", "IN_PROGRESS", "FAILED"):
+        servers = (make_server(source_server_id="s-1", launch_status=status),)
+        job = attrs.evolve(_job("s-1"), participating_servers=servers)
+        fractions.append(progress(phases(job, log), now=_at(100)).fraction)
+    assert len(set(fractions)) == 1

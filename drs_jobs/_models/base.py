@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import attrs
 
-from drs_jobs._formatting import format_int, quoted
+from drs_jobs._formatting import format_int, one_line, quoted
 
 
 class Model:
@@ -41,7 +41,7 @@ def _format_value(value: Any) -> str:
         case int():
             return format_int(value)
         case _:
-            return repr(value)
+            return one_line(repr(value), 1000)
 
 
 @attrs.frozen(repr=False)

@@ -96,7 +96,7 @@ _ACTION: Final = re.compile(r"not authorized to perform:? ([\w-]{1,64}:[\w*]{1,1
 _RESOURCE: Final = re.compile(r"(?:on resource:?|to use key) (arn:[^\s\"']+)", re.IGNORECASE)
 _KEY: Final = re.compile(r"not authorized to use key\b", re.IGNORECASE)
 _REFUSALS: Final = {"UnauthorizedOperation", "AuthFailure", "AccessDenied", "AccessDeniedException"}
-_IDS: Final = re.compile(r"\b[a-z]{1,16}-(?=[a-z]*\d)[0-9a-zA-Z]{8,}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_IDS: Final = re.compile(r"\b[a-z]{1,16}-(?=[a-zA-Z]*\d)[0-9a-zA-Z]{8,}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 class _Refusal(NamedTuple):

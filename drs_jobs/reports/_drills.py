@@ -80,10 +80,15 @@ def last_drills(jobs: Iterable[Job], *, source_server_ids: Iterable[str] | None 
 
 def _update_row(row: ServerDrill, job: Job) -> ServerDrill:
     outcome = job.outcome_of(row.source_server_id)
-    if is_later(job, row.last_drill):
+    if is_later(job, row.last_drill) or _is_newer_snapshot(job, row.last_drill):
         row = attrs.evolve(row, outcome=outcome, last_drill=job)
     if job.is_complete and is_later(job, row.last_completed_drill):
         row = attrs.evolve(row, last_completed_drill=job)
     if outcome is Outcome.SUCCEEDED and is_later(job, row.last_successful_drill):
         row = attrs.evolve(row, last_successful_drill=job)
     return row
+
+
+def _is_newer_snapshot(job: Job, other: Job | None) -> bool:
+    """Return whether both are the same job, and only `job` is complete."""
+    return other is not None and job.job_id == other.job_id and job.is_complete and not other.is_complete

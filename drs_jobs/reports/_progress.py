@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from drs_jobs._formatting import format_count, format_duration
-from drs_jobs._models import LaunchStatus, Outcome, UnknownValue
+from drs_jobs._models import Job, LaunchStatus, Outcome, UnknownValue
 from drs_jobs._models.base import Model
 from drs_jobs._timestamps import to_utc
 from drs_jobs.reports._log import ORDER, PhaseName
@@ -26,7 +26,7 @@ class Progress(Model):
     Without the log it depends on `launch_status` alone, which is PENDING until the launch.
     """
     text: str = ""
-    """The phase of the participant that is least far, such as `conversion 3 of 4 servers, 6m 12s in it`."""
+    """The running phase that is least far, such as `conversion 3 of 4 servers, 6m 12s in it`."""
     counts: Mapping[PhaseName | None, int] = attrs.field(factory=dict[PhaseName | None, int], hash=False)
     """The number of participants by running phase; `None` for those without a running phase."""
 
@@ -74,7 +74,7 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     counts = Counter(None if (current := row.current) is None else current.name for row in phases.participants)
     return Progress(
         fraction=1.0 if phases.job.is_complete else _fraction(phases, moment, earlier),
-        text=_text(phases, moment, counts),
+        text=_text(phases, moment),
         counts=dict(counts),
     )
 
@@ -83,18 +83,25 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _fraction(phases: JobPhases, now: datetime, earlier: Iterable[JobPhases]) -> float:
-    statuses = {server.name: server.launch_status for server in phases.job.participating_servers}
-    statuses |= {resource.name: resource.launch_status for resource in phases.job.participating_resources}
-    listed = set(statuses)
+    listed = _listed(phases.job)
     rows = [row for row in phases.participants if row.participant in listed]
+    # With a log the statuses are not used, because one that is ahead of the log can be withdrawn by a failure.
+    statuses = (
+        {} if phases.log_error is None else {server.name: server.launch_status for server in phases.job.participating_servers}
+    )
     measured = _measured(earlier, phases.job.job_id, listed)
     expected = expected_phases(phases.job)
     if not rows:
         # Participants that the job does not list appear in its log one by one, so a mean could decrease.
         return max((_done(row, now, _durations(expected, {})) for row in phases.participants), default=0.0)
     return statistics.fmean(
-        _done(row, now, _durations(expected, measured.get(row.participant, {})), statuses[row.participant]) for row in rows
+        _done(row, now, _durations(expected, measured.get(row.participant, {})), statuses.get(row.participant)) for row in rows
     )
+
+
+def _listed(job: Job) -> set[str]:
+    """Return the names of the participants that a job lists."""
+    return {*(server.name for server in job.participating_servers), *(each.name for each in job.participating_resources)}
 
 
 def _done(
@@ -157,23 +164,25 @@ def _measured(earlier: Iterable[JobPhases], job_id: str, participants: set[str])
 # ------------------------------------------------------------------ the words
 
 
-def _text(phases: JobPhases, now: datetime, counts: Counter[PhaseName | None]) -> str:
+def _text(phases: JobPhases, now: datetime) -> str:
     noun = "server" if phases.job.participating_servers else "participant"
-    of_all = f"of {format_count(len(phases.participants), noun)}"
+    rows = _own_participants(phases)
+    of_all = f"of {format_count(len(rows), noun)}"
     if phases.job.is_complete:
         return f"complete, {phases.job.outcome.lower()}"
-    running = [current for row in phases.participants if (current := row.current) is not None]
+    running = [current for row in rows if (current := row.current) is not None]
     if running:
         first = min(running, key=lambda phase: ORDER[phase.name])
-        began = [phase.started_at for phase in running if phase.name is first.name and phase.started_at is not None]
+        same = [phase for phase in running if phase.name is first.name]
+        began = [phase.started_at for phase in same if phase.started_at is not None]
         duration = f", {format_duration(now - min(began))} in it" if began else ""
-        return f"{_words(first.name)} {counts[first.name]} {of_all}{duration}"
-    last = [row.phases[-1] for row in phases.participants if row.phases]
-    if not last:
+        return f"{_words(first.name)} {len(same)} {of_all}{duration}"
+    latest = [phase for row in rows if (phase := _latest_phase(row)) is not None]
+    if not latest:
         words = "no phase has begun" if phases.log_error is None else "the log could not be read"
         return f"{words}, 0 {of_all}"
-    least = min(last, key=lambda phase: ORDER[phase.name])
-    return f"after {_words(least.name)}, {len(last)} {of_all}"
+    least = min(latest, key=lambda phase: ORDER[phase.name])
+    return f"after {_words(least.name)}, {sum(phase.name is least.name for phase in latest)} {of_all}"
 
 
 def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
@@ -183,32 +192,41 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
         phases: The phases of the job.
         now: The current time, as an aware datetime.
     """
-    listed = {server.name for server in phases.job.participating_servers}
-    listed |= {resource.name for resource in phases.job.participating_resources}
-    # Participants that only the log has can belong to another job.
-    participants = [row for row in phases.participants if row.participant in listed or not listed]
-    failed = [row for row in participants if row.phases and row.phases[-1].outcome is Outcome.FAILED]
-    rows = [row for row in participants if row not in failed] or failed
-    if not any(row.phases for row in rows):
+    rows = [(row, _latest_phase(row)) for row in _own_participants(phases)]
+    rows = [(row, phase) for row, phase in rows if phase is None or phase.outcome is not Outcome.FAILED] or rows
+    if all(phase is None for _, phase in rows):
         return f"no phase has begun for {_elapsed(phases.job.creation_date_time, now)}"
-    row = min(rows, key=_position_in_order)
-    if not row.phases:
+    row, latest = min(rows, key=lambda each: _position_in_order(*each))
+    if latest is None:
         return f"no phase of {row.participant} has begun for {_elapsed(phases.job.creation_date_time, now)}"
-    last = row.phases[-1]
-    if last is row.current:
-        return f"{_words(last.name)} of {row.participant} for {_elapsed(last.started_at, now)}"
-    return f"after {_words(last.name)} of {row.participant} for {_elapsed(last.ended_at, now)}"
+    if latest is row.current:
+        return f"{_words(latest.name)} of {row.participant} for {_elapsed(latest.started_at, now)}"
+    return f"after {_words(latest.name)} of {row.participant} for {_elapsed(latest.ended_at, now)}"
 
 
-def _position_in_order(row: ParticipantPhases) -> tuple[int, bool, datetime]:
-    """Return the order of the last phase, whether it has ended, and since when."""
-    if not row.phases:
+def _own_participants(phases: JobPhases) -> list[ParticipantPhases]:
+    """Return the participants that the job lists; all if it lists none. Others can belong to another job."""
+    listed = _listed(phases.job)
+    return [row for row in phases.participants if row.participant in listed or not listed]
+
+
+def _latest_phase(row: ParticipantPhases) -> Phase | None:
+    """Return the running phase, else the one with the latest time. An earlier phase can have been started again."""
+    if row.current is not None or not row.phases:
+        return row.current
+    # Of phases without a time the last in order, and any phase with a time before them.
+    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or _EARLIEST)
+
+
+def _position_in_order(row: ParticipantPhases, latest: Phase | None) -> tuple[int, bool, datetime]:
+    """Return the order of the latest phase, whether it has ended, and since when."""
+    if latest is None:
         return -1, False, _LATEST
-    last = row.phases[-1]
-    since = last.started_at if last is row.current else last.ended_at
-    return ORDER[last.name], last is not row.current, _LATEST if since is None else since
+    since = latest.started_at if latest is row.current else latest.ended_at
+    return ORDER[latest.name], latest is not row.current, _LATEST if since is None else since
 
 
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 

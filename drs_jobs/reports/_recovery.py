@@ -66,8 +66,9 @@ def recovery_times(
 ) -> RecoveryReport:
     """Return the recovery times of each server, and whether the latest recovery met an objective.
 
-    Recoveries are jobs of type LAUNCH that were initiated by START_RECOVERY or START_DRILL. Clean-ups and converted
-    snapshots launch no server, and a failback returns to the source, so they are counted but are in no row.
+    Recoveries are jobs of type LAUNCH that were initiated by START_RECOVERY, START_DRILL or a value that is absent or unknown
+    to this version. Clean-ups and converted snapshots launch no server, and a failback returns to the source, so they are
+    counted but are in no row.
 
     Args:
         phases: The phases of the jobs, in any order. A job that is given twice is counted once.
@@ -102,12 +103,12 @@ def recovery_times(
     )
 
 
-_RECOVERIES: Final = {InitiatedBy.START_RECOVERY, InitiatedBy.START_DRILL}
+_NO_RECOVERIES: Final = set(InitiatedBy) - {InitiatedBy.START_RECOVERY, InitiatedBy.START_DRILL}
 
 
 def is_recovery(job: Job) -> bool:
-    """Return whether a job is a recovery or a drill that launches servers."""
-    return job.type == JobType.LAUNCH and job.initiated_by in _RECOVERIES
+    """Return whether a job is a recovery or a drill that launches servers. One with an unknown initiator counts as one."""
+    return job.type == JobType.LAUNCH and job.initiated_by not in _NO_RECOVERIES
 
 
 @attrs.define
