@@ -48,10 +48,11 @@ typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
 test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_MODULES)
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m needs_check_env
 
-# The tests of the source distribution, unpacked outside of this folder, so that a missing file is an error.
+# The tests of the source distribution, unpacked outside of this folder, so that a missing file is an error. They run without
+# the extra `speed`, and all other tests with it.
 test-wheel: wheel
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && tar -xzf dist/*.tar.gz -C "$$folder" --strip-components=1 && \
-	  cd "$$folder" && "$(CURDIR)/.venv-wheel/bin/pytest" $(LEAN)
+	  cd "$$folder" && "$(CURDIR)/.venv-wheel/bin/pytest" $(LEAN) --without-msgspec
 
 # pip builds the wheel from the source distribution.
 wheel: .venv-wheel/ready-$(VERSION)
@@ -71,7 +72,7 @@ dist: .venv/ready-$(VERSION)
 latest:
 	@$(PYTHON) -m venv --clear .venv-latest
 	@.venv-latest/bin/$(PIP_INSTALL) --upgrade pip
-	@.venv-latest/bin/$(PIP_INSTALL) --upgrade -e '.[cli,notebook,report,testing]' --group test
+	@.venv-latest/bin/$(PIP_INSTALL) --upgrade -e '.[cli,notebook,report,speed,testing]' --group test
 	.venv-latest/bin/python tests/service_model.py
 	.venv-latest/bin/pytest $(LEAN) --deselect tests/test_completeness.py::test_what_aws_has_we_have
 
@@ -117,9 +118,9 @@ tests/javascript/node_modules/ready: tests/javascript/package-lock.json
 
 lock: .venv-lock/ready-$(VERSION)
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra report --extra testing --group build -o requirements/demo.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --group test --group build -o requirements/test.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --group check -o requirements/check.txt
-	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --group test --group build --resolution lowest-direct -o requirements/lowest.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group test --group build -o requirements/test.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group check -o requirements/check.txt
+	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group test --group build --resolution lowest-direct -o requirements/lowest.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 	$(LOCK) --upgrade --group lock -o requirements/lock.txt

@@ -19,11 +19,10 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
 
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._redaction import may_contain_tags, redact_body, redact_text
@@ -97,11 +96,11 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
     except ClientError as error:
         _restore_headers(current.withheld_headers, error.response)
         raise
-    except ResponseParserError as error:  # from a client in a wrapper or in a thread, for which the handlers did not run
-        raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
     except MalformedResponseError as error:
         # Without the frames of botocore, which reference the body.
         raise error.with_traceback(None) from None
+    except _response_parser_error() as error:  # from a client in a wrapper or in a thread, for which the handlers did not run
+        raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
     finally:
         _current_call.reset(token)
     if not isinstance(response, Mapping):
@@ -115,6 +114,12 @@ def call(operation: str, method: Callable[..., object], request: Mapping[str, An
     request_id = metadata.get("RequestId")
     body = current.body if _is_unchanged(current.body, members) else members
     return read(body, request_id if isinstance(request_id, str) else None)
+
+
+def _response_parser_error() -> type[Exception]:
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # a third of the time of `import drs_jobs`
+
+    return ResponseParserError
 
 
 def _type_error_text(method: Callable[..., object], response: object) -> str:
@@ -204,8 +209,10 @@ def _on_response(
 
 
 def _decode(body: bytes) -> object:
+    from drs_jobs._json import decode  # noqa: PLC0415  # loaded when a client is built
+
     try:
-        return _decoder.decode(body.decode("utf-8"))
+        return decode(body)
     except (ValueError, RecursionError):
         problem = "a body that is not JSON (truncated, or from a proxy or a sign-in page)"
         error = MalformedResponseError(problem, path="$", value=redact_body(body))
@@ -217,14 +224,6 @@ _ERROR_STATUS: Final = 300
 """The lowest status for which botocore raises a ClientError."""
 
 _RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
-
-
-def _reject_constant(constant: str) -> NoReturn:
-    msg = f"{constant} is not JSON"
-    raise ValueError(msg)
-
-
-_decoder: Final = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 _CODE_KEYS: Final = ("__type", "code", "Code")

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-import drs_jobs._polling  # noqa: F401  # pyright: ignore[reportUnusedImport]  # so that no thread imports it
+from drs_jobs import _json, _polling  # noqa: F401  # pyright: ignore[reportUnusedImport]  # so that no thread imports them
 from drs_jobs._errors import ServiceError, is_transient, service_error
 
 if TYPE_CHECKING:

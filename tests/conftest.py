@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import Phase, settings
 
-from drs_jobs import JobsClient
+from drs_jobs import JobsClient, _json
 from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.pytest import local_drs
 
@@ -39,8 +39,15 @@ DEFINED = {
 """Environment variables that the tests set."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--without-msgspec`, for the same tests with the decoder of an installation without the extra `speed`."""
+    parser.addoption("--without-msgspec", action="store_true", help="decode JSON with the standard library")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the environment of the tests, and of the processes that they start, the same on every machine."""
+    if config.getoption("--without-msgspec"):
+        _json._fast_decode = None
     home = tempfile.TemporaryDirectory(prefix="drs_jobs_home_")
     config.add_cleanup(home.cleanup)
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}

@@ -7,7 +7,7 @@ boto3 returns as the tag.
 import json
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import Enum
 from typing import Any
 
@@ -28,69 +28,10 @@ from drs_jobs import (
 )
 from drs_jobs._wire import converter
 from drs_jobs.testing import LocalDrs, RawResponse
+from model_values import random_value
 
 RESPONSES = 500
 PER_TEST = 50
-
-
-def _text(rng: random.Random) -> str:
-    letters = [
-        chr(rng.choice([rng.randrange(32, 127), rng.randrange(0xD7FF), rng.randrange(0xE000, 0x110000)])) for _ in range(5)
-    ]
-    return "".join(letters[: rng.randrange(6)])
-
-
-def _timestamp(rng: random.Random) -> str:
-    moment = datetime.fromtimestamp(rng.randrange(2**31), UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = rng.choice(["", f".{rng.randrange(10**3):03}", f".{rng.randrange(10**6):06}", f".{rng.randrange(10**9):09}"])
-    return moment + fraction + rng.choice(["Z", "+00:00", "+00:00", "-03:30"])
-
-
-def _value(shape: Any, rng: random.Random) -> Any:
-    """Return a random value of a shape, as AWS sends it today or can send it later."""
-    match shape.type_name:
-        case "string" if shape.name == "ISO8601DatetimeString":
-            return _timestamp(rng)
-        case "string" if shape.enum:
-            return rng.choice([*shape.enum, f"LATER_{_text(rng)}"])
-        case "string":
-            return _text(rng)
-        case "boolean":
-            return rng.random() < 0.5
-        case "integer" | "long":
-            return rng.randrange(-10, 10**12)
-        case "list":
-            return [_value(shape.member, rng) for _ in range(rng.randrange(4))]
-        case "map":
-            return {_text(rng): _value(shape.value, rng) for _ in range(rng.randrange(4))}
-        case "structure" if shape.is_tagged_union:
-            return _union(shape, rng)
-        case "structure":
-            return _structure(shape, rng)
-    raise AssertionError(shape.type_name)
-
-
-def _structure(shape: Any, rng: random.Random) -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    for name, member in shape.members.items():
-        chance = rng.random()
-        if name in shape.required_members or chance < 0.7:
-            value[name] = _value(member, rng)
-        elif chance < 0.8:
-            value[name] = None
-    if rng.random() < 0.2:
-        value[f"later{_text(rng)}"] = rng.choice([None, 1, [None], {"a": {}}])
-    return value
-
-
-def _union(shape: Any, rng: random.Random) -> dict[str, Any]:
-    [(name, member)] = shape.members.items()
-    union = (
-        {name: _value(member, rng)} if rng.random() < 0.6 else {f"later{_text(rng)}": rng.choice([1, "x", [None], {"a": 1}])}
-    )
-    nulls: dict[str, Any] = {"__type": "t"} if rng.random() < 0.2 else {}
-    nulls |= {"laterNull": None} if rng.random() < 0.2 else {}
-    return {**nulls, **union} if rng.random() < 0.5 else {**union, **nulls}
 
 
 def _assert_same(typed: Any, theirs: Any, wire: Any, shape: Any, path: str) -> None:
@@ -133,7 +74,7 @@ def test_typed_values_equal_those_of_boto3(seed: int, client: JobsClient, boto_c
     rng = random.Random(seed)
     shape = boto_client.meta.service_model.operation_model("DescribeJobs").output_shape
     for number in range(PER_TEST):
-        response = {"items": [_value(shape.members["items"].member, rng) for _ in range(rng.randrange(1, 4))]}
+        response = {"items": [random_value(shape.members["items"].member, rng) for _ in range(rng.randrange(1, 4))]}
         local_drs.inject(RawResponse(json.dumps(response, ensure_ascii=rng.random() < 0.5).encode()), times=2)
         theirs = boto_client.describe_jobs()
         ours = client.describe_jobs().collect()
