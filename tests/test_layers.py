@@ -13,7 +13,7 @@ import drs_jobs
 PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 
 LAYERS = [
-    {"_extras", "_json", "_redaction", "_thread_pool", "_timestamps"},
+    {"_extras", "_garbage_collector", "_json", "_redaction", "_thread_pool", "_timestamps"},
     {"_formatting"},
     {"_errors", "_csv"},
     {"_models"},

@@ -1,6 +1,7 @@
 """The items of a query, as often as they are iterated."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Generic, TypeVar
 
 from drs_jobs._errors import MalformedResponseError
@@ -67,13 +68,20 @@ class Pager(Generic[T]):
         """
         return self._consume(lambda run: next(run, None))
 
-    def collect(self) -> Items[T]:
+    def collect(self, *, pause_gc: bool = True) -> Items[T]:
         """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
+
+        Args:
+            pause_gc: Whether Python's garbage collector makes no full collections meanwhile, by default yes. They would visit
+                all items again and again. Nothing is changed if the collector is disabled or has frozen objects.
 
         Raises:
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        return self._consume(Items)
+        from drs_jobs._garbage_collector import rare_collections  # noqa: PLC0415  # only collect() needs it
+
+        with rare_collections() if pause_gc else nullcontext():
+            return self._consume(Items)
 
     def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
         self._latest, run = self._new_run(), self._new_run()
