@@ -81,6 +81,22 @@ def register_handlers(client: object, operations: Iterable[str]) -> None:
         events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
+def sign_with(client: Any, credentials: Callable[[], object | None]) -> None:
+    """Have each request of a DRS client signed with the credentials that `credentials` returns, instead of its own.
+
+    Args:
+        client: The boto3 client.
+        credentials: Returns botocore's `Credentials`, or `None` for those of the client. Called for each attempt of a request,
+            in the thread that makes the call.
+    """
+
+    def on_sign(request: Any, **_: object) -> None:
+        if (chosen := credentials()) is not None:
+            request.context.setdefault("signing", {})["request_credentials"] = chosen
+
+    client.meta.events.register("before-sign.drs", on_sign)
+
+
 def call(operation: str, method: Callable[..., object], request: Mapping[str, Any], read: ReadBody[PageT]) -> PageT:
     """Call the method of a boto3 client, and return the page that `read` returns for the response.
 

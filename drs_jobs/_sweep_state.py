@@ -5,16 +5,19 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from drs_jobs import _json, _polling  # noqa: F401  # pyright: ignore[reportUnusedImport]  # so that no thread imports them
+from drs_jobs._botocore import sign_with
 from drs_jobs._errors import ServiceError, is_transient, service_error
 
 if TYPE_CHECKING:
@@ -47,74 +50,116 @@ _states: Final[dict[str, "SweepState"]] = {}
 """The states of sweeps that run in another process and use this process as a worker, by the id of the sweep."""
 
 
-def _state_of(sweep_id: str) -> "SweepState":
+def _state_of(sweep_id: str, max_in_flight: int) -> "SweepState":
     """Return the state that this process has for a sweep of another process."""
     # No lock is needed, because each step is atomic. A forked process could inherit a locked one.
-    state = _states.setdefault(sweep_id, SweepState(sweep_id))
+    state = _states.setdefault(sweep_id, SweepState(sweep_id, max_in_flight))
     now = state.last_use = time.monotonic()
     for other_id, other in list(_states.items()):
-        if other.tasks == 0 and now - other.last_use > _UNUSED_STATE_LIFETIME:
-            _states.pop(other_id, None)
+        if other.tasks == 0 and now - other.last_use > _UNUSED_STATE_LIFETIME and _states.pop(other_id, None) is other:
+            other.close()
     return state
 
 
-class SweepState:
-    """The sessions and credentials of one sweep in one process. They are kept until the end of the sweep.
+_credentials: ContextVar[Callable[[], Credentials] | None] = ContextVar("drs_jobs_credentials", default=None)
+"""Returns the credentials of the target that a thread reads now; `None` for those of the client."""
 
-    Unpickling it in another process returns the state that this process has for the same sweep.
+_MAX_CLIENTS: Final = 100
+"""More clients than a sweep needs at the same time: one per region, and one per region of STS."""
+
+
+class SweepState:
+    """The sessions, clients and credentials of one sweep in one process. They are kept until the end of the sweep.
+
+    There is one client per region for all accounts, and each request is signed with the credentials of its target.
+    Unpickling the state in another process returns the state that this process has for the same sweep.
     """
 
-    def __init__(self, sweep_id: str) -> None:
+    def __init__(self, sweep_id: str, max_in_flight: int) -> None:
         self.last_use = time.monotonic()
         self.tasks = 0
-        """The number of clients in use."""
-        self._sweep_id = sweep_id
+        """The number of targets that are read now."""
+        self._arguments = sweep_id, max_in_flight
         self._session = functools.cache(_make_session)
         self._known_regions = functools.cache(_find_known_regions)
-        self._sts = functools.lru_cache(maxsize=100)(_make_sts)
+        self._clients: dict[tuple[object, ...], Any] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
         self._role = functools.lru_cache(maxsize=1_000)(_RoleCredentials)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _state_of, (self._sweep_id,)
+        return _state_of, self._arguments
 
     @contextmanager
     def client(self, target: "Target") -> Generator[Any]:
-        """Return a context manager with a new boto3 client for a target, which closes the client at its end."""
+        """Return a context manager with a boto3 client, which signs with the credentials of the target in this thread.
+
+        After a transient error, other targets get a new client, because a client makes fewer retries after each failed one:
+        botocore limits the retries of a client in total.
+        """
         with _lock:
             self.tasks += 1
+        token = _credentials.set(None)
         try:
-            with closing(self._make_client(target)) as client:
+            client, credentials = self._client_and_credentials(target)
+            _credentials.set(credentials)
+            try:
                 yield client
+            except Exception as error:
+                if is_transient(error):
+                    self._close(lambda kept: kept is client)
+                raise
         finally:
+            _credentials.reset(token)
             with _lock:
                 self.tasks -= 1
                 self.last_use = time.monotonic()
 
-    def _make_client(self, target: "Target") -> Any:
+    def close(self) -> None:
+        """Close the clients. A request in flight is not interrupted."""
+        self._close(lambda _: True)
+
+    def _close(self, is_unwanted: Callable[[Any], bool]) -> None:
+        with _lock:
+            unwanted = {key: client for key, client in self._clients.items() if is_unwanted(client)}
+            for key in unwanted:
+                del self._clients[key]
+        for client in unwanted.values():
+            client.close()
+
+    def _client_and_credentials(self, target: "Target") -> tuple[Any, Callable[[], Credentials] | None]:
         with _lock:
             session = self._session(target.profile_name)
             if target.endpoint_url is None and target.region not in self._known_regions(session):
                 raise ValueError(f"botocore has no DRS in region {target.region!r}: correct the name, or upgrade botocore")
-            role = None if target.role_arn is None else self._role(target.profile_name, target.role_arn, target.external_id)
-            sts = None if role is None else self._sts(session, target.region)
-        credentials = {} if role is None else role.credentials(sts)
-        with _lock:
-            return session.client(
-                "drs", region_name=target.region, endpoint_url=target.endpoint_url, config=_config(), **credentials
-            )
+            client = self._client("drs", target.profile_name, target.region, target.endpoint_url)
+            if target.role_arn is None:
+                return client, None
+            sts = self._client("sts", target.profile_name, target.region, None)
+            role = self._role(target.profile_name, target.role_arn, target.external_id)
+        credentials = functools.partial(role.credentials, sts)
+        credentials()  # here, so that an error is not taken for one of the client
+        return client, credentials
+
+    def _client(self, service: str, profile_name: str | None, region: str, endpoint_url: str | None) -> Any:
+        key = service, profile_name, region, endpoint_url
+        if key not in self._clients:
+            config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=self._arguments[1])
+            client = self._session(profile_name).client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+            if service == "drs":
+                sign_with(client, _current_credentials)
+            if len(self._clients) >= _MAX_CLIENTS:
+                self._clients.pop(next(iter(self._clients))).close()
+            self._clients[key] = client
+        return self._clients[key]
+
+
+def _current_credentials() -> Credentials | None:
+    get = _credentials.get()
+    return None if get is None else get()
 
 
 def _make_session(profile_name: str | None) -> Any:
     return boto3.Session(profile_name=profile_name)
-
-
-def _make_sts(session: Any, region: str) -> Any:
-    return session.client("sts", region_name=region, config=_config())
-
-
-def _config() -> Config:
-    return Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
 
 
 def _find_known_regions(session: Any) -> frozenset[str]:
@@ -141,32 +186,28 @@ class _RoleCredentials:
             self._request["ExternalId"] = external_id
         self._renewal = threading.Lock()
         self._valid_until = 0.0
-        self._result: dict[str, str] | ServiceError = {}
+        self._result: Credentials | ServiceError | None = None
 
-    def credentials(self, sts: Any) -> dict[str, str]:
-        """Return the keyword arguments with which boto3 builds a client.
+    def credentials(self, sts: Any) -> Credentials:
+        """Return the credentials, which are renewed if they expire soon.
 
         Raises:
             ServiceError: If AWS rejects the role.
         """
         with self._renewal:
-            if time.monotonic() >= self._valid_until:
-                self._assume_role(sts)
+            if self._result is None or time.monotonic() >= self._valid_until:
+                self._result = self._assume_role(sts)
             if isinstance(self._result, ServiceError):
                 raise self._result
             return self._result
 
-    def _assume_role(self, sts: Any) -> None:
+    def _assume_role(self, sts: Any) -> Credentials | ServiceError:
         try:
             credentials = sts.assume_role(**self._request)["Credentials"]
         except ClientError as error:
-            self._result = service_error(error)
-            self._valid_until = 0.0 if is_transient(self._result) else time.monotonic() + _REFUSAL_LIFETIME
-            return
-        self._result = {
-            "aws_access_key_id": credentials["AccessKeyId"],
-            "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
-        }
+            refusal = service_error(error)
+            self._valid_until = 0.0 if is_transient(refusal) else time.monotonic() + _REFUSAL_LIFETIME
+            return refusal
         lifetime = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
         self._valid_until = time.monotonic() + lifetime - _RENEWAL_MARGIN
+        return Credentials(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])

@@ -1,8 +1,9 @@
 """Jobs of many accounts and regions: one result per target, in order of completion. An error is the result of its target.
 
 A sweep runs on threads, or on any `concurrent.futures.Executor`, such as a pool of processes or a Dask cluster. Therefore
-its tasks and results can be pickled. The worker that runs a task builds the client for it. Each process has one session per
-profile, and calls AssumeRole once for all regions of an account, until the credentials must be renewed.
+its tasks and results can be pickled. Each process has one session per profile and one client per region, which signs each
+request with the credentials of its target. It calls AssumeRole once for all regions of an account, until the credentials must
+be renewed.
 """
 
 import functools
@@ -23,6 +24,7 @@ from drs_jobs._errors import (
     UninitializedAccountException,
     make_picklable,
 )
+from drs_jobs._garbage_collector import rare_collections
 from drs_jobs._models import Job
 from drs_jobs._sweep_state import SweepState
 from drs_jobs._thread_pool import DaemonThreadPool
@@ -180,16 +182,21 @@ def sweep(
         )
     limit = _arguments.validate_count("max_in_flight", max_in_flight, 1)
     start, end = _arguments.validate_date_range(from_date, to_date)
-    read = functools.partial(_read_target, SweepState(uuid.uuid4().hex), start, end)
-    return _sweep(iter(targets), read, executor, limit or MAX_IN_FLIGHT)
+    in_flight = limit or MAX_IN_FLIGHT
+    return _sweep(iter(targets), SweepState(uuid.uuid4().hex, in_flight), (start, end), executor, in_flight)
 
 
 _Result = TargetJobs | TargetFailure
 
 
 def _sweep(
-    targets: Iterator[Target], read: Callable[[Target], _Result], executor: Executor | None, max_in_flight: int
+    targets: Iterator[Target],
+    state: SweepState,
+    dates: tuple[datetime | None, datetime | None],
+    executor: Executor | None,
+    max_in_flight: int,
 ) -> Iterator[_Result]:
+    read = functools.partial(_read_target, state, *dates)
     pool = DaemonThreadPool(max_in_flight) if executor is None else executor
     in_flight: dict[Future[_Result], Target] = {}
     done: queue.SimpleQueue[Future[_Result]] = queue.SimpleQueue()
@@ -219,6 +226,7 @@ def _sweep(
             future.cancel()
         if executor is None:
             pool.shutdown(wait=False)
+        state.close()
 
 
 def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
@@ -257,7 +265,8 @@ def _result_of(future: Future[_Result], target: Target) -> _Result:
 # ------------------------------------------------------------------ code that runs in the workers
 
 
-def _read_target(state: "SweepState", from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
+@rare_collections()
+def _read_target(state: SweepState, from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
     """Return the result of one target. It runs in a thread or process of the executor."""
     malformed: list[MalformedResponseError] = []
     try:

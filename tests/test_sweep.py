@@ -306,7 +306,7 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
     keys = []
     for seconds in (5, 2990, 3015):
         now[0] = seconds
-        keys.append(role.credentials(sts)["aws_access_key_id"])
+        keys.append(role.credentials(sts).access_key)
     assert keys == ["1", "1", "2"]
     assert requests[0] == {"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
     for code, expected in (("AccessDenied", [1, 1, 2]), ("Throttling", [1, 2, 3])):
@@ -465,17 +465,47 @@ def test_failure_after_an_unreadable_page_has_no_jobs(local_drs: LocalDrs):
     assert failure.jobs == ()
 
 
-def test_every_client_is_closed(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
-    """After success, and after an error."""
-    made, closed = [], []
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """The boto3 clients that are made and closed."""
+    found: dict[str, list[Any]] = {"made": [], "closed": []}
     make, close = BaseClient.__init__, BaseClient.close
-    monkeypatch.setattr(BaseClient, "__init__", lambda self, *a, **k: (make(self, *a, **k), made.append(id(self)))[0])
-    monkeypatch.setattr(BaseClient, "close", lambda self: (close(self), closed.append(id(self)))[0])
+    monkeypatch.setattr(BaseClient, "__init__", lambda self, *a, **k: (make(self, *a, **k), found["made"].append(self))[0])
+    monkeypatch.setattr(BaseClient, "close", lambda self: (close(self), found["closed"].append(self))[0])
+    return found
+
+
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor(3)], ids=["threads", "executor"])
+def test_one_client_per_region(local_drs: LocalDrs, clients: dict[str, list[Any]], executor: Any):
+    """It is closed at the end, after errors too."""
     local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=3)
-    local_drs.inject(HtmlPage(), times=2)
-    assert len(list(sweep([_target(local_drs)] * 12, max_in_flight=3))) == 12
-    assert sorted(made) == sorted(closed)
-    assert len(closed) == 12
+    many = [_target(local_drs, region) for region in ("eu-west-1", "us-east-1") * 6]
+    assert len(list(sweep(many, max_in_flight=3, executor=executor))) == 12
+    assert [client.meta.region_name for client in clients["made"]] == ["eu-west-1", "us-east-1"]
+    assert list(map(id, clients["closed"])) == list(map(id, clients["made"]))
+
+
+def test_new_client_after_a_transient_error(
+    local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+):
+    """So that an account with errors does not use up the retries of the others, which botocore limits for each client."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    local_drs.inject(ErrorResponse("InternalServerException", 500), times=2)
+    results = list(sweep([_target(local_drs)] * 5, max_in_flight=1))
+    assert [type(result).__name__ for result in results] == ["TargetFailure"] * 2 + ["TargetJobs"] * 3
+    assert len(clients["made"]) == len(clients["closed"]) == 3
+
+
+def test_clients_of_many_endpoints_are_limited(
+    local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(drs_jobs._sweep_state, "_MAX_CLIENTS", 2)
+    many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
+    state = drs_jobs._sweep_state.SweepState("id", 2)
+    for target in many:
+        with state.client(target):
+            assert len(clients["made"]) - len(clients["closed"]) <= 2
+    assert len(clients["made"]) == 5
 
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
@@ -509,7 +539,7 @@ def test_state_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
     now = [1000.0]
     monkeypatch.setattr(drs_jobs._sweep_state.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(drs_jobs._sweep_state, "_states", {})
-    sweeps = [pickle.dumps(drs_jobs._sweep_state.SweepState(str(number))) for number in range(50)]
+    sweeps = [pickle.dumps(drs_jobs._sweep_state.SweepState(str(number), 2)) for number in range(50)]
     states = [pickle.loads(sent) for sent in sweeps]
     assert [pickle.loads(sent) for sent in sweeps] == states
     assert len(set(map(id, states))) == 50
@@ -560,7 +590,7 @@ def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_d
 
 
 def test_state_counts_its_tasks(local_drs: LocalDrs):
-    state = drs_jobs._sweep_state.SweepState("id")
+    state = drs_jobs._sweep_state.SweepState("id", 2)
     with state.client(_target(local_drs)):
         with state.client(_target(local_drs)):
             assert state.tasks == 2
@@ -571,7 +601,7 @@ def test_state_counts_its_tasks(local_drs: LocalDrs):
 
 
 def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
-    state = drs_jobs._sweep_state.SweepState("id")
+    state = drs_jobs._sweep_state.SweepState("id", 2)
     for target in (Target("eu-west-1"), _target(local_drs, "mars-north-1")):
         with state.client(target) as client:
             assert client.meta.region_name == target.region
@@ -582,7 +612,7 @@ def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
 def test_time_outs_of_clients(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """The documented ones; other tests use a shorter time-out."""
     monkeypatch.setattr(drs_jobs._sweep_state, "READ_TIMEOUT", READ_TIMEOUT)
-    with drs_jobs._sweep_state.SweepState("id").client(_target(local_drs)) as client:
+    with drs_jobs._sweep_state.SweepState("id", 2).client(_target(local_drs)) as client:
         assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (10, 20)
 
 
