@@ -118,6 +118,7 @@ class JobsClient:
         limit: int | None = None,
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
+        prefetch: bool = False,
     ) -> Pager[Job]:
         """Return the jobs of this account and region, newest first. No request is sent before iteration.
 
@@ -131,6 +132,9 @@ class JobsClient:
             cursor: The position from which to continue, from an earlier run of the same query.
             on_malformed: Called with the MalformedResponseError of each malformed job. Iteration then continues with the
                 next job. By default the error is raised.
+            prefetch: Whether each page is requested in a thread while the jobs of the page before it are used, which hides the
+                time of the requests. By default no. `first()` and `limit` make no request more, but a loop that ends early can
+                have made one more, and waits for its response.
 
         Returns:
             A pager. It can be iterated any number of times.
@@ -153,7 +157,7 @@ class JobsClient:
         query = self._query("DescribeJobs", request, filters, _wire.job_id_of, Job, page_size=page_size)
         limit = _arguments.validate_run(limit, cursor, on_malformed)
         # AWS returns all jobs for an empty list of ids.
-        return Pager(query, limit=0 if ids == () else limit, cursor=cursor, on_malformed=on_malformed)
+        return Pager(query, limit=0 if ids == () else limit, cursor=cursor, on_malformed=on_malformed, prefetch=prefetch)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job with this id.

@@ -5,6 +5,7 @@
 | `pages` | `Page`, `RawPage`, and `Items`, the result of `collect()` |
 | `cursors` | positions in a run, and their text form |
 | `runs` | `PagerIterator`: one run over the items or pages of a query |
+| `prefetch` | fetching of one page ahead |
 | `pager` | `Pager`: any number of runs |
 """
 

@@ -27,6 +27,7 @@ class Pager(Generic[T]):
         limit: int | None = None,
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
+        prefetch: bool = False,
     ) -> None:
         """Create a pager, with the arguments of `JobsClient.describe_jobs`.
 
@@ -37,6 +38,7 @@ class Pager(Generic[T]):
         self._limit = limit
         self._start = START if cursor is None else decode_cursor(cursor, query.text)
         self._on_malformed = on_malformed
+        self._prefetch = prefetch
         self._latest: PagerIterator[T] | None = None
 
     def __iter__(self) -> PagerIterator[T]:
@@ -66,7 +68,7 @@ class Pager(Generic[T]):
         Raises:
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        return self._consume(lambda run: next(run, None))
+        return self._consume(lambda run: next(run, None), self._new_run(prefetch=False))
 
     def collect(self, *, pause_gc: bool = True) -> Items[T]:
         """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
@@ -81,16 +83,21 @@ class Pager(Generic[T]):
         from drs_jobs._garbage_collector import rare_collections  # noqa: PLC0415  # only collect() needs it
 
         with rare_collections() if pause_gc else nullcontext():
-            return self._consume(Items)
+            return self._consume(Items, self._new_run())
 
-    def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
-        self._latest, run = self._new_run(), self._new_run()
+    def _consume(self, consume: Callable[[PagerIterator[T]], R], run: PagerIterator[T]) -> R:
+        self._latest = self._new_run(prefetch=False)
         result = consume(run)
         self._latest = run
         return result
 
-    def _new_run(self) -> PagerIterator[T]:
-        return PagerIterator(self._query, self._start, self._limit, self._on_malformed)
+    def _new_run(self, *, prefetch: bool = True) -> PagerIterator[T]:
+        prefetcher = None
+        if prefetch and self._prefetch:
+            from drs_jobs._pagination.prefetch import Prefetcher  # noqa: PLC0415  # most runs do not need it
+
+            prefetcher = Prefetcher(self._query.fetch)
+        return PagerIterator(self._query, self._start, self._limit, self._on_malformed, prefetcher=prefetcher)
 
     def __repr__(self) -> str:
         """Return a text with the query. No request is sent."""

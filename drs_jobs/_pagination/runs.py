@@ -11,6 +11,9 @@ from drs_jobs._formatting import fingerprint
 from drs_jobs._pagination.cursors import END, Position, encode_cursor
 from drs_jobs._pagination.pages import Page, RawPage
 
+if TYPE_CHECKING:
+    from drs_jobs._pagination.prefetch import Prefetcher
+
 T = TypeVar("T")
 
 
@@ -102,9 +105,12 @@ class PagerIterator(Iterator[T]):
         position: Position,
         limit: int | None,
         on_malformed: Callable[[MalformedResponseError], object] | None,
+        *,
+        prefetcher: "Prefetcher | None" = None,
     ) -> None:
         """Create a run that starts at `position`. No request is sent before the first `next`."""
         self._query = query
+        self._prefetcher = prefetcher
         self._on_malformed = on_malformed
         self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
         self._set_state(_State(position, limit))
@@ -225,12 +231,19 @@ class PagerIterator(Iterator[T]):
                 state.position, state.remaining, page, repeats_token, state.position.index_in(page.items, self._query.identify)
             )
             self._set_state(state)
+            self._start_prefetch(state, page)
             return state, page
         return state, state.page
 
+    def _start_prefetch(self, state: _State, page: RawPage) -> None:
+        """Start to fetch the next page, if the run needs it for certain, whatever items are malformed."""
+        is_needed = state.remaining is None or state.remaining > len(page.items) - state.next_index
+        if self._prefetcher is not None and page.next_token is not None and not state.repeats_token and is_needed:
+            self._prefetcher.start(page.next_token)
+
     def _fetch(self, state: _State) -> RawPage:
         try:
-            return self._query.fetch(state.position.token)
+            return (self._prefetcher or self._query).fetch(state.position.token)
         except MalformedResponseError as error:
             error.cursor = self._cursor_of(state)
             raise

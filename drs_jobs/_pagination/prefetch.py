@@ -1,0 +1,58 @@
+"""Fetching of one page ahead, in a thread, while the caller works with the items of the page before it."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+
+from drs_jobs._pagination.pages import RawPage
+
+
+class Prefetcher:
+    """Fetches pages, and at most one of them ahead. It belongs to one run.
+
+    Its thread ends before the prefetcher is deleted. It is a daemon thread, so that the end of a process does not wait for it.
+    """
+
+    def __init__(self, fetch: Callable[[str | None], RawPage]) -> None:
+        self._fetch = fetch
+        self._token: str | None = None
+        """The token of the page that is fetched ahead."""
+        self._page: Future[RawPage] | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, token: str) -> None:
+        """Start to fetch the page of `token`."""
+        page: Future[RawPage] = Future()
+        # With the context variables of the caller, such as a trace, and without a reference to this prefetcher.
+        arguments = _fetch_into, page, self._fetch, token
+        self._thread = threading.Thread(target=copy_context().run, args=arguments, name="drs_jobs.prefetch", daemon=True)
+        with contextlib.suppress(RuntimeError):  # no thread can be started now, so `fetch` makes the request
+            self._thread.start()
+            self._token, self._page = token, page
+
+    def fetch(self, token: str | None) -> RawPage:
+        """Return the page of `token`, or raise the error of its request. After an error, the next call makes a new request."""
+        page, thread = self._page, self._thread
+        # In a forked process, the thread does not exist.
+        if page is None or thread is None or token != self._token or not (thread.is_alive() or page.done()):
+            return self._fetch(token)
+        try:
+            raw_page = page.result()
+        except Exception:
+            self._page = None
+            raise
+        self._page = None
+        return raw_page
+
+    def __del__(self) -> None:
+        if self._thread is not None and self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+
+def _fetch_into(page: "Future[RawPage]", fetch: Callable[[str | None], RawPage], token: str) -> None:
+    try:
+        page.set_result(fetch(token))
+    except BaseException as error:  # noqa: BLE001  # `result()` raises it in the thread of the caller
+        page.set_exception(error)
