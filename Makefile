@@ -9,7 +9,7 @@ LEAN = -n 2 -m "not needs_check_env"
 # AWS's JavaScript SDK. Without node and npm it is not installed, and its tests are skipped.
 NODE_MODULES := $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),tests/javascript/node_modules/ready)
 
-.PHONY: help demo test check lint test-check test-lowest test-wheel wheel dist typing latest bench fleet coverage soak mutants docs lock clean
+.PHONY: help demo test check lint test-check test-lowest test-wheel wheel dist typing latest bench bench-instructions fleet coverage soak mutants docs lock clean
 
 help:
 	@echo "make demo         print typed jobs that were read over HTTP, without an AWS account"
@@ -17,6 +17,7 @@ help:
 	@echo "make check        run the other tests, lint, types and documentation; make test with the wheel and the lowest versions"
 	@echo "make latest       run the tests with the newest versions; print what AWS added to the service model"
 	@echo "make bench        compare the cost of drs_jobs with boto3 on a quiet machine; write docs/benchmarks.md"
+	@echo "make bench-instructions  count the instructions of reading jobs with valgrind, which a loaded machine does not change"
 	@echo "make fleet        sweep 2,000 targets on threads, processes and a Dask cluster"
 	@echo "make coverage     print the lines and branches that no test runs"
 	@echo "make soak         run ten thousand schedules of faults, and ten minutes of fuzzing"
@@ -78,6 +79,10 @@ latest:
 
 bench: .venv-check/ready-$(VERSION)
 	.venv-check/bin/python benchmarks/bench.py
+
+# Valgrind is a package of the operating system.
+bench-instructions: .venv-check/ready-$(VERSION)
+	.venv-check/bin/python benchmarks/instructions.py
 
 fleet: .venv-check/ready-$(VERSION)
 	DRS_JOBS_ACCOUNTS=500 .venv-check/bin/pytest tests/test_sweep.py -k every_target --durations=0

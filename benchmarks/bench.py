@@ -13,6 +13,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+import pages
 from contenders import CONTENDERS, boto3_dicts
+from peers import PEERS
 
 from drs_jobs import JobsClient
 from drs_jobs._client import use_clock
@@ -31,7 +34,30 @@ from drs_jobs.testing import LocalDrs, make_job
 HERE: Final = Path(__file__).parent
 ROUNDS: Final = 11
 JOBS: Final = 1_000
+MANY_JOBS: Final = 100_000
 KEYS: Final[Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "eu-west-1"}
+HEAD: Final = """# Benchmarks
+
+Measured on {date} by `make bench`: CPython {python}, {versions}; {rounds} rounds of {jobs:,} jobs, a server in another process.
+Absolute figures depend on the machine, so compare the ratios, which are medians of rounds that are measured in turn.
+
+What is compared: each contender reads every field of every job from the same responses over HTTP, with the same client of
+boto3. No two jobs have the same ids or timestamps, but their post-launch actions are the same, as in an account. The timestamps
+are text, as AWS returns them, and boto3 does not convert them.
+
+What is not fair:
+
+- boto3's dicts are not checked, and their timestamps are text. drs_jobs checks every value, and returns datetimes and enums.
+  The other libraries return datetimes, but text for enums, and lose unknown members of unions. All of them read a truncated body
+  or an HTML page with status 200 as no jobs.
+- boto3-dataclass-drs converts a member when it is read, so it is also measured without reading.
+- "only call and msgspec, to Structs" is the lower limit of any design on msgspec. It has neither the dicts that boto3's events
+  and `Page.raw` need, nor a check of the members that it does not have.
+- In "Collecting jobs", every row is a new process, in which only the collector's own settings differ. The memory is that of the
+  process, with fragmentation.
+- The CPU time of a round depends on what else the machine does. `make bench-instructions` counts the instructions of reading
+  with valgrind, which are the same on a loaded machine, but do not weigh slow instructions, such as misses of the cache.
+"""
 
 
 @contextlib.contextmanager
@@ -63,53 +89,173 @@ def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str
     return f"## {title}\n\n" + "\n".join(printed) + "\n"
 
 
-def jobs(drs: str) -> str:
+def _pairs(contender: str, client: Any, rounds: int) -> list[tuple[float, float]]:
+    """The CPU times of a contender and of boto3's dicts in turn, so that a slow moment of the machine affects both."""
+    run = {**CONTENDERS, **PEERS}[contender]
+    run(client), boto3_dicts(client)
+    return [(cpu(lambda: run(client)), cpu(lambda: boto3_dicts(client))) for _ in range(rounds)]
+
+
+def _ratios(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """The quartiles of the ratios."""
+    low, middle, high = statistics.quantiles((mine / boto3s for mine, boto3s in pairs), n=4)
+    return low, middle, high
+
+
+def _client(url: str) -> Any:
+    return boto3.client("drs", endpoint_url=url, **KEYS)
+
+
+def reading(drs: str) -> str:
     """The CPU time per job of each contender."""
-    client = boto3.client("drs", endpoint_url=f"{drs}/big/{JOBS}", **KEYS)
-    for run in CONTENDERS.values():
-        run(client)
-    # So that the garbage collector does not visit the objects of imported modules, such as pydantic and moto.
-    gc.collect()
-    gc.freeze()
+    client = _client(f"{drs}/large/100/{JOBS}/0")
     rows: list[tuple[str, ...]] = []
-    for name, run in CONTENDERS.items():
-        # In pairs, so that a slow moment of the machine affects both.
-        pairs = [(cpu(lambda run=run: run(client)), cpu(lambda: boto3_dicts(client))) for _ in range(ROUNDS)]
-        low, middle, high = statistics.quantiles((mine / boto3s for mine, boto3s in pairs), n=4)
+    for name in [*CONTENDERS, *PEERS]:
+        pairs = _pairs(name, client, ROUNDS)
+        low, middle, high = _ratios(pairs)
         microseconds = statistics.median(mine for mine, _ in pairs) / JOBS * 1e6
         rows.append((name, f"{microseconds:.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}"))
     head = ("every field of every job", "CPU per job, us", "of boto3's dicts", "middle half of the rounds")
     return table("Reading jobs", head, rows)
 
 
+def page_sizes(drs: str) -> str:
+    """The CPU time of small and large pages, and of small jobs, compared with boto3's dicts."""
+    rows: list[tuple[str, ...]] = []
+    for kind, size in (("large", 10), ("large", 100), ("large", 1_000), ("small", 10), ("small", 100), ("small", 1_000)):
+        client = _client(f"{drs}/{kind}/{size}/{JOBS}/0")
+        ratios = [_ratios(_pairs(name, client, ROUNDS))[1] for name in ("drs_jobs", "drs_jobs with the extra speed")]
+        rows.append((kind, f"{pages.size(kind) / 1000:.1f}", f"{size:,}", *(f"{ratio:.2f}" for ratio in ratios)))
+    head = ("jobs", "KB per job", "jobs per page", "drs_jobs, of boto3's dicts", "with the extra speed")
+    return table("Page sizes", head, rows)
+
+
+COLLECT: Final = """
+import gc, resource, sys, time
+import boto3
+from drs_jobs import JobsClient, _json
+_json._fast_decode = None
+client = boto3.client("drs", endpoint_url=sys.argv[1], region_name="eu-west-1")
+jobs_client = JobsClient(client)
+dicts = lambda: [job for page in client.get_paginator("describe_jobs").paginate() for job in page["items"]]
+def frozen():
+    for page in jobs_client.describe_jobs().pages():
+        gc.freeze()
+runs = {
+    "dicts": dicts,
+    "collect": lambda: jobs_client.describe_jobs().collect(),
+    "not paused": lambda: jobs_client.describe_jobs().collect(pause_gc=False),
+    "stream": lambda: sum(1 for _ in jobs_client.describe_jobs()),
+    "frozen": frozen,
+}
+client.describe_jobs(maxResults=1)
+gc.collect()
+seconds, pause, began = 0.0, 0.0, 0.0
+def watch(phase, _):
+    global seconds, pause, began
+    if phase == "start":
+        began = time.process_time()
+    else:
+        seconds += time.process_time() - began
+        pause = max(pause, time.process_time() - began)
+gc.callbacks.append(watch)
+memory = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before, start = memory(), time.process_time()
+kept = runs[sys.argv[2]]()
+total = time.process_time() - start
+print(total, seconds, pause, memory() - before)
+"""
+
+
+def collecting(drs: str) -> str:
+    """The CPU time and the memory of a list of all jobs, with the garbage collector as Python sets it."""
+    rows: list[tuple[str, ...]] = []
+    first = 0.0
+    names = {
+        "boto3's dicts in a list": "dicts",
+        "collect()": "collect",
+        "collect(pause_gc=False)": "not paused",
+        "one by one": "stream",
+        "pages(), gc.freeze() after each": "frozen",
+    }
+    for name, run in names.items():
+        command = [sys.executable, "-c", COLLECT, f"{drs}/large/100/{MANY_JOBS}/0", run]
+        printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.split()
+        total, collector, pause, memory = map(float, printed)
+        first = first or total
+        rows.append(
+            (
+                name,
+                f"{total / MANY_JOBS * 1e6:.0f}",
+                f"{total / first:.2f}",
+                f"{collector / total:.0%}",
+                f"{pause:.2f}",
+                f"{memory / MANY_JOBS / 1000:.1f}" if run in {"dicts", "collect", "not paused"} else "",
+            )
+        )
+    head = (
+        f"{MANY_JOBS:,} jobs",
+        "CPU per job, us",
+        "of boto3's dicts",
+        "of it the collector",
+        "its longest pause, s",
+        "KB per job",
+    )
+    return table("Collecting jobs", head, rows)
+
+
+def prefetching(drs: str) -> str:
+    """The time of 20 pages that each take 50 ms to arrive and 50 ms to work with."""
+    rows: list[tuple[str, ...]] = []
+    client = JobsClient(_client(f"{drs}/small/10/200/50"))
+    for name, prefetch in (("describe_jobs()", False), ("describe_jobs(prefetch=True)", True)):
+        began = time.perf_counter()
+        for _ in client.describe_jobs(prefetch=prefetch).pages():
+            time.sleep(0.05)
+        rows.append((name, f"{time.perf_counter() - began:.2f}"))
+    return table("Latency", ("20 pages, 50 ms each to arrive and to work with", "seconds"), rows)
+
+
 STARTS: Final = {
-    "boto3 alone": "import boto3; boto3.client('drs', region_name='eu-west-1')",
+    "boto3 alone": ("-c", "import boto3; boto3.client('drs', region_name='eu-west-1')"),
     "boto3, attrs and cattrs": (
-        "import boto3, attrs, cattrs; cattrs.Converter(); boto3.client('drs', region_name='eu-west-1')"
+        "-c",
+        "import boto3, attrs, cattrs; cattrs.Converter(); boto3.client('drs', region_name='eu-west-1')",
     ),
-    "drs_jobs": "from drs_jobs import JobsClient; JobsClient(region_name='eu-west-1')",
+    "drs_jobs": ("-c", "from drs_jobs import JobsClient; JobsClient(region_name='eu-west-1')"),
+    "drs-jobs --version": ("-m", "drs_jobs", "--version"),
+    "drs-jobs --help": ("-m", "drs_jobs", "--help"),
 }
 
 
-def _child(program: str, *arguments: str) -> float:
+def _child(*arguments: str, **environment: str) -> float:
     """The CPU time of a new Python process, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", program, *arguments], check=True)
+    command = [sys.executable, *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def starts() -> str:
     """The CPU time of a process that imports the library and creates a client."""
-    for program in STARTS.values():
-        _child(program)
-    rounds = [{name: _child(program) for name, program in STARTS.items()} for _ in range(ROUNDS)]
     rows: list[tuple[str, ...]] = []
-    for name in STARTS:
-        of_both = statistics.median(taken[name] / taken["boto3, attrs and cattrs"] for taken in rounds)
-        of_boto3 = statistics.median(taken[name] / taken["boto3 alone"] for taken in rounds)
-        milliseconds = statistics.median(taken[name] for taken in rounds) * 1e3
-        rows.append((name, f"{milliseconds:.0f}", f"{of_both:.2f}", f"{of_boto3:.2f}"))
+    with tempfile.TemporaryDirectory() as empty:
+        # An empty folder for bytecode, to which nothing is written, so that every module is compiled.
+        without = {"PYTHONPYCACHEPREFIX": empty, "PYTHONDONTWRITEBYTECODE": "1"}
+        for environment in ({}, without):
+            for program in STARTS.values():
+                _child(*program, **environment)
+            rounds = [
+                {name: _child(*program, **environment) for name, program in STARTS.items()}
+                for _ in range(3 if environment else ROUNDS)
+            ]
+            for name in STARTS:
+                of_both = statistics.median(taken[name] / taken["boto3, attrs and cattrs"] for taken in rounds)
+                of_boto3 = statistics.median(taken[name] / taken["boto3 alone"] for taken in rounds)
+                milliseconds = statistics.median(taken[name] for taken in rounds) * 1e3
+                label = f"{name}, without bytecode" if environment else name
+                rows.append((label, f"{milliseconds:.0f}", f"{of_both:.2f}", f"{of_boto3:.2f}"))
     head = ("import and first client", "CPU, ms", "of boto3, attrs and cattrs", "of boto3 alone")
     return table("Starting", head, rows)
 
@@ -127,7 +273,7 @@ def memory(drs: str) -> str:
     rows: list[tuple[str, ...]] = []
     first = 0.0
     for count in (20_000, 200_000):
-        command = [sys.executable, "-c", STREAM, f"{drs}/small/{count}"]
+        command = [sys.executable, "-c", STREAM, f"{drs}/small/100/{count}/0"]
         printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.split()
         assert int(printed[0]) == count
         megabytes = int(printed[1]) / 1024
@@ -169,20 +315,23 @@ def requests() -> str:
 
 def sweeps(drs: str, sts: str) -> str:
     """The CPU time per target of `sweep`, and of code that creates one session per target."""
-    os.environ.update(AWS_ENDPOINT_URL_STS=sts, AWS_ENDPOINT_URL_DRS=f"{drs}/small/1", AWS_ACCESS_KEY_ID="testing")
+    os.environ.update(AWS_ENDPOINT_URL_STS=sts, AWS_ENDPOINT_URL_DRS=f"{drs}/small/100/100/0", AWS_ACCESS_KEY_ID="testing")
     os.environ.update(AWS_SECRET_ACCESS_KEY="testing", AWS_EC2_METADATA_DISABLED="true")
     regions = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
 
+    # Both keep the jobs of one target at a time, and count them.
     def with_sweep(accounts: int) -> None:
         for result in sweep(targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader")):
             assert isinstance(result, TargetJobs)
+            assert len(result.jobs) == 100
 
     def with_one_session_each(accounts: int) -> None:
         for target in targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader"):
             sts_client = boto3.Session().client("sts", region_name=target.region)
             keys = sts_client.assume_role(RoleArn=target.role_arn, RoleSessionName="bench")["Credentials"]
             session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-            list(session.client("drs", region_name=target.region).get_paginator("describe_jobs").paginate())
+            responses = session.client("drs", region_name=target.region).get_paginator("describe_jobs").paginate()
+            assert len([job for response in responses for job in response["items"]]) == 100
 
     with_sweep(1)
     with_one_session_each(1)
@@ -199,23 +348,35 @@ def sweeps(drs: str, sts: str) -> str:
 
 
 def main() -> None:
-    """Run all measurements."""
-    os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
-    names = ("boto3", "botocore", "attrs", "cattrs", "pydantic", "msgspec")
+    """Run all measurements, or those whose names are given."""
+    os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", PYTHONHASHSEED="0")
+    names = ("boto3", "botocore", "attrs", "cattrs", "msgspec", "pydantic", "mashumaro", "adaptix", "dacite")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    head = (
-        "# Benchmarks\n\n"
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} by `make bench`: CPython {platform.python_version()}, {versions}; "
-        f"{ROUNDS} rounds of {JOBS:,} jobs of 5 KB, a server in another process.\n"
-        "Absolute figures depend on the machine, so compare the ratios.\n"
+    head = HEAD.format(
+        date=f"{datetime.now(UTC):%Y-%m-%d}", python=platform.python_version(), versions=versions, rounds=ROUNDS, jobs=JOBS
     )
     parts = [head]
     print(head)
     with server() as (drs, sts):
-        for measure in (lambda: jobs(drs), starts, lambda: memory(drs), requests, lambda: sweeps(drs, sts)):
-            parts.append(measure())
+        measures: dict[str, Callable[[], str]] = {
+            "reading": lambda: reading(drs),
+            "page_sizes": lambda: page_sizes(drs),
+            "collecting": lambda: collecting(drs),
+            "memory": lambda: memory(drs),
+            "starts": starts,
+            "sweeps": lambda: sweeps(drs, sts),
+            "prefetching": lambda: prefetching(drs),
+            "requests": requests,
+        }
+        wanted = sys.argv[1:] or list(measures)
+        # So that the garbage collector does not visit the objects of imported modules, such as pydantic and moto.
+        gc.collect()
+        gc.freeze()
+        for name in wanted:
+            parts.append(measures[name]())
             print(parts[-1], flush=True)
-    (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+    if len(wanted) == len(measures):
+        (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

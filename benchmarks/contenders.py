@@ -1,4 +1,4 @@
-"""The contenders: functions that read every field of every job, as raw dicts, or typed by one of four libraries."""
+"""The contenders: functions that read every field of every job, as raw dicts, by cattrs as it comes, and by drs_jobs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,10 +7,9 @@ from typing import Any
 import attrs
 import cattrs
 import msgspec
-import pydantic
 from cattrs.gen import make_dict_structure_fn, override
 
-from drs_jobs import JobsClient
+from drs_jobs import JobsClient, _json
 from drs_jobs._wire import NAMES
 
 KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items()}
@@ -52,7 +51,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 """The fields of each class, without unions and enums. drs_jobs checks more than these."""
 
 
-def _make_job_class(make: Callable[[str, dict[str, Any]], Any]) -> Any:
+def make_job_class(make: Callable[[str, dict[str, Any]], Any]) -> Any:
     """The class `Job` and the classes of its fields. `make` creates a class from its name and the types of its fields."""
     made: dict[str, Any] = {}
 
@@ -72,7 +71,7 @@ def _make_job_class(make: Callable[[str, dict[str, Any]], Any]) -> Any:
     return made["Job"]
 
 
-def _default_factory(annotation: Any) -> Any:
+def default_factory(annotation: Any) -> Any:
     """The factory of the default value; `None` if the default is `None`."""
     return {list: list, dict: dict}.get(getattr(annotation, "__origin__", None))
 
@@ -85,7 +84,7 @@ _converter.register_structure_hook(datetime, lambda value, _: datetime.fromisofo
 
 def _attrs_class(name: str, fields: dict[str, Any]) -> Any:
     def field(annotation: Any) -> Any:
-        factory = _default_factory(annotation)
+        factory = default_factory(annotation)
         return attrs.field(type=annotation, factory=factory) if factory else attrs.field(type=annotation, default=None)
 
     cls = attrs.make_class(name, {key: field(annotation) for key, annotation in fields.items()}, frozen=True, slots=True)
@@ -94,34 +93,7 @@ def _attrs_class(name: str, fields: dict[str, Any]) -> Any:
     return cls
 
 
-_AttrsJob = _make_job_class(_attrs_class)
-
-# ------------------------------------------------------------------ pydantic and msgspec
-
-
-def _pydantic_class(name: str, fields: dict[str, Any]) -> Any:
-    def field(key: str, annotation: Any) -> Any:
-        factory = _default_factory(annotation)
-        alias = KEYS[name][key]
-        default = pydantic.Field(alias=alias, default_factory=factory) if factory else pydantic.Field(None, alias=alias)
-        return (annotation, default)
-
-    return pydantic.create_model(name, **{key: field(key, annotation) for key, annotation in fields.items()})
-
-
-_PydanticJob = _make_job_class(_pydantic_class)
-
-
-def _msgspec_class(name: str, fields: dict[str, Any]) -> Any:
-    def default(annotation: Any) -> Any:
-        factory = _default_factory(annotation)
-        return msgspec.field(default_factory=factory) if factory else None
-
-    listed = [(key, annotation, default(annotation)) for key, annotation in fields.items()]
-    return msgspec.defstruct(name, listed, rename=KEYS[name], frozen=True)
-
-
-_MsgspecJob = _make_job_class(_msgspec_class)
+_AttrsJob = make_job_class(_attrs_class)
 
 # ------------------------------------------------------------------ reading
 
@@ -142,56 +114,69 @@ def _read_raw(job: Any) -> None:
                 parameter.get("type"), parameter.get("value")
 
 
-def _read_typed(job: Any) -> None:
-    job.job_id, job.arn, job.type, job.initiated_by, job.creation_date_time, job.end_date_time, job.status, job.tags
-    for server in job.participating_servers:
-        server.source_server_id, server.recovery_instance_id, server.launch_status
-        status = server.launch_actions_status
-        status.ssm_agent_discovery_datetime
-        for run in status.runs:
-            run.run_id, run.status, run.failure_reason
-            action = run.action
-            action.action_code, action.action_id, action.action_version, action.active, action.category, action.description
-            action.name, action.optional, action.order, action.type
-            for parameter in action.parameters.values():
-                parameter.type, parameter.value
+def make_reader(keys: dict[str, dict[str, str]]) -> Callable[[Any], None]:
+    """A function that reads every field of a job, whose classes have the fields of `SHAPES` with the names in `keys`."""
+    lines = ["def read(job):"]
+
+    def add(name: str, variable: str, indent: str) -> None:
+        for field, annotation in SHAPES[name].items():
+            value = f"{variable}.{keys[name][field]}"
+            match annotation:
+                case str(inner):
+                    lines.append(f"{indent}if ({inner} := {value}) is not None:")
+                    add(inner, inner, f"{indent}    ")
+                case (kind, str(inner)):
+                    lines.append(f"{indent}for {inner} in {value}{'.values()' if kind == 'dict' else ''}:")
+                    add(inner, inner, f"{indent}    ")
+                case _:
+                    lines.append(f"{indent}{value}")
+
+    add("Job", "job", "    ")
+    names: dict[str, Any] = {}
+    exec("\n".join(lines), names)  # the names of the table above
+    read: Callable[[Any], None] = names["read"]
+    return read
 
 
-def _pages(client: Any) -> Any:
+read_typed = make_reader({name: {field: field for field in fields} for name, fields in SHAPES.items()})
+
+
+def pages_of(client: Any) -> Any:
     return client.get_paginator("describe_jobs").paginate()
 
 
 def boto3_dicts(client: Any) -> None:
-    for page in _pages(client):
+    for page in pages_of(client):
         for job in page["items"]:
             _read_raw(job)
 
 
-def boto3_cattrs(client: Any) -> None:
-    for page in _pages(client):
-        for job in page["items"]:
-            _read_typed(_converter.structure(job, _AttrsJob))
+def each(structure: Callable[[Any], Any], read: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A contender that structures the dicts of boto3 one by one."""
+
+    def contender(client: Any) -> None:
+        for page in pages_of(client):
+            for job in page["items"]:
+                read(structure(job))
+
+    return contender
 
 
-def boto3_pydantic(client: Any) -> None:
-    for page in _pages(client):
-        for job in page["items"]:
-            _read_typed(_PydanticJob.model_validate(job))
+def drs_jobs_json(client: Any) -> None:
+    _drs_jobs(client, None)
 
 
-def boto3_msgspec(client: Any) -> None:
-    for page in _pages(client):
-        for job in page["items"]:
-            _read_typed(msgspec.convert(job, _MsgspecJob))
+def drs_jobs_msgspec(client: Any) -> None:
+    _drs_jobs(client, msgspec.json.Decoder().decode)
 
 
-def drs_jobs(client: Any) -> None:
+def _drs_jobs(client: Any, decode: Callable[[bytes], Any] | None) -> None:
+    _json._fast_decode = decode
     for job in JobsClient(client).describe_jobs():
-        _read_typed(job)
+        read_typed(job)
 
 
-def call_and_decode(client: Any) -> None:
-    """The calls and the decoding of their JSON: drs_jobs without structuring, as a lower limit."""
+def fetch_all(client: Any) -> None:
     jobs_client = JobsClient(client)
     token: str | None = None
     while True:
@@ -201,11 +186,22 @@ def call_and_decode(client: Any) -> None:
             return
 
 
+def call_and_json(client: Any) -> None:
+    """The calls and the decoding of their JSON: drs_jobs without structuring, as a lower limit."""
+    _json._fast_decode = None
+    fetch_all(client)
+
+
+def call_and_msgspec(client: Any) -> None:
+    _json._fast_decode = msgspec.json.Decoder().decode
+    fetch_all(client)
+
+
 CONTENDERS: dict[str, Callable[[Any], None]] = {
     "boto3, raw dicts": boto3_dicts,
-    "boto3 and cattrs": boto3_cattrs,
-    "boto3 and pydantic": boto3_pydantic,
-    "boto3 and msgspec.convert": boto3_msgspec,
-    "drs_jobs": drs_jobs,
-    "(only call and decoding)": call_and_decode,
+    "boto3 and cattrs as it comes": each(lambda job: _converter.structure(job, _AttrsJob), read_typed),
+    "drs_jobs": drs_jobs_json,
+    "drs_jobs with the extra speed": drs_jobs_msgspec,
+    "(only call and json)": call_and_json,
+    "(only call and msgspec)": call_and_msgspec,
 }

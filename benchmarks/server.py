@@ -1,68 +1,37 @@
-"""The server of the benchmarks, run as another process: an endpoint of DRS with prepared pages, and one of STS.
+"""The server of the benchmarks, run as another process: an endpoint of DRS with distinct jobs, and one of STS.
 
 It prints the two URLs, and exits when its standard input is closed.
 """
 
+import functools
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
 
-import attrs
-
-from drs_jobs import (
-    Job,
-    LaunchActionParameter,
-    LaunchActionParameterType,
-    LaunchActionRun,
-    LaunchActionsStatus,
-    unstructure_job,
-)
-from drs_jobs.testing import make_job, make_run, make_server
+import pages
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from simulated_accounts import Sts
 
-PAGE: Final = 100
-"""Jobs per page."""
-
-
-def realistic_job() -> Job:
-    """A drill of four servers with two post-launch actions each: 5 KB of JSON."""
-    parameter = LaunchActionParameter(type=LaunchActionParameterType.SSM_STORE, value="/drs/validation/timeout")
-
-    def run() -> LaunchActionRun:
-        made = make_run()
-        action = made.action and attrs.evolve(
-            made.action, description="Checks the free disk space", parameters={"Timeout": parameter}
-        )
-        return attrs.evolve(made, action=action)
-
-    job = make_job(tags={"Name": "weekly drill", "team": "dr"})
-    status = LaunchActionsStatus(runs=(run(), run()), ssm_agent_discovery_datetime=job.creation_date_time)
-    return attrs.evolve(job, participating_servers=tuple(make_server(launch_actions_status=status) for _ in range(4)))
-
-
-PAGES: Final = {
-    "big": b", ".join(json.dumps(unstructure_job(realistic_job())).encode() for _ in range(PAGE)),
-    "small": b", ".join(json.dumps(unstructure_job(make_job())).encode() for _ in range(PAGE)),
-}
+make_page = functools.lru_cache(maxsize=2_000)(pages.page)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Returns COUNT jobs, in pages, for `/KIND/COUNT/DescribeJobs`."""
+    """Returns COUNT jobs, SIZE per page, each after DELAY milliseconds, for `/KIND/SIZE/COUNT/DELAY/DescribeJobs`."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:  # the name that http.server calls
         """Send a page of jobs."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        _, kind, count, _ = self.path.split("/")
-        number = int(request.get("nextToken", 0)) + 1
-        token = b"" if number * PAGE >= int(count) else b', "nextToken": "%d"' % number
-        body = b'{"items": [' + PAGES[kind] + b"]" + token + b"}"
+        _, kind, size, count, delay, _ = self.path.split("/")
+        first, following = int(request.get("nextToken", 0)), int(request.get("nextToken", 0)) + int(size)
+        body = make_page(kind, first, min(int(size), int(count) - first), str(following) if following < int(count) else None)
+        time.sleep(int(delay) / 1000)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
