@@ -445,7 +445,7 @@ def test_charts_without_data_say_so():
 @pytest.mark.parametrize("style", [{}, {"dark": True}, {"width": 500}])
 def test_style(style: dict[str, Any]):
     for figure in every_chart(history(50), read(50), **style):
-        assert figure.layout.width == style.get("width", 1_000)
+        assert figure.layout.width == style.get("width", 920)
         assert (figure.layout.template.layout.paper_bgcolor == "white") is ("dark" not in style)
         assert figure.layout.font.color is None  # that of the theme
         assert all(len(line) * 7 < figure.layout.width for line in title(figure).splitlines())

@@ -54,7 +54,7 @@ def drill_grid(
         source_server_ids: The servers that have a row, including those without a drill. By default those of the jobs and of
             `names`.
         dark: Whether the chart is for a dark page. Default `False`.
-        width: The width of the chart, in pixels. Default 1,000.
+        width: The width of the chart, in pixels. Default 920.
 
     Raises:
         TypeError: If `source_server_ids` is a str, or `names` does not map str to str.

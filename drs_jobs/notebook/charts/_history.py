@@ -42,7 +42,7 @@ def drill_history(
         jobs: The jobs. Jobs that are not drills are ignored.
         objective: The objective for the duration of a drill, drawn as a line. Default none.
         dark: Whether the chart is for a dark page. Default `False`.
-        width: The width of the chart, in pixels. Default 1,000.
+        width: The width of the chart, in pixels. Default 920.
     """
     every = list(jobs)
     drills = [job for job in every if job.is_drill]

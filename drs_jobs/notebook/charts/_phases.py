@@ -68,7 +68,7 @@ def phases_chart(
         now: The end of running phases, as an aware datetime; by default the current time.
         names: Host names by source server id, shown beside the ids. Default none.
         dark: Whether the chart is for a dark page. Default `False`.
-        width: The width of the chart, in pixels. Default 1,000.
+        width: The width of the chart, in pixels. Default 920.
 
     Raises:
         TypeError: If `names` does not map str to str.

@@ -76,7 +76,7 @@ def recovery_chart(
         objective: The recovery time objective (RTO), such as `timedelta(hours=4)`. Default none.
         names: Host names by source server id, shown beside the ids. Default none.
         dark: Whether the chart is for a dark page. Default `False`.
-        width: The width of the chart, in pixels. Default 1,000.
+        width: The width of the chart, in pixels. Default 920.
 
     Raises:
         TypeError: If `objective` is not a timedelta, or `names` does not map str to str.

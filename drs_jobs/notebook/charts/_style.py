@@ -18,7 +18,7 @@ from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
 from drs_jobs._timestamps import nearest_utc
 from drs_jobs.notebook.charts._figure import Chart
 
-DEFAULT_WIDTH: Final = 1_000
+DEFAULT_WIDTH: Final = 920
 """The width of a chart, in pixels."""
 
 MIN_BAR_WIDTH: Final = 6

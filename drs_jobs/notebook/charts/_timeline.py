@@ -95,7 +95,7 @@ def timeline(
             server has the outcome of the server in each job. At most 40 lanes are drawn, those with the most failures; the
             other servers share one lane. Default `kind`.
         dark: Whether the chart is for a dark page. Default `False`.
-        width: The width of the chart, in pixels. Default 1,000.
+        width: The width of the chart, in pixels. Default 920.
 
     Raises:
         TypeError: If `names` does not map str to str.
