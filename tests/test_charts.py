@@ -1,7 +1,9 @@
 """Charts: what they show of which jobs, with any jobs and with hostile text, and what a browser makes of them."""
 
+import copy
 import json
 import re
+import warnings
 import zoneinfo
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,6 +28,7 @@ from strategies import jobs as any_jobs
 from strategies import log_items
 
 charts = pytest.importorskip("drs_jobs.notebook.charts")
+go = pytest.importorskip("plotly.graph_objects")
 HOUR = timedelta(hours=1)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -572,3 +575,78 @@ def test_browser_has_no_errors_and_requests(tmp_path: Path):
     shown, console = browse(in_one_page(figures), tmp_path)
     assert console == []
     assert shown.count('class="plot-container') == len(figures)
+
+
+# ------------------------------------------------------------------ notebooks and files
+
+CELLS = (
+    """
+from datetime import datetime, timezone
+from drs_jobs.notebook import drill_history, timeline
+from drs_jobs.testing import make_history
+jobs = make_history(10, until=datetime(2024, 6, 15, tzinfo=timezone.utc))
+timeline(jobs)
+""",
+    "drill_history(jobs).show()",
+    "drill_history(jobs).show(renderer='json')",
+    "import plotly.io; plotly.io.renderers.default = 'json'; timeline(jobs)",
+)
+
+
+@pytest.fixture(scope="module")
+def notebook() -> Any:
+    """A notebook with four charts, executed."""
+    import nbclient  # noqa: PLC0415  # needs the check environment
+    import nbformat  # noqa: PLC0415  # needs the check environment
+
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings of Jupyter
+        nbclient.NotebookClient(book, timeout=120).execute()
+    return book
+
+
+@pytest.mark.needs_check_env
+def test_outputs_of_charts(notebook: Any):
+    """HTML beside plotly's JSON; plotly.js once. Another renderer is used as it is."""
+    outputs = [output["data"] for cell in notebook.cells for output in cell.outputs]
+    plotly = {"application/vnd.plotly.v1+json", "text/html"}
+    assert [set(data) for data in outputs] == [plotly, plotly, {"application/json"}, {"application/json"}]
+    assert [len(data["text/html"]) > 1_000_000 for data in outputs[:2]] == [True, False]
+
+
+@pytest.mark.needs_check_env
+@needs_browser
+@pytest.mark.parametrize("first", [0, 1])
+def test_nbconvert_keeps_the_charts(first: int, notebook: Any, tmp_path: Path):
+    """Without a network. Without the cell that has plotly.js, the page asks for it."""
+    import nbconvert  # noqa: PLC0415  # needs the check environment
+
+    book = copy.copy(notebook)
+    book.cells = notebook.cells[first:2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings of Jupyter
+        page, _ = nbconvert.HTMLExporter(template_name="basic").from_notebook_node(book)
+    shown, console = browse(page, tmp_path)
+    assert shown.count('class="plot-container') == (0 if first else 2)
+    assert any("cdn.plot.ly/plotly-" in line for line in console) is bool(first)
+
+
+@needs_browser
+def test_static_picture(tmp_path: Path):
+    """A drawing that has the title and the outcomes."""
+    pytest.importorskip("kaleido")
+    file = tmp_path / "timeline.svg"
+    charts.timeline(history(50), now=NOON).write_image(file)
+    picture = file.read_text(encoding="utf-8")
+    assert picture.startswith("<svg")
+    assert all(text in picture for text in ("50 jobs", "FAILED (11)", "clean-up (6)"))
+
+
+def test_charts_are_figures_of_plotly():
+    """Outside Jupyter they show themselves as those do."""
+    figure = charts.timeline(history(1), now=NOON)
+    assert isinstance(figure, go.Figure)
+    assert type(go.Figure(figure)) is go.Figure
+    assert copy.deepcopy(figure) == figure
+    assert figure._repr_mimebundle_() == go.Figure(figure)._repr_mimebundle_()

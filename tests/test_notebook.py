@@ -463,6 +463,28 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
 # ------------------------------------------------------------------ a real browser
 
 
+@pytest.mark.needs_check_env
+def test_tables_in_excel(tables: Any, tmp_path: Path):
+    """As the documentation does it: times without a zone, durations as such, and no text becomes a formula."""
+    import openpyxl  # noqa: PLC0415  # needs the check environment
+    import polars as pl  # noqa: PLC0415  # needs the check environment
+    import polars.selectors as cs  # noqa: PLC0415  # needs the check environment
+
+    end = NOON + timedelta(hours=30, minutes=9)
+    job = make_job(job_id="=cmd()\x1b<&>", creation_date_time=NOON, end_date_time=end)
+    file = tmp_path / "jobs.xlsx"
+    frame = pl.DataFrame(tables.jobs_table([job])).with_columns(cs.datetime().dt.replace_time_zone(None))
+    frame.write_excel(file, dtype_formats={pl.Duration: "[h]:mm:ss"})
+    names, cells = openpyxl.load_workbook(file).active.iter_rows()
+    row = {name.value: cell for name, cell in zip(names, cells, strict=True)}
+    assert (row["job_id"].data_type, row["job_id"].value[:6]) == ("s", "=cmd()")
+    assert (row["creation_date_time"].value, row["end_date_time"].value) == (
+        NOON.replace(tzinfo=None),
+        end.replace(tzinfo=None),
+    )
+    assert (row["duration"].value, row["duration"].number_format) == (end - NOON, "[h]:mm:ss")
+
+
 @needs_browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_browser_has_no_errors_and_requests(theme: str, tmp_path: Path):
