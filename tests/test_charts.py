@@ -553,8 +553,13 @@ def hover(figures: Iterable[Any], folder: Path) -> list[list[int]]:
 
 @needs_browser
 def test_every_bar_and_marker_has_a_hover_label(tmp_path: Path):
-    """Over a year, with 50 jobs. Without markers most bars have none, so that the test can fail."""
-    figures = [*every_chart(history(50), read(50))]
+    """Over a year and a month. Without markers most bars have none, so that the test can fail."""
+    last_month = [job for job in history(2_000) if (job.creation_date_time or NOON) > NOON - timedelta(days=30)]
+    figures = [
+        *every_chart(history(50), read(50)),
+        charts.timeline(last_month, now=NOON),  # a long bar beside many markers
+        charts.phases_chart(read(50)[-1], objective=HOUR, width=500),  # short bars beside markers
+    ]
     without_markers = charts.timeline(history(50), now=NOON)
     without_markers.data = traces(without_markers, "bar")
     *results, (count, missing) = hover([*figures, without_markers], tmp_path)

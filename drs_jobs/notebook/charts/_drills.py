@@ -102,7 +102,7 @@ def drill_grid(
     figure.update_yaxes(
         range=[len(rows) - 0.5, -0.5], tickmode="array", tickvals=list(range(len(rows))), ticktext=labels, zeroline=False
     )
-    _style.finish(figure, title, details, width=width, plot_height=max(80, len(rows) * _ROW_HEIGHT), left=left)
+    _style.finish(figure, title, details, width=width, plot_height=len(rows) * _ROW_HEIGHT, left=left)
     return figure
 
 

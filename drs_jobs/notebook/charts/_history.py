@@ -23,6 +23,8 @@ _STACK: Final = (Outcome.SUCCEEDED, Outcome.UNDETERMINED, Outcome.FAILED, Outcom
 """The outcomes from the base of a bar to its top."""
 
 _MAX_PERIODS: Final = 120
+_MIN_PERIODS: Final = 6
+"""The number of periods for which the axis has space."""
 
 
 def drill_history(
@@ -70,7 +72,10 @@ def drill_history(
     label_width = max(len(name) for name in names) * 7 + 24
     every_nth = -(-len(names) * label_width // int(_style.plot_width(width, left)))
     shown = names[::every_nth]
-    figure.update_xaxes(type="category", tickmode="array", tickvals=shown, ticktext=shown, tickangle=0)
+    # Space beside few months, so that their bars are not wide.
+    space = 0.5 + max(0, _MIN_PERIODS - len(names)) / 2
+    figure.update_xaxes(type="category", tickmode="array", tickvals=shown, ticktext=shown)
+    figure.update_xaxes(range=[-space, len(names) - 1 + space])
     figure.update_xaxes(title=f"{periods.noun} (UTC)", row=3, col=1)
     figure.update_layout(barmode="stack", bargap=0.25)
     _style.finish(figure, title, _style.describe_span(dated), width=width, plot_height=520, left=left, above=26)

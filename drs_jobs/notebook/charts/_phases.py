@@ -4,6 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,12 +17,18 @@ from drs_jobs._models import Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
 from drs_jobs._timestamps import nearest_utc, utc_offset
 from drs_jobs.notebook.charts import _style
-from drs_jobs.notebook.charts._style import MAX_ROWS, MIN_BAR_WIDTH
+from drs_jobs.notebook.charts._style import MAX_ROWS
 from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName
 from drs_jobs.reports._log import PHASE_COLOURS
 from drs_jobs.reports._names import host_names
 
 _ROW_HEIGHT: Final = 26
+_MIN_BAR_WIDTH: Final = 12
+"""The width, in pixels, below which a bar has a marker on it, because the marker of the phase before could cover it."""
+
+_MARKER_DISTANCE: Final = 8
+"""The distance of the markers in a row, in pixels."""
+
 _COLOURS: Final[Mapping[PhaseName, str]] = {
     **PHASE_COLOURS,
     PhaseName.DEPLOY_NETWORK_CONFIGURATION: PHASE_COLOURS[PhaseName.CONVERSION],
@@ -30,7 +37,7 @@ _COLOURS: Final[Mapping[PhaseName, str]] = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)  # so that a bar can be a key
 class _Bar:
     """A phase in a row. Times are in minutes since the creation of the job."""
 
@@ -58,7 +65,7 @@ def phases_chart(
     """Return a chart with one row per participant of a job and one bar per phase, the slowest participant at the top.
 
     Times are those since the creation of the job, and waiting is the gap between two bars. A phase without an end in the log is
-    hatched, to `now` or to the end of the job. A failed phase has a red outline. A phase that would be narrower than 6 pixels,
+    hatched, to `now` or to the end of the job. A failed phase has a red outline. A phase that would be narrower than 12 pixels,
     such as most snapshots, has a marker on it. At the end of each row are the outcome and the recovery time. At most 60
     participants are drawn, the slowest ones; the title has the number of the others.
 
@@ -117,7 +124,7 @@ def phases_chart(
         **_style.duration_axis(high), range=[low, high], title="time since the creation of the job", zeroline=False
     )
     figure.update_yaxes(
-        range=[len(shown) - 0.5, -0.5 - (0.8 if goal else 0)],
+        range=[len(shown) - 0.5, -0.5 - (1 if goal else 0)],
         tickmode="array",
         tickvals=list(range(len(shown))),
         ticktext=labels,
@@ -125,7 +132,7 @@ def phases_chart(
         zeroline=False,
     )
     figure.update_layout(barmode="overlay")
-    plot_height = max(80, (len(shown) + (1 if goal else 0)) * _ROW_HEIGHT)
+    plot_height = (len(shown) + (1 if goal else 0)) * _ROW_HEIGHT
     _style.finish(figure, title, details, width=width, plot_height=plot_height, left=left)
     return figure
 
@@ -150,12 +157,13 @@ def _bars(row: ParticipantPhases, start: datetime, end: datetime | None) -> list
 
 
 def _draw(figure: go.Figure, bars: Sequence[_Bar], names: Mapping[str, str], per_pixel: float) -> None:
+    narrow_at = _marker_positions(bars, per_pixel)
     markers: list[go.Scatter] = []
     for name in PhaseName:
         own = [bar for bar in bars if bar.phase.name is name]
         if not own:
             continue
-        narrow = [bar for bar in own if (bar.end - bar.start) / per_pixel < MIN_BAR_WIDTH]
+        narrow = [bar for bar in own if bar in narrow_at]
         words = name.lower().replace("_", " ")
         shared: dict[str, Any] = {
             "name": words,
@@ -182,7 +190,7 @@ def _draw(figure: go.Figure, bars: Sequence[_Bar], names: Mapping[str, str], per
             markers.append(
                 go.Scatter(
                     mode="markers",
-                    x=[(bar.start + bar.end) / 2 for bar in narrow],
+                    x=[narrow_at[bar] for bar in narrow],
                     y=[bar.row for bar in narrow],
                     marker={
                         "color": _COLOURS[name],
@@ -200,6 +208,17 @@ def _draw(figure: go.Figure, bars: Sequence[_Bar], names: Mapping[str, str], per
                 )
             )
     figure.add_traces(markers)
+
+
+def _marker_positions(bars: Sequence[_Bar], per_pixel: float) -> dict[_Bar, float]:
+    """Return the position of the marker of each narrow bar: its middle, or further right if another marker is there."""
+    found: dict[_Bar, float] = {}
+    taken: dict[int, float] = {}
+    for bar in sorted(bars, key=lambda bar: bar.start):
+        if (bar.end - bar.start) / per_pixel < _MIN_BAR_WIDTH:
+            found[bar] = max((bar.start + bar.end) / 2, taken.get(bar.row, -math.inf))
+            taken[bar.row] = found[bar] + _MARKER_DISTANCE * per_pixel
+    return found
 
 
 def _edge(bar: _Bar) -> str:

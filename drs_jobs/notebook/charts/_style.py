@@ -123,6 +123,10 @@ def new_chart(*, dark: bool) -> Chart:
     return Chart(layout={"template": "plotly_dark" if dark else "plotly_white"})
 
 
+_HOVER_DISTANCE: Final = 2
+"""The distance of the pointer from a marker, in pixels, at which the marker has priority over the bar below the pointer."""
+
+
 def finish(figure: go.Figure, title: str, details: str, *, width: int, plot_height: float, left: float, above: int = 0) -> None:
     """Set the title, the size and the legend.
 
@@ -173,6 +177,7 @@ def finish(figure: go.Figure, title: str, details: str, *, width: int, plot_heig
         },
         modebar={"remove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]},
         hovermode="closest",
+        hoverdistance=_HOVER_DISTANCE,
         hoverlabel={"align": "left", "namelength": -1},
     )
     figure.update_xaxes(tickangle=0, title_standoff=8)

@@ -24,7 +24,7 @@ from drs_jobs.reports._names import host_names
 _MAX_LANES: Final = 40
 """The maximum number of lanes of servers, or of unknown kinds."""
 
-_MAX_SUB_ROWS: Final = 120
+_MAX_SUB_ROWS: Final = 240
 """The maximum number of rows of all lanes. If more jobs overlap, some are drawn over others, and failures stay on top."""
 
 _ROW_HEIGHTS: Final = ((12, 26), (40, 18), (80, 13), (_MAX_SUB_ROWS, 10))
@@ -137,8 +137,8 @@ def timeline(
         zeroline=False,
     )
     figure.update_layout(barmode="overlay", dragmode="zoom")
-    plot_height = max(80, row_count * height)
-    _style.finish(figure, title, _style.describe_span(every), width=width, plot_height=plot_height, left=left)
+    details = _style.describe_span(every)
+    _style.finish(figure, title, details, width=width, plot_height=row_count * height, left=left)
     return figure
 
 
@@ -227,7 +227,7 @@ def _draw(
     row_height: int,
 ) -> None:
     """Draw a bar per entry, and a marker on each narrow bar. The legend has one item per outcome."""
-    size = row_height - 2 if row_height < _COMFORTABLE else min(14, row_height - 6)
+    size = row_height - 2 if row_height < _COMFORTABLE else 12
     by_outcome: dict[Outcome, list[_Entry]] = {outcome: [] for outcome in OUTCOME_SYMBOLS}
     for entry in entries:
         by_outcome[entry.outcome].append(entry)
