@@ -86,7 +86,7 @@ def test_tour(tour: Any):
     """Each cell that ends in a value shows a table, chart or text."""
     shown = [output for cell in tour.cells for output in cell.get("outputs", [])]
     kinds = [kind for output in shown for kind in output.get("data", {})]
-    assert kinds.count("text/html") == 5
+    assert kinds.count("text/html") == 7
     assert kinds.count("application/vnd.plotly.v1+json") == 2
     assert "100 jobs, " in shown[-1]["text"]
 

@@ -1,12 +1,9 @@
-"""HTML, tables and charts for notebooks, with any jobs and with hostile text."""
+"""HTML and tables for notebooks, with any jobs and with hostile text."""
 
 import random
-import shutil
 import subprocess
 import sys
 import textwrap
-import zoneinfo
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from browser import browse, needs_browser
 from drs_jobs import (
     InitiatedBy,
     Job,
@@ -25,45 +23,15 @@ from drs_jobs import (
     LaunchActionRun,
     LaunchActionsStatus,
     Outcome,
-    UnknownMember,
-    UnknownValue,
 )
 from drs_jobs._models import html
 from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, phases
+from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, last_drills, phases
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
+from hostile import HOSTILE, NOON, hostile_job
 from simulated_logs import item, simulate
 from strategies import jobs as any_jobs
 from strategies import log_items
-
-NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
-HOSTILE = (
-    "$\\href{javascript:alert(1)}{x}$<script>alert('1')</script>\"'><img src=x onerror=alert(1)>\x1b[31m\n\u202e=cmd()&amp;"
-)
-
-
-def hostile_job() -> Job:
-    """A job with hostile text in every field."""
-    run = make_run(status="FAILED", name=HOSTILE, failure_reason=HOSTILE, run_id=HOSTILE)
-    server = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE, launch_status="FAILED")
-    server_with_run = make_server(source_server_id=HOSTILE, recovery_instance_id=HOSTILE)
-    server_with_run = type(server_with_run)(
-        source_server_id=HOSTILE,
-        recovery_instance_id=HOSTILE,
-        launch_status=UnknownValue(HOSTILE),
-        launch_actions_status=type(server_with_run.launch_actions_status)(runs=(run,)),  # type: ignore[misc,call-arg]  # it is not None
-    )
-    return make_job(
-        job_id=HOSTILE,
-        arn=f"arn:aws:drs:eu-west-1:123456789012:job/{HOSTILE}",
-        type=HOSTILE,
-        status=HOSTILE,
-        initiated_by=HOSTILE,
-        participating_servers=(server, server_with_run),
-        participating_resources=(make_resource(participating_resource_id=UnknownMember(HOSTILE)),),
-        tags={"secretkey": "secretvalue"},
-        end_date_time=NOON,
-    )
 
 
 class Checker(HTMLParser):
@@ -246,6 +214,28 @@ def test_rows_of_tables(tables: Any):
     assert joined["launch_status"].null_count == 0
 
 
+def test_outcomes_of_servers(tables: Any):
+    """Each row has the server's own outcome, and the date and the kind of the job; also if the server has no id."""
+    ids, statuses = ("s-1", "s-2", None, None), ("LAUNCHED", "FAILED", "FAILED", "LAUNCHED")
+    servers = tuple(make_server(source_server_id=name, launch_status=each) for name, each in zip(ids, statuses, strict=True))
+    jobs = [
+        make_job(creation_date_time=NOON, participating_servers=servers),
+        make_job(creation_date_time=None, initiated_by="START_RECOVERY", status="STARTED", participating_servers=servers[:1]),
+    ]
+    rows = tables.servers_table(jobs).to_pylist()
+    assert [(row["creation_date_time"], row["is_drill"], row["outcome"]) for row in rows] == [
+        (NOON, True, "SUCCEEDED"),
+        (NOON, True, "FAILED"),
+        (NOON, True, "FAILED"),
+        (NOON, True, "SUCCEEDED"),
+        (None, False, "RUNNING"),
+    ]
+    history = _history()
+    table = tables.servers_table(history).to_pylist()
+    by_server = {row["source_server_id"]: row["outcome"] for row in reversed(table) if row["is_drill"]}
+    assert by_server == {row.source_server_id: row.outcome.name for row in last_drills(history).servers if row.outcome}
+
+
 def test_schema_of_tables(tables: Any):
     """It is the same without jobs. Tags are there only with include_tags."""
     jobs = _history()
@@ -397,17 +387,9 @@ def test_far_years(when: datetime, shown: str, tables: Any):
     [row] = tables.phases_table([JobPhases(job=job, participants=(server,))]).to_pylist()
     names = ("creation_date_time", "launched_at", "started_at", "ended_at")
     assert [row[name].isoformat(" ")[:16] for name in names] == [shown] * 4
-    [bar] = tables.timeline([job], now=when).data
+    bar, _ = tables.timeline([job], now=when).data
     assert bar.base[0].isoformat(" ")[:16] == shown
     assert history.to_json()
-
-
-def test_months_across_the_year_1000(tables: Any):
-    """Months without a drill are included."""
-    jobs = [make_job(creation_date_time=datetime(year, month, 2, tzinfo=UTC)) for year, month in ((1000, 2), (999, 11))]
-    history = tables.drill_history(jobs)
-    assert list(history.data[0].x) == ["0999-11", "0999-12", "1000-01", "1000-02"]
-    assert list(history.data[0].y) == [1, 0, 0, 1]
 
 
 @pytest.mark.parametrize("order", [-(2**63) - 1, -(2**63), -1, 2**63 - 1, 2**63, 10**400])
@@ -478,137 +460,48 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     assert {name: pandas_frame[name].to_pytimedelta() for name in pandas_frame.index} == longest
 
 
-# ------------------------------------------------------------------ charts
-
-
-@pytest.mark.parametrize("count", [0, 1, 50, 2_000])
-def test_timeline(count: int, tables: Any):
-    """One bar per job, coloured by outcome. The bar of a running job ends at `now`."""
-    jobs = make_history(count, until=NOON) if count else ()
-    figure = tables.timeline(jobs, now=NOON)
-    assert sum(len(trace.y) for trace in figure.data) == count
-    assert {trace.marker.color for trace in figure.data} == {OUTCOME_COLOURS[job.outcome] for job in jobs}
-    for trace in figure.data:
-        if trace.name.startswith("RUNNING"):
-            assert trace.base[0] + timedelta(milliseconds=trace.x[0]) == NOON
-            assert trace.marker.pattern.shape == "/"
-    assert f"{count:,} job" in figure.layout.title.text
-    assert figure.layout.height < 2_000
-    figure.to_json()
-
-
-def test_timeline_counts_jobs_without_a_date(tables: Any):
-    jobs = [make_job(creation_date_time=None, end_date_time=None), make_job(end_date_time=None)]
-    figure = tables.timeline(jobs)
-    assert figure.layout.title.text == "1 job, and 1 without a creation date"
-    nameless = make_job(participating_resources=(make_resource(participating_resource_id=None, launch_status="FAILED"),))
-    assert "failed: without an id" in tables.timeline([nameless]).data[0].hovertext[0]
-    with pytest.raises(ValueError, match="time zone"):
-        tables.timeline(jobs, now=datetime(2024, 1, 1))  # noqa: DTZ001  # the case under test
-
-
-def test_drill_history(tables: Any):
-    """Months without a drill are included. Running drills are not in the share, and recoveries are not counted."""
-
-    def drill(month: int, minutes: int, **fields: Any) -> Job:
-        created = datetime(2024, month, 10, tzinfo=UTC)
-        return make_job(creation_date_time=created, end_date_time=created + timedelta(minutes=minutes), **fields)
-
-    failed = (make_server(launch_status="FAILED"),)
-    jobs = [
-        drill(1, 10),
-        drill(1, 20, participating_servers=failed),
-        drill(1, 30),
-        drill(3, 8),
-        make_job(status="STARTED", creation_date_time=datetime(2024, 3, 20, tzinfo=UTC)),
-        make_job(initiated_by="START_RECOVERY", creation_date_time=datetime(2024, 4, 20, tzinfo=UTC)),
-        make_job(creation_date_time=None, end_date_time=None),
-    ]
-    history = tables.drill_history(jobs)
-    assert history.layout.title.text == "5 drills in 3 months, and 1 without a creation date"
-    traces = {trace.name: list(trace.y) for trace in history.data}
-    assert traces == {
-        "SUCCEEDED": [2, 0, 1],
-        "FAILED": [1, 0, 0],
-        "RUNNING": [0, 0, 1],
-        "share that succeeded, %": [pytest.approx(66.7, abs=0.1), None, 100],
-        "median duration, minutes": [20, None, 8],
-    }
-    assert "0 drills" in tables.drill_history([]).layout.title.text
-
-
-def test_timeline_when_summer_time_ends(tables: Any):
-    """Jobs are ordered by UTC, because an hour of local time is repeated."""
-    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
-    early, late = (datetime(2024, 10, 27, 2, minute, tzinfo=berlin, fold=fold) for minute, fold in ((50, 0), (10, 1)))
-    jobs = [make_job(job_id=name, creation_date_time=when) for name, when in (("late", late), ("early", early))]
-    assert list(tables.timeline(jobs).layout.yaxis.ticktext) == ["early", "late"]
-
-
-@settings(max_examples=50)
-@given(any_jobs)
-def test_charts_of_any_job(job: Job):
-    charts = pytest.importorskip("drs_jobs.notebook.charts")
-    drill = attrs.evolve(job, initiated_by=InitiatedBy.START_DRILL)
-    is_dated = job.creation_date_time is not None
-    for figure in (charts.timeline([job], now=NOON), charts.drill_history([drill])):
-        assert ("without a creation date" in figure.layout.title.text) is not is_dated
-        figure.to_json()
-
-
-def test_charts_escape_hostile_text(tables: Any):
-    """Plotly interprets some HTML and TeX in labels."""
-    figure = tables.timeline([hostile_job()], now=NOON)
-
-    def texts(values: Iterable[Any]) -> Iterable[str]:
-        return (text for text in values if isinstance(text, str))
-
-    for text in [*texts(figure.data[0].hovertext), *texts(figure.layout.yaxis.ticktext)]:
-        assert "<" not in text.replace("<br>", "")
-        assert "$" not in text  # TeX for MathJax, which can make links
-        assert text.isprintable()
-        assert "secret" not in text
-
-
 # ------------------------------------------------------------------ a real browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-"""The content security policy of the page: a request is blocked, and is an error on the console."""
+
+@pytest.mark.needs_check_env
+def test_tables_in_excel(tables: Any, tmp_path: Path):
+    """As the documentation does it: times without a zone, durations as such, and no text becomes a formula."""
+    import openpyxl  # noqa: PLC0415  # needs the check environment
+    import polars as pl  # noqa: PLC0415  # needs the check environment
+    import polars.selectors as cs  # noqa: PLC0415  # needs the check environment
+
+    end = NOON + timedelta(hours=30, minutes=9)
+    job = make_job(job_id="=cmd()\x1b<&>", creation_date_time=NOON, end_date_time=end)
+    file = tmp_path / "jobs.xlsx"
+    frame = pl.DataFrame(tables.jobs_table([job])).with_columns(cs.datetime().dt.replace_time_zone(None))
+    frame.write_excel(file, dtype_formats={pl.Duration: "[h]:mm:ss"})
+    names, cells = openpyxl.load_workbook(file).active.iter_rows()
+    row = {name.value: cell for name, cell in zip(names, cells, strict=True)}
+    assert (row["job_id"].data_type, row["job_id"].value[:6]) == ("s", "=cmd()")
+    assert (row["creation_date_time"].value, row["end_date_time"].value) == (
+        NOON.replace(tzinfo=None),
+        end.replace(tzinfo=None),
+    )
+    assert (row["duration"].value, row["duration"].number_format) == (end - NOON, "[h]:mm:ss")
 
 
-def _browse(body: str, folder: Path, theme: str = "light") -> tuple[str, list[str]]:
-    """The DOM of a page in a browser, and the lines of the console."""
-    page = folder / "page.html"
-    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    page.write_text(f'{head}<body style="color-scheme:{theme}">{body}', encoding="utf-8")
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-    command += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}"]
-    command += ["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", page.as_uri()]
-    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=True)
-    return result.stdout, [line for line in result.stderr.splitlines() if "CONSOLE" in line]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
+@needs_browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_browser_has_no_errors_and_requests(theme: str, tables: Any, tmp_path: Path):
-    """With jobs, hostile jobs and both charts. No script in the data runs."""
+def test_browser_has_no_errors_and_requests(theme: str, tmp_path: Path):
+    """With jobs and hostile jobs. No script in the data runs."""
     jobs = _history()
-    parts = [html.jobs_html(jobs), hostile_job()._repr_html_()]
-    parts += [figure.to_html(full_html=False) for figure in (tables.timeline(jobs, now=NOON), tables.drill_history(jobs))]
-    shown, console = _browse("".join(parts), tmp_path, theme)
+    shown, console = browse(html.jobs_html(jobs) + hostile_job()._repr_html_(), tmp_path, theme)
     assert console == []
-    assert shown.count('class="main-svg"') >= 2
     with_servers = [job for job in [*jobs[: html.MAX_ROWS], hostile_job()] if job.participating_servers]
     assert shown.count("<details>") == len(with_servers)
     assert "onerror=alert" not in shown.replace("&lt;img src=x onerror=alert(1)&gt;", "")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
+@needs_browser
 @pytest.mark.parametrize("body", ['<img src="http://127.0.0.1:9/x.png">', "<script>throw Error('x')</script>"])
 def test_browser_errors_are_found(body: str, tmp_path: Path):
     """A request and a failing script are on the console, so the test above can fail."""
-    assert _browse(body, tmp_path)[1]
+    assert browse(body, tmp_path)[1]
 
 
 def test_naive_datetimes_are_refused(tables: Any):

@@ -168,7 +168,7 @@ def test_html_of_a_drill_report():
     assert "s-&lt;never&gt;" in shown
     assert "never drilled" in shown
     assert "drills in 1 job, 2024-06-16 12:00" in shown
-    assert "drills in 0 jobs" in DrillReport()._repr_html_()
+    assert ">no drills in 0 jobs<" in DrillReport()._repr_html_()
 
 
 @pytest.mark.parametrize("order", [1, -1])

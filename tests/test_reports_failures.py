@@ -471,7 +471,7 @@ def test_causes_with_most_participants_come_first():
 def test_html_of_an_explanation():
     log = [_item(1, "LAUNCH_FAILED", f"s-{n}", raw_error=REFUSED.format(f"vol-<{n}>")) for n in range(3)]
     shown = explain(_failed("s-0", "s-1", "s-2"), [*log, _item(2, "JOB_CANCEL", raw_error="<b>")])._repr_html_()
-    assert "ec2:DeleteVolume refused, 3 participants" in shown
+    assert "3 participants: ec2:DeleteVolume refused: " in shown
     assert "of the job as a whole" in shown
     assert "JOB_CANCEL: &lt;b&gt;" in shown
     assert "phases of job" in shown

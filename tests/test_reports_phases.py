@@ -550,6 +550,8 @@ def test_html_of_phases():
     assert "1m 02s (2 attempts)" in shown
     assert "conversion" in shown
     assert "&lt;gone&gt;" in shown
+    running = _job(_server("s-1"), is_running=True)
+    assert ">RUNNING (2 attempts)<" in phases(running, [item("LAUNCH_START", _at(n), "s-1") for n in (1, 2)])._repr_html_()
     many = phases(_job(*(_server(f"s-{n}") for n in range(150))), [])._repr_html_()
     assert many.count("<tr>") == 101
     assert "and 50 more" in many

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from drs_jobs import Job, Outcome
+from drs_jobs import Job, JobStatus, Outcome
 from drs_jobs.reports import JobPhases, ParticipantPhases, RecoveryReport, ServerRecovery, phases, recovery_times
 from drs_jobs.testing import make_job, make_server
 from simulated_logs import NOON, SimulatedJob, SimulatedServer, item, simulate
@@ -189,6 +189,10 @@ def test_html_of_a_recovery_report():
     assert "objective 1h 00m" in shown
     assert "s-&lt;x&gt;" in shown
     assert [shown.count(words) for words in (">met<", ">not met<", ">undetermined<")] == [1, 1, 2]
+    failed, running = _recovered(2, None, status="FAILED"), _recovered(2, None, status="PENDING", end_date_time=None)
+    running = phases(attrs.evolve(running.job, status=JobStatus.STARTED), [])
+    for report, words in ((failed, ">not met: it failed<"), (running, ">RUNNING<")):
+        assert words in recovery_times([report], objective=HOUR)._repr_html_()
     assert "objective" not in recovery_times(reports)._repr_html_()
     assert "and 50 more" in recovery_times([_recovered(1, *[1.0] * 150)])._repr_html_()
 

@@ -16,7 +16,7 @@ OUTCOME_COLOURS: Final[Mapping[Outcome, str]] = {
 }
 """One colour per outcome, from the palette of Okabe and Ito, which colour-blind readers can distinguish."""
 
-_KINDS: Final[Mapping[str, str]] = {
+KINDS: Final[Mapping[str, str]] = {
     InitiatedBy.START_DRILL: "drill",
     InitiatedBy.START_RECOVERY: "recovery",
     InitiatedBy.FAILBACK: "failback",
@@ -33,7 +33,7 @@ def job_kind(job: "Job") -> str:
     """Return the kind of a job as a short text, such as `drill`."""
     if job.initiated_by is None:
         return "clean-up" if job.type == JobType.TERMINATE else "-"
-    return _KINDS.get(job.initiated_by, job.initiated_by)
+    return KINDS.get(job.initiated_by, job.initiated_by)
 
 
 def arrived_count(job: "Job") -> str:

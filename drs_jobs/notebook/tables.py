@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
 import pyarrow as pa
 
-from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, ParticipatingServer
+from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
 from drs_jobs._timestamps import nearest_utc
 from drs_jobs.reports import JobPhases, ParticipantPhases, Phase
 
@@ -47,8 +48,11 @@ _JOB: Final[dict[str, tuple[Any, Callable[[Job], object]]]] = {
 _Server = tuple[Job, int, ParticipatingServer]
 _SERVER: Final[dict[str, tuple[Any, Callable[[_Server], object]]]] = {
     "job_id": (_TEXT, lambda row: row[0].job_id),
+    "creation_date_time": (_TIMESTAMP, lambda row: row[0].creation_date_time),
+    "is_drill": (pa.bool_(), lambda row: row[0].is_drill),
     "server_number": (pa.int32(), lambda row: row[1]),
     "source_server_id": (_TEXT, lambda row: row[2].source_server_id),
+    "outcome": (_ENUM, lambda row: _own_outcome(row).name),
     "recovery_instance_id": (_TEXT, lambda row: row[2].recovery_instance_id),
     "launch_status": (_ENUM, lambda row: row[2].launch_status),
     "ssm_agent_discovery_datetime": (
@@ -112,6 +116,9 @@ def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
 def servers_table(jobs: Iterable[Job]) -> pa.Table:
     """Return a table with one row per server of a job.
 
+    `creation_date_time` and `is_drill` are those of the job. `outcome` is the server's own, which can differ from that of the
+    job, as in `reports.last_drills`.
+
     Args:
         jobs: The jobs.
     """
@@ -152,6 +159,15 @@ def phases_table(phases: Iterable[JobPhases]) -> pa.Table:
         for phase in enumerate(participant.phases)
     )
     return _table(_PHASE, rows)
+
+
+def _own_outcome(row: _Server) -> Outcome:
+    job, _, server = row
+    own = None if server.source_server_id is None else job.outcome_of(server.source_server_id)
+    if own is not None:
+        return own
+    # A server without an id is a job of its own, because `outcome_of` finds servers by id.
+    return attrs.evolve(job, participating_servers=(server,), participating_resources=()).outcome
 
 
 def _tags(job: Job) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, cast
+from typing import Final
 
 import attrs
 
@@ -25,6 +25,7 @@ from drs_jobs.reports import (
 )
 from drs_jobs.reports import phases as phases_of
 from drs_jobs.reports._causes import cause_key
+from drs_jobs.reports._names import host_names
 from drs_jobs.reports._times import created, requested_servers
 
 DEFAULT_TITLE: Final = "Disaster recovery evidence"
@@ -142,7 +143,7 @@ def collect(
     """
     moment = _validated_time(generated_at)
     _validate_duration("overdue_after", overdue_after)
-    known_names = _validated_names(names)
+    known_names = host_names(names)
     logs = _distinct_phases(phases)
     known = _distinct_jobs([*jobs, *(report.job for report in logs.values())])
     without_log = [job for job in known if job.job_id not in logs]
@@ -213,21 +214,6 @@ def _validated_ids(source_server_ids: Iterable[str]) -> tuple[str, ...]:
         if not isinstance(server_id, str):
             raise TypeError(f"source_server_ids must be a list of str, not of {type(server_id).__name__}")
     return ids
-
-
-def _validated_names(names: object) -> Mapping[str, str]:
-    """Return the names that are not blank, each as one line."""
-    if names is None:
-        return {}
-    if not isinstance(names, Mapping):
-        raise TypeError(f"names must map source server ids to host names, not be a {type(names).__name__}")
-    found: dict[str, str] = {}
-    for server_id, name in cast("Mapping[object, object]", names).items():
-        if not isinstance(server_id, str) or not isinstance(name, str):
-            raise TypeError(f"names must map str to str, not {type(server_id).__name__} to {type(name).__name__}")
-        if line := one_line(name, 100):
-            found[server_id] = line
-    return found
 
 
 def _distinct_phases(phases: Iterable[JobPhases]) -> dict[str, JobPhases]:

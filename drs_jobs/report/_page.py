@@ -15,6 +15,7 @@ from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
 from drs_jobs._timestamps import nearest_utc
 from drs_jobs.report._evidence import Evidence, Server
 from drs_jobs.reports import Phase, PhaseName
+from drs_jobs.reports._log import PHASE_COLOURS
 
 _DAYS_PER_GRID: Final = 36
 """The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
@@ -24,14 +25,6 @@ _BAR_WIDTH: Final = 1000
 
 _SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
 """A symbol for each outcome, so that a grid is readable without its colours."""
-
-_PHASE_COLOURS: Final = {
-    PhaseName.CLEANUP: "#999999",
-    PhaseName.SNAPSHOT: "#F0E442",
-    PhaseName.CONVERSION: "#0072B2",
-    PhaseName.LAUNCH: "#CC79A7",
-}
-"""The other colours of the palette of Okabe and Ito, so that phases do not look like outcomes."""
 
 _STATES: Final = ("NEVER DRILLED", "last drill failed", "overdue", "")
 """The words for `Server.rank`."""
@@ -46,7 +39,7 @@ def page(evidence: Evidence) -> str:
         grids=_grids(evidence.servers),
         bars={server.source_server_id: bar for server, bar in _bars(evidence)},
         outcome_colours=OUTCOME_COLOURS,
-        phase_colours=_PHASE_COLOURS,
+        phase_colours=PHASE_COLOURS,
         symbols=_SYMBOLS,
         states=_STATES,
         known_limits=evidence.limits[:-1],  # the last one is the span of the jobs
@@ -246,7 +239,7 @@ def _spans(server: Server, now: datetime) -> list[tuple[Phase, timedelta, timede
     found: list[tuple[Phase, timedelta, timedelta]] = []
     for phase in row.phases:
         end = now if phase.outcome is Outcome.RUNNING else phase.ended_at
-        if phase.name in _PHASE_COLOURS and phase.started_at is not None and end is not None:
+        if phase.name in PHASE_COLOURS and phase.started_at is not None and end is not None:
             start, stop = phase.started_at - job.creation_date_time, end - job.creation_date_time
             if timedelta() <= start <= stop:
                 found.append((phase, start, stop))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from drs_jobs.reports._drills import DrillReport
     from drs_jobs.reports._failures import Explanation
     from drs_jobs.reports._phases import JobPhases, Phase
-    from drs_jobs.reports._recovery import RecoveryReport
+    from drs_jobs.reports._recovery import RecoveryReport, ServerRecovery
 
 
 def job_phases_html(report: "JobPhases") -> str:
@@ -32,8 +32,8 @@ def job_phases_html(report: "JobPhases") -> str:
 
 def explanation_html(report: "Explanation") -> str:
     """Return the job, its causes of failure with the participants of each, the reasons of the whole job, and its phases."""
-    causes = list_html("causes", [_cause(cause) for cause in report.causes])
-    reasons = list_html("of the job as a whole", report.job_reasons)
+    causes = list_html("causes of failure", [_cause(cause) for cause in report.causes])
+    reasons = list_html("failures of the job as a whole", report.job_reasons)
     return f"<div>{job_html(report.job)}{causes}{reasons}{job_phases_html(report.phases)}</div>"
 
 
@@ -44,50 +44,57 @@ def drill_report_html(report: "DrillReport") -> str:
             text(row.source_server_id),
             _created(row.last_drill),
             format_duration(None if row.last_drill is None else row.last_drill.duration),
-            "never drilled" if row.outcome is None else outcome_html(row.outcome),
+            outcome_html(Outcome.UNDETERMINED, "never drilled") if row.outcome is None else outcome_html(row.outcome),
             _created(row.last_completed_drill),
             _created(row.last_successful_drill),
         ]
         for row in report.servers
     ]
-    columns = ["server", "last drill (UTC)", "took", "outcome", "last completed (UTC)", "last success (UTC)"]
+    columns = ["server", "last drill (UTC)", "job took", "outcome", "last completed (UTC)", "last success (UTC)"]
     return table_html(_span("drills", report), columns, rows)
 
 
 def recovery_report_html(report: "RecoveryReport") -> str:
     """Return one row per server."""
-    met = {
-        True: outcome_html(Outcome.SUCCEEDED, "met"),
-        False: outcome_html(Outcome.FAILED, "not met"),
-        None: outcome_html(Outcome.UNDETERMINED, "undetermined"),
-    }
     rows = [
         [
             text(row.source_server_id),
             _created(row.latest_job),
             *_durations(row.latest, row.median, row.slowest),
             f"{row.measured:,}",
-            *([] if report.objective is None else [met[row.met]]),
+            *([] if report.objective is None else [_met(row)]),
         ]
         for row in report.servers
     ]
-    columns = ["server", "latest recovery (UTC)", "took", "median", "slowest", "measured"]
+    columns = ["server", "latest recovery (UTC)", "recovery time", "median", "slowest", "recoveries measured"]
     objective = [] if report.objective is None else [f"objective {format_duration(report.objective)}"]
     return table_html(_span("recovery times", report), [*columns, *objective], rows)
+
+
+def _met(row: "ServerRecovery") -> str:
+    if row.met is None:
+        is_running = row.latest_job is not None and not row.latest_job.is_complete
+        return outcome_html(Outcome.RUNNING) if is_running else outcome_html(Outcome.UNDETERMINED, "undetermined")
+    if row.met:
+        return outcome_html(Outcome.SUCCEEDED, "met")
+    return outcome_html(Outcome.FAILED, "not met: it failed" if row.latest is None else "not met")
 
 
 def _phase(phase: "Phase") -> str:
     attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
     words = f"{format_duration(phase.duration)}{attempts}"
-    return words if phase.outcome is Outcome.SUCCEEDED else outcome_html(phase.outcome, f"{words} {phase.outcome}")
+    if phase.outcome is Outcome.SUCCEEDED:
+        return words
+    return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{words} {phase.outcome}")
 
 
 def _cause(cause: "Cause") -> str:
-    participants = format_count(len(cause.participants), "participant")
-    return f"{cause.summary}, {participants}: {cause.reason}" if cause.refused_action else f"{cause.summary}, {participants}"
+    words = f"{format_count(len(cause.participants), 'participant')}: {cause.summary}"
+    return f"{words}: {cause.reason}" if cause.refused_action else words
 
 
 def _span(noun: str, report: "DrillReport | RecoveryReport") -> str:
+    noun = noun if report.servers else f"no {noun}"
     if report.first_job_at is None:
         return f"{noun} in {format_count(report.job_count, 'job')}"
     first, last = format_minute(report.first_job_at), format_minute(report.last_job_at)

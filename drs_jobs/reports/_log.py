@@ -39,6 +39,14 @@ class PhaseName(StrEnum):
 ORDER: Final[Mapping[PhaseName, int]] = {phase: index for index, phase in enumerate(PhaseName)}
 """The position of each phase in the order in which they happen."""
 
+PHASE_COLOURS: Final[Mapping[PhaseName, str]] = {
+    PhaseName.CLEANUP: "#999999",
+    PhaseName.SNAPSHOT: "#F0E442",
+    PhaseName.CONVERSION: "#0072B2",
+    PhaseName.LAUNCH: "#CC79A7",
+}
+"""The other colours of the palette of Okabe and Ito, so that the phases of servers do not look like outcomes."""
+
 
 class Step(Enum):
     """The effect of an event on a phase."""

@@ -1,7 +1,7 @@
 """The recovery times of each server over several jobs, compared with an objective."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -80,19 +80,15 @@ def recovery_times(
         TypeError: If `objective` is not a timedelta, or `source_server_ids` is a str.
         ValueError: If `objective` is negative.
     """
-    _validate_objective(objective)
+    validate_objective(objective)
     requested = requested_servers(source_server_ids)
     span = JobSpan()
     histories: dict[str, _History] = {server_id: _History() for server_id in requested or ()}
     for report in _distinct(phases):
         span.add(report.job)
-        if not is_recovery(report.job):
-            continue
-        servers = {server.source_server_id for server in report.job.participating_servers if server.source_server_id}
-        failed = {server.source_server_id for server in report.job.participating_servers if has_server_failed(server)}
-        for row in report.participants:
-            if row.participant in servers and (requested is None or row.participant in requested):
-                histories.setdefault(row.participant, _History()).add(report.job, row, has_failed=row.participant in failed)
+        for recovery in _recoveries_in(report):
+            if requested is None or recovery.server_id in requested:
+                histories.setdefault(recovery.server_id, _History()).add(recovery)
     order = sorted(histories) if requested is None else requested
     return RecoveryReport(
         servers=tuple(histories[server_id].report(server_id, objective) for server_id in order),
@@ -111,30 +107,68 @@ def is_recovery(job: Job) -> bool:
     return job.type == JobType.LAUNCH and job.initiated_by not in _NO_RECOVERIES
 
 
+@attrs.frozen
+class Recovery:
+    """A recovery or drill of one server."""
+
+    job: Job
+    """The job."""
+    row: ParticipantPhases
+    """The phases of the server in the job."""
+    has_failed: bool
+    """Whether the server failed in the job."""
+
+    @property
+    def server_id(self) -> str:
+        """The id of the source server."""
+        return self.row.participant
+
+    @property
+    def minutes(self) -> float | None:
+        """The recovery time in minutes; `None` without one."""
+        return None if self.row.recovery_time is None else self.row.recovery_time.total_seconds() / 60
+
+
+def recoveries(phases: Iterable[JobPhases]) -> Iterator[Recovery]:
+    """Yield the recoveries and drills of each server. A job that is given twice counts once."""
+    for report in _distinct(phases):
+        yield from _recoveries_in(report)
+
+
+def _recoveries_in(report: JobPhases) -> Iterator[Recovery]:
+    if not is_recovery(report.job):
+        return
+    servers = {server.source_server_id for server in report.job.participating_servers if server.source_server_id}
+    failed = {server.source_server_id for server in report.job.participating_servers if has_server_failed(server)}
+    for row in report.participants:
+        if row.participant in servers:
+            has_failed = row.participant in failed or row.outcome is Outcome.FAILED
+            yield Recovery(report.job, row, has_failed)
+
+
 @attrs.define
 class _History:
-    latest: tuple[Job, ParticipantPhases, bool] | None = None
-    """The latest job, the phases of the server in it, and whether the server failed in it."""
+    latest: Recovery | None = None
     times: list[timedelta] = attrs.Factory(list[timedelta])
 
-    def add(self, job: Job, row: ParticipantPhases, *, has_failed: bool) -> None:
-        if row.recovery_time is not None:
-            self.times.append(row.recovery_time)
-        if self.latest is None or is_later(job, self.latest[0]):
-            self.latest = job, row, has_failed or row.outcome is Outcome.FAILED
+    def add(self, recovery: Recovery) -> None:
+        if recovery.row.recovery_time is not None:
+            self.times.append(recovery.row.recovery_time)
+        if self.latest is None or is_later(recovery.job, self.latest.job):
+            self.latest = recovery
 
     def report(self, source_server_id: str, objective: timedelta | None) -> ServerRecovery:
         if self.latest is None:
             return ServerRecovery(source_server_id=source_server_id)
-        job, row, has_failed = self.latest
+        recovery_time = self.latest.row.recovery_time
         return ServerRecovery(
             source_server_id=source_server_id,
             measured=len(self.times),
-            latest_job=job,
-            latest=row.recovery_time,
+            latest_job=self.latest.job,
+            latest=recovery_time,
             median=statistics.median(cast("list[Any]", self.times)) if self.times else None,
             slowest=max(self.times, default=None),
-            met=_is_met(row.recovery_time, objective, has_failed=has_failed),
+            met=_is_met(recovery_time, objective, has_failed=self.latest.has_failed),
         )
 
 
@@ -161,7 +195,13 @@ def _completeness(report: JobPhases) -> tuple[bool, int]:
     return report.job.is_complete, sum(row.recovery_time is not None for row in report.participants)
 
 
-def _validate_objective(objective: object) -> None:
+def validate_objective(objective: object) -> None:
+    """Check an objective, which can be `None`.
+
+    Raises:
+        TypeError: If it is not a timedelta.
+        ValueError: If it is negative.
+    """
     if objective is None:
         return
     if not isinstance(objective, timedelta):

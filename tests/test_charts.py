@@ -1,0 +1,657 @@
+"""Charts: what they show of which jobs, with any jobs and with hostile text, and what a browser makes of them."""
+
+import copy
+import json
+import re
+import warnings
+import zoneinfo
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from browser import browse, needs_browser
+from drs_jobs import InitiatedBy, Job, Outcome
+from drs_jobs._models.labels import OUTCOME_COLOURS
+from drs_jobs.reports import JobPhases, phases
+from drs_jobs.testing import make_history, make_job, make_resource, make_server
+from hostile import HOSTILE, NOON, hostile_job
+from simulated_logs import item
+from strategies import jobs as any_jobs
+from strategies import log_items
+
+charts = pytest.importorskip("drs_jobs.notebook.charts")
+go = pytest.importorskip("plotly.graph_objects")
+HOUR = timedelta(hours=1)
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def history(count: int) -> Sequence[Job]:
+    return make_history(count, until=NOON) if count else ()
+
+
+def read(count: int) -> list[JobPhases]:
+    """The jobs of a history with their logs."""
+    jobs = make_history(count, until=NOON, logs=True)
+    return [phases(job, jobs.logs[job.job_id]) for job in jobs]
+
+
+def job_at(created: datetime, minutes: float = 10, **fields: Any) -> Job:
+    return make_job(creation_date_time=created, end_date_time=created + timedelta(minutes=minutes), **fields)
+
+
+def server(server_id: str, status: str = "LAUNCHED") -> Any:
+    return make_server(source_server_id=server_id, launch_status=status)
+
+
+def title(figure: Any) -> str:
+    """The title without its format."""
+    return re.sub("<[^>]*>", "", figure.layout.title.text.replace("<br>", "\n"))
+
+
+def words(figure: Any) -> str:
+    """The title in one line."""
+    return title(figure).replace("\n", " ")
+
+
+def traces(figure: Any, kind: str) -> list[Any]:
+    return [trace for trace in figure.data if trace.type == kind]
+
+
+def hovers(figure: Any) -> Counter[str]:
+    """The hover labels, by their number."""
+    return Counter(text for trace in figure.data for text in trace.hovertext or () if text)
+
+
+def every_chart(jobs: Sequence[Job], reports: Sequence[JobPhases], **style: Any) -> Iterable[Any]:
+    """All charts. The chart of phases is that of the last job."""
+    names = {server.name: server.name for job in jobs for server in job.participating_servers}
+    yield charts.timeline(jobs, now=NOON, names=names, **style)
+    yield charts.timeline(jobs, now=NOON, names=names, lanes="server", **style)
+    yield charts.drill_history(jobs, objective=HOUR, **style)
+    yield charts.drill_grid(jobs, names=names, **style)
+    yield charts.recovery_chart(reports, objective=HOUR, names=names, **style)
+    for report in reports[-1:]:
+        yield charts.phases_chart(report, objective=HOUR, now=NOON, names=names, **style)
+
+
+# ------------------------------------------------------------------ timeline
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 2_000])
+def test_timeline(count: int):
+    """One bar per job, coloured by outcome. The bar of a running job ends at `now`."""
+    jobs = history(count)
+    figure = charts.timeline(jobs, now=NOON)
+    bars = traces(figure, "bar")
+    assert sum(len(trace.y) for trace in bars) == count
+    assert {trace.marker.color for trace in bars} == {OUTCOME_COLOURS[job.outcome] for job in jobs}
+    for trace in bars:
+        if trace.name.startswith("RUNNING"):
+            assert {base + timedelta(milliseconds=x) for base, x in zip(trace.base, trace.x, strict=True)} == {NOON}
+            assert trace.marker.pattern.shape == "/"
+    assert f"{count:,} job" in title(figure)
+    assert figure.layout.height < 1_500
+
+
+def test_title_of_a_timeline():
+    """Dates, account and region, or how many there are."""
+    day = datetime(2024, 6, 15, tzinfo=UTC)
+    jobs = [job_at(day), job_at(day + timedelta(days=2))]
+    assert title(charts.timeline(jobs[:1])) == "1 job\n2024-06-15 (UTC), account 123456789012, eu-west-1"
+    assert title(charts.timeline(jobs)) == "2 jobs\n2024-06-15 to 2024-06-17 (UTC), account 123456789012, eu-west-1"
+    other = job_at(day, arn="arn:aws:drs:us-east-1:210987654321:job/x")
+    assert title(charts.timeline([*jobs, other])).endswith("(UTC), 2 accounts, 2 regions")
+
+
+@pytest.mark.parametrize("days", [1, 30, 365])
+def test_narrow_bars_have_a_marker(days: int):
+    """Those below 6 pixels, and no others. At a day most bars are wide enough."""
+    jobs = [job_at(NOON + timedelta(days=days) * number / 20, 15) for number in range(21)]
+    figure = charts.timeline(jobs, now=NOON)
+    low, high = figure.layout.xaxis.range
+    pixels = figure.layout.width - figure.layout.margin.l - figure.layout.margin.r
+    narrow = timedelta(minutes=15) / (high - low) * pixels < 6
+    [bar], markers = traces(figure, "bar"), traces(figure, "scatter")
+    assert narrow is (days > 1)
+    assert [len(trace.x) for trace in markers] == ([21] if narrow else [])
+    assert all(trace.marker.size >= 8 for trace in markers)
+    assert len(bar.x) == 21
+
+
+@settings(max_examples=12)
+@given(st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 3_000)), min_size=1, max_size=40))
+def test_jobs_of_a_lane_do_not_overlap(times: list[tuple[int, int]]):
+    """Nor do their markers."""
+    jobs = [job_at(NOON + timedelta(minutes=start), length) for start, length in times]
+    figure = charts.timeline(jobs, now=NOON)
+    low, high = figure.layout.xaxis.range
+    per_pixel = (high - low) / (figure.layout.width - figure.layout.margin.l - figure.layout.margin.r)
+    rows: dict[float, list[tuple[datetime, datetime]]] = {}
+    for trace in traces(figure, "bar"):
+        for base, length, y in zip(trace.base, trace.x, trace.y, strict=True):
+            end = base + timedelta(milliseconds=length)
+            middle, half = base + (end - base) / 2, per_pixel * 5.9
+            rows.setdefault(y, []).append((min(base, middle - half), max(end, middle + half)))
+    for own in rows.values():
+        assert all(end <= start for (_, end), (start, _) in pairwise(sorted(own)))
+
+
+def test_failures_are_on_top():
+    """They are the last bars, and the last markers; no bar is higher than others."""
+    figure = charts.timeline(history(50), now=NOON)
+    for kind in ("bar", "scatter"):
+        assert traces(figure, kind)[-1].name.startswith("FAILED")
+    assert len({trace.width for trace in traces(figure, "bar")}) == 1
+
+
+def test_a_crowd_keeps_its_failures_visible():
+    """More jobs at the same time than rows: no other job is in the row of a failure."""
+    jobs = [job_at(NOON, participating_servers=(server("s-1", "FAILED"),))] * 3 + [job_at(NOON)] * 300
+    rows = {trace.name[:6]: Counter(trace.y) for trace in traces(charts.timeline(jobs, now=NOON), "bar")}
+    assert rows["FAILED"].keys() & rows["SUCCEE"].keys() == set()
+    assert max(rows["FAILED"].values()) == 1
+
+
+def test_lanes():
+    """One per kind, in a fixed order, with the number of jobs."""
+    kinds = ("TERMINATE_RECOVERY_INSTANCES", "NEW_KIND", "START_DRILL", "START_DRILL", "START_RECOVERY")
+    jobs = [job_at(NOON + number * HOUR, initiated_by=kind) for number, kind in enumerate(kinds)]
+    labels = charts.timeline(jobs).layout.yaxis.ticktext
+    assert list(labels) == ["drill (2)", "recovery (1)", "clean-up (1)", "NEW_KIND (1)"]
+    many = [job_at(NOON, initiated_by=f"KIND_{number}") for number in range(100)]
+    assert charts.timeline(many).layout.yaxis.ticktext[-1] == "60 other kinds (60)"
+
+
+def test_lanes_of_servers():
+    """A lane has the outcome of the server in each job, not that of the job, and the host name."""
+    jobs = [
+        job_at(NOON, participating_servers=(server("s-1"), server("s-2", "FAILED"))),
+        job_at(NOON + HOUR, participating_servers=(server("s-1"),)),
+        job_at(NOON + HOUR, participating_servers=()),
+    ]
+    figure = charts.timeline(jobs, lanes="server", names={"s-1": "web"})
+    assert list(figure.layout.yaxis.ticktext) == ["s-2 (1)", "web s-1 (2)", "without servers (1)"]
+    assert {trace.name for trace in figure.data} == {"SUCCEEDED (2)", "FAILED (1)", "UNDETERMINED (1)"}
+    [failed] = (trace for trace in traces(figure, "bar") if trace.name.startswith("FAILED"))
+    assert list(failed.y) == [0]
+    crowd = [job_at(NOON, participating_servers=tuple(server(f"s-{number}") for number in range(5_000)))]
+    assert charts.timeline(crowd, lanes="server").layout.yaxis.ticktext[-1] == "4,960 other servers (1)"
+    with pytest.raises(ValueError, match="'kind' or 'server', not 'x'"):
+        charts.timeline([], lanes="x")
+
+
+def test_hover_of_a_timeline():
+    """Kind, outcome, times, servers, account, and what failed with host names."""
+    bad = tuple(server(f"s-{number}", "FAILED") for number in range(10))
+    job = job_at(NOON, participating_servers=bad)
+    [text] = hovers(charts.timeline([job], names={"s-0": "web"}))
+    assert text.split("<br>") == [
+        "drill FAILED",
+        f"{job.job_id}, COMPLETED",
+        "2024-06-15 12:00 to 2024-06-15 12:10 (UTC), 10m 00s",
+        "0/10 servers",
+        "123456789012, eu-west-1",
+        "failed: web s-0",
+        *(f"failed: s-{number}" for number in range(1, 8)),
+        "and 2 more failed",
+    ]
+
+
+def test_timeline_counts_jobs_without_a_date():
+    jobs = [make_job(creation_date_time=None, end_date_time=None), make_job(end_date_time=None)]
+    assert title(charts.timeline(jobs)).startswith("1 job, and 1 without a creation date")
+    nameless = make_job(participating_resources=(make_resource(participating_resource_id=None, launch_status="FAILED"),))
+    assert "failed: without an id" in next(iter(hovers(charts.timeline([nameless]))))
+    with pytest.raises(ValueError, match="time zone"):
+        charts.timeline(jobs, now=datetime(2024, 1, 1))  # noqa: DTZ001  # the case under test
+
+
+def test_timeline_when_summer_time_ends():
+    """Jobs are at their place in UTC, because an hour of local time is repeated."""
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    early, late = (datetime(2024, 10, 27, 2, minute, tzinfo=berlin, fold=fold) for minute, fold in ((50, 0), (10, 1)))
+    jobs = [make_job(creation_date_time=when, end_date_time=when + timedelta(minutes=1)) for when in (late, early)]
+    [bar] = traces(charts.timeline(jobs), "bar")
+    assert sorted(base.isoformat()[11:16] for base in bar.base) == ["00:50", "01:10"]
+
+
+# ------------------------------------------------------------------ drills
+
+
+def test_drill_history():
+    """Months without a drill are included. Running drills are not in the share, and recoveries are not counted."""
+
+    def drill(month: int, minutes: int, **fields: Any) -> Job:
+        return job_at(datetime(2024, month, 10, tzinfo=UTC), minutes, **fields)
+
+    failed = (make_server(launch_status="FAILED"),)
+    jobs = [
+        drill(1, 10),
+        drill(1, 20, participating_servers=failed),
+        drill(1, 30),
+        drill(3, 8),
+        make_job(status="STARTED", creation_date_time=datetime(2024, 3, 20, tzinfo=UTC)),
+        make_job(initiated_by="START_RECOVERY", creation_date_time=datetime(2024, 4, 20, tzinfo=UTC)),
+        make_job(creation_date_time=None, end_date_time=None),
+    ]
+    figure = charts.drill_history(jobs, objective=HOUR)
+    assert title(figure).startswith("5 drills in 3 months, and 1 without a creation date")
+    assert {trace.name: list(trace.y) for trace in figure.data} == {
+        "SUCCEEDED (3)": [2, 0, 1],
+        "FAILED (1)": [1, 0, 0],
+        "RUNNING (1)": [0, 0, 1],
+        "share that succeeded, %": [pytest.approx(66.7, abs=0.1), None, 100],
+        "median duration": [20, None, 8],
+    }
+    assert [trace.name.split()[0] for trace in traces(figure, "bar")] == ["SUCCEEDED", "FAILED", "RUNNING"]
+    assert hovers(figure) >= Counter(
+        [
+            "2024-01: 1 of 3 drills FAILED",
+            "2024-01: 2 of 3 complete drills succeeded",
+            "2024-01: median 20m 00s of 3 drills, slowest 30m 00s",
+        ]
+    )
+    assert figure.layout.yaxis.dtick == 1
+    assert "objective 1h 00m" in [note.text for note in figure.layout.annotations]
+
+
+@pytest.mark.parametrize("width", [500, 1_000])
+@pytest.mark.parametrize("months", [1, 13, 100, 300, 10_000])
+def test_labels_of_a_drill_history(months: int, width: int):
+    """A readable number of months, or of longer periods."""
+    last = datetime(9_000, 1, 1, tzinfo=UTC)
+    first = (
+        datetime(*divmod(9_000 * 12 - months + 1, 12), 1, tzinfo=UTC)
+        if months % 12 != 1
+        else last.replace(year=9_000 - months // 12)
+    )
+    figure = charts.drill_history([job_at(first), job_at(last)], width=width)
+    labels = figure.layout.xaxis3.ticktext
+    assert 1 <= len(labels) * max(map(len, labels)) * 6 < width
+    assert len(figure.data[0].x) <= 120
+
+
+def test_months_across_the_year_1000():
+    """Months without a drill are included."""
+    jobs = [job_at(datetime(year, month, 2, tzinfo=UTC)) for year, month in ((1000, 2), (999, 11))]
+    figure = charts.drill_history(jobs)
+    assert list(figure.data[0].x) == ["0999-11", "0999-12", "1000-01", "1000-02"]
+    assert list(figure.data[0].y) == [1, 0, 0, 1]
+
+
+def test_drill_grid():
+    """The outcome of each server in each drill. Servers that need attention are at the top."""
+    jobs = [
+        job_at(NOON, participating_servers=(server("s-1"), server("s-2", "FAILED"), server("s-3"))),
+        job_at(NOON + HOUR, participating_servers=(server("s-3"),)),
+        job_at(NOON, initiated_by="START_RECOVERY", participating_servers=(server("s-4"),)),
+    ]
+    figure = charts.drill_grid(reversed(jobs), names={"s-1": "web", "s-5": "db"})
+    assert list(figure.layout.yaxis.ticktext) == ["s-4", "db s-5", "s-2", "web s-1", "s-3"]
+    cells = {trace.name: set(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert cells == {"SUCCEEDED (3)": {(0, 3), (0, 4), (1, 4)}, "FAILED (1)": {(0, 2)}}
+    assert [(note.text, note.y) for note in figure.layout.annotations] == [("NEVER DRILLED", 0), ("NEVER DRILLED", 1)]
+    assert title(figure).startswith("2 drills of 3 servers, 2 never drilled")
+    only = charts.drill_grid(jobs, source_server_ids=["s-9", "s-1"])
+    assert list(only.layout.yaxis.ticktext) == ["s-9", "s-1"]
+    with pytest.raises(TypeError, match="not one str"):
+        charts.drill_grid(jobs, source_server_ids="s-1")
+
+
+def test_drill_grid_of_many_drills():
+    """A column is a month, and has the last outcome; the hover label has all."""
+    servers = [(server("s-1", "FAILED"),), (server("s-1"),)]
+    jobs = [job_at(NOON + number * HOUR, participating_servers=servers[number % 2]) for number in range(200)]
+    figure = charts.drill_grid(jobs)
+    assert figure.layout.xaxis.title.text == "last drill of each month (UTC)"
+    [trace] = figure.data
+    assert (trace.name, list(trace.x)) == ("SUCCEEDED (1)", [0])
+    assert trace.hovertext[0].count("FAILED") == 2
+    assert "and 196 more drills" in trace.hovertext[0]
+
+
+def test_drill_grid_of_many_servers():
+    """At most 60 rows, some of them for servers with drills."""
+    never = {f"s-{number}": "web" for number in range(500)}
+    drilled = tuple(server(f"s-a{number}") for number in range(100))
+    figure = charts.drill_grid([job_at(NOON, participating_servers=drilled)], names=never)
+    assert len(figure.layout.yaxis.ticktext) == 60
+    assert [len(figure.layout.annotations), len(figure.data[0].x)] == [20, 40]
+    assert "1 drill of 100 servers, 500 never drilled, and 540 servers not shown" in words(figure)
+
+
+# ------------------------------------------------------------------ phases and recovery times
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def phases_of_a_failure() -> JobPhases:
+    """Two servers: one launched after 9 minutes with a wait of one, the other's launch failed after 20, the second attempt."""
+    job = job_at(NOON, 21, participating_servers=(server("s-1"), server("s-2", "FAILED")))
+    log = [
+        *(item(f"SNAPSHOT_{step}", at(0), name) for step in ("START", "END") for name in ("s-1", "s-2")),
+        *(item("CONVERSION_START", at(1), name) for name in ("s-1", "s-2")),
+        *(item("CONVERSION_END", at(4), name) for name in ("s-1", "s-2")),
+        *(item("LAUNCH_START", at(4), name) for name in ("s-1", "s-2")),
+        item("LAUNCH_END", at(9), "s-1"),
+        item("LAUNCH_START", at(10), "s-2"),
+        item("LAUNCH_FAILED", at(20), "s-2", rawError="no <capacity>"),
+    ]
+    return phases(job, log)
+
+
+def test_phases_chart():
+    """The slowest server first. Bars have the times of the phases, and gaps are waits."""
+    figure = charts.phases_chart(phases_of_a_failure(), objective=timedelta(minutes=15), names={"s-2": "db"})
+    assert list(figure.layout.yaxis.ticktext) == ["db s-2", "s-1"]
+    bars = {trace.name: sorted(zip(trace.y, trace.base, trace.x, strict=True)) for trace in traces(figure, "bar")}
+    assert bars == {
+        "snapshot": [(0, 0, 0), (1, 0, 0)],
+        "conversion": [(0, 1, 3), (1, 1, 3)],
+        "launch": [(0, 4, 16), (1, 4, 5)],
+    }
+    [launch] = (trace for trace in traces(figure, "bar") if trace.name == "launch")
+    red = dict(zip(launch.y, launch.marker.line.color, strict=True))
+    assert (red[0], red[1]) == (OUTCOME_COLOURS[Outcome.FAILED], "#888888")
+    texts = [text for trace in traces(figure, "scatter") for text in trace.text or ()]
+    assert sorted(texts) == ["  ✓ 9m 00s", "  ✗ FAILED"]
+    [text] = (text for text in hovers(figure) if "attempts" in text)
+    assert "db<br>s-2<br>" in text
+    assert "2 attempts<br>no &lt;capacity&gt;" in text
+    assert "waited 1m 00s before it" in next(text for text in hovers(figure) if "conversion" in text)
+    assert [shape.x0 for shape in figure.layout.shapes] == [15]
+    assert "FAILED, created 2024-06-15 12:00 (UTC), 123456789012, eu-west-1" in title(figure)
+
+
+@pytest.mark.parametrize(("status", "end"), [("STARTED", 30), ("COMPLETED", 21)])
+def test_unfinished_phases_are_hatched(status: str, end: int):
+    """To `now`, or to the end of the job."""
+    job = job_at(NOON, 21, status=status, participating_servers=(server("s-1", "PENDING"), server("s-2")))
+    job = job if status == "COMPLETED" else attrs.evolve(job, end_date_time=None)
+    figure = charts.phases_chart(phases(job, [item("CONVERSION_START", at(2), "s-1")]), now=at(30))
+    [bar] = traces(figure, "bar")
+    assert (bar.base, bar.x, bar.marker.pattern.shape) == ((2,), (end - 2,), ("/",))
+    assert list(figure.layout.yaxis.ticktext) == ["s-1", "s-2"]
+    assert "no phases in the log" in figure.to_json()
+
+
+def test_phases_chart_is_bounded():
+    report = phases(job_at(NOON, participating_servers=tuple(server(f"s-{number}") for number in range(3_000))), [])
+    figure = charts.phases_chart(report)
+    assert len(figure.layout.yaxis.ticktext) == 60
+    assert "2,940 participants not shown" in words(figure)
+
+
+def test_recovery_chart():
+    """A point per server and job. A failure without a time is in the band above the longest time."""
+    report = phases_of_a_failure()
+    running = phases(make_job(status="STARTED", creation_date_time=NOON, participating_servers=(server("s-1"),)), [])
+    lost = phases(job_at(NOON + 9 * HOUR, participating_servers=(server("s-3"),)), [])
+    cleanup = phases(job_at(NOON, type="TERMINATE", initiated_by="TERMINATE_RECOVERY_INSTANCES"), [])
+    given_reports = [report, report, running, lost, cleanup]
+    figure = charts.recovery_chart(given_reports, objective=timedelta(minutes=8), names={"s-2": "db"})
+    points = {trace.name: list(trace.y) for trace in figure.data if trace.mode == "markers"}
+    top = 9 * 1.22
+    assert points == {"over the objective (1)": [9], "without a time (1)": [top], "failed (1)": [top]}
+    assert figure.layout.yaxis.ticktext[-1] == "no time"
+    assert figure.layout.yaxis.range[1] > top
+    assert "recovery times: 3 recoveries of 3 servers" in title(figure)
+    assert any("db s-2: failed" in text for text in hovers(figure))
+    measured = charts.recovery_chart([report]).data
+    assert [trace.name for trace in measured if trace.mode == "markers"] == ["measured (1)", "failed (1)"]
+    within = charts.recovery_chart([report], objective=timedelta(minutes=9)).data
+    assert "within the objective (1)" in [trace.name for trace in within]
+    with pytest.raises(TypeError, match="timedelta"):
+        charts.recovery_chart([], objective=8)
+
+
+def test_points_that_cover_each_other_are_one():
+    """It has the worst result, and all hover labels."""
+    jobs = [job_at(NOON + number * HOUR, participating_servers=(server("s-1"), server("s-2"))) for number in (0, 24 * 365)]
+    log = [item(f"LAUNCH_{step}", NOON + HOUR / 6, name) for step in ("START", "END") for name in ("s-1", "s-2")]
+    slower = [*log[:-1], item("LAUNCH_END", NOON + HOUR / 6 + timedelta(seconds=1), "s-2")]
+    figure = charts.recovery_chart([phases(jobs[0], slower), phases(jobs[1], [])], objective=HOUR / 6)
+    points = {trace.name: list(trace.y) for trace in figure.data if trace.mode == "markers"}
+    assert points == {"over the objective (1)": [10], "without a time (2)": [pytest.approx(10 * 1.22, abs=0.1)]}
+    [text] = (text for text in hovers(figure) if "over the objective" in text)
+    assert text.index("s-2: 10m 01s, over the objective") < text.index("s-1: 10m 00s, within the objective")
+
+
+# ------------------------------------------------------------------ all charts
+
+
+def test_charts_without_data_say_so():
+    """Also with jobs that have no creation date."""
+    undated = [make_job(creation_date_time=None, end_date_time=None, participating_servers=())]
+    for jobs, text in (([], "no jobs"), (undated, "no jobs with a creation date")):
+        figures = every_chart(jobs, [phases(job, []) for job in jobs])
+        assert [figure.layout.annotations[0].text for figure in figures] == [
+            text,
+            text,
+            f"no drills with a creation date in {len(jobs)} job{'s' * (len(jobs) != 1)}",
+            f"no servers in {len(jobs)} job{'s' * (len(jobs) != 1)}",
+            "no complete recoveries or drills with a creation date",
+            *(["no participants in the job and its log"] if jobs else []),
+        ]
+
+
+@pytest.mark.parametrize("style", [{}, {"dark": True}, {"width": 500}])
+def test_style(style: dict[str, Any]):
+    for figure in every_chart(history(50), read(50), **style):
+        assert figure.layout.width == style.get("width", 920)
+        assert (figure.layout.template.layout.paper_bgcolor == "white") is ("dark" not in style)
+        assert figure.layout.font.color is None  # that of the theme
+        assert all(len(line) * 7 < figure.layout.width for line in title(figure).splitlines())
+
+
+@settings(max_examples=5)
+@given(any_jobs, st.lists(log_items, max_size=6))
+def test_charts_of_any_job(job: Job, log: list[Any]):
+    drill = attrs.evolve(job, initiated_by=InitiatedBy.START_DRILL)
+    is_dated = job.creation_date_time is not None
+    figures = list(every_chart([drill], [phases(drill, log)]))
+    for figure in figures:
+        json.loads(figure.to_json())
+    for figure in figures[:3]:
+        assert ("without a creation date" in words(figure)) is not is_dated
+
+
+@pytest.mark.parametrize("created", [FIRST, LAST - HOUR])
+def test_far_years(created: datetime):
+    """The first and the last hour, also in one chart."""
+    servers = (server("s-1"),)
+    jobs = [job_at(created, participating_servers=servers), job_at(FIRST, 9, participating_servers=servers)]
+    for given_jobs in (jobs[:1], jobs):
+        log = [item("LAUNCH_START", created, "s-1"), item("LAUNCH_END", created + timedelta(minutes=9), "s-1")]
+        for figure in every_chart(given_jobs, [phases(job, log) for job in given_jobs]):
+            json.loads(figure.to_json())
+            assert figure.data
+
+
+def test_charts_escape_hostile_text():
+    """Plotly interprets some HTML and TeX in labels. The length is bounded."""
+    job = hostile_job()
+    log = [item("LAUNCH_START", NOON, HOSTILE), item("LAUNCH_FAILED", NOON, HOSTILE, rawError=HOSTILE * 500)]
+    drill = attrs.evolve(job, initiated_by=InitiatedBy.START_DRILL, type="LAUNCH")
+    names = {HOSTILE: HOSTILE * 500}
+    reports = [phases(drill, log)]
+    figures = [
+        charts.timeline([job], now=NOON, names=names),
+        charts.timeline([job], now=NOON, names=names, lanes="server"),
+        charts.drill_grid([drill], names=names),
+        charts.phases_chart(reports[0], names=names),
+        charts.recovery_chart(reports, names=names),
+    ]
+    for figure in figures:
+        layout = figure.layout
+        notes = [note.text for note in layout.annotations]
+        bars = [text for trace in figure.data for text in (*(trace.text or ()), trace.name)]
+        for text in [*hovers(figure), *(layout.yaxis.ticktext or ()), *notes, *bars, words(figure)]:
+            assert "<" not in (text or "").replace("<br>", "")
+            assert "$" not in (text or "")  # TeX for MathJax, which can make links
+            assert (text or "").isprintable()
+            assert "secret" not in (text or "")
+            assert all(len(line) < 300 for line in (text or "").split("<br>"))
+
+
+@pytest.mark.parametrize("names", [["s-1"], {"s-1": 1}])
+def test_names_are_checked(names: Any):
+    for draw in (charts.timeline, charts.drill_grid, charts.recovery_chart):
+        with pytest.raises(TypeError, match="names must map"):
+            draw([], names=names)
+
+
+# ------------------------------------------------------------------ a real browser
+
+HOVER = """
+<pre id="result"></pre>
+<script>
+(async () => {
+  const results = [];
+  for (const chart of document.querySelectorAll('.js-plotly-plot')) {
+    const wanted = new Set(chart.data.flatMap(trace => (trace.hovertext || []).filter(text => text)));
+    const seen = new Set();
+    chart.on('plotly_hover', event => event.points.forEach(point => seen.add(point.hovertext)));
+    for (const shape of chart.querySelectorAll('.barlayer .point path, .scatterlayer .points path')) {
+      const {x, y, width, height} = shape.getBoundingClientRect();
+      const place = {clientX: x + width / 2, clientY: y + height / 2, bubbles: true};
+      const hit = document.elementFromPoint(place.clientX, place.clientY);
+      if (hit) hit.dispatchEvent(new MouseEvent('mousemove', place));
+      await new Promise(resolve => setTimeout(resolve, 60));  // plotly ignores moves within 50 ms
+    }
+    results.push([wanted.size, [...wanted].filter(text => !seen.has(text)).length]);
+  }
+  document.getElementById('result').textContent = JSON.stringify(results);
+})();
+</script>
+"""
+
+
+def in_one_page(figures: Iterable[Any]) -> str:
+    """The figures as HTML, with one copy of plotly.js."""
+    return "".join(figure.to_html(full_html=False, include_plotlyjs=not number) for number, figure in enumerate(figures))
+
+
+def hover(figures: Iterable[Any], folder: Path) -> list[list[int]]:
+    """How many hover labels each figure has, and how many of them no pointer on a bar or a marker shows."""
+    page, _ = browse(in_one_page(figures) + HOVER, folder, budget=300_000)
+    found = re.search(r'<pre id="result">(.*?)</pre>', page)
+    assert found is not None
+    results: list[list[int]] = json.loads(found[1])
+    return results
+
+
+@needs_browser
+def test_every_bar_and_marker_has_a_hover_label(tmp_path: Path):
+    """Over a year and a month. Without markers most bars have none, so that the test can fail."""
+    last_month = [job for job in history(2_000) if (job.creation_date_time or NOON) > NOON - timedelta(days=30)]
+    figures = [
+        *every_chart(history(50), read(50)),
+        charts.timeline(last_month, now=NOON),  # a long bar beside many markers
+        charts.phases_chart(read(50)[-1], objective=HOUR, width=500),  # short bars beside markers
+    ]
+    without_markers = charts.timeline(history(50), now=NOON)
+    without_markers.data = traces(without_markers, "bar")
+    *results, (count, missing) = hover([*figures, without_markers], tmp_path)
+    assert results == [[len(hovers(figure)), 0] for figure in figures]
+    assert missing > count // 2
+
+
+@needs_browser
+def test_browser_has_no_errors_and_requests(tmp_path: Path):
+    """With jobs, hostile jobs, far years and without data, light, dark and narrow. No script in the data runs."""
+    far = [job_at(FIRST), job_at(LAST - HOUR)]
+    styles: list[dict[str, Any]] = [{}, {"dark": True}, {"width": 500}, {"dark": True, "width": 500}]
+    figures = [
+        figure
+        for jobs, style in zip((history(50), far, [hostile_job()], []), styles, strict=True)
+        for figure in every_chart(jobs, [phases(job, []) for job in jobs], **style)
+    ]
+    shown, console = browse(in_one_page(figures), tmp_path)
+    assert console == []
+    assert shown.count('class="plot-container') == len(figures)
+
+
+# ------------------------------------------------------------------ notebooks and files
+
+CELLS = (
+    """
+from datetime import datetime, timezone
+from drs_jobs.notebook import drill_history, timeline
+from drs_jobs.testing import make_history
+jobs = make_history(10, until=datetime(2024, 6, 15, tzinfo=timezone.utc))
+timeline(jobs)
+""",
+    "drill_history(jobs).show()",
+    "drill_history(jobs).show(renderer='json')",
+    "import plotly.io; plotly.io.renderers.default = 'json'; timeline(jobs)",
+)
+
+
+@pytest.fixture(scope="module")
+def notebook() -> Any:
+    """A notebook with four charts, executed."""
+    import nbclient  # noqa: PLC0415  # needs the check environment
+    import nbformat  # noqa: PLC0415  # needs the check environment
+
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings of Jupyter
+        nbclient.NotebookClient(book, timeout=120).execute()
+    return book
+
+
+@pytest.mark.needs_check_env
+def test_outputs_of_charts(notebook: Any):
+    """HTML beside plotly's JSON; plotly.js once. Another renderer is used as it is."""
+    outputs = [output["data"] for cell in notebook.cells for output in cell.outputs]
+    plotly = {"application/vnd.plotly.v1+json", "text/html"}
+    assert [set(data) for data in outputs] == [plotly, plotly, {"application/json"}, {"application/json"}]
+    assert [len(data["text/html"]) > 1_000_000 for data in outputs[:2]] == [True, False]
+
+
+@pytest.mark.needs_check_env
+@needs_browser
+@pytest.mark.parametrize("first", [0, 1])
+def test_nbconvert_keeps_the_charts(first: int, notebook: Any, tmp_path: Path):
+    """Without a network. Without the cell that has plotly.js, the page asks for it."""
+    import nbconvert  # noqa: PLC0415  # needs the check environment
+
+    book = copy.copy(notebook)
+    book.cells = notebook.cells[first:2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings of Jupyter
+        page, _ = nbconvert.HTMLExporter(template_name="basic").from_notebook_node(book)
+    shown, console = browse(page, tmp_path)
+    assert shown.count('class="plot-container') == (0 if first else 2)
+    assert any("cdn.plot.ly/plotly-" in line for line in console) is bool(first)
+
+
+@needs_browser
+def test_static_picture(tmp_path: Path):
+    """A drawing that has the title and the outcomes."""
+    pytest.importorskip("kaleido")
+    file = tmp_path / "timeline.svg"
+    charts.timeline(history(50), now=NOON).write_image(file)
+    picture = file.read_text(encoding="utf-8")
+    assert picture.startswith("<svg")
+    assert all(text in picture for text in ("50 jobs", "FAILED (11)", "clean-up (6)"))
+
+
+def test_charts_are_figures_of_plotly():
+    """Outside Jupyter they show themselves as those do."""
+    figure = charts.timeline(history(1), now=NOON)
+    assert isinstance(figure, go.Figure)
+    assert type(go.Figure(figure)) is go.Figure
+    assert copy.deepcopy(figure) == figure
+    assert figure._repr_mimebundle_() == go.Figure(figure)._repr_mimebundle_()
