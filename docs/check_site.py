@@ -1,8 +1,10 @@
 """Check the built documentation: python docs/check_site.py docs/_build/html.
 
-Links and anchors within the site lead somewhere, no page loads anything from another host, and the search finds common words.
+Links and anchors within the site lead somewhere, no page loads anything from another host, the search finds common
+words, and the reference has all fields.
 """
 
+import inspect
 import json
 import re
 import sys
@@ -11,7 +13,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
+import attrs
 import snowballstemmer
+
+import drs_jobs.reports
+import drs_jobs.sweep
 
 SEARCHES = {
     "RTO": "recovery-time",
@@ -91,10 +97,21 @@ def search_problems(site: Path) -> Iterator[str]:
             yield f"the search for {word} does not find {page}"
 
 
+def reference_problems(site: Path) -> Iterator[str]:
+    """Yield each field of a public class that the reference does not have."""
+    ids = {each for path in site.glob("reference/*.html") for each in _Page(path.read_text(encoding="utf-8")).ids}
+    for module in (drs_jobs, drs_jobs.reports, drs_jobs.sweep):
+        for cls in filter(attrs.has, filter(inspect.isclass, vars(module).values())):
+            for field in attrs.fields(cls):
+                name = f"{cls.__module__}.{cls.__name__}.{field.name}"
+                if not field.name.startswith("_") and name not in ids:
+                    yield f"the reference does not have {name}"
+
+
 def main() -> int:
     """Print the problems of the site in the first argument; return 0 if there are none."""
     site = Path(sys.argv[1])
-    problems = [*link_problems(site), *style_problems(site), *search_problems(site)]
+    problems = [*link_problems(site), *style_problems(site), *search_problems(site), *reference_problems(site)]
     print(*problems, f"{len(list(site.rglob('*.html')))} pages, {len(problems)} problems", sep="\n")
     return int(bool(problems))
 

@@ -26,6 +26,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinxext.opengraph",
     "pictures",
+    "public_modules",
 ]
 exclude_patterns = ["_build"]
 
