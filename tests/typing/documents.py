@@ -61,7 +61,7 @@ def problems(command: list[str], modules: dict[str, str]) -> list[str]:
 def main() -> int:
     """Return 0 if no page has a problem; else 1."""
     # A suffix, because a module named types.py would hide Python's own.
-    modules = {f"{re.sub('[^a-z]', '_', str(page.relative_to(ROOT)))}.py": text for page in PAGES if (text := code(page))}
+    modules = {f"{re.sub('[^A-Za-z0-9]', '_', str(page.relative_to(ROOT)))}.py": text for page in PAGES if (text := code(page))}
     found = [problem for command in (MYPY, RUFF) for problem in problems(command, modules)]
     print(*found, f"code of {len(modules)} pages: {len(found)} problems", sep="\n")
     return int(bool(found) or not modules)
