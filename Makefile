@@ -22,7 +22,7 @@ help:
 	@echo "make coverage     print the lines and branches that no test runs"
 	@echo "make soak         run ten thousand schedules of faults, and ten minutes of fuzzing"
 	@echo "make mutants      run mutation tests of the core, which takes almost an hour"
-	@echo "make docs         build the documentation into docs/_build/html"
+	@echo "make docs         build the documentation into docs/_build/html, and check its links and its search"
 	@echo "make lock         lock the newest versions in requirements"
 	@echo "PYTHON=python3.14 after any of them selects the interpreter"
 
@@ -97,8 +97,11 @@ soak: .venv/ready-$(VERSION)
 mutants: .venv-mutants/ready-$(VERSION)
 	.venv-mutants/bin/python tests/mutants.py
 
+# Whole, because Sphinx does not update the source pages if the reference has moved.
 docs: .venv-check/ready-$(VERSION)
+	rm -rf docs/_build
 	.venv-check/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	.venv-check/bin/python docs/check_site.py docs/_build/html
 
 # One environment per file of locked requirements, and the package without its dependencies. The environments of tools do not
 # need the package.

@@ -18,7 +18,7 @@ from sybil.parsers.markdown import CodeBlockParser
 import drs_jobs
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 
 
 class _Prompt(code.InteractiveConsole):
@@ -49,14 +49,18 @@ def _compare(example: Example) -> None:
 SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare)], path=str(ROOT))
 
 
-NEED_CHECK_ENV = {"sweep.md", "notebook.md"}
-"""Pages with examples of Dask, Polars and DuckDB."""
+NEED_CHECK_ENV = {"docs/sweep.md", "docs/notebook.md", "docs/opentelemetry.md"}
+"""Pages with examples of Dask, Polars, DuckDB and OpenTelemetry."""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, id=path.name, marks=[pytest.mark.needs_check_env] if path.name in NEED_CHECK_ENV else [])
+        pytest.param(path, id=_name(path), marks=[pytest.mark.needs_check_env] if _name(path) in NEED_CHECK_ENV else [])
         for path in DOCUMENTS
     ],
 )

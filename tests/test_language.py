@@ -35,7 +35,7 @@ def texts() -> Iterator[str]:
                 yield node.value.value
         tokens = tokenize.tokenize(io.BytesIO(source).readline)
         yield from (token.string for token in tokens if token.type == tokenize.COMMENT)
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/reference/*.md")]:
         prose = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         yield re.sub(r"`[^`\n]*`", "", prose)
 

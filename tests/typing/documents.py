@@ -14,7 +14,10 @@ from sybil.parsers.markdown import CodeBlockParser
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("*.ipynb")), *sorted(DOCS.glob("examples/*.py"))]
+PAGES = [
+    ROOT / "README.md",
+    *(page for pattern in ("*.md", "reference/*.md", "*.ipynb", "examples/*.py") for page in sorted(DOCS.glob(pattern))),
+]
 SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
 
 # Dask has a py.typed file, although most of its functions have no types.
@@ -58,7 +61,7 @@ def problems(command: list[str], modules: dict[str, str]) -> list[str]:
 def main() -> int:
     """Return 0 if no page has a problem; else 1."""
     # A suffix, because a module named types.py would hide Python's own.
-    modules = {f"{page.stem.replace('-', '_')}_{page.suffix[1:]}.py": text for page in PAGES if (text := code(page))}
+    modules = {f"{re.sub('[^A-Za-z0-9]', '_', str(page.relative_to(ROOT)))}.py": text for page in PAGES if (text := code(page))}
     found = [problem for command in (MYPY, RUFF) for problem in problems(command, modules)]
     print(*found, f"code of {len(modules)} pages: {len(found)} problems", sep="\n")
     return int(bool(found) or not modules)

@@ -1,0 +1,99 @@
+"""docs/iam.md: the permissions of each feature are the requests that it makes."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import run_here
+from drs_jobs import JobsClient
+from drs_jobs.sweep import Target, sweep
+from drs_jobs.testing import LocalDrs, make_history
+
+PAGE = (Path(__file__).parent.parent / "docs" / "iam.md").read_text(encoding="utf-8")
+
+FEATURES: dict[str, Callable[[JobsClient, str], Any]] = {
+    "describe_jobs": lambda client, _: client.describe_jobs().collect(),
+    "get_job": lambda client, job_id: client.get_job(job_id),
+    "wait": lambda client, job_id: client.wait(job_id, timeout=1),
+    "wait_all": lambda client, job_id: client.wait_all([job_id], timeout=1),
+    "watch": lambda client, job_id: list(client.watch([job_id], timeout=1)),
+    "describe_job_log_items": lambda client, job_id: client.describe_job_log_items(job_id).collect(),
+    "explain": lambda client, job_id: client.explain(job_id),
+    "phases": lambda client, job_id: client.phases(job_id),
+}
+
+ARGUMENTS = {
+    "show": ["{job}"],
+    "phases": ["{job}"],
+    "watch": ["{running}", "--timeout", "0s"],
+    "report": ["-o", "evidence.html"],
+}
+
+
+@pytest.fixture
+def job_ids(local_drs: LocalDrs) -> tuple[str, str]:
+    """The ids of a complete and of a running job."""
+    history = make_history(20, until=local_drs.now, logs=True)
+    local_drs.add_history(history)
+    complete = next(job for job in history if job.is_complete and job.is_drill)
+    return complete.job_id, history[0].job_id
+
+
+def _rows() -> Iterator[tuple[str, set[str]]]:
+    """Yield each feature in the table, and its permissions."""
+    for features, permissions in re.findall(r"^\| (`.*) \| (.*) \|$", PAGE, re.MULTILINE):
+        for feature in re.findall(r"`([^`]+)`", features):
+            yield feature, set(re.findall(r"`drs:(\w+)`", permissions))
+
+
+ROWS = dict(_rows())
+
+
+def _requests(local: LocalDrs) -> set[str | None]:
+    return {request.operation for request in local.requests}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_method(name: str, client: JobsClient, job_ids: tuple[str, str], local_drs: LocalDrs):
+    FEATURES[name](client, job_ids[0])
+    assert _requests(local_drs) == ROWS[name]
+
+
+COMMANDS = [name.removeprefix("drs-jobs ") for name in ROWS if name.startswith("drs-jobs ") and name != "drs-jobs sweep"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, job_ids: tuple[str, str], local_drs: LocalDrs, capsys, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    complete, running = job_ids
+    arguments = [each.format(job=complete, running=running) for each in ARGUMENTS.get(command, [])]
+    if command == "watch":
+        with pytest.raises(TimeoutError):
+            run_here(capsys, command, *arguments)
+    else:
+        run_here(capsys, command, *arguments)
+    assert _requests(local_drs) == ROWS[f"drs-jobs {command}"]
+
+
+@pytest.mark.parametrize("command", ["show", "drills"])
+def test_host_names(command: str, job_ids: tuple[str, str], local_drs: LocalDrs, capsys):
+    arguments = [each.format(job=job_ids[0]) for each in ARGUMENTS.get(command, [])]
+    run_here(capsys, command, *arguments, "--host-names")
+    assert _requests(local_drs) == ROWS[f"drs-jobs {command}"] | ROWS["--host-names"]
+
+
+def test_sweep(job_ids: tuple[str, str], local_drs: LocalDrs):
+    """The role of a target; tests/test_sweep.py has the requests to STS."""
+    assert len(list(sweep([Target("eu-west-1", endpoint_url=local_drs.endpoint_url)]))) == len(job_ids[:1])
+    assert _requests(local_drs) == ROWS["sweep"] == ROWS["drs-jobs sweep"]
+
+
+def test_policies():
+    """The first allows what any feature requests, and nothing else."""
+    read, trust, assume = [json.loads(text)["Statement"][0] for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+    assert sorted(read["Action"]) == sorted(f"drs:{name}" for name in set().union(*ROWS.values()))
+    assert trust["Action"] == assume["Action"] == "sts:AssumeRole"
