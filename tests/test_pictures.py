@@ -59,12 +59,11 @@ def test_terminal_has_colours(pictures: Any, year: Any):
 
 
 @pytest.mark.needs_check_env
-def test_chart_is_the_same_in_each_build(pictures: Any, year: Any):
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_chart_is_the_same_in_each_build(*, is_dark: bool, pictures: Any, year: Any):
     """And loads nothing from another host."""
-    for name, make in pictures.CHARTS.items():
-        first, second = (
-            pictures.chart_html(make(year).to_html(full_html=False, include_plotlyjs=False, div_id=name)) for _ in range(2)
-        )
+    for name in pictures.CHARTS:
+        first, second = (pictures.themed_chart_html(name, year, is_dark=is_dark) for _ in range(2))
         assert first == second
         assert REMOTE.search(first) is None
 

@@ -14,7 +14,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -46,11 +46,23 @@ REPORT_COMMAND: Final = (
     f" --title 'Drill evidence' -o {REPORT}"
 )
 
-CHARTS: Final[dict[str, Callable[["Year"], Any]]] = {
-    "timeline": lambda year: notebook.timeline(year.jobs[:40], now=NOW),
-    "drill_history": lambda year: notebook.drill_history(year.jobs),
+CHART_WIDTH: Final = 730
+"""The width of a chart, in pixels: that of the text."""
+
+OBJECTIVE: Final = timedelta(minutes=20)
+
+CHARTS: Final[dict[str, Callable[..., Any]]] = {
+    "timeline": lambda year, **style: notebook.timeline(year.jobs, now=NOW, **style),
+    "drill_history": lambda year, **style: notebook.drill_history(year.jobs, objective=OBJECTIVE, **style),
+    "drill_grid": lambda year, **style: notebook.drill_grid(year.jobs, names=year.names, **style),
+    "phases_chart": lambda year, **style: notebook.phases_chart(
+        year.latest(Outcome.FAILED), objective=OBJECTIVE, now=NOW, names=year.names, **style
+    ),
+    "recovery_chart": lambda year, **style: notebook.recovery_chart(
+        year.phases, objective=OBJECTIVE, names=year.names, **style
+    ),
 }
-"""The charts that a page can show, by name. Each is a function of the simulated year."""
+"""The charts that a page can show, by name. Each is a function of the simulated year, and of `dark` and `width`."""
 
 # Without the font that rich loads from another host.
 _SVG_FORMAT: Final = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -74,9 +86,11 @@ class Year:
         self._local = local
         local.add_history(self.history)
         servers = self.history.source_servers
-        names = {each["sourceServerID"]: each["sourceProperties"]["identificationHints"]["hostname"] for each in servers}
-        (folder / "servers.txt").write_text("".join(f"{server}\n" for server in names), encoding="utf-8")
-        (folder / "names.csv").write_text("".join(f"{key},{name}\n" for key, name in names.items()), encoding="utf-8")
+        self.names: dict[str, str] = {
+            each["sourceServerID"]: each["sourceProperties"]["identificationHints"]["hostname"] for each in servers
+        }
+        (folder / "servers.txt").write_text("".join(f"{server}\n" for server in self.names), encoding="utf-8")
+        (folder / "names.csv").write_text("".join(f"{key},{name}\n" for key, name in self.names.items()), encoding="utf-8")
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -217,8 +231,7 @@ class Chart(_Picture):
         [name] = self.arguments
         if name not in CHARTS:
             raise self.error(f"no chart {name}: it is one of {', '.join(CHARTS)}")
-        figure = CHARTS[name](self.year)
-        return self.raw(chart_html(figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"chart-{name}")))
+        return self.raw("".join(themed_chart_html(name, self.year, is_dark=is_dark) for is_dark in (False, True)))
 
 
 class Report(_Picture):
@@ -237,6 +250,14 @@ class Report(_Picture):
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SCRIPT_OF_ANOTHER_HOST: Final = re.compile(r'<script[^>]*\ssrc="https?://[^"]*"[^>]*>\s*</script>')
+
+
+def themed_chart_html(name: str, year: Year, *, is_dark: bool) -> str:
+    """Return a chart for light or for dark pages; the theme of the site hides it on the others."""
+    theme = "dark" if is_dark else "light"
+    figure = CHARTS[name](year, dark=is_dark, width=CHART_WIDTH)
+    fragment = figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"chart-{name}-{theme}")
+    return f'<div class="only-{theme}">{chart_html(fragment)}</div>'
 
 
 def chart_html(fragment: str) -> str:
