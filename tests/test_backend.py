@@ -617,6 +617,30 @@ def test_history(local: LocalDrs, boto: Any):
     assert there.list_tags_for_resource(resourceArn=servers[0]["arn"])["tags"] == servers[0]["tags"]
 
 
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=1), timedelta(days=800), timedelta(minutes=-2)])
+def test_end_of_a_history(age: timedelta, local: LocalDrs):
+    """It is served as it is at its end, however long ago that was, and goes on from there. It never begins after now."""
+    history = make_history(40, until=local.now - age, seed=5, logs=True)
+    local.add_history(history)
+    lag = max(age, timedelta(0))
+    client = JobsClient(local.client())
+    for duration in (timedelta(0), timedelta(minutes=1), HOUR):
+        local.advance(duration)
+        then = local.now - lag
+        jobs = client.describe_jobs().collect()
+        assert list(jobs) == [job.job_at(then) for job in history.jobs]
+        assert jobs[0].is_complete == (duration == HOUR)
+        assert [tuple(client.describe_job_log_items(job.created.job_id)) for job in history.jobs[:9]] == [
+            job.log_at(then) for job in history.jobs[:9]
+        ]
+        running = {one.source_server_id for job in jobs for one in job.participating_servers if not job.is_complete}
+        servers = local.client().describe_source_servers()["items"]
+        assert running == {one["sourceServerID"] for one in servers if one["lastLaunchResult"] == "PENDING"}
+        existing = {one.instance_id for job in history.jobs for one in job.instances_at(then)}
+        removed = {instance_id for job in history.jobs for instance_id in job.removed_instances_at(then)}
+        assert {one["recoveryInstanceID"] for one in _instances(local.client())} == existing - removed
+
+
 def test_many_clients_and_a_writer():
     """Each of eight clients pages through all jobs that existed before, while jobs are started."""
     with LocalDrs(speed=0, page_sizes=(7, 0, 3)) as local:

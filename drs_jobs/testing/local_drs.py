@@ -280,7 +280,10 @@ class LocalDrs:
         self._backend.add_log(job_id, items, scope)
 
     def add_history(self, history: History) -> None:
-        """Add the jobs, logs and source servers of a history to its account and region.
+        """Add the jobs, logs and source servers of a history to its account and region, as they are at its end, `until`.
+
+        A job that runs at `until` goes on from there with the time of this `LocalDrs`, and completes some minutes later. Its
+        dates stay those of the history. If `until` is later than `now`, the history is as it is at `now`.
 
         Args:
             history: The result of `make_history(…, logs=True)`.
@@ -293,7 +296,8 @@ class LocalDrs:
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
         scope = self._scope(history.region, history.account_id)
         self._backend.add_source_servers(history.source_servers, scope)
-        self._backend.add_jobs(history.jobs, scope)
+        lag = max(self.now - history.until, timedelta())
+        self._backend.add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
 
     def add_source_servers(self, *servers: Mapping[str, Any], region: str = REGION, account_id: str | None = None) -> None:
         """Add source servers, or replace those with the same ids. From then on, other source servers do not exist.

@@ -104,21 +104,25 @@ class _SimulatedJob:
     The duration of their runs is a guess, because the API has no times of them."""
     extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)
     """Items that were added to the log. They appear at their time; items without a time come first."""
+    lag: timedelta = attrs.field(default=timedelta(), kw_only=True)
+    """How far the clock is ahead of the dates of the job: `now` minus it is the job's own time. Default 0."""
 
     def job_at(self, now: datetime) -> Job | None:
         """Return the job as it is at the time `now`; `None` once AWS has deleted it."""
+        now -= self.lag
         if self._deleted_at is not None and now >= self._deleted_at:
             return None
         completed = self._completed
         if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
             return completed
-        return self._unfinished_at(_age(now - self._creation))
+        return self._unfinished_at(self._age(now))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
         """Return the log up to the time `now`, oldest first; it is empty once AWS has deleted the job."""
-        if self._deleted_at is not None and now >= self._deleted_at:
+        moment = now - self.lag
+        if self._deleted_at is not None and moment >= self._deleted_at:
             return ()
-        age = _age(now - self._creation)
+        age = self._age(moment)
         items = (self._log_item(step) for step in self._timeline().steps if step.age <= age)
         return _merged(items, (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now))
 
@@ -137,7 +141,7 @@ class _SimulatedJob:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
         return tuple(
             LaunchedInstance(server.source_server_id, server.instance_id, self._time(step))
-            for step, server in self._server_steps(_age(now - self._creation))
+            for step, server in self._server_steps(self._age(now - self.lag))
             if step.event == PHASES["LAUNCH"].end or (step.event == PHASES["LAUNCH"].failure and _instance_exists(server))
         )
 
@@ -145,7 +149,7 @@ class _SimulatedJob:
         """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
         return tuple(
             server.previous_instance_id
-            for step, server in self._server_steps(_age(now - self._creation))
+            for step, server in self._server_steps(self._age(now - self.lag))
             if step.event == PHASES["CLEANUP"].end and server.previous_instance_id is not None
         )
 
@@ -153,6 +157,10 @@ class _SimulatedJob:
     def _creation(self) -> datetime:
         assert self.created.creation_date_time is not None  # noqa: S101  # the validator has checked it
         return self.created.creation_date_time
+
+    def _age(self, moment: datetime) -> int:
+        """Return the microseconds from the job's creation to a time of its own."""
+        return (moment - self._creation) // timedelta(microseconds=1)
 
     @property
     def _deleted_at(self) -> datetime | None:
@@ -367,8 +375,3 @@ def _instance_exists(server: SimulatedServer) -> bool:
 def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:
     """Return the items oldest first. Items of the same time stay in their order, and those without a time come first."""
     return tuple(sorted((*items, *added), key=lambda item: item.log_date_time or _EARLIEST))
-
-
-def _age(duration: timedelta) -> int:
-    """Return whole microseconds."""
-    return duration // timedelta(microseconds=1)
