@@ -687,6 +687,15 @@ def test_classes_instead_of_instances(local: LocalDrs):
             local.add_jobs(make_job(), account_id=account_id)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "server_id", ["", "s-1", "web-1", "s-0000000000000000!", "i-00000000000000001", IDS[0] + "\n", None, 1]
+)
+def test_server_that_cannot_exist(server_id: Any, local: LocalDrs):
+    """No request can have such an id, so that its failure would never apply."""
+    with pytest.raises(ValueError, match="is not the id of a source server, such as s-0"):
+        local.fail_server(server_id)
+
+
 def test_union_in_a_canned_response(local: LocalDrs, boto: Any):
     """It has one member, as in the service."""
     job = {"jobID": "drsjob-00000000000000000", "participatingResources": [{"participatingResourceID": {}}]}

@@ -17,6 +17,7 @@ from drs_jobs.testing import LocalDrs
 from local_process import TIMEOUT, LocalProcess, local_process
 
 SERVER = "s-00000000000000001"
+OTHER = "s-00000000000000002"
 ENV = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
 CLI = [sys.executable, "-m", "drs_jobs"]
 DRILL = f"""
@@ -83,7 +84,7 @@ def test_history_is_seeded(tmp_path: Path):
 
 @pytest.mark.parametrize("failure", ["SNAPSHOT", "SILENT"])
 def test_fail(failure: str, tmp_path: Path):
-    with local_process(tmp_path, "--speed", "2000", "--fail", f"{SERVER}={failure}", "--fail", "s-2=STUCK") as local:
+    with local_process(tmp_path, "--speed", "2000", "--fail", f"{SERVER}={failure}", "--fail", f"{OTHER}=STUCK") as local:
         assert local.run(sys.executable, "-c", DRILL).stdout.split()[0] == "FAILED"
 
 
@@ -112,6 +113,8 @@ def test_kill(local: LocalProcess):
         (["--speed", "nan"], "--speed"),
         (["--fail", SERVER], "CLEANUP, SNAPSHOT, CONVERSION, LAUNCH, STUCK, SILENT"),
         (["--fail", f"{SERVER}=launch"], "SERVER=FAILURE"),
+        (["--fail", f"{SERVER}=LAUNCH", "--fail", "s-2=STUCK"], "--fail 's-2=STUCK': 's-2' is not the id of a source server"),
+        (["--fail", "=STUCK"], "'' is not the id of a source server"),
         (["--os", "mac"], "'linux', 'windows'"),
         (["--seed", "x"], "--seed"),
         (["--histories", "3"], "--history"),

@@ -40,7 +40,10 @@ def serve(*, speed: float, profile: str, history: int, seed: int, failures: Sequ
         server_id, _, name = text.partition("=")
         if name not in _FAILURES:
             raise UsageError(f"--fail {text!r} is not SERVER=FAILURE, with one of {', '.join(_FAILURES)}")
-        local.fail_server(server_id, _FAILURES[name])
+        try:
+            local.fail_server(server_id, _FAILURES[name])
+        except ValueError as error:
+            raise UsageError(f"--fail {text!r}: {error}") from None
     if history:
         local.add_history(make_history(history, until=local.now, seed=seed, logs=True))
     with local:

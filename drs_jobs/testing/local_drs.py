@@ -353,10 +353,13 @@ class LocalDrs:
 
         Raises:
             TypeError: If `failure` is none of them, such as a class instead of an instance.
+            ValueError: If no source server can have this id.
         """
         failure = BootFailure() if failure is None else failure
         if not isinstance(failure, InjectedFailure):
             raise TypeError(f"fail_server takes a failure such as BootFailure(), not {failure!r}")
+        if any(shape_failures(service_model().shape_for("SourceServerID"), source_server_id)):
+            raise ValueError(f"{source_server_id!r} is not the id of a source server, such as s-00000000000000001")
         self._backend.injected_failures[source_server_id] = failure
 
     @property
