@@ -1,6 +1,7 @@
 """LocalDrs, a DRS endpoint for any AWS client, and the functions that make jobs."""
 
 import contextlib
+import http.client
 import json
 import multiprocessing
 import socket
@@ -33,7 +34,7 @@ from drs_jobs import (
     structure_job,
     unstructure_job,
 )
-from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
+from drs_jobs.testing import DropConnection, LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
 from drs_jobs.testing import local_drs as local_drs_module
 from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.validation import request_failures
@@ -217,6 +218,21 @@ def test_faults_apply_in_turn(client: JobsClient, local_drs: LocalDrs):
         with pytest.raises(ClientError):
             client.describe_jobs().first()
     assert client.describe_jobs().first() is None
+
+
+@pytest.mark.parametrize("in_body", [False, True])
+def test_dropped_connection(in_body: bool, local_drs: LocalDrs):  # noqa: FBT001
+    """No response arrives whole, also if it has no body or one of two bytes."""
+    local_drs.add_jobs(job := make_job())
+    local_drs.respond("DisconnectSourceServer", {})
+    for path, members in (
+        ("/DescribeJobs", {}),
+        ("/DisconnectSourceServer", {"sourceServerID": "s-00000000000000001"}),
+        ("/DeleteJob", {"jobID": job.job_id}),
+    ):
+        local_drs.inject(DropConnection(in_body=in_body))
+        with pytest.raises((http.client.RemoteDisconnected, http.client.IncompleteRead)):
+            _post(local_drs.endpoint_url + path, json.dumps(members).encode(), SIGNED)
 
 
 def test_runs_only_within_its_block():

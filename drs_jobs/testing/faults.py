@@ -136,12 +136,13 @@ class DropConnection(Fault):
     """A connection that is closed before the response or in the middle of its body."""
 
     in_body: bool = False
-    """Whether it is closed in the middle of the body. Default: before the status line."""
+    """Whether it is closed in the middle of the body. Default: before the status line, as always if the body is empty."""
 
     def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
         """Return the correct response, with the position at which the connection is closed."""
         http_response = respond()
-        return attrs.evolve(http_response, cut_connection_after=len(http_response.body) // 2 if self.in_body else -1)
+        body = http_response.body
+        return attrs.evolve(http_response, cut_connection_after=len(body) // 2 if self.in_body and body else -1)
 
 
 @attrs.frozen
