@@ -32,6 +32,7 @@ from drs_jobs.testing import (
 from drs_jobs.testing.backend import OPERATIONS
 from drs_jobs.testing.service_model import service_model
 from drs_jobs.testing.validation import response_failures
+from model_values import valid_value
 
 IDS = [f"s-{number:017}" for number in range(1, 8)]
 HOUR = timedelta(hours=1)
@@ -396,6 +397,26 @@ def test_canned_response(local: LocalDrs, boto: Any):
     boto.delete_source_server(sourceServerID=IDS[0])
 
 
+@pytest.mark.parametrize("is_full", [False, True])
+def test_canned_response_of_every_operation(is_full: bool, local: LocalDrs):  # noqa: FBT001
+    """A client reads what was given, with all members of the service model or only the required ones."""
+    boto = local.client()
+    for operation in service_model().operation_names:
+        model = service_model().operation_model(operation)
+        request = {} if model.input_shape is None else valid_value(model.input_shape, is_full=True)
+        response = {} if model.output_shape is None else valid_value(model.output_shape, is_full=is_full)
+        local.respond(operation, response)
+        read = getattr(boto, xform_name(operation))(**request)
+        assert read.pop("ResponseMetadata")["HTTPStatusCode"] == model.http["responseCode"]
+        assert json.loads(json.dumps(read, default=_z)) == response
+        assert local.requests[-1].body.items() >= request.items(), "botocore adds a clientToken"
+
+
+def network(launched: Any) -> dict[str, Any]:
+    """A response of DescribeSourceNetworks."""
+    return {"items": [{"lastRecovery": {"apiCallDateTime": launched}}]}
+
+
 @pytest.mark.parametrize(
     ("operation", "response", "message"),
     [
@@ -406,6 +427,13 @@ def test_canned_response(local: LocalDrs, boto: Any):
         ("GetLaunchConfiguration", {"copyTags": "yes"}, "copyTags must be a boolean"),
         ("DescribeJobs", {"items": [{}]}, r"items\[0\].jobID must not be absent"),
         ("TagResource", {"tags": {}}, "must be empty"),
+        (
+            "DescribeSourceNetworks",
+            network("yesterday"),
+            r"items\[0\].lastRecovery.apiCallDateTime must be a timestamp, as text",
+        ),
+        ("DescribeSourceNetworks", network(1718452800), "must be a timestamp, as text such as 2024-06-15T12:00:00Z"),
+        ("DescribeSourceNetworks", network("2024-06-15T12:00:00"), "must be a timestamp"),
     ],
 )
 def test_invalid_canned_response(operation: str, response: dict[str, Any], message: str, local: LocalDrs):

@@ -6,6 +6,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from drs_jobs.testing.service_model import service_model
@@ -70,6 +71,10 @@ def shape_failures(shape: Any, value: Any, name: str = "", *, is_response: bool 
         is_response: Whether the value comes from the service. Then a member that the shape lacks is a failure, and timestamps
             can end in `+00:00`, as those of the service do.
     """
+    if shape.type_name == "timestamp":
+        if not _is_timestamp(value):
+            yield name, "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
+        return
     # isinstance would accept a bool as an integer.
     value_type = type(value)
     if value_type is not _JSON_TYPES[shape.type_name]:
@@ -85,6 +90,13 @@ def shape_failures(shape: Any, value: Any, name: str = "", *, is_response: bool 
             yield from shape_failures(shape.value, element, f"{name}.value", is_response=is_response)
     elif shape.type_name == "structure":
         yield from _structure_failures(shape, value, f"{name}." if name else "", is_response=is_response)
+
+
+def _is_timestamp(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _structure_failures(shape: Any, value: dict[Any, Any], prefix: str, *, is_response: bool) -> Iterator[tuple[str, str]]:
