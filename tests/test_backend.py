@@ -274,7 +274,14 @@ def test_failback(local: LocalDrs, boto: Any):
     job = boto.start_failback_launch(recoveryInstanceIDs=[instance["recoveryInstanceID"]], tags={"a": "b"})["job"]
     assert (job["type"], job["initiatedBy"], job["tags"]) == ("LAUNCH", "FAILBACK", {"a": "b"})
     assert _instances(boto)[0]["failback"] == {"state": "FAILBACK_IN_PROGRESS", "failbackJobID": job["jobID"]}
-    local.advance(timedelta(hours=2))
+    states: list[tuple[str, str]] = []
+    for minutes in (0, 1, 120):
+        local.advance(timedelta(minutes=minutes))
+        [described] = boto.describe_jobs(filters={"jobIDs": [job["jobID"]]})["items"]
+        [server] = described["participatingServers"]
+        assert server["recoveryInstanceID"] == instance["recoveryInstanceID"]
+        states.append((described["status"], server["launchStatus"]))
+    assert states == [("PENDING", "PENDING"), ("STARTED", "IN_PROGRESS"), ("COMPLETED", "LAUNCHED")]
     assert JobsClient(boto).get_job(job["jobID"]).outcome is Outcome.SUCCEEDED
     assert _instances(boto)[0]["failback"]["state"] == "FAILBACK_COMPLETED"
 

@@ -295,10 +295,15 @@ class SimulatedFailback(_SimulatedJob):
     """A simulated failback, as StartFailbackLaunch starts it.
 
     All of it is a guess, because no log of a failback was ever seen: each server has the phase LAUNCH alone, which takes as
-    long as in a recovery, and its log has no `targetInstanceID`, because it launches no EC2 instance.
+    long as in a recovery, and its log has no `targetInstanceID`, because it launches no EC2 instance. Each server has the
+    `recoveryInstanceID` of the instance from which it fails back, from the beginning to the end.
     """
 
     _phases: ClassVar[Sequence[str]] = ("LAUNCH",)
+
+    def _server(self, server: SimulatedServer, status: LaunchStatus, *, are_actions_complete: bool) -> ParticipatingServer:
+        participant = super()._server(server, status, are_actions_complete=are_actions_complete)
+        return attrs.evolve(participant, recovery_instance_id=server.previous_instance_id)
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # it launches none
         """Return no instances: a failback launches no recovery instance."""
