@@ -20,9 +20,12 @@ from drs_jobs.testing import (
     BootFailure,
     CutOff,
     DropConnection,
+    JobDeleted,
     LocalDrs,
     PhaseFailure,
     ServerError,
+    SilentFailure,
+    Stuck,
     Throttle,
     make_history,
     make_job,
@@ -156,6 +159,41 @@ def test_last_launch_of_a_source_server(local: LocalDrs, boto: Any):
     initiated = server["lifeCycle"]["lastLaunch"]["initiated"]
     assert (initiated["jobID"], initiated["type"]) == (job_id, "DRILL")
     assert server["recoveryInstanceId"] == _instances(boto)[0]["recoveryInstanceID"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        None,
+        BootFailure(),
+        PhaseFailure("LAUNCH", instance_exists=True),
+        SilentFailure(),
+        Stuck(),
+        JobDeleted(timedelta(0)),
+        JobDeleted(timedelta(minutes=1)),
+        JobDeleted(HOUR),
+    ],
+)
+def test_source_servers_agree_with_instances(failure: Any, local: LocalDrs, boto: Any):
+    """A server has a last launch and the recovery instance that it made, at any time, also if the job was deleted."""
+    local.add_source_servers(_server(0), _server(1))
+    for current in (None, failure):
+        if current is not None:
+            local.fail_server(IDS[0], current)
+        job_id = _start(boto, 0)
+        for minutes in (0, 0.1, 1, 9, 60, None):
+            if minutes is not None:
+                local.advance(timedelta(minutes=minutes))
+            elif not isinstance(current, Stuck | JobDeleted):
+                boto.delete_job(jobID=job_id)
+            server, other = boto.describe_source_servers()["items"]
+            assert (other["lastLaunchResult"], {"lifeCycle", "recoveryInstanceId"} & other.keys()) == ("NOT_STARTED", set())
+            launch = server["lifeCycle"]["lastLaunch"]
+            assert launch["initiated"]["jobID"] == job_id
+            instances = _instances(boto)
+            assert {one["recoveryInstanceID"] for one in instances} == {server.get("recoveryInstanceId")} - {None}
+            exists = launch["status"] in ("LAUNCHED", "FAILED" if getattr(current, "instance_exists", False) else None)
+            assert [one for one in instances if one["jobID"] == job_id] == instances * exists
 
 
 def test_unknown_source_server(local: LocalDrs, boto: Any):

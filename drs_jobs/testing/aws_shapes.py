@@ -51,9 +51,9 @@ def source_server(server: Mapping[str, Any], data: AccountRegion, now: datetime)
         members.pop("recoveryInstanceId", None)  # it can have been terminated since the server was added
     if (existing := data.recovery_instance(server_id, now)) is not None:
         members["recoveryInstanceId"] = existing.instance.instance_id
-    state = None if launch is None else launch.job_at(now)
-    if state is None:
+    if launch is None:
         return members
+    state = launch.state_at(now)
     job = _wire.unstructure_job(state)
     participant = next(one for one in job["participatingServers"] if one.get("sourceServerID") == server_id)
     status = participant.get("launchStatus", LaunchStatus.PENDING)

@@ -105,24 +105,25 @@ class _SimulatedJob:
     extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)
     """Items that were added to the log. They appear at their time; items without a time come first."""
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)
-    """How far the clock is ahead of the dates of the job: `now` minus it is the job's own time. Default 0."""
+    """How far the clock is ahead of the time of the job itself. Default 0."""
 
     def job_at(self, now: datetime) -> Job | None:
         """Return the job as it is at the time `now`; `None` once AWS has deleted it."""
-        now -= self.lag
-        if self._deleted_at is not None and now >= self._deleted_at:
-            return None
+        return None if self._moment(now) == self._deleted_at else self.state_at(now)
+
+    def state_at(self, now: datetime) -> Job:
+        """Return the job as it is at the time `now`, or as it was when AWS deleted it."""
+        moment = self._moment(now)
         completed = self._completed
-        if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
+        if completed is not None and completed.end_date_time is not None and moment >= completed.end_date_time:
             return completed
         return self._unfinished_at(self._age(now))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
         """Return the log up to the time `now`, oldest first; it is empty once AWS has deleted the job."""
-        moment = now - self.lag
-        if self._deleted_at is not None and moment >= self._deleted_at:
+        if self._moment(now) == self._deleted_at:
             return ()
-        age = self._age(moment)
+        age = self._age(now)
         items = (self._log_item(step) for step in self._timeline().steps if step.age <= age)
         return _merged(items, (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now))
 
@@ -141,7 +142,7 @@ class _SimulatedJob:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
         return tuple(
             LaunchedInstance(server.source_server_id, server.instance_id, self._time(step))
-            for step, server in self._server_steps(self._age(now - self.lag))
+            for step, server in self._server_steps(self._age(now))
             if step.event == PHASES["LAUNCH"].end or (step.event == PHASES["LAUNCH"].failure and _instance_exists(server))
         )
 
@@ -149,7 +150,7 @@ class _SimulatedJob:
         """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
         return tuple(
             server.previous_instance_id
-            for step, server in self._server_steps(self._age(now - self.lag))
+            for step, server in self._server_steps(self._age(now))
             if step.event == PHASES["CLEANUP"].end and server.previous_instance_id is not None
         )
 
@@ -158,9 +159,14 @@ class _SimulatedJob:
         assert self.created.creation_date_time is not None  # noqa: S101  # the validator has checked it
         return self.created.creation_date_time
 
-    def _age(self, moment: datetime) -> int:
-        """Return the microseconds from the job's creation to a time of its own."""
-        return (moment - self._creation) // timedelta(microseconds=1)
+    def _moment(self, now: datetime) -> datetime:
+        """Return the time of the job itself, which ends with its deletion."""
+        now -= self.lag
+        return now if self._deleted_at is None else min(now, self._deleted_at)
+
+    def _age(self, now: datetime) -> int:
+        """Return the microseconds from the job's creation to its deletion, or to `now` if that is earlier."""
+        return (self._moment(now) - self._creation) // timedelta(microseconds=1)
 
     @property
     def _deleted_at(self) -> datetime | None:
@@ -339,6 +345,8 @@ class StaticJob:
     def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the job does not change with time
         """Return the job."""
         return self.created
+
+    state_at = job_at
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the log does not change with time
         """Return the log, oldest first. Items without a time come first."""
