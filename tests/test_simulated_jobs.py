@@ -385,6 +385,8 @@ def test_stuck(phase: str):
     assert names(job, datetime.max.replace(tzinfo=UTC))[-1] == f"{phase}_START"
     assert (outcome(job).status, job.ends_at) == ("STARTED", None)
     assert outcome(job).participating_servers[0].launch_status == ("IN_PROGRESS" if phase == "LAUNCH" else "PENDING")
+    others = outcome(recovery(Stuck(phase), None, None)).participating_servers[1:]
+    assert [server.launch_status for server in others] == ["LAUNCHED", "LAUNCHED"]
 
 
 def test_refused_call():

@@ -152,7 +152,7 @@ class SilentFailure:
 
 @attrs.frozen
 class Stuck:
-    """Nothing follows the start of one phase of the server, and the job never ends."""
+    """Nothing follows the start of one phase of the server, and the job never ends. A guess: its other servers launch."""
 
     phase: str = attrs.field(default="CONVERSION", validator=_check_phase)
     """The phase, as in `PhaseFailure`. Default `CONVERSION`."""
@@ -167,7 +167,11 @@ def _check_after(_: Any, __: Any, after: Any) -> None:
 
 @attrs.frozen
 class JobDeleted:
-    """AWS deletes the whole job: it is not found any more, and its log is empty."""
+    """AWS deletes the whole job: it is not found any more, and its log is empty.
+
+    A guess: the work of the job ends with it. Instances that it has launched stay, and they and the last launch of its source
+    servers still name the job.
+    """
 
     after: timedelta = attrs.field(validator=_check_after)
     """The time from the job's creation to its deletion."""
