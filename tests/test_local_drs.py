@@ -508,3 +508,15 @@ def test_mismatch_is_logged(operation: str, caplog: pytest.LogCaptureFixture):
     assert len(caplog.records) == len(texts) == 2
     assert all(word in texts[0] for word in (job.job_id, "123456789012", "111122223333", "OTHER"))
     assert all(word in texts[1] for word in (job.job_id, "eu-west-1", "us-east-1"))
+
+
+def test_mismatch_is_logged_again_after_clear(caplog: pytest.LogCaptureFixture):
+    """So that each test of a shared endpoint gets its own warnings."""
+    job = make_job()
+    with LocalDrs() as local:
+        for count in (1, 2):
+            local.add_jobs(job)
+            for _ in range(2):
+                local.client("us-east-1").describe_job_log_items(jobID=job.job_id)
+            assert len(caplog.records) == count
+            local.clear()

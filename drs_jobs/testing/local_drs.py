@@ -338,9 +338,13 @@ class LocalDrs:
         self._backend.responses.add(response, times=times, operation=operation)
 
     def clear(self) -> None:
-        """Remove all jobs, source servers, tags, injected failures, faults, canned responses and recorded requests."""
+        """Remove all jobs, source servers, tags, injected failures, faults, canned responses and recorded requests.
+
+        Warnings that were logged before are logged again. The time, `page_sizes` and `accounts` stay.
+        """
         self._backend.clear()
         self._faults.clear()
+        self._mismatch_warnings.clear()
         self._requests.clear()
 
     def fail_server(self, source_server_id: str, failure: InjectedFailure | None = None) -> None:

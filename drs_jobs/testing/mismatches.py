@@ -43,3 +43,7 @@ class MismatchWarnings:
                 one_line(access_key_id, 80),
                 *scope,
             )
+
+    def clear(self) -> None:
+        """Forget which warnings were logged."""
+        self._seen.clear()
