@@ -17,6 +17,7 @@ from typing import Any, Final
 import attrs
 import pyarrow as pa
 
+from drs_jobs._garbage_collector import rare_collections
 from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
 from drs_jobs._timestamps import nearest_utc
 from drs_jobs.reports import JobPhases, ParticipantPhases, Phase
@@ -178,6 +179,7 @@ def _action_of(row: _Run) -> LaunchAction:
     return row[4].action or LaunchAction()
 
 
+@rare_collections()
 def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterable[Any]) -> pa.Table:
     """Return a table of the values in the rows. It reads the rows once, and does not keep them in memory."""
     values: dict[str, list[object]] = {name: [] for name in columns}
