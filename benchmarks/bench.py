@@ -48,8 +48,8 @@ are text, as AWS returns them, and boto3 does not convert them.
 What is not fair:
 
 - boto3's dicts are not checked, and their timestamps are text. drs_jobs checks every value, and returns datetimes and enums.
-  The other libraries return datetimes, but text for enums, and lose unknown members of unions. All of them read a truncated body
-  or an HTML page with status 200 as no jobs.
+  The other libraries return datetimes, but text for enums, and lose unknown members of unions. All of them read a truncated
+  body or an HTML page with status 200 as no jobs.
 - boto3-dataclass-drs converts a member when it is read, so it is also measured without reading.
 - "only call and msgspec, to Structs" is the lower limit of any design on msgspec. It has neither the dicts that boto3's events
   and `Page.raw` need, nor a check of the members that it does not have.
