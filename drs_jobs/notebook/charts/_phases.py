@@ -113,7 +113,7 @@ def phases_chart(
     low = min([bar.start for bar in drawn] + [0.0])
     high = max([bar.end for bar in drawn] + [*goal, low + 1 / 60])
     # The words at the end of a row are right of its last bar.
-    words_width = 24 + 6.2 * max(len(_end_text(row, own)) for row, own in shown)
+    words_width = 30 + 7.5 * max(len(_end_text(row, own)) for row, own in shown)
     high += (high - low) * words_width / max(100.0, _style.plot_width(width, left) - words_width)
     per_pixel = (high - low) / _style.plot_width(width, left)
     low -= 8 * per_pixel
