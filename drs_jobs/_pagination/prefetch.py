@@ -15,12 +15,13 @@ class Prefetcher:
     Its thread ends before the prefetcher is deleted. It is a daemon thread, so that the end of a process does not wait for it.
     """
 
+    _thread: threading.Thread | None = None
+
     def __init__(self, fetch: Callable[[str | None], RawPage]) -> None:
         self._fetch = fetch
         self._token: str | None = None
         """The token of the page that is fetched ahead."""
         self._page: Future[RawPage] | None = None
-        self._thread: threading.Thread | None = None
 
     def start(self, token: str) -> None:
         """Start to fetch the page of `token`."""
