@@ -2,29 +2,51 @@
 
 import typing as _typing
 from importlib import import_module as _import_module
-from importlib.metadata import version as _version
 
-from drs_jobs._arguments import JobRef
-from drs_jobs._client import JobsClient, SupportsDescribeJobs
-from drs_jobs._errors import (
-    AccessDeniedException,
-    DrsJobsError,
-    InternalServerException,
-    JobFailedError,
-    JobNotFoundError,
-    JobOutcomeError,
-    MalformedResponseError,
-    PaginationLoopError,
-    ServiceError,
-    ThrottlingException,
-    UninitializedAccountException,
-    ValidationException,
-    WaitTimeoutError,
-    is_transient,
-)
-from drs_jobs._models import *
-from drs_jobs._pagination import Items, Page, Pager, PagerIterator
-from drs_jobs._wire import structure_job, structure_log_item, unstructure_job, unstructure_log_item
+if _typing.TYPE_CHECKING:
+    from drs_jobs import reports as reports
+    from drs_jobs._arguments import JobRef
+    from drs_jobs._client import JobsClient, SupportsDescribeJobs
+    from drs_jobs._errors import (
+        AccessDeniedException,
+        DrsJobsError,
+        InternalServerException,
+        JobFailedError,
+        JobNotFoundError,
+        JobOutcomeError,
+        MalformedResponseError,
+        PaginationLoopError,
+        ServiceError,
+        ThrottlingException,
+        UninitializedAccountException,
+        ValidationException,
+        WaitTimeoutError,
+        is_transient,
+    )
+    from drs_jobs._models import *
+    from drs_jobs._pagination import Items, Page, Pager, PagerIterator
+    from drs_jobs._wire import structure_job, structure_log_item, unstructure_job, unstructure_log_item
+
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> object:
+        """Return a public name, `reports` or `__version__`, loaded on first use, so that `drs-jobs --help` is quick."""
+        if name == "reports":
+            return _import_module("drs_jobs.reports")
+        if name == "__version__":
+            return _import_module("importlib.metadata").version(__name__)
+        if name in __all__:
+            for private in ("_errors", "_models", "_pagination", "_wire", "_arguments", "_client"):
+                module = _import_module(f"{__name__}.{private}")
+                if hasattr(module, name):
+                    return globals().setdefault(name, getattr(module, name))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """Return the names of the module, for completion in a shell or notebook."""
+        return sorted({*globals(), *__all__, "reports"})
+
 
 __all__ = [
     "AccessDeniedException",
@@ -82,31 +104,3 @@ __all__ = [
     "unstructure_job",
     "unstructure_log_item",
 ]
-
-
-def _report_public_module() -> None:
-    """Set the module of the public classes, so that pickles and tracebacks do not name private modules."""
-    for name in __all__:
-        if isinstance(value := globals().get(name), type):
-            value.__module__ = __name__
-
-
-_report_public_module()
-
-if _typing.TYPE_CHECKING:
-    from drs_jobs import reports as reports
-
-    __version__: str
-else:
-
-    def __getattr__(name: str) -> object:
-        """Return `reports` or `__version__`, which are loaded on first use."""
-        if name == "reports":
-            return _import_module("drs_jobs.reports")
-        if name == "__version__":
-            return _version(__name__)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        """Return the names of the module, for completion in a shell or notebook."""
-        return sorted({*globals(), "__version__", "reports"})

@@ -11,6 +11,7 @@ from drs_jobs._arguments import JobRef
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError, service_error
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._pagination import Pager, Query, RawPage
+from drs_jobs._public import set_public_module
 
 if TYPE_CHECKING:
     # `import drs_jobs` imports neither boto3 nor these modules, because programs that only structure dicts do not need them.
@@ -411,3 +412,6 @@ def _build(
         raise TypeError("session beside profile_name: create the session with boto3.Session(profile_name=…) and pass only that")
     client: SupportsDescribeJobs = session.client("drs", region_name=region_name, endpoint_url=endpoint_url, config=config)
     return client
+
+
+set_public_module(globals())

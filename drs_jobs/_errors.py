@@ -21,18 +21,15 @@ those of botocore. Every exception can be pickled: its class and all its data th
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import math
 import pickle
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from drs_jobs._formatting import one_line
+from drs_jobs._public import set_public_module
 
 if TYPE_CHECKING:
     from drs_jobs._models import Job
@@ -129,7 +126,11 @@ class ServiceError(DrsJobsError, ClientError):
         self.message = _as_str(error.get("Message")) or ""
         self.request_id = _as_str(metadata.get("RequestId"))
         retry_after = headers.get("retry-after", response.get("retryAfterSeconds"))
-        self.retry_after = None if retry_after is None else _parse_retry_after(str(retry_after), _as_str(headers.get("date")))
+        self.retry_after = None
+        if retry_after is not None:
+            from drs_jobs._retry_after import parse_retry_after  # noqa: PLC0415  # few errors have that header
+
+            self.retry_after = parse_retry_after(str(retry_after), _as_str(headers.get("date")))
 
 
 class AccessDeniedException(ServiceError):
@@ -323,31 +324,4 @@ def _as_str(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-def _parse_retry_after(retry_after: str, date: str | None) -> float | None:
-    """Return `Retry-After` in seconds, or `None` if it is invalid.
-
-    An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
-    """
-    retry_after = retry_after.strip()
-    if _SECONDS.fullmatch(retry_after):
-        seconds = float(retry_after)
-        return seconds if math.isfinite(seconds) else None
-    until = _parse_http_date(retry_after)
-    if until is None:
-        return None
-    now = _parse_http_date(date) or datetime.now(UTC)
-    return max(0.0, (until - now).total_seconds())
-
-
-def _parse_http_date(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        date = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    # RFC 9110: an HTTP date is in GMT, also in the obsolete formats without a time zone.
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
+set_public_module(globals())

@@ -26,7 +26,8 @@ from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, structure_jo
 from drs_jobs._errors import service_error
 from drs_jobs._formatting import format_duration
 from drs_jobs._models.labels import job_kind
-from drs_jobs.cli.exit_codes import describe_error, is_closed_pipe
+from drs_jobs.cli.errors import describe_error
+from drs_jobs.cli.exit_codes import is_closed_pipe
 from drs_jobs.cli.options import read_duration, read_ids, read_moment
 from drs_jobs.cli.progress import Follower, bars_table
 from drs_jobs.cli.sweep import SweepFailures
@@ -389,14 +390,10 @@ def test_demo():
 
 def test_missing_extras():
     """The error has the name of the extra and the command that installs it."""
-    code = (
-        "import sys; sys.modules['typer'] = None; sys.argv = ['drs-jobs', 'list']; from drs_jobs.__main__ import main; main()"
-    )
-    result = _process([sys.executable, "-c", code])
-    assert (
-        result.returncode,
-        result.stderr,
-    ) == (2, "drs-jobs: typer is not installed; it is part of the extra 'cli': pip install 'drs_jobs[cli]'\n")
+    for package in ("typer", "rich"):
+        result = _patched(f"sys.modules['{package}'] = None", "list")
+        message = f"drs-jobs: {package} is not installed; it is part of the extra 'cli': pip install 'drs_jobs[cli]'\n"
+        assert (result.returncode, result.stderr) == (2, message)
     code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
     result = _process([sys.executable, "-c", code])
     assert "werkzeug is not installed" in result.stderr.splitlines()[-1]

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drs_jobs import MalformedResponseError, PaginationLoopError
-from drs_jobs.cli.names import NameSource, fetch_host_names, read_names
+from drs_jobs.cli.host_names import fetch_host_names
+from drs_jobs.cli.names import NameSource, known_names, read_names
+from drs_jobs.cli.options import Connection
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
 
 
@@ -123,7 +125,7 @@ def test_host_names_of_every_page():
             source_server(server_id("fqdn"), fqdn="a.example.com"),
             {"sourceServerID": server_id("bare")},
         )
-        names = fetch_host_names(local.client())
+        names = dict(known_names(fetch_host_names(local.client())))
         assert {**{f"s-{n:017}": f"host-{n}" for n in range(5)}, server_id("fqdn"): "a.example.com"} == names
         assert len(local.requests) == 4
 
@@ -133,22 +135,23 @@ def test_invalid_responses_are_errors(local_drs: LocalDrs):
     client = local_drs.client()
     local_drs.respond("DescribeSourceServers", {"items": [], "nextToken": "again"})
     with pytest.raises(PaginationLoopError):
-        fetch_host_names(client)
+        list(fetch_host_names(client))
 
     class Fake:
         def describe_source_servers(self, **_: object) -> dict[str, Any]:
             return {"items": "none"}
 
     with pytest.raises(MalformedResponseError):
-        fetch_host_names(Fake())
+        list(fetch_host_names(Fake()))
 
 
 def test_names_of_the_file_take_precedence(local_drs: LocalDrs):
     first, second = server_id("1"), server_id("2")
     local_drs.add_source_servers(source_server(first, hostname="aws-1"), source_server(second, hostname="aws-2"))
+    connection = Connection(None, None, None)
     source = NameSource({first: "file-1"}, has_host_names=True)
-    assert source.resolve(None, None, None) == {first: "file-1", second: "aws-2"}
-    assert NameSource({}, has_host_names=False).resolve(None, None, None) == {}
+    assert source.resolve(connection) == {first: "file-1", second: "aws-2"}
+    assert NameSource({}, has_host_names=False).resolve(connection) == {}
     assert [request.operation for request in local_drs.requests] == ["DescribeSourceServers"]
 
 

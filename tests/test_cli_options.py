@@ -20,9 +20,9 @@ from rich.console import Console
 from drs_jobs import Outcome
 from drs_jobs._models.labels import _KINDS, job_kind
 from drs_jobs.cli.commands import app
-from drs_jobs.cli.filters import JobFilter, Kind
+from drs_jobs.cli.filters import JobFilter
 from drs_jobs.cli.help import EXAMPLES, complete_help, summary
-from drs_jobs.cli.options import read_duration, read_job_id, read_moment
+from drs_jobs.cli.options import Kind, read_duration, read_job_id, read_moment
 from drs_jobs.cli.tables import print_reasons
 from drs_jobs.reports import Explanation, Failure
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_server

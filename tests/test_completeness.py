@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import runpy
+import typing
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +13,7 @@ import attrs
 import pytest
 
 import drs_jobs
-from drs_jobs import _errors, _models, _pagination, _wire, notebook, report, reports, testing
+from drs_jobs import _enums, _errors, _models, _pagination, _wire, notebook, report, reports, testing
 from drs_jobs._models.base import Model
 from mutants import MODULES, ROOT
 from service_model import ERRORS, missing
@@ -31,14 +33,18 @@ def test_missing_names_each_thing(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_enum_names_equal_enum_values():
-    for enum in vars(_models.enums).values():
+    for enum in vars(_enums).values():
         if inspect.isclass(enum) and issubclass(enum, StrEnum):
             assert all(member.name == member.value for member in enum)
 
 
-def test_all_lists_every_public_name():
-    public = [name for name, value in vars(drs_jobs).items() if not name.startswith("_") and not inspect.ismodule(value)]
+def test_type_checkers_see_every_public_name(monkeypatch: pytest.MonkeyPatch):
+    """They read imports that do not run. A program gets the same objects, when it uses them."""
+    monkeypatch.setattr(typing, "TYPE_CHECKING", True)
+    seen = runpy.run_path(inspect.getfile(drs_jobs))
+    public = {name: value for name, value in seen.items() if not name.startswith("_") and not inspect.ismodule(value)}
     assert sorted([*public, "__version__"]) == sorted(drs_jobs.__all__)
+    assert {name: id(getattr(drs_jobs, name)) for name in public} == {name: id(value) for name, value in public.items()}
     assert set(_models.__all__) <= set(drs_jobs.__all__)
 
 
@@ -70,7 +76,7 @@ def test_every_report_is_public():
 
 DOCUMENTED = [
     Path(inspect.getfile(module))
-    for module in (_models.enums, _models.job, _models.log, _models.base, _pagination.pages, _pagination.runs, _errors)
+    for module in (_enums, _models.job, _models.log, _models.base, _pagination.pages, _pagination.runs, _errors)
 ]
 DOCUMENTED += sorted(Path(inspect.getfile(reports)).parent.glob("*.py"))
 

@@ -37,7 +37,8 @@ RESPONSE = {
     "fieldList": [{"name": "a", "message": "b"}],
 }
 
-SERVICE_ERRORS = [cls for cls in vars(drs_jobs).values() if isinstance(cls, type) and issubclass(cls, ServiceError)]
+CLASSES = [cls for name in drs_jobs.__all__ if isinstance(cls := getattr(drs_jobs, name), type)]
+SERVICE_ERRORS = [cls for cls in CLASSES if issubclass(cls, ServiceError)]
 
 ERRORS = [
     *(cls(RESPONSE, "DescribeJobs") for cls in SERVICE_ERRORS),
@@ -70,7 +71,7 @@ def test_errors_survive_pickle_and_copy(error: DrsJobsError):
 
 
 def test_errors_lists_every_class():
-    classes = {cls for cls in vars(drs_jobs).values() if isinstance(cls, type) and issubclass(cls, DrsJobsError)}
+    classes = {cls for cls in CLASSES if issubclass(cls, DrsJobsError)}
     assert classes - {type(error) for error in ERRORS} == {DrsJobsError}
 
 

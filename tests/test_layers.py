@@ -13,8 +13,8 @@ import drs_jobs
 PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 
 LAYERS = [
-    {"_extras", "_garbage_collector", "_json", "_redaction", "_thread_pool", "_timestamps"},
-    {"_formatting"},
+    {"_extras", "_garbage_collector", "_json", "_public", "_redaction", "_retry_after", "_thread_pool", "_timestamps"},
+    {"_enums", "_formatting"},
     {"_errors", "_csv"},
     {"_models"},
     {"_pagination", "_polling", "_botocore", "reports"},
@@ -30,9 +30,12 @@ LAYERS = [
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names that a module imports, inside functions too, without imports for type checkers."""
+    """Yield the dotted names that a module imports, inside functions too, without imports for type checkers.
+
+    If these have an `else`, it loads the same names when they are used.
+    """
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not node.orelse:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

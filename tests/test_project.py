@@ -22,11 +22,22 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def test_import_is_small():
-    """Less than 3,500 lines of drs_jobs, neither boto3 nor a package of an extra."""
-    code = "import json, sys, drs_jobs; print(json.dumps({k: getattr(v, '__file__', None) for k, v in sys.modules.items()}))"
+def _loaded_files(code: str) -> dict[str, str]:
+    """Return the file of each module that a new process loads."""
+    code += "; import json, sys; print(json.dumps({k: getattr(v, '__file__', None) for k, v in sys.modules.items()}))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
     files: dict[str, str] = json.loads(output)
+    return files
+
+
+def test_names_are_loaded_on_first_use():
+    loaded = _loaded_files("import drs_jobs; dir(drs_jobs); hasattr(drs_jobs, 'job')")
+    assert [name for name in loaded if name.partition(".")[0] in {"attr", "attrs", "botocore", "drs_jobs"}] == ["drs_jobs"]
+
+
+def test_import_is_small():
+    """All public names are less than 3,500 lines of drs_jobs, and need neither boto3 nor a package of an extra."""
+    files = _loaded_files("from drs_jobs import *")
     extras = itertools.chain.from_iterable(PROJECT["optional-dependencies"].values())
     unwanted = {"boto3", *(Requirement(extra).name for extra in extras)}
     assert unwanted & {name.partition(".")[0] for name in files} == set()

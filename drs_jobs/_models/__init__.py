@@ -3,28 +3,14 @@
 | module | responsibility |
 |---|---|
 | `base` | the base class of the data classes, and `UnknownMember` |
-| `enums` | AWS's values, and `UnknownValue` for those that this version does not have |
 | `job` | `Job` and the classes of its fields, as in the response of DescribeJobs |
 | `log` | `JobLogItem` and the classes of its fields, as in the response of DescribeJobLogItems |
 | `labels` | short texts and colours for jobs |
 | `html` | HTML for notebooks |
 """
 
+from drs_jobs._enums import *
 from drs_jobs._models.base import UnknownMember
-from drs_jobs._models.enums import (
-    InitiatedBy,
-    JobLogEvent,
-    JobStatus,
-    JobType,
-    LaunchActionCategory,
-    LaunchActionParameterType,
-    LaunchActionRunStatus,
-    LaunchActionType,
-    LaunchStatus,
-    Outcome,
-    ProductCodeMode,
-    UnknownValue,
-)
 from drs_jobs._models.job import (
     Job,
     LaunchAction,
@@ -44,6 +30,7 @@ from drs_jobs._models.log import (
     ProductCode,
     SourceNetworkData,
 )
+from drs_jobs._public import set_public_module
 
 __all__ = [
     "ConversionProperties",
@@ -75,3 +62,5 @@ __all__ = [
     "UnknownMember",
     "UnknownValue",
 ]
+
+set_public_module(globals())

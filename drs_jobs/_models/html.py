@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from drs_jobs._enums import Outcome
 from drs_jobs._formatting import format_duration, format_minute, one_line
-from drs_jobs._models.enums import Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 
 if TYPE_CHECKING:

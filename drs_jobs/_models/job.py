@@ -14,9 +14,7 @@ from urllib.parse import quote
 
 import attrs
 
-from drs_jobs._errors import JobFailedError, JobOutcomeError
-from drs_jobs._models.base import Model, UnknownMember
-from drs_jobs._models.enums import (
+from drs_jobs._enums import (
     InitiatedBy,
     JobStatus,
     JobType,
@@ -28,6 +26,8 @@ from drs_jobs._models.enums import (
     Outcome,
     UnknownValue,
 )
+from drs_jobs._errors import JobFailedError, JobOutcomeError
+from drs_jobs._models.base import Model, UnknownMember
 from drs_jobs._timestamps import duration_between, utc_offset
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from drs_jobs._models.enums import InitiatedBy, JobType, Outcome
+from drs_jobs._enums import InitiatedBy, JobType, Outcome
 
 if TYPE_CHECKING:
     from drs_jobs._models.job import Job

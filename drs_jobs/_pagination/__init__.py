@@ -12,5 +12,8 @@
 from drs_jobs._pagination.pager import Pager
 from drs_jobs._pagination.pages import Items, Page, RawPage
 from drs_jobs._pagination.runs import PagerIterator, Query
+from drs_jobs._public import set_public_module
 
 __all__ = ["Items", "Page", "Pager", "PagerIterator", "Query", "RawPage"]
+
+set_public_module(globals())

@@ -6,7 +6,7 @@
 | `requests` | requests, and the text that identifies a query |
 | `responses` | responses as pages of raw items |
 | `source_servers` | host names of source servers, for the command line only |
-| `converter` | conversion of raw items to attrs objects and back |
+| `converter`, `unstructuring` | conversion of raw items to attrs objects, and back |
 | `errors` | errors for values that do not match the schema |
 """
 

@@ -1,4 +1,4 @@
-"""Conversion of raw items to attrs objects and back, with the table of names and one private, strict cattrs converter.
+"""Conversion of raw items to attrs objects, with the table of names and a private, strict cattrs converter.
 
 It is fast because it reads each item in one pass, without copies and without paths, with generated code for each class. Only
 if a value does not match the schema, the path to it is collected while the error propagates.
@@ -16,7 +16,7 @@ import sysconfig
 import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -32,7 +32,6 @@ from drs_jobs._models import (
     UnknownValue,
 )
 from drs_jobs._redaction import MAX_NESTING, is_nested_too_deep
-from drs_jobs._timestamps import to_utc
 from drs_jobs._wire.errors import SchemaError
 from drs_jobs._wire.names import NAMES, SDK_UNKNOWN_MEMBER, UNION_TAGS
 
@@ -70,8 +69,9 @@ def unstructure_job(job: Job) -> dict[str, Any]:
     """
     if not isinstance(job, Job):
         raise TypeError(f"unstructure_job takes a Job, not {type(job).__name__}")
-    raw: dict[str, Any] = _converter.unstructure(job, Job)
-    return raw
+    from drs_jobs._wire.unstructuring import unstructure  # noqa: PLC0415  # most programs only structure
+
+    return unstructure(job)
 
 
 def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
@@ -98,8 +98,9 @@ def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
     """
     if not isinstance(item, JobLogItem):
         raise TypeError(f"unstructure_log_item takes a JobLogItem, not {type(item).__name__}")
-    raw: dict[str, Any] = _converter.unstructure(item, JobLogItem)
-    return raw
+    from drs_jobs._wire.unstructuring import unstructure  # noqa: PLC0415  # as in `unstructure_job`
+
+    return unstructure(item)
 
 
 def structure(raw: object, item_type: type[T], path: str) -> T:
@@ -121,7 +122,6 @@ def structure(raw: object, item_type: type[T], path: str) -> T:
 # ------------------------------------------------------------------ the converter
 
 _Hook = Callable[[Any, Any], Any]
-
 
 _SCALARS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number", bool: "true or false"}
 """What is expected, by type, if a value does not have it."""
@@ -335,29 +335,6 @@ def _structure_mapping(annotation: Any) -> _Hook:
     return structure_values
 
 
-def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
-    names = NAMES[cls]
-    tag = UNION_TAGS.get(cls)
-
-    def unstructure_instance(instance: Any) -> dict[str, Any]:
-        raw: dict[str, Any] = {}
-        for name, key in names.items():
-            value = getattr(instance, name)
-            if value not in (None, (), {}):
-                raw[key] = _converter.unstructure(value)
-        return raw if tag is None else {tag: raw}
-
-    return unstructure_instance
-
-
-def _unstructure_datetime(moment: datetime) -> str:
-    return to_utc(moment).isoformat()
-
-
-def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
-    return {SDK_UNKNOWN_MEMBER: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
-
-
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for scalar_type in _SCALARS:
@@ -371,13 +348,6 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_open_enum, _structure_open_enum)
     converter.register_structure_hook_factory(_is_tagged_union, _structure_tagged_union)
     converter.register_structure_hook_factory(NAMES.__contains__, _structure_class)
-    converter.register_unstructure_hook(datetime, _unstructure_datetime)
-    converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
-    converter.register_unstructure_hook(UnknownValue, str)
-    converter.register_unstructure_hook(tuple, lambda elements: [converter.unstructure(element) for element in elements])
-    converter.register_unstructure_hook(SourceNetworkID, lambda member: {UNION_TAGS[SourceNetworkID]: member.value})
-    converter.register_unstructure_hook(UnknownMember, _unstructure_unknown)
-    converter.register_unstructure_hook_factory(NAMES.__contains__, _unstructure_class)
     return converter
 
 

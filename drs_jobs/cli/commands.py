@@ -1,55 +1,28 @@
-"""The commands of `drs-jobs`."""
+"""The commands of `drs-jobs` and their options. A command imports its work when it runs, so that help is quick."""
 
-import importlib.metadata
-import json
 import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import attrs
-import boto3
 import typer
 
-from drs_jobs._errors import WaitTimeoutError
-from drs_jobs._models import Job
 from drs_jobs.cli import help as help_texts
-from drs_jobs.cli import progress, tables
-from drs_jobs.cli.drills import DrillView, read_times, show_drills
-from drs_jobs.cli.exit_codes import (
-    ExitStatus,
-    UsageError,
-    exit_if_pipe_closes,
-    print_error,
-    print_note,
-    status_of,
-    usage_errors,
-)
-from drs_jobs.cli.explanations import PARTICIPANT_COLUMNS, explanation_record, participant_rows
-from drs_jobs.cli.filters import JobFilter
-from drs_jobs.cli.formats import (
-    Fail,
-    ReportOutput,
-    ReportOutputOption,
-    TableOutput,
-    TableOutputOption,
-    check_gate,
-    gate_status,
-    job_columns,
-    job_record,
-    print_records,
-    print_span,
-    with_host_name,
-)
-from drs_jobs.cli.names import HostNames, NamesFile, NameSource, check_stdin
+from drs_jobs.cli.exit_codes import ExitStatus, UsageError, print_note, usage_errors
+from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import (
+    IN_FLIGHT,
     Accounts,
+    Connection,
     EndpointUrl,
+    Fail,
     Failed,
+    HostNames,
+    InFlight,
     Kinds,
     Limit,
+    NamesFile,
     Objective,
     OlderThan,
     OperatingSystem,
@@ -59,26 +32,25 @@ from drs_jobs.cli.options import (
     PollInterval,
     Profile,
     Region,
+    ReportOutput,
+    ReportOutputOption,
     Servers,
     Since,
+    TableOutput,
+    TableOutputOption,
     Tags,
     Timeout,
     Until,
-    make_client,
+    check_gate,
     pass_to_command,
     read_duration,
     read_ids,
     read_interval,
     read_job_id,
     read_moment,
+    read_servers,
     read_span,
 )
-from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_records, print_phases
-from drs_jobs.cli.recovery import RecoveryView, read_recoveries, show_recoveries
-from drs_jobs.cli.sweep import check_setup, show_sweep
-from drs_jobs.reports import Explanation, last_drills, recovery_times
-from drs_jobs.sweep import MAX_IN_FLIGHT, targets
-from drs_jobs.sweep import sweep as run_sweep
 
 _NAME: Final = "drs-jobs"
 
@@ -96,7 +68,9 @@ app: typer.Typer = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"drs-jobs {importlib.metadata.version('drs_jobs')}")
+        from importlib.metadata import version
+
+        typer.echo(f"drs-jobs {version('drs_jobs')}")
         raise typer.Exit
 
 
@@ -140,20 +114,12 @@ def list_jobs(
     """List jobs, newest first."""
     with usage_errors():
         now = datetime.now(UTC)
-        start, end = read_span(since, until, now)
-        wanted = JobFilter.from_options(kinds, outcomes, failed=failed)
-        client = make_client(profile, region, endpoint_url)
-        listed = client.describe_jobs(from_date=start, to_date=end, limit=None if wanted else limit)
-    jobs = wanted.first(listed, limit)
-    if output_format is TableOutput.JSON:
-        tables.print_json(jobs, tags=tags)
-    elif output_format is TableOutput.CSV:
-        print_records((job_record(job, tags=tags) for job in jobs), columns=job_columns(tags=tags))
-    elif found := list(jobs):
-        console = tables.console()
-        console.print(tables.jobs_table(found, now=now, tags=tags, width=console.width))
-    else:
-        print_note("no jobs")
+        span = read_span(since, until, now)
+    from drs_jobs.cli.filters import JobFilter
+    from drs_jobs.cli.listing import print_jobs
+
+    connection, wanted = Connection(profile, region, endpoint_url), JobFilter.from_options(kinds, outcomes, failed=failed)
+    print_jobs(connection, output_format, wanted=wanted, span=span, limit=limit, tags=tags, now=now)
 
 
 @app.command()
@@ -171,20 +137,9 @@ def show(
     with usage_errors():
         job_id = read_job_id(job)
         source = NameSource.from_options(names, host_names=host_names)
-        client = make_client(profile, region, endpoint_url)
-    explanation = client.explain(job_id)
-    known_names = source.resolve(profile, region, endpoint_url)
-    status = status_of([explanation.job])
-    with exit_if_pipe_closes(status):
-        if output_format is TableOutput.JSON:
-            print_records([explanation_record(explanation, tags=tags, names=known_names)])
-        elif output_format is TableOutput.CSV:
-            print_records(
-                participant_rows(explanation, names=known_names), columns=with_host_name(PARTICIPANT_COLUMNS, known_names)
-            )
-        else:
-            _print_explanation(explanation, tags=tags, names=known_names)
-    return status
+    from drs_jobs.cli.explanations import show_job
+
+    return show_job(Connection(profile, region, endpoint_url), output_format, job_id=job_id, tags=tags, names=source)
 
 
 @app.command()
@@ -201,21 +156,9 @@ def phases(
     with usage_errors():
         job_id = read_job_id(job)
         source = NameSource.from_options(names, host_names=host_names)
-        client = make_client(profile, region, endpoint_url)
-    report = client.phases(job_id)
-    known_names = source.resolve(profile, region, endpoint_url)
-    status = status_of([report.job])
-    with exit_if_pipe_closes(status):
-        if output_format is TableOutput.JSON:
-            print_records(phases_records(report, names=known_names))
-        elif output_format is TableOutput.CSV:
-            print_records(phase_rows(report, names=known_names), columns=with_host_name(PHASE_COLUMNS, known_names))
-        elif report.participants:
-            print_phases(tables.console(), report, now=datetime.now(UTC), names=known_names)
-        else:
-            print_note("no participants")
-        _print_log_error(report.log_error)
-    return status
+    from drs_jobs.cli.phases import show_phases
+
+    return show_phases(Connection(profile, region, endpoint_url), output_format, job_id=job_id, names=source)
 
 
 @app.command()
@@ -236,19 +179,10 @@ def watch(
         interval = read_interval("--poll-interval", poll_interval)
         job_ids = [read_job_id(job) for job in jobs]
         source = NameSource.from_options(names, host_names=host_names)
-        client = make_client(profile, region, endpoint_url)
-        follower = progress.Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
-        snapshots = client.watch(job_ids, timeout=seconds, poll_interval=interval)
-    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        if output_format is Output.JSON:
-            return status_of(_each_as_json(snapshots))
-        try:
-            follower.follow(snapshots)
-        except WaitTimeoutError:
-            follower.print_reasons(lambda: source.resolve(profile, region, endpoint_url))
-            raise
-        follower.print_reasons(lambda: source.resolve(profile, region, endpoint_url))
-    return status_of(follower.ended)
+    from drs_jobs.cli.progress import watch_jobs
+
+    connection = Connection(profile, region, endpoint_url)
+    return watch_jobs(connection, output_format, job_ids=job_ids, timeout=seconds, poll_interval=interval, names=source)
 
 
 @app.command()
@@ -271,20 +205,12 @@ def drills(
         check_gate("--older-than", older_than, fail=fail)
         if start is not None and limit is not None and start > limit:
             raise ValueError(f"--since {since} is later than --older-than {older_than}: drills between them would not be found")
-        check_stdin(servers, names)
-        ids = None if servers is None else read_ids("--servers", servers)
+        ids = read_servers(servers, names)
         source = NameSource.from_options(names, host_names=host_names)
-        client = make_client(profile, region, endpoint_url)
-        jobs = client.describe_jobs(from_date=start)
-    report = last_drills(jobs, source_server_ids=ids)
-    known_names = source.resolve(profile, region, endpoint_url)
-    view = DrillView(report=report, limit=limit, now=now, names=known_names)
-    view = attrs.evolve(view, times=read_times(client, view.rows_with_times(output_format)))
-    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
-    with exit_if_pipe_closes(status):
-        show_drills(view, output_format)
-    print_span(report, len(view.rows))
-    return status
+    from drs_jobs.cli.drills import report_drills
+
+    connection = Connection(profile, region, endpoint_url)
+    return report_drills(connection, output_format, since=start, limit=limit, now=now, server_ids=ids, names=source, fail=fail)
 
 
 @app.command()
@@ -303,23 +229,15 @@ def recovery(
 ) -> ExitStatus:
     """Show the recovery times of each server: the latest, the median and the slowest, and the phase that took longest."""
     with usage_errors():
-        start, end = read_span(since, until, datetime.now(UTC))
+        span = read_span(since, until, datetime.now(UTC))
         limit = read_duration("--objective", objective)
         check_gate("--objective", objective, fail=fail)
-        check_stdin(servers, names)
-        ids = None if servers is None else read_ids("--servers", servers)
+        ids = read_servers(servers, names)
         source = NameSource.from_options(names, host_names=host_names)
-        client = make_client(profile, region, endpoint_url)
-        jobs = client.describe_jobs(from_date=start, to_date=end)
-    reports = read_recoveries(client, jobs, servers=ids)
-    report = recovery_times(reports, objective=limit, source_server_ids=ids)
-    known_names = source.resolve(profile, region, endpoint_url)
-    view = RecoveryView(report=report, phases={each.job.job_id: each for each in reports}, names=known_names)
-    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
-    with exit_if_pipe_closes(status):
-        show_recoveries(view, output_format)
-    print_span(report, len(report.servers))
-    return status
+    from drs_jobs.cli.recovery import report_recoveries
+
+    connection = Connection(profile, region, endpoint_url)
+    return report_recoveries(connection, output_format, span=span, objective=limit, server_ids=ids, names=source, fail=fail)
 
 
 @app.command()
@@ -340,25 +258,27 @@ def sweep(
     outcomes: Outcomes = None,
     failed: Failed = False,
     tags: Tags = False,
-    in_flight: Annotated[
-        int, typer.Option("--in-flight", min=1, help="The maximum number of targets that are read at the same time.")
-    ] = MAX_IN_FLIGHT,
+    in_flight: InFlight = IN_FLIGHT,
 ) -> ExitStatus:
     """List the jobs of many accounts and regions. It continues after failures, and prints a summary of them at the end."""
     with usage_errors():
-        start, end = read_span(since, until, datetime.now(UTC))
-        chosen = [name.strip() for name in regions.split(",") if name.strip()]
+        span = read_span(since, until, datetime.now(UTC))
+        names = [name.strip() for name in regions.split(",") if name.strip()]
         ids = list(dict.fromkeys(read_ids("--accounts", accounts)))
-        found = targets(ids, chosen, role_name=role_name, partition=partition, external_id=external_id)
-        wanted = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
-        if not wanted:
-            raise ValueError(f"no targets: {len(ids)} accounts, {len(chosen)} regions")
-        check_setup(wanted, role_name=role_name, partition=partition)
-        matches = JobFilter.from_options(kinds, outcomes, failed=failed).matches
-        results = run_sweep(wanted, from_date=start, to_date=end, max_in_flight=in_flight)
-        matching = (attrs.evolve(result, jobs=tuple(filter(matches, result.jobs))) for result in results)
-    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        return show_sweep(matching, total=len(wanted), output=output_format, tags=tags).status
+    from drs_jobs.cli.filters import JobFilter
+    from drs_jobs.cli.sweep import Role, sweep_accounts
+
+    return sweep_accounts(
+        Connection(profile, None, endpoint_url),
+        output_format,
+        account_ids=ids,
+        regions=names,
+        role=Role(role_name, partition, external_id),
+        wanted=JobFilter.from_options(kinds, outcomes, failed=failed),
+        span=span,
+        tags=tags,
+        in_flight=in_flight,
+    )
 
 
 @app.command()
@@ -383,32 +303,28 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> ExitStatus:
     """Write the drills, recovery times and failures of servers as one HTML page and as CSV, for an audit."""
-    from drs_jobs.cli.report import ReportFiles, write_report  # noqa: PLC0415  # only this command needs the report
-
     if file is None:  # not a required option, because typer 0.16 with click 8.5 ignores that
         raise UsageError("Missing option '-o': name the HTML page, such as -o evidence.html. Try drs-jobs report --help")
     with usage_errors():
         now = datetime.now(UTC)
-        start, end = read_span(since, until, now)
+        span = read_span(since, until, now)
         rto = read_duration("--objective", objective)
         limit = None if older_than is None else read_moment("--older-than", older_than, now)
         if limit is not None and limit > now:
             raise ValueError(f"--older-than {older_than} is in the future: use a date in the past, or 90d")
-        check_stdin(servers, names)
-        ids = None if servers is None else read_ids("--servers", servers)
+        ids = read_servers(servers, names)
         source = NameSource.from_options(names, host_names=host_names)
-        client = make_client(profile, region, endpoint_url)
+    from drs_jobs.cli.report import ReportFiles, write_report
+
     return write_report(
-        client,
+        Connection(profile, region, endpoint_url),
         ReportFiles(file, can_replace=force),
-        start=start,
-        end=end,
+        span=span,
         objective=rto,
         overdue_after=None if limit is None else now - limit,
-        source_server_ids=ids,
-        find_names=lambda: source.resolve(profile, region, endpoint_url),
+        server_ids=ids,
+        names=source,
         title=title,
-        region=region or boto3.Session(profile_name=profile).region_name,
     )
 
 
@@ -419,7 +335,7 @@ def demo(
     ] = False,
 ) -> None:
     """Show the features without an AWS account, with a local DRS endpoint."""
-    from drs_jobs.cli.demo import run, serve  # noqa: PLC0415  # only this command and local need the extra `testing`
+    from drs_jobs.cli.demo import run, serve
 
     if is_served:
         serve()
@@ -449,13 +365,13 @@ def local(
 
     Do not use eval with it, which waits for its end: write the lines to a file, and read that in another shell.
     """
-    from drs_jobs.cli.local import serve  # noqa: PLC0415  # only this command and demo need the extra `testing`
+    from drs_jobs.cli.local import serve
 
     serve(speed=speed, profile=system, history=history, seed=seed, failures=failures or ())
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run one command line, and return its exit status. `exit_codes.run` handles its errors."""
+    """Run one command line, and return its exit status. `process.run` handles its errors."""
     command = typer.main.get_command(app)
     help_texts.complete_help(command)
     if os.environ.get(_COMPLETION_VARIABLE):
@@ -477,36 +393,3 @@ def invoke(arguments: Sequence[str]) -> int:
         path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
         message = usage_error.format_message().strip()
         raise UsageError(f"{message if message.endswith(('.', '?', '!')) else message + '.'} Try {path} --help") from error
-
-
-def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
-    ended: list[Job] = []
-    for job in snapshots:
-        typer.echo(json.dumps(tables.json_of(job, tags=False)))
-        sys.stdout.flush()  # so that a reader of a pipe gets each line at once
-        ended += [job] if job.is_complete else []
-    return ended
-
-
-def _print_explanation(explanation: Explanation, *, tags: bool, names: Mapping[str, str]) -> None:
-    console = tables.console()
-    now = datetime.now(UTC)
-    console.print(tables.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
-    if explanation.job.console_url is not None:
-        console.print(tables.text_cell(explanation.job.console_url), soft_wrap=True)
-    if explanation.job.participating_servers:
-        console.print()
-        console.print(tables.servers_table(explanation, width=console.width, names=names))
-    if any(row.phases for row in explanation.phases.participants):
-        console.print()
-        print_phases(console, explanation.phases, now=now, names=names)
-    console.print()
-    tables.print_reasons(console, explanation, names=names)
-    if explanation.log:
-        console.print(tables.log_table(explanation.log, width=console.width, names=names))
-    _print_log_error(explanation.log_error)
-
-
-def _print_log_error(error: Exception | None) -> None:
-    if error is not None:
-        print_error(f"the log could not be read completely: {error}")

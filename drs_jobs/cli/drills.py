@@ -1,7 +1,7 @@
 """`drs-jobs drills`: the last drill of each server as a table, and in the formats for machines."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,21 +11,61 @@ from drs_jobs._client import JobsClient
 from drs_jobs._formatting import format_age, format_minute
 from drs_jobs._models import Outcome
 from drs_jobs.cli import tables
+from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, usage_errors
 from drs_jobs.cli.formats import (
     SERVER_ID,
     Metric,
-    ReportOutput,
     ServerCheck,
+    gate_status,
     host_name_record,
     print_junit,
     print_prometheus,
     print_records,
+    print_span,
     seconds,
     span_record,
     with_host_name,
 )
 from drs_jobs.cli.logs import read_phases
-from drs_jobs.reports import DrillReport, ServerDrill
+from drs_jobs.cli.names import NameSource
+from drs_jobs.cli.options import Connection, ReportOutput
+from drs_jobs.reports import DrillReport, ServerDrill, last_drills
+
+
+def report_drills(
+    connection: Connection,
+    output: ReportOutput,
+    *,
+    since: datetime | None,
+    limit: datetime | None,
+    now: datetime,
+    server_ids: Sequence[str] | None,
+    names: NameSource,
+    fail: bool,
+) -> ExitStatus:
+    """Print the last drill of each server.
+
+    Args:
+        connection: How to read the jobs.
+        output: The format.
+        since: The first moment of the jobs; `None` for all.
+        limit: The time since which each server must have a successful drill; `None` without such a limit.
+        now: The current time.
+        server_ids: The servers; `None` for those in the jobs.
+        names: The host names.
+        fail: Whether the exit status says if a server does not meet the limit.
+    """
+    with usage_errors():
+        client = connection.make_client()
+        jobs = client.describe_jobs(from_date=since)
+    report = last_drills(jobs, source_server_ids=server_ids)
+    view = DrillView(report=report, limit=limit, now=now, names=names.resolve(connection))
+    view = attrs.evolve(view, times=read_times(client, view.rows_with_times(output)))
+    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
+    with exit_if_pipe_closes(status):
+        show_drills(view, output)
+    print_span(report, len(view.rows))
+    return status
 
 
 @attrs.frozen(kw_only=True)

@@ -1,29 +1,17 @@
-"""Exit statuses, errors as one line on stderr, and handling of closed or full standard streams. It needs no extra."""
+"""Exit statuses, errors and notes as lines on stderr. It needs no extra, and imports nothing that takes long."""
 
 import errno
-import io
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntEnum
-from pathlib import Path
-from typing import Any, Final, NoReturn, TextIO
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from botocore import exceptions as botocore_errors
-
-from drs_jobs._errors import (
-    DrsJobsError,
-    JobNotFoundError,
-    ServiceError,
-    UninitializedAccountException,
-    WaitTimeoutError,
-    service_error,
-)
+from drs_jobs._enums import Outcome
 from drs_jobs._formatting import one_line
-from drs_jobs._models import Job, Outcome
+
+if TYPE_CHECKING:
+    from drs_jobs._models import Job
 
 
 class ExitStatus(IntEnum):
@@ -51,111 +39,30 @@ class UsageError(Exception):
     """A wrong argument on the command line."""
 
 
-_SETUP_ERRORS: Final = (
-    botocore_errors.ConfigNotFound,
-    botocore_errors.ConfigParseError,
-    botocore_errors.CredentialRetrievalError,
-    botocore_errors.InvalidConfigError,
-    botocore_errors.InvalidDefaultsMode,
-    botocore_errors.InvalidIMDSEndpointError,
-    botocore_errors.InvalidIMDSEndpointModeError,
-    botocore_errors.InvalidProxiesConfigError,
-    botocore_errors.InvalidRegionError,
-    botocore_errors.InvalidRetryConfigurationError,
-    botocore_errors.MissingDependencyException,
-    botocore_errors.ParamValidationError,
-    botocore_errors.PartialCredentialsError,
-    botocore_errors.ProfileNotFound,
-    botocore_errors.RefreshWithMFAUnsupportedError,
-    botocore_errors.SSOError,
-    botocore_errors.TokenRetrievalError,
-    botocore_errors.UnknownCredentialError,
-    # Absent from older versions of botocore.
-    getattr(botocore_errors, "LoginError", botocore_errors.SSOError),
-)
-"""botocore's errors that are caused by the configuration or the credentials of the caller."""
+Rule: TypeAlias = tuple[type[BaseException] | tuple[type[BaseException], ...], ExitStatus, str]
+"""Classes of errors, their exit status, and the message."""
 
-_CREDENTIAL_CODES: Final = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-"""AWS's error codes for credentials that are expired or not accepted.
-
-Source: the AWS page on common errors.
-"""
-
-
-_RULES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitStatus, str], ...]] = (
+RULES: Final[Sequence[Rule]] = (
     (KeyboardInterrupt, ExitStatus.INTERRUPTED, "interrupted"),
-    (WaitTimeoutError, ExitStatus.DEADLINE, "{error}"),
-    (
-        UninitializedAccountException,
-        ExitStatus.SERVICE,
-        "Elastic Disaster Recovery was never set up in this account and region, set it up first: {error}",
-    ),
-    (botocore_errors.NoRegionError, ExitStatus.USAGE, "no region: give --region, or set AWS_DEFAULT_REGION"),
-    (
-        botocore_errors.NoCredentialsError,
-        ExitStatus.USAGE,
-        "no AWS credentials: give --profile, or configure credentials as for boto3 (drs-jobs demo needs none)",
-    ),
-    ((UsageError, JobNotFoundError, ImportError, *_SETUP_ERRORS), ExitStatus.USAGE, "{error}"),
-    ((DrsJobsError, botocore_errors.BotoCoreError, OSError), ExitStatus.SERVICE, "{error}"),
-    (BaseException, ExitStatus.SERVICE, "unexpected {name}: {error}"),
+    ((UsageError, ImportError), ExitStatus.USAGE, "{error}"),
 )
-"""The exit status and the message for each kind of error. The first matching row is used."""
+"""The rules for errors that can happen before a command imports anything. `errors` has the others."""
 
 
-def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
-    """Return the message and the exit status for an error."""
-    if isinstance(error, botocore_errors.ClientError) and not isinstance(error, ServiceError):
-        error = service_error(error)
-    if isinstance(error, ServiceError) and error.code in _CREDENTIAL_CODES:
-        return f"AWS does not accept these credentials, renew them or give --profile: {error}", ExitStatus.USAGE
-    status, message = next((status, message) for kinds, status, message in _RULES if isinstance(error, kinds))
-    name = type(error).__name__
-    return message.format(error=str(error) or name, name=name), status
+def apply_rules(rules: Iterable[Rule], error: BaseException) -> tuple[str, ExitStatus] | None:
+    """Return the message and the exit status of the first rule that matches; `None` without one."""
+    for classes, status, message in rules:
+        if isinstance(error, classes):
+            return message.format(error=str(error) or type(error).__name__), status
+    return None
 
 
-def status_of(jobs: Iterable[Job]) -> ExitStatus:
+def status_of(jobs: "Iterable[Job]") -> ExitStatus:
     """Return the exit status for the outcomes of jobs. The priority is FAILED, UNDETERMINED, SUCCEEDED."""
     outcomes = {job.outcome for job in jobs}
     if Outcome.FAILED in outcomes:
         return ExitStatus.FAILED
     return ExitStatus.SUCCEEDED if outcomes <= {Outcome.SUCCEEDED, Outcome.RUNNING} else ExitStatus.UNDETERMINED
-
-
-def run(command: Callable[[], int]) -> NoReturn:
-    """Run a command, and exit with the status that it returns, or with the status for its error."""
-    status: int
-    try:
-        _open_missing_streams()
-        threading.excepthook = _print_thread_error
-        status = command()
-        with exit_if_pipe_closes(status):
-            pass
-    except SystemExit as exit_:
-        status = exit_.code if isinstance(exit_.code, int) else ExitStatus.SERVICE
-    except BaseException as error:  # noqa: BLE001  # every error is shown as one line, without a traceback
-        if is_closed_pipe(error):
-            status = ExitStatus.SUCCEEDED
-        else:
-            message, status = describe_error(error)
-            print_error(message)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
-    for stream in (sys.stdout, sys.stderr):
-        _flush_or_discard(stream)
-    sys.exit(status)
 
 
 @contextmanager
@@ -197,32 +104,3 @@ def print_note(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
-
-
-def _print_thread_error(args: threading.ExceptHookArgs) -> None:
-    # The thread that redraws bars writes to the terminal too. The main thread gets the same error when it next writes.
-    if args.exc_value is not None:
-        print_error(describe_error(args.exc_value)[0])
-
-
-def _open_missing_streams() -> None:
-    """Open the null device for each standard stream that was closed before the process started, as by some daemons."""
-    # In the order of the descriptors, because `open` uses the lowest free one. No later file or socket must get it.
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # it stays open until the process ends
-    stdout: Any = sys.stdout
-    if isinstance(stdout, io.TextIOWrapper):
-        # Characters that the encoding of the terminal does not have are shown as escapes.
-        stdout.reconfigure(errors="backslashreplace")
-
-
-def _flush_or_discard(stream: TextIO) -> None:
-    """Flush a stream. If that fails, discard its buffer, because the flush at the exit of Python would exit with 120."""
-    try:
-        stream.flush()
-    except OSError:
-        with suppress(OSError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())
-            os.close(null)

@@ -1,25 +1,13 @@
 """Filters of jobs by kind and outcome. AWS has no such filters, so they are applied to the jobs in its responses."""
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from itertools import islice
 
 import attrs
 
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import job_kind
-
-
-class Kind(StrEnum):
-    """The kind of a job, as tables show it."""
-
-    DRILL = "drill"
-    RECOVERY = "recovery"
-    FAILBACK = "failback"
-    CLEAN_UP = "clean-up"
-    NETWORK = "network"
-    DIAGNOSTIC = "diagnostic"
-    TARGET_ACCOUNT = "target account"
+from drs_jobs.cli.options import Kind
 
 
 @attrs.frozen

@@ -1,12 +1,11 @@
-"""Output formats for machines: JSON lines, CSV, JUnit XML and Prometheus text, and the options that choose them."""
+"""Output formats for machines: JSON lines, CSV, JUnit XML and Prometheus text."""
 
 import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 import typer
@@ -17,45 +16,9 @@ from drs_jobs._formatting import format_count, format_minute, one_line
 from drs_jobs._models import Job, Outcome, ParticipatingServer
 from drs_jobs._redaction import SENSITIVE_MEMBER
 from drs_jobs._wire.names import NAMES
-from drs_jobs.cli.exit_codes import ExitStatus, UsageError, print_note
+from drs_jobs.cli.exit_codes import ExitStatus, print_note
 from drs_jobs.cli.tables import json_of
 from drs_jobs.reports import DrillReport, RecoveryReport
-
-
-class TableOutput(StrEnum):
-    """The format of a table on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
-class ReportOutput(StrEnum):
-    """The format of a report about servers on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    JUNIT = "junit"
-    PROMETHEUS = "prometheus"
-
-
-TableOutputOption: TypeAlias = Annotated[
-    TableOutput, typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, or CSV.")
-]
-ReportOutputOption: TypeAlias = Annotated[
-    ReportOutput,
-    typer.Option(
-        "--output",
-        "-o",
-        case_sensitive=False,
-        help="A table, JSON with one object per line, CSV, JUnit XML, or text for Prometheus's node exporter.",
-    ),
-]
-Fail: TypeAlias = Annotated[
-    bool,
-    typer.Option("--fail", help="Exit with 1 if a server does not meet the limit, and with 4 if that is unknown."),
-]
 
 
 def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str] | None = None) -> None:
@@ -148,21 +111,6 @@ def gate_status(checks: Iterable[ServerCheck]) -> ExitStatus:
     if Outcome.FAILED in outcomes:
         return ExitStatus.FAILED
     return ExitStatus.SUCCEEDED if outcomes == {Outcome.SUCCEEDED} else ExitStatus.UNDETERMINED
-
-
-def check_gate(option: str, limit: str | None, *, fail: bool) -> None:
-    """Check that there is a limit if `--fail` is given.
-
-    Args:
-        option: The name of the option with the limit.
-        limit: Its text; `None` if it was not given.
-        fail: Whether `--fail` was given.
-
-    Raises:
-        UsageError: If there is none.
-    """
-    if fail and limit is None:
-        raise UsageError(f"--fail needs a limit: give {option} too")
 
 
 def print_junit(name: str, checks: Sequence[ServerCheck], report: DrillReport | RecoveryReport) -> None:

@@ -14,7 +14,8 @@ from drs_jobs._errors import DrsJobsError
 from drs_jobs._formatting import format_count
 from drs_jobs._models import Job
 from drs_jobs._thread_pool import DaemonThreadPool
-from drs_jobs.cli.exit_codes import describe_error, print_error
+from drs_jobs.cli.errors import describe_error
+from drs_jobs.cli.exit_codes import print_error
 from drs_jobs.reports import JobPhases, phases
 
 _MAX_IN_FLIGHT: Final = 4
@@ -59,3 +60,9 @@ def _print_log_errors(reports: Iterable[JobPhases]) -> None:
         job_id, error = failed[0]
         count = format_count(len(failed), "log")
         print_error(f"{count} could not be read completely, the first is of {job_id}: {describe_error(error)[0]}")
+
+
+def print_log_error(error: Exception | None) -> None:
+    """Print on stderr why the log of a job could not be read; nothing for `None`."""
+    if error is not None:
+        print_error(f"the log could not be read completely: {error}")

@@ -1,4 +1,4 @@
-"""Host names of source servers: from a CSV or JSON file, or from DescribeSourceServers."""
+"""The options `--names` and `--host-names`: names in a CSV or JSON file."""
 
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -7,34 +7,13 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Final, NamedTuple
 
-import attrs
-import boto3
-import typer
-from botocore.exceptions import BotoCoreError, ClientError
-
-from drs_jobs import _botocore, _wire
-from drs_jobs._errors import DrsJobsError
 from drs_jobs._formatting import one_line, quoted
-from drs_jobs._pagination import Pager, Query
-from drs_jobs._wire import source_servers
-from drs_jobs.cli.exit_codes import describe_error, print_error
-from drs_jobs.cli.options import read_option_file
-
-NamesFile: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--names", metavar="FILE", help="A CSV or JSON file with the id and the host name of each server; - for stdin."
-    ),
-]
-HostNames: TypeAlias = Annotated[
-    bool, typer.Option("--host-names", help="Show the host names that AWS has. Needs drs:DescribeSourceServers.")
-]
+from drs_jobs.cli.options import Connection, read_option_file
 
 
-@attrs.frozen
-class NameSource:
+class NameSource(NamedTuple):
     """The options `--names` and `--host-names`: the file is already read, AWS is not asked yet."""
 
     file: Mapping[str, str]
@@ -51,50 +30,13 @@ class NameSource:
         """
         return cls({} if file is None else read_names("--names", file), host_names)
 
-    def resolve(self, profile: str | None, region: str | None, endpoint_url: str | None) -> dict[str, str]:
+    def resolve(self, connection: Connection) -> dict[str, str]:
         """Return the names by source server id. If AWS does not return host names, the reason is one line on stderr."""
         if not self.has_host_names:
             return dict(self.file)
-        try:
-            client = boto3.Session(profile_name=profile).client("drs", region_name=region, endpoint_url=endpoint_url)
-            found = fetch_host_names(client)
-        except (BotoCoreError, ClientError, DrsJobsError) as error:
-            print_error(f"no host names, only ids, because DescribeSourceServers failed: {describe_error(error)[0]}")
-            found = {}
-        return {**found, **self.file}
+        from drs_jobs.cli.host_names import find_host_names  # noqa: PLC0415  # few commands request host names
 
-
-def fetch_host_names(client: Any) -> dict[str, str]:
-    """Return the host names of all source servers by id, from every page. Servers without a host name are left out.
-
-    Args:
-        client: A boto3 client of `drs`.
-
-    Raises:
-        ClientError: If AWS returns an error.
-        MalformedResponseError: If a response is invalid.
-        PaginationLoopError: If the service repeats a page token.
-    """
-    operation, method = source_servers.SOURCE_SERVERS_OPERATION, getattr(client, source_servers.SOURCE_SERVERS_METHOD)
-    _botocore.register_handlers(client, [operation])
-    query = Query[tuple[str | None, str | None]](
-        text=operation,
-        summary=operation,
-        fetch=lambda token: _botocore.call(operation, method, _wire.page_request({}, None, token), _wire.read_page),
-        structure=lambda raw, _: (source_servers.source_server_id_of(raw), source_servers.host_name_of(raw)),
-        identify=source_servers.source_server_id_of,
-    )
-    return _known_names(Pager(query))
-
-
-def check_stdin(servers: str | None, names: str | None) -> None:
-    """Check that `--servers` and `--names` are not both read from stdin.
-
-    Raises:
-        ValueError: If they are.
-    """
-    if servers == names == "-":
-        raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+        return {**dict(known_names(find_host_names(connection))), **self.file}
 
 
 def read_names(option: str, file: str) -> dict[str, str]:
@@ -115,7 +57,7 @@ def read_names(option: str, file: str) -> dict[str, str]:
     pairs = _json_pairs(text) if text.lstrip()[:1] in {"{", "["} else _csv_pairs(text)
     names: dict[str, str] = {}
     try:
-        for server_id, name in _known_names_in_order(pairs):
+        for server_id, name in known_names(pairs):
             if names.setdefault(server_id, name) != name:
                 raise ValueError(f"two names for {quoted(server_id)}: {quoted(names[server_id])} and {quoted(name)}")
     except ValueError as error:
@@ -123,11 +65,8 @@ def read_names(option: str, file: str) -> dict[str, str]:
     return names
 
 
-def _known_names(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
-    return dict(_known_names_in_order(pairs))
-
-
-def _known_names_in_order(pairs: Iterable[tuple[str | None, str | None]]) -> Iterator[tuple[str, str]]:
+def known_names(pairs: Iterable[tuple[str | None, str | None]]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs that have both an id and a name, the name as one line."""
     for server_id, name in pairs:
         if server_id and name and (line := one_line(name, 100)):
             yield server_id, line
@@ -171,6 +110,8 @@ def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
+    from drs_jobs._wire import source_servers  # noqa: PLC0415  # options are read before the core is imported
+
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The options of the commands: their types, and how their texts are read."""
+"""The options of the commands: their types, and how their texts are read. It imports nothing that takes long but typer."""
 
 import re
 import sys
@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
 
 import typer
 
-from drs_jobs._client import JobsClient
+from drs_jobs._enums import Outcome
 from drs_jobs._formatting import quoted
-from drs_jobs._models import Outcome
-from drs_jobs.cli.filters import Kind
+from drs_jobs.cli.exit_codes import UsageError
+
+if TYPE_CHECKING:
+    from drs_jobs._client import JobsClient
 
 
 class Output(StrEnum):
@@ -21,6 +23,36 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class TableOutput(StrEnum):
+    """The format of a table on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class ReportOutput(StrEnum):
+    """The format of a report about servers on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    JUNIT = "junit"
+    PROMETHEUS = "prometheus"
+
+
+class Kind(StrEnum):
+    """The kind of a job, as tables show it."""
+
+    DRILL = "drill"
+    RECOVERY = "recovery"
+    FAILBACK = "failback"
+    CLEAN_UP = "clean-up"
+    NETWORK = "network"
+    DIAGNOSTIC = "diagnostic"
+    TARGET_ACCOUNT = "target account"
 
 
 class OperatingSystem(StrEnum):
@@ -38,6 +70,22 @@ EndpointUrl: TypeAlias = Annotated[
 OutputOption: TypeAlias = Annotated[
     Output,
     typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
+]
+TableOutputOption: TypeAlias = Annotated[
+    TableOutput, typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, or CSV.")
+]
+ReportOutputOption: TypeAlias = Annotated[
+    ReportOutput,
+    typer.Option(
+        "--output",
+        "-o",
+        case_sensitive=False,
+        help="A table, JSON with one object per line, CSV, JUnit XML, or text for Prometheus's node exporter.",
+    ),
+]
+Fail: TypeAlias = Annotated[
+    bool,
+    typer.Option("--fail", help="Exit with 1 if a server does not meet the limit, and with 4 if that is unknown."),
 ]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
@@ -92,10 +140,38 @@ Servers: TypeAlias = Annotated[
         help="A file of server ids, one per line; - for stdin. Never drilled servers are shown too.",
     ),
 ]
+NamesFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--names", metavar="FILE", help="A CSV or JSON file with the id and the host name of each server; - for stdin."
+    ),
+]
+HostNames: TypeAlias = Annotated[
+    bool, typer.Option("--host-names", help="Show the host names that AWS has. Needs drs:DescribeSourceServers.")
+]
 Accounts: TypeAlias = Annotated[
     str, typer.Option("--accounts", metavar="FILE", help="A file of account ids, one per line; - for stdin.")
 ]
+InFlight: TypeAlias = Annotated[
+    int, typer.Option("--in-flight", min=1, help="The maximum number of targets that are read at the same time.")
+]
+IN_FLIGHT: Final = 32
+"""The default of `drs_jobs.sweep`, which is not imported here, because it imports boto3."""
 Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="The maximum number of jobs.")]
+
+
+class Connection(NamedTuple):
+    """The options that say with which credentials and where to read."""
+
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+
+    def make_client(self) -> "JobsClient":
+        """Return a client with these options."""
+        from drs_jobs._client import JobsClient  # noqa: PLC0415  # `--help` needs no client
+
+        return JobsClient(profile_name=self.profile, region_name=self.region, endpoint_url=self.endpoint_url)
 
 
 def pass_to_command(context: typer.Context, options: Mapping[str, Any]) -> None:
@@ -132,12 +208,26 @@ def read_job_id(text: str) -> str:
     return text
 
 
-def make_client(profile: str | None, region: str | None, endpoint_url: str | None) -> JobsClient:
-    """Return a client with the options of the command line."""
-    return JobsClient(profile_name=profile, region_name=region, endpoint_url=endpoint_url)
+def check_gate(option: str, limit: str | None, *, fail: bool) -> None:
+    """Check that there is a limit if `--fail` is given.
+
+    Args:
+        option: The name of the option with the limit.
+        limit: Its text; `None` if it was not given.
+        fail: Whether `--fail` was given.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    if fail and limit is None:
+        raise UsageError(f"--fail needs a limit: give {option} too")
 
 
-def read_span(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+Span: TypeAlias = tuple[datetime | None, datetime | None]
+"""The first and the last moment of the jobs; `None` for no limit."""
+
+
+def read_span(since: str | None, until: str | None, now: datetime) -> Span:
     """Return the first and the last moment of `--since` and `--until`.
 
     Raises:
@@ -161,6 +251,21 @@ def read_ids(option: str, file: str) -> list[str]:
     """
     lines = (line.partition("#")[0].strip() for line in read_option_file(option, file).splitlines())
     return [line for line in lines if line]
+
+
+def read_servers(servers: str | None, names: str | None) -> list[str] | None:
+    """Return the ids in the file of `--servers`; `None` without that option.
+
+    Args:
+        servers: The path of the file; `-` is stdin.
+        names: The path of the file of `--names`, which can be stdin too.
+
+    Raises:
+        ValueError: If both are stdin, or if the file cannot be read, or is not UTF-8.
+    """
+    if servers == names == "-":
+        raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+    return None if servers is None else read_ids("--servers", servers)
 
 
 def read_option_file(option: str, file: str) -> str:

@@ -1,7 +1,7 @@
 """`drs-jobs phases`: the phases of one job, with one line per participant and a bar for each phase."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -15,9 +15,35 @@ from drs_jobs._formatting import format_duration
 from drs_jobs._models import Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS
 from drs_jobs._timestamps import nearest_utc
-from drs_jobs.cli.formats import JOB_ID, SERVER_ID, host_name_record, log_error_text, seconds
+from drs_jobs.cli import tables
+from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_note, status_of, usage_errors
+from drs_jobs.cli.formats import JOB_ID, SERVER_ID, host_name_record, log_error_text, print_records, seconds, with_host_name
+from drs_jobs.cli.logs import print_log_error
+from drs_jobs.cli.names import NameSource
+from drs_jobs.cli.options import Connection, TableOutput
 from drs_jobs.cli.tables import NO_NAMES, Column, fitted_table, server_cell
 from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName
+
+
+def show_phases(connection: Connection, output: TableOutput, *, job_id: str, names: NameSource) -> ExitStatus:
+    """Print the phases of a job, and return the exit status for its outcome."""
+    with usage_errors():
+        client = connection.make_client()
+    report = client.phases(job_id)
+    known_names = names.resolve(connection)
+    status = status_of([report.job])
+    with exit_if_pipe_closes(status):
+        if output is TableOutput.JSON:
+            print_records(phases_records(report, names=known_names))
+        elif output is TableOutput.CSV:
+            print_records(phase_rows(report, names=known_names), columns=with_host_name(PHASE_COLUMNS, known_names))
+        elif report.participants:
+            print_phases(tables.console(), report, now=datetime.now(UTC), names=known_names)
+        else:
+            print_note("no participants")
+        print_log_error(report.log_error)
+    return status
+
 
 _LETTERS: Final[Mapping[PhaseName, tuple[str, str]]] = {
     PhaseName.CLEANUP: ("░", "u"),

@@ -1,11 +1,14 @@
-"""Progress of jobs until they are complete: bars on a terminal, lines of text elsewhere."""
+"""`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import attrs
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -14,13 +17,17 @@ from rich.text import Text
 
 from drs_jobs import reports
 from drs_jobs._client import JobsClient, use_clock
-from drs_jobs._errors import JobOutcomeError
+from drs_jobs._errors import JobOutcomeError, WaitTimeoutError
 from drs_jobs._formatting import format_duration, format_second
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import arrived_count
 from drs_jobs._polling import Clock
 from drs_jobs.cli import tables
-from drs_jobs.cli.exit_codes import describe_error, print_error
+from drs_jobs.cli.errors import describe_error
+from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, status_of, usage_errors
+from drs_jobs.cli.logs import print_log_error
+from drs_jobs.cli.names import NameSource
+from drs_jobs.cli.options import Connection, Output
 from drs_jobs.cli.phase_reader import PhaseReader
 from drs_jobs.reports import PhaseName
 
@@ -29,6 +36,50 @@ HEARTBEAT_INTERVAL: Final = 60.0
 
 _TICK: Final = 1.0
 """The time, in seconds, after which a sleep is interrupted to show progress."""
+
+
+def watch_jobs(
+    connection: Connection,
+    output: Output,
+    *,
+    job_ids: Sequence[str],
+    timeout: timedelta | None,
+    poll_interval: timedelta | None,
+    names: NameSource,
+) -> ExitStatus:
+    """Wait until jobs are complete, show their progress, and return the exit status for their outcomes.
+
+    Args:
+        connection: How to read the jobs.
+        output: The format.
+        job_ids: The ids of the jobs.
+        timeout: The maximum time to wait; `None` for no limit.
+        poll_interval: The time between two polls; `None` for the default of `JobsClient.watch`.
+        names: The host names, for the reasons of failures.
+    """
+    with usage_errors():
+        client = connection.make_client()
+        follower = Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
+        snapshots = client.watch(job_ids, timeout=timeout, poll_interval=poll_interval)
+    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
+        if output is Output.JSON:
+            return status_of(_each_as_json(snapshots))
+        try:
+            follower.follow(snapshots)
+        except WaitTimeoutError:
+            follower.print_reasons(lambda: names.resolve(connection))
+            raise
+        follower.print_reasons(lambda: names.resolve(connection))
+    return status_of(follower.ended)
+
+
+def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
+    ended: list[Job] = []
+    for job in snapshots:
+        typer.echo(json.dumps(tables.json_of(job, tags=False)))
+        sys.stdout.flush()  # so that a reader of a pipe gets each line at once
+        ended += [job] if job.is_complete else []
+    return ended
 
 
 class Follower:
@@ -102,8 +153,7 @@ class Follower:
             tables.print_reasons(self._console, explanation, names=names)
             if job.outcome is Outcome.UNDETERMINED:
                 self._console.print(tables.with_hanging_indent("undetermined:", _undetermined_reason(job)))
-            if explanation.log_error is not None:
-                print_error(f"the log could not be read completely: {explanation.log_error}")
+            print_log_error(explanation.log_error)
 
     def _take(self, snapshots: Iterable[Job]) -> None:
         for job in snapshots:

@@ -1,6 +1,7 @@
 """`drs-jobs recovery`: the recovery times of each server as a table, and in the formats for machines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import attrs
@@ -12,22 +13,62 @@ from drs_jobs._formatting import format_duration
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS
 from drs_jobs.cli import tables
+from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, usage_errors
 from drs_jobs.cli.formats import (
     SERVER_ID,
     Metric,
-    ReportOutput,
     ServerCheck,
+    gate_status,
     host_name_record,
     print_junit,
     print_prometheus,
     print_records,
+    print_span,
     seconds,
     span_record,
     with_host_name,
 )
 from drs_jobs.cli.logs import read_phases
-from drs_jobs.reports import JobPhases, Phase, RecoveryReport, ServerRecovery
+from drs_jobs.cli.names import NameSource
+from drs_jobs.cli.options import Connection, ReportOutput, Span
+from drs_jobs.reports import JobPhases, Phase, RecoveryReport, ServerRecovery, recovery_times
 from drs_jobs.reports._recovery import is_recovery
+
+
+def report_recoveries(
+    connection: Connection,
+    output: ReportOutput,
+    *,
+    span: Span,
+    objective: timedelta | None,
+    server_ids: Sequence[str] | None,
+    names: NameSource,
+    fail: bool,
+) -> ExitStatus:
+    """Print the recovery times of each server.
+
+    Args:
+        connection: How to read the jobs.
+        output: The format.
+        span: The first and the last moment of the jobs.
+        objective: The recovery time objective; `None` without one.
+        server_ids: The servers; `None` for those in the jobs.
+        names: The host names.
+        fail: Whether the exit status says if a server did not meet the objective.
+    """
+    with usage_errors():
+        from_date, to_date = span
+        client = connection.make_client()
+        jobs = client.describe_jobs(from_date=from_date, to_date=to_date)
+    reports = read_recoveries(client, jobs, servers=server_ids)
+    report = recovery_times(reports, objective=objective, source_server_ids=server_ids)
+    phases = {each.job.job_id: each for each in reports}
+    view = RecoveryView(report=report, phases=phases, names=names.resolve(connection))
+    status = gate_status(view.checks) if fail else ExitStatus.SUCCEEDED
+    with exit_if_pipe_closes(status):
+        show_recoveries(view, output)
+    print_span(report, len(report.servers))
+    return status
 
 
 def read_recoveries(client: JobsClient, jobs: Iterable[Job], *, servers: Iterable[str] | None) -> list[JobPhases]:

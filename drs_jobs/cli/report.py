@@ -2,17 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
+import boto3
 
-from drs_jobs._client import JobsClient
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._formatting import format_count, format_minute, quoted
-from drs_jobs.cli.exit_codes import ExitStatus, UsageError, print_error, print_note
+from drs_jobs.cli.exit_codes import ExitStatus, UsageError, print_error, print_note, usage_errors
 from drs_jobs.cli.logs import read_phases
+from drs_jobs.cli.names import NameSource
+from drs_jobs.cli.options import Connection, Span
 from drs_jobs.report import page_function
 from drs_jobs.report._csv import participants_csv, servers_csv
 from drs_jobs.report._evidence import collect
@@ -79,52 +81,53 @@ class ReportFiles:
 
 
 def write_report(
-    client: JobsClient,
+    connection: Connection,
     files: ReportFiles,
     *,
-    start: datetime | None,
-    end: datetime | None,
+    span: Span,
     objective: timedelta | None,
     overdue_after: timedelta | None,
-    source_server_ids: Sequence[str] | None,
-    find_names: Callable[[], Mapping[str, str]],
+    server_ids: Sequence[str] | None,
+    names: NameSource,
     title: str | None,
-    region: str | None,
 ) -> ExitStatus:
     """Read the jobs and their logs, write the files of the report, and print what could not be read on stderr.
 
     Args:
-        client: The client of one account and region.
+        connection: How to read the jobs of one account and region.
         files: The files to write.
-        start: The first moment of the jobs; `None` for all.
-        end: The last moment of the jobs; `None` for all.
+        span: The first and the last moment of the jobs.
         objective: The recovery time objective.
         overdue_after: The time from which a server is overdue.
-        source_server_ids: The servers of the report; `None` for all.
-        find_names: Returns host names by source server id. It is called when the jobs were read.
+        server_ids: The servers of the report; `None` for all.
+        names: The host names.
         title: The title; `None` for the default.
-        region: The region that was requested, if it is known.
 
     Returns:
         SERVICE if a job could not be read, although the report is written. SUCCEEDED otherwise, also without some logs.
     """
+    with usage_errors():
+        client = connection.make_client()
+    region = connection.region or boto3.Session(profile_name=connection.profile).region_name
     make_page = page_function()
     files.check()
     unreadable: list[MalformedResponseError] = []
-    jobs = list(client.describe_jobs(from_date=start, to_date=end, on_malformed=unreadable.append))
-    names = find_names()
+    from_date, to_date = span
+    jobs = list(client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=unreadable.append))
+    known_names = names.resolve(connection)
     reports = read_phases(client, jobs)
-    span = "".join(f" {word} {format_minute(moment)} UTC" for word, moment in (("since", start), ("until", end)) if moment)
+    limits = (("since", from_date), ("until", to_date))
+    dates = "".join(f" {word} {format_minute(moment)} UTC" for word, moment in limits if moment)
     evidence = collect(
         jobs,
         reports,
         objective=objective,
         overdue_after=overdue_after,
-        source_server_ids=source_server_ids,
-        names=names,
+        source_server_ids=server_ids,
+        names=known_names,
         title=title,
         generated_at=datetime.now(UTC),
-        requested={"Requested": f"jobs created{span or ' at any time'}" + (f", region {region}" if region else "")},
+        requested={"Requested": f"jobs created{dates or ' at any time'}" + (f", region {region}" if region else "")},
         unreadable_jobs=unreadable,
     )
     files.write({files.page: make_page(evidence), files.servers: servers_csv(evidence), files.jobs: participants_csv(evidence)})

@@ -3,7 +3,8 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import attrs
 import boto3
@@ -17,12 +18,62 @@ from drs_jobs._csv import CsvWriter
 from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
 from drs_jobs.cli import tables
-from drs_jobs.cli.exit_codes import ExitStatus, describe_error, print_error, print_note
-from drs_jobs.cli.formats import TableOutput, job_columns, job_record
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
+from drs_jobs.cli.errors import describe_error
+from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, print_note, usage_errors
+from drs_jobs.cli.filters import JobFilter
+from drs_jobs.cli.formats import job_columns, job_record
+from drs_jobs.cli.options import Connection, Span, TableOutput
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 _MAX_NAMED = 3
 """The maximum number of targets that are named for each kind of failure."""
+
+
+class Role(NamedTuple):
+    """The role to assume in each account."""
+
+    name: str
+    partition: str
+    external_id: str | None
+
+
+def sweep_accounts(
+    connection: Connection,
+    output: TableOutput,
+    *,
+    account_ids: Sequence[str],
+    regions: Sequence[str],
+    role: Role,
+    wanted: JobFilter,
+    span: Span,
+    tags: bool,
+    in_flight: int,
+) -> ExitStatus:
+    """Print the jobs of many accounts and regions, and return the exit status of the sweep.
+
+    Args:
+        connection: The profile that assumes the roles, and the endpoint.
+        output: The format.
+        account_ids: The accounts.
+        regions: The regions, or `["all"]`.
+        role: The role to assume in each account.
+        wanted: The jobs to print.
+        span: The first and the last moment of their creation.
+        tags: Whether their tags are printed.
+        in_flight: The maximum number of targets that are read at the same time.
+    """
+    with usage_errors():
+        from_date, to_date = span
+        found = targets(account_ids, regions, role_name=role.name, partition=role.partition, external_id=role.external_id)
+        profile, endpoint_url = connection.profile, connection.endpoint_url
+        chosen = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
+        if not chosen:
+            raise ValueError(f"no targets: {len(account_ids)} accounts, {len(regions)} regions")
+        check_setup(chosen, role_name=role.name, partition=role.partition)
+        results = sweep(chosen, from_date=from_date, to_date=to_date, max_in_flight=in_flight)
+        matching = (attrs.evolve(result, jobs=tuple(filter(wanted.matches, result.jobs))) for result in results)
+    with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
+        return show_sweep(matching, total=len(chosen), output=output, tags=tags).status
 
 
 def check_setup(wanted: Iterable[Target], *, role_name: str, partition: str) -> None:

@@ -15,6 +15,7 @@
 | `_times` | the order of jobs and log items in time |
 """
 
+from drs_jobs import _public
 from drs_jobs.reports._causes import Cause
 from drs_jobs.reports._combined import CombinedJobs, Usage, active_jobs, busy_servers, combine, usage
 from drs_jobs.reports._drills import DrillReport, ServerDrill, last_drills
@@ -52,12 +53,4 @@ __all__ = [
     "usage",
 ]
 
-
-def _report_public_module() -> None:
-    """Set the module of the public classes, so that pickles and tracebacks do not name private modules."""
-    for name in __all__:
-        if isinstance(value := globals()[name], type):
-            value.__module__ = __name__
-
-
-_report_public_module()
+_public.set_public_module(globals(), __name__)

@@ -8,6 +8,8 @@ Source: botocore's model of the service, `drs` 2020-02-26, for every member.
 
 from enum import StrEnum
 
+from drs_jobs._public import set_public_module
+
 
 class UnknownValue(str):
     """An enum value that this version of drs_jobs does not have: the unchanged string from the response.
@@ -144,3 +146,6 @@ class Outcome(StrEnum):
     """Complete, and a participant or a non-optional action failed."""
     UNDETERMINED = "UNDETERMINED"
     """Complete, without a failure, but not all participants and actions are known to have succeeded. Check the job itself."""
+
+
+set_public_module(globals())
