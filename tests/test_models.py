@@ -454,4 +454,4 @@ def test_traceback_shows_generated_code():
 
     with pytest.raises(ZeroDivisionError) as caught:
         structure_job({"jobID": "j", "participatingServers": [OddDict()]})
-    assert "member = get(key)" in "".join(traceback.format_exception(caught.value))
+    assert "member = value.get('sourceServerID')" in "".join(traceback.format_exception(caught.value))
