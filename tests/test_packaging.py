@@ -48,7 +48,7 @@ def test_another_interpreter_sets_up_again(make_dry_run, target: str, folder: st
 def test_latest_has_every_extra_and_the_given_interpreter(make_dry_run):
     commands = make_dry_run("latest", "3.98.0")
     assert "python-3.98.0 -m venv" in commands
-    assert "[cli,notebook,report,testing]" in commands
+    assert "[cli,notebook,report,speed,testing]" in commands
 
 
 @pytest.mark.parametrize("programs", [(), ("node",), ("node", "npm")], ids=" ".join)
