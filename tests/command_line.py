@@ -1,23 +1,86 @@
-"""Runs the command line in a process of its own, or in this process, which is faster."""
+"""Runs the command line: in a process of its own, or in this process, which is faster by half a second."""
 
+import io
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 
+from drs_jobs.cli import main
 from drs_jobs.cli.commands import invoke
 
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line. A variable with an empty value is removed from the environment."""
-    defaults = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    merged = {name: value for name, value in {**os.environ, **defaults, **environment}.items() if value}
-    return run_process([sys.executable, "-m", "drs_jobs", *arguments], env=merged)
+COMMAND = [sys.executable, "-m", "drs_jobs"]
+DEFAULTS = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def run_process(command: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, env=env, check=False)
+def run(
+    *arguments: str,
+    stdin: bytes = b"",
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+    folder: Path | None = None,
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process, with its own standard streams and its handling of errors.
+
+    Args:
+        arguments: The arguments.
+        stdin: What it can read. Default: nothing.
+        stdout: Where it writes its output. Default: into the result.
+        stderr: Where it writes its errors. Default: into the result.
+        folder: The working directory. Default: that of the tests.
+        environment: Environment variables. One with an empty value is removed.
+    """
+    streams = io.BytesIO(stdin), io.BytesIO(), io.BytesIO()
+    files = [
+        given or io.TextIOWrapper(stream, encoding="utf-8")
+        for given, stream in zip((None, stdout, stderr), streams, strict=True)
+    ]
+    status = _exit_status(arguments, {**DEFAULTS, **environment}, files, folder)
+    return subprocess.CompletedProcess(arguments, status, *(stream.getvalue().decode() for stream in streams[1:]))
+
+
+def _exit_status(arguments: Sequence[str], environment: dict[str, str], streams: Sequence[TextIO], folder: Path | None) -> int:
+    interruption = signal.getsignal(signal.SIGINT)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            if value:
+                patch.setenv(name, value)
+            else:
+                patch.delenv(name, raising=False)
+        if folder is not None:
+            patch.chdir(folder)
+        patch.setattr(sys, "argv", ["drs-jobs", *arguments])
+        patch.setattr(threading, "excepthook", threading.excepthook)
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        try:
+            main()
+        except SystemExit as exit_:
+            assert isinstance(exit_.code, int)
+            return exit_.code
+        finally:
+            signal.signal(signal.SIGINT, interruption)
+            for stream in streams[1:]:
+                stream.flush()  # as Python does when it exits
+
+
+def run_apart(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as `run` does, but in a process of its own."""
+    merged = {name: value for name, value in {**os.environ, **DEFAULTS, **environment}.items() if value}
+    return run_process([*COMMAND, *arguments], stdin=stdin, env=merged)
+
+
+def run_process(command: list[str], stdin: bytes = b"", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, by default with the environment of this one."""
+    result = subprocess.run(command, input=stdin, capture_output=True, timeout=300, env=env, check=False)
+    return subprocess.CompletedProcess(command, result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
 def run_here(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

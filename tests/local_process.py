@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import boto3
+
+from drs_jobs.testing.service_model import session_without_configuration
 
 TIMEOUT = 60
 
@@ -21,6 +25,23 @@ class LocalProcess:
     process: subprocess.Popen[str]
     lines: Path
     """The file with its output."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables in the lines."""
+        words = (shlex.split(line) for line in self.lines.read_text(encoding="utf-8").splitlines())
+        return dict(word.split("=", 1) for command, *exports in words if command == "export" for word in exports)
+
+    def client(self) -> Any:
+        """A boto3 client of this process for the endpoint."""
+        variables = self.environment
+        return boto3.Session(botocore_session=session_without_configuration()).client(
+            "drs",
+            region_name=variables["AWS_REGION"],
+            endpoint_url=variables["AWS_ENDPOINT_URL_DRS"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        )
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a shell that has read the lines."""

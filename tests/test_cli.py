@@ -1,5 +1,6 @@
-"""The command line in processes of its own: its output and exit status."""
+"""The command line: its output and exit status."""
 
+import contextlib
 import csv
 import errno
 import importlib.metadata
@@ -7,12 +8,14 @@ import io
 import json
 import os
 import re
-import subprocess
+import shlex
 import sys
+import unittest.mock
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import attrs
 import pytest
@@ -20,6 +23,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from rich.console import Console
 from rich.text import Text
 
+from command_line import COMMAND, run_apart
 from command_line import run as _run
 from command_line import run_process as _process
 from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, structure_job
@@ -52,7 +56,7 @@ NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 def test_list_table(local_drs: LocalDrs):
     """Newest first."""
     local_drs.add_jobs(*make_history(30, until=NOON, seed=3))
-    result = _run("list", "--limit", "3", "--region", "eu-west-1")
+    result = run_apart("list", "--limit", "3", "--region", "eu-west-1")
     header, *rows = result.stdout.splitlines()
     assert (result.returncode, result.stderr) == (0, "")
     assert header.split() == ["job", "state", "kind", "created", "(UTC)", "servers", "took", "outcome"]
@@ -347,7 +351,7 @@ def test_help_without_a_command():
 def test_ascii_output(local_drs: LocalDrs):
     """Letters that an ASCII terminal does not have are escaped."""
     local_drs.add_jobs(make_job(job_id="drsjob-\u00fc"))
-    result = _run("list", PYTHONIOENCODING="ascii")
+    result = run_apart("list", PYTHONIOENCODING="ascii")
     assert (result.returncode, "drsjob-\\xfc" in result.stdout) == (0, True)
 
 
@@ -355,7 +359,7 @@ def test_head_is_no_error(local_drs: LocalDrs):
     """A reader that closes the pipe early is no error, for tables and for JSON."""
     local_drs.add_jobs(*(make_job() for _ in range(500)))
     for output in ("table", "json"):
-        command = f"{sys.executable} -m drs_jobs list --output {output} | head -n 1; exit ${{PIPESTATUS[0]}}"
+        command = f"{shlex.join(COMMAND)} list --output {output} | head -n 1; exit ${{PIPESTATUS[0]}}"
         result = _process(["bash", "-c", command])
         assert (result.returncode, result.stderr, result.stdout.count("\n")) == (0, "", 1)
 
@@ -366,26 +370,20 @@ def test_exit_status_after_a_closed_pipe(local_drs: LocalDrs):
     running = make_job(status="STARTED")
     local_drs.add_jobs(running)
     for command, status in ((f"show {job.job_id}", 1), (f"watch {job.job_id} {running.job_id} --timeout 9s", 141)):
-        shell = f"{sys.executable} -m drs_jobs {command} | true; exit ${{PIPESTATUS[0]}}"
-        result = _process(["bash", "-c", shell])
+        with _closed_pipe() as pipe:
+            result = _run(*command.split(), stdout=pipe)
         assert (status, "") == (result.returncode, result.stderr)
-    closed = _process(["bash", "-c", f"{sys.executable} -m drs_jobs list >&-"])
+    closed = _process(["bash", "-c", f"{shlex.join(COMMAND)} list >&-"])
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
-def test_demo():
-    """It needs no credentials."""
-    result = _run("demo", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_DEFAULT_REGION="")
-    assert (result.returncode, result.stderr) == (0, "")
-    for part in (
-        "30 jobs came over HTTP through boto3, in 3 pages",
-        "FAILED",
-        "RUNNING",
-        "did not launch",
-        "Try next",
-        "client: JobsClient",
-    ):
-        assert part in result.stdout
+@contextlib.contextmanager
+def _closed_pipe() -> Iterator[TextIO]:
+    """A pipe whose reader is gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as pipe:  # noqa: PTH123  # a descriptor
+        yield pipe
 
 
 def test_missing_extras():
@@ -522,10 +520,6 @@ def jobs_of_all_outcomes(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch) -
     return local_drs
 
 
-def _shell_status(command: str, redirection: str) -> int:
-    return _process(["bash", "-c", f"{sys.executable} -m drs_jobs {command} {redirection}"]).returncode
-
-
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 @pytest.mark.parametrize(
     "command",
@@ -552,10 +546,22 @@ def _shell_status(command: str, redirection: str) -> int:
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_full_stdout_exits_5(command: str):
     """One line is on stderr. If that line cannot be written, the status is still 5."""
-    result = _process(["bash", "-c", f"{sys.executable} -m drs_jobs {command} >/dev/full"])
-    assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
-    assert "No space left" in result.stderr
-    assert _shell_status(command, ">/dev/full 2>/dev/full") == 5
+    with FULL.open("w") as full:
+        result = _run(*command.split(), stdout=full)
+        assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
+        assert "No space left" in result.stderr
+    with FULL.open("w") as full, FULL.open("w") as errors:
+        assert _run(*command.split(), stdout=full, stderr=errors).returncode == 5
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", ["list", "drills --output csv", "--help"])
+@pytest.mark.usefixtures("jobs_of_all_outcomes")
+def test_full_stdout_of_a_process(command: str):
+    """What Python flushes when it exits does not change the status."""
+    result = _process(["bash", "-c", f"{shlex.join(COMMAND)} {command} >/dev/full"])
+    assert (result.returncode, result.stderr.count("\n"), "No space left" in result.stderr) == (5, 1, True)
+    assert _process(["bash", "-c", f"{shlex.join(COMMAND)} {command} >/dev/full 2>/dev/full"]).returncode == 5
 
 
 STATUSES = {
@@ -577,58 +583,59 @@ STATUSES = {
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 @pytest.mark.parametrize("command", STATUSES)
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
-def test_unwritable_stderr_keeps_the_status(command: str, monkeypatch: pytest.MonkeyPatch):
-    """It is full or closed, with an error to print or without one."""
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    assert {STATUSES[command]} == {_shell_status(command, redirection) for redirection in ("2>/dev/full", "<&- >&- 2>&-")}
+def test_full_stderr_keeps_the_status(command: str):
+    """With an error to print or without one."""
+    with FULL.open("w") as full:
+        assert _run(*command.split(), stderr=full).returncode == STATUSES[command]
 
 
-def _patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.argv = ['drs-jobs', *{arguments!r}]\n{patch}\nfrom drs_jobs.__main__ import main; main()"
-    return _process([sys.executable, "-c", code])
+@pytest.mark.parametrize("command", ["list", "nonsense", f"show {FAILED_JOB}"])
+@pytest.mark.usefixtures("jobs_of_all_outcomes")
+def test_closed_streams_keep_the_status(command: str):
+    """As some daemons start a process."""
+    process = _process(["bash", "-c", f"{shlex.join(COMMAND)} {command} <&- >&- 2>&-"])
+    assert process.returncode == STATUSES[command]
 
 
 @pytest.mark.parametrize(
     ("error", "place"),
     [
-        ("RuntimeError", "typer.main.get_command"),
-        ("TypeError", "drs_jobs.cli.tables.jobs_table"),
-        ("ValueError", "drs_jobs._pagination.pager.Pager.__iter__"),
-        ("RecursionError", "drs_jobs._pagination.pager.Pager.__iter__"),
+        (RuntimeError, "typer.main.get_command"),
+        (TypeError, "drs_jobs.cli.tables.jobs_table"),
+        (ValueError, "drs_jobs._pagination.pager.Pager.__iter__"),
+        (RecursionError, "drs_jobs._pagination.pager.Pager.__iter__"),
     ],
 )
-def test_unexpected_error_exits_5(error: str, place: str, local_drs: LocalDrs):
+def test_unexpected_error_exits_5(error: type[Exception], place: str, local_drs: LocalDrs):
     """There is one line on stderr, for every class of error."""
     local_drs.add_jobs(make_job())
-    owner, _, name = place.rpartition(".")
-    patch = (
-        "import drs_jobs.cli.commands, typer.main, unittest.mock; "
-        f"unittest.mock.patch('{owner}.{name}', side_effect={error}('boom\\nbang')).start()"
-    )
-    result = _patched(patch, "list")
+    with unittest.mock.patch(place, side_effect=error("boom\nbang")):
+        result = _run("list")
     assert (result.returncode, result.stdout) == (5, "")
-    assert result.stderr.startswith(f"drs-jobs: unexpected {error}: ")
+    assert result.stderr.startswith(f"drs-jobs: unexpected {error.__name__}: ")
     assert result.stderr.count("\n") == 1
 
 
-INTERRUPTIONS = {
-    "import": """
-import builtins
+@pytest.mark.parametrize("place", ["typer.main.get_command", "drs_jobs._pagination.pager.Pager.__iter__"])
+@pytest.mark.usefixtures("local_drs")
+def test_interruption_exits_130(place: str):
+    with unittest.mock.patch(place, side_effect=KeyboardInterrupt):
+        result = _run("list")
+    assert (result.returncode, result.stderr) == (130, "drs-jobs: interrupted\n")
+
+
+def test_interruption_of_the_import_exits_130():
+    code = """
+import builtins, sys
+sys.argv = ["drs-jobs", "list"]
 real = builtins.__import__
 def interrupted(name, *args, **keywords):
     if name == "typer":
         raise KeyboardInterrupt
     return real(name, *args, **keywords)
-builtins.__import__ = interrupted""",
-    "parsing": "import typer.main; typer.main.get_command.__code__ = (lambda _: exec('raise KeyboardInterrupt')).__code__",
-    "command": "from drs_jobs import Pager; Pager.__iter__ = lambda _: exec('raise KeyboardInterrupt')",
-}
-
-
-@pytest.mark.parametrize("place", INTERRUPTIONS)
-@pytest.mark.usefixtures("local_drs")
-def test_interruption_exits_130(place: str):
-    result = _patched(INTERRUPTIONS[place], "list")
+builtins.__import__ = interrupted
+from drs_jobs.__main__ import main; main()"""
+    result = _process([sys.executable, "-c", code])
     assert (result.returncode, result.stderr) == (130, "drs-jobs: interrupted\n")
 
 
@@ -647,8 +654,8 @@ def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
 )
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_closed_pipe_is_no_error(command: str):
-    pipe = f"{sys.executable} -m drs_jobs {command} | true; exit ${{PIPESTATUS[0]}}"
-    result = _process(["bash", "-c", pipe])
+    with _closed_pipe() as pipe:
+        result = _run(*command.split(), stdout=pipe)
     assert (result.returncode, "Traceback" in result.stderr) == (0, False)
 
 
@@ -666,7 +673,11 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
         make_job(participating_servers=(make_server(source_server_id=SERVER_IDS[0], launch_status="FAILED"),)),
     ]
     explanation = Explanation(
-        job=jobs[0], failures=(), instance_ids=dict.fromkeys(SERVER_IDS, "i-0123456789abcdef0"), log=(), log_error=None
+        job=make_job(participating_servers=launched),
+        failures=(),
+        instance_ids=dict.fromkeys(SERVER_IDS, "i-0123456789abcdef0"),
+        log=(),
+        log_error=None,
     )
     log = [make_log_item(event=event) for event in ("USING_PREVIOUS_SNAPSHOT_FAILED", "JOB_END")]
     drills = last_drills(jobs, source_server_ids=[*SERVER_IDS, "s-99999999999999999"]).servers
@@ -776,11 +787,8 @@ NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2
 
 
 def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tuple[int, str, str]:
-    defaults = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    merged = {name: value for name, value in {**os.environ, **defaults, **environment}.items() if value}
-    command = [sys.executable, "-m", "drs_jobs", *arguments]
-    result = subprocess.run(command, input=content, capture_output=True, timeout=60, env=merged, check=False)
-    return result.returncode, result.stdout.decode(), result.stderr.decode()
+    result = _run(*arguments, stdin=content, **environment)
+    return result.returncode, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(

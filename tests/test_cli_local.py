@@ -9,17 +9,18 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from drs_jobs.testing import LocalDrs
+from command_line import COMMAND, run
+from drs_jobs import JobsClient
+from drs_jobs.testing import LocalDrs, make_history
 from local_process import TIMEOUT, LocalProcess, local_process
 
 SERVER = "s-00000000000000001"
-OTHER = "s-00000000000000002"
 ENV = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
-CLI = [sys.executable, "-m", "drs_jobs"]
 DRILL = f"""
 import boto3
 from drs_jobs import JobsClient
@@ -48,44 +49,43 @@ def test_lines_are_the_environment(local: LocalProcess):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", found["AWS_ENDPOINT_URL_DRS"])
 
 
-@pytest.mark.parametrize(("options", "minutes"), [([], 9), (["--os", "windows"], 24)])
-def test_drill_of_another_process(options: list[str], minutes: int, tmp_path: Path):
+def test_drill_of_another_process(tmp_path: Path):
     """With speed, minutes take a second."""
-    with local_process(tmp_path, "--speed", "2000", *options) as local:
+    with local_process(tmp_path, "--speed", "2000") as local:
         drill = local.run(sys.executable, "-c", DRILL)
         assert (drill.stdout.split()[0], drill.stderr) == ("SUCCEEDED", "")
-        assert abs(int(drill.stdout.split()[1]) - minutes) <= 1
-        listed = local.run(*CLI, "list", "--output", "json")
+        assert abs(int(drill.stdout.split()[1]) - 9) <= 1
+        listed = local.run(*COMMAND, "list", "--output", "json")
         assert [json.loads(line)["status"] for line in listed.stdout.splitlines()] == ["COMPLETED"]
 
 
+def test_failures_of_windows_servers(tmp_path: Path):
+    """Each server has its own failure; the others have none."""
+    failures = {"s-00000000000000002": "SNAPSHOT", "s-00000000000000003": "SILENT", "s-00000000000000004": "STUCK"}
+    options = [word for server, failure in failures.items() for word in ("--fail", f"{server}={failure}")]
+    with local_process(tmp_path, "--speed", "2000", "--os", "windows", *options) as local:
+        boto_client = local.client()
+        started = [
+            boto_client.start_recovery(isDrill=True, sourceServers=[{"sourceServerID": server}])["job"]["jobID"]
+            for server in (SERVER, *failures)
+        ]
+        good, *failed = JobsClient(boto_client).wait_all(started[:3], timeout=60, poll_interval=0.05)
+        assert [job.outcome.name for job in (good, *failed)] == ["SUCCEEDED", "FAILED", "FAILED"]
+        assert good.duration is not None
+        assert abs(good.duration.total_seconds() / 60 - 24) <= 1
+        assert JobsClient(boto_client).get_job(started[3]).outcome.name == "RUNNING"
+
+
 def test_history(tmp_path: Path):
-    """Jobs of the past, with their logs and source servers."""
+    """Jobs of the past, the same for the same seed, with their logs and source servers."""
     with local_process(tmp_path, "--history", "12", "--seed", "3") as local:
-        jobs = [json.loads(line) for line in local.run(*CLI, "list", "--output", "json").stdout.splitlines()]
-        assert len(jobs) == 12
-        shown = json.loads(local.run(*CLI, "show", jobs[-1]["jobID"], "--output", "json").stdout)
-        events = [item["event"] for item in shown["log"]]
+        client = JobsClient(local.client())
+        jobs = client.describe_jobs().collect()
+        expected = make_history(12, until=datetime.now(UTC), seed=3, logs=True)
+        assert [job.job_id for job in jobs] == [job.job_id for job in expected]
+        events = [item.event for item in client.describe_job_log_items(jobs[-1].job_id)]
         assert (events[0], events[-1]) == ("JOB_START", "JOB_END")
-        code = "import boto3; print(len(boto3.client('drs').describe_source_servers()['items']))"
-        assert int(local.run(sys.executable, "-c", code).stdout) > 1
-
-
-def test_history_is_seeded(tmp_path: Path):
-    """Two processes with the same seed have the same jobs, at different times."""
-    ids = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        with local_process(tmp_path / name, "--history", "5", "--seed", "3") as local:
-            ids.append([json.loads(line)["jobID"] for line in local.run(*CLI, "list", "--output", "json").stdout.splitlines()])
-    assert ids[0] == ids[1]
-    assert len(ids[0]) == 5
-
-
-@pytest.mark.parametrize("failure", ["SNAPSHOT", "SILENT"])
-def test_fail(failure: str, tmp_path: Path):
-    with local_process(tmp_path, "--speed", "2000", "--fail", f"{SERVER}={failure}", "--fail", f"{OTHER}=STUCK") as local:
-        assert local.run(sys.executable, "-c", DRILL).stdout.split()[0] == "FAILED"
+        assert len(local.client().describe_source_servers()["items"]) == len(expected.source_servers)
 
 
 def test_ctrl_c(local: LocalProcess):
@@ -122,8 +122,7 @@ def test_kill(local: LocalProcess):
     ],
 )
 def test_bad_option_is_one_line(options: list[str], problem: str):
-    command = [*CLI, "local", *options]
-    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=TIMEOUT, check=False)
+    result = run("local", *options)
     assert (result.returncode, result.stdout) == (2, "")
     assert problem in result.stderr
     assert result.stderr.count("\n") == 1
@@ -134,7 +133,7 @@ def test_output_that_cannot_be_written():
     """It does not serve then, because no one could find it."""
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # a device
         result = subprocess.run(
-            [*CLI, "local"], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=TIMEOUT, check=False
+            [*COMMAND, "local"], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=TIMEOUT, check=False
         )
     assert result.returncode == 5
     assert result.stderr.count("\n") == 1

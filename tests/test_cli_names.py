@@ -3,9 +3,6 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,17 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command_line import run
 from drs_jobs import MalformedResponseError, PaginationLoopError
 from drs_jobs.cli.host_names import fetch_host_names
 from drs_jobs.cli.names import NameSource, known_names, read_names
 from drs_jobs.cli.options import Connection
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
-
-
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "AWS_MAX_ATTEMPTS": "1"}
-    command = [sys.executable, "-m", "drs_jobs", *arguments]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, env=env, check=False, input=stdin)
 
 
 def server_id(name: str) -> str:
@@ -207,4 +199,4 @@ def test_commands_show_names(local_drs: LocalDrs, tmp_path: Path):
     assert (first["hostName"], second["hostName"], "hostName" in last) == ("db-01 [31m", "web-02", False)
     raw = json.loads(run("show", job.job_id, *options, "--output", "json").stdout)
     assert raw["hostNames"] == {one: "db-01 [31m", two: "web-02"}
-    assert run("drills", "--names", "-", stdin=json.dumps({three: "third"})).stdout.count(f"third {three}") == 1
+    assert run("drills", "--names", "-", stdin=json.dumps({three: "third"}).encode()).stdout.count(f"third {three}") == 1

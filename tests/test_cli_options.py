@@ -2,11 +2,8 @@
 
 import io
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -17,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from command_line import run
 from drs_jobs import Outcome
-from drs_jobs._models.labels import _KINDS, job_kind
+from drs_jobs._models.labels import KINDS, job_kind
 from drs_jobs.cli.commands import app
 from drs_jobs.cli.filters import JobFilter
 from drs_jobs.cli.help import EXAMPLES, complete_help, summary
@@ -29,13 +27,6 @@ from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 JOB = "drsjob-556c7b1d99221f996"
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    defaults = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    merged = {name: value for name, value in {**os.environ, **defaults, **environment}.items() if value}
-    command = [sys.executable, "-m", "drs_jobs", *arguments]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, env=merged, check=False)
 
 
 def program() -> Any:
@@ -86,7 +77,7 @@ def test_option_that_a_command_lacks(command: str):
 
 
 def test_kinds_are_those_of_tables():
-    assert {kind.value for kind in Kind} == set(_KINDS.values())
+    assert {kind.value for kind in Kind} == set(KINDS.values())
 
 
 def test_filters_against_labels():

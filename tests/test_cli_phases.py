@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from command_line import run, run_here
+from command_line import run, run_apart, run_here
 from drs_jobs import Job, JobsClient, Outcome, SourceNetworkID
 from drs_jobs.cli.phases import PhaseBar, phases_table
 from drs_jobs.reports import JobPhases, Phase, PhaseName, phases
@@ -162,7 +162,7 @@ def test_unknown_job():
 
 def test_ascii_terminal(failed: Job):
     """Letters, with their meaning below."""
-    result = run("phases", failed.job_id, PYTHONIOENCODING="ascii")
+    result = run_apart("phases", failed.job_id, PYTHONIOENCODING="ascii")
     assert result.stdout.isascii()
     assert "\\u" not in result.stdout
     assert "c conversion  l launch" in result.stdout

@@ -1,14 +1,13 @@
-"""`drs-jobs report` in a process of its own: its files, messages and exit status."""
+"""`drs-jobs report`: its files, messages and exit status."""
 
 import csv
-import os
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+import command_line
 from drs_jobs import JobsClient
 from drs_jobs.cli.exit_codes import UsageError
 from drs_jobs.cli.report import ReportFiles
@@ -19,9 +18,7 @@ from html_outline import Outline
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `drs-jobs report` in a folder."""
-    env = {**os.environ, "AWS_MAX_ATTEMPTS": "1"}
-    command = [sys.executable, "-m", "drs_jobs", "report", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=300, env=env, check=False)
+    return command_line.run("report", *arguments, folder=folder)
 
 
 def page(folder: Path, name: str = "evidence.html") -> Outline:
