@@ -389,7 +389,10 @@ def _closed_pipe() -> Iterator[TextIO]:
 def test_missing_extras():
     """The error has the name of the extra and the command that installs it."""
     for package in ("typer", "rich"):
-        result = _patched(f"sys.modules['{package}'] = None", "list")
+        code = (
+            f"import sys; sys.modules['{package}'] = None; sys.argv[1:] = ['list']; from drs_jobs.__main__ import main; main()"
+        )
+        result = _process([sys.executable, "-c", code])
         message = f"drs-jobs: {package} is not installed; it is part of the extra 'cli': pip install 'drs_jobs[cli]'\n"
         assert (result.returncode, result.stderr) == (2, message)
     code = "import sys; sys.modules['werkzeug.serving'] = None; import drs_jobs.testing"
