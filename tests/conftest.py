@@ -1,5 +1,6 @@
 """Shared by all tests: a defined environment, a LocalDrs, and a client of it without retries, because retries sleep."""
 
+import functools
 import os
 import signal
 import tempfile
@@ -7,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.config import Config
 from hypothesis import Phase, settings
@@ -16,6 +18,9 @@ from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.pytest import local_drs
 
 __all__ = ["local_drs"]
+
+# Otherwise each session reads botocore's data files again, which is most of the time of making a client.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # Derandomized, so that every run has the same examples.
 settings.register_profile("drs_jobs", deadline=None, derandomize=True)

@@ -60,7 +60,10 @@ def _random_drills(seed: int) -> list[Job]:
     return [_drill(generator.uniform(0, 100), generator.choice(statuses), generator.choice(SERVERS)) for _ in range(9)]
 
 
-@pytest.mark.parametrize("seed", range(8))
+GATE_SEEDS = range(4)
+
+
+@pytest.mark.parametrize("seed", GATE_SEEDS)
 def test_gate(seed: int, local_drs: LocalDrs, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Exit status 1 if a server is overdue, in every format. Without --fail it is 0."""
     jobs = _random_drills(seed)
@@ -68,14 +71,15 @@ def test_gate(seed: int, local_drs: LocalDrs, tmp_path: Path, capsys: pytest.Cap
     file = tmp_path / "servers"
     file.write_text("\n".join(SERVERS), encoding="utf-8")
     overdue = _has_overdue(jobs, SERVERS, datetime.now(UTC) - timedelta(days=70))
+    command = ("drills", "--older-than", "70d", "--servers", str(file))
+    assert run_here(capsys, *command)[0] == 0
     for output in ("table", "json", "csv", "junit", "prometheus"):
-        command = ("drills", "--older-than", "70d", "--servers", str(file), "-o", output)
-        assert (run_here(capsys, *command)[0], run_here(capsys, *command, "--fail")[0]) == (0, int(overdue))
+        assert run_here(capsys, *command, "--fail", "-o", output)[0] == int(overdue)
 
 
 def test_seeds_of_the_gate_have_both_results():
     limit = datetime.now(UTC) - timedelta(days=70)
-    assert {_has_overdue(_random_drills(seed), SERVERS, limit) for seed in range(8)} == {True, False}
+    assert {_has_overdue(_random_drills(seed), SERVERS, limit) for seed in GATE_SEEDS} == {True, False}
 
 
 @pytest.mark.usefixtures("local_drs")

@@ -13,7 +13,7 @@ from drs_jobs.testing import Fault, LocalDrs, make_job
 from fault_schedules import ERRORS, FAULTS, HARMLESS, NoFault
 from simulated_time import SimulatedTime
 
-SCHEDULES = 1_000
+SCHEDULES = 300
 PER_TEST = 100
 
 
