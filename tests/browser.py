@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,4 +30,7 @@ def browse(body: str, folder: Path, theme: str = "light", *, budget: int = 5_000
     return result.stdout, [line for line in result.stderr.splitlines() if "CONSOLE" in line]
 
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
+def needs_browser(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that needs a browser. `make check` runs it, so that `make test` takes the same time with a browser."""
+    has_none = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: Debian's chromium")
+    return pytest.mark.needs_check_env(has_none(test))
