@@ -82,12 +82,9 @@ def register_handlers(client: object, operations: Iterable[str]) -> None:
 
 
 def sign_with(client: Any, credentials: Callable[[], object | None]) -> None:
-    """Have each request of a DRS client signed with the credentials that `credentials` returns, instead of its own.
+    """Have each request of a DRS client signed with the credentials that `credentials` returns; `None` means its own.
 
-    Args:
-        client: The boto3 client.
-        credentials: Returns botocore's `Credentials`, or `None` for those of the client. Called for each attempt of a request,
-            in the thread that makes the call.
+    It is called for each attempt of a request, in the thread that makes the call.
     """
 
     def on_sign(request: Any, **_: object) -> None:
