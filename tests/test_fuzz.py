@@ -16,7 +16,7 @@ from drs_jobs.testing import LocalDrs, RawResponse
 WIRE = malformed_bytes.Wire()
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=400)
 @given(st.randoms(use_true_random=False))
 def test_mutated_page_is_jobs_or_malformed_response(rng: random.Random):
     """Structure-aware mutations. Each valid job is returned, and each malformed one is reported."""

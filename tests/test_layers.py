@@ -1,6 +1,7 @@
 """Layers: a module imports only from layers below its own."""
 
 import ast
+import functools
 import graphlib
 import inspect
 from collections.abc import Iterator
@@ -42,17 +43,19 @@ def imported(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute here"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+        elif isinstance(node, ast.Call) and "import_module" in {getattr(node.func, "id", ""), getattr(node.func, "attr", "")}:
             yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str))
         yield from imported(node)
 
 
+@functools.cache
 def files() -> dict[str, Path]:
     """Return the files of the package by dotted name."""
     paths = {".".join(("drs_jobs", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in PACKAGE.rglob("*.py")}
     return {name.removesuffix(".__init__") or name: path for name, path in paths.items()}
 
 
+@functools.cache
 def graph() -> dict[str, set[str]]:
     """Return the names of the files of the package that each file imports, by dotted name."""
     names = files()

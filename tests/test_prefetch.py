@@ -79,7 +79,7 @@ def script(rng: random.Random) -> Script:
     return Script(pages, failures, rng.choice([None, None, "1" if len(pages) > 1 else None]))
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.integers(), st.none() | st.integers(0, 12), st.booleans())
 def test_same_as_without(seed: int, limit: int | None, skips: bool):  # noqa: FBT001  # hypothesis passes it by name
     """Any pages, failures, loops of tokens, limits, and mix of jobs and pages."""
@@ -167,7 +167,7 @@ def test_interrupted_at_random_times(monkeypatch: pytest.MonkeyPatch):
     """By a signal, and resumed: no job is lost or repeated."""
     describe_jobs = JobsClient.describe_jobs
     monkeypatch.setattr(JobsClient, "describe_jobs", lambda self, **query: describe_jobs(self, prefetch=True, **query))
-    assert interruptions.run(interruptions.items, 200) == {"interrupted": 200, "lost": 0, "repeated": 0}
+    assert interruptions.run(interruptions.items, 100) == {"interrupted": 100, "lost": 0, "repeated": 0}
     for thread in threads():
         thread.join()
 
