@@ -549,11 +549,11 @@ def jobs_of_all_outcomes(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_full_stdout_exits_5(command: str):
     """One line is on stderr. If that line cannot be written, the status is still 5."""
-    with FULL.open("w") as full:
+    with FULL.open("w", encoding="utf-8") as full:
         result = _run(*command.split(), stdout=full)
         assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
         assert "No space left" in result.stderr
-    with FULL.open("w") as full, FULL.open("w") as errors:
+    with FULL.open("w", encoding="utf-8") as full, FULL.open("w") as errors:
         assert _run(*command.split(), stdout=full, stderr=errors).returncode == 5
 
 
@@ -588,7 +588,7 @@ STATUSES = {
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_full_stderr_keeps_the_status(command: str):
     """With an error to print or without one."""
-    with FULL.open("w") as full:
+    with FULL.open("w", encoding="utf-8") as full:
         assert _run(*command.split(), stderr=full).returncode == STATUSES[command]
 
 
