@@ -553,7 +553,7 @@ def test_full_stdout_exits_5(command: str):
         result = _run(*command.split(), stdout=full)
         assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
         assert "No space left" in result.stderr
-    with FULL.open("w", encoding="utf-8") as full, FULL.open("w") as errors:
+    with FULL.open("w", encoding="utf-8") as full, FULL.open("w", encoding="utf-8") as errors:
         assert _run(*command.split(), stdout=full, stderr=errors).returncode == 5
 
 
