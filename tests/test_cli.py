@@ -549,11 +549,11 @@ def jobs_of_all_outcomes(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_full_stdout_exits_5(command: str):
     """One line is on stderr. If that line cannot be written, the status is still 5."""
-    with FULL.open("w") as full:
+    with FULL.open("w", encoding="utf-8") as full:
         result = _run(*command.split(), stdout=full)
         assert (result.returncode, result.stderr.count("\n"), "Traceback" in result.stderr) == (5, 1, False)
         assert "No space left" in result.stderr
-    with FULL.open("w") as full, FULL.open("w") as errors:
+    with FULL.open("w", encoding="utf-8") as full, FULL.open("w", encoding="utf-8") as errors:
         assert _run(*command.split(), stdout=full, stderr=errors).returncode == 5
 
 
@@ -588,7 +588,7 @@ STATUSES = {
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_full_stderr_keeps_the_status(command: str):
     """With an error to print or without one."""
-    with FULL.open("w") as full:
+    with FULL.open("w", encoding="utf-8") as full:
         assert _run(*command.split(), stderr=full).returncode == STATUSES[command]
 
 
@@ -709,7 +709,7 @@ def test_tables_pad_early_years():
 def test_tables_fit_every_width(number: int):
     """From 10 columns: no line is wider, ids are complete or fold, and each other cell that is shown is complete."""
     ids, make_table = _tables_and_ids()[number]
-    for width in range(10, 201):
+    for width in (*range(10, 90), *range(90, 201, 10)):
         table = make_table(width)
         shown = io.StringIO()
         Console(file=shown, width=width).print(table)
