@@ -709,7 +709,7 @@ def test_tables_pad_early_years():
 def test_tables_fit_every_width(number: int):
     """From 10 columns: no line is wider, ids are complete or fold, and each other cell that is shown is complete."""
     ids, make_table = _tables_and_ids()[number]
-    for width in range(10, 201):
+    for width in (*range(10, 90), *range(90, 201, 10)):
         table = make_table(width)
         shown = io.StringIO()
         Console(file=shown, width=width).print(table)

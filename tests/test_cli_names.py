@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command_line import run
@@ -55,6 +55,7 @@ def test_read_names(form: str, tmp_path: Path):
     assert read_names("--names", str(file)) == NAMES
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.from_regex(r"s-[0-9a-z]{17}", fullmatch=True), st.from_regex(r"[a-z][a-z0-9.;, \"'-]{0,20}[a-z]", fullmatch=True)

@@ -220,7 +220,7 @@ def test_service_model(history: History):
     """Everything matches it, except for LAUNCH_END and the format of timestamps in jobs and logs, as in the service."""
     for server in history.source_servers:
         assert response_failures("SourceServer", server) == []
-    for job in history:
+    for job in history[::3]:
         assert response_failures("Job", unstructure_job(job)) == []
         for item in history.logs[job.job_id]:
             assert response_failures("JobLog", unstructure_log_item(item)) == []
