@@ -89,7 +89,7 @@ def test_endpoint_of_another_process(tmp_path: Path):
 
 def test_documented_script(tmp_path: Path):
     """The shell script in docs/testing.md, with the commands of these environments."""
-    [script] = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    [script] = re.findall(r"^```sh\n(drs-jobs local.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     folders = [Path(sys.executable).parent, Path(os.environ["DRS_JOBS_AWS_CLI"]).absolute().parent, os.environ["PATH"]]
     process = subprocess.Popen(
         ["sh", "-euc", script],
