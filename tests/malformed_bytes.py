@@ -96,12 +96,12 @@ def _mutate(page: Any, rng: random.Random) -> None:
             holder[key] = rng.choice(_JUNK)(rng)
 
 
-def _nodes(value: Any) -> Iterator[tuple[Any, Any]]:
+def _nodes(value: Any, *, is_shallow: bool = False) -> Iterator[tuple[Any, Any]]:
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in list(members):
         yield value, key
-        if _is_shallow(member):  # without the deep nesting of an earlier mutation
-            yield from _nodes(member)
+        if is_shallow or _is_shallow(member):  # without the deep nesting of an earlier mutation
+            yield from _nodes(member, is_shallow=True)
 
 
 def _is_shallow(value: Any) -> bool:
