@@ -222,7 +222,7 @@ def _on_response(
 
 
 def _decode(body: bytes) -> object:
-    from drs_jobs._json import decode  # noqa: PLC0415  # loaded when a client is built
+    from drs_jobs._json import decode  # noqa: PLC0415  # loaded with the first response
 
     try:
         return decode(body)

@@ -14,7 +14,7 @@ from typing import Final
 _THRESHOLDS: Final = (100_000, 20, 50)
 """Thresholds for `gc.set_threshold`: the collector visits new objects at every 100,000 allocations, and all at 100 million.
 
-So the garbage of other code stays bounded. Each job is visited once or twice.
+So the garbage of other code has a bounded number of objects. Each job is visited once or twice.
 """
 
 _MAX_FROZEN_BY_PYTHON: Final = 1_000
@@ -49,11 +49,13 @@ class _Block:
         with _lock:
             if not gc.isenabled() or gc.get_threshold()[0] == 0 or gc.get_freeze_count() > _MAX_FROZEN_BY_PYTHON:
                 return
-            if not _active:
+            is_first = not _active
+            if is_first:
                 _original = first, second, third = gc.get_threshold()
                 _raised = max(first, _THRESHOLDS[0]), max(second, _THRESHOLDS[1]), max(third, _THRESHOLDS[2])
             _active.add(id(self))
-            gc.set_threshold(*_raised)
+            if is_first:  # not in a later block, because the caller can have set other thresholds in the meantime
+                gc.set_threshold(*_raised)
 
     def end(self) -> None:
         with _lock:
@@ -65,7 +67,8 @@ class _Block:
 
 def _restore_without(block_id: int) -> None:
     """Remove a block, and restore the thresholds after the last one, unless the caller has set others in the meantime."""
-    if _active == {block_id} and gc.get_threshold() == _raised:
+    # Without the third, which Python 3.14 reports as 0.
+    if _active == {block_id} and gc.get_threshold()[:2] == _raised[:2]:
         gc.set_threshold(*_original)
     _active.discard(block_id)
 

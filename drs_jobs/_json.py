@@ -1,6 +1,6 @@
 """Decoding of JSON, with msgspec if it is installed (extra `speed`).
 
-It is loaded when a client is built, because `import drs_jobs` loads no package of an extra.
+It is loaded with the first response, because `import drs_jobs` loads no package of an extra.
 """
 
 import json

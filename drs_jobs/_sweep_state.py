@@ -136,9 +136,9 @@ class SweepState:
                 return client, None
             sts = self._client("sts", target.profile_name, target.region, None)
             role = self._role(target.profile_name, target.role_arn, target.external_id)
-        credentials = functools.partial(role.credentials, sts)
-        credentials()  # here, so that an error is not taken for one of the client
-        return client, credentials
+        # Once for the whole target, because a failed renewal must not lose a target whose credentials are still valid.
+        credentials = role.credentials(sts)
+        return client, lambda: credentials
 
     def _client(self, service: str, profile_name: str | None, region: str, endpoint_url: str | None) -> Any:
         key = service, profile_name, region, endpoint_url

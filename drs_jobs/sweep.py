@@ -24,7 +24,6 @@ from drs_jobs._errors import (
     UninitializedAccountException,
     make_picklable,
 )
-from drs_jobs._garbage_collector import rare_collections
 from drs_jobs._models import Job
 from drs_jobs._sweep_state import SweepState
 from drs_jobs._thread_pool import DaemonThreadPool
@@ -265,7 +264,6 @@ def _result_of(future: Future[_Result], target: Target) -> _Result:
 # ------------------------------------------------------------------ code that runs in the workers
 
 
-@rare_collections()
 def _read_target(state: SweepState, from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
     """Return the result of one target. It runs in a thread or process of the executor."""
     malformed: list[MalformedResponseError] = []

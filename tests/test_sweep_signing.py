@@ -20,7 +20,7 @@ from drs_jobs.testing._server import LocalServer
 ACCOUNTS = [f"{number:012}" for number in range(60)]
 REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
 PAGES = 3
-LIFETIME = 0.05
+LIFETIME = 0.001
 """Seconds after which a sweep renews the credentials of a role."""
 
 

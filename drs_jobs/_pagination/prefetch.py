@@ -41,8 +41,10 @@ class Prefetcher:
             return self._fetch(token)
         try:
             raw_page = page.result()
-        except Exception:
-            self._page = None
+        except BaseException:
+            # An interruption of the wait leaves the page to the next call.
+            if page.done() and page.exception() is not None:
+                self._page = None
             raise
         self._page = None
         return raw_page
