@@ -14,7 +14,7 @@ from drs_jobs._pagination import Pager, Query, RawPage
 from model_values import random_value
 
 pytest.importorskip("msgspec")
-PAGES = 2_000
+PAGES = 5_000
 PER_TEST = 1_000
 RESPONSE = botocore.session.get_session().get_service_model("drs").operation_model("DescribeJobs").output_shape
 
