@@ -245,7 +245,7 @@ class JobsClient:
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
         from drs_jobs import _polling, reports  # noqa: PLC0415  # here, not in the thread that reads the logs
-        from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415  # as the line above
+        from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415  # nor this one
 
         def describe_phase(job: Job) -> str | None:
             log, _ = self._read_log(job.job_id)
@@ -337,7 +337,7 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        from drs_jobs import reports  # noqa: PLC0415  # as in `explain`
+        from drs_jobs import reports  # noqa: PLC0415  # `import drs_jobs` does not import them
 
         job_id = _arguments.resolve_job_ref(job)
         fetched = job if isinstance(job, Job) and job.is_complete else self.get_job(job_id)
