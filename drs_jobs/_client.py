@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
-from botocore.exceptions import ClientError
-
-from drs_jobs import _arguments, _botocore, _wire
+from drs_jobs import _arguments, _botocore, _queries, _wire
 from drs_jobs._arguments import JobRef
-from drs_jobs._errors import JobNotFoundError, MalformedResponseError, service_error
+from drs_jobs._errors import JobNotFoundError, MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs._pagination import Pager, Query, RawPage
+from drs_jobs._pagination import Pager, RawPage, Request
 from drs_jobs._public import set_public_module
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
     from drs_jobs._polling import Clock
     from drs_jobs.reports import Explanation, JobPhases
-
-T = TypeVar("T")
 
 
 class SupportsDescribeJobs(Protocol):
@@ -68,27 +64,18 @@ class JobsClient:
         """
         from drs_jobs import _polling  # noqa: PLC0415  # as boto3, it is imported when a client is built
 
-        others = {
-            "session": session,
-            "region_name": region_name,
-            "profile_name": profile_name,
-            "endpoint_url": endpoint_url,
-            "config": config,
-        }
+        arguments = {"region_name": region_name, "endpoint_url": endpoint_url, "config": config}
         self._is_owner = client is None
-        given = [name for name, value in others.items() if value is not None]
         if client is None:
-            client = _build(session, profile_name, region_name, endpoint_url, config)
-        elif given:
-            raise TypeError(f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both")
-        elif not callable(getattr(client, "describe_jobs", None)):
-            msg = f"client must have a describe_jobs method, as boto3.client('drs') has; {type(client).__name__} has none"
-            raise TypeError(msg)
-        elif _botocore.is_asynchronous(client, _wire.METHODS.values()):
-            raise TypeError(
-                f"client is asynchronous ({type(client).__name__}): "
-                "JobsClient needs a synchronous one, such as boto3.client('drs')"
-            )
+            client = _build(session, profile_name, **arguments)
+        else:
+            others = {"session": session, "profile_name": profile_name, **arguments}
+            _queries.check_client(client, "boto3.client('drs')", others)
+            if _botocore.is_asynchronous(client, _wire.METHODS.values()):
+                raise TypeError(
+                    f"client is asynchronous ({type(client).__name__}): use AsyncJobsClient, or pass a synchronous client, "
+                    "such as boto3.client('drs')"
+                )
         _botocore.register_handlers(client, _wire.METHODS)
         self._client = client
         self._clock = _polling.Clock.real()
@@ -106,8 +93,7 @@ class JobsClient:
 
     def __repr__(self) -> str:
         """Return the region and endpoint of the boto3 client, or the class of a fake."""
-        region, endpoint = _botocore.region_and_endpoint(self._client)
-        return f"JobsClient(region={region}, endpoint={endpoint})" if region else f"JobsClient({type(self._client).__name__})"
+        return _queries.describe_client(self, self._client)
 
     def describe_jobs(
         self,
@@ -151,14 +137,9 @@ class JobsClient:
         Source:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
-        ids = None if job_ids is None else _arguments.validate_job_ids(job_ids)
-        from_date, to_date = _arguments.validate_date_range(from_date, to_date)
-        request = _wire.jobs_request(ids, from_date, to_date)
-        filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
-        query = self._query("DescribeJobs", request, filters, _wire.job_id_of, Job, page_size=page_size)
-        limit = _arguments.validate_run(limit, cursor, on_malformed)
-        # AWS returns all jobs for an empty list of ids.
-        return Pager(query, limit=0 if ids == () else limit, cursor=cursor, on_malformed=on_malformed, prefetch=prefetch)
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
+        query = _queries.jobs_query(self._client, job_ids, from_date, to_date, **arguments)
+        return Pager(query, self._fetch, prefetch=prefetch)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job with this id.
@@ -205,11 +186,8 @@ class JobsClient:
         Source:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobLogItems.html
         """
-        _arguments.validate_job_id(job_id)
-        request, filters = _wire.log_request(job_id), {"job_id": job_id}
-        query = self._query("DescribeJobLogItems", request, filters, _wire.log_item_id_of, JobLogItem, page_size=page_size)
-        limit = _arguments.validate_run(limit, cursor, on_malformed)
-        return Pager(query, limit=limit, cursor=cursor, on_malformed=on_malformed)
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
+        return Pager(_queries.log_query(self._client, job_id, **arguments), self._fetch)
 
     def watch(
         self,
@@ -251,20 +229,8 @@ class JobsClient:
             log, _ = self._read_log(job.job_id)
             return slowest_phase(reports.phases(job, log), now=self._clock.utc_now()) if log else None
 
-        ids = _arguments.resolve_job_refs(jobs)
-        seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
-        interval = None if poll_interval is None else _arguments.to_seconds("poll_interval", poll_interval)
-        if interval == 0:
-            raise ValueError("poll_interval must be more than 0 seconds")
-        return _polling.watch(
-            lambda batch: self.describe_jobs(job_ids=batch),
-            ids,
-            describe_phase=describe_phase,
-            timeout=seconds,
-            poll_interval=interval,
-            batch_size=_arguments.MAX_JOB_IDS,
-            clock=self._clock,
-        )
+        steps = _polling.polling_steps(jobs, timeout, poll_interval, self._clock)
+        return _polling.watch(steps, lambda ids: self.describe_jobs(job_ids=ids), describe_phase, self._clock)
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
         """Wait until a job is complete, and return it.
@@ -354,34 +320,10 @@ class JobsClient:
             errors.append(error)
         return items, errors[0] if errors else None
 
-    def _query(
-        self,
-        operation: str,
-        request: Mapping[str, Any],
-        filters: Mapping[str, object],
-        identify: Callable[[object], str | None],
-        item_type: type[T],
-        *,
-        page_size: int | None,
-    ) -> Query[T]:
-        page_size = _arguments.validate_count("page_size", page_size, 1)
-        arguments = {**filters, "page_size": page_size}
-        return Query(
-            text=_wire.query_text(operation, request, _botocore.region_and_endpoint(self._client)),
-            summary=", ".join([operation, *(f"{name}={value}" for name, value in arguments.items() if value is not None)]),
-            fetch=lambda token: self._fetch(operation, _wire.page_request(request, page_size, token)),
-            structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
-            identify=identify,
-        )
-
-    def _fetch(self, operation: str, request: Mapping[str, Any]) -> RawPage:
-        method = getattr(self._client, _wire.METHODS[operation], None)
-        if method is None:
-            raise TypeError(f"the client has no method {_wire.METHODS[operation]}: pass a boto3 client, or add it to the fake")
-        try:
-            return _botocore.call(operation, method, request, _wire.read_page)
-        except ClientError as error:
-            raise service_error(error) from error
+    def _fetch(self, request: Request) -> RawPage:
+        with _queries.call(self._client, request) as call:
+            call.response = call.method(**request.arguments)
+        return call.page()
 
 
 def use_clock(client: JobsClient, *, clock: "Clock") -> None:
@@ -397,20 +339,14 @@ def read_log(client: JobsClient, job_id: str) -> tuple[list[JobLogItem], Excepti
     return client._read_log(job_id)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as `JobsClient.phases`, for a job that runs
 
 
-def _build(
-    session: Any,  # not boto3.Session, because its stubs give `client` 400 overloads
-    profile_name: str | None,
-    region_name: str | None,
-    endpoint_url: str | None,
-    config: "Config | None",
-) -> SupportsDescribeJobs:
+def _build(session: Any, profile_name: str | None, **arguments: Any) -> SupportsDescribeJobs:
     if session is None:
         import boto3  # noqa: PLC0415  # `import drs_jobs` does not import boto3
 
         session = boto3.Session(profile_name=profile_name)
     elif profile_name is not None:
         raise TypeError("session beside profile_name: create the session with boto3.Session(profile_name=…) and pass only that")
-    client: SupportsDescribeJobs = session.client("drs", region_name=region_name, endpoint_url=endpoint_url, config=config)
+    client: SupportsDescribeJobs = session.client("drs", **arguments)
     return client
 
 

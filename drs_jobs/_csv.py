@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, TextIO, cast
 
 from drs_jobs._formatting import one_line
-from drs_jobs._timestamps import nearest_utc
+from drs_jobs._time_formatting import nearest_utc
 
 _MAX_CELL: Final = 32_000
 """The maximum number of characters in a cell. Spreadsheets accept 32,767."""

@@ -1,17 +1,19 @@
-"""Polls jobs until they are complete. Pure logic: requests and the clock are parameters."""
+"""Polls jobs until they are complete: the logic without I/O, and the requests and sleeps of a synchronous client."""
 
 import logging
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
 
 import attrs
 
+from drs_jobs import _arguments
+from drs_jobs._arguments import MAX_JOB_IDS, JobRef
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
 from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job
@@ -42,7 +44,7 @@ NOT_FOUND_GRACE_PERIOD: Final = 60.0
 MAX_RETRY_AFTER: Final = 3600.0
 """Upper limit for `Retry-After`, in seconds."""
 
-_DESCRIPTION_THREADS: Final = 8
+MAX_LOGS_AT_A_TIME: Final = 8
 """The number of logs that are read at the same time."""
 
 _MAX_NAMES: Final = 20
@@ -60,7 +62,8 @@ def _utc_now() -> datetime:
 class Clock:
     """A source of time, in seconds."""
 
-    sleep: Callable[[float], object]
+    sleep: Callable[[float], Any]
+    """It returns an awaitable in the clock of an asynchronous client."""
     now: Callable[[], float]
     jitter: Callable[[], float] = random.random  # 0 to 1
     utc_now: Callable[[], datetime] = _utc_now
@@ -72,41 +75,104 @@ class Clock:
         return cls(time.sleep, time.monotonic)
 
 
-FetchJobs = Callable[[Sequence[str]], Iterable[Job]]
-"""Requests the jobs with these ids, at most as many as one request can have."""
+@attrs.define
+class Poll:
+    """A step of polling: request the jobs with these ids, at most as many as one request can have."""
 
-DescribePhase = Callable[[Job], str | None]
-"""Requests the log of a job, and returns in words which phase it is in; `None` if it is unknown. It can raise any error."""
+    job_ids: Sequence[str]
+    jobs: dict[str, Job] = attrs.field(factory=dict[str, Job])
+    """The jobs that were received, by id: set in this step."""
+    error: Exception | None = None
+    """The error that stopped the request: set in this step."""
 
 
-def watch(
-    fetch: FetchJobs,
-    job_ids: Sequence[str],
-    *,
-    describe_phase: DescribePhase,
-    timeout: float | None,
-    poll_interval: float | None,
-    batch_size: int,
-    clock: Clock,
-) -> Iterator[Job]:
-    """Yield each job whenever its snapshot changed, the first one included, until all are complete."""
+@attrs.define
+class Sleep:
+    """A step of polling: wait."""
+
+    seconds: float
+
+
+@attrs.define
+class DescribePhases:
+    """A step of polling: read the logs of these jobs, as far as that is possible before `DESCRIPTION_TIMEOUT`."""
+
+    jobs: Sequence[Job]
+    phases: dict[str, str] = attrs.field(factory=dict[str, str])
+    """The phase of each job in words, by job id, as far as it is known: set in this step."""
+
+
+Step: TypeAlias = Poll | Sleep | DescribePhases | Job
+"""What to do next. A job is to be yielded to the caller."""
+
+
+def polling_steps(
+    jobs: Iterable[JobRef], timeout: float | timedelta | None, poll_interval: float | timedelta | None, clock: Clock
+) -> Generator[Step]:
+    """Return the steps of `watch` with these arguments, until all jobs are complete.
+
+    Raises:
+        TypeError, ValueError: As in `JobsClient.watch`. Raised by this call.
+    """
+    ids = _arguments.resolve_job_refs(jobs)
+    seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
+    interval = None if poll_interval is None else _arguments.to_seconds("poll_interval", poll_interval)
+    if interval == 0:
+        raise ValueError("poll_interval must be more than 0 seconds")
+    return _steps(ids, seconds, interval, clock)
+
+
+def _steps(job_ids: Sequence[str], timeout: float | None, poll_interval: float | None, clock: Clock) -> Generator[Step]:
     watcher = _Watcher(job_ids, clock)
     deadline = None if timeout is None else watcher.started_at + timeout
     is_last_poll = timeout == 0
     interval = INITIAL_INTERVAL if poll_interval is None else poll_interval
     while True:
-        yield from watcher.poll(fetch, batch_size)
+        yield from watcher.poll()
         if not watcher.unfinished:
             return
         if is_last_poll:
-            raise watcher.timeout_error(describe_phase) from watcher.latest_error
+            description = DescribePhases(watcher.seen_unfinished()[:_MAX_NAMES])
+            seconds = clock.now() - watcher.started_at
+            yield description
+            raise watcher.timeout_error(seconds, description.phases) from watcher.latest_error
         pause = watcher.pause(interval)
         if deadline is not None and (remaining := max(0.0, deadline - clock.now())) <= pause:
             # The last poll is at the deadline, so that a job that ends before it counts as complete.
             pause, is_last_poll = remaining, True
-        clock.sleep(pause)
+        yield Sleep(pause)
         if poll_interval is None:
             interval = min(interval * GROWTH, MAX_INTERVAL)
+
+
+def watch(
+    steps: Iterable[Step],
+    fetch: Callable[[Sequence[str]], Iterable[Job]],
+    describe_phase: Callable[[Job], str | None],
+    clock: Clock,
+) -> Iterator[Job]:
+    """Execute the steps of polling, and yield the jobs.
+
+    Args:
+        steps: The steps.
+        fetch: Requests jobs by their ids.
+        describe_phase: Requests the log of a job, and returns in words which phase it is in; `None` if it is unknown. It can
+            raise any error.
+        clock: The clock of the steps.
+    """
+    for step in steps:
+        match step:
+            case Poll():
+                try:
+                    step.jobs.update((job.job_id, job) for job in fetch(step.job_ids))
+                except Exception as error:  # noqa: BLE001  # a permanent one is raised again
+                    step.error = error
+            case Sleep():
+                clock.sleep(step.seconds)
+            case DescribePhases():
+                step.phases.update(_describe_phases(step.jobs, describe_phase))
+            case Job():
+                yield step
 
 
 @attrs.define
@@ -136,21 +202,22 @@ class _Watcher:
         self.latest_error: Exception | None = None
         self.retry_after = 0.0
 
-    def poll(self, fetch: FetchJobs, batch_size: int) -> Iterator[Job]:
+    def poll(self) -> Generator[Step]:
         """Request every unfinished job once, and yield those that changed. An error in one batch does not stop the others."""
         self.latest_error, self.retry_after = None, 0.0
         self.polls += 1
         not_found: list[str] = []
         unfinished = tuple(self.unfinished)
-        for start in range(0, len(unfinished), batch_size):
-            batch = unfinished[start : start + batch_size]
-            jobs, error = _fetch_batch(fetch, batch)
-            self.has_response = self.has_response or bool(jobs) or error is None
-            yield from (job for job in jobs.values() if job.job_id in self.unfinished and self._has_changed(job))
-            if error is None:
-                not_found += self._not_found(batch, jobs)
+        for start in range(0, len(unfinished), MAX_JOB_IDS):
+            batch = unfinished[start : start + MAX_JOB_IDS]
+            poll = Poll(batch)
+            yield poll
+            self.has_response = self.has_response or bool(poll.jobs) or poll.error is None
+            yield from (job for job in poll.jobs.values() if job.job_id in self.unfinished and self._has_changed(job))
+            if poll.error is None:
+                not_found += self._not_found(batch, poll.jobs)
             elif any(job_id in self.unfinished for job_id in batch):  # else the error changes nothing
-                self._handle_error(error, batch)
+                self._handle_error(poll.error, batch)
         if not_found:
             raise JobNotFoundError(not_found[0], last_seen=self.snapshots.get(not_found[0]), job_ids=tuple(not_found))
 
@@ -198,11 +265,15 @@ class _Watcher:
                     not_found.append(job_id)
         return not_found
 
-    def timeout_error(self, describe_phase: DescribePhase) -> WaitTimeoutError:
+    def seen_unfinished(self) -> list[Job]:
+        return [job for job_id, job in self._seen().items() if job_id in self.unfinished]
+
+    def _seen(self) -> dict[str, Job]:
+        return {job_id: self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots}
+
+    def timeout_error(self, seconds: float, phases: Mapping[str, str]) -> WaitTimeoutError:
         """Return the error for the deadline, with all snapshots, and with the phases of the unfinished jobs that are known."""
-        seconds = self.clock.now() - self.started_at
-        seen = {job_id: self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots}
-        phases = _describe_phases([job for job_id, job in seen.items() if job_id in self.unfinished], describe_phase)
+        seen = self._seen()
         names = [f"{job_id} ({phases[job_id]})" if job_id in phases else job_id for job_id in self.unfinished]
         if len(names) > _MAX_NAMES:
             names[_MAX_NAMES:] = [f"and {len(names) - _MAX_NAMES:,} more"]
@@ -212,10 +283,10 @@ class _Watcher:
         return WaitTimeoutError(message, jobs=tuple(seen.values()))
 
 
-def _describe_phases(jobs: Sequence[Job], describe_phase: DescribePhase) -> dict[str, str]:
+def _describe_phases(jobs: Sequence[Job], describe_phase: Callable[[Job], str | None]) -> dict[str, str]:
     """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
     found: list[tuple[str, str]] = []
-    waiting = deque(jobs[:_MAX_NAMES])
+    waiting = deque(jobs)
     deadline = time.monotonic() + DESCRIPTION_TIMEOUT
 
     def describe() -> None:
@@ -226,7 +297,7 @@ def _describe_phases(jobs: Sequence[Job], describe_phase: DescribePhase) -> dict
                     found.append((job.job_id, phase))
 
     # Daemon threads, because a request can take much longer than the time limit.
-    count = min(len(waiting), _DESCRIPTION_THREADS)
+    count = min(len(waiting), MAX_LOGS_AT_A_TIME)
     threads = [threading.Thread(target=describe, name="drs_jobs.watch", daemon=True) for _ in range(count)]
     with suppress(RuntimeError):  # no thread can be started
         for thread in threads:
@@ -235,14 +306,3 @@ def _describe_phases(jobs: Sequence[Job], describe_phase: DescribePhase) -> dict
         if thread.is_alive():
             thread.join(max(0.0, deadline - time.monotonic()))
     return dict(found)
-
-
-def _fetch_batch(fetch: FetchJobs, batch: Sequence[str]) -> tuple[dict[str, Job], Exception | None]:
-    """Return the jobs that were received, by id, and the error that stopped the request."""
-    jobs: dict[str, Job] = {}
-    try:
-        for job in fetch(batch):
-            jobs[job.job_id] = job
-    except Exception as error:  # noqa: BLE001  # a permanent one is raised again
-        return jobs, error
-    return jobs, None

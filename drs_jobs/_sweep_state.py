@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from drs_jobs import _json, _polling  # noqa: F401  # pyright: ignore[reportUnusedImport]  # so that no thread imports them
-from drs_jobs._botocore import sign_with
+from drs_jobs._botocore.signing import sign_with
 from drs_jobs._errors import ServiceError, is_transient, service_error
 
 if TYPE_CHECKING:

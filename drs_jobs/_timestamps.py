@@ -23,15 +23,6 @@ def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
         raise ValueError(f"{name} is outside the years 1 to 9999 in UTC: choose a date within them") from None
 
 
-def nearest_utc(moment: datetime, name: str = "a datetime") -> datetime:
-    """Return the moment in UTC, or the nearest one that a datetime can represent, for text and charts."""
-    utc_offset(moment, name)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
-
-
 def duration_between(start: datetime, end: datetime) -> timedelta:
     """Return the time from `start` to `end`."""
     # Fixed offsets, because Python subtracts two datetimes of the same time zone by wall time.

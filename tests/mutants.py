@@ -22,7 +22,7 @@ COPIES: Final = ROOT / "build" / "mutants"
 
 MODULES: Final = {
     "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
-    "_botocore": ("drs_jobs/_botocore.py", "botocore wire fuzz"),
+    "_botocore": ("drs_jobs/_botocore", "botocore wire fuzz"),
     "_client": ("drs_jobs/_client.py", "client arguments polling log reports_failures reports_phases"),
     "_csv": ("drs_jobs/_csv.py", "csv"),
     "_enums": ("drs_jobs/_enums.py", "models errors completeness"),
@@ -34,10 +34,12 @@ MODULES: Final = {
     "_pagination": ("drs_jobs/_pagination", "pagination prefetch client arguments"),
     "_polling": ("drs_jobs/_polling.py", "polling"),
     "_public": ("drs_jobs/_public.py", "public"),
+    "_queries": ("drs_jobs/_queries.py", "client arguments pagination log"),
     "_redaction": ("drs_jobs/_redaction.py", "botocore wire fuzz"),
     "_retry_after": ("drs_jobs/_retry_after.py", "errors wire polling"),
     "_sweep_state": ("drs_jobs/_sweep_state.py", "sweep sweep_signing"),
     "_thread_pool": ("drs_jobs/_thread_pool.py", "thread_pool sweep"),
+    "_time_formatting": ("drs_jobs/_time_formatting.py", "models cli cli_report cli_drills report notebook"),
     "_timestamps": ("drs_jobs/_timestamps.py", "models wire wire_protocol arguments client"),
     "_wire": ("drs_jobs/_wire", "models wire wire_protocol log client arguments"),
     "reports": (

@@ -440,5 +440,5 @@ def test_many_threads_register_handlers_once(local_drs: LocalDrs):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: (start.wait(), JobsClient(boto_client)), range(8)))
     handlers = emitter._handlers.prefix_search("before-parse.drs.DescribeJobs")
-    assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore" for handler in handlers) == 1
+    assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore.calls" for handler in handlers) == 1
     assert JobsClient(boto_client).describe_jobs().collect() == ()

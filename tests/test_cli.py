@@ -28,8 +28,8 @@ from command_line import run as _run
 from command_line import run_process as _process
 from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._errors import service_error
-from drs_jobs._formatting import format_duration
 from drs_jobs._models.labels import job_kind
+from drs_jobs._time_formatting import format_duration
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import is_closed_pipe
 from drs_jobs.cli.options import read_duration, read_ids, read_moment

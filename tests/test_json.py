@@ -9,8 +9,9 @@ import botocore.session
 import pytest
 
 import malformed_bytes
-from drs_jobs import Job, MalformedResponseError, PaginationLoopError, _botocore, _json, _wire
-from drs_jobs._pagination import Pager, Query, RawPage
+from drs_jobs import Job, MalformedResponseError, PaginationLoopError, _json, _wire
+from drs_jobs._botocore import calls
+from drs_jobs._pagination import Pager, Query, RawPage, Request
 from model_values import random_value
 
 pytest.importorskip("msgspec")
@@ -31,16 +32,23 @@ def read(body: bytes) -> list[Any]:
     """Return all that a caller can see of a page: decoded body, jobs, and errors with their texts, paths and cursors."""
     seen: list[Any] = []
 
-    def fetch(token: str | None) -> RawPage:
-        page = _wire.read_page(_botocore._decode(body), token)
+    def fetch(request: Request) -> RawPage:
+        page = _wire.read_page(calls._decode(body), request.arguments.get("nextToken"))
         seen.append(repr(page))
         return page
 
     def describe(error: MalformedResponseError) -> None:
         seen.append((str(error), error.path, repr(error.value), error.cursor))
 
-    query = Query("text", "summary", fetch, lambda raw, n: _wire.structure(raw, Job, f"$.items[{n}]"), _wire.job_id_of)
-    pager = Pager(query, on_malformed=describe)
+    query = Query(
+        "text",
+        "summary",
+        lambda token: _wire.page_request("DescribeJobs", {}, None, token),
+        lambda raw, n: _wire.structure(raw, Job, f"$.items[{n}]"),
+        _wire.job_id_of,
+        on_malformed=describe,
+    )
+    pager = Pager(query, fetch)
     try:
         for page in pager.pages():
             seen.append((page.items, page.next_token, page.cursor))

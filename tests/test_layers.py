@@ -14,13 +14,24 @@ import drs_jobs
 PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 
 LAYERS = [
-    {"_extras", "_garbage_collector", "_json", "_public", "_redaction", "_retry_after", "_thread_pool", "_timestamps"},
-    {"_enums", "_formatting"},
+    {
+        "_extras",
+        "_garbage_collector",
+        "_json",
+        "_public",
+        "_redaction",
+        "_retry_after",
+        "_task_guard",
+        "_thread_pool",
+        "_timestamps",
+    },
+    {"_enums", "_formatting", "_time_formatting"},
     {"_errors", "_csv"},
     {"_models"},
-    {"_pagination", "_polling", "_botocore", "reports"},
+    {"_pagination", "_botocore", "reports"},
     {"_wire"},
     {"_arguments"},
+    {"_polling", "_queries"},
     {"_client", "_sweep_state"},
     {"__init__"},
     {"sweep", "notebook", "report", "testing"},

@@ -23,7 +23,7 @@ def run(code: str, data: bytes = b"") -> bytes:
     ("module", "public"),
     [
         *((f"drs_jobs.{name}", drs_jobs) for name in ("_enums", "_errors", "_models.job", "_models.log", "_models.base")),
-        *((f"drs_jobs._pagination.{name}", drs_jobs) for name in ("pages", "pager", "runs")),
+        *((f"drs_jobs._pagination.{name}", drs_jobs) for name in ("pages", "pager")),
         ("drs_jobs._client", drs_jobs),
         ("drs_jobs.sweep", drs_jobs),
         ("drs_jobs.reports._phases", reports),

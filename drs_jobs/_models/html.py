@@ -9,8 +9,9 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from drs_jobs._enums import Outcome
-from drs_jobs._formatting import format_duration, format_minute, one_line
+from drs_jobs._formatting import one_line
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
+from drs_jobs._time_formatting import format_duration, format_minute
 
 if TYPE_CHECKING:
     from drs_jobs._models.job import Job, LaunchActionRun, ParticipatingServer

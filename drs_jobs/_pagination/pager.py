@@ -2,58 +2,119 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._formatting import one_line
-from drs_jobs._pagination.cursors import START, decode_cursor
-from drs_jobs._pagination.pages import Items, Page
-from drs_jobs._pagination.runs import PagerIterator, Query
+from drs_jobs._pagination.base import PagerBase, PagerIteratorBase
+from drs_jobs._pagination.pages import Items, Page, RawPage, Request
+from drs_jobs._pagination.runs import Query, early_stop_error
+
+if TYPE_CHECKING:
+    from drs_jobs._pagination.prefetch import Prefetcher
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+Fetch: TypeAlias = Callable[[Request], RawPage]
+"""Sends a request, and returns the page."""
 
-class Pager(Generic[T]):
+
+class PagerIterator(PagerIteratorBase[T], Iterator[T]):
+    """An iterator over the items of a query: one run.
+
+    A run can be continued after an exception. `next` then repeats the failed request, or continues after the malformed item.
+    """
+
+    def __init__(self, query: Query[T], fetch: Fetch, *, prefetcher: "Prefetcher | None" = None) -> None:
+        """Create a run. No request is sent before the first `next`."""
+        super().__init__(query)
+        self._fetch = fetch
+        self._prefetcher = prefetcher
+
+    def __iter__(self) -> "PagerIterator[T]":
+        return self
+
+    if TYPE_CHECKING:
+
+        def __next__(self) -> T:
+            """Return the next item, from the current page or from the next one.
+
+            Raises:
+                StopIteration: If there are no more items.
+                ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
+            """
+            ...
+
+    else:
+
+        @property
+        def __next__(self) -> Callable[[], T]:
+            """Return the next item, from the current page or from the next one.
+
+            This is a property that returns a C function, because a Python method runs more instructions before it returns.
+            """
+            return self._take(self._run.take_item)
+
+    def pages(self) -> Iterator[Page[T]]:
+        """Return an iterator over the remaining items, page by page.
+
+        It shares the position of this iterator, so that items and pages can be mixed.
+        """
+        return _PageIterator(self)
+
+    def _take(self, take: Callable[[], Callable[[], R] | None]) -> Callable[[], R]:
+        """Return the result of `take`, after the requests for the pages that the run wants."""
+        try:
+            while (deliver := take()) is None:
+                self._fetch_page()
+        except StopIteration as error:
+            raise early_stop_error() from error
+        return deliver
+
+    def _fetch_page(self) -> None:
+        run, prefetcher = self._run, self._prefetcher
+        try:
+            page = (self._fetch if prefetcher is None else prefetcher.fetch)(run.wanted())
+        except MalformedResponseError as error:
+            error.cursor = run.cursor
+            raise
+        run.accept(page)
+        if prefetcher is not None and (request := run.wanted_later()) is not None:
+            prefetcher.start(request)
+
+
+class _PageIterator(Iterator[Page[T]]):
+    """An iterator over the pages of a run. Both share one position, so that `next` can be called on either at any time."""
+
+    def __init__(self, items: PagerIterator[T]) -> None:
+        self._items = items
+
+    if TYPE_CHECKING:
+
+        def __next__(self) -> Page[T]: ...
+
+    else:
+
+        @property
+        def __next__(self) -> Callable[[], Page[T]]:
+            return self._items._take(self._items._run.take_page)  # noqa: SLF001  # both belong to one run
+
+
+class Pager(PagerBase[T, PagerIterator[T]]):
     """An iterable over the items of a query. No request is sent before iteration. Each iteration starts at the beginning.
 
     It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
     """
 
-    def __init__(
-        self,
-        query: Query[T],
-        *,
-        limit: int | None = None,
-        cursor: str | None = None,
-        on_malformed: Callable[[MalformedResponseError], object] | None = None,
-        prefetch: bool = False,
-    ) -> None:
-        """Create a pager, with the arguments of `JobsClient.describe_jobs`.
-
-        Raises:
-            ValueError: If `cursor` does not belong to `query`.
-        """
-        self._query = query
-        self._limit = limit
-        self._start = START if cursor is None else decode_cursor(cursor, query.text)
-        self._on_malformed = on_malformed
+    def __init__(self, query: Query[T], fetch: Fetch, *, prefetch: bool = False) -> None:
+        super().__init__(query)
+        self._fetch = fetch
         self._prefetch = prefetch
-        self._latest: PagerIterator[T] | None = None
 
     def __iter__(self) -> PagerIterator[T]:
         """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
         self._latest = iterator = self._new_run()
         return iterator
-
-    @property
-    def cursor(self) -> str | None:
-        """The position of the latest iterator; `None` before the first one.
-
-        Use it in one thread, for example after a `for` loop that ended early. If several threads iterate over one pager,
-        each one reads the `cursor` of its own iterator.
-        """
-        return None if self._latest is None else self._latest.cursor
 
     def pages(self) -> Iterator[Page[T]]:
         """Return an iterator over the pages of a new run.
@@ -96,16 +157,5 @@ class Pager(Generic[T]):
         if prefetch and self._prefetch:
             from drs_jobs._pagination.prefetch import Prefetcher  # noqa: PLC0415  # most runs do not need it
 
-            prefetcher = Prefetcher(self._query.fetch)
-        return PagerIterator(self._query, self._start, self._limit, self._on_malformed, prefetcher=prefetcher)
-
-    def __repr__(self) -> str:
-        """Return a text with the query. No request is sent."""
-        limit = "" if self._limit is None else f", limit={self._limit}"
-        return f"Pager({one_line(self._query.summary)}{limit})"
-
-    def _repr_html_(self) -> str:
-        """Return the query as HTML, for a notebook. No request is sent."""
-        from drs_jobs._models.html import text_html  # noqa: PLC0415  # only notebooks need it
-
-        return text_html(f"{self!r}: iterate over it, or call collect()")
+            prefetcher = Prefetcher(self._fetch)
+        return PagerIterator(self._query, self._fetch, prefetcher=prefetcher)

@@ -12,8 +12,17 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
+class Request(NamedTuple):
+    """The request of one page."""
+
+    operation: str
+    """The operation, such as DescribeJobs."""
+    arguments: Mapping[str, Any]
+    """The arguments for the method of the client, in AWS's names."""
+
+
 class RawPage(NamedTuple):
-    """One response with raw items, as `fetch` returns it."""
+    """One response with raw items."""
 
     items: list[object]
     """The raw items."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
 
-from drs_jobs._pagination.pages import RawPage
+from drs_jobs._pagination.pages import RawPage, Request
 
 
 class Prefetcher:
@@ -17,28 +17,28 @@ class Prefetcher:
 
     _thread: threading.Thread | None = None
 
-    def __init__(self, fetch: Callable[[str | None], RawPage]) -> None:
+    def __init__(self, fetch: Callable[[Request], RawPage]) -> None:
         self._fetch = fetch
-        self._token: str | None = None
-        """The token of the page that is fetched ahead."""
+        self._request: Request | None = None
+        """The request of the page that is fetched ahead."""
         self._page: Future[RawPage] | None = None
 
-    def start(self, token: str) -> None:
-        """Start to fetch the page of `token`."""
+    def start(self, request: Request) -> None:
+        """Start to fetch the page of a request."""
         page: Future[RawPage] = Future()
         # With the context variables of the caller, such as a trace, and without a reference to this prefetcher.
-        arguments = _fetch_into, page, self._fetch, token
+        arguments = _fetch_into, page, self._fetch, request
         self._thread = threading.Thread(target=copy_context().run, args=arguments, name="drs_jobs.prefetch", daemon=True)
         with contextlib.suppress(RuntimeError):  # no thread can be started now, so `fetch` makes the request
             self._thread.start()
-            self._token, self._page = token, page
+            self._request, self._page = request, page
 
-    def fetch(self, token: str | None) -> RawPage:
-        """Return the page of `token`, or raise the error of its request. After an error, the next call makes a new request."""
+    def fetch(self, request: Request) -> RawPage:
+        """Return the page of a request, or raise its error. After an error, the next call makes a new request."""
         page, thread = self._page, self._thread
         # In a forked process, the thread does not exist.
-        if page is None or thread is None or token != self._token or not (thread.is_alive() or page.done()):
-            return self._fetch(token)
+        if page is None or thread is None or request != self._request or not (thread.is_alive() or page.done()):
+            return self._fetch(request)
         try:
             raw_page = page.result()
         except BaseException:
@@ -54,8 +54,8 @@ class Prefetcher:
             self._thread.join()
 
 
-def _fetch_into(page: "Future[RawPage]", fetch: Callable[[str | None], RawPage], token: str) -> None:
+def _fetch_into(page: "Future[RawPage]", fetch: Callable[[Request], RawPage], request: Request) -> None:
     try:
-        page.set_result(fetch(token))
+        page.set_result(fetch(request))
     except BaseException as error:  # noqa: BLE001  # `result()` raises it in the thread of the caller
         page.set_exception(error)

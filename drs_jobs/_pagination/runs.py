@@ -1,18 +1,15 @@
-"""One run over the items or pages of a query. It can be interrupted at any instruction, and continue."""
+"""One run over the items or pages of a query, without I/O. It can be interrupted at any instruction, and continue."""
 
 import operator
-from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import attrs
 
 from drs_jobs._errors import MalformedResponseError, PaginationLoopError
 from drs_jobs._formatting import fingerprint
-from drs_jobs._pagination.cursors import END, Position, encode_cursor
-from drs_jobs._pagination.pages import Page, RawPage
-
-if TYPE_CHECKING:
-    from drs_jobs._pagination.prefetch import Prefetcher
+from drs_jobs._pagination.cursors import END, START, Position, encode_cursor
+from drs_jobs._pagination.pages import Page, RawPage, Request
 
 T = TypeVar("T")
 
@@ -25,12 +22,18 @@ class Query(Generic[T]):
     """The operation, its filters, region and endpoint. A cursor is valid for all queries with the same text."""
     summary: str
     """The operation and its filters in short, for `repr`."""
-    fetch: Callable[[str | None], RawPage]
-    """Returns the page of a token; `None` for the first page."""
+    request: Callable[[str | None], Request]
+    """Returns the request of the page of a token; `None` for the first page."""
     structure: Callable[[object, int], T]
     """Structures a raw item, given its index in the page. Raises MalformedResponseError."""
     identify: Callable[[object], str | None]
     """Returns the identity of a raw item within its page; `None` if it cannot be read."""
+    start: Position = START
+    """The position at which each run begins."""
+    limit: int | None = None
+    """The maximum number of items of a run; `None` without a limit."""
+    on_malformed: Callable[[MalformedResponseError], object] | None = None
+    """Called with the error of each malformed item; `None` to raise it."""
 
 
 class _State(NamedTuple):
@@ -93,89 +96,63 @@ class _Delivery:
         return self._before if operator.length_hint(self._value) else self._after
 
 
-class PagerIterator(Iterator[T]):
-    """An iterator over the items of a query: one run.
+class Run(Generic[T]):
+    """One run over the items or pages of a query, without I/O: it says which page it wants, and accepts it.
 
-    A run can be continued after an exception. `next` then repeats the failed request, or continues after the malformed item.
+    After an error of a request, the run still wants the same page. After a malformed item, it continues with the next one.
     """
 
-    def __init__(
-        self,
-        query: Query[T],
-        position: Position,
-        limit: int | None,
-        on_malformed: Callable[[MalformedResponseError], object] | None,
-        *,
-        prefetcher: "Prefetcher | None" = None,
-    ) -> None:
-        """Create a run that starts at `position`. No request is sent before the first `next`."""
-        self._query = query
-        self._prefetcher = prefetcher
-        self._on_malformed = on_malformed
+    def __init__(self, query: Query[T]) -> None:
+        self.query = query
         self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
-        self._set_state(_State(position, limit))
-
-    def __iter__(self) -> "PagerIterator[T]":
-        return self
-
-    if TYPE_CHECKING:
-
-        def __next__(self) -> T:
-            """Return the next item, from the current page or from the next one.
-
-            Raises:
-                StopIteration: If there are no more items.
-                ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
-            """
-            ...
-
-    else:
-
-        @property
-        def __next__(self) -> Callable[[], T]:
-            """Return the next item, from the current page or from the next one.
-
-            This is a property that returns `deliver`, because a Python method runs more instructions before it returns.
-            """
-            return _refuse_stop_iteration(self._next_item)
+        self._set_state(_State(query.start, query.limit))
 
     @property
     def cursor(self) -> str:
-        """The position after the last item returned, at any time: before the first item, after an exception, at the end.
-
-        It is a JSON-safe string for the argument `cursor`, and valid as long as AWS's page token is.
-        """
         return self._cursor_of(self._delivery.state)
 
-    def __repr__(self) -> str:
-        """Return a text with the query. No request is sent."""
-        return f"PagerIterator({self._query.summary})"
+    def wanted(self) -> Request:
+        """Return the request of the page that is wanted, after `take_item` or `take_page` has returned `None`."""
+        return self.query.request(self._delivery.state.position.token)
 
-    def pages(self) -> Iterator[Page[T]]:
-        """Return an iterator over the remaining items, page by page.
+    def accept(self, page: RawPage) -> None:
+        """Continue with the page that was wanted."""
+        state = self._delivery.state
+        token = state.position.token
+        if token is not None:
+            self._seen.add(fingerprint(token))
+        repeats_token = page.next_token is not None and fingerprint(page.next_token) in self._seen
+        index = state.position.index_in(page.items, self.query.identify)
+        self._set_state(_State(state.position, state.remaining, page, repeats_token, index))
 
-        It shares the position of this iterator, so that items and pages can be mixed.
-        """
-        return _PageIterator(self)
+    def wanted_later(self) -> Request | None:
+        """Return the request of the page after the current one, if the run will want it for certain, whatever is malformed."""
+        state, page = self._delivery.state, self._delivery.state.page
+        if page is None or page.next_token is None or state.repeats_token:
+            return None
+        is_certain = state.remaining is None or state.remaining > len(page.items) - state.next_index
+        return self.query.request(page.next_token) if is_certain else None
 
-    def _next_item(self) -> Callable[[], T]:
+    def take_item(self) -> Callable[[], T] | None:
+        """Return what returns the next item, or raises its error or StopIteration; `None` if a page is wanted first."""
         while (current := self._current_page()) is not None:
             state, page = current
             if state.next_index >= len(page.items):
                 self._set_state(self._after_page(state, page))
                 continue
             try:
-                item = self._query.structure(page.items[state.next_index], state.next_index)
+                item = self.query.structure(page.items[state.next_index], state.next_index)
             except MalformedResponseError as error:
                 deliver = self._deliver_error(state, error)
             else:
                 return self._deliver(state, state.after_item(), item)
-            if self._on_malformed is None:
+            if self.query.on_malformed is None:
                 return deliver
             deliver()
-        return _stop_iteration
+        return self._at_end_of_page()
 
-    def _next_page(self) -> Callable[[], Page[T]]:
+    def take_page(self) -> Callable[[], Page[T]] | None:
+        """Return what returns the remaining items of the page, otherwise as `take_item`."""
         while (current := self._current_page()) is not None:
             state, page = current
             if state.next_index >= len(page.items) and (state.next_index > 0 or state.is_delivered):
@@ -185,12 +162,12 @@ class PagerIterator(Iterator[T]):
             after = state
             while after.remaining != 0 and after.next_index < len(page.items):
                 try:
-                    item = self._query.structure(page.items[after.next_index], after.next_index)
+                    item = self.query.structure(page.items[after.next_index], after.next_index)
                 except MalformedResponseError as error:
-                    if self._on_malformed is not None:
+                    if self.query.on_malformed is not None:
                         after = after.after_bad_item()
                         error.cursor = self._cursor_of(after)
-                        self._on_malformed(error)
+                        self.query.on_malformed(error)
                         continue
                     if items:
                         break  # the next call raises it
@@ -201,7 +178,16 @@ class PagerIterator(Iterator[T]):
                 after = after._replace(is_delivered=True) if after.repeats_token else self._after_page(after, page)
             typed = Page(tuple(items), page.next_token, page.request_id, self._cursor_of(after), page.raw)
             return self._deliver(state, after, typed)
-        return _stop_iteration
+        return self._at_end_of_page()
+
+    def _current_page(self) -> tuple[_State, RawPage] | None:
+        """Return the state and its page; `None` if a page is wanted, and at the end of the run."""
+        state = self._delivery.state
+        return None if state.remaining == 0 or state.page is None else (state, state.page)
+
+    def _at_end_of_page(self) -> Callable[[], Any] | None:
+        state = self._delivery.state
+        return _stop_iteration if state.remaining == 0 or state.position.is_end else None
 
     def _deliver(self, before: _State, after: _State, value: object) -> Callable[[], Any]:
         self._delivery = _Delivery(before, after, value)
@@ -210,43 +196,11 @@ class PagerIterator(Iterator[T]):
     def _deliver_error(self, before: _State, error: MalformedResponseError) -> Callable[[], Any]:
         after = before.after_bad_item()
         error.cursor = self._cursor_of(after)
-        self._delivery = _Delivery(before, after, error, self._on_malformed or _raise)
+        self._delivery = _Delivery(before, after, error, self.query.on_malformed or _raise)
         return self._delivery.deliver
 
     def _set_state(self, state: _State) -> None:
         self._delivery = _Delivery(state, state, None)
-
-    def _current_page(self) -> tuple[_State, RawPage] | None:
-        """Return the state and its page, fetched if necessary; `None` at the end of the run."""
-        state = self._delivery.state
-        if state.remaining == 0 or (state.page is None and state.position.is_end):
-            return None
-        if state.page is None:
-            page = self._fetch(state)
-            token = state.position.token
-            if token is not None:
-                self._seen.add(fingerprint(token))
-            repeats_token = page.next_token is not None and fingerprint(page.next_token) in self._seen
-            state = _State(
-                state.position, state.remaining, page, repeats_token, state.position.index_in(page.items, self._query.identify)
-            )
-            self._set_state(state)
-            self._start_prefetch(state, page)
-            return state, page
-        return state, state.page
-
-    def _start_prefetch(self, state: _State, page: RawPage) -> None:
-        """Start to fetch the next page, if the run needs it for certain, whatever items are malformed."""
-        is_needed = state.remaining is None or state.remaining > len(page.items) - state.next_index
-        if self._prefetcher is not None and page.next_token is not None and not state.repeats_token and is_needed:
-            self._prefetcher.start(page.next_token)
-
-    def _fetch(self, state: _State) -> RawPage:
-        try:
-            return (self._prefetcher or self._query).fetch(state.position.token)
-        except MalformedResponseError as error:
-            error.cursor = self._cursor_of(state)
-            raise
 
     def _after_page(self, state: _State, page: RawPage) -> _State:
         """Return the state after the current page, before the next page is fetched.
@@ -259,7 +213,7 @@ class PagerIterator(Iterator[T]):
         return _State(self._position_of(state), state.remaining)
 
     def _cursor_of(self, state: _State) -> str:
-        return encode_cursor(self._position_of(state), self._query.text)
+        return encode_cursor(self._position_of(state), self.query.text)
 
     def _position_of(self, state: _State) -> Position:
         page = state.page
@@ -268,39 +222,15 @@ class PagerIterator(Iterator[T]):
         if state.next_index >= len(page.items) and not state.repeats_token:
             return END if page.next_token is None else Position(page.next_token)
         for offset in range(state.next_index, 0, -1):
-            anchor = self._query.identify(page.items[offset - 1])
+            anchor = self.query.identify(page.items[offset - 1])
             if anchor is not None:
                 return Position(state.position.token, anchor, offset, state.next_index - offset)
         return Position(state.position.token, skipped=state.next_index)
 
 
-class _PageIterator(Iterator[Page[T]]):
-    """An iterator over the pages of a run. Both share one position, so that `next` can be called on either at any time."""
-
-    def __init__(self, run: PagerIterator[T]) -> None:
-        self._run = run
-
-    if TYPE_CHECKING:
-
-        def __next__(self) -> Page[T]: ...
-
-    else:
-
-        @property
-        def __next__(self) -> Callable[[], Page[T]]:
-            return _refuse_stop_iteration(self._run._next_page)  # noqa: SLF001  # both belong to one run
-
-
-def _refuse_stop_iteration(step: Callable[[], Callable[[], T]]) -> Callable[[], T]:
-    """Return the result of `step`.
-
-    Raises:
-        RuntimeError: If the client or a callback raises StopIteration, which would end the iteration too early (PEP 479).
-    """
-    try:
-        return step()
-    except StopIteration as error:
-        raise RuntimeError(
-            "the client or on_malformed raised StopIteration, so this run is not complete; "
-            "check whether the side_effect of a mock is too short"
-        ) from error
+def early_stop_error() -> RuntimeError:
+    """Return the error for a StopIteration of the client or a callback, which would end the iteration too early (PEP 479)."""
+    return RuntimeError(
+        "the client or on_malformed raised StopIteration, so this run is not complete; "
+        "check whether the side_effect of a mock is too short"
+    )

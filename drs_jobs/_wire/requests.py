@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from drs_jobs._pagination import Request
+
 
 def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None) -> dict[str, Any]:
     """Return the request of DescribeJobs for these filters. A filter that is `None` is not sent."""
@@ -22,10 +24,10 @@ def log_request(job_id: str) -> dict[str, Any]:
     return {"jobID": job_id}
 
 
-def page_request(request: Mapping[str, Any], page_size: int | None, token: str | None) -> dict[str, Any]:
-    """Return `request` for one of its pages."""
+def page_request(operation: str, request: Mapping[str, Any], page_size: int | None, token: str | None) -> Request:
+    """Return the request of one page of an operation."""
     paging = {"maxResults": page_size, "nextToken": token}
-    return {**request, **{name: value for name, value in paging.items() if value is not None}}
+    return Request(operation, {**request, **{name: value for name, value in paging.items() if value is not None}})
 
 
 def query_text(operation: str, request: Mapping[str, Any], scope: object = None) -> str:

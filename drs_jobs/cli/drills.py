@@ -8,8 +8,8 @@ from typing import Any, Final
 import attrs
 
 from drs_jobs._client import JobsClient
-from drs_jobs._formatting import format_age, format_minute
 from drs_jobs._models import Outcome
+from drs_jobs._time_formatting import format_age, format_minute
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, usage_errors
 from drs_jobs.cli.formats import (

@@ -12,9 +12,10 @@ import typer
 
 from drs_jobs._csv import CsvWriter
 from drs_jobs._extras import missing_extra_error
-from drs_jobs._formatting import format_count, format_minute, one_line
+from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job, Outcome, ParticipatingServer
 from drs_jobs._redaction import SENSITIVE_MEMBER
+from drs_jobs._time_formatting import format_minute
 from drs_jobs._wire.names import NAMES
 from drs_jobs.cli.exit_codes import ExitStatus, print_note
 from drs_jobs.cli.tables import json_of

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_jobs import _botocore, _wire
 from drs_jobs._errors import DrsJobsError
-from drs_jobs._pagination import Pager, Query
+from drs_jobs._pagination import Pager, Query, RawPage, Request
 from drs_jobs._wire import source_servers
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import print_error
@@ -44,8 +44,14 @@ def fetch_host_names(client: Any) -> Pager[HostName]:
     query = Query[HostName](
         text=operation,
         summary=operation,
-        fetch=lambda token: _botocore.call(operation, method, _wire.page_request({}, None, token), _wire.read_page),
+        request=lambda token: _wire.page_request(operation, {}, None, token),
         structure=lambda raw, _: (source_servers.source_server_id_of(raw), source_servers.host_name_of(raw)),
         identify=source_servers.source_server_id_of,
     )
-    return Pager(query)
+
+    def fetch(request: Request) -> RawPage:
+        with _botocore.Call(operation, method, _wire.read_page) as call:
+            call.response = method(**request.arguments)
+        return call.page()
+
+    return Pager(query, fetch)

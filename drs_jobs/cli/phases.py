@@ -11,10 +11,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs._formatting import format_duration
 from drs_jobs._models import Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs._timestamps import nearest_utc
+from drs_jobs._time_formatting import format_duration, nearest_utc
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_note, status_of, usage_errors
 from drs_jobs.cli.formats import JOB_ID, SERVER_ID, host_name_record, log_error_text, print_records, seconds, with_host_name

@@ -18,10 +18,10 @@ from rich.text import Text
 from drs_jobs import reports
 from drs_jobs._client import JobsClient, use_clock
 from drs_jobs._errors import JobOutcomeError, WaitTimeoutError
-from drs_jobs._formatting import format_duration, format_second
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import arrived_count
 from drs_jobs._polling import Clock
+from drs_jobs._time_formatting import format_duration, format_second
 from drs_jobs.cli import tables
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, status_of, usage_errors

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from drs_jobs._client import JobsClient
-from drs_jobs._formatting import format_duration
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS
+from drs_jobs._time_formatting import format_duration
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, usage_errors
 from drs_jobs.cli.formats import (

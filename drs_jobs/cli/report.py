@@ -10,7 +10,8 @@ import attrs
 import boto3
 
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._formatting import format_count, format_minute, quoted
+from drs_jobs._formatting import format_count, quoted
+from drs_jobs._time_formatting import format_minute
 from drs_jobs.cli.exit_codes import ExitStatus, UsageError, print_error, print_note, usage_errors
 from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.names import NameSource

@@ -14,10 +14,11 @@ from rich.console import Console, ConsoleRenderable
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs._formatting import format_age, format_count, format_duration, format_minute, format_second, one_line
+from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
 from drs_jobs._redaction import SENSITIVE_MEMBER
+from drs_jobs._time_formatting import format_age, format_duration, format_minute, format_second
 from drs_jobs._wire import unstructure_job
 from drs_jobs.reports import Explanation, ServerDrill
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from drs_jobs._garbage_collector import rare_collections
 from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
-from drs_jobs._timestamps import nearest_utc
+from drs_jobs._time_formatting import nearest_utc
 from drs_jobs.reports import JobPhases, ParticipantPhases, Phase
 
 _TEXT: Final = pa.string()

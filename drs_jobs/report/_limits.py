@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
-from drs_jobs._formatting import format_count, format_minute, one_line
+from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job
+from drs_jobs._time_formatting import format_minute
 from drs_jobs.reports import JobPhases, RecoveryReport
 
 

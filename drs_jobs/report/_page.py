@@ -9,10 +9,10 @@ import jinja2
 from markupsafe import Markup
 
 from drs_jobs import __version__
-from drs_jobs._formatting import format_age, format_count, format_duration, format_minute, format_second, one_line
+from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
-from drs_jobs._timestamps import nearest_utc
+from drs_jobs._time_formatting import format_age, format_duration, format_minute, format_second, nearest_utc
 from drs_jobs.report._evidence import Evidence, Server
 from drs_jobs.reports import Phase, PhaseName
 from drs_jobs.reports._log import PHASE_COLOURS

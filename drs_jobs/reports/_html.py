@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from drs_jobs._formatting import format_count, format_duration, format_minute
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.html import job_html, list_html, outcome_html, table_html, text
+from drs_jobs._time_formatting import format_duration, format_minute
 from drs_jobs.reports._log import ORDER
 
 if TYPE_CHECKING:

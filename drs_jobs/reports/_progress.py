@@ -8,9 +8,10 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from drs_jobs._formatting import format_count, format_duration
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, LaunchStatus, Outcome, UnknownValue
 from drs_jobs._models.base import Model
+from drs_jobs._time_formatting import format_duration
 from drs_jobs._timestamps import to_utc
 from drs_jobs.reports._log import ORDER, PhaseName
 from drs_jobs.reports._phases import JobPhases, ParticipantPhases, Phase, expected_phases

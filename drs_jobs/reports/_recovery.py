@@ -7,9 +7,10 @@ from typing import Any, Final, cast
 
 import attrs
 
-from drs_jobs._formatting import format_duration, one_line
+from drs_jobs._formatting import one_line
 from drs_jobs._models import InitiatedBy, Job, JobType, Outcome
 from drs_jobs._models.base import Model
+from drs_jobs._time_formatting import format_duration
 from drs_jobs.reports import _html
 from drs_jobs.reports._phases import JobPhases, ParticipantPhases, has_server_failed
 from drs_jobs.reports._times import JobSpan, is_later, requested_servers

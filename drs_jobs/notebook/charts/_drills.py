@@ -11,8 +11,9 @@ from typing import Final
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count, format_minute
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
+from drs_jobs._time_formatting import format_minute
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._periods import Periods
 from drs_jobs.notebook.charts._style import MAX_ROWS, OUTCOME_SYMBOLS

@@ -12,10 +12,11 @@ from typing import Any, Final
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count, format_duration, format_minute, format_second
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
-from drs_jobs._timestamps import nearest_utc, utc_offset
+from drs_jobs._time_formatting import format_duration, format_minute, format_second, nearest_utc
+from drs_jobs._timestamps import utc_offset
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._style import MAX_ROWS
 from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName

@@ -14,9 +14,10 @@ from typing import Any, Final
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count, format_duration
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS
+from drs_jobs._time_formatting import format_duration
 from drs_jobs.notebook.charts import _style
 from drs_jobs.reports import JobPhases
 from drs_jobs.reports._names import host_names

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count, format_duration, format_minute, one_line
+from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
-from drs_jobs._timestamps import nearest_utc
+from drs_jobs._time_formatting import format_duration, format_minute, nearest_utc
 from drs_jobs.notebook.charts._figure import Chart
 
 DEFAULT_WIDTH: Final = 920

@@ -13,10 +13,11 @@ from typing import Final, Literal, NamedTuple
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count, format_duration, format_minute
+from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.labels import KINDS, arrived_count, job_kind
-from drs_jobs._timestamps import nearest_utc, utc_offset
+from drs_jobs._time_formatting import format_duration, format_minute, nearest_utc
+from drs_jobs._timestamps import utc_offset
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._style import MIN_BAR_WIDTH, OUTCOME_SYMBOLS
 from drs_jobs.reports._names import host_names

@@ -1,31 +1,30 @@
-"""The only module that depends on the internals of botocore: it decodes the responses to the calls of drs_jobs.
+"""The calls of drs_jobs, whose responses it decodes itself.
 
 botocore emits the event `before-parse` with the body of a response before its own parser runs. For these operations the
 decoded JSON already is the dict that boto3 returns. Decoding it here saves the time of botocore's parser, and detects what
 that parser hides: it turns an HTML page or a truncated body into "no jobs". Responses with an error status are parsed by
-botocore. If botocore would raise an unexpected exception on such a body, the body is sanitized first, so that botocore
-retries the request and raises a `ClientError`.
+botocore.
 
 A context variable limits all this to the calls of drs_jobs. The results of the caller's own calls on the same client do not
-change.
+change. aiobotocore emits the same events.
 """
 
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import inspect
-import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
-from typing import Any, Final, TypeAlias, TypeVar
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs._errors import MalformedResponseError
-from drs_jobs._redaction import may_contain_tags, redact_body, redact_text
+from drs_jobs._errors import MalformedResponseError, service_error
+from drs_jobs._redaction import redact_body
 
 _MISSING: Final = object()
 
@@ -34,21 +33,71 @@ ReadBody: TypeAlias = Callable[[object, str | None], PageT]
 """Converts a decoded body and AWS's id of the request to a page. Raises MalformedResponseError if the body is invalid."""
 
 
-@attrs.define
-class _Call:
-    """The state of one call of drs_jobs, with its latest HTTP response."""
+@attrs.define(eq=False)
+class Call(Generic[PageT]):
+    """A context manager for one call of drs_jobs, around the line that sets `response`. `page()` then returns the page.
+
+    Raises:
+        MalformedResponseError: If the body is invalid.
+        ServiceError: If the service returned an error.
+    """
 
     operation: str
-    read: ReadBody[Any]
+    method: Callable[..., Any]
+    """The method of the client."""
+    read: ReadBody[PageT]
+    response: object = None
     context: object = None
     """botocore's context object of this call, by which its requests are recognized."""
     depth: int = 0
     """The number of unfinished calls of the operation: more than one while a handler of the caller makes a nested call."""
     body: object = _MISSING
+    """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
+    _token: "Token[Call[Any] | None] | None" = None
+
+    def __enter__(self) -> Self:
+        self._token = _current_call.set(self)
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._token is not None:
+            with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
+                _current_call.reset(self._token)
+        if isinstance(error, ClientError):
+            _restore_headers(self.withheld_headers, error.response)
+            raise service_error(error) from error
+        if isinstance(error, MalformedResponseError):
+            # Without the frames of botocore, which reference the body.
+            raise error.with_traceback(None) from None
+        if error is not None and isinstance(error, _response_parser_error()):
+            # From a client in a wrapper or in a thread, for which the handlers did not run.
+            raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
+
+    def page(self) -> PageT:
+        """Return the page of the response.
+
+        Raises:
+            MalformedResponseError: If it is invalid.
+            TypeError: If the client is asynchronous, or its method does not return a dict.
+        """
+        response, decoded = self.response, self.body
+        # A context that was copied during the call, such as that of a timer, must not keep the body in memory.
+        self.response = self.body = _MISSING
+        if not isinstance(response, Mapping):
+            raise TypeError(_type_error_text(self.method, response))
+        members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+        metadata = response.get("ResponseMetadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        if decoded is _MISSING and metadata.get("HTTPHeaders") and not members:
+            problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
+            raise MalformedResponseError(problem, path="$")
+        request_id = metadata.get("RequestId")
+        body = decoded if _is_unchanged(decoded, members) else members
+        return self.read(body, request_id if isinstance(request_id, str) else None)
 
 
-_current_call: ContextVar[_Call | None] = ContextVar("drs_jobs_call", default=None)
+_current_call: ContextVar[Call[Any] | None] = ContextVar("drs_jobs_call", default=None)
 
 _registration_lock: Final = threading.RLock()
 """Held while handlers are registered, which is not thread-safe in botocore.
@@ -81,73 +130,29 @@ def register_handlers(client: object, operations: Iterable[str]) -> None:
         events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
-def sign_with(client: Any, credentials: Callable[[], object | None]) -> None:
-    """Have each request of a DRS client signed with the credentials that `credentials` returns; `None` means its own.
-
-    It is called for each attempt of a request, in the thread that makes the call.
-    """
-
-    def on_sign(request: Any, **_: object) -> None:
-        if (chosen := credentials()) is not None:
-            request.context.setdefault("signing", {})["request_credentials"] = chosen
-
-    client.meta.events.register("before-sign.drs", on_sign)
-
-
-def call(operation: str, method: Callable[..., object], request: Mapping[str, Any], read: ReadBody[PageT]) -> PageT:
-    """Call the method of a boto3 client, and return the page that `read` returns for the response.
-
-    Raises:
-        MalformedResponseError: If the body is invalid.
-        ClientError: If the service returned an error.
-        TypeError: If the client is asynchronous, or its method does not return a dict.
-    """
-    current = _Call(operation, read)
-    token = _current_call.set(current)
-    try:
-        response = method(**request)
-    except ClientError as error:
-        _restore_headers(current.withheld_headers, error.response)
-        raise
-    except MalformedResponseError as error:
-        # Without the frames of botocore, which reference the body.
-        raise error.with_traceback(None) from None
-    except _response_parser_error() as error:  # from a client in a wrapper or in a thread, for which the handlers did not run
-        raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
-    finally:
-        _current_call.reset(token)
-    if not isinstance(response, Mapping):
-        raise TypeError(_type_error_text(method, response))
-    members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
-    metadata = response.get("ResponseMetadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    if current.body is _MISSING and metadata.get("HTTPHeaders") and not members:
-        problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
-        raise MalformedResponseError(problem, path="$")
-    request_id = metadata.get("RequestId")
-    body = current.body if _is_unchanged(current.body, members) else members
-    return read(body, request_id if isinstance(request_id, str) else None)
-
-
 def _response_parser_error() -> type[Exception]:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415  # a third of the time of `import drs_jobs`
 
     return ResponseParserError
 
 
-def _type_error_text(method: Callable[..., object], response: object) -> str:
-    """Return the error message for a client whose response is not a mapping."""
-    name = getattr(method, "__name__", "the client's method")
+def method_name(method: object) -> str:
+    return getattr(method, "__name__", "the client's method")
+
+
+def _type_error_text(method: object, response: object) -> str:
+    """Return the error message for a synchronous client whose response is not a mapping."""
+    name = method_name(method)
     if inspect.isawaitable(response):
         if inspect.iscoroutine(response):
             response.close()  # otherwise Python warns that it was never awaited
         return (
-            f"{name} returned an awaitable ({type(response).__name__}): this is an asynchronous client, such as aiobotocore's; "
-            "JobsClient needs a synchronous one, such as boto3.client('drs')"
+            f"{name} returned an awaitable ({type(response).__name__}): this is an asynchronous client: "
+            "use AsyncJobsClient, or pass a synchronous client, such as boto3.client('drs')"
         )
     return (
-        f"{name} returned {type(response).__name__}, not a dict: pass a boto3 client, or a fake whose methods return dicts "
-        "in AWS's shape, such as {'items': []}"
+        f"{name} returned {type(response).__name__}, not a dict: pass a boto3 client, or a fake whose methods return "
+        "dicts in AWS's shape, such as {'items': []}"
     )
 
 
@@ -211,8 +216,10 @@ def _on_response(
     body = response_dict["body"]
     if response_dict["status_code"] >= _ERROR_STATUS:
         # botocore parses the body of status 300 like that of a success, and then raises a ClientError.
-        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else _sanitize_error_body(body)
-        current.withheld_headers = _withhold_retry_after(response_dict)
+        from drs_jobs._botocore import error_bodies  # noqa: PLC0415  # loaded with the first error
+
+        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else error_bodies.sanitize(body)
+        current.withheld_headers = error_bodies.withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
     # An invalid body raises here, inside the call, so that a wrapper that merges several responses gets the error too.
@@ -237,62 +244,6 @@ _ERROR_STATUS: Final = 300
 """The lowest status for which botocore raises a ClientError."""
 
 _RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
-
-
-_CODE_KEYS: Final = ("__type", "code", "Code")
-"""The members of an error body from which botocore reads the name of the error."""
-
-_TEXT_KEYS: Final = (*_CODE_KEYS, "message", "Message", "reason", "serviceCode", "quotaCode")
-"""The members of an error body that are strings."""
-
-
-def _sanitize_error_body(body: bytes) -> bytes:
-    """Return an error body that botocore can parse. A body that it can already parse is returned unchanged."""
-    text = body.decode("utf-8", "replace")
-    try:
-        error = json.loads(text)
-    except (ValueError, RecursionError):
-        error = None
-    if not isinstance(error, dict):
-        # As a message, because botocore uses the whole text as the message too.
-        return json.dumps({"message": redact_text(text)}).encode()
-    if _is_parseable(error) and body.count(b"{") + body.count(b"[") < _MAX_BRACKETS and not may_contain_tags(text):
-        # Not `body`, because botocore raises UnicodeDecodeError if it is not UTF-8.
-        return text.encode()
-    sanitized: dict[str, object] = {key: redact_text(error[key]) for key in _TEXT_KEYS if isinstance(error.get(key), str)}
-    sanitized["fieldList"] = [
-        {key: redact_text(field[key]) for key in ("name", "message") if isinstance(field.get(key), str)}
-        for field in _field_list(error)
-    ]
-    return json.dumps(sanitized).encode()
-
-
-def _is_parseable(error: dict[str, Any]) -> bool:
-    """Return whether the members of an error have the types that botocore expects."""
-    return error.get("fieldList") in (None, _field_list(error)) and all(
-        isinstance(error.get(code, ""), str) for code in _CODE_KEYS
-    )
-
-
-def _field_list(error: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects in the `fieldList` of an error."""
-    fields = error.get("fieldList")
-    return [field for field in fields if isinstance(field, dict)] if isinstance(fields, list) else []
-
-
-_MAX_BRACKETS: Final = 100
-"""More brackets than a real error has. With fewer, it is not nested so deeply that botocore raises RecursionError."""
-
-
-def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:
-    """Remove a `Retry-After` that is not an integer, on which botocore raises ValueError. Return the removed header."""
-    try:
-        int(response_dict["headers"].get("Retry-After", "0"))
-    except ValueError:
-        # A copy, because the headers belong to the HTTP response.
-        response_dict["headers"] = response_dict["headers"].copy()
-        return {"retry-after": response_dict["headers"].pop("Retry-After")}
-    return {}
 
 
 def _restore_headers(withheld: dict[str, str], response: Any) -> None:

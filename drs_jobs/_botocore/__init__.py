@@ -1,0 +1,12 @@
+"""The only place that depends on the internals of botocore.
+
+| module | responsibility |
+|---|---|
+| `calls` | the calls of drs_jobs, whose responses it decodes itself |
+| `error_bodies` | responses with an error status, changed so that botocore can parse them |
+| `signing` | the credentials with which a client signs |
+"""
+
+from drs_jobs._botocore.calls import Call, is_asynchronous, method_name, region_and_endpoint, register_handlers
+
+__all__ = ["Call", "is_asynchronous", "method_name", "region_and_endpoint", "register_handlers"]
