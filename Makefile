@@ -5,11 +5,11 @@ VERSION := $(shell $(PYTHON) -c 'import platform, sys; print(platform.python_ver
 PIP_INSTALL = python -m pip install -qq --disable-pip-version-check
 LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 # Tests with the marker need packages that only requirements/check.txt has. `make check` runs them in .venv-check.
-LEAN = -n 2 -m "not needs_check_env"
+LEAN = -n 2 -m "not needs_check_env and not needs_aiobotocore"
 # AWS's JavaScript SDK. Without node and npm it is not installed, and its tests are skipped.
 NODE_MODULES := $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),tests/javascript/node_modules/ready)
 
-.PHONY: help demo test check lint test-check test-lowest test-wheel wheel dist typing latest bench bench-instructions fleet coverage soak mutants docs lock clean
+.PHONY: help demo test check lint test-check test-async test-lowest test-wheel wheel dist typing latest bench bench-instructions fleet coverage soak mutants docs lock clean
 
 help:
 	@echo "make demo         print typed jobs that were read over HTTP, without an AWS account"
@@ -32,7 +32,7 @@ demo: .venv-demo/ready-$(VERSION)
 test: .venv/ready-$(VERSION)
 	.venv/bin/pytest $(LEAN)
 
-check: lint typing docs test-check test-wheel test-lowest
+check: lint typing docs test-check test-async test-wheel test-lowest
 
 lint: .venv-check/ready-$(VERSION)
 	.venv-check/bin/ruff check .
@@ -47,7 +47,12 @@ typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
 
 # The command line of AWS pins a version of botocore, so it has an environment of its own.
 test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_MODULES)
-	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m needs_check_env
+	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m "needs_check_env and not needs_aiobotocore"
+
+# aiobotocore pins a version of botocore too. The marker is for tests with aiobotocore, most of which run with both clients.
+test-async: .venv-async/ready-$(VERSION) .venv-async-lowest/ready-$(VERSION)
+	.venv-async/bin/pytest -n 2 -m needs_aiobotocore
+	.venv-async-lowest/bin/pytest -n 2 -m "needs_aiobotocore and not needs_trio"
 
 # The tests of the source distribution, unpacked outside of this folder, so that a missing file is an error. They run without
 # the extra `speed`, and all other tests with it.
@@ -130,6 +135,8 @@ lock: .venv-lock/ready-$(VERSION)
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group check -o requirements/check.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group test --group build --resolution lowest-direct -o requirements/lowest.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
+	$(LOCK) pyproject.toml --upgrade --extra async --extra testing --group async -o requirements/async.txt
+	$(LOCK) pyproject.toml --upgrade --extra async --extra testing --group test --group build --resolution lowest-direct -o requirements/async-lowest.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 	$(LOCK) --upgrade --group lock -o requirements/lock.txt
 	$(if $(NODE_MODULES),cd tests/javascript && npm install --silent --package-lock-only --save-exact @aws-sdk/client-drs@latest && node strip_lock.mjs)

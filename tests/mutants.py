@@ -21,6 +21,8 @@ COPIES: Final = ROOT / "build" / "mutants"
 """One copy of the project per module, because a mutant is written into the file that it changes."""
 
 MODULES: Final = {
+    "_async_client": ("drs_jobs/_async_client.py", "async_client"),
+    "_async_polling": ("drs_jobs/_async_polling.py", "async_client"),
     "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
     "_botocore": ("drs_jobs/_botocore", "botocore wire fuzz"),
     "_client": ("drs_jobs/_client.py", "client arguments polling log reports_failures reports_phases"),
@@ -38,6 +40,7 @@ MODULES: Final = {
     "_redaction": ("drs_jobs/_redaction.py", "botocore wire fuzz"),
     "_retry_after": ("drs_jobs/_retry_after.py", "errors wire polling"),
     "_sweep_state": ("drs_jobs/_sweep_state.py", "sweep sweep_signing"),
+    "_task_guard": ("drs_jobs/_task_guard.py", "async_client"),
     "_thread_pool": ("drs_jobs/_thread_pool.py", "thread_pool sweep"),
     "_time_formatting": ("drs_jobs/_time_formatting.py", "models cli cli_report cli_drills report notebook"),
     "_timestamps": ("drs_jobs/_timestamps.py", "models wire wire_protocol arguments client"),
