@@ -49,10 +49,11 @@ typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
 test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_MODULES)
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m "needs_check_env and not needs_aiobotocore"
 
-# aiobotocore pins a version of botocore too. The marker is for tests with aiobotocore, most of which run with both clients.
+# aiobotocore pins a version of botocore too. Its environments do not have what the other test files need.
+ASYNC_TESTS := $(shell grep -lE "both_clients|needs_aiobotocore" tests/test_*.py)
 test-async: .venv-async/ready-$(VERSION) .venv-async-lowest/ready-$(VERSION)
-	.venv-async/bin/pytest -n 2 -m needs_aiobotocore
-	.venv-async-lowest/bin/pytest -n 2 -m "needs_aiobotocore and not needs_trio"
+	.venv-async/bin/pytest -n 2 -m needs_aiobotocore $(ASYNC_TESTS)
+	.venv-async-lowest/bin/pytest -n 2 -m "needs_aiobotocore and not needs_trio" $(ASYNC_TESTS)
 
 # The tests of the source distribution, unpacked outside of this folder, so that a missing file is an error. They run without
 # the extra `speed`, and all other tests with it.

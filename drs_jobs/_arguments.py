@@ -1,9 +1,10 @@
 """Validation of the arguments of public methods, before any request. Each error message states what to do."""
 
+import inspect
 import operator
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from drs_jobs import _wire
@@ -64,28 +65,14 @@ def resolve_job_ref(job: JobRef) -> str:
     return validate_job_id(job_id)
 
 
-_MAX_SECONDS: Final = 1_000_000_000
-"""The longest duration, in seconds (about 30 years). Python cannot sleep much longer."""
-
-
-def to_seconds(name: str, duration: object) -> float:
-    if isinstance(duration, timedelta):
-        duration = duration.total_seconds()
-    if isinstance(duration, bool) or not isinstance(duration, int | float):
-        raise TypeError(f"{name} must be seconds or a timedelta, not {type(duration).__name__}")
-    if not 0 <= duration <= _MAX_SECONDS:
-        no_limit = "; None means no limit" if name == "timeout" else ""
-        raise ValueError(f"{name} must be finite, 0 seconds or more, and no more than {_MAX_SECONDS:,}{no_limit}")
-    return float(duration)
-
-
 def validate_run(limit: object, cursor: object, on_malformed: object) -> int | None:
     """Return the limit."""
     count = validate_count("limit", limit, 0)
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
-    if on_malformed is not None and not callable(on_malformed):
-        raise TypeError(f"on_malformed must be callable, not {type(on_malformed).__name__}")
+    if on_malformed is not None and (not callable(on_malformed) or inspect.iscoroutinefunction(on_malformed)):
+        kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
+        raise TypeError(f"on_malformed must be a function that is called with the error, not {kind}")
     return count
 
 

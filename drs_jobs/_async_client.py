@@ -80,7 +80,8 @@ class AsyncJobsClient:
             session = asynchronous.make_session(session, profile_name)
             self._connection = asynchronous.BuiltAsyncClient(session, _wire.METHODS, **others)
         else:
-            _queries.check_client(client, "aiobotocore's", {"session": session, "profile_name": profile_name, **others})
+            example = "the client of `async with AioSession().create_client('drs') as client`"
+            _queries.check_client(client, example, {"session": session, "profile_name": profile_name, **others})
             self._connection = asynchronous.AsyncClient(client, _wire.METHODS)
         self._clock = attrs.evolve(_polling.Clock.real(), sleep=anyio.sleep)
 

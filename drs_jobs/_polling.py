@@ -115,11 +115,26 @@ def polling_steps(
         TypeError, ValueError: As in `JobsClient.watch`. Raised by this call.
     """
     ids = _arguments.resolve_job_refs(jobs)
-    seconds = None if timeout is None else _arguments.to_seconds("timeout", timeout)
-    interval = None if poll_interval is None else _arguments.to_seconds("poll_interval", poll_interval)
+    seconds = None if timeout is None else _to_seconds("timeout", timeout)
+    interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
     if interval == 0:
         raise ValueError("poll_interval must be more than 0 seconds")
     return _steps(ids, seconds, interval, clock)
+
+
+_MAX_SECONDS: Final = 1_000_000_000
+"""The longest duration, in seconds (about 30 years). Python cannot sleep much longer."""
+
+
+def _to_seconds(name: str, duration: object) -> float:
+    if isinstance(duration, timedelta):
+        duration = duration.total_seconds()
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
+        raise TypeError(f"{name} must be seconds or a timedelta, not {type(duration).__name__}")
+    if not 0 <= duration <= _MAX_SECONDS:
+        no_limit = "; None means no limit" if name == "timeout" else ""
+        raise ValueError(f"{name} must be finite, 0 seconds or more, and no more than {_MAX_SECONDS:,}{no_limit}")
+    return float(duration)
 
 
 def _steps(job_ids: Sequence[str], timeout: float | None, poll_interval: float | None, clock: Clock) -> Generator[Step]:

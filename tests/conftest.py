@@ -1,11 +1,14 @@
 """Shared by all tests: a defined environment, a LocalDrs, and a client of it without retries, because retries sleep."""
 
 import functools
+import inspect
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
@@ -74,5 +77,31 @@ def boto_client(local_drs: LocalDrs) -> Any:
 
 
 @pytest.fixture
-def client(boto_client: Any) -> JobsClient:
+def client(boto_client: Any, client_kind: str) -> JobsClient:
     return JobsClient(boto_client)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a client with both clients, in the files that are marked so."""
+    uses_client = "client" in metafunc.fixturenames or "JobsClient(" in inspect.getsource(metafunc.function)
+    markers = {marker.name for marker in metafunc.definition.iter_markers()}
+    if uses_client and "both_clients" in markers and "synchronous" not in markers:
+        asynchronous = pytest.param("asynchronous", marks=pytest.mark.needs_aiobotocore)
+        metafunc.parametrize("client_kind", ["synchronous", asynchronous], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def client_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Which client the names `JobsClient` and `use_clock` mean in a test."""
+    kind = getattr(request, "param", "synchronous")
+    if kind == "synchronous":
+        yield kind
+        return
+    import both_clients  # noqa: PLC0415  # needs aiobotocore
+
+    loop = both_clients.BlockingClient.loop = both_clients.EventLoop()
+    for name, value in (("JobsClient", both_clients.BlockingClient), ("use_clock", both_clients.use_clock)):
+        for module in (request.module, sys.modules[__name__]):
+            monkeypatch.setattr(module, name, value, raising=False)
+    yield kind
+    loop.close()

@@ -9,6 +9,8 @@ import pytest
 from drs_jobs import Job, JobsClient
 from drs_jobs.testing import LocalDrs, make_job
 
+pytestmark = pytest.mark.both_clients
+
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 INVALID_QUERIES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {

@@ -38,12 +38,17 @@ def test_enum_names_equal_enum_values():
             assert all(member.name == member.value for member in enum)
 
 
+def _public_names(module: ModuleType) -> list[str]:
+    """Return the names of a module, those that need the extra `async` included."""
+    return [*module.__all__, *getattr(module, "_ASYNCHRONOUS", ())]
+
+
 def test_type_checkers_see_every_public_name(monkeypatch: pytest.MonkeyPatch):
     """They read imports that do not run. A program gets the same objects, when it uses them."""
     monkeypatch.setattr(typing, "TYPE_CHECKING", True)
     seen = runpy.run_path(inspect.getfile(drs_jobs))
     public = {name: value for name, value in seen.items() if not name.startswith("_") and not inspect.ismodule(value)}
-    assert sorted([*public, "__version__"]) == sorted(drs_jobs.__all__)
+    assert sorted([*public, "__version__"]) == sorted(_public_names(drs_jobs))
     assert {name: id(getattr(drs_jobs, name)) for name in public} == {name: id(value) for name, value in public.items()}
     assert set(_models.__all__) <= set(drs_jobs.__all__)
 
@@ -51,7 +56,7 @@ def test_type_checkers_see_every_public_name(monkeypatch: pytest.MonkeyPatch):
 def test_everything_public_has_a_docstring():
     """Inherited docstrings do not count."""
     modules = (drs_jobs, reports, testing)
-    for value, name in ((getattr(module, name), name) for module in modules for name in module.__all__):
+    for value, name in ((getattr(module, name), name) for module in modules for name in _public_names(module)):
         if not inspect.isclass(value) and not inspect.isfunction(value):
             continue  # the reference describes aliases
         own = vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__
@@ -66,7 +71,7 @@ def test_reference_has_every_public_name(module: ModuleType):
     """Each is on one page, under the name with which it is imported."""
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
     found = re.findall(rf"^\.\. \S+:: {module.__name__}\.(\w+)$", pages, re.MULTILINE)
-    assert sorted(found) == sorted(module.__all__)
+    assert sorted(found) == sorted(_public_names(module))
 
 
 def test_every_report_is_public():

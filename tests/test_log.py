@@ -25,6 +25,8 @@ from drs_jobs import (
 from drs_jobs.testing import LocalDrs, RawResponse, Throttle, make_job, make_log_item
 from drs_jobs.testing.clock import LocalClock
 
+pytestmark = pytest.mark.both_clients
+
 JOB_ID = "drsjob-00000000000000000"
 
 FULL_ITEM: dict[str, Any] = {
@@ -218,6 +220,7 @@ def test_client_without_describe_job_log_items():
         JobsClient(JobsOnly()).describe_job_log_items(JOB_ID).first()
 
 
+@pytest.mark.synchronous  # botocore's Stubber
 def test_stubber(boto_client: Any):
     """An older botocore does not have the attempt counts, and the Stubber rejects members that botocore does not have."""
     known = boto_client.meta.service_model.shape_for("JobLogEventData").members

@@ -30,6 +30,8 @@ from drs_jobs import (
 from drs_jobs._models.html import MAX_ROWS
 from drs_jobs.testing import LocalDrs, RawResponse, ServerError, make_job
 
+pytestmark = pytest.mark.both_clients
+
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 
@@ -499,6 +501,7 @@ def _mixed(pager: Pager[Job], got: list[str]) -> None:
             return
 
 
+@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
 @pytest.mark.parametrize("consume", [_items, _pages, _mixed])
 @_in_a_thread
 def test_interruption_at_every_instruction(consume: Callable[[Pager[Job], list[str]], None]):
@@ -519,6 +522,7 @@ def test_interruption_at_every_instruction(consume: Callable[[Pager[Job], list[s
     assert instruction > 500
 
 
+@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
 @pytest.mark.parametrize("consume", [_items, _pages])
 @_in_a_thread
 def test_interruption_with_on_malformed(consume: Callable[[Pager[Job], list[str]], None]):
@@ -542,6 +546,7 @@ def test_interruption_with_on_malformed(consume: Callable[[Pager[Job], list[str]
     assert instruction > 500
 
 
+@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
 @_in_a_thread
 def test_iteration_continues_after_an_interruption():
     """With the same iterator, by job and by page."""

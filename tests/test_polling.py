@@ -49,6 +49,8 @@ from drs_jobs.testing import (
 )
 from simulated_time import SimulatedTime
 
+pytestmark = pytest.mark.both_clients
+
 SERVERS = [f"s-{number:017}" for number in range(1, 5)]
 
 
@@ -207,6 +209,7 @@ def test_short_poll_interval(client: JobsClient, local_drs: LocalDrs, simulated:
     assert simulated.sleeps == [0.125] * 8
 
 
+@pytest.mark.synchronous  # it replaces a method
 def test_poll_that_outlasts_the_deadline_is_repeated(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
     """A poll that began before the deadline is not the last one."""
     job = _started()
@@ -432,6 +435,7 @@ class AioClient(AsyncDrs):
     async def _make_api_call(self, *_: Any) -> Any: ...
 
 
+@pytest.mark.synchronous  # of JobsClient alone
 @pytest.mark.filterwarnings("error")
 def test_asynchronous_client_is_a_type_error():
     """In the constructor, or else in the first request. No coroutine is left unawaited."""

@@ -36,6 +36,8 @@ from drs_jobs.testing import (
     make_server,
 )
 
+pytestmark = pytest.mark.both_clients
+
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 

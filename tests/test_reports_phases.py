@@ -29,6 +29,8 @@ from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_resource, m
 from simulated_logs import NOON, SERVER_PHASES, Attempt, SimulatedJob, SimulatedServer, item, simulate
 from strategies import jobs, log_items
 
+pytestmark = pytest.mark.both_clients
+
 
 def _at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)

@@ -24,6 +24,8 @@ from drs_jobs import (
 )
 from drs_jobs.testing import LocalDrs, RawResponse
 
+pytestmark = pytest.mark.both_clients
+
 
 def _job(client: JobsClient, local_drs: LocalDrs, **members: Any) -> Any:
     local_drs.inject(RawResponse(json.dumps({"items": [{"jobID": "j", **members}]}).encode()))

@@ -116,7 +116,8 @@ if hasattr(os, "register_at_fork"):
 def register_handlers(client: object, operations: Iterable[str]) -> None:
     """Register the handlers for calls of `operations` with a boto3 client. A fake without events is left unchanged."""
     events: Any = getattr(getattr(client, "meta", None), "events", None)
-    if not callable(getattr(events, "register_last", None)):
+    register = getattr(events, "register_last", None)
+    if not callable(register) or inspect.iscoroutinefunction(register):  # the second is one of an AsyncMock
         return
     with _registration_lock:
         # The first of these handlers runs before those of the caller, and the others run after them, so that a call made by

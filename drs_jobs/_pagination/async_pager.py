@@ -71,7 +71,7 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
         except RuntimeError as error:
             # Python converts a StopIteration that leaves a coroutine.
             if isinstance(error.__cause__, StopIteration):
-                raise error.__cause__ from None
+                raise early_stop_error() from error.__cause__
             raise
         self._run.accept(page)
 
