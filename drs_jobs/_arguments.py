@@ -72,7 +72,7 @@ def validate_run(limit: object, cursor: object, on_malformed: object) -> int | N
         raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
     if on_malformed is not None and (not callable(on_malformed) or inspect.iscoroutinefunction(on_malformed)):
         kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
-        raise TypeError(f"on_malformed must be a function that is called with the error, not {kind}")
+        raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
     return count
 
 
