@@ -41,8 +41,8 @@ lint: .venv-check/ready-$(VERSION)
 	.venv-check/bin/pyright
 	.venv-check/bin/zizmor --offline --quiet .github
 
-# Six type checkers, with each kind of boto3 client.
-typing: .venv-check/ready-$(VERSION) .venv-demo/ready-$(VERSION)
+# Six type checkers, with each kind of client. The clients of .venv-async have no stubs.
+typing: .venv-check/ready-$(VERSION) .venv-async/ready-$(VERSION)
 	.venv-check/bin/python tests/typing/check.py
 
 # The command line of AWS pins a version of botocore, so it has an environment of its own.

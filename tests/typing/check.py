@@ -15,13 +15,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 STUBBED = BIN / "python"
-UNSTUBBED = ROOT / ".venv-demo" / "bin" / "python"
+UNSTUBBED = ROOT / ".venv-async" / "bin" / "python"
+"""An interpreter with boto3 and aiobotocore, and without their stubs."""
 
 CHECKERS = {
     "mypy": ["mypy", "--strict", "--config-file=", "--cache-dir={cache}", "--python-executable={python}"],
     "pyright": ["pyright", "--pythonpath={python}"],
     "basedpyright": ["basedpyright", "--pythonpath={python}"],
-    "ty": ["ty", "check", "--output-format=concise", "--python={python}"],
+    # ty only warns of a missing `await`.
+    "ty": ["ty", "check", "--error=unused-awaitable", "--output-format=concise", "--python={python}"],
     # Without a preset or a configuration, pyrefly checks little.
     "pyrefly": ["pyrefly", "check", "--preset=strict", "--output-format=min-text", "--python-interpreter-path={python}"],
     "zuban": ["zuban", "mypy", "--strict", "--python-executable={python}"],
@@ -36,10 +38,10 @@ Lines = set[tuple[str, int]]
 
 def programs(checker: str, python: Path) -> list[str]:
     """Return the names of the programs for a checker and an environment."""
+    names = ["api.py", "async_api.py", "refused.py", "async_refused.py", "unstubbed.py", "async_unstubbed.py"]
     if python == STUBBED:
-        return ["api.py", "refused.py", "stubbed.py", "unstubbed.py"]
-    names = ["api.py", "refused.py", "unstubbed.py"]
-    # Without stubs boto3.client is partly unknown, which is an error in the strict mode of pyright.
+        return [*names, "stubbed.py", "async_stubbed.py"]
+    # Without stubs these clients are partly unknown, which is an error in the strict mode of pyright.
     return names if checker.endswith("pyright") else [*names, "unstubbed_client.py"]
 
 
@@ -60,16 +62,17 @@ def statements(names: list[str]) -> Lines:
     return {(name, node.lineno) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.stmt)}
 
 
-def refused() -> Lines:
+def refused(names: list[str]) -> Lines:
     """Return the lines that must be errors."""
-    lines = (HERE / "refused.py").read_text(encoding="utf-8").splitlines()
-    return {("refused.py", number) for number, line in enumerate(lines, 1) if line.endswith("# refused")}
+    texts = {name: (HERE / name).read_text(encoding="utf-8") for name in names}
+    lines = {(name, number): line for name, text in texts.items() for number, line in enumerate(text.splitlines(), 1)}
+    return {place for place, line in lines.items() if line.endswith("# refused")}
 
 
 def check(checker: str, python: Path) -> bool:
     """Print a row of the table and each line that the checker judges wrongly; return whether there are no such lines."""
     names = programs(checker, python)
-    found, bad = errors(checker, python, names), refused()
+    found, bad = errors(checker, python, names), refused(names)
     good = statements(names) - bad
     stubs = "with stubs" if python == STUBBED else "no stubs"
     print(f"{checker:13} {stubs:11} {len(good - found):4} of {len(good)} good, {len(bad & found):3} of {len(bad)} bad")
