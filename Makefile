@@ -47,7 +47,7 @@ typing: .venv-check/ready-$(VERSION) .venv-async/ready-$(VERSION)
 
 # The command line of AWS pins a version of botocore, so it has an environment of its own.
 test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_MODULES)
-	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m "needs_check_env and not needs_aiobotocore"
+	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m needs_check_env
 
 # aiobotocore pins a version of botocore too. Its environments do not have what the other test files need.
 ASYNC_TESTS := $(shell grep -lE "both_clients|needs_aiobotocore" tests/test_*.py)
@@ -83,7 +83,7 @@ latest:
 	.venv-latest/bin/python tests/service_model.py
 	.venv-latest/bin/pytest $(LEAN) --deselect tests/test_completeness.py::test_what_aws_has_we_have
 
-bench: .venv-check/ready-$(VERSION)
+bench: .venv-check/ready-$(VERSION) .venv-async/ready-$(VERSION)
 	.venv-check/bin/python benchmarks/bench.py
 
 # Valgrind is a package of the operating system.
@@ -136,7 +136,7 @@ lock: .venv-lock/ready-$(VERSION)
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group check -o requirements/check.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --extra notebook --extra report --extra speed --group test --group build --resolution lowest-direct -o requirements/lowest.txt
 	$(LOCK) pyproject.toml --upgrade --extra cli --extra testing --group test --group mutants --group build -o requirements/mutants.txt
-	$(LOCK) pyproject.toml --upgrade --extra async --extra testing --group async -o requirements/async.txt
+	$(LOCK) pyproject.toml --upgrade --extra async --extra speed --extra testing --group async -o requirements/async.txt
 	$(LOCK) pyproject.toml --upgrade --extra async --extra testing --group test --group build --resolution lowest-direct -o requirements/async-lowest.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 	$(LOCK) --upgrade --group lock -o requirements/lock.txt

@@ -347,6 +347,15 @@ def sweeps(drs: str, sts: str) -> str:
     return table("Sweeping", ("100 jobs per target", "CPU per target, ms", "of sweep"), rows)
 
 
+def asynchronous(drs: str) -> str:
+    """The CPU time of the asynchronous client and of the synchronous one, in the environment of aiobotocore."""
+    command = [HERE.parent / ".venv-async" / "bin" / "python", HERE / "asynchronous.py", f"{drs}/large/100/{JOBS}/0"]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+    rows = [tuple(line.split("\t")) for line in output.splitlines()]
+    head = ("every field of every job", "CPU per job, us", "of the raw dicts of the same library")
+    return table("Reading jobs in asynchronous code", head, rows)
+
+
 def main() -> None:
     """Run all measurements, or those whose names are given."""
     os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", PYTHONHASHSEED="0")
@@ -367,6 +376,7 @@ def main() -> None:
             "sweeps": lambda: sweeps(drs, sts),
             "prefetching": lambda: prefetching(drs),
             "requests": requests,
+            "asynchronous": lambda: asynchronous(drs),
         }
         wanted = sys.argv[1:] or list(measures)
         # So that the garbage collector does not visit the objects of imported modules, such as pydantic and moto.

@@ -10,6 +10,7 @@ import msgspec
 from cattrs.gen import make_dict_structure_fn, override
 
 from drs_jobs import JobsClient, _json
+from drs_jobs._pagination import Request
 from drs_jobs._wire import NAMES
 
 KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items()}
@@ -180,7 +181,7 @@ def fetch_all(client: Any) -> None:
     jobs_client = JobsClient(client)
     token: str | None = None
     while True:
-        page = jobs_client._fetch("DescribeJobs", {} if token is None else {"nextToken": token})
+        page = jobs_client._fetch(Request("DescribeJobs", {} if token is None else {"nextToken": token}))
         token = page.next_token
         if token is None:
             return
