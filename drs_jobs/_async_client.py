@@ -90,7 +90,7 @@ class AsyncJobsClient:
         await self._connection.close()
 
     async def __aenter__(self) -> Self:
-        await self._connection.open()
+        await self._connection.ready()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -187,7 +187,7 @@ class AsyncJobsClient:
         return items, errors[0] if errors else None
 
     async def _fetch(self, request: Request) -> RawPage:
-        client = await self._connection.open()
+        client = await self._connection.ready()
         with _queries.call(client, request) as call:
             call.response = await asynchronous.require_awaitable(call.method, call.method(**request.arguments))
         return call.page()

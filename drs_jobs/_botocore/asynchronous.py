@@ -38,7 +38,7 @@ class AsyncClient:
         with suppress(RuntimeError):  # there is no event loop yet
             self._loop = current_token()
 
-    async def open(self) -> Any:
+    async def ready(self) -> Any:
         """Return the client.
 
         Raises:
@@ -73,8 +73,8 @@ class BuiltAsyncClient(AsyncClient):
         self._is_closed = False
         self._lock = anyio.Lock()  # for tasks that use the client for the first time together
 
-    async def open(self) -> Any:
-        await super().open()
+    async def ready(self) -> Any:
+        await super().ready()
         async with self._lock:
             if self._is_closed:
                 raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
