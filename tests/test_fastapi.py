@@ -57,7 +57,7 @@ def serve(local: LocalDrs, use: Callable[[Open], Awaitable[None]], **arguments: 
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         # Connections that `use` leaves open are closed here after the server has ended.
-        async with asyncio.timeout(20), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             try:
                 await use(session.get)
             finally:
@@ -65,7 +65,7 @@ def serve(local: LocalDrs, use: Callable[[Open], Awaitable[None]], **arguments: 
                 await serving
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 @asynccontextmanager
