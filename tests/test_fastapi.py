@@ -53,19 +53,19 @@ def serve(local: LocalDrs, use: Callable[[Open], Awaitable[None]], **arguments: 
         app = example.create_app(now=lambda: local.now, **arguments)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         # Connections that `use` leaves open are closed here after the server has ended.
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with asyncio.timeout(20), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             try:
                 await use(session.get)
             finally:
                 server.should_exit = True
-                await serving
+            await serving
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(main())
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ def test_browsers_share_one_task(local: LocalDrs, job_id: str):
             async with updates(get, job_id) as late:
                 assert (await anext(late))["fraction"] > 0  # without a request
             assert feeds(job_id) == 1
-        while feeds(job_id):
+        while feeds(job_id):  # noqa: ASYNC110  # the server notices a closed connection later
             await asyncio.sleep(0.01)
         made = [request.operation for request in local.requests[before:]]
         assert sorted(made) == ["DescribeJobLogItems", "DescribeJobs", "DescribeJobs"]

@@ -6,8 +6,8 @@ Run it with: uvicorn --timeout-graceful-shutdown 1 --factory fastapi_progress:cr
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path as File
 from typing import Annotated, Any
 
@@ -31,24 +31,24 @@ class Update:
     reasons: tuple[str, ...] = ()
 
 
+@dataclass(eq=False)
 class Feed:
     """The updates of one job, for any number of readers."""
 
-    def __init__(self, client: AsyncJobsClient, job_id: str, timeout: float, interval: float, now: Callable[[], datetime]) -> None:
-        self.readers = 0
-        self.task: asyncio.Task[None]
-        self._client = client
-        self._job_id = job_id
-        self._timeout = timeout
-        self._interval = interval
-        self._now = now
-        self._latest = Update()
-        self._has_changed = asyncio.Event()
+    client: AsyncJobsClient
+    job_id: str
+    timeout: float
+    interval: float
+    now: Callable[[], datetime]
+    readers: int = 0
+    task: asyncio.Task[None] = field(init=False)
+    latest: Update = Update()
+    has_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def updates(self) -> AsyncIterator[Update]:
         """The latest update, and each later one. A slow reader gets only the latest of them."""
         while True:
-            update, has_changed = self._latest, self._has_changed
+            update, has_changed = self.latest, self.has_changed
             yield update
             if update.outcome != "RUNNING":
                 return
@@ -63,34 +63,34 @@ class Feed:
         self._publish(last)
 
     def _publish(self, update: Update) -> None:
-        has_changed = self._has_changed
-        self._latest, self._has_changed = update, asyncio.Event()
+        has_changed = self.has_changed
+        self.latest, self.has_changed = update, asyncio.Event()
         has_changed.set()
 
     async def _publish_progress(self) -> None:
         while True:
             try:
-                phases = await self._client.phases(self._job_id)
-                current = progress(phases, now=self._now())
+                phases = await self.client.phases(self.job_id)
+                current = progress(phases, now=self.now())
                 if phases.log_error is None:
                     update = Update(current.text, current.fraction)
                 else:  # without the log the fraction would begin at 0 again
-                    update = replace(self._latest, text=f"{phases.job.status}, the log cannot be read: {phases.log_error}")
+                    update = replace(self.latest, text=f"{phases.job.status}, the log cannot be read: {phases.log_error}")
             except Exception as error:  # the next request can succeed
-                update = replace(self._latest, text=f"Trying again after an error: {error}")
+                update = replace(self.latest, text=f"Trying again after an error: {error}")
             self._publish(update)
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(self.interval)
 
     async def _last_update(self) -> Update:
         try:
-            job = await self._client.wait(self._job_id, timeout=self._timeout, poll_interval=self._interval)
+            job = await self.client.wait(self.job_id, timeout=self.timeout, poll_interval=self.interval)
         except WaitTimeoutError as error:
-            return replace(self._latest, text=f"Not complete in time: {error}", outcome="UNKNOWN")
+            return replace(self.latest, text=f"Not complete in time: {error}", outcome="UNKNOWN")
         except Exception as error:  # JobNotFoundError, ServiceError or an error of the connection
-            return replace(self._latest, text=f"The job cannot be read: {type(error).__name__}: {error}", outcome="UNKNOWN")
+            return replace(self.latest, text=f"The job cannot be read: {type(error).__name__}: {error}", outcome="UNKNOWN")
         text = "" if job.duration is None else f"after {job.duration.total_seconds() / 60:.0f} minutes"
         try:
-            explanation = await self._client.explain(job)
+            explanation = await self.client.explain(job)
         except Exception as error:  # the outcome is known nevertheless
             return Update(text, 1.0, job.outcome, (f"The reasons cannot be read: {error}",))
         failures = [f"{failure.participant}: {'; '.join(failure.reasons)}" for failure in explanation.failures]
@@ -101,7 +101,7 @@ def create_app(
     *,
     timeout: float = 4 * 60 * 60,
     interval: float = 15.0,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The application.
 
