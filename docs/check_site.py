@@ -26,6 +26,8 @@ SEARCHES = {
     "install": "install",
     "IAM": "iam",
     "CSV": "command-line",
+    "async": "asynchronous",
+    "FastAPI": "fastapi",
 }
 """Words that people look for, and a page that the search must find."""
 

@@ -52,18 +52,21 @@ SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare
 NEED_CHECK_ENV = {"docs/sweep.md", "docs/notebook.md", "docs/opentelemetry.md"}
 """Pages with examples of Dask, Polars, DuckDB and OpenTelemetry."""
 
+NEED_AIOBOTOCORE = {"docs/asynchronous.md"}
+"""Pages with examples of aiobotocore. One has an example of trio too."""
+
 
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=_name(path), marks=[pytest.mark.needs_check_env] if _name(path) in NEED_CHECK_ENV else [])
-        for path in DOCUMENTS
-    ],
-)
+def _marks(path: Path) -> list[pytest.MarkDecorator]:
+    marks = [pytest.mark.needs_check_env] if _name(path) in NEED_CHECK_ENV else []
+    return [*marks, pytest.mark.needs_aiobotocore, pytest.mark.needs_trio] if _name(path) in NEED_AIOBOTOCORE else marks
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=_name(path), marks=_marks(path)) for path in DOCUMENTS])
+@pytest.mark.filterwarnings("ignore:aiobotocore's httpx backend now prefers httpx2")
 def test_examples_of_a_document(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All blocks run in one prompt, in an empty folder, with a LocalDrs as AWS."""
     monkeypatch.chdir(tmp_path)

@@ -20,8 +20,18 @@ PAGES = [
 ]
 SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
 
-# Dask has a py.typed file, although most of its functions have no types.
-MYPY = ["mypy", "--strict", "--config-file=", "--untyped-calls-exclude=distributed"]
+# Dask has a py.typed file, although most of its functions have no types. FastAPI and trio are only in the environment of
+# aiobotocore, so their decorators have no types here.
+MYPY_CONFIGURATION = """\
+[mypy]
+strict = True
+untyped_calls_exclude = distributed
+[mypy-fastapi.*,trio.*]
+ignore_missing_imports = True
+[mypy-docs_examples_fastapi_progress_py]
+disallow_untyped_decorators = False
+"""
+MYPY = ["mypy", "--config-file=mypy.ini"]
 RUFF = ["ruff", "check", "--isolated", "--select=F", "--output-format=concise"]
 
 
@@ -41,6 +51,7 @@ def code(page: Path) -> str:
 def problems(command: list[str], modules: dict[str, str]) -> list[str]:
     """Return the lines of a tool's output about the modules, with the name of the page instead of the module."""
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "mypy.ini").write_text(MYPY_CONFIGURATION, encoding="utf-8")
         for module, text in modules.items():
             (Path(folder) / module).write_text(f"{text}\n", encoding="utf-8")
         cache = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "documents"), "RUFF_NO_CACHE": "true", "NO_COLOR": "1"}
