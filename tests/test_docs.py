@@ -66,7 +66,6 @@ def _marks(path: Path) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=_name(path), marks=_marks(path)) for path in DOCUMENTS])
-@pytest.mark.filterwarnings("ignore:aiobotocore's httpx backend now prefers httpx2")
 def test_examples_of_a_document(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All blocks run in one prompt, in an empty folder, with a LocalDrs as AWS."""
     monkeypatch.chdir(tmp_path)
