@@ -499,7 +499,7 @@ def test_new_client_after_a_transient_error(
 def test_clients_of_many_endpoints_are_limited(
     local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(drs_jobs._sweep_state, "_MAX_CLIENTS", 2)
+    monkeypatch.setattr(drs_jobs._sweep_state, "MAX_CLIENTS", 2)
     many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
     state = drs_jobs._sweep_state.SweepState("id", 2)
     for target in many:
