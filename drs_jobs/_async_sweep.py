@@ -114,8 +114,10 @@ async def _run(
     try:
         async with asyncio.TaskGroup() as group:
             try:
-                while await slots.acquire() and (target := await _next(targets)) is not _END:
+                await slots.acquire()
+                while (target := await _next(targets)) is not _END:
                     group.create_task(read(target))
+                    await slots.acquire()
             except Exception as error:  # noqa: BLE001  # raised after the results of the targets in flight
                 return error
         return None
