@@ -442,6 +442,33 @@ def test_clients_of_many_endpoints_are_limited(local_drs: LocalDrs, clients: Cou
 
 
 @needs_aiobotocore
+def test_close_continues_after_a_cancellation():
+    """asyncio.run can cancel the task that closes the clients."""
+    from drs_jobs._async_sweep_state import AsyncSweepState, _Shared  # noqa: PLC0415  # needs aiobotocore
+
+    class FakeClient:
+        is_closed = False
+
+        async def close(self) -> None:
+            self.is_closed = True
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        state, fakes = AsyncSweepState(2), [FakeClient() for _ in range(5)]
+        state._clients = {
+            _sweep_state.ClientKey("drs", None, str(number), None): _Shared(fake) for number, fake in enumerate(fakes)
+        }
+        task = asyncio.ensure_future(state.close())
+        for _ in range(5):
+            await asyncio.sleep(0)
+            task.cancel()
+        await task
+        assert all(fake.is_closed for fake in fakes)
+
+    run(main)
+
+
+@needs_aiobotocore
 def test_time_outs_and_connections_of_clients(local_drs: LocalDrs):
     from drs_jobs._async_sweep_state import AsyncSweepState  # noqa: PLC0415  # needs aiobotocore
 
