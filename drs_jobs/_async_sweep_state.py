@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drs_jobs.sweep import Target
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)  # for the cached property
 class _Shared:
     """A client of aiobotocore, and the number of targets that use it now.
 
@@ -32,6 +32,11 @@ class _Shared:
 
     client: Any
     users: int = 0
+
+    @functools.cached_property
+    def jobs_client(self) -> AsyncJobsClient:
+        """Created once for all targets, because each creation registers the handlers of drs_jobs again."""
+        return AsyncJobsClient(self.client)
 
 
 class AsyncSweepState:
@@ -59,7 +64,7 @@ class AsyncSweepState:
                     # They stay set, because the context of the task ends with the target.
                     current_credentials.set(await role.credentials(sts.client))
             try:
-                yield AsyncJobsClient(shared.client)
+                yield shared.jobs_client
             except Exception as error:
                 if is_transient(error) and self._clients.get(key) is shared:
                     del self._clients[key]
