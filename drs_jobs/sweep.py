@@ -3,7 +3,7 @@
 A sweep runs on threads, or on any `concurrent.futures.Executor`, such as a pool of processes or a Dask cluster. Therefore
 its tasks and results can be pickled. Each process has one session per profile and one client per region, which signs each
 request with the credentials of its target. It calls AssumeRole once for all regions of an account, until the credentials must
-be renewed.
+be renewed. `sweep_async` does the same with the tasks of one asyncio event loop.
 """
 
 import functools
