@@ -5,11 +5,11 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -61,11 +61,41 @@ def _state_of(sweep_id: str, max_in_flight: int) -> "SweepState":
     return state
 
 
-_credentials: ContextVar[Callable[[], Credentials] | None] = ContextVar("drs_jobs_credentials", default=None)
-"""Returns the credentials of the target that a thread reads now; `None` for those of the client."""
+current_credentials: ContextVar[Credentials | None] = ContextVar("drs_jobs_credentials", default=None)
+"""The credentials of the target that a thread or task reads now; `None` for those of the client."""
 
-_MAX_CLIENTS: Final = 100
+MAX_CLIENTS: Final = 100
 """More clients than a sweep needs at the same time: one per region, and one per region of STS."""
+
+
+class ClientKey(NamedTuple):
+    """What a client is built from. Targets with the same key share the client."""
+
+    service_name: str
+    profile_name: str | None
+    region_name: str
+    endpoint_url: str | None
+
+    @classmethod
+    def of_drs(cls, target: "Target", known_regions: Callable[[], frozenset[str]]) -> "ClientKey":
+        """Return the key of the client that reads the jobs of a target.
+
+        Raises:
+            ValueError: If the region is not one of `known_regions`, and the target has no endpoint of its own.
+        """
+        if target.endpoint_url is None and target.region not in known_regions():
+            raise ValueError(f"botocore has no DRS in region {target.region!r}: correct the name, or upgrade botocore")
+        return cls("drs", target.profile_name, target.region, target.endpoint_url)
+
+    @classmethod
+    def of_sts(cls, target: "Target") -> "ClientKey":
+        """Return the key of the client that assumes the role of a target."""
+        return cls("sts", target.profile_name, target.region, None)
+
+    def arguments(self, max_in_flight: int) -> dict[str, Any]:
+        """Return the arguments with which a session builds the client."""
+        config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=max_in_flight)
+        return {"region_name": self.region_name, "endpoint_url": self.endpoint_url, "config": config}
 
 
 class SweepState:
@@ -81,8 +111,8 @@ class SweepState:
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
         self._session = functools.cache(_make_session)
-        self._known_regions = functools.cache(_find_known_regions)
-        self._clients: dict[tuple[object, ...], Any] = {}
+        self._known_regions = functools.cache(find_known_regions)
+        self._clients: dict[ClientKey, Any] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
         self._role = functools.lru_cache(maxsize=1_000)(_RoleCredentials)
 
@@ -98,10 +128,10 @@ class SweepState:
         """
         with _lock:
             self.tasks += 1
-        token = _credentials.set(None)
+        token = current_credentials.set(None)
         try:
             client, credentials = self._client_and_credentials(target)
-            _credentials.set(credentials)
+            current_credentials.set(credentials)
             try:
                 yield client
             except Exception as error:
@@ -109,7 +139,7 @@ class SweepState:
                     self._close(lambda kept: kept is client)
                 raise
         finally:
-            _credentials.reset(token)
+            current_credentials.reset(token)
             with _lock:
                 self.tasks -= 1
                 self.last_use = time.monotonic()
@@ -126,43 +156,34 @@ class SweepState:
         for client in unwanted.values():
             client.close()
 
-    def _client_and_credentials(self, target: "Target") -> tuple[Any, Callable[[], Credentials] | None]:
+    def _client_and_credentials(self, target: "Target") -> tuple[Any, Credentials | None]:
         with _lock:
             session = self._session(target.profile_name)
-            if target.endpoint_url is None and target.region not in self._known_regions(session):
-                raise ValueError(f"botocore has no DRS in region {target.region!r}: correct the name, or upgrade botocore")
-            client = self._client("drs", target.profile_name, target.region, target.endpoint_url)
+            client = self._client(ClientKey.of_drs(target, lambda: self._known_regions(session)))
             if target.role_arn is None:
                 return client, None
-            sts = self._client("sts", target.profile_name, target.region, None)
+            sts = self._client(ClientKey.of_sts(target))
             role = self._role(target.profile_name, target.role_arn, target.external_id)
-        # Once for the whole target, because a failed renewal must not lose a target whose credentials are still valid.
-        credentials = role.credentials(sts)
-        return client, lambda: credentials
+        return client, role.credentials(sts)
 
-    def _client(self, service: str, profile_name: str | None, region: str, endpoint_url: str | None) -> Any:
-        key = service, profile_name, region, endpoint_url
+    def _client(self, key: ClientKey) -> Any:
         if key not in self._clients:
-            config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=self._arguments[1])
-            client = self._session(profile_name).client(service, region_name=region, endpoint_url=endpoint_url, config=config)
-            if service == "drs":
-                sign_with(client, _current_credentials)
-            if len(self._clients) >= _MAX_CLIENTS:
+            session = self._session(key.profile_name)
+            client = session.client(key.service_name, **key.arguments(self._arguments[1]))
+            if key.service_name == "drs":
+                sign_with(client, current_credentials.get)
+            if len(self._clients) >= MAX_CLIENTS:
                 self._clients.pop(next(iter(self._clients))).close()
             self._clients[key] = client
         return self._clients[key]
-
-
-def _current_credentials() -> Credentials | None:
-    get = _credentials.get()
-    return None if get is None else get()
 
 
 def _make_session(profile_name: str | None) -> Any:
     return boto3.Session(profile_name=profile_name)
 
 
-def _find_known_regions(session: Any) -> frozenset[str]:
+def find_known_regions(session: Any) -> frozenset[str]:
+    """Return the regions with DRS in the botocore of a session of boto3."""
     partitions = session.get_available_partitions()
     return frozenset(
         region for partition in partitions for region in session.get_available_regions("drs", partition_name=partition)
@@ -176,17 +197,57 @@ _REFUSAL_LIFETIME: Final = 60.0
 """Seconds for which a rejected role is not requested again: the other regions of the account get the same error."""
 
 
-class _RoleCredentials:
-    """The credentials of one role, which is assumed once for all regions."""
+class Role:
+    """The credentials of one role, which is assumed once for all regions. It makes no calls.
+
+    The credentials are taken once per target, because a failed renewal must not lose a target whose credentials are valid.
+    """
+
+    credentials_class: type[Credentials] = Credentials
+
+    _result: Credentials | ServiceError
+    """What AssumeRole returned last."""
+
+    def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None) -> None:  # noqa: ARG002  # of the cache
+        self.request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
+        """The arguments of AssumeRole."""
+        if external_id is not None:
+            self.request["ExternalId"] = external_id
+        self._valid_until = 0.0  # not valid yet
+
+    def is_due(self) -> bool:
+        """Return whether AssumeRole must be called: for the first time, for a renewal, or after a refusal."""
+        return time.monotonic() >= self._valid_until
+
+    def accept(self, response: Mapping[str, Any]) -> None:
+        """Keep the credentials in the response of AssumeRole until they expire soon."""
+        keys = response["Credentials"]
+        lifetime = (keys["Expiration"] - datetime.now(UTC)).total_seconds()
+        self._valid_until = time.monotonic() + lifetime - _RENEWAL_MARGIN
+        self._result = self.credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+    def refuse(self, error: ClientError) -> None:
+        """Keep an error of AssumeRole: a refusal for a minute, a transient error not at all."""
+        self._result = service_error(error)
+        self._valid_until = 0.0 if is_transient(self._result) else time.monotonic() + _REFUSAL_LIFETIME
+
+    def result(self) -> Credentials:
+        """Return the credentials.
+
+        Raises:
+            ServiceError: If AWS rejected the role.
+        """
+        if isinstance(self._result, ServiceError):
+            raise self._result
+        return self._result
+
+
+class _RoleCredentials(Role):
+    """A role that threads assume."""
 
     def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None) -> None:
-        self._profile_name = profile_name
-        self._request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
-        if external_id is not None:
-            self._request["ExternalId"] = external_id
+        super().__init__(profile_name, role_arn, external_id)
         self._renewal = threading.Lock()
-        self._valid_until = 0.0
-        self._result: Credentials | ServiceError | None = None
 
     def credentials(self, sts: Any) -> Credentials:
         """Return the credentials, which are renewed if they expire soon.
@@ -195,19 +256,9 @@ class _RoleCredentials:
             ServiceError: If AWS rejects the role.
         """
         with self._renewal:
-            if self._result is None or time.monotonic() >= self._valid_until:
-                self._result = self._assume_role(sts)
-            if isinstance(self._result, ServiceError):
-                raise self._result
-            return self._result
-
-    def _assume_role(self, sts: Any) -> Credentials | ServiceError:
-        try:
-            credentials = sts.assume_role(**self._request)["Credentials"]
-        except ClientError as error:
-            refusal = service_error(error)
-            self._valid_until = 0.0 if is_transient(refusal) else time.monotonic() + _REFUSAL_LIFETIME
-            return refusal
-        lifetime = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
-        self._valid_until = time.monotonic() + lifetime - _RENEWAL_MARGIN
-        return Credentials(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+            if self.is_due():
+                try:
+                    self.accept(sts.assume_role(**self.request))
+                except ClientError as error:
+                    self.refuse(error)
+            return self.result()

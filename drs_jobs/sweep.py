@@ -3,16 +3,16 @@
 A sweep runs on threads, or on any `concurrent.futures.Executor`, such as a pool of processes or a Dask cluster. Therefore
 its tasks and results can be pickled. Each process has one session per profile and one client per region, which signs each
 request with the credentials of its target. It calls AssumeRole once for all regions of an account, until the credentials must
-be renewed.
+be renewed. `sweep_async` does the same with the tasks of one asyncio event loop.
 """
 
 import functools
 import queue
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from datetime import datetime
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 import boto3
@@ -24,9 +24,14 @@ from drs_jobs._errors import (
     UninitializedAccountException,
     make_picklable,
 )
+from drs_jobs._extras import missing_extra_error
 from drs_jobs._models import Job
 from drs_jobs._sweep_state import SweepState
 from drs_jobs._thread_pool import DaemonThreadPool
+
+if TYPE_CHECKING:
+    from drs_jobs._async_sweep import AsyncSweep
+    from drs_jobs._async_sweep_state import AsyncSweepState
 
 MAX_IN_FLIGHT: Final = 32
 """The default number of targets that are read at the same time."""
@@ -173,25 +178,72 @@ def sweep(
         TypeError: If an argument has the wrong type. Raised by this call.
         ValueError: If an argument has an invalid value. Raised by this call.
     """
-    if isinstance(targets, str | Target):
-        raise TypeError(f"targets must be a list of Target, not one {type(targets).__name__}: write [target]")
+    in_flight, dates = _validate(targets, from_date, to_date, max_in_flight)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
-    limit = _arguments.validate_count("max_in_flight", max_in_flight, 1)
-    start, end = _arguments.validate_date_range(from_date, to_date)
-    in_flight = limit or MAX_IN_FLIGHT
-    return _sweep(iter(targets), SweepState(uuid.uuid4().hex, in_flight), (start, end), executor, in_flight)
+    return _sweep(iter(targets), SweepState(uuid.uuid4().hex, in_flight), dates, executor, in_flight)
+
+
+def sweep_async(
+    targets: Iterable[Target] | AsyncIterable[Target],
+    *,
+    from_date: datetime | None = None,
+    to_date: datetime | None = None,
+    max_in_flight: int = MAX_IN_FLIGHT,
+) -> "AsyncSweep[Target, TargetJobs | TargetFailure]":
+    """Return an asynchronous iterator over one result per target, as `sweep` does, with the requests of one asyncio event loop.
+
+    A cancelled `anext` loses no result: the next one continues. `aclose()`, which `contextlib.aclosing` calls, cancels the
+    targets in flight and closes the clients. So does the deletion of the iterator, as after `break`.
+
+    Args:
+        targets: As in `sweep`, or an asynchronous iterable.
+        from_date: As in `sweep`, as are all of the following.
+        to_date: The end of the date range.
+        max_in_flight: The maximum number of targets that are read at the same time, by default 32.
+
+    Returns:
+        `TargetJobs` for each target whose jobs were read, and `TargetFailure` for each other one.
+
+    Raises:
+        ImportError: If the extra `async` is not installed. Raised by this call, as are the following.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument has an invalid value.
+        RuntimeError: If no event loop of asyncio runs. Raised by `anext`.
+    """
+    in_flight, dates = _validate(targets, from_date, to_date, max_in_flight)
+    try:
+        from drs_jobs._async_sweep import AsyncSweep  # noqa: PLC0415  # asyncio, which `sweep` does not need
+        from drs_jobs._async_sweep_state import AsyncSweepState  # noqa: PLC0415  # needs the extra `async`
+    except ImportError as error:
+        raise missing_extra_error("async", error) from error
+    state = AsyncSweepState(in_flight)
+    return AsyncSweep(targets, functools.partial(_read_target_async, state, *dates), _failure, state.close, in_flight)
 
 
 _Result = TargetJobs | TargetFailure
+_Dates = tuple[datetime | None, datetime | None]
+
+
+def _validate(targets: object, from_date: datetime | None, to_date: datetime | None, max_in_flight: int) -> tuple[int, _Dates]:
+    """Return the number of targets in flight, and the dates in UTC.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument has an invalid value.
+    """
+    if isinstance(targets, str | Target):
+        raise TypeError(f"targets must be a list of Target, not one {type(targets).__name__}: write [target]")
+    limit = _arguments.validate_count("max_in_flight", max_in_flight, 1)
+    return limit or MAX_IN_FLIGHT, _arguments.validate_date_range(from_date, to_date)
 
 
 def _sweep(
     targets: Iterator[Target],
     state: SweepState,
-    dates: tuple[datetime | None, datetime | None],
+    dates: _Dates,
     executor: Executor | None,
     max_in_flight: int,
 ) -> Iterator[_Result]:
@@ -231,13 +283,17 @@ def _sweep(
 def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
     """Return the future of a target. If the target cannot be submitted, the future already has a failure as its result."""
     try:
-        if not isinstance(target, Target):
-            raise TypeError(f"expected a Target, not {type(target).__name__}")
+        _check_target(target)
         return pool.submit(read, target)
     except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
         future: Future[_Result] = Future()
         future.set_result(_failure(target, error))
         return future
+
+
+def _check_target(target: object) -> None:
+    if not isinstance(target, Target):
+        raise TypeError(f"expected a Target, not {type(target).__name__}")
 
 
 def _next_done(done: "queue.SimpleQueue[Future[_Result]]") -> Future[_Result]:
@@ -261,7 +317,7 @@ def _result_of(future: Future[_Result], target: Target) -> _Result:
     return future.result()
 
 
-# ------------------------------------------------------------------ code that runs in the workers
+# ------------------------------------------------------------------ code that runs in the workers, or in tasks
 
 
 def _read_target(state: SweepState, from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
@@ -273,6 +329,22 @@ def _read_target(state: SweepState, from_date: datetime | None, to_date: datetim
             jobs = tuple(pager)
     except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
         return _failure(target, error)
+    return _result(target, jobs, malformed)
+
+
+async def _read_target_async(
+    state: "AsyncSweepState", from_date: datetime | None, to_date: datetime | None, target: Target
+) -> _Result:
+    """Return the result of one target. Other errors than malformed jobs are raised."""
+    _check_target(target)
+    malformed: list[MalformedResponseError] = []
+    async with state.client(target) as client:
+        pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
+        jobs = tuple(await pager.collect(pause_gc=False))
+    return _result(target, jobs, malformed)
+
+
+def _result(target: Target, jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> _Result:
     return _failure(target, malformed[0], jobs) if malformed else TargetJobs(target, jobs)
 
 

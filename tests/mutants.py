@@ -23,6 +23,8 @@ COPIES: Final = ROOT / "build" / "mutants"
 MODULES: Final = {
     "_async_client": ("drs_jobs/_async_client.py", "async_client"),
     "_async_polling": ("drs_jobs/_async_polling.py", "async_client"),
+    "_async_sweep": ("drs_jobs/_async_sweep.py", "async_sweep"),
+    "_async_sweep_state": ("drs_jobs/_async_sweep_state.py", "async_sweep sweep sweep_signing"),
     "_arguments": ("drs_jobs/_arguments.py", "arguments client polling"),
     "_botocore": ("drs_jobs/_botocore", "botocore wire fuzz"),
     "_client": ("drs_jobs/_client.py", "client arguments polling log reports_failures reports_phases"),

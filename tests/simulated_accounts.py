@@ -1,16 +1,17 @@
-"""Simulated accounts for sweeps: LocalDrs endpoints with jobs or with one kind of failure each, and moto's STS, over HTTP."""
+"""Simulated accounts for sweeps: LocalDrs endpoints with jobs or with one kind of failure each, and an STS, over HTTP."""
 
 import contextlib
+import importlib.util
 import io
 import itertools
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
-from moto.server import DomainDispatcherApplication, create_backend_app
 
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, Slow, make_job
@@ -56,13 +57,34 @@ ACCOUNTS = [
 """The cases of 25 accounts, by region: 100 targets, of which one fails in each way. More accounts repeat them."""
 
 
+def assume_role_response(access_key: str, secret: str, session_token: str, lifetime: float) -> bytes:
+    """The body of a response of AssumeRole."""
+    return (
+        f"<AssumeRoleResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult><Credentials>"
+        f"<AccessKeyId>{access_key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+        f"<SessionToken>{session_token}</SessionToken>"
+        f"<Expiration>{(datetime.now(UTC) + timedelta(seconds=lifetime)).isoformat()}</Expiration>"
+        f"</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    ).encode()
+
+
+def _without_moto(_: Any, start_response: Any) -> Any:
+    """An STS that permits everything, for the environment of aiobotocore, which has no moto."""
+    start_response("200 OK", [("Content-Type", "text/xml")])
+    return [assume_role_response("ASIA", "secret", "token", 3600)]
+
+
 class Sts:
-    """moto's STS over HTTP. It counts the assumed roles, and denies those of some accounts."""
+    """An STS over HTTP: moto's, if it is installed. It counts the assumed roles, and denies those of some accounts."""
 
     def __init__(self) -> None:
         self.assumed: Counter[str] = Counter()
         """Number of AssumeRole requests, by account."""
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._respond = _without_moto
+        if importlib.util.find_spec("moto"):
+            from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  # not in each environment
+
+            self._respond = DomainDispatcherApplication(create_backend_app)
         self._server = LocalServer(self._app, name="STS")
         self.endpoint_url = self._server.url
         self.stop = self._server.stop
@@ -78,7 +100,7 @@ class Sts:
                 error = "<Type>Sender</Type><Code>AccessDenied</Code><Message>not authorized: sts:AssumeRole</Message>"
                 return [f"<ErrorResponse><Error>{error}</Error><RequestId>r</RequestId></ErrorResponse>".encode()]
         environ["wsgi.input"] = io.BytesIO(body)
-        return self._moto(environ, start_response)
+        return self._respond(environ, start_response)
 
 
 @attrs.define

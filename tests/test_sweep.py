@@ -26,8 +26,9 @@ from botocore.exceptions import EndpointConnectionError
 
 import drs_jobs._sweep_state
 import drs_jobs.sweep
+from both_sweeps import both_sweeps
 from drs_jobs import MalformedResponseError, UninitializedAccountException, unstructure_job
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
 
 ROLE = "DrsReader"
@@ -135,7 +136,8 @@ def test_every_target_has_one_result_on_dask(simulate_accounts: Any):
         assert max(accounts.sts.assumed.values()) <= 2
 
 
-def test_results_come_in_order_of_completion(local_drs: LocalDrs):
+@both_sweeps
+def test_results_come_in_order_of_completion(sweep: Any, local_drs: LocalDrs):
     released = threading.Event()
 
     class Held(HtmlPage):
@@ -152,7 +154,8 @@ def test_results_come_in_order_of_completion(local_drs: LocalDrs):
         assert [late] == [result.target for result in results]
 
 
-def test_dates_and_pages(local_drs: LocalDrs):
+@both_sweeps
+def test_dates_and_pages(sweep: Any, local_drs: LocalDrs):
     """The dates are filters of the request, and all pages are read."""
     start, end = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
     jobs = [make_job(creation_date_time=datetime(2024, month, 15, tzinfo=UTC)) for month in (5, 6, 6, 6, 7)]
@@ -210,7 +213,8 @@ def test_max_in_flight():
     assert next(taken) == 30_002
 
 
-def test_closed_sweep_takes_no_more_targets(local_drs: LocalDrs):
+@both_sweeps
+def test_closed_sweep_takes_no_more_targets(sweep: Any, local_drs: LocalDrs):
     taken: list[int] = []
     some = (taken.append(n) or _target(local_drs) for n in range(1000))
     results = sweep(some, max_in_flight=4)
@@ -219,7 +223,8 @@ def test_closed_sweep_takes_no_more_targets(local_drs: LocalDrs):
     assert len(taken) <= 5
 
 
-def test_error_of_the_iterable_is_raised_last(local_drs: LocalDrs):
+@both_sweeps
+def test_error_of_the_iterable_is_raised_last(sweep: Any, local_drs: LocalDrs):
     """The targets before it have their results."""
 
     def some() -> Any:
@@ -322,6 +327,7 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
         assert expected == counts
 
 
+@pytest.mark.parametrize("function", [sweep, sweep_async])
 @pytest.mark.parametrize(
     ("arguments", "error_class"),
     [
@@ -333,13 +339,14 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
         ({"from_date": datetime(2024, 1, 1)}, ValueError),  # noqa: DTZ001  # the case under test
     ],
 )
-def test_invalid_arguments(arguments: Any, error_class: Any):
-    """sweep() raises at the call, before it takes a target."""
+def test_invalid_arguments(function: Any, arguments: Any, error_class: Any):
+    """The call raises, before it takes a target, and also without the extra `async`."""
     with pytest.raises(error_class):
-        sweep(**{"targets": [], **arguments})
+        function(**{"targets": [], **arguments})
 
 
-def test_no_targets():
+@both_sweeps
+def test_no_targets(sweep: Any):
     """There is no result and no thread."""
     before = threading.active_count()
     assert list(sweep([])) == []
@@ -364,7 +371,8 @@ def test_ctrl_c_stops_at_once(local_drs: LocalDrs):
     process.communicate(timeout=40)  # three attempts of 20 seconds take longer
 
 
-def test_html_after_a_good_page_is_a_failure(local_drs: LocalDrs):
+@both_sweeps
+def test_html_after_a_good_page_is_a_failure(sweep: Any, local_drs: LocalDrs):
     local_drs.add_jobs(make_job(), make_job())
     local_drs.page_sizes = (1,)
 
@@ -414,7 +422,8 @@ def test_errors_of_executors_have_no_traceback():
     assert [result.error.__traceback__ for result in results if isinstance(result, TargetFailure)] == [None, None]
 
 
-def test_errors_have_no_traceback(local_drs: LocalDrs):
+@both_sweeps
+def test_errors_have_no_traceback(sweep: Any, local_drs: LocalDrs):
     """A traceback would keep the client in memory, for each of thousands of failures."""
     local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=None)
     [result] = sweep([_target(local_drs)])
@@ -428,7 +437,8 @@ def test_errors_have_no_traceback(local_drs: LocalDrs):
 
 
 @pytest.mark.parametrize("bad", [None, "eu-west-1", 5, {"region": "eu-west-1"}, Target])
-def test_invalid_target_is_a_failure(bad: Any, local_drs: LocalDrs):
+@both_sweeps
+def test_invalid_target_is_a_failure(sweep: Any, bad: Any, local_drs: LocalDrs):
     """All other targets are swept, also if the last one is invalid."""
     good = _target(local_drs)
     results = list(sweep([good, bad, good, bad]))
@@ -440,7 +450,8 @@ def test_invalid_target_is_a_failure(bad: Any, local_drs: LocalDrs):
         assert "expected a Target" in str(failure.error)
 
 
-def test_failure_has_the_readable_jobs(local_drs: LocalDrs):
+@both_sweeps
+def test_failure_has_the_readable_jobs(sweep: Any, local_drs: LocalDrs):
     jobs = [make_job() for _ in range(4)]
     pages: list[Any] = [[unstructure_job(jobs[0]), {}, unstructure_job(jobs[1])], [{"jobID": 5}], [unstructure_job(jobs[2])]]
     for number, items in enumerate(pages):
@@ -456,7 +467,8 @@ def test_failure_has_the_readable_jobs(local_drs: LocalDrs):
     assert "jobs=<3>" in repr(failure)
 
 
-def test_failure_after_an_unreadable_page_has_no_jobs(local_drs: LocalDrs):
+@both_sweeps
+def test_failure_after_an_unreadable_page_has_no_jobs(sweep: Any, local_drs: LocalDrs):
     local_drs.inject(RawResponse(json.dumps({"items": [{"jobID": "a"}, {}], "nextToken": "t"}).encode()))
     local_drs.inject(HtmlPage())
     [failure] = sweep([_target(local_drs)])
@@ -499,7 +511,7 @@ def test_new_client_after_a_transient_error(
 def test_clients_of_many_endpoints_are_limited(
     local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(drs_jobs._sweep_state, "_MAX_CLIENTS", 2)
+    monkeypatch.setattr(drs_jobs._sweep_state, "MAX_CLIENTS", 2)
     many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
     state = drs_jobs._sweep_state.SweepState("id", 2)
     for target in many:
@@ -652,7 +664,8 @@ class FailingTargets:
         return self.targets.pop()
 
 
-def test_targets_that_fail_are_not_read_again(local_drs: LocalDrs):
+@both_sweeps
+def test_targets_that_fail_are_not_read_again(sweep: Any, local_drs: LocalDrs):
     results: list[Any] = []
     with pytest.raises(KeyError, match="not readable"):
         for result in sweep(FailingTargets(_target(local_drs))):

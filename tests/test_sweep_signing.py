@@ -8,14 +8,15 @@ import threading
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from both_sweeps import both_sweeps
 from drs_jobs import _sweep_state
-from drs_jobs.sweep import Target, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetJobs, targets
 from drs_jobs.testing._server import LocalServer
+from simulated_accounts import assume_role_response
 
 ACCOUNTS = [f"{number:012}" for number in range(60)]
 REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
@@ -82,12 +83,7 @@ class Aws:
         with self._lock:
             self.counts["AssumeRole"] += 1
             self._roles[key] = account, secret, token
-        expiration = datetime.now(UTC) + timedelta(seconds=_sweep_state._RENEWAL_MARGIN + LIFETIME)
-        return (
-            f"<AssumeRoleResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult><Credentials>"
-            f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{token}</SessionToken>"
-            f"<Expiration>{expiration.isoformat()}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
-        ).encode()
+        return assume_role_response(key, secret, token, _sweep_state._RENEWAL_MARGIN + LIFETIME)
 
 
 @pytest.fixture
@@ -101,8 +97,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     aws.stop()
 
 
-def test_every_request_is_signed_for_its_own_role(aws: Aws):
-    """On 32 threads, which share four clients, while the credentials of each role are renewed again and again."""
+@both_sweeps
+def test_every_request_is_signed_for_its_own_role(sweep: Any, aws: Aws):
+    """On 32 threads or tasks, which share four clients, while the credentials of each role are renewed again and again."""
     results = list(sweep(targets(ACCOUNTS, REGIONS, role_name="DrsReader"), max_in_flight=32))
     assert len(results) == len(ACCOUNTS) * len(REGIONS)
     for result in results:
@@ -118,14 +115,16 @@ def test_every_request_is_signed_for_its_own_role(aws: Aws):
     print(f"{dict(aws.counts)}, {len(ACCOUNTS)} roles")
 
 
-def test_server_detects_a_wrong_signature(aws: Aws, monkeypatch: pytest.MonkeyPatch):
+@both_sweeps
+def test_server_detects_a_wrong_signature(sweep: Any, aws: Aws, monkeypatch: pytest.MonkeyPatch):
     """Otherwise the test above proves nothing."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     list(sweep(targets(ACCOUNTS[:1], REGIONS[:1], role_name="DrsReader")))
     assert aws.counts["wrong signatures"] == 1  # of AssumeRole
 
 
-def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(aws: Aws):
+@both_sweeps
+def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(sweep: Any, aws: Aws):
     mixed = [Target("eu-west-1"), *targets(ACCOUNTS[:2], ["eu-west-1"], role_name="DrsReader")] * 10
     results = list(sweep(mixed, max_in_flight=8))
     for result in results:

@@ -2,8 +2,9 @@
 
 # pyright: strict
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never, assert_type
 
@@ -53,7 +54,7 @@ from drs_jobs.reports import (
     RecoveryReport,
     ServerDrill,
 )
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
 
 
 class HandMade:
@@ -322,6 +323,16 @@ def sweeping(executor: Executor, now: datetime) -> None:
                 assert_type(outcome.is_uninitialized, bool)
             case _:
                 assert_never(outcome)
+
+
+async def sweeping_in_an_event_loop(now: datetime, more: AsyncIterable[Target]) -> None:
+    found = targets(["123456789012"], "all", role_name="DrsReader")
+    async with aclosing(sweep_async(found, from_date=now, to_date=None, max_in_flight=10)) as results:
+        async for outcome in results:
+            assert_type(outcome.jobs, tuple[Job, ...])
+            if isinstance(outcome, TargetFailure):
+                assert_type(outcome.error, Exception)
+    assert_type([outcome async for outcome in sweep_async(more)], list[TargetJobs | TargetFailure])
 
 
 def narrowing_results(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:

@@ -23,7 +23,7 @@ from drs_jobs import (
     UnknownValue,
     reports,
 )
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
 
 
 def match_without_unknown_values(job: Job) -> str:
@@ -213,6 +213,9 @@ def sweeps(result: TargetJobs | TargetFailure) -> None:
     sweep([None])  # refused
     sweep(["eu-west-1"])  # refused
     sweep([result])  # refused
+    sweep_async([result])  # refused
+    for _ in sweep_async([]):  # refused
+        pass
     Target()  # refused
     Target("eu-west-1", role="r")  # refused
     targets([123456789012], ["eu-west-1"], role_name="r")  # refused
