@@ -50,7 +50,7 @@ test-check: .venv-check/ready-$(VERSION) .venv-aws-cli/ready-$(VERSION) $(NODE_M
 	DRS_JOBS_AWS_CLI=.venv-aws-cli/bin/aws .venv-check/bin/pytest -n 2 -m needs_check_env
 
 # aiobotocore pins a version of botocore too. Its environments do not have what the other test files need.
-ASYNC_TESTS := $(shell grep -lE "both_clients|needs_aiobotocore" tests/test_*.py)
+ASYNC_TESTS := $(shell grep -lE "both_clients|both_sweeps|needs_aiobotocore" tests/test_*.py)
 test-async: .venv-async/ready-$(VERSION) .venv-async-lowest/ready-$(VERSION)
 	.venv-async/bin/pytest -n 2 -m needs_aiobotocore $(ASYNC_TESTS)
 	.venv-async-lowest/bin/pytest -n 2 -m "needs_aiobotocore and not needs_trio" $(ASYNC_TESTS)

@@ -205,7 +205,8 @@ def sweep_async(
         max_in_flight: The maximum number of targets that are read at the same time, by default 32.
 
     Returns:
-        `TargetJobs` for each target whose jobs were read, and `TargetFailure` for each other one.
+        An `AsyncIterator` with the method `aclose()`: `TargetJobs` for each target whose jobs were read, and `TargetFailure`
+        for each other one.
 
     Raises:
         ImportError: If the extra `async` is not installed. Raised by this call, as are the following.

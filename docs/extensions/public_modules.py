@@ -21,7 +21,12 @@ def defining_modules() -> dict[tuple[str, str], str]:
     for info in pkgutil.walk_packages(drs_jobs.__path__, "drs_jobs."):
         if info.name.endswith(".__main__"):
             continue
-        module = importlib.import_module(info.name)
+        try:
+            module = importlib.import_module(info.name)
+        except ModuleNotFoundError as error:
+            if error.name != "aiobotocore":  # which is not in the environment of the documentation
+                raise
+            continue
         tags = _analyzer(info.name).tags
         for name, value in vars(module).items():
             if name in tags and inspect.isclass(value) and value.__module__ != info.name:
