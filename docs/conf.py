@@ -65,7 +65,7 @@ suppress_warnings = ["ref.python"]
 nitpicky = True  # each type of drs_jobs in a signature is a link
 nitpick_ignore_regex = [  # types of Python and of other packages, and type variables
     ("py:.*", r"(_?pytest|abc|boto3|botocore|collections|concurrent|datetime|enum|plotly|pyarrow)\..*"),
-    ("py:.*", r"(.*\.)?T(_co)?|Config|AioSession"),
+    ("py:.*", r"(.*\.)?T(_co)?|Config|AsyncSweep|AioSession"),
     ("py:.*", r"drs_jobs\.testing\.(faults\.HttpResponse|simulated_jobs\..*)"),  # what faults and failures are made of
 ]
 copybutton_prompt_text = "$ "
