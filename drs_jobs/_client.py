@@ -73,7 +73,7 @@ class JobsClient:
             _queries.check_client(client, "boto3.client('drs')", others)
             if _botocore.is_asynchronous(client, _wire.METHODS.values()):
                 raise TypeError(
-                    f"client is asynchronous ({type(client).__name__}): use AsyncJobsClient, or pass a synchronous client, "
+                    f"{type(client).__name__} is an asynchronous client: use AsyncJobsClient, or pass a synchronous client, "
                     "such as boto3.client('drs')"
                 )
         _botocore.register_handlers(client, _wire.METHODS)

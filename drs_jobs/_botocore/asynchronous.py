@@ -30,7 +30,7 @@ class AsyncClient:
         # The methods of a fake can be functions that return awaitables.
         if hasattr(client, "_make_api_call") and not is_asynchronous(client, ()):
             kind = type(client).__name__
-            raise TypeError(f"client is synchronous ({kind}): use JobsClient, or pass a client of aiobotocore")
+            raise TypeError(f"{kind} is a synchronous client: use JobsClient, or pass a client of aiobotocore")
         register_handlers(client, operations)
         self.known: Any = client
         """An object with the region and the endpoint, which are known before the first request."""
