@@ -93,6 +93,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def client_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Which client the names `JobsClient` and `use_clock` mean in a test."""
+    if request.node.get_closest_marker("needs_aiobotocore") is not None:
+        pytest.importorskip("aiobotocore", reason="needs .venv-async")
     kind = getattr(request, "param", "synchronous")
     if kind == "synchronous":
         yield kind
