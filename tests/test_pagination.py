@@ -27,6 +27,7 @@ from drs_jobs import (
     PaginationLoopError,
     _wire,
 )
+from drs_jobs._botocore import calls
 from drs_jobs._models.html import MAX_ROWS
 from drs_jobs.testing import LocalDrs, RawResponse, ServerError, make_job
 
@@ -544,6 +545,23 @@ def test_interruption_with_on_malformed(consume: Callable[[Pager[Job], list[str]
         else:
             break
     assert instruction > 500
+
+
+@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
+@_in_a_thread
+def test_interruption_leaves_no_call_in_the_context():
+    """It would change the results of the caller's own calls."""
+    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
+    for instruction in itertools.count():
+        try:
+            with InterruptAt(instruction):
+                client.describe_jobs().first()
+        except Interrupted:
+            pass
+        else:
+            break
+        assert calls._current_call.get()() is None, instruction
+    assert instruction > 200
 
 
 @pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation

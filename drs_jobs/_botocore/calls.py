@@ -15,6 +15,7 @@ change. aiobotocore emits the same events.
 import inspect
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
@@ -54,10 +55,11 @@ class Call(Generic[PageT]):
     body: object = _MISSING
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
-    _token: "Token[Call[Any] | None] | None" = None
+    _token: "Token[Callable[[], Call[Any] | None]] | None" = None
 
     def __enter__(self) -> Self:
-        self._token = _current_call.set(self)
+        # A weak reference, because an interruption here leaves it in the context, and because contexts are copied.
+        self._token = _current_call.set(weakref.ref(self))
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
@@ -82,8 +84,6 @@ class Call(Generic[PageT]):
             TypeError: If the client is asynchronous, or its method does not return a dict.
         """
         response, decoded = self.response, self.body
-        # A context that was copied during the call, such as that of a timer, must not keep the body in memory.
-        self.response = self.body = _MISSING
         if not isinstance(response, Mapping):
             raise TypeError(_type_error_text(self.method, response))
         members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
@@ -97,7 +97,8 @@ class Call(Generic[PageT]):
         return self.read(body, request_id if isinstance(request_id, str) else None)
 
 
-_current_call: ContextVar[Call[Any] | None] = ContextVar("drs_jobs_call", default=None)
+_current_call: ContextVar[Callable[[], Call[Any] | None]] = ContextVar("drs_jobs_call", default=lambda: None)
+"""Returns the call of drs_jobs that runs now; `None` if there is none."""
 
 _registration_lock: Final = threading.RLock()
 """Held while handlers are registered, which is not thread-safe in botocore.
@@ -183,7 +184,7 @@ def _parsed_members(body: object) -> dict[str, Any]:
 
 def _on_call(model: Any, context: object, **_: object) -> None:
     """Handle botocore's event for the start of an API call."""
-    current = _current_call.get()
+    current = _current_call.get()()
     if current is not None and model.name == current.operation:
         current.context = context if current.depth == 0 else current.context
         current.depth += 1
@@ -194,14 +195,14 @@ def _on_request(request: Any, **_: object) -> None:
 
     If it belongs to the current call, every nested call has ended, even one without an event for its end.
     """
-    current = _current_call.get()
+    current = _current_call.get()()
     if current is not None and current.context is not None and request.context is current.context:
         current.depth = 1
 
 
 def _on_call_end(event_name: str, **_: object) -> None:
     """Handle botocore's event for the end of an API call, with a response or an error."""
-    current = _current_call.get()
+    current = _current_call.get()()
     if current is not None and event_name.endswith(f".{current.operation}"):
         current.depth -= 1
 
@@ -210,7 +211,7 @@ def _on_response(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
     """Handle botocore's event for a response that is not parsed yet."""
-    current = _current_call.get()
+    current = _current_call.get()()
     if current is None or current.depth != 1 or operation_model.name != current.operation:
         return
     current.body, current.withheld_headers = _MISSING, {}
