@@ -82,6 +82,8 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
     """
     if given := [name for name, value in others.items() if value is not None]:
         raise TypeError(f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both")
+    if type(client).__module__ == "drs_jobs":
+        raise TypeError(f"client is a {type(client).__name__} already: use it as it is")
     if not callable(getattr(client, "describe_jobs", None)):
         raise TypeError(f"client must have a describe_jobs method, as {example} has; {type(client).__name__} has none")
 

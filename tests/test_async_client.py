@@ -110,6 +110,13 @@ def test_client_without_describe_jobs():
             AsyncJobsClient(client)  # type: ignore[arg-type]  # the mistake
 
 
+def test_client_of_drs_jobs_is_not_a_client_of_aws():
+    for client in (JobsClient(SyncDrs()), AsyncJobsClient(FakeDrs(PAGES))):
+        for client_class in (JobsClient, AsyncJobsClient):
+            with pytest.raises(TypeError, match=f"client is a {type(client).__name__} already: use it as it is"):
+                client_class(client)
+
+
 def test_client_beside_other_arguments():
     with pytest.raises(TypeError, match="client beside region_name: pass a client, or the arguments to build one, not both"):
         AsyncJobsClient(FakeDrs({}), region_name="eu-west-1")
