@@ -97,10 +97,24 @@ def test_bounded_and_lazy(max_in_flight: int):
     run(main)
 
 
+def after_turns(turns: int, call: Callable[[], object]) -> None:
+    """Call a function after this many turns of the event loop."""
+    if turns == 0:
+        call()
+    else:
+        asyncio.get_running_loop().call_soon(after_turns, turns - 1, call)
+
+
 def cancelled_by_timeout(results: Any, turns: int) -> Any:
     async def take() -> Any:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(turns / 1e5):
+            async with asyncio.timeout(None) as scope:
+
+                def end() -> None:
+                    with contextlib.suppress(RuntimeError):  # it has ended before
+                        scope.reschedule(0)
+
+                after_turns(turns, end)
                 return await anext(results, None)
         return "cancelled"
 
@@ -109,7 +123,8 @@ def cancelled_by_timeout(results: Any, turns: int) -> Any:
 
 def cancelled_by_anyio(results: Any, turns: int) -> Any:
     async def take() -> Any:
-        with anyio.move_on_after(turns / 1e5):
+        with anyio.CancelScope() as scope:
+            after_turns(turns, scope.cancel)
             return await anext(results, None)
         return "cancelled"
 
@@ -141,7 +156,7 @@ def test_cancelled_anext_loses_no_result(take: Any):
             count += 1
             found += [result] if result != "cancelled" else []
         assert expected(300) == sorted(found)
-        assert count > 320, "some were cancelled"
+        assert count > 310, "some were cancelled"
 
     run(main)
 
