@@ -51,6 +51,11 @@ class AsyncWatch(AsyncIterator[Job]):
                 self._step = None
         raise StopAsyncIteration
 
+    async def aclose(self) -> None:
+        """End the watch, as `contextlib.aclosing` does."""
+        self._step = None
+        self._steps.close()
+
     async def _poll(self, step: Poll) -> None:
         try:
             async for job in self._fetch(step.job_ids):

@@ -24,11 +24,12 @@ from drs_jobs import (
     JobsClient,
     MalformedResponseError,
     PaginationLoopError,
+    ServiceError,
     WaitTimeoutError,
     unstructure_job,
 )
 from drs_jobs._polling import Clock
-from drs_jobs.testing import CutOff, DropConnection, LocalDrs, ServerError, Throttle, make_job
+from drs_jobs.testing import CutOff, DropConnection, LocalDrs, RawResponse, ServerError, Throttle, make_job
 from simulated_time import SimulatedTime
 
 
@@ -80,10 +81,17 @@ async def _drain(iterator: AsyncIterator[Any], got: list[str]) -> None:
 # ------------------------------------------------------------------ mistakes
 
 
-@pytest.mark.parametrize("make", [lambda: boto3.client("drs", "eu-west-1"), MagicMock])
-def test_synchronous_client_is_a_type_error(make: Callable[[], Any]):
-    with pytest.raises(TypeError, match=r"\w+ is a synchronous client: use JobsClient, or pass a client of aiobotocore"):
-        AsyncJobsClient(make())
+def test_synchronous_client_is_a_type_error():
+    with pytest.raises(TypeError, match="drs is a synchronous client: use JobsClient, or pass a client of aiobotocore"):
+        AsyncJobsClient(boto3.client("drs", "eu-west-1"))
+    with pytest.raises(TypeError, match="returned MagicMock, not an awaitable: this is a synchronous client: use JobsClient"):
+        asyncio.run(AsyncJobsClient(MagicMock()).wait("drsjob-1", timeout=None))
+
+
+def test_mock_with_one_asynchronous_method():
+    mock = MagicMock()
+    mock.describe_jobs = AsyncMock(return_value={"items": _raw_jobs("a")})
+    assert asyncio.run(AsyncJobsClient(mock).get_job("a")).job_id == "a"
 
 
 @pytest.mark.parametrize("use", ["collect", "wait", "explain"])
@@ -162,9 +170,13 @@ def test_on_malformed_is_no_coroutine_function(client: Any):
 
     async def report(_: MalformedResponseError) -> None: ...
 
+    class Reporter:
+        async def __call__(self, _: MalformedResponseError) -> None: ...
+
     for call in (client.describe_jobs, lambda **arguments: client.describe_job_log_items("drsjob-1", **arguments)):
-        with pytest.raises(TypeError, match="not a coroutine function"):
-            call(on_malformed=report)
+        for callback in (report, Reporter(), AsyncMock()):
+            with pytest.raises(TypeError, match="not a coroutine function"):
+                call(on_malformed=callback)
 
 
 def test_missing_extra():
@@ -178,6 +190,9 @@ try:
 except ImportError as error:
     print(error)"""
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
+    with pytest.MonkeyPatch.context() as context, pytest.raises(ImportError, match=r"pip install 'drs_jobs\[async\]'"):
+        context.setitem(sys.modules, "aiobotocore.session", None)
+        AsyncJobsClient(region_name="eu-west-1")
     assert output == "anyio is not installed; it is part of the extra 'async': pip install 'drs_jobs[async]'\n"
 
 
@@ -329,6 +344,19 @@ def test_cancelled_sleep_takes_the_rest_of_its_time():
             await anext(watch)
         assert sleeps == [5, 3, 1, 5, 3, 1, 2]
         assert account.requests == 4
+
+    asyncio.run(run())
+
+
+def test_closed_watch():
+    """`aclose` ends it, for `contextlib.aclosing`."""
+
+    async def run() -> None:
+        client = AsyncJobsClient(Account(job := make_job(status="STARTED")))
+        watch: Any = client.watch([job], timeout=None)
+        async with contextlib.aclosing(watch):
+            assert await anext(watch) == job
+        assert [job async for job in watch] == []
 
     asyncio.run(run())
 
@@ -568,6 +596,97 @@ def test_callers_handlers_can_call(local_drs: LocalDrs):
     for event in ("provide-client-params", "before-call", "request-created", "before-send", "before-parse", "after-call"):
         for scope in (".drs", ".drs.DescribeJobs"):
             asyncio.run(run(event + scope))
+
+
+@pytest.mark.needs_aiobotocore
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_to_another_host_is_a_service_error(status: int, local_drs: LocalDrs):
+    """Aiohttp follows it, and the other host could return no jobs."""
+    local_drs.add_jobs(make_job())
+
+    async def run(other: LocalDrs) -> None:
+        local_drs.inject(RawResponse(b"", status, {"Location": f"{other.endpoint_url}/DescribeJobs"}), times=2)
+        async with AsyncJobsClient(region_name="eu-west-1", endpoint_url=local_drs.endpoint_url) as client:
+            for use in (client.describe_jobs().collect(), client.wait("drsjob-00000000000000001", timeout=None)):
+                with pytest.raises(ServiceError, match="was redirected from") as caught:
+                    await use
+                assert caught.value.code == "Redirect"
+            assert len(await client.describe_jobs().collect()) == 1
+
+    with LocalDrs() as other:
+        other.inject(RawResponse(b'{"items": []}'), times=2)
+        asyncio.run(run(other))
+
+
+@pytest.mark.needs_aiobotocore
+def test_environment_that_changes_before_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """The client has the region with which it was created, and so have its cursors."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    client = AsyncJobsClient(endpoint_url=local_drs.endpoint_url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    async def run() -> None:
+        async with client:
+            await client.describe_jobs().first()
+
+    asyncio.run(run())
+    assert "/eu-central-1/drs/" in local_drs.requests[0].headers["Authorization"]
+    assert "region=eu-central-1" in repr(client)
+
+
+@pytest.mark.needs_aiobotocore
+def test_session_with_variables():
+    from aiobotocore.session import AioSession  # noqa: PLC0415
+
+    session = AioSession()
+    session.set_config_variable("use_fips_endpoint", True)  # noqa: FBT003
+    assert "endpoint=https://drs-fips.us-east-1" in repr(AsyncJobsClient(session=session, region_name="us-east-1"))
+    with pytest.raises(TypeError, match=r"session must be a boto3\.Session, not AioSession, which is for AsyncJobsClient"):
+        JobsClient(session=session)  # type: ignore[arg-type]  # the mistake
+
+
+@pytest.mark.needs_aiobotocore
+def test_client_that_its_owner_has_closed(local_drs: LocalDrs):
+    """`wait` does not continue without end."""
+    from aiobotocore.session import AioSession  # noqa: PLC0415
+
+    local_drs.add_jobs(job := make_job(status="STARTED"))
+
+    async def run() -> None:
+        async with AioSession().create_client("drs", "eu-west-1", endpoint_url=local_drs.endpoint_url) as aio_client:
+            client = AsyncJobsClient(aio_client)
+            _simulated(client).at(1, lambda: closing.append(asyncio.ensure_future(aio_client.close())))
+            closing: list[Any] = []
+            with pytest.raises(RuntimeError, match="this client is closed"):
+                await client.wait(job, timeout=None)
+
+    asyncio.run(run())
+
+
+@pytest.mark.needs_aiobotocore
+def test_close_during_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """No session of aiohttp stays open."""
+    from aiobotocore.session import AioSession  # noqa: PLC0415
+
+    get_credentials = AioSession.get_credentials
+
+    async def slowly(self: Any) -> Any:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return await get_credentials(self)
+
+    monkeypatch.setattr(AioSession, "get_credentials", slowly)
+
+    async def run() -> None:
+        client = AsyncJobsClient(region_name="eu-west-1", endpoint_url=local_drs.endpoint_url)
+        task = asyncio.create_task(client.get_job("drsjob-00000000000000001"))
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(RuntimeError, match="this client is closed"):
+            await task
+
+    asyncio.run(run())
+    assert local_drs.requests == ()
 
 
 FAULTS = [Throttle(), ServerError(), DropConnection(), DropConnection(in_body=True), CutOff(), CutOff(0.9)]

@@ -560,7 +560,7 @@ def test_interruption_leaves_no_call_in_the_context():
             pass
         else:
             break
-        assert calls._current_call.get()() is None, instruction
+        assert calls.current_call.get()() is None, instruction
     assert instruction > 200
 
 

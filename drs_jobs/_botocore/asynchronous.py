@@ -3,16 +3,21 @@
 # aiobotocore has no types of its own.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import botocore.session
 from anyio.lowlevel import current_token
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
-from drs_jobs._botocore.calls import is_asynchronous, method_name, register_handlers
+from drs_jobs._botocore.calls import current_call, method_name, register_handlers
+from drs_jobs._extras import missing_extra_error
 
 if TYPE_CHECKING:
     from aiobotocore.session import AioSession
@@ -27,11 +32,9 @@ class AsyncClient:
         Raises:
             TypeError: If it is a client of boto3.
         """
-        # The methods of a fake can be functions that return awaitables.
-        if hasattr(client, "_make_api_call") and not is_asynchronous(client, ()):
-            kind = type(client).__name__
-            raise TypeError(f"{kind} is a synchronous client: use JobsClient, or pass a client of aiobotocore")
-        register_handlers(client, operations)
+        if isinstance(client, BaseClient) and not inspect.iscoroutinefunction(getattr(type(client), "_make_api_call", None)):
+            raise TypeError(f"{type(client).__name__} is a synchronous client: use JobsClient, or pass a client of aiobotocore")
+        _register(client, operations)
         self.known: Any = client
         """An object with the region and the endpoint, which are known before the first request."""
         self._loop: object = None
@@ -44,6 +47,11 @@ class AsyncClient:
         Raises:
             RuntimeError: If it belongs to another event loop, or is closed.
         """
+        self._check_loop()
+        _check_http_session(self.known)
+        return self.known
+
+    def _check_loop(self) -> None:
         loop = current_token()
         if self._loop is None:
             self._loop = loop
@@ -51,7 +59,6 @@ class AsyncClient:
             raise RuntimeError(
                 "this client belongs to another event loop: create one client in each event loop, and each asyncio.run() is one"
             )
-        return self.known
 
     async def close(self) -> None:
         """Leave the client open."""
@@ -67,6 +74,7 @@ class BuiltAsyncClient(AsyncClient):
             botocore.exceptions.BotoCoreError: If it cannot be built, such as `NoRegionError`.
         """
         self.known = _make_twin(session, **arguments)
+        arguments["region_name"] = self.known.meta.region_name  # the environment can change before the first use
         self._session, self._operations, self._arguments = session, operations, arguments
         self._loop = None
         self._client: Any = None
@@ -74,23 +82,68 @@ class BuiltAsyncClient(AsyncClient):
         self._lock = anyio.Lock()  # for tasks that use the client for the first time together
 
     async def ready(self) -> Any:
-        await super().ready()
-        async with self._lock:
-            if self._is_closed:
-                raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
-            if self._client is None:
-                context: Any = self._session.create_client("drs", **self._arguments)
-                client = await context.__aenter__()
-                register_handlers(client, self._operations)
-                self._client = client
+        self._check_loop()
+        if self._client is not None and not self._is_closed:
             return self._client
+        async with self._lock:
+            if self._client is None and not self._is_closed:
+                context: Any = self._session.create_client("drs", **self._arguments)
+                self._client = client = await context.__aenter__()
+                _register(client, self._operations)
+                _check_http_session(client)
+        if self._is_closed:
+            await self.close()  # it can have been built during an earlier `close`
+            raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
+        return self._client
 
     async def close(self) -> None:
         """Close the client. It cannot be used again."""
         self._is_closed = True
-        client, self._client = self._client, None
-        if client is not None:
+        if (client := self._client) is not None:
             await client.close()
+            self._client = None
+
+
+def _register(client: Any, operations: Iterable[str]) -> None:
+    """Register the handlers of drs_jobs with a client, and one for the redirects that aiohttp follows."""
+    register_handlers(client, operations)
+    if isinstance(client, BaseClient):
+        client.meta.events.register_first("needs-retry.drs", _on_redirect, unique_id="drs_jobs_redirect")
+
+
+def _on_redirect(response: Any, request_dict: Any, operation: Any, **_: object) -> None:
+    """Refuse the response of another host. boto3 does not follow redirects: it raises an error for their status."""
+    current = current_call.get()()
+    if response is None or current is None or current.depth != 1 or current.operation != operation.name:
+        return
+    asked, found = _host(request_dict["url"]), _host(response[0].url)
+    if asked is not None and found is not None and asked != found:
+        message = f"the request was redirected from {asked} to {found}, such as by a proxy"
+        raise ClientError({"Error": {"Code": "Redirect", "Message": message}}, operation.name)
+
+
+def _host(url: object) -> str | None:
+    """Return the host and the port of a URL; `None` if it is not known, or in a script that aiohttp encodes."""
+    parts = urlsplit(url if isinstance(url, str) else "")
+    host = parts.hostname or ""
+    return f"{host}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}" if host and host.isascii() else None
+
+
+def _check_http_session(client: Any) -> None:
+    """Check that the HTTP session of aiohttp is open, and can be used in this event loop.
+
+    Raises:
+        RuntimeError: If not. Otherwise each request would raise an error that looks like one of the connection.
+    """
+    http_session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+    if type(http_session).__name__ != "AIOHTTPSession":
+        return
+    if getattr(http_session, "_sessions", http_session) is None:
+        raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("aiohttp needs asyncio: in trio, use AioConfig(http_session_cls=HttpxSession)") from None
 
 
 def make_session(session: Any, profile_name: str | None) -> "AioSession":
@@ -99,8 +152,10 @@ def make_session(session: Any, profile_name: str | None) -> "AioSession":
     Raises:
         TypeError: If `session` is not one of aiobotocore, or if `profile_name` is given beside it.
     """
-    from aiobotocore.session import AioSession  # noqa: PLC0415  # a client that is passed in can be a fake
-
+    try:
+        from aiobotocore.session import AioSession  # noqa: PLC0415  # a client that is passed in can be a fake
+    except ImportError as error:
+        raise missing_extra_error("async", error) from error
     if session is None:
         return AioSession(profile=profile_name)
     if profile_name is not None:
@@ -120,7 +175,8 @@ def _make_twin(session: "AioSession", **arguments: Any) -> Any:
     twin.register_component("data_loader", session.get_component("data_loader"))  # which keeps the files that it has read
     if (config := session.get_default_client_config()) is not None:
         twin.set_default_client_config(config)
-    arguments["region_name"] = arguments["region_name"] or session.get_config_variable("region")
+    for name, value in session.instance_variables().items():
+        twin.set_config_variable(name, value)
     return twin.create_client("drs", aws_access_key_id="unused", aws_secret_access_key="unused", **arguments)  # noqa: S106
 
 

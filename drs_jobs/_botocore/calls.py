@@ -47,25 +47,28 @@ class Call(Generic[PageT]):
     method: Callable[..., Any]
     """The method of the client."""
     read: ReadBody[PageT]
-    response: object = None
+    response: object = attrs.field(default=None, repr=False)
     context: object = None
     """botocore's context object of this call, by which its requests are recognized."""
     depth: int = 0
     """The number of unfinished calls of the operation: more than one while a handler of the caller makes a nested call."""
-    body: object = _MISSING
+    body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
     _token: "Token[Callable[[], Call[Any] | None]] | None" = None
 
     def __enter__(self) -> Self:
         # A weak reference, because an interruption here leaves it in the context, and because contexts are copied.
-        self._token = _current_call.set(weakref.ref(self))
+        self._token = current_call.set(weakref.ref(self))
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
-                _current_call.reset(self._token)
+                current_call.reset(self._token)
+        self.operation = ""  # so that no handler finds it, if a traceback keeps it
+        if error is not None:
+            self.response = self.body = _MISSING  # nor does a traceback keep tags
         if isinstance(error, ClientError):
             _restore_headers(self.withheld_headers, error.response)
             raise service_error(error) from error
@@ -84,6 +87,7 @@ class Call(Generic[PageT]):
             TypeError: If the client is asynchronous, or its method does not return a dict.
         """
         response, decoded = self.response, self.body
+        self.response = self.body = _MISSING
         if not isinstance(response, Mapping):
             raise TypeError(_type_error_text(self.method, response))
         members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
@@ -97,7 +101,7 @@ class Call(Generic[PageT]):
         return self.read(body, request_id if isinstance(request_id, str) else None)
 
 
-_current_call: ContextVar[Callable[[], Call[Any] | None]] = ContextVar("drs_jobs_call", default=lambda: None)
+current_call: ContextVar[Callable[[], Call[Any] | None]] = ContextVar("drs_jobs_call", default=lambda: None)
 """Returns the call of drs_jobs that runs now; `None` if there is none."""
 
 _registration_lock: Final = threading.RLock()
@@ -184,7 +188,7 @@ def _parsed_members(body: object) -> dict[str, Any]:
 
 def _on_call(model: Any, context: object, **_: object) -> None:
     """Handle botocore's event for the start of an API call."""
-    current = _current_call.get()()
+    current = current_call.get()()
     if current is not None and model.name == current.operation:
         current.context = context if current.depth == 0 else current.context
         current.depth += 1
@@ -195,14 +199,14 @@ def _on_request(request: Any, **_: object) -> None:
 
     If it belongs to the current call, every nested call has ended, even one without an event for its end.
     """
-    current = _current_call.get()()
+    current = current_call.get()()
     if current is not None and current.context is not None and request.context is current.context:
         current.depth = 1
 
 
 def _on_call_end(event_name: str, **_: object) -> None:
     """Handle botocore's event for the end of an API call, with a response or an error."""
-    current = _current_call.get()()
+    current = current_call.get()()
     if current is not None and event_name.endswith(f".{current.operation}"):
         current.depth -= 1
 
@@ -211,7 +215,7 @@ def _on_response(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
     """Handle botocore's event for a response that is not parsed yet."""
-    current = _current_call.get()()
+    current = current_call.get()()
     if current is None or current.depth != 1 or operation_model.name != current.operation:
         return
     current.body, current.withheld_headers = _MISSING, {}
