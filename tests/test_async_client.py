@@ -646,6 +646,7 @@ def test_session_with_variables():
 
 
 @pytest.mark.needs_aiobotocore
+@pytest.mark.needs_trio  # the lowest aiobotocore opens connections again after `close`
 def test_client_that_its_owner_has_closed(local_drs: LocalDrs):
     """`wait` does not continue without end."""
     from aiobotocore.session import AioSession  # noqa: PLC0415
