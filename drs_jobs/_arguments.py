@@ -70,7 +70,7 @@ def validate_run(limit: object, cursor: object, on_malformed: object) -> int | N
     count = validate_count("limit", limit, 0)
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
-    calls = (on_malformed, getattr(on_malformed, "__call__", None))  # noqa: B004  # the second is for objects
+    calls = (on_malformed, getattr(on_malformed, "__call__", None))  # noqa: B004  # of an object
     if on_malformed is not None and (not callable(on_malformed) or any(map(inspect.iscoroutinefunction, calls))):
         kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
         raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")

@@ -180,8 +180,8 @@ class AsyncJobsClient:
         items: list[JobLogItem] = []
         errors: list[Exception] = []
         try:
-            async for item in self.describe_job_log_items(job_id, on_malformed=errors.append):
-                items.append(item)  # noqa: PERF401  # the items before an error are kept
+            async for page in self.describe_job_log_items(job_id, on_malformed=errors.append).pages():
+                items += page.items
         except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
             errors.append(error)
         return items, errors[0] if errors else None

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import suppress
 
 import anyio
 
@@ -76,11 +77,9 @@ class AsyncWatch(AsyncIterator[Job]):
         async def describe() -> None:
             while waiting:
                 job = waiting.popleft()
-                try:
+                with suppress(Exception):  # a log that cannot be read must not hide the time-out
                     if (phase := await self._describe_phase(job)) is not None:
                         step.phases[job.job_id] = phase
-                except Exception:  # noqa: BLE001, S110  # a phase that cannot be read must not hide the time-out
-                    pass
 
         with anyio.move_on_after(_polling.DESCRIPTION_TIMEOUT):
             async with anyio.create_task_group() as group:

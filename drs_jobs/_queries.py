@@ -70,7 +70,7 @@ def call(client: object, request: Request) -> _botocore.Call[RawPage]:
     name = _wire.METHODS[request.operation]
     method = getattr(client, name, None)
     if method is None:
-        raise TypeError(f"the client has no method {name}: pass a boto3 client, or add it to the fake")
+        raise TypeError(f"the client has no method {name}: pass a real client, or add it to the fake")
     return _botocore.Call(request.operation, method, _wire.read_page)
 
 
@@ -82,7 +82,7 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
     """
     if given := [name for name, value in others.items() if value is not None]:
         raise TypeError(f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both")
-    if type(client).__module__ == "drs_jobs":
+    if hasattr(type(client), "wait_all"):
         raise TypeError(f"client is a {type(client).__name__} already: use it as it is")
     if not callable(getattr(client, "describe_jobs", None)):
         raise TypeError(f"client must have a describe_jobs method, as {example} has; {type(client).__name__} has none")

@@ -665,6 +665,32 @@ def test_client_that_its_owner_has_closed(local_drs: LocalDrs):
 
 
 @pytest.mark.needs_aiobotocore
+def test_cancelled_close_can_be_repeated(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """The connections of the client are closed then."""
+
+    async def run() -> None:
+        client = AsyncJobsClient(region_name="eu-west-1", endpoint_url=local_drs.endpoint_url)
+        await client.describe_jobs().first()
+        aio_client = await client._connection.ready()
+        close, calls = aio_client.close, []
+
+        async def interrupted() -> None:
+            calls.append(None)
+            if len(calls) == 1:
+                raise asyncio.CancelledError
+            await close()
+
+        monkeypatch.setattr(aio_client, "close", interrupted)
+        with pytest.raises(asyncio.CancelledError):
+            await client.close()
+        for _ in range(3):
+            await client.close()
+        assert len(calls) == 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.needs_aiobotocore
 def test_close_during_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """No session of aiohttp stays open."""
     from aiobotocore.session import AioSession  # noqa: PLC0415

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError, ServiceError
+from drs_jobs._botocore import Call
 from drs_jobs._client import use_clock
 from drs_jobs._polling import Clock
 from drs_jobs.testing import CutOff, DropConnection, HtmlPage, LocalDrs, RawResponse, ServerError, make_job
@@ -442,3 +443,17 @@ def test_many_threads_register_handlers_once(local_drs: LocalDrs):
     handlers = emitter._handlers.prefix_search("before-parse.drs.DescribeJobs")
     assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore.calls" for handler in handlers) == 1
     assert JobsClient(boto_client).describe_jobs().collect() == ()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"items": [{"jobID": "j", "tags": {"k": "SECRET"}}], "nextToken": 7}', b'{"tags": {"k": "SECRET"}}']
+)
+def test_traceback_has_no_tags(body: bytes, client: JobsClient, local_drs: LocalDrs):
+    """A program that prints tracebacks with local variables, or keeps them, has no body."""
+    local_drs.inject(RawResponse(body))
+    with pytest.raises(MalformedResponseError) as caught:
+        client.describe_jobs().first()
+    in_package = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__) if "drs_jobs" in frame.f_code.co_filename]
+    calls = [value for frame in in_package for value in frame.f_locals.values() if isinstance(value, Call)]
+    assert calls
+    assert not any("SECRET" in repr((call, call.body, call.response)) for call in calls)

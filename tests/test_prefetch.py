@@ -167,7 +167,7 @@ def test_interrupted_at_random_times(monkeypatch: pytest.MonkeyPatch):
     """By a signal, and resumed: no job is lost or repeated."""
     describe_jobs = JobsClient.describe_jobs
     monkeypatch.setattr(JobsClient, "describe_jobs", lambda self, **query: describe_jobs(self, prefetch=True, **query))
-    assert interruptions.run(interruptions.items, 100) == {"interrupted": 100, "lost": 0, "repeated": 0}
+    assert interruptions.run(interruptions.items, 50) == {"interrupted": 50, "lost": 0, "repeated": 0}
     for thread in threads():
         thread.join()
 

@@ -88,9 +88,10 @@ class BuiltAsyncClient(AsyncClient):
         async with self._lock:
             if self._client is None and not self._is_closed:
                 context: Any = self._session.create_client("drs", **self._arguments)
-                self._client = client = await context.__aenter__()
-                _register(client, self._operations)
+                client = await context.__aenter__()
                 _check_http_session(client)
+                _register(client, self._operations)
+                self._client = client
         if self._is_closed:
             await self.close()  # it can have been built during an earlier `close`
             raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
@@ -177,7 +178,7 @@ def _make_twin(session: "AioSession", **arguments: Any) -> Any:
         twin.set_default_client_config(config)
     for name, value in session.instance_variables().items():
         twin.set_config_variable(name, value)
-    return twin.create_client("drs", aws_access_key_id="unused", aws_secret_access_key="unused", **arguments)  # noqa: S106
+    return twin.create_client("drs", aws_access_key_id="unused", aws_secret_access_key="unused", **arguments)  # noqa: S106  # no secret
 
 
 def require_awaitable(method: Callable[..., Any], response: Any) -> Awaitable[object]:

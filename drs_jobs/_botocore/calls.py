@@ -36,7 +36,7 @@ ReadBody: TypeAlias = Callable[[object, str | None], PageT]
 
 @attrs.define(eq=False)
 class Call(Generic[PageT]):
-    """A context manager for one call of drs_jobs, around the line that sets `response`. `page()` then returns the page.
+    """A context manager around the line that makes a call and sets `response`. `page()` then returns the page.
 
     Raises:
         MalformedResponseError: If the body is invalid.
@@ -66,9 +66,10 @@ class Call(Generic[PageT]):
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
-        self.operation = ""  # so that no handler finds it, if a traceback keeps it
+        # A traceback can keep this object: then no handler finds it, and it has no tags.
+        self.operation = ""
         if error is not None:
-            self.response = self.body = _MISSING  # nor does a traceback keep tags
+            self.response = self.body = _MISSING
         if isinstance(error, ClientError):
             _restore_headers(self.withheld_headers, error.response)
             raise service_error(error) from error
@@ -157,7 +158,7 @@ def _type_error_text(method: object, response: object) -> str:
             "use AsyncJobsClient, or pass a synchronous client, such as boto3.client('drs')"
         )
     return (
-        f"{name} returned {type(response).__name__}, not a dict: pass a boto3 client, or a fake whose methods return "
+        f"{name} returned {type(response).__name__}, not a dict: pass a real client, or a fake whose methods return "
         "dicts in AWS's shape, such as {'items': []}"
     )
 

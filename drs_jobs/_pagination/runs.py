@@ -134,7 +134,7 @@ class Run(Generic[T]):
         return self.query.request(page.next_token) if is_certain else None
 
     def take_item(self) -> Callable[[], T] | None:
-        """Return what returns the next item, or raises its error or StopIteration; `None` if a page is wanted first."""
+        """Return a function that returns the next item, or raises its error or StopIteration. `None`: a page is wanted."""
         while (current := self._current_page()) is not None:
             state, page = current
             if state.next_index >= len(page.items):
@@ -152,7 +152,7 @@ class Run(Generic[T]):
         return self._at_end_of_page()
 
     def take_page(self) -> Callable[[], Page[T]] | None:
-        """Return what returns the remaining items of the page, otherwise as `take_item`."""
+        """Return a function that returns the remaining items of the page. Otherwise it is as `take_item`."""
         while (current := self._current_page()) is not None:
             state, page = current
             if state.next_index >= len(page.items) and (state.next_index > 0 or state.is_delivered):
@@ -186,6 +186,7 @@ class Run(Generic[T]):
         return None if state.remaining == 0 or state.page is None else (state, state.page)
 
     def _at_end_of_page(self) -> Callable[[], Any] | None:
+        """Return a function that raises StopIteration at the end of the run. `None`: a page is wanted."""
         state = self._delivery.state
         return _stop_iteration if state.remaining == 0 or state.position.is_end else None
 
