@@ -8,10 +8,10 @@ import attrs
 import cattrs
 import msgspec
 from cattrs.gen import make_dict_structure_fn, override
+from drs_jobs._wire import NAMES
 
 from drs_jobs import JobsClient, _json
 from drs_jobs._pagination import Request
-from drs_jobs._wire import NAMES
 
 KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items()}
 SHAPES: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urldefrag
 import attrs
 import snowballstemmer
 
-import drs_jobs.reports
+import drs_jobs.analysis
 import drs_jobs.sweep
 
 SEARCHES = {
@@ -102,7 +102,7 @@ def search_problems(site: Path) -> Iterator[str]:
 def reference_problems(site: Path) -> Iterator[str]:
     """Yield each field of a public class that the reference does not have."""
     ids = {each for path in site.glob("reference/*.html") for each in _Page(path.read_text(encoding="utf-8")).ids}
-    for module in (drs_jobs, drs_jobs.reports, drs_jobs.sweep):
+    for module in (drs_jobs, drs_jobs.analysis, drs_jobs.sweep):
         for cls in filter(attrs.has, filter(inspect.isclass, vars(module).values())):
             for field in attrs.fields(cls):
                 name = f"{cls.__module__}.{cls.__name__}.{field.name}"

@@ -1,23 +1,29 @@
 """`JobsClient`: builds and calls the boto3 client, and converts its errors."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
-from drs_jobs import _arguments, _botocore, _queries, _wire
-from drs_jobs._arguments import JobRef
+from drs_jobs import _polling, _queries, analysis
+from drs_jobs._aws import calls
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs._pagination import Pager, RawPage, Request
-from drs_jobs._public import set_public_module
+from drs_jobs._pagination.pager import Pager
+from drs_jobs._pagination.pages import RawPage, Request
+from drs_jobs._polling import Clock, DescribePhases, Poll, Sleep, Step
+from drs_jobs._queries import JobRef
+from drs_jobs.analysis import Explanation, JobPhases
+from drs_jobs.analysis.job_progress import slowest_phase
 
 if TYPE_CHECKING:
-    # `import drs_jobs` imports neither boto3 nor these modules, because programs that only structure dicts do not need them.
-    import boto3
+    from boto3 import Session
     from botocore.config import Config
-
-    from drs_jobs._polling import Clock
-    from drs_jobs.reports import Explanation, JobPhases
+else:  # `import drs_jobs` does not import boto3, but `typing.get_type_hints` needs the names
+    Session = Config = Any
 
 
 class SupportsDescribeJobs(Protocol):
@@ -39,11 +45,11 @@ class JobsClient:
         self,
         client: SupportsDescribeJobs | None = None,
         *,
-        session: "boto3.Session | None" = None,
+        session: Session | None = None,
         region_name: str | None = None,
         profile_name: str | None = None,
         endpoint_url: str | None = None,
-        config: "Config | None" = None,
+        config: Config | None = None,
     ) -> None:
         """Create a client from a boto3 client, or from the arguments with which to build one.
 
@@ -62,8 +68,6 @@ class JobsClient:
                 `session` is given beside `profile_name`.
             botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
         """
-        from drs_jobs import _polling  # noqa: PLC0415  # as boto3, it is imported when a client is built
-
         arguments = {"region_name": region_name, "endpoint_url": endpoint_url, "config": config}
         self._is_owner = client is None
         if client is None:
@@ -71,14 +75,14 @@ class JobsClient:
         else:
             others = {"session": session, "profile_name": profile_name, **arguments}
             _queries.check_client(client, "boto3.client('drs')", others)
-            if _botocore.is_asynchronous(client, _wire.METHODS.values()):
+            if calls.is_asynchronous(client):
                 raise TypeError(
                     f"{type(client).__name__} is an asynchronous client: use AsyncJobsClient, or pass a synchronous client, "
                     "such as boto3.client('drs')"
                 )
-        _botocore.register_handlers(client, _wire.METHODS)
+        calls.register_handlers(client)
         self._client = client
-        self._clock = _polling.Clock.real()
+        self._clock = Clock.real()
 
     def close(self) -> None:
         """Close the connections of the boto3 client, if it was built here. A client that was passed in stays open."""
@@ -105,7 +109,6 @@ class JobsClient:
         limit: int | None = None,
         cursor: str | None = None,
         on_malformed: Callable[[MalformedResponseError], object] | None = None,
-        prefetch: bool = False,
     ) -> Pager[Job]:
         """Return the jobs of this account and region, newest first. No request is sent before iteration.
 
@@ -119,9 +122,6 @@ class JobsClient:
             cursor: The position from which to continue, from an earlier run of the same query.
             on_malformed: Called with the MalformedResponseError of each malformed job. Iteration then continues with the
                 next job. By default the error is raised.
-            prefetch: Whether each page is requested in a thread while the jobs of the page before it are used, which hides the
-                time of the requests. By default no. `first()` and `limit` make no request more, but a loop that ends early can
-                have made one more, and waits for its response.
 
         Returns:
             A pager. It can be iterated any number of times.
@@ -139,7 +139,7 @@ class JobsClient:
         """
         arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
         query = _queries.jobs_query(self._client, job_ids, from_date, to_date, **arguments)
-        return Pager(query, self._fetch, prefetch=prefetch)
+        return Pager(query, self._fetch)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job with this id.
@@ -222,15 +222,8 @@ class JobsClient:
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
-        from drs_jobs import _polling, reports  # noqa: PLC0415  # here, not in the thread that reads the logs
-        from drs_jobs.reports._progress import slowest_phase  # noqa: PLC0415  # nor this one
-
-        def describe_phase(job: Job) -> str | None:
-            log, _ = self._read_log(job.job_id)
-            return slowest_phase(reports.phases(job, log), now=self._clock.utc_now()) if log else None
-
-        steps = _polling.polling_steps(jobs, timeout, poll_interval, self._clock)
-        return _polling.watch(steps, lambda ids: self.describe_jobs(job_ids=ids), describe_phase, self._clock)
+        watcher = _polling.Watcher(jobs, timeout, poll_interval, self._clock)
+        return Watch(self, watcher)
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
         """Wait until a job is complete, and return it.
@@ -268,11 +261,11 @@ class JobsClient:
             JobNotFoundError: If a job is missing for one minute.
             ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
         """
-        ids = _arguments.resolve_job_refs(jobs)
+        ids = _queries.resolve_job_refs(jobs)
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
-    def explain(self, job: JobRef) -> "Explanation":
+    def explain(self, job: JobRef) -> Explanation:
         """Fetch a job and its log, and return its instances and the reasons for each failed participant.
 
         If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
@@ -284,13 +277,11 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        from drs_jobs import reports  # noqa: PLC0415  # `import drs_jobs` does not import them
+        fetched = self.get_job(_queries.resolve_job_ref(job))
+        items, error = read_log(self, fetched.job_id)
+        return analysis.explain(fetched, items, log_error=error)
 
-        fetched = self.get_job(_arguments.resolve_job_ref(job))
-        items, error = self._read_log(fetched.job_id)
-        return reports.explain(fetched, items, log_error=error)
-
-    def phases(self, job: JobRef) -> "JobPhases":
+    def phases(self, job: JobRef) -> JobPhases:
         """Fetch the log of a job, and return the phases of each participant with their times.
 
         If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
@@ -303,40 +294,92 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        from drs_jobs import reports  # noqa: PLC0415  # `import drs_jobs` does not import them
-
-        job_id = _arguments.resolve_job_ref(job)
+        job_id = _queries.resolve_job_ref(job)
         fetched = job if isinstance(job, Job) and job.is_complete else self.get_job(job_id)
-        items, error = self._read_log(job_id)
-        return reports.phases(fetched, items, log_error=error)
-
-    def _read_log(self, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
-        """Return the readable items of a log, and the first error, if there is one."""
-        items: list[JobLogItem] = []
-        errors: list[Exception] = []
-        try:
-            items.extend(self.describe_job_log_items(job_id, on_malformed=errors.append))
-        except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
-            errors.append(error)
-        return items, errors[0] if errors else None
+        items, error = read_log(self, job_id)
+        return analysis.phases(fetched, items, log_error=error)
 
     def _fetch(self, request: Request) -> RawPage:
-        with _queries.call(self._client, request) as call:
+        with calls.start_call(self._client, request.operation) as call:
             call.response = call.method(**request.arguments)
         return call.page()
 
 
-def use_clock(client: JobsClient, *, clock: "Clock") -> None:
-    """Set the clock with which a client waits.
-
-    For tests, so that long waits take no time, and for the command line, which shows progress during the sleeps.
-    """
-    client._clock = clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the only place that sets it
-
-
 def read_log(client: JobsClient, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
     """Return the readable items of the log of a job, and the first error, if there is one."""
-    return client._read_log(job_id)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as `JobsClient.phases`, for a job that runs
+    items: list[JobLogItem] = []
+    errors: list[Exception] = []
+    try:
+        items.extend(client.describe_job_log_items(job_id, on_malformed=errors.append))
+    except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
+        errors.append(error)
+    return items, errors[0] if errors else None
+
+
+class Watch(Iterator[Job]):
+    """Executes the steps of polling, and returns the jobs. It can be continued after an exception, such as Ctrl-C."""
+
+    def __init__(self, client: JobsClient, watcher: _polling.Watcher) -> None:
+        self._client = client
+        self._watcher = watcher
+        self._steps = watcher.steps()
+        self._step: Step | None = None
+        """The step that is executed, or that was interrupted."""
+
+    def __next__(self) -> Job:
+        while (step := self._step or self._next_step()) is not None:
+            self._step = step
+            match step:
+                case Poll():
+                    self._poll(step)
+                case Sleep():
+                    clock = self._watcher.clock
+                    clock.sleep(max(0.0, step.until - clock.now()))
+                case DescribePhases():
+                    step.phases.update(self._describe_phases(step.jobs))
+                case Job():
+                    self._step = None
+                    return step
+            self._step = None
+        raise StopIteration
+
+    def _next_step(self) -> Step | None:
+        try:
+            return next(self._steps, None)
+        except BaseException:
+            self._steps = self._watcher.steps()  # a generator that raised an exception looks as if all jobs were complete
+            raise
+
+    def _poll(self, step: Poll) -> None:
+        try:
+            step.jobs.update((job.job_id, job) for job in self._client.describe_jobs(job_ids=step.job_ids))
+        except Exception as error:  # noqa: BLE001  # a permanent one is raised again
+            step.error = error
+
+    def _describe_phases(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
+        phases: list[tuple[str, str]] = []
+        waiting = deque(jobs)
+        deadline = time.monotonic() + _polling.DESCRIPTION_TIMEOUT
+
+        def describe() -> None:
+            while waiting and time.monotonic() < deadline:
+                with suppress(Exception):
+                    job = waiting.popleft()
+                    log, _ = read_log(self._client, job.job_id)
+                    if log:
+                        phases.append((job.job_id, slowest_phase(analysis.phases(job, log), now=self._watcher.clock.utc_now())))
+
+        # Daemon threads, because a request can take much longer than the time limit.
+        count = min(len(waiting), _polling.MAX_LOGS_AT_A_TIME)
+        threads = [threading.Thread(target=describe, name="drs_jobs.watch", daemon=True) for _ in range(count)]
+        with suppress(RuntimeError):  # no thread can be started
+            for thread in threads:
+                thread.start()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return dict(phases)
 
 
 def _build(session: Any, profile_name: str | None, **arguments: Any) -> SupportsDescribeJobs:
@@ -350,6 +393,3 @@ def _build(session: Any, profile_name: str | None, **arguments: Any) -> Supports
         raise TypeError(f"session must be a boto3.Session, not {type(session).__name__}, which is for AsyncJobsClient")
     client: SupportsDescribeJobs = session.client("drs", **arguments)
     return client
-
-
-set_public_module(globals())

@@ -21,18 +21,19 @@ those of botocore. Every exception can be pickled: its class and all its data th
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import math
 import pickle
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
-from drs_jobs._formatting import one_line
-from drs_jobs._public import set_public_module
-
-if TYPE_CHECKING:
-    from drs_jobs._models import Job
+from drs_jobs._models import Job
+from drs_jobs._text import one_line
 
 
 class DrsJobsError(Exception):
@@ -126,11 +127,7 @@ class ServiceError(DrsJobsError, ClientError):
         self.message = _as_str(error.get("Message")) or ""
         self.request_id = _as_str(metadata.get("RequestId"))
         retry_after = headers.get("retry-after", response.get("retryAfterSeconds"))
-        self.retry_after = None
-        if retry_after is not None:
-            from drs_jobs._retry_after import parse_retry_after  # noqa: PLC0415  # few errors have that header
-
-            self.retry_after = parse_retry_after(str(retry_after), _as_str(headers.get("date")))
+        self.retry_after = None if retry_after is None else _parse_retry_after(str(retry_after), _as_str(headers.get("date")))
 
 
 class AccessDeniedException(ServiceError):
@@ -214,10 +211,10 @@ class JobNotFoundError(DrsJobsError):
     """The id that was requested; the first of `job_ids`."""
     job_ids: tuple[str, ...]
     """Every id that was not found, in the order requested."""
-    last_seen: "Job | None"
+    last_seen: Job | None
     """The last snapshot of the job `job_id`; `None` if it was never seen."""
 
-    def __init__(self, job_id: str, *, last_seen: "Job | None" = None, job_ids: tuple[str, ...] | None = None) -> None:
+    def __init__(self, job_id: str, *, last_seen: Job | None = None, job_ids: tuple[str, ...] | None = None) -> None:
         self.job_id = job_id
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
@@ -234,10 +231,10 @@ class JobNotFoundError(DrsJobsError):
 class JobOutcomeError(DrsJobsError):
     """The job did not succeed: it failed (`JobFailedError`), is still running, or its outcome is undetermined."""
 
-    job: "Job"
+    job: Job
     """The job."""
 
-    def __init__(self, message: str, *, job: "Job") -> None:
+    def __init__(self, message: str, *, job: Job) -> None:
         super().__init__(message)
         self.job = job
 
@@ -249,10 +246,10 @@ class JobFailedError(JobOutcomeError):
 class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
 
-    jobs: "tuple[Job, ...]"
+    jobs: tuple[Job, ...]
     """The last snapshot of every job that was seen, complete or not, in the order requested. A job can have been never seen."""
 
-    def __init__(self, message: str, *, jobs: "tuple[Job, ...]") -> None:
+    def __init__(self, message: str, *, jobs: tuple[Job, ...]) -> None:
         super().__init__(message)
         self.jobs = jobs
 
@@ -324,4 +321,31 @@ def _as_str(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-set_public_module(globals())
+_RETRY_AFTER_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def _parse_retry_after(retry_after: str, date: str | None) -> float | None:
+    """Return `Retry-After` in seconds, or `None` if it is invalid.
+
+    An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
+    """
+    retry_after = retry_after.strip()
+    if _RETRY_AFTER_SECONDS.fullmatch(retry_after):
+        seconds = float(retry_after)
+        return seconds if math.isfinite(seconds) else None
+    until = _parse_http_date(retry_after)
+    if until is None:
+        return None
+    now = _parse_http_date(date) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _parse_http_date(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # RFC 9110: an HTTP date is in GMT, also in the obsolete formats without a time zone.
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date

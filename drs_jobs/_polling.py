@@ -1,22 +1,18 @@
-"""Polls jobs until they are complete: the logic without I/O, and the requests and sleeps of a synchronous client."""
+"""Polling of jobs until they are complete: when to poll again and when to stop, without I/O."""
 
 import logging
 import random
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-from drs_jobs import _arguments
-from drs_jobs._arguments import MAX_JOB_IDS, JobRef
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
-from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job
+from drs_jobs._queries import MAX_JOB_IDS, JobRef, resolve_job_refs
+from drs_jobs._text import format_count, one_line
 
 _logger: Final = logging.getLogger("drs_jobs")
 
@@ -90,7 +86,8 @@ class Poll:
 class Sleep:
     """A step of polling: wait."""
 
-    seconds: float
+    until: float
+    """The end, by the clock of the watch."""
 
 
 @attrs.define
@@ -104,22 +101,6 @@ class DescribePhases:
 
 Step: TypeAlias = Poll | Sleep | DescribePhases | Job
 """What to do next. A job is to be yielded to the caller."""
-
-
-def polling_steps(
-    jobs: Iterable[JobRef], timeout: float | timedelta | None, poll_interval: float | timedelta | None, clock: Clock
-) -> Generator[Step]:
-    """Return the steps of `watch` with these arguments, until all jobs are complete.
-
-    Raises:
-        TypeError, ValueError: As in `JobsClient.watch`. Raised by this call.
-    """
-    ids = _arguments.resolve_job_refs(jobs)
-    seconds = None if timeout is None else _to_seconds("timeout", timeout)
-    interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
-    if interval == 0:
-        raise ValueError("poll_interval must be more than 0 seconds")
-    return _steps(ids, seconds, interval, clock)
 
 
 _MAX_SECONDS: Final = 1_000_000_000
@@ -137,59 +118,6 @@ def _to_seconds(name: str, duration: object) -> float:
     return float(duration)
 
 
-def _steps(job_ids: Sequence[str], timeout: float | None, poll_interval: float | None, clock: Clock) -> Generator[Step]:
-    watcher = _Watcher(job_ids, clock)
-    deadline = None if timeout is None else watcher.started_at + timeout
-    is_last_poll = timeout == 0
-    interval = INITIAL_INTERVAL if poll_interval is None else poll_interval
-    while True:
-        yield from watcher.poll()
-        if not watcher.unfinished:
-            return
-        if is_last_poll:
-            description = DescribePhases(watcher.seen_unfinished()[:_MAX_NAMES])
-            seconds = clock.now() - watcher.started_at
-            yield description
-            raise watcher.timeout_error(seconds, description.phases) from watcher.latest_error
-        pause = watcher.pause(interval)
-        if deadline is not None and (remaining := max(0.0, deadline - clock.now())) <= pause:
-            # The last poll is at the deadline, so that a job that ends before it counts as complete.
-            pause, is_last_poll = remaining, True
-        yield Sleep(pause)
-        if poll_interval is None:
-            interval = min(interval * GROWTH, MAX_INTERVAL)
-
-
-def watch(
-    steps: Iterable[Step],
-    fetch: Callable[[Sequence[str]], Iterable[Job]],
-    describe_phase: Callable[[Job], str | None],
-    clock: Clock,
-) -> Iterator[Job]:
-    """Execute the steps of polling, and yield the jobs.
-
-    Args:
-        steps: The steps.
-        fetch: Requests jobs by their ids.
-        describe_phase: Requests the log of a job, and returns in words which phase it is in; `None` if it is unknown. It can
-            raise any error.
-        clock: The clock of the steps.
-    """
-    for step in steps:
-        match step:
-            case Poll():
-                try:
-                    step.jobs.update((job.job_id, job) for job in fetch(step.job_ids))
-                except Exception as error:  # noqa: BLE001  # a permanent one is raised again
-                    step.error = error
-            case Sleep():
-                clock.sleep(step.seconds)
-            case DescribePhases():
-                step.phases.update(_describe_phases(step.jobs, describe_phase))
-            case Job():
-                yield step
-
-
 @attrs.define
 class _Absence:
     """A job that is missing in the responses."""
@@ -201,21 +129,60 @@ class _Absence:
     """The number of such polls before the job counts as not found. One more after a failed poll, whose result is unknown."""
 
 
-class _Watcher:
+class Watcher:
     """The state of a watch: which jobs are unfinished, their latest snapshots, and the errors."""
 
-    def __init__(self, job_ids: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self,
+        jobs: Iterable[JobRef],
+        timeout: float | timedelta | None,
+        poll_interval: float | timedelta | None,
+        clock: Clock,
+    ) -> None:
+        """Create the state from the arguments of `JobsClient.watch`, whose time begins with the first step.
+
+        Raises:
+            TypeError, ValueError: As in `JobsClient.watch`.
+        """
+        self.job_ids = tuple(dict.fromkeys(resolve_job_refs(jobs)))
+        self.timeout = None if timeout is None else _to_seconds("timeout", timeout)
+        self.poll_interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
+        if self.poll_interval == 0:
+            raise ValueError("poll_interval must be more than 0 seconds")
         self.clock = clock
-        self.started_at = clock.now()
-        self.first_response_deadline = self.started_at + FIRST_RESPONSE_TIMEOUT
-        self.job_ids = tuple(dict.fromkeys(job_ids))
-        self.unfinished = dict.fromkeys(job_ids)
+        self.started_at: float | None = None
+        self.interval = INITIAL_INTERVAL if self.poll_interval is None else self.poll_interval
+        self.is_last_poll = self.timeout == 0
+        self.unfinished = dict.fromkeys(self.job_ids)
         self.snapshots: dict[str, Job] = {}
         self.absences: dict[str, _Absence] = {}
         self.has_response = False
         self.polls = 0
         self.latest_error: Exception | None = None
         self.retry_after = 0.0
+
+    def steps(self) -> Generator[Step]:
+        """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""
+        if self.started_at is None:
+            self.started_at = self.clock.now()
+        deadline = None if self.timeout is None else self.started_at + self.timeout
+        while True:
+            yield from self.poll()
+            if not self.unfinished:
+                return
+            if self.is_last_poll:
+                description = DescribePhases(self.seen_unfinished()[:_MAX_NAMES])
+                seconds = self.clock.now() - self.started_at
+                yield description
+                raise self.timeout_error(seconds, description.phases) from self.latest_error
+            now = self.clock.now()
+            end = now + self.pause(now)
+            if deadline is not None and deadline <= end:
+                # The last poll is at the deadline, so that a job that ends before it counts as complete.
+                end, self.is_last_poll = max(deadline, now), True
+            yield Sleep(end)
+            if self.poll_interval is None:
+                self.interval = min(self.interval * GROWTH, MAX_INTERVAL)
 
     def poll(self) -> Generator[Step]:
         """Request every unfinished job once, and yield those that changed. An error in one batch does not stop the others."""
@@ -247,18 +214,21 @@ class _Watcher:
         for absence in filter(None, map(self.absences.get, batch)):
             absence.required_polls = 3
 
-    def pause(self, interval: float) -> float:
+    def pause(self, now: float) -> float:
         """Return the number of seconds to sleep before the next poll."""
-        pause = max(interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
-        remaining = self.first_response_deadline - self.clock.now()
+        pause = max(self.interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
+        remaining = self._first_response_deadline() - now
         if not self.has_response and remaining > 0:
             pause = min(pause, remaining)
         return pause
 
+    def _first_response_deadline(self) -> float:
+        return (self.started_at or 0.0) + FIRST_RESPONSE_TIMEOUT
+
     def _is_first_response_overdue(self) -> bool:
         # At least two polls, because botocore's own retries within one poll can take longer than the limit.
         # Minus a millisecond, because a sum of sleeps is not exact.
-        return not self.has_response and self.polls > 1 and self.clock.now() >= self.first_response_deadline - 0.001
+        return not self.has_response and self.polls > 1 and self.clock.now() >= self._first_response_deadline() - 0.001
 
     def _has_changed(self, job: Job) -> bool:
         self.absences.pop(job.job_id, None)
@@ -296,28 +266,3 @@ class _Watcher:
         if unseen := [job_id for job_id in self.unfinished if job_id not in seen]:
             message = f"{format_count(len(unseen), 'job')} never seen ({', '.join(unseen[:3])}): check id and region; {message}"
         return WaitTimeoutError(message, jobs=tuple(seen.values()))
-
-
-def _describe_phases(jobs: Sequence[Job], describe_phase: Callable[[Job], str | None]) -> dict[str, str]:
-    """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
-    found: list[tuple[str, str]] = []
-    waiting = deque(jobs)
-    deadline = time.monotonic() + DESCRIPTION_TIMEOUT
-
-    def describe() -> None:
-        while waiting and time.monotonic() < deadline:
-            with suppress(Exception):
-                job = waiting.popleft()
-                if (phase := describe_phase(job)) is not None:
-                    found.append((job.job_id, phase))
-
-    # Daemon threads, because a request can take much longer than the time limit.
-    count = min(len(waiting), MAX_LOGS_AT_A_TIME)
-    threads = [threading.Thread(target=describe, name="drs_jobs.watch", daemon=True) for _ in range(count)]
-    with suppress(RuntimeError):  # no thread can be started
-        for thread in threads:
-            thread.start()
-    for thread in threads:
-        if thread.is_alive():
-            thread.join(max(0.0, deadline - time.monotonic()))
-    return dict(found)

@@ -1,37 +1,144 @@
-"""Queries and calls from the arguments of the methods of both clients, without I/O."""
+"""Checked arguments of the methods of both clients, as queries. No request is sent here; each error says what to do."""
 
+import functools
+import inspect
+import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-from drs_jobs import _arguments, _botocore, _wire
+from drs_jobs._aws.calls import region_and_endpoint
+from drs_jobs._aws.requests import jobs_request, log_request, page_request, query_identity
+from drs_jobs._aws.responses import job_id_of, log_item_id_of
+from drs_jobs._aws.structure import structure
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._formatting import one_line
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs._pagination import START, Query, RawPage, Request, decode_cursor
+from drs_jobs._pagination.cursor import START, decode_cursor
+from drs_jobs._pagination.run import Query
+from drs_jobs._text import one_line, quoted
+from drs_jobs._time import to_utc
 
 T = TypeVar("T")
+
+JobRef: TypeAlias = str | Job | Mapping[str, Any]
+"""A reference to a job: its id, a `Job`, or the `job` dict that boto3's `start_recovery` returns."""
+
+MAX_JOB_IDS: Final = 1_000
+"""The maximum number of ids in one DescribeJobs request.
+
+Source: `DescribeJobsRequestFiltersJobIDs` in the service model.
+"""
+
+
+def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(job_ids, str):
+        raise TypeError(f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]")
+    try:
+        ids = tuple(job_ids)
+    except TypeError:
+        raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
+    for job_id in ids:
+        validate_job_id(job_id)
+    if len(ids) > MAX_JOB_IDS:
+        raise ValueError(f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls")
+    return ids
+
+
+def validate_job_id(job_id: object) -> str:
+    """Return the id. Its format is validated by AWS.
+
+    Raises:
+        TypeError: If it is not a str, or blank.
+    """
+    if not isinstance(job_id, str) or not job_id.strip():
+        found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
+        raise TypeError(f"a job id must be a non-blank str, not {found}")
+    return job_id
+
+
+def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
+    kind = type(jobs).__name__
+    if isinstance(jobs, str | Job | Mapping):
+        raise TypeError(f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)")
+    ids = tuple(resolve_job_ref(job) for job in jobs)
+    if not ids:
+        raise ValueError("no jobs to wait for: pass at least one")
+    return ids
+
+
+def resolve_job_ref(job: JobRef) -> str:
+    job_id = job.job_id if isinstance(job, Job) else job_id_of({**job}) if isinstance(job, Mapping) else job
+    if job_id is None and isinstance(job, Mapping):
+        raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
+    return validate_job_id(job_id)
+
+
+def validate_run(limit: object, cursor: object, on_malformed: object) -> int | None:
+    """Return the limit."""
+    count = validate_count("limit", limit, 0)
+    if cursor is not None and not isinstance(cursor, str):
+        raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
+    calls = (on_malformed, getattr(on_malformed, "__call__", None))  # noqa: B004  # of an object
+    if on_malformed is not None and (not callable(on_malformed) or any(map(inspect.iscoroutinefunction, calls))):
+        kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
+        raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
+    return count
+
+
+def validate_date_range(from_date: object, to_date: object) -> tuple[datetime | None, datetime | None]:
+    """Return both dates in UTC."""
+    start, end = validate_date("from_date", from_date), validate_date("to_date", to_date)
+    if start is not None and end is not None and start > end:
+        raise ValueError(f"from_date {start.isoformat()} is after to_date {end.isoformat()}: swap them")
+    return start, end
+
+
+def validate_date(name: str, date: object) -> datetime | None:
+    """Return the date in UTC."""
+    if date is None:
+        return None
+    if not isinstance(date, datetime):
+        raise TypeError(f"{name} must be a datetime with a time zone, not {type(date).__name__}")
+    return to_utc(date, name)
+
+
+def validate_count(name: str, count: Any, minimum: int) -> int | None:
+    if count is None:
+        return None
+    try:
+        number = operator.index(count)
+    except TypeError:
+        number = None
+    if number is None or isinstance(count, bool):
+        raise TypeError(f"{name} must be an int, not {type(count).__name__}")
+    if not minimum <= number <= sys.maxsize:
+        raise ValueError(f"{name} must be {minimum} or more, and no more than {sys.maxsize}")
+    return number
+
+
+# ------------------------------------------------------------------ queries
 
 
 def jobs_query(
     client: object, job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None, **arguments: Any
 ) -> Query[Job]:
     """Return the query of `describe_jobs` with these arguments."""
-    ids = None if job_ids is None else _arguments.validate_job_ids(job_ids)
-    from_date, to_date = _arguments.validate_date_range(from_date, to_date)
-    request = _wire.jobs_request(ids, from_date, to_date)
+    ids = None if job_ids is None else validate_job_ids(job_ids)
+    from_date, to_date = validate_date_range(from_date, to_date)
+    request = jobs_request(ids, from_date, to_date)
     filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
-    query = _query(client, "DescribeJobs", request, filters, identify=_wire.job_id_of, item_type=Job, **arguments)
+    query = _query(client, "DescribeJobs", request, filters, identify=job_id_of, item_type=Job, **arguments)
     # AWS returns all jobs for an empty list of ids.
     return attrs.evolve(query, limit=0) if ids == () else query
 
 
 def log_query(client: object, job_id: str, **arguments: Any) -> Query[JobLogItem]:
     """Return the query of `describe_job_log_items` with these arguments."""
-    _arguments.validate_job_id(job_id)
-    request, filters, identify = _wire.log_request(job_id), {"job_id": job_id}, _wire.log_item_id_of
+    validate_job_id(job_id)
+    request, filters, identify = log_request(job_id), {"job_id": job_id}, log_item_id_of
     return _query(client, "DescribeJobLogItems", request, filters, identify=identify, item_type=JobLogItem, **arguments)
 
 
@@ -48,30 +155,21 @@ def _query(
     cursor: str | None,
     on_malformed: Callable[[MalformedResponseError], object] | None,
 ) -> Query[T]:
-    page_size = _arguments.validate_count("page_size", page_size, 1)
-    limit = _arguments.validate_run(limit, cursor, on_malformed)
+    page_size = validate_count("page_size", page_size, 1)
+    limit = validate_run(limit, cursor, on_malformed)
     arguments = {**filters, "page_size": page_size, "limit": limit}
     given = [f"{name}={value}" for name, value in arguments.items() if value is not None]
-    text = _wire.query_text(operation, request, _botocore.region_and_endpoint(client))
+    identity = query_identity(operation, request, region_and_endpoint(client))
     return Query(
-        text=text,
-        summary=one_line(", ".join([operation, *given])),
-        request=lambda token: _wire.page_request(operation, request, page_size, token),
-        structure=lambda raw, index: _wire.structure(raw, item_type, f"$.items[{index}]"),
+        identity=identity,
+        description=one_line(", ".join([operation, *given])),
+        request=lambda token: page_request(operation, request, page_size, token),
+        structure=functools.partial(structure, item_type=item_type),
         identify=identify,
-        start=START if cursor is None else decode_cursor(cursor, text),
+        start=START if cursor is None else decode_cursor(cursor, identity),
         limit=limit,
         on_malformed=on_malformed,
     )
-
-
-def call(client: object, request: Request) -> _botocore.Call[RawPage]:
-    """Return a context manager for the call of a client that sends a request."""
-    name = _wire.METHODS[request.operation]
-    method = getattr(client, name, None)
-    if method is None:
-        raise TypeError(f"the client has no method {name}: pass a real client, or add it to the fake")
-    return _botocore.Call(request.operation, method, _wire.read_page)
 
 
 def check_client(client: object, example: str, others: Mapping[str, object]) -> None:
@@ -90,5 +188,5 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
 
 def describe_client(owner: object, client: object) -> str:
     """Return the region and endpoint of a client, or the class of a fake, for the `repr` of its owner."""
-    region, endpoint = _botocore.region_and_endpoint(client)
+    region, endpoint = region_and_endpoint(client)
     return f"{type(owner).__name__}({f'region={region}, endpoint={endpoint}' if region else type(client).__name__})"

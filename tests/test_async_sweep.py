@@ -20,7 +20,7 @@ import pytest
 from botocore.client import BaseClient
 
 from drs_jobs import _sweep_state
-from drs_jobs._async_sweep import AsyncSweep
+from drs_jobs.aio._sweep import AsyncSweep
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep_async
 from drs_jobs.testing import ErrorResponse, LocalDrs, Slow
 from simulated_accounts import simulate_accounts
@@ -300,7 +300,7 @@ def thread_result(call: Callable[[], Any]) -> Any:
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch):
     """The error names it. The module `drs_jobs.sweep` does not need it."""
-    monkeypatch.delitem(sys.modules, "drs_jobs._async_sweep_state", raising=False)
+    monkeypatch.delitem(sys.modules, "drs_jobs.aio._sweep_clients", raising=False)
     monkeypatch.setitem(sys.modules, "aiobotocore.credentials", None)
     with pytest.raises(ImportError, match=r"^aiobotocore is not installed; it is part of the extra 'async': pip install"):
         sweep_async([])
@@ -459,7 +459,7 @@ def test_clients_of_many_endpoints_are_limited(local_drs: LocalDrs, clients: Cou
 @needs_aiobotocore
 def test_close_continues_after_a_cancellation():
     """asyncio.run can cancel the task that closes the clients."""
-    from drs_jobs._async_sweep_state import AsyncSweepState, _Shared  # noqa: PLC0415  # needs aiobotocore
+    from drs_jobs.aio._sweep_clients import AsyncSweepState, _Shared  # noqa: PLC0415  # needs aiobotocore
 
     class FakeClient:
         is_closed = False
@@ -485,7 +485,7 @@ def test_close_continues_after_a_cancellation():
 
 @needs_aiobotocore
 def test_time_outs_and_connections_of_clients(local_drs: LocalDrs):
-    from drs_jobs._async_sweep_state import AsyncSweepState  # noqa: PLC0415  # needs aiobotocore
+    from drs_jobs.aio._sweep_clients import AsyncSweepState  # noqa: PLC0415  # needs aiobotocore
 
     async def main() -> None:
         state = AsyncSweepState(7)

@@ -13,9 +13,9 @@ import attrs
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from drs_jobs._botocore import Call
 
 from drs_jobs import DrsJobsError, JobNotFoundError, JobsClient, MalformedResponseError, ServiceError
-from drs_jobs._botocore import Call
 from drs_jobs._client import use_clock
 from drs_jobs._polling import Clock
 from drs_jobs.testing import CutOff, DropConnection, HtmlPage, LocalDrs, RawResponse, ServerError, make_job
@@ -441,7 +441,7 @@ def test_many_threads_register_handlers_once(local_drs: LocalDrs):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: (start.wait(), JobsClient(boto_client)), range(8)))
     handlers = emitter._handlers.prefix_search("before-parse.drs.DescribeJobs")
-    assert sum(getattr(handler, "__module__", "") == "drs_jobs._botocore.calls" for handler in handlers) == 1
+    assert sum(getattr(handler, "__module__", "") == "drs_jobs._aws.calls" for handler in handlers) == 1
     assert JobsClient(boto_client).describe_jobs().collect() == ()
 
 

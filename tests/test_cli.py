@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import attrs
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
+from drs_jobs._models.labels import job_kind
 from rich.console import Console
 from rich.text import Text
 
@@ -28,15 +29,15 @@ from command_line import run as _run
 from command_line import run_process as _process
 from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, structure_job
 from drs_jobs._errors import service_error
-from drs_jobs._models.labels import job_kind
-from drs_jobs._time_formatting import format_duration
+from drs_jobs._text import format_duration
+from drs_jobs.analysis import Explanation
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import is_closed_pipe
 from drs_jobs.cli.options import read_duration, read_ids, read_moment
 from drs_jobs.cli.progress import Follower, bars_table
 from drs_jobs.cli.sweep import SweepFailures
 from drs_jobs.cli.tables import drills_table, jobs_table, log_table, servers_table, targets_table
-from drs_jobs.reports import Explanation, last_drills
+from drs_jobs.evidence import last_drills
 from drs_jobs.sweep import Target, TargetFailure
 from drs_jobs.testing import (
     ErrorResponse,

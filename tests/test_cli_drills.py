@@ -12,7 +12,7 @@ import pytest
 from command_line import run_here
 from drs_jobs import Job, JobLogItem
 from drs_jobs.cli.tables import drills_table
-from drs_jobs.reports import last_drills
+from drs_jobs.evidence import last_drills
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_log_item, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)

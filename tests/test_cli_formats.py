@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from command_line import run, run_here, run_process
 from drs_jobs import Job, JobsClient, Outcome, structure_job
 from drs_jobs.cli.formats import Metric, ServerCheck, gate_status, job_columns, print_junit, print_prometheus
-from drs_jobs.reports import last_drills, recovery_times
+from drs_jobs.evidence import last_drills, recovery_times
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
 
 HOSTILE = ["=1+1", "</testcase><x a='&\"'>", 'a\\"b\n}', "\x00\x1b[31m\ud800\ufffe", ";=2,3\t", "ümläut 🙂", "-"]

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 import typer.main
+from drs_jobs._models.labels import KINDS, job_kind
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from command_line import run
 from drs_jobs import Outcome
-from drs_jobs._models.labels import KINDS, job_kind
+from drs_jobs.analysis import Explanation, Failure
 from drs_jobs.cli.commands import app
 from drs_jobs.cli.filters import JobFilter
 from drs_jobs.cli.help import EXAMPLES, complete_help, summary
 from drs_jobs.cli.options import Kind, read_duration, read_job_id, read_moment
 from drs_jobs.cli.tables import print_reasons
-from drs_jobs.reports import Explanation, Failure
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from command_line import run, run_apart, run_here
 from drs_jobs import Job, JobsClient, Outcome, SourceNetworkID
+from drs_jobs.analysis import JobPhases, Phase, PhaseName, phases
 from drs_jobs.cli.phases import PhaseBar, phases_table
-from drs_jobs.reports import JobPhases, Phase, PhaseName, phases
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from command_line import run_here
 from drs_jobs import Job, JobNotFoundError, JobsClient
+from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.recovery import RecoveryView, recovery_table
-from drs_jobs.reports import JobPhases, phases, recovery_times
+from drs_jobs.evidence import recovery_times
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
 
 KEYS = {

@@ -11,7 +11,7 @@ import command_line
 from drs_jobs import JobsClient
 from drs_jobs.cli.exit_codes import UsageError
 from drs_jobs.cli.report import ReportFiles
-from drs_jobs.reports import last_drills
+from drs_jobs.evidence import last_drills
 from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_history, make_job, make_server
 from html_outline import Outline
 

@@ -18,9 +18,9 @@ import command_line
 from conftest import ONE_ATTEMPT
 from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError
 from drs_jobs._polling import Clock
+from drs_jobs.analysis import progress
 from drs_jobs.cli.phase_reader import PhaseReader
 from drs_jobs.cli.progress import HEARTBEAT_INTERVAL, Follower, bars_table
-from drs_jobs.reports import progress
 from drs_jobs.testing import (
     BootFailure,
     ErrorResponse,

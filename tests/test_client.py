@@ -177,9 +177,9 @@ def test_close_closes_only_a_client_that_was_built(local_drs: LocalDrs, monkeypa
 @pytest.mark.parametrize(
     "code",
     [
-        "import drs_jobs; names = dir(drs_jobs); drs_jobs.reports.explain",
-        "import drs_jobs, drs_jobs.reports; names = dir(drs_jobs)",
-        "from drs_jobs import reports; import drs_jobs; names = dir(drs_jobs); reports.explain",
+        "import drs_jobs; names = dir(drs_jobs); drs_jobs.analysis.explain",
+        "import drs_jobs, drs_jobs.analysis; names = dir(drs_jobs)",
+        "from drs_jobs import analysis; import drs_jobs; names = dir(drs_jobs); analysis.explain",
     ],
 )
 def test_reports_are_an_attribute(code: str):

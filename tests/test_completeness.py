@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 import drs_jobs
-from drs_jobs import _enums, _errors, _models, _pagination, _wire, notebook, report, reports, testing
+from drs_jobs import _enums, _errors, _models, _pagination, _wire, analysis, notebook, report, testing
 from drs_jobs._models.base import Model
 from mutants import MODULES, ROOT
 from service_model import ERRORS, missing
@@ -25,10 +25,10 @@ def test_what_aws_has_we_have():
 
 
 def test_missing_names_each_thing(monkeypatch: pytest.MonkeyPatch):
-    job_names = {field: name for field, name in _wire.NAMES[_models.Job].items() if field != "arn"}
+    job_names = {field: name for field, name in _wire.AWS_NAMES[_models.Job].items() if field != "arn"}
     errors = [code for code in ERRORS if code != "ThrottlingException"]
     monkeypatch.setattr(_models, "JobStatus", _models.JobType)
-    found = set(missing({**_wire.NAMES, _models.Job: job_names}, errors))
+    found = set(missing({**_wire.AWS_NAMES, _models.Job: job_names}, errors))
     assert {"Job.arn, a member", "JobStatus.PENDING, a value", "ThrottlingException, an error"} <= found
 
 
@@ -78,7 +78,7 @@ def test_reference_has_every_public_name(module: ModuleType):
 
 def test_every_report_is_public():
     public = {name for name, value in vars(reports).items() if not name.startswith("_") and not inspect.ismodule(value)}
-    assert public == set(reports.__all__)
+    assert public == set(analysis.__all__)
 
 
 DOCUMENTED = [
@@ -104,7 +104,7 @@ def test_data_classes_have_keyword_fields_and_a_short_repr():
     """Keywords, because the order of fields can change. The repr of attrs would print every field."""
     found = [value for module in (_models, reports) for value in vars(module).values() if inspect.isclass(value)]
     classes = {cls for cls in found if issubclass(cls, Model)} - {Model}
-    assert {_models.Job, _models.JobLogItem, reports.DrillReport} <= classes
+    assert {_models.Job, _models.JobLogItem, analysis.DrillReport} <= classes
     for cls in classes:
         assert "__repr__" not in vars(cls), cls
         if cls not in {_models.SourceNetworkID, _models.UnknownMember}:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drs_jobs._csv import CsvWriter
+from drs_jobs.evidence.csv import CsvWriter
 
 
 def _written(*values: object) -> str:

@@ -15,6 +15,7 @@ import attrs
 import pytest
 from botocore import xform_name
 from dateutil.parser import isoparse
+from drs_jobs._wire import converter
 
 from drs_jobs import (
     Job,
@@ -26,7 +27,6 @@ from drs_jobs import (
     UnknownValue,
     structure_job,
 )
-from drs_jobs._wire import converter
 from drs_jobs.testing import LocalDrs, RawResponse
 from model_values import random_value
 

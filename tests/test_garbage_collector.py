@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from drs_jobs._garbage_collector import rare_collections
 
 import interruptions
 from drs_jobs import Job, JobsClient, Pager, _garbage_collector
-from drs_jobs._garbage_collector import rare_collections
 
 PAGES = 3
 

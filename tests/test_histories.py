@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drs_jobs import Job, JobsClient, JobType, Outcome, reports, unstructure_job, unstructure_log_item
+from drs_jobs import Job, JobsClient, JobType, Outcome, analysis, unstructure_job, unstructure_log_item
 from drs_jobs.testing import History, LocalDrs, make_history, make_job
 from drs_jobs.testing.failures import Stuck
 from drs_jobs.testing.fleets import WAVES
@@ -197,7 +197,7 @@ def test_explanations(history: History):
     """Every failed job has a reason."""
     for job in history:
         if job.outcome is Outcome.FAILED:
-            assert reports.explain(job, history.logs[job.job_id]).failures
+            assert analysis.explain(job, history.logs[job.job_id]).failures
 
 
 def test_source_servers_agree_with_the_jobs(history: History):

@@ -7,10 +7,10 @@ from typing import Any
 
 import botocore.session
 import pytest
+from drs_jobs._botocore import calls
 
 import malformed_bytes
 from drs_jobs import Job, MalformedResponseError, PaginationLoopError, _json, _wire
-from drs_jobs._botocore import calls
 from drs_jobs._pagination import Pager, Query, RawPage, Request
 from model_values import random_value
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from drs_jobs._models.labels import OUTCOME_COLOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +26,8 @@ from drs_jobs import (
     Outcome,
 )
 from drs_jobs._models import html
-from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, last_drills, phases
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, phases
+from drs_jobs.evidence import last_drills
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
 from hostile import HOSTILE, NOON, hostile_job
 from simulated_logs import item, simulate

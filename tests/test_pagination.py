@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from drs_jobs._botocore import calls
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,8 +28,7 @@ from drs_jobs import (
     PaginationLoopError,
     _wire,
 )
-from drs_jobs._botocore import calls
-from drs_jobs._models.html import MAX_ROWS
+from drs_jobs._html import MAX_ROWS
 from drs_jobs.testing import LocalDrs, RawResponse, ServerError, make_job
 
 pytestmark = pytest.mark.both_clients

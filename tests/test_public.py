@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import drs_jobs
-from drs_jobs import Outcome, Page, UnknownValue, reports, structure_job
+from drs_jobs import Outcome, Page, UnknownValue, analysis, structure_job
 from drs_jobs.testing import make_job
 
 
@@ -26,7 +26,7 @@ def run(code: str, data: bytes = b"") -> bytes:
         *((f"drs_jobs._pagination.{name}", drs_jobs) for name in ("pages", "pager")),
         ("drs_jobs._client", drs_jobs),
         ("drs_jobs.sweep", drs_jobs),
-        ("drs_jobs.reports._phases", reports),
+        ("drs_jobs.analysis.phase", reports),
     ],
 )
 def test_classes_report_the_public_module(module: str, public: Any):
@@ -81,5 +81,5 @@ def test_unknown_name():
 
 def test_submodules_are_attributes():
     """After an import of them, as for any package."""
-    run("import drs_jobs.sweep; from drs_jobs import sweep, testing, reports; assert drs_jobs.sweep is sweep")
+    run("import drs_jobs.sweep; from drs_jobs import sweep, testing, analysis; assert drs_jobs.sweep is sweep")
     assert structure_job({"jobID": "j"}).job_id == "j"

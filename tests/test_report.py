@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import drs_jobs
 from drs_jobs import Job, LaunchActionsStatus, Outcome
-from drs_jobs.report import render
-from drs_jobs.report._csv import participants_csv, servers_csv
-from drs_jobs.report._evidence import collect
-from drs_jobs.reports import JobPhases, explain, last_drills, phases, recovery_times
+from drs_jobs.analysis import JobPhases, explain, phases
+from drs_jobs.evidence import last_drills, recovery_times, render
+from drs_jobs.evidence.facts import collect
+from drs_jobs.evidence.tables import participants_csv, servers_csv
 from drs_jobs.testing import History, make_history, make_job, make_log_item, make_run, make_server
 from html_outline import Outline
 from strategies import jobs as any_job
@@ -451,7 +451,7 @@ def test_duckdb_reads_the_csv(history: History, read: list[JobPhases], tmp_path:
 def test_missing_extra():
     """The error has the name of the extra."""
     code = (
-        "import sys; sys.modules['jinja2'] = None; from datetime import *; from drs_jobs.report import render\n"
+        "import sys; sys.modules['jinja2'] = None; from datetime import *; from drs_jobs.evidence import render\n"
         "render((), (), generated_at=datetime.now(timezone.utc))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)

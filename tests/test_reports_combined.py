@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from drs_jobs import Job, Outcome
-from drs_jobs.reports import Usage, active_jobs, busy_servers, combine, usage
+from drs_jobs.analysis import Usage, active_jobs, busy_servers, combine, usage
 from drs_jobs.testing import make_job, make_server
 from simulated_logs import NOON
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drs_jobs import Job, LaunchActionsStatus, Outcome
-from drs_jobs.reports import DrillReport, ServerDrill, last_drills
+from drs_jobs.evidence import DrillReport, ServerDrill, last_drills
 from drs_jobs.testing import make_history, make_job, make_run, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)

@@ -24,7 +24,8 @@ from drs_jobs import (
     UnknownMember,
     unstructure_job,
 )
-from drs_jobs.reports import Cause, Failure, explain, instance_ids, last_drills
+from drs_jobs.analysis import Cause, Failure, explain, instance_ids
+from drs_jobs.evidence import last_drills
 from drs_jobs.testing import (
     ErrorResponse,
     LocalDrs,

@@ -23,8 +23,9 @@ from drs_jobs import (
     UnknownMember,
     structure_job,
 )
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName, explain, phases, recovery_times
-from drs_jobs.reports._log import EFFECTS
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, explain, phases
+from drs_jobs.analysis.log import EFFECTS
+from drs_jobs.evidence import recovery_times
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_resource, make_run, make_server
 from simulated_logs import NOON, SERVER_PHASES, Attempt, SimulatedJob, SimulatedServer, item, simulate
 from strategies import jobs, log_items
@@ -596,4 +597,4 @@ def test_phases_survive_pickle():
     assert pickle.loads(pickle.dumps(report)) == report
     assert hash(report) == hash(attrs.evolve(report, log_error=OSError()))
     assert "participants=<2>" in repr(report)
-    assert {cls.__module__ for cls in (JobPhases, ParticipantPhases, Phase, PhaseName)} == {"drs_jobs.reports"}
+    assert {cls.__module__ for cls in (JobPhases, ParticipantPhases, Phase, PhaseName)} == {"drs_jobs.analysis"}

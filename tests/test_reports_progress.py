@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drs_jobs import Job, JobLogItem
-from drs_jobs.reports import PhaseName, phases, progress
-from drs_jobs.reports._progress import TYPICAL_DURATIONS, slowest_phase
+from drs_jobs.analysis import PhaseName, phases, progress
+from drs_jobs.analysis.job_progress import TYPICAL_DURATIONS, slowest_phase
 from drs_jobs.testing import make_job, make_resource, make_server
 from simulated_logs import NOON, SimulatedJob, item, simulate
 from strategies import jobs, log_items, moments

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from drs_jobs import Job, JobStatus, Outcome
-from drs_jobs.reports import JobPhases, ParticipantPhases, RecoveryReport, ServerRecovery, phases, recovery_times
+from drs_jobs.analysis import JobPhases, ParticipantPhases, phases
+from drs_jobs.evidence import RecoveryReport, ServerRecovery, recovery_times
 from drs_jobs.testing import make_job, make_server
 from simulated_logs import NOON, SimulatedJob, SimulatedServer, item, simulate
 

@@ -310,7 +310,7 @@ def test_outcome(job: SimulatedRecovery):
         assert done.outcome is Outcome.SUCCEEDED
         return
     assert done.outcome is Outcome.FAILED
-    texts = {failure.participant: " ".join(failure.reasons) for failure in reports.explain(done, job.log_at(LATER)).failures}
+    texts = {failure.participant: " ".join(failure.reasons) for failure in analysis.explain(done, job.log_at(LATER)).failures}
     for server in job.servers:
         if isinstance(server.failure, PhaseFailure | RefusedCall) and server.failure.phase in reached:
             assert server.failure.raw_error(job.created, server.source_server_id)[:20] in texts[server.source_server_id]
@@ -357,7 +357,7 @@ def test_phase_failure(phase: str, event: str):
     assert (failed[-2:], launched[-1]) == ([f"{phase}_START", event], "LAUNCH_END")
     assert [server.launch_status for server in outcome(job).participating_servers] == ["FAILED", "LAUNCHED"]
     assert [i.instance_id for i in job.instances_at(LATER)] == ["i-00000000000000001"]
-    assert reports.explain(outcome(job), job.log_at(LATER)).failures[0].reasons == (f"{event}: no disk",)
+    assert analysis.explain(outcome(job), job.log_at(LATER)).failures[0].reasons == (f"{event}: no disk",)
 
 
 def test_failure_after_the_instance_exists():
@@ -486,7 +486,7 @@ def test_failback():
     assert names(job)[:3] == ["JOB_START", "LAUNCH_START", "LAUNCH_START"]
     assert {*names(job)[3:5]} == {"LAUNCH_END", "LAUNCH_FAILED"}
     assert [s.launch_status for s in outcome(job).participating_servers] == ["LAUNCHED", "FAILED"]
-    assert (job.instances_at(LATER), reports.instance_ids(outcome(job), job.log_at(LATER))) == ((), {})
+    assert (job.instances_at(LATER), analysis.instance_ids(outcome(job), job.log_at(LATER))) == ((), {})
 
 
 def test_static_job():

@@ -24,15 +24,15 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 
-import drs_jobs._sweep_state
 import drs_jobs.sweep
+import drs_jobs.sweep.clients
 from both_sweeps import both_sweeps
 from drs_jobs import MalformedResponseError, UninitializedAccountException, unstructure_job
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
 
 ROLE = "DrsReader"
-READ_TIMEOUT = drs_jobs._sweep_state.READ_TIMEOUT
+READ_TIMEOUT = drs_jobs.sweep.clients.READ_TIMEOUT
 ACCOUNTS = int(os.environ.get("DRS_JOBS_ACCOUNTS", "50"))
 HANGING_IN_PROCESSES = ACCOUNTS >= 500
 """Whether targets hang in tests with other processes. Tests cannot shorten the time-out there, so this takes minutes."""
@@ -40,7 +40,7 @@ HANGING_IN_PROCESSES = ACCOUNTS >= 500
 
 @pytest.fixture(autouse=True)
 def short_read_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drs_jobs._sweep_state, "READ_TIMEOUT", 4)
+    monkeypatch.setattr(drs_jobs.sweep.clients, "READ_TIMEOUT", 4)
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_error_with_a_live_connection_is_picklable():
 def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPatch):
     """Ten minutes before. A denied role is kept for one minute, a throttled request is not kept."""
     now = [0.0]
-    monkeypatch.setattr(drs_jobs._sweep_state.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(drs_jobs.sweep.clients.time, "monotonic", lambda: now[0])
     requests: list[dict[str, str]] = []
     responses: list[Any] = []
 
@@ -305,7 +305,7 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
             }
             return {"Credentials": credentials}
 
-    role = drs_jobs._sweep_state._RoleCredentials(None, "arn:aws:iam::123456789012:role/x", "ext")
+    role = drs_jobs.sweep.clients._RoleCredentials(None, "arn:aws:iam::123456789012:role/x", "ext")
     sts: Any = FakeSts()
     responses += [3600, 3600]
     keys = []
@@ -315,13 +315,13 @@ def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPa
     assert keys == ["1", "1", "2"]
     assert requests[0] == {"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
     for code, expected in (("AccessDenied", [1, 1, 2]), ("Throttling", [1, 2, 3])):
-        denied = drs_jobs._sweep_state._RoleCredentials(None, "arn", None)
+        denied = drs_jobs.sweep.clients._RoleCredentials(None, "arn", None)
         requests.clear()
         counts = []
         for seconds in (10_000, 10_059.5, 10_060):
             now[0] = seconds
-            responses[:] = [drs_jobs._sweep_state.ClientError({"Error": {"Code": code}}, "AssumeRole")]
-            with pytest.raises(drs_jobs._sweep_state.ServiceError):
+            responses[:] = [drs_jobs.sweep.clients.ClientError({"Error": {"Code": code}}, "AssumeRole")]
+            with pytest.raises(drs_jobs.sweep.clients.ServiceError):
                 denied.credentials(sts)
             counts.append(len(requests))
         assert expected == counts
@@ -511,9 +511,9 @@ def test_new_client_after_a_transient_error(
 def test_clients_of_many_endpoints_are_limited(
     local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(drs_jobs._sweep_state, "MAX_CLIENTS", 2)
+    monkeypatch.setattr(drs_jobs.sweep.clients, "MAX_CLIENTS", 2)
     many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
-    state = drs_jobs._sweep_state.SweepState("id", 2)
+    state = drs_jobs.sweep.clients.SweepState("id", 2)
     for target in many:
         with state.client(target):
             assert len(clients["made"]) - len(clients["closed"]) <= 2
@@ -522,21 +522,21 @@ def test_clients_of_many_endpoints_are_limited(
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     sessions = itertools.count()
-    make = drs_jobs._sweep_state._make_session
-    monkeypatch.setattr(drs_jobs._sweep_state, "_make_session", lambda profile: (next(sessions), make(profile))[1])
+    make = drs_jobs.sweep.clients._make_session
+    monkeypatch.setattr(drs_jobs.sweep.clients, "_make_session", lambda profile: (next(sessions), make(profile))[1])
     sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
     rounds = [[next(one) for one in sweeps] for _ in range(6)]
     assert all(isinstance(result, TargetJobs) for results in rounds for result in results)
     assert next(sessions) == 9
 
 
-def _find_states() -> list[drs_jobs._sweep_state.SweepState]:
+def _find_states() -> list[drs_jobs.sweep.clients.SweepState]:
     gc.collect()
-    return [thing for thing in gc.get_objects() if isinstance(thing, drs_jobs._sweep_state.SweepState)]
+    return [thing for thing in gc.get_objects() if isinstance(thing, drs_jobs.sweep.clients.SweepState)]
 
 
 def test_state_of_a_sweep_ends_with_it(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(drs_jobs._sweep_state, "_states", {})
+    monkeypatch.setattr(drs_jobs.sweep.clients, "_states", {})
     others = weakref.WeakSet(_find_states())  # of earlier tests; a thread of theirs can drop one at any moment
     earlier = set(threading.enumerate())  # with those of sweeps that earlier tests left before their end
     list(sweep([_target(local_drs)]))
@@ -544,25 +544,25 @@ def test_state_of_a_sweep_ends_with_it(local_drs: LocalDrs, monkeypatch: pytest.
         if thread.name == "drs_jobs.sweep":
             thread.join()
     assert [state for state in _find_states() if state not in others] == []
-    assert drs_jobs._sweep_state._states == {}
+    assert drs_jobs.sweep.clients._states == {}
 
 
 def test_state_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
     """It is removed after a minute without a task. Until then there is one per sweep."""
     now = [1000.0]
-    monkeypatch.setattr(drs_jobs._sweep_state.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(drs_jobs._sweep_state, "_states", {})
-    sweeps = [pickle.dumps(drs_jobs._sweep_state.SweepState(str(number), 2)) for number in range(50)]
+    monkeypatch.setattr(drs_jobs.sweep.clients.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(drs_jobs.sweep.clients, "_states", {})
+    sweeps = [pickle.dumps(drs_jobs.sweep.clients.SweepState(str(number), 2)) for number in range(50)]
     states = [pickle.loads(sent) for sent in sweeps]
     assert [pickle.loads(sent) for sent in sweeps] == states
     assert len(set(map(id, states))) == 50
     now[0] += 59.5
     assert pickle.loads(sweeps[0]) is states[0]
-    assert len(drs_jobs._sweep_state._states) == 50
+    assert len(drs_jobs.sweep.clients._states) == 50
     states[1].tasks = 1
     now[0] += 1
     pickle.loads(sweeps[2])
-    assert set(drs_jobs._sweep_state._states) == {"0", "1", "2"}
+    assert set(drs_jobs.sweep.clients._states) == {"0", "1", "2"}
 
 
 FORK_BESIDE_THREADS = """
@@ -603,7 +603,7 @@ def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_d
 
 
 def test_state_counts_its_tasks(local_drs: LocalDrs):
-    state = drs_jobs._sweep_state.SweepState("id", 2)
+    state = drs_jobs.sweep.clients.SweepState("id", 2)
     with state.client(_target(local_drs)):
         with state.client(_target(local_drs)):
             assert state.tasks == 2
@@ -614,7 +614,7 @@ def test_state_counts_its_tasks(local_drs: LocalDrs):
 
 
 def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
-    state = drs_jobs._sweep_state.SweepState("id", 2)
+    state = drs_jobs.sweep.clients.SweepState("id", 2)
     for target in (Target("eu-west-1"), _target(local_drs, "mars-north-1")):
         with state.client(target) as client:
             assert client.meta.region_name == target.region
@@ -624,8 +624,8 @@ def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
 
 def test_time_outs_of_clients(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """The documented ones; other tests use a shorter time-out."""
-    monkeypatch.setattr(drs_jobs._sweep_state, "READ_TIMEOUT", READ_TIMEOUT)
-    with drs_jobs._sweep_state.SweepState("id", 2).client(_target(local_drs)) as client:
+    monkeypatch.setattr(drs_jobs.sweep.clients, "READ_TIMEOUT", READ_TIMEOUT)
+    with drs_jobs.sweep.clients.SweepState("id", 2).client(_target(local_drs)) as client:
         assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (10, 20)
 
 

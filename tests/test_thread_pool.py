@@ -9,8 +9,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
-
-from drs_jobs._thread_pool import DaemonThreadPool
+from drs_jobs.sweep.threads import DaemonThreadPool
 
 
 class Task:
@@ -89,7 +88,7 @@ def test_idle_threads_keep_no_task(pool: DaemonThreadPool):
 def test_process_does_not_wait_for_tasks():
     """The standard library's ThreadPoolExecutor would wait for this one without end."""
     program = (
-        "import threading; from drs_jobs._thread_pool import DaemonThreadPool; "
+        "import threading; from drs_jobs.sweep.threads import DaemonThreadPool; "
         "begun = threading.Event(); pool = DaemonThreadPool(1); "
         "pool.submit(lambda: (begun.set(), threading.Event().wait())); begun.wait()"
     )

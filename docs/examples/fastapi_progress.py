@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse
 
 from drs_jobs import AsyncJobsClient, WaitTimeoutError
-from drs_jobs.reports import progress
+from drs_jobs.analysis import progress
 
 PAGE = File(__file__).with_suffix(".html").read_text(encoding="utf-8")
 

@@ -30,8 +30,8 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from drs_jobs import Job, JobsClient, Outcome, notebook
+from drs_jobs.analysis import JobPhases
 from drs_jobs.cli import commands, tables
-from drs_jobs.reports import JobPhases
 from drs_jobs.testing import History, LocalDrs, make_history
 
 NOW: Final = datetime(2024, 6, 15, 12, tzinfo=UTC)

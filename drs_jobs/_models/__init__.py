@@ -9,8 +9,8 @@
 | `html` | HTML for notebooks |
 """
 
-from drs_jobs._enums import *
 from drs_jobs._models.base import UnknownMember
+from drs_jobs._models.enums import *
 from drs_jobs._models.job import (
     Job,
     LaunchAction,
@@ -30,7 +30,6 @@ from drs_jobs._models.log import (
     ProductCode,
     SourceNetworkData,
 )
-from drs_jobs._public import set_public_module
 
 __all__ = [
     "ConversionProperties",
@@ -62,5 +61,3 @@ __all__ = [
     "UnknownMember",
     "UnknownValue",
 ]
-
-set_public_module(globals())

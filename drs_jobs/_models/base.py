@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import attrs
 
-from drs_jobs._formatting import format_int, one_line, quoted
+from drs_jobs._text import format_int, one_line, quoted
 
 
 class Model:

@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 import attrs
 
-from drs_jobs._enums import (
+from drs_jobs import _html
+from drs_jobs._models.base import Model, UnknownMember
+from drs_jobs._models.enums import (
     InitiatedBy,
     JobStatus,
     JobType,
@@ -26,9 +28,7 @@ from drs_jobs._enums import (
     Outcome,
     UnknownValue,
 )
-from drs_jobs._errors import JobFailedError, JobOutcomeError
-from drs_jobs._models.base import Model, UnknownMember
-from drs_jobs._timestamps import duration_between, utc_offset
+from drs_jobs._time import duration_between, utc_offset
 
 
 @attrs.frozen(repr=False)
@@ -181,6 +181,19 @@ class ParticipatingResource(Model):
                 return "without an id"
 
 
+KINDS: Final[Mapping[str, str]] = {
+    InitiatedBy.START_DRILL: "drill",
+    InitiatedBy.START_RECOVERY: "recovery",
+    InitiatedBy.FAILBACK: "failback",
+    InitiatedBy.DIAGNOSTIC: "diagnostic",
+    InitiatedBy.TERMINATE_RECOVERY_INSTANCES: "clean-up",
+    InitiatedBy.TARGET_ACCOUNT: "target account",
+    InitiatedBy.CREATE_NETWORK_RECOVERY: "network",
+    InitiatedBy.UPDATE_NETWORK_RECOVERY: "network",
+    InitiatedBy.ASSOCIATE_NETWORK_RECOVERY: "network",
+}
+"""The kind of job by initiator."""
+
 _TARGET_STATUSES: Final[Mapping[str, LaunchStatus]] = {
     JobType.LAUNCH: LaunchStatus.LAUNCHED,
     JobType.TERMINATE: LaunchStatus.TERMINATED,
@@ -222,6 +235,13 @@ class Job(Model):
     def is_drill(self) -> bool:
         """Whether the job was started as a drill."""
         return self.initiated_by == InitiatedBy.START_DRILL
+
+    @property
+    def kind(self) -> str:
+        """The kind of job in a few words, such as `drill`, `recovery` or `clean-up`; `-` if it is unknown."""
+        if self.initiated_by is None:
+            return "clean-up" if self.type == JobType.TERMINATE else "-"
+        return KINDS.get(self.initiated_by, self.initiated_by)
 
     @property
     def duration(self) -> timedelta | None:
@@ -286,7 +306,7 @@ class Job(Model):
         return Outcome.SUCCEEDED if has_arrived and has_acted else Outcome.UNDETERMINED
 
     @property
-    def arrived_servers(self) -> tuple[ParticipatingServer, ...]:
+    def servers_at_target(self) -> tuple[ParticipatingServer, ...]:
         """The servers with the target status of this type of job: launched, or terminated. Empty for any other type.
 
         A server on which a non-optional launch action failed is not one of them.
@@ -294,8 +314,7 @@ class Job(Model):
         target = self._target_status
         if target is None:
             return ()
-        reached = (server for server in self.participating_servers if server.launch_status == target)
-        return tuple(server for server in reached if not server.has_failed_action)
+        return tuple(s for s in self.participating_servers if s.launch_status == target and not s.has_failed_action)
 
     @property
     def _target_status(self) -> LaunchStatus | None:
@@ -347,6 +366,8 @@ class Job(Model):
             JobFailedError: If it failed. The message contains what failed, and the reasons.
             JobOutcomeError: If it is still running, or its outcome is undetermined.
         """
+        from drs_jobs._errors import JobFailedError, JobOutcomeError  # noqa: PLC0415  # the errors know `Job`
+
         match self.outcome:
             case Outcome.SUCCEEDED:
                 return self
@@ -360,9 +381,7 @@ class Job(Model):
 
     def _repr_html_(self) -> str:
         """Return the job as HTML for a notebook: one row, with its servers and launch actions collapsed below, and no tags."""
-        from drs_jobs._models.html import job_html  # noqa: PLC0415  # only notebooks need it
-
-        return job_html(self)
+        return _html.job_html(self)
 
     def _undetermined_reasons(self) -> str:
         """Return the reasons why the outcome of a complete job is undetermined."""

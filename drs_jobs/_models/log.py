@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import attrs
 
-from drs_jobs._enums import JobLogEvent, ProductCodeMode, UnknownValue
 from drs_jobs._models.base import Model, UnknownMember
+from drs_jobs._models.enums import JobLogEvent, ProductCodeMode, UnknownValue
 
 
 @attrs.frozen(repr=False, kw_only=True)

@@ -1,16 +1,12 @@
 """The items of a query, as often as they are iterated."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
+from drs_jobs import _html
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._pagination.base import PagerBase, PagerIteratorBase
 from drs_jobs._pagination.pages import Items, Page, RawPage, Request
-from drs_jobs._pagination.runs import Query, early_stop_error
-
-if TYPE_CHECKING:
-    from drs_jobs._pagination.prefetch import Prefetcher
+from drs_jobs._pagination.run import Query, Run, early_stop_error
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,41 +15,56 @@ Fetch: TypeAlias = Callable[[Request], RawPage]
 """Sends a request, and returns the page."""
 
 
+class PagerIteratorBase(Generic[T]):
+    """One run over the items of a query, for synchronous and asynchronous iterators."""
+
+    def __init__(self, query: Query[T]) -> None:
+        self._run = Run(query)
+
+    @property
+    def cursor(self) -> str:
+        """The position after the last item returned, at any time: before the first item, after an exception, at the end.
+
+        It is a JSON-safe string for the argument `cursor`, and valid as long as AWS's page token is.
+        """
+        return self._run.cursor
+
+    def __repr__(self) -> str:
+        """Return a text with the query. No request is sent."""
+        return f"{type(self).__name__}({self._run.query.description})"
+
+
 class PagerIterator(PagerIteratorBase[T], Iterator[T]):
     """An iterator over the items of a query: one run.
 
     A run can be continued after an exception. `next` then repeats the failed request, or continues after the malformed item.
     """
 
-    def __init__(self, query: Query[T], fetch: Fetch, *, prefetcher: "Prefetcher | None" = None) -> None:
+    def __init__(self, query: Query[T], fetch: Fetch) -> None:
         """Create a run. No request is sent before the first `next`."""
         super().__init__(query)
         self._fetch = fetch
-        self._prefetcher = prefetcher
 
     def __iter__(self) -> "PagerIterator[T]":
         return self
 
-    if TYPE_CHECKING:
+    def __next__(self) -> T:
+        """Return the next item, from the current page or from the next one.
 
-        def __next__(self) -> T:
-            """Return the next item, from the current page or from the next one.
-
-            Raises:
-                StopIteration: If there are no more items.
-                ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
-            """
-            ...
-
-    else:
-
-        @property
-        def __next__(self) -> Callable[[], T]:
-            """Return the next item, from the current page or from the next one.
-
-            This is a property that returns a C function, because a Python method runs more instructions before it returns.
-            """
-            return self._take(self._run.take_item)
+        Raises:
+            StopIteration: If there are no more items.
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
+        """
+        run = self._run
+        try:
+            while (step := run.next_item()) is None and not run.is_finished:
+                self._fetch_page()
+        except StopIteration as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopIteration
+        item, run.state = step
+        return item
 
     def pages(self) -> Iterator[Page[T]]:
         """Return an iterator over the remaining items, page by page.
@@ -62,25 +73,12 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
         """
         return _PageIterator(self)
 
-    def _take(self, take: Callable[[], Callable[[], R] | None]) -> Callable[[], R]:
-        """Return the result of `take`, after the requests for the pages that the run wants."""
-        try:
-            while (deliver := take()) is None:
-                self._fetch_page()
-        except StopIteration as error:
-            raise early_stop_error() from error
-        return deliver
-
     def _fetch_page(self) -> None:
-        run, prefetcher = self._run, self._prefetcher
         try:
-            page = (self._fetch if prefetcher is None else prefetcher.fetch)(run.wanted())
+            self._run.receive(self._fetch(self._run.next_request()))
         except MalformedResponseError as error:
-            error.cursor = run.cursor
+            error.cursor = self._run.cursor
             raise
-        run.accept(page)
-        if prefetcher is not None and (request := run.wanted_later()) is not None:
-            prefetcher.start(request)
 
 
 class _PageIterator(Iterator[Page[T]]):
@@ -89,15 +87,45 @@ class _PageIterator(Iterator[Page[T]]):
     def __init__(self, items: PagerIterator[T]) -> None:
         self._items = items
 
-    if TYPE_CHECKING:
+    def __next__(self) -> Page[T]:
+        items, run = self._items, self._items._run  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # they share the run
+        try:
+            while (step := run.next_page()) is None and not run.is_finished:
+                items._fetch_page()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        except StopIteration as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopIteration
+        page, run.state = step
+        return page
 
-        def __next__(self) -> Page[T]: ...
 
-    else:
+IteratorT = TypeVar("IteratorT", bound=PagerIteratorBase[Any])
 
-        @property
-        def __next__(self) -> Callable[[], Page[T]]:
-            return self._items._take(self._items._run.take_page)  # noqa: SLF001  # both belong to one run
+
+class PagerBase(Generic[T, IteratorT]):
+    """Any number of runs over the items of a query, for synchronous and asynchronous pagers."""
+
+    def __init__(self, query: Query[T]) -> None:
+        self._query = query
+        self._latest: IteratorT | None = None
+
+    @property
+    def cursor(self) -> str | None:
+        """The position of the latest iterator; `None` before the first one.
+
+        Use it in one thread or task, for example after a loop that ended early. If several iterate over one pager, each one
+        reads the `cursor` of its own iterator.
+        """
+        return None if self._latest is None else self._latest.cursor
+
+    def __repr__(self) -> str:
+        """Return a text with the query. No request is sent."""
+        return f"{type(self).__name__}({self._query.description})"
+
+    def _repr_html_(self) -> str:
+        """Return the query as HTML, for a notebook. No request is sent."""
+        return _html.text_html(f"{self!r}: iterate over it, or call collect()")
 
 
 class Pager(PagerBase[T, PagerIterator[T]]):
@@ -106,10 +134,9 @@ class Pager(PagerBase[T, PagerIterator[T]]):
     It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
     """
 
-    def __init__(self, query: Query[T], fetch: Fetch, *, prefetch: bool = False) -> None:
+    def __init__(self, query: Query[T], fetch: Fetch) -> None:
         super().__init__(query)
         self._fetch = fetch
-        self._prefetch = prefetch
 
     def __iter__(self) -> PagerIterator[T]:
         """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
@@ -129,33 +156,21 @@ class Pager(PagerBase[T, PagerIterator[T]]):
         Raises:
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        return self._consume(lambda run: next(run, None), self._new_run(prefetch=False))
+        return self._consume(lambda run: next(run, None))
 
-    def collect(self, *, pause_gc: bool = True) -> Items[T]:
+    def collect(self) -> Items[T]:
         """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
-
-        Args:
-            pause_gc: Whether Python's garbage collector makes no full collections meanwhile, by default yes. They would visit
-                all items again and again. Nothing is changed if the collector is disabled or has frozen objects.
 
         Raises:
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        from drs_jobs._garbage_collector import rare_collections  # noqa: PLC0415  # only collect() needs it
+        return self._consume(Items)
 
-        with rare_collections() if pause_gc else nullcontext():
-            return self._consume(Items, self._new_run())
-
-    def _consume(self, consume: Callable[[PagerIterator[T]], R], run: PagerIterator[T]) -> R:
-        self._latest = self._new_run(prefetch=False)
+    def _consume(self, consume: Callable[[PagerIterator[T]], R]) -> R:
+        self._latest, run = self._new_run(), self._new_run()
         result = consume(run)
         self._latest = run
         return result
 
-    def _new_run(self, *, prefetch: bool = True) -> PagerIterator[T]:
-        prefetcher = None
-        if prefetch and self._prefetch:
-            from drs_jobs._pagination.prefetch import Prefetcher  # noqa: PLC0415  # most runs do not need it
-
-            prefetcher = Prefetcher(self._fetch)
-        return PagerIterator(self._query, self._fetch, prefetcher=prefetcher)
+    def _new_run(self) -> PagerIterator[T]:
+        return PagerIterator(self._query, self._fetch)

@@ -5,8 +5,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
-from drs_jobs._formatting import quoted
+from drs_jobs import _html
 from drs_jobs._models import Job
+from drs_jobs._text import quoted
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -21,16 +22,17 @@ class Request(NamedTuple):
     """The arguments for the method of the client, in AWS's names."""
 
 
-class RawPage(NamedTuple):
-    """One response with raw items."""
+@attrs.frozen
+class RawPage:
+    """One response with raw items. No `repr` contains them, because they have tags."""
 
-    items: list[object]
+    items: list[object] = attrs.field(repr=False)
     """The raw items."""
     next_token: str | None
     """The token of the next page; `None` on the last."""
     request_id: str | None
     """AWS's id of the request."""
-    raw: Mapping[str, Any]
+    raw: Mapping[str, Any] = attrs.field(repr=False)
     """The whole decoded response, unchanged."""
 
 
@@ -66,10 +68,8 @@ class Items(tuple[T_co, ...]):
 
     def _repr_html_(self) -> str:
         """Return a table with at most 100 jobs, for a notebook. Other items are shown as one line each."""
-        from drs_jobs._models.html import MAX_ROWS, jobs_html, text_html  # noqa: PLC0415  # only notebooks need it
-
         jobs = [item for item in self if isinstance(item, Job)]
         if len(jobs) == len(self):
-            return jobs_html(jobs)
-        more = f"<div>and {len(self) - MAX_ROWS:,} more</div>" if len(self) > MAX_ROWS else ""
-        return "".join(text_html(repr(item)) for item in self[:MAX_ROWS]) + more
+            return _html.jobs_html(jobs)
+        more = f"<div>and {len(self) - _html.MAX_ROWS:,} more</div>" if len(self) > _html.MAX_ROWS else ""
+        return "".join(_html.text_html(repr(item)) for item in self[: _html.MAX_ROWS]) + more

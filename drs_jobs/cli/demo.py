@@ -16,10 +16,10 @@ from rich.console import Console
 from drs_jobs._client import JobsClient
 from drs_jobs._errors import JobFailedError
 from drs_jobs._models import Job, Outcome
+from drs_jobs.analysis import busy_servers
 from drs_jobs.cli import progress, tables
 from drs_jobs.cli.exit_codes import print_note
 from drs_jobs.cli.local import print_exports
-from drs_jobs.reports import busy_servers
 from drs_jobs.testing import LocalDrs, make_history
 
 _SPEED = 90
@@ -132,7 +132,7 @@ def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
         f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
     )
     follower = progress.Follower(client, console=console, now=lambda: local.now)
-    follower.follow(client.watch([job], timeout=60, poll_interval=0.2))
+    follower.follow(follower.watch([job], timeout=60, poll_interval=0.2))
     _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
     tables.print_reasons(console, client.explain(job))
 

@@ -9,7 +9,7 @@ import attrs
 
 from drs_jobs._client import JobsClient
 from drs_jobs._models import Outcome
-from drs_jobs._time_formatting import format_age, format_minute
+from drs_jobs._text import format_age, format_minute
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, usage_errors
 from drs_jobs.cli.formats import (
@@ -29,7 +29,7 @@ from drs_jobs.cli.formats import (
 from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import Connection, ReportOutput
-from drs_jobs.reports import DrillReport, ServerDrill, last_drills
+from drs_jobs.evidence import DrillReport, ServerDrill, last_drills
 
 
 def report_drills(

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from drs_jobs._enums import Outcome
-from drs_jobs._formatting import one_line
+from drs_jobs._models.enums import Outcome
+from drs_jobs._text import one_line
 
 if TYPE_CHECKING:
     from drs_jobs._models import Job

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from drs_jobs._wire import unstructure_log_item
+from drs_jobs._aws.unstructure import unstructure_log_item
+from drs_jobs.analysis import Explanation
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, status_of, usage_errors
 from drs_jobs.cli.formats import JOB_ID, host_name_record, log_error_text, print_records, seconds, with_host_name
@@ -13,7 +14,6 @@ from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import Connection, TableOutput
 from drs_jobs.cli.phases import phases_records, print_phases
 from drs_jobs.cli.tables import NO_NAMES, json_of
-from drs_jobs.reports import Explanation
 
 
 def show_job(connection: Connection, output: TableOutput, *, job_id: str, tags: bool, names: NameSource) -> ExitStatus:

@@ -6,7 +6,6 @@ from itertools import islice
 import attrs
 
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import job_kind
 from drs_jobs.cli.options import Kind
 
 
@@ -34,4 +33,4 @@ class JobFilter:
 
     def matches(self, job: Job) -> bool:
         """Return whether a job is one of the jobs to keep."""
-        return (not self.kinds or job_kind(job) in self.kinds) and (not self.outcomes or job.outcome in self.outcomes)
+        return (not self.kinds or job.kind in self.kinds) and (not self.outcomes or job.outcome in self.outcomes)

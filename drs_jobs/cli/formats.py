@@ -10,16 +10,14 @@ from typing import Any, Final
 import attrs
 import typer
 
-from drs_jobs._csv import CsvWriter
+from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._extras import missing_extra_error
-from drs_jobs._formatting import format_count, one_line
 from drs_jobs._models import Job, Outcome, ParticipatingServer
-from drs_jobs._redaction import SENSITIVE_MEMBER
-from drs_jobs._time_formatting import format_minute
-from drs_jobs._wire.names import NAMES
+from drs_jobs._text import SENSITIVE_MEMBER, format_count, format_minute, one_line
 from drs_jobs.cli.exit_codes import ExitStatus, print_note
 from drs_jobs.cli.tables import json_of
-from drs_jobs.reports import DrillReport, RecoveryReport
+from drs_jobs.evidence import DrillReport, RecoveryReport
+from drs_jobs.evidence.csv import CsvWriter
 
 
 def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str] | None = None) -> None:
@@ -66,14 +64,14 @@ def log_error_text(error: Exception | None) -> str | None:
     return None if error is None else one_line(str(error))
 
 
-JOB_ID: Final = NAMES[Job]["job_id"]
-SERVER_ID: Final = NAMES[ParticipatingServer]["source_server_id"]
-_SERVERS: Final = NAMES[Job]["participating_servers"]
+JOB_ID: Final = AWS_NAMES[Job]["job_id"]
+SERVER_ID: Final = AWS_NAMES[ParticipatingServer]["source_server_id"]
+_SERVERS: Final = AWS_NAMES[Job]["participating_servers"]
 
 
 def job_columns(*, tags: bool) -> list[str]:
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
-    own = [name for field, name in NAMES[Job].items() if field not in {"participating_resources", "tags"}]
+    own = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
     return [*own, "outcome", "durationSeconds", "failedServers", *([SENSITIVE_MEMBER] if tags else [])]
 
 

@@ -5,10 +5,13 @@ from typing import Any, TypeAlias
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drs_jobs import _botocore, _wire
+from drs_jobs._aws import source_servers
+from drs_jobs._aws.calls import register_handlers, start_call
+from drs_jobs._aws.requests import page_request
 from drs_jobs._errors import DrsJobsError
-from drs_jobs._pagination import Pager, Query, RawPage, Request
-from drs_jobs._wire import source_servers
+from drs_jobs._pagination.pager import Pager
+from drs_jobs._pagination.pages import RawPage, Request
+from drs_jobs._pagination.run import Query
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import print_error
 from drs_jobs.cli.options import Connection
@@ -39,19 +42,19 @@ def fetch_host_names(client: Any) -> Pager[HostName]:
         MalformedResponseError: If a response is invalid.
         PaginationLoopError: If the service repeats a page token.
     """
-    operation, method = source_servers.SOURCE_SERVERS_OPERATION, getattr(client, source_servers.SOURCE_SERVERS_METHOD)
-    _botocore.register_handlers(client, [operation])
+    operation = source_servers.SOURCE_SERVERS_OPERATION
+    register_handlers(client)
     query = Query[HostName](
-        text=operation,
-        summary=operation,
-        request=lambda token: _wire.page_request(operation, {}, None, token),
+        identity=operation,
+        description=operation,
+        request=lambda token: page_request(operation, {}, None, token),
         structure=lambda raw, _: (source_servers.source_server_id_of(raw), source_servers.host_name_of(raw)),
         identify=source_servers.source_server_id_of,
     )
 
     def fetch(request: Request) -> RawPage:
-        with _botocore.Call(operation, method, _wire.read_page) as call:
-            call.response = method(**request.arguments)
+        with start_call(client, operation) as call:
+            call.response = call.method(**request.arguments)
         return call.page()
 
     return Pager(query, fetch)

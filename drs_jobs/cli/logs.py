@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from drs_jobs._client import JobsClient
 from drs_jobs._errors import DrsJobsError
-from drs_jobs._formatting import format_count
 from drs_jobs._models import Job
-from drs_jobs._thread_pool import DaemonThreadPool
+from drs_jobs._text import format_count
+from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import print_error
-from drs_jobs.reports import JobPhases, phases
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 _MAX_IN_FLIGHT: Final = 4
 """The maximum number of logs that are read at the same time. AWS documents no rate at which it throttles."""

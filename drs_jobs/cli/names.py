@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from drs_jobs._formatting import one_line, quoted
+from drs_jobs._aws import source_servers
+from drs_jobs._text import one_line, quoted
 from drs_jobs.cli.options import Connection, read_option_file
 
 
@@ -110,8 +111,6 @@ def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
-    from drs_jobs._wire import source_servers  # noqa: PLC0415  # options are read before the core is imported
-
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
 
 import typer
 
-from drs_jobs._enums import Outcome
-from drs_jobs._formatting import quoted
+from drs_jobs._models.enums import Outcome
+from drs_jobs._text import quoted
 from drs_jobs.cli.exit_codes import UsageError
 
 if TYPE_CHECKING:

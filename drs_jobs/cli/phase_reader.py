@@ -11,9 +11,10 @@ import attrs
 from drs_jobs._client import JobsClient, read_log
 from drs_jobs._errors import is_transient
 from drs_jobs._models import Job, JobLogItem, JobType
-from drs_jobs._thread_pool import DaemonThreadPool
-from drs_jobs._time_formatting import format_duration
-from drs_jobs.reports import JobPhases, PhaseName, phases, progress, recovery_times
+from drs_jobs._text import format_duration
+from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
+from drs_jobs.evidence import recovery_times
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000

@@ -11,9 +11,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs._time_formatting import format_duration, nearest_utc
+from drs_jobs._text import format_duration
+from drs_jobs._time import nearest_utc
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_note, status_of, usage_errors
 from drs_jobs.cli.formats import JOB_ID, SERVER_ID, host_name_record, log_error_text, print_records, seconds, with_host_name
@@ -21,7 +23,6 @@ from drs_jobs.cli.logs import print_log_error
 from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import Connection, TableOutput
 from drs_jobs.cli.tables import NO_NAMES, Column, fitted_table, server_cell
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName
 
 
 def show_phases(connection: Connection, output: TableOutput, *, job_id: str, names: NameSource) -> ExitStatus:
@@ -88,7 +89,7 @@ def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping
         width: The maximum width, in columns of the terminal.
         names: Host names by source server id. Default none.
     """
-    phase_names = _names(report)
+    phase_names = report.phase_names
     columns = [
         Column("participant"),
         Column("phases", rank=3),
@@ -116,7 +117,7 @@ def print_phases(console: Console, report: JobPhases, *, now: datetime, names: M
     """Print the table of phases, and the meaning of the characters in its bars."""
     console.print(phases_table(report, now=now, width=console.width, names=names))
     encoding = int(console.options.ascii_only)
-    legend = [f"{_LETTERS[name][encoding]} {_label(name)}" for name in _names(report)]
+    legend = [f"{_LETTERS[name][encoding]} {_label(name)}" for name in report.phase_names]
     console.print(f"{'  '.join(legend)}  {_WAITING[encoding]} waiting", soft_wrap=True)
 
 
@@ -179,12 +180,6 @@ def _phase_record(phase: Phase) -> dict[str, Any]:
         "outcome": phase.outcome.name,
         "error": phase.error,
     }
-
-
-def _names(report: JobPhases) -> list[PhaseName]:
-    """Return the phases that any participant has, in the order in which they happen."""
-    found = {phase.name for row in report.participants for phase in row.phases}
-    return [name for name in PhaseName if name in found]
 
 
 def _label(name: PhaseName) -> str:

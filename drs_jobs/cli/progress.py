@@ -15,13 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import reports
-from drs_jobs._client import JobsClient, use_clock
+from drs_jobs import analysis
+from drs_jobs._client import JobsClient, Watch
 from drs_jobs._errors import JobOutcomeError, WaitTimeoutError
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import arrived_count
-from drs_jobs._polling import Clock
-from drs_jobs._time_formatting import format_duration, format_second
+from drs_jobs._polling import Clock, Watcher
+from drs_jobs._queries import JobRef
+from drs_jobs._text import format_duration, format_second, format_target_count
+from drs_jobs.analysis import PhaseName
 from drs_jobs.cli import tables
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, status_of, usage_errors
@@ -29,7 +30,6 @@ from drs_jobs.cli.logs import print_log_error
 from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import Connection, Output
 from drs_jobs.cli.phase_reader import PhaseReader
-from drs_jobs.reports import PhaseName
 
 HEARTBEAT_INTERVAL: Final = 60.0
 """The longest time, in seconds, between two lines of a running job."""
@@ -60,7 +60,7 @@ def watch_jobs(
     with usage_errors():
         client = connection.make_client()
         follower = Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
-        snapshots = client.watch(job_ids, timeout=timeout, poll_interval=poll_interval)
+        snapshots = follower.watch(job_ids, timeout=timeout, poll_interval=poll_interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output is Output.JSON:
             return status_of(_each_as_json(snapshots))
@@ -94,10 +94,10 @@ class Follower:
         clock: Clock | None = None,
         executor: Executor | None = None,
     ) -> None:
-        """Create a follower, which shows progress whenever the client sleeps between two polls.
+        """Create a follower, which shows progress whenever `watch` sleeps between two polls.
 
         Args:
-            client: The client whose `watch` yields the jobs.
+            client: The client with which jobs and logs are read.
             console: The console to print on. If it is a terminal, bars are shown, else lines.
             now: Returns the current time, for the time stamps and the durations of running jobs.
             clock: The clock for sleeps and for the lines' interval; by default the monotonic clock of the machine.
@@ -114,13 +114,19 @@ class Follower:
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
         self._printed_at: dict[str, float] = {}
         self._printed_phases: dict[str, frozenset[PhaseName | None]] = {}
-        use_clock(client, clock=attrs.evolve(self._clock, sleep=self._sleep))
+
+    def watch(
+        self, jobs: Iterable[JobRef], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
+    ) -> Watch:
+        """Return an iterator like that of `JobsClient.watch`, which shows progress while it sleeps."""
+        clock = attrs.evolve(self._clock, sleep=self._sleep)
+        return Watch(self._client, Watcher(jobs, timeout, poll_interval, clock))
 
     def follow(self, snapshots: Iterable[Job]) -> None:
         """Show each snapshot when it arrives, and progress in between, until all jobs are complete.
 
         Args:
-            snapshots: The jobs that the client's `watch` yields.
+            snapshots: The jobs that `watch` yields.
         """
         if not self._has_bars:
             self._take(snapshots)
@@ -147,7 +153,7 @@ class Follower:
             try:
                 explanation = self._client.explain(job)
             except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
-                explanation = reports.explain(job, (), log_error=error)
+                explanation = analysis.explain(job, (), log_error=error)
             self._console.print()
             self._console.print(tables.text_cell(job.job_id), tables.outcome_cell(job))
             tables.print_reasons(self._console, explanation, names=names)
@@ -187,7 +193,7 @@ class Follower:
 
     def _print_line(self, job: Job) -> None:
         progress = None if job.is_complete else self._reader.progress(job)
-        words = f"{arrived_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
+        words = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
         self._console.print(
             f"{format_second(self._now())}Z",
             tables.text_cell(job.job_id),
@@ -237,7 +243,7 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
         [
             tables.text_cell(job.job_id),
             ProgressBar(total=1.0, completed=_fraction(job, fractions or {})),
-            tables.text_cell(f"{arrived_count(job)} servers"),
+            tables.text_cell(f"{format_target_count(job)} servers"),
             tables.outcome_cell(job, state=True),
             tables.text_cell(format_duration(job.elapsed(now))),
         ]
@@ -249,7 +255,7 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
 def _fraction(job: Job, fractions: Mapping[str, float]) -> float:
     if job.is_complete:
         return 1.0
-    arrived = len(job.arrived_servers) / (len(job.participating_servers) or 1)
+    arrived = len(job.servers_at_target) / (len(job.participating_servers) or 1)
     return fractions.get(job.job_id, arrived)
 
 

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from drs_jobs._client import JobsClient
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs._time_formatting import format_duration
+from drs_jobs._text import format_duration
+from drs_jobs.analysis import JobPhases, Phase
 from drs_jobs.cli import tables
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, usage_errors
 from drs_jobs.cli.formats import (
@@ -31,8 +32,8 @@ from drs_jobs.cli.formats import (
 from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import Connection, ReportOutput, Span
-from drs_jobs.reports import JobPhases, Phase, RecoveryReport, ServerRecovery, recovery_times
-from drs_jobs.reports._recovery import is_recovery
+from drs_jobs.evidence import RecoveryReport, ServerRecovery, recovery_times
+from drs_jobs.evidence.recovery import is_recovery
 
 
 def report_recoveries(

@@ -10,15 +10,14 @@ import attrs
 import boto3
 
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._formatting import format_count, quoted
-from drs_jobs._time_formatting import format_minute
+from drs_jobs._text import format_count, format_minute, quoted
 from drs_jobs.cli.exit_codes import ExitStatus, UsageError, print_error, print_note, usage_errors
 from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import Connection, Span
-from drs_jobs.report import page_function
-from drs_jobs.report._csv import participants_csv, servers_csv
-from drs_jobs.report._evidence import collect
+from drs_jobs.evidence import page_function
+from drs_jobs.evidence.facts import collect
+from drs_jobs.evidence.tables import participants_csv, servers_csv
 
 
 @attrs.frozen

@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from drs_jobs._client import JobsClient
-from drs_jobs._csv import CsvWriter
-from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
+from drs_jobs._text import format_count
 from drs_jobs.cli import tables
 from drs_jobs.cli.errors import describe_error
 from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, print_note, usage_errors
 from drs_jobs.cli.filters import JobFilter
 from drs_jobs.cli.formats import job_columns, job_record
 from drs_jobs.cli.options import Connection, Span, TableOutput
+from drs_jobs.evidence.csv import CsvWriter
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 _MAX_NAMED = 3

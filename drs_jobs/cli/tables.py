@@ -14,13 +14,21 @@ from rich.console import Console, ConsoleRenderable
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs._formatting import format_count, one_line
+from drs_jobs._aws.unstructure import unstructure_job
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS, arrived_count, job_kind
-from drs_jobs._redaction import SENSITIVE_MEMBER
-from drs_jobs._time_formatting import format_age, format_duration, format_minute, format_second
-from drs_jobs._wire import unstructure_job
-from drs_jobs.reports import Explanation, ServerDrill
+from drs_jobs._text import (
+    SENSITIVE_MEMBER,
+    format_age,
+    format_count,
+    format_duration,
+    format_minute,
+    format_second,
+    format_target_count,
+    one_line,
+)
+from drs_jobs.analysis import Explanation
+from drs_jobs.evidence import ServerDrill
 
 NO_NAMES: Final[Mapping[str, str]] = {}
 """No host names by source server id."""
@@ -76,9 +84,9 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
         [
             text_cell(job.job_id),
             *([text_cell(job.status or "-")] if wide else []),
-            text_cell(job_kind(job)),
+            text_cell(job.kind),
             time_cell(job.creation_date_time),
-            text_cell(arrived_count(job)),
+            text_cell(format_target_count(job)),
             text_cell(format_duration(job.elapsed(now))),
             outcome_cell(job, state=not wide),
             *([text_cell(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []),

@@ -17,10 +17,9 @@ from typing import Any, Final
 import attrs
 import pyarrow as pa
 
-from drs_jobs._garbage_collector import rare_collections
 from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
-from drs_jobs._time_formatting import nearest_utc
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase
+from drs_jobs._time import nearest_utc
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase
 
 _TEXT: Final = pa.string()
 _TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
@@ -118,7 +117,7 @@ def servers_table(jobs: Iterable[Job]) -> pa.Table:
     """Return a table with one row per server of a job.
 
     `creation_date_time` and `is_drill` are those of the job. `outcome` is the server's own, which can differ from that of the
-    job, as in `reports.last_drills`.
+    job, as in `analysis.last_drills`.
 
     Args:
         jobs: The jobs.
@@ -151,7 +150,7 @@ def phases_table(phases: Iterable[JobPhases]) -> pa.Table:
     no row, such as the servers of a job whose log is gone. `attempts` that do not fit into 64 bits are null.
 
     Args:
-        phases: The phases of the jobs, from `JobsClient.phases` or `reports.phases`.
+        phases: The phases of the jobs, from `JobsClient.phases` or `analysis.phases`.
     """
     rows = (
         (report.job, participant, *phase)
@@ -179,7 +178,6 @@ def _action_of(row: _Run) -> LaunchAction:
     return row[4].action or LaunchAction()
 
 
-@rare_collections()
 def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterable[Any]) -> pa.Table:
     """Return a table of the values in the rows. It reads the rows once, and does not keep them in memory."""
     values: dict[str, list[object]] = {name: [] for name in columns}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from drs_jobs import _wire
+from drs_jobs._aws.unstructure import unstructure_job
 from drs_jobs._models import LaunchStatus, Outcome
 from drs_jobs.testing.account_region import AccountRegion, RecoveryInstance, Scope
 from drs_jobs.testing.service_model import partition_of
@@ -54,7 +54,7 @@ def source_server(server: Mapping[str, Any], data: AccountRegion, now: datetime)
     if launch is None:
         return members
     state = launch.state_at(now)
-    job = _wire.unstructure_job(state)
+    job = unstructure_job(state)
     participant = next(one for one in job["participatingServers"] if one.get("sourceServerID") == server_id)
     status = participant.get("launchStatus", LaunchStatus.PENDING)
     result = _LAUNCH_RESULTS.get(status, "PENDING") if state.is_complete else "PENDING"

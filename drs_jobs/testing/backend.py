@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from drs_jobs import _wire
+from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._models import (
     InitiatedBy,
     Job,
@@ -155,7 +155,7 @@ class Backend:
 
         def after(key: Key) -> Iterator[tuple[Key, Members]]:
             for index in range(key[0] + 1 if key else 0, len(log)):
-                yield (index,), _wire.unstructure_log_item(log[index])
+                yield (index,), unstructure_log_item(log[index])
 
         return self._page("DescribeJobLogItems", request, data, after)
 
@@ -388,7 +388,7 @@ OPERATIONS: Final = {
 def _job_members(job: BackendJob, state: Job, data: AccountRegion) -> Members:
     if state.arn is not None:
         state = attrs.evolve(state, tags=data.tags(state.arn, dict(state.tags)))
-    members = _wire.unstructure_job(state)
+    members = unstructure_job(state)
     if not isinstance(job, StaticJob):
         # The service sends these empty collections.
         members = {"tags": {}, "participatingResources": [], "participatingServers": []} | members

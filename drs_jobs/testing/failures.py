@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import attrs
 
 from drs_jobs._models import Job, JobLogEvent, LaunchAction, LaunchActionCategory, LaunchActionType, UnknownValue
-from drs_jobs.reports._log import EFFECTS, PhaseName, Step
+from drs_jobs.analysis.log import EFFECTS, PhaseName, Step
 
 
 class PhaseEvents(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 import attrs
 
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs._timestamps import to_utc
+from drs_jobs._time import to_utc
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.fleets import Fleet, SimulatedJob
 

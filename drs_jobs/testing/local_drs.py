@@ -16,9 +16,9 @@ from typing import Any, Final, Self
 import attrs
 from botocore.config import Config
 
+from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._extras import missing_extra_error
 from drs_jobs._models import Job, JobLogItem
-from drs_jobs._wire import unstructure_job, unstructure_log_item
 from drs_jobs.testing._server import LocalServer
 from drs_jobs.testing.account_region import Scope
 from drs_jobs.testing.aws_errors import AwsError, unsupported, validation_error

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from drs_jobs._formatting import one_line
+from drs_jobs._text import one_line
 from drs_jobs.testing.account_region import Scope
 
 _logger: Final = logging.getLogger("drs_jobs")

@@ -44,16 +44,8 @@ from drs_jobs import (
     structure_job,
     unstructure_job,
 )
-from drs_jobs.reports import (
-    DrillReport,
-    Explanation,
-    Failure,
-    JobPhases,
-    Phase,
-    PhaseName,
-    RecoveryReport,
-    ServerDrill,
-)
+from drs_jobs.analysis import Explanation, Failure, JobPhases, Phase, PhaseName
+from drs_jobs.evidence import DrillReport, RecoveryReport, ServerDrill
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
 
 
@@ -124,10 +116,10 @@ def waiting(client: JobsClient, job: Job, raw: Mapping[str, Any]) -> None:
 
 
 def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
-    assert_type(reports.instance_ids(jobs[0], log), Mapping[str, str])
-    assert_type(reports.explain(jobs[0], log), Explanation)
-    assert_type(reports.active_jobs(jobs), tuple[Job, ...])
-    report = reports.last_drills(jobs, source_server_ids=["s"])
+    assert_type(analysis.instance_ids(jobs[0], log), Mapping[str, str])
+    assert_type(analysis.explain(jobs[0], log), Explanation)
+    assert_type(analysis.active_jobs(jobs), tuple[Job, ...])
+    report = analysis.last_drills(jobs, source_server_ids=["s"])
     assert_type(report, DrillReport)
     assert_type(report.first_job_at, datetime | None)
     assert_type(report.last_job_at, datetime | None)
@@ -138,9 +130,9 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
         assert_type(row.last_drill, Job | None)
         assert_type(row.last_completed_drill, Job | None)
         assert_type(row.last_successful_drill, Job | None)
-    assert_type(reports.busy_servers(jobs), Mapping[str, Job])
-    assert_type(reports.usage(jobs).concurrent_jobs, int)
-    combined = reports.combine(jobs)
+    assert_type(analysis.busy_servers(jobs), Mapping[str, Job])
+    assert_type(analysis.usage(jobs).concurrent_jobs, int)
+    combined = analysis.combine(jobs)
     assert_type(combined.outcome, Outcome)
     assert_type(combined.duration, timedelta | None)
     assert_type(combined.failed_servers, tuple[ParticipatingServer, ...])
@@ -149,7 +141,7 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
 
 
 def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) -> None:
-    phases = reports.phases(job, log)
+    phases = analysis.phases(job, log)
     assert_type(phases, JobPhases)
     assert_type(client.phases(job), JobPhases)
     assert_type(phases.recovery_time, timedelta | None)
@@ -162,10 +154,10 @@ def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) ->
             assert_type(phase.duration, timedelta | None)
             assert_type(phase.attempts, int)
             assert_type(phase.error, str | None)
-    progress = reports.progress(phases, now=now, earlier=[phases])
+    progress = analysis.progress(phases, now=now, earlier=[phases])
     assert_type(progress.fraction, float)
     assert_type(progress.counts, Mapping[PhaseName | None, int])
-    report = reports.recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
+    report = analysis.recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
     assert_type(report, RecoveryReport)
     for server in report.servers:
         assert_type(server.met, bool | None)

@@ -26,7 +26,7 @@ from drs_jobs import (
     ValidationException,
     WaitTimeoutError,
 )
-from drs_jobs.reports import Explanation, Failure, JobPhases
+from drs_jobs.analysis import Explanation, Failure, JobPhases
 
 
 class HandMade:

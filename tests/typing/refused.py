@@ -200,13 +200,13 @@ def optional_arn(page: Page[Job]) -> None:
 
 
 def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
-    reports.explain(job)  # refused
-    reports.explain(log, job)  # refused
-    reports.last_drills(job)  # refused
-    reports.phases(log, job)  # refused
-    reports.combine(job)  # refused
-    reports.recovery_times([reports.phases(job, log)], objective=14400)  # refused
-    reports.progress(reports.phases(job, log))  # refused
+    analysis.explain(job)  # refused
+    analysis.explain(log, job)  # refused
+    analysis.last_drills(job)  # refused
+    analysis.phases(log, job)  # refused
+    analysis.combine(job)  # refused
+    analysis.recovery_times([analysis.phases(job, log)], objective=14400)  # refused
+    analysis.progress(analysis.phases(job, log))  # refused
 
 
 def sweeps(result: TargetJobs | TargetFailure) -> None:

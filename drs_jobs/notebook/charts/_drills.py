@@ -11,15 +11,14 @@ from typing import Final
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
-from drs_jobs._time_formatting import format_minute
+from drs_jobs._text import format_count, format_minute
+from drs_jobs.analysis.names import host_names
+from drs_jobs.analysis.times import created, requested_servers
+from drs_jobs.evidence import ServerDrill, last_drills
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._periods import Periods
 from drs_jobs.notebook.charts._style import MAX_ROWS, OUTCOME_SYMBOLS
-from drs_jobs.reports import ServerDrill, last_drills
-from drs_jobs.reports._names import host_names
-from drs_jobs.reports._times import created, requested_servers
 
 _ROW_HEIGHT: Final = 20
 _MIN_COLUMN_WIDTH: Final = 14

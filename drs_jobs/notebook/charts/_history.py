@@ -12,10 +12,9 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs._time_formatting import format_duration
+from drs_jobs._text import format_count, format_duration
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._periods import Periods
 

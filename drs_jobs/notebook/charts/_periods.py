@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from drs_jobs._time_formatting import nearest_utc
+from drs_jobs._time import nearest_utc
 
 _SIZES: Final = {1: "month", 3: "quarter", 12: "year", 120: "decade", 1_200: "period"}
 """The nouns of periods by their length, in months."""

@@ -12,16 +12,14 @@ from typing import Any, Final
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count
+from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS
 from drs_jobs._models import Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
-from drs_jobs._time_formatting import format_duration, format_minute, format_second, nearest_utc
-from drs_jobs._timestamps import utc_offset
+from drs_jobs._text import format_count, format_duration, format_minute, format_second
+from drs_jobs._time import nearest_utc, utc_offset
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
+from drs_jobs.analysis.names import host_names
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._style import MAX_ROWS
-from drs_jobs.reports import JobPhases, ParticipantPhases, Phase, PhaseName
-from drs_jobs.reports._log import PHASE_COLOURS
-from drs_jobs.reports._names import host_names
 
 _ROW_HEIGHT: Final = 26
 _MIN_BAR_WIDTH: Final = 12
@@ -30,7 +28,7 @@ _MIN_BAR_WIDTH: Final = 12
 _MARKER_DISTANCE: Final = 8
 """The distance of the markers in a row, in pixels."""
 
-_COLOURS: Final[Mapping[PhaseName, str]] = {
+_COLOURS: Final[Mapping[str, str]] = {
     **PHASE_COLOURS,
     PhaseName.DEPLOY_NETWORK_CONFIGURATION: PHASE_COLOURS[PhaseName.CONVERSION],
     PhaseName.UPDATE_NETWORK_CONFIGURATION: PHASE_COLOURS[PhaseName.LAUNCH],
@@ -71,7 +69,7 @@ def phases_chart(
     participants are drawn, the slowest ones; the title has the number of the others.
 
     Args:
-        phases: The phases of the job, from `JobsClient.phases` or `reports.phases`.
+        phases: The phases of the job, from `JobsClient.phases` or `analysis.phases`.
         objective: The recovery time objective (RTO), drawn as a line. Default none.
         now: The end of running phases, as an aware datetime; by default the current time.
         names: Host names by source server id, shown beside the ids. Default none.
@@ -88,7 +86,7 @@ def phases_chart(
     job = phases.job
     figure = _style.new_chart(dark=dark)
     count = len(phases.participants)
-    title = f"phases of {format_count(count, 'participant')}, {job_kind(job)} {job.job_id}"
+    title = f"phases of {format_count(count, 'participant')}, {job.kind} {job.job_id}"
     title += _style.others_note(count - MAX_ROWS, "participant") if count > MAX_ROWS else ""
     details = ", ".join(
         [

@@ -14,15 +14,14 @@ from typing import Any, Final
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS
-from drs_jobs._time_formatting import format_duration
+from drs_jobs._text import format_count, format_duration
+from drs_jobs.analysis import JobPhases
+from drs_jobs.analysis.names import host_names
+from drs_jobs.analysis.times import created
+from drs_jobs.evidence.recovery import Recovery, recoveries, validate_objective
 from drs_jobs.notebook.charts import _style
-from drs_jobs.reports import JobPhases
-from drs_jobs.reports._names import host_names
-from drs_jobs.reports._recovery import Recovery, recoveries, validate_objective
-from drs_jobs.reports._times import created
 
 _MAX_LINES: Final = 60
 """The maximum number of servers whose points are connected."""
@@ -70,7 +69,7 @@ def recovery_chart(
     Each recovery or drill of a server is a point at the creation of the job. The points of a server are connected, for at most
     60 servers. Points that would cover each other are one, with the worst result of them, and its hover label has them all.
     Recoveries without a recovery time, because they failed or because the log lacks it, are in a band at the top.
-    Recoveries that run are not drawn. Which jobs are recoveries is as in `reports.recovery_times`.
+    Recoveries that run are not drawn. Which jobs are recoveries is as in `analysis.recovery_times`.
 
     Args:
         phases: The phases of the jobs, in any order. A job that is given twice is drawn once.

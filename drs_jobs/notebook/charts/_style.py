@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count, one_line
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import OUTCOME_COLOURS, job_kind
-from drs_jobs._time_formatting import format_duration, format_minute, nearest_utc
+from drs_jobs._text import format_count, format_duration, format_minute, one_line
+from drs_jobs._time import nearest_utc
 from drs_jobs.notebook.charts._figure import Chart
 
 DEFAULT_WIDTH: Final = 920
@@ -88,7 +88,7 @@ def job_lines(job: Job) -> list[str]:
     """Return what the hover labels of all charts say about a job: its id, kind, dates, account and region."""
     created = f"{format_minute(job.creation_date_time)} (UTC), took {format_duration(job.duration)}"
     owner = ", ".join(filter(None, (job.account_id, job.region)))
-    return [f"{job_kind(job)} {job.job_id}", created, *([owner] if owner else [])]
+    return [f"{job.kind} {job.job_id}", created, *([owner] if owner else [])]
 
 
 def describe_span(jobs: Iterable[Job]) -> str:

@@ -13,14 +13,13 @@ from typing import Final, Literal, NamedTuple
 import attrs
 import plotly.graph_objects as go
 
-from drs_jobs._formatting import format_count
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.labels import KINDS, arrived_count, job_kind
-from drs_jobs._time_formatting import format_duration, format_minute, nearest_utc
-from drs_jobs._timestamps import utc_offset
+from drs_jobs._models.job import KINDS
+from drs_jobs._text import format_count, format_duration, format_minute, format_target_count
+from drs_jobs._time import nearest_utc, utc_offset
+from drs_jobs.analysis.names import host_names
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._style import MIN_BAR_WIDTH, OUTCOME_SYMBOLS
-from drs_jobs.reports._names import host_names
 
 _MAX_LANES: Final = 40
 """The maximum number of lanes of servers, or of unknown kinds."""
@@ -145,7 +144,7 @@ def timeline(
 
 def _by_kind(jobs: Iterable[Job], until: datetime) -> Iterator[_Entry]:
     for job in jobs:
-        kind = job_kind(job)
+        kind = job.kind
         yield _entry(job, _Lane(_KIND_RANKS.get(kind, _OPEN), kind), job.outcome, until)
 
 
@@ -280,7 +279,7 @@ def _draw(
 
 
 def _bar_text(entry: _Entry) -> str:
-    words = f"{job_kind(entry.job)} {entry.outcome.name}"
+    words = f"{entry.job.kind} {entry.outcome.name}"
     return _style.label(words, 40)
 
 
@@ -288,13 +287,13 @@ def _hover_text(entry: _Entry, until: datetime, names: Mapping[str, str]) -> str
     job = entry.job
     created, ended = (format_minute(moment) for moment in (job.creation_date_time, job.end_date_time))
     lines = [
-        f"{job_kind(job)} {entry.outcome.name}",
+        f"{job.kind} {entry.outcome.name}",
         f"{job.job_id}, {job.status or '-'}",
         f"{created} to {'now' if not job.is_complete else ended} (UTC), {format_duration(job.elapsed(until))}",
-        f"{arrived_count(job)} servers",
+        f"{format_target_count(job)} servers",
         *filter(None, [", ".join(filter(None, (job.account_id, job.region)))]),
     ]
-    if entry.lane.rank == _OPEN and entry.lane.text != job_kind(job):
+    if entry.lane.rank == _OPEN and entry.lane.text != job.kind:
         lines.insert(0, _with_name(entry.lane.text, names))
     failed = [
         *(_with_name(server.name, names) for server in job.failed_servers),

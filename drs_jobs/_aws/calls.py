@@ -1,0 +1,256 @@
+"""The calls of drs_jobs, whose responses it decodes itself.
+
+botocore emits the event `before-parse` with the body of a response before its own parser runs. For these operations the
+decoded JSON already is the dict that boto3 returns. Decoding it here saves the time of botocore's parser, and detects what
+that parser hides: it turns an HTML page or a truncated body into "no jobs". Responses with an error status are parsed by
+botocore.
+
+A context variable limits all this to the calls of drs_jobs. The results of the caller's own calls on the same client do not
+change. aiobotocore emits the same events.
+"""
+
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import inspect
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from typing import Any, Final, Self
+
+import attrs
+from botocore.exceptions import ClientError
+
+from drs_jobs._aws import error_bodies
+from drs_jobs._aws.field_names import METHODS
+from drs_jobs._aws.responses import decode, parse_page
+from drs_jobs._errors import MalformedResponseError, service_error
+from drs_jobs._pagination.pages import RawPage
+from drs_jobs._text import redact_body
+
+_MISSING: Final = object()
+
+
+@attrs.define(eq=False)
+class Call:
+    """A context manager around the line that makes a call and sets `response`. `page()` then returns the page.
+
+    Raises:
+        MalformedResponseError: If the body is invalid.
+        ServiceError: If the service returned an error.
+    """
+
+    operation: str
+    method: Callable[..., Any]
+    """The method of the client."""
+    response: object = attrs.field(default=None, repr=False)
+    is_active: bool = True
+    """Whether the call is being made. A traceback or a copied context can keep a call that has ended."""
+    context: object = attrs.field(default=None, repr=False)
+    """botocore's context object of this call, by which its requests are recognized."""
+    is_own_request: bool = False
+    """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
+    body: object = attrs.field(default=_MISSING, repr=False)
+    """The decoded body of the latest HTTP response."""
+    withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
+    _token: "Token[Call | None] | None" = attrs.field(default=None, repr=False)
+
+    def __enter__(self) -> Self:
+        self._token = current_call.set(self)
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._token is not None:
+            with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
+                current_call.reset(self._token)
+        self.is_active = False
+        if error is not None:
+            self.response = self.body = _MISSING
+        if isinstance(error, ClientError):
+            _restore_headers(self.withheld_headers, error.response)
+            raise service_error(error) from error
+        if isinstance(error, MalformedResponseError):
+            # Without the frames of botocore, which reference the body.
+            raise error.with_traceback(None) from None
+        if error is not None and isinstance(error, _response_parser_error()):
+            # From a client in a wrapper or in a thread, for which the handlers did not run.
+            raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
+
+    def page(self) -> RawPage:
+        """Return the page of the response.
+
+        Raises:
+            MalformedResponseError: If it is invalid.
+            TypeError: If the client is asynchronous, or its method does not return a dict.
+        """
+        response, decoded = self.response, self.body
+        self.response = self.body = _MISSING
+        if not isinstance(response, Mapping):
+            raise TypeError(_type_error_text(self.method, response))
+        members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+        metadata = response.get("ResponseMetadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        if decoded is _MISSING and metadata.get("HTTPHeaders") and not members:
+            problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
+            raise MalformedResponseError(problem, path="$")
+        request_id = metadata.get("RequestId")
+        body = decoded if _is_unchanged(decoded, members) else members
+        return parse_page(body, request_id if isinstance(request_id, str) else None)
+
+
+def start_call(client: object, operation: str) -> Call:
+    """Return the context manager for a call of a client.
+
+    Raises:
+        TypeError: If the client does not have the method.
+    """
+    name = METHODS[operation]
+    method = getattr(client, name, None)
+    if method is None:
+        raise TypeError(f"the client has no method {name}: pass a real client, or add it to the fake")
+    return Call(operation, method)
+
+
+current_call: ContextVar[Call | None] = ContextVar("drs_jobs_call", default=None)
+"""The call of drs_jobs that is being made; `None` if there is none."""
+
+_registration_lock: Final = threading.RLock()
+"""Held while handlers are registered, which is not thread-safe in botocore.
+
+Held during a fork too, so that a child process never inherits it locked.
+"""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_registration_lock.acquire,
+        after_in_parent=_registration_lock.release,
+        after_in_child=_registration_lock.release,
+    )
+
+
+def register_handlers(client: object) -> None:
+    """Register the handlers for the calls of drs_jobs with a boto3 client. A fake without events is left unchanged."""
+    events: Any = getattr(getattr(client, "meta", None), "events", None)
+    register = getattr(events, "register_last", None)
+    if not callable(register) or inspect.iscoroutinefunction(register):  # the second is one of an AsyncMock
+        return
+    with _registration_lock:
+        for operation in METHODS:
+            # First, so that a call made by a handler of the caller is recognized as another one.
+            events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
+        events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
+        events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
+
+
+def _response_parser_error() -> type[Exception]:
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # a third of the time of `import drs_jobs`
+
+    return ResponseParserError
+
+
+def method_name(method: object) -> str:
+    return getattr(method, "__name__", "the client's method")
+
+
+def _type_error_text(method: object, response: object) -> str:
+    """Return the error message for a synchronous client whose response is not a mapping."""
+    name = method_name(method)
+    if inspect.isawaitable(response):
+        if inspect.iscoroutine(response):
+            response.close()  # otherwise Python warns that it was never awaited
+        return (
+            f"{name} returned an awaitable ({type(response).__name__}): this is an asynchronous client: "
+            "use AsyncJobsClient, or pass a synchronous client, such as boto3.client('drs')"
+        )
+    return (
+        f"{name} returned {type(response).__name__}, not a dict: pass a real client, or a fake whose methods return "
+        "dicts in AWS's shape, such as {'items': []}"
+    )
+
+
+def is_asynchronous(client: object) -> bool:
+    """Return whether a client is one of aiobotocore, or a fake whose methods are coroutine functions."""
+    return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
+
+
+def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
+    """Return the region and the endpoint of a client; `None` for those that a fake does not have."""
+    meta = getattr(client, "meta", None)
+    region, endpoint = getattr(meta, "region_name", None), getattr(meta, "endpoint_url", None)
+    return region if isinstance(region, str) else None, endpoint if isinstance(endpoint, str) else None
+
+
+def _is_unchanged(body: object, members: dict[str, Any]) -> bool:
+    """Return whether `members` are those of `body`. Otherwise a wrapper or a handler of the caller has changed them."""
+    expected = _parsed_members(body)
+    same = expected.keys() == members.keys() and all(expected[key] is members[key] for key in expected)
+    return body is not _MISSING and same
+
+
+def _parsed_members(body: object) -> dict[str, Any]:
+    """Return the members of a decoded body for botocore, without the keys that botocore reserves for itself."""
+    return {key: value for key, value in body.items() if key not in _RESERVED_KEYS} if isinstance(body, dict) else {}
+
+
+def _on_call(model: Any, context: object, **_: object) -> None:
+    """Handle botocore's event for the start of an API call."""
+    current = current_call.get()
+    if current is not None and model.name == current.operation and current.context is None:
+        current.context = context
+
+
+def _on_request(request: Any, **_: object) -> None:
+    """Handle botocore's event for a request that is about to be sent."""
+    current = current_call.get()
+    if current is not None:
+        current.is_own_request = current.context is not None and request.context is current.context
+
+
+def _on_response(
+    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Handle botocore's event for a response that is not parsed yet."""
+    current = current_call.get()
+    if current is None or not is_own_response(current, operation_model.name):
+        return
+    current.body, current.withheld_headers = _MISSING, {}
+    body = response_dict["body"]
+    if response_dict["status_code"] >= _ERROR_STATUS:
+        # botocore parses the body of status 300 like that of a success, and then raises a ClientError.
+        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else error_bodies.sanitize(body)
+        current.withheld_headers = error_bodies.withhold_retry_after(response_dict)
+        return
+    response_dict["body"] = b""
+    # An invalid body raises here, inside the call, so that a wrapper that merges several responses gets the error too.
+    current.body = _decode(body)
+    parse_page(current.body, None)
+    customized_response_dict.update(_parsed_members(current.body))
+
+
+def is_own_response(call: Call, operation: str) -> bool:
+    """Return whether the response that botocore handles now is one of a call of drs_jobs."""
+    return call.is_active and call.is_own_request and call.operation == operation
+
+
+def _decode(body: bytes) -> object:
+    try:
+        return decode(body)
+    except (ValueError, RecursionError):
+        problem = "a body that is not JSON (truncated, or from a proxy or a sign-in page)"
+        error = MalformedResponseError(problem, path="$", value=redact_body(body))
+    # Raised outside of the `except` block, because the caught error references the body, which can contain tags.
+    raise error
+
+
+_ERROR_STATUS: Final = 300
+"""The lowest status for which botocore raises a ClientError."""
+
+_RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
+
+
+def _restore_headers(withheld: dict[str, str], response: Any) -> None:
+    """Add the removed header to the response of the error."""
+    if withheld and isinstance(metadata := response.get("ResponseMetadata"), dict):
+        metadata.setdefault("HTTPHeaders", {}).update(withheld)

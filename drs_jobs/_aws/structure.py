@@ -1,0 +1,298 @@
+"""Raw items as typed objects.
+
+Each class is structured by a loop over its fields in the table of names. A private, strict cattrs converter has the function
+for each type of field. If a value does not match the schema, the path to it is collected while the error propagates.
+"""
+
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import copy
+import functools
+import operator
+import re
+import types
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+
+from drs_jobs._aws.field_names import AWS_NAMES, SDK_UNKNOWN_MEMBER, UNION_TAGS
+from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._models import Job, JobLogItem, LaunchAction, LaunchActionsStatus, SourceNetworkID, UnknownMember, UnknownValue
+from drs_jobs._text import MAX_NESTING, is_nested_too_deep
+
+T = TypeVar("T")
+
+
+def structure_job(raw: Mapping[str, Any]) -> Job:
+    """Return a typed `Job` for a dict in AWS's shape.
+
+    Args:
+        raw: The dict, from boto3, from the `items` of a response, or from `unstructure_job`. Unknown keys are ignored.
+
+    Raises:
+        MalformedResponseError: If the dict is not a job. The error has the path and the value.
+    """
+    return structure(_as_dict(raw), "$", item_type=Job)
+
+
+def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
+    """Return a typed `JobLogItem` for a dict in AWS's shape.
+
+    Args:
+        raw: The dict, from boto3, from the `items` of a response, or from `unstructure_log_item`. Unknown keys are ignored.
+
+    Raises:
+        MalformedResponseError: If the dict is not a log item. The error has the path and the value.
+    """
+    return structure(_as_dict(raw), "$", item_type=JobLogItem)
+
+
+def _as_dict(raw: object) -> object:
+    return dict(raw) if isinstance(raw, Mapping) else raw
+
+
+def structure(raw: object, path: str, *, item_type: type[T]) -> T:
+    """Return `raw` as an instance of `item_type`.
+
+    Raises:
+        MalformedResponseError: If it does not match the schema. The path of the error starts with `path`.
+    """
+    try:
+        item: T = _converter.structure(raw, item_type)
+    except SchemaError as schema_error:
+        error = schema_error.as_malformed(path)
+    else:
+        return item
+    # Raised outside of the `except` block, because schema_error contains the value, even if it can contain tags.
+    raise error
+
+
+# ------------------------------------------------------------------ one function per type
+
+_Hook = Callable[[Any, Any], Any]
+
+_SCALARS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number", bool: "true or false"}
+"""What the error says is expected, by type."""
+
+
+def _structure_scalar(value: Any, scalar_type: Any) -> Any:
+    # Subclasses are accepted, except that a bool is no number.
+    if not isinstance(value, scalar_type) or (isinstance(value, bool) and scalar_type is not bool):
+        raise SchemaError(_SCALARS[scalar_type], value)
+    return value
+
+
+# `fromisoformat` alone accepts more: week dates, hours without minutes, any letter for the `T`.
+_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _structure_datetime(value: object, _: object) -> datetime:
+    if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
+        try:
+            # `fromisoformat` ignores digits beyond microseconds.
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)
+
+
+class _Field(NamedTuple):
+    """What is needed to structure a field."""
+
+    key: str
+    """AWS's name."""
+    set_slot: Callable[[Any, Any], None]
+    scalar: type | None
+    """A value of exactly this class is used as it is; `None` if there is no such class."""
+    hook: _Hook
+    """Structures any other value."""
+    field_type: Any
+    default: Any
+    make_default: Callable[[], Any] | None
+    """Returns the default instead, if it is a new object for each instance."""
+
+
+def _structure_class(cls: Any) -> _Hook:
+    """Return the function that structures a class, field by field.
+
+    It sets the slots of a new object, because `__init__` of a frozen attrs class takes twice as long.
+    """
+    hints = get_type_hints(cls)
+    fields: list[_Field] = []
+    for name, key in AWS_NAMES[cls].items():
+        field_type, default = _without_none(hints[name]), getattr(attrs.fields(cls), name).default
+        fields.append(
+            _Field(
+                key,
+                cls.__dict__[name].__set__,
+                field_type if field_type in _SCALARS else None,
+                _converter.get_structure_hook(field_type),
+                field_type,
+                default,
+                _raise_missing if default is attrs.NOTHING else getattr(default, "factory", None),
+            )
+        )
+
+    def structure_instance(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise SchemaError("an object", value)
+        instance = cls.__new__(cls)
+        key = ""
+        try:
+            for key, set_slot, scalar, hook, field_type, default, make_default in fields:
+                member = value.get(key)
+                if member is None:
+                    member = default if make_default is None else make_default()
+                elif member.__class__ is not scalar:
+                    member = hook(member, field_type)
+                set_slot(instance, member)
+        except SchemaError as schema_error:
+            raise schema_error.at_member(key) from None
+        return instance
+
+    return structure_instance
+
+
+def _raise_missing() -> NoReturn:
+    raise SchemaError("a value", None)
+
+
+def _structure_launch_action(_: object) -> _Hook:
+    """Return the function that structures a launch action. Equal actions, one per server and job, are one object."""
+    structure_action = _structure_class(LaunchAction)
+    intern = functools.lru_cache(maxsize=1_000)(lambda action: action)
+    return lambda value, action_type: intern(structure_action(value, action_type))
+
+
+def _structure_launch_actions_status(_: object) -> _Hook:
+    """Return the function that structures the launch actions of a server. Servers without any share one object."""
+    structure_status, without_runs = _structure_class(LaunchActionsStatus), LaunchActionsStatus()
+    return lambda value, status_type: without_runs if value == {"runs": []} else structure_status(value, status_type)
+
+
+def _structure_open_enum(annotation: Any) -> _Hook:
+    enum = next(member for member in get_args(annotation) if issubclass(member, Enum))
+    members: dict[str, Any] = {member.value: member for member in enum}
+
+    def structure_value(value: Any, _: object) -> Any:
+        known = members.get(_structure_scalar(value, str))
+        return UnknownValue(value) if known is None else known
+
+    return structure_value
+
+
+def _structure_tagged_union(annotation: Any) -> _Hook:
+    known = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
+
+    def structure_member(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise SchemaError("an object", value)
+        # As in botocore, null members and `__type` do not count.
+        members = [name for name, member in value.items() if member is not None and name != "__type"]
+        if len(members) != 1:
+            raise SchemaError(f"one member, not {len(members)}", value)
+        [name] = members
+        try:
+            if name == SDK_UNKNOWN_MEMBER:
+                return UnknownMember(_unknown_member_name(value[name]))
+            if name not in known:
+                if is_nested_too_deep(value[name]):
+                    raise SchemaError(f"a value nested at most {MAX_NESTING} deep", value[name])
+                return UnknownMember(name, copy.deepcopy(value[name]))
+            return _converter.structure(value[name], known[name])
+        except SchemaError as schema_error:
+            raise schema_error.at(name) from None
+
+    return structure_member
+
+
+def _unknown_member_name(value: object) -> str:
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str):
+        raise SchemaError("an object with a name", value)
+    return name
+
+
+def _structure_tuple(annotation: Any) -> _Hook:
+    element_type = get_args(annotation)[0]
+    hook = _converter.get_structure_hook(element_type)
+
+    def structure_elements(value: Any, _: object) -> Any:
+        if not isinstance(value, list):
+            raise SchemaError("a list", value)
+        elements: list[Any] = []
+        try:
+            for element in value:
+                elements.append(hook(element, element_type))  # noqa: PERF401  # the error needs the index of the element
+        except SchemaError as schema_error:
+            raise schema_error.at(len(elements)) from None
+        return tuple(elements)
+
+    return structure_elements
+
+
+def _structure_mapping(annotation: Any) -> _Hook:
+    value_type = get_args(annotation)[1]
+    hook = _converter.get_structure_hook(value_type)
+
+    def structure_values(value: Any, _: object) -> Any:
+        if not isinstance(value, dict):
+            raise SchemaError("an object", value)
+        values: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, element in value.items():
+                values[_structure_scalar(key, str)] = hook(element, value_type)
+        except SchemaError as schema_error:
+            raise schema_error.at(key) from None
+        return values
+
+    return structure_values
+
+
+# ------------------------------------------------------------------ the converter
+
+
+def _without_none(annotation: Any) -> Any:
+    members = [member for member in get_args(annotation) if member is not types.NoneType]
+    return functools.reduce(operator.or_, members) if _is_union(annotation) else annotation
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _is_union_with(member: Any) -> Callable[[Any], bool]:
+    return lambda annotation: _is_union(annotation) and member in get_args(annotation)
+
+
+def _has_origin(origin: Any) -> Callable[[Any], bool]:
+    return lambda annotation: get_origin(annotation) is origin
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    for scalar_type in _SCALARS:
+        converter.register_structure_hook(scalar_type, _structure_scalar)
+    converter.register_structure_hook(datetime, _structure_datetime)
+    converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_scalar(value, str)))
+    # Factories only, also for unions, because cattrs tries the latest factory first, and prefers any factory to a hook that
+    # is registered for a union.
+    register = converter.register_structure_hook_factory
+    register(_has_origin(tuple), _structure_tuple)
+    register(_has_origin(Mapping), _structure_mapping)
+    register(_is_union_with(UnknownValue), _structure_open_enum)
+    register(_is_union_with(UnknownMember), _structure_tagged_union)
+    register(AWS_NAMES.__contains__, _structure_class)
+    register(lambda annotation: annotation is LaunchAction, _structure_launch_action)
+    register(lambda annotation: annotation is LaunchActionsStatus, _structure_launch_actions_status)
+    return converter
+
+
+_converter: Final = _make_converter()

@@ -1,0 +1,83 @@
+"""Typed objects as dicts in AWS's shape, with the table of names and a private cattrs converter."""
+
+import copy
+import operator
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import cattrs
+
+from drs_jobs._aws.field_names import AWS_NAMES, SDK_UNKNOWN_MEMBER, UNION_TAGS
+from drs_jobs._models import Job, JobLogItem, SourceNetworkID, UnknownMember, UnknownValue
+from drs_jobs._time import to_utc
+
+
+def unstructure_job(job: Job) -> dict[str, Any]:
+    """Return a `Job` as a dict in AWS's shape, for `json.dumps` and for `structure_job`.
+
+    `None` and empty collections are omitted. Timestamps are ISO 8601 and end in `+00:00`. A union member whose value botocore
+    dropped is written as `SDK_UNKNOWN_MEMBER`, as in botocore.
+
+    Args:
+        job: The job.
+
+    Raises:
+        TypeError: If `job` is not a `Job`.
+        ValueError: If a datetime is naive, which is possible in a job that AWS did not send.
+    """
+    if not isinstance(job, Job):
+        raise TypeError(f"unstructure_job takes a Job, not {type(job).__name__}")
+    raw: dict[str, Any] = _converter.unstructure(job)
+    return raw
+
+
+def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
+    """Return a log item as a dict in AWS's shape, in the format of `unstructure_job`.
+
+    Args:
+        item: The log item.
+
+    Raises:
+        TypeError: If `item` is not a `JobLogItem`.
+        ValueError: If a datetime is naive.
+    """
+    if not isinstance(item, JobLogItem):
+        raise TypeError(f"unstructure_log_item takes a JobLogItem, not {type(item).__name__}")
+    raw: dict[str, Any] = _converter.unstructure(item)
+    return raw
+
+
+def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
+    names = AWS_NAMES[cls]
+    tag = UNION_TAGS.get(cls)
+
+    def unstructure_instance(instance: Any) -> dict[str, Any]:
+        raw: dict[str, Any] = {}
+        for name, key in names.items():
+            value = getattr(instance, name)
+            if value not in (None, (), {}):
+                raw[key] = _converter.unstructure(value)
+        return raw if tag is None else {tag: raw}
+
+    return unstructure_instance
+
+
+def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
+    return {SDK_UNKNOWN_MEMBER: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_unstructure_hook(datetime, lambda moment: to_utc(moment).isoformat())
+    converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
+    converter.register_unstructure_hook(UnknownValue, str)
+    converter.register_unstructure_hook(tuple, lambda elements: [converter.unstructure(element) for element in elements])
+    converter.register_unstructure_hook(SourceNetworkID, lambda member: {UNION_TAGS[SourceNetworkID]: member.value})
+    converter.register_unstructure_hook(UnknownMember, _unstructure_unknown)
+    converter.register_unstructure_hook_factory(AWS_NAMES.__contains__, _unstructure_class)
+    return converter
+
+
+_converter: Final = _make_converter()

@@ -1,0 +1,279 @@
+"""Every class as HTML for notebooks, and the colours of outcomes and phases.
+
+All text from AWS is escaped. The HTML has no scripts, no external resources, no random ids and no tags of jobs. Colours are
+used beside text only, and text has the colour of the page, so that light and dark themes are readable.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from drs_jobs._text import format_count, format_duration, format_minute, format_target_count, one_line
+
+if TYPE_CHECKING:  # these classes call the functions of this module
+    from drs_jobs import Job, LaunchActionRun, Outcome, ParticipatingServer
+    from drs_jobs.analysis import Cause, Explanation, JobPhases, Phase
+    from drs_jobs.evidence import DrillReport, RecoveryReport, ServerRecovery
+
+OUTCOME_COLOURS: Final[Mapping[str, str]] = {
+    "SUCCEEDED": "#009E73",
+    "FAILED": "#D55E00",
+    "RUNNING": "#56B4E9",
+    "UNDETERMINED": "#E69F00",
+}
+"""One colour per outcome, from the palette of Okabe and Ito, which colour-blind readers can distinguish."""
+
+PHASE_COLOURS: Final[Mapping[str, str]] = {
+    "CLEANUP": "#999999",
+    "SNAPSHOT": "#F0E442",
+    "CONVERSION": "#0072B2",
+    "LAUNCH": "#CC79A7",
+}
+"""The other colours of the palette, so that the phases of servers do not look like outcomes."""
+
+MAX_ROWS: Final = 100
+"""The maximum number of jobs that are shown."""
+
+MAX_SERVERS: Final = 50
+"""The maximum number of servers that are shown per job."""
+
+_TABLE: Final = '<table style="border-collapse:collapse;text-align:left">'
+_CELL: Final = 'style="padding:2px 10px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"'
+
+
+def job_html(job: "Job") -> str:
+    """Return one job as a table row, with its servers and launch actions collapsed below it."""
+    return f"<div>{_jobs_table([job])}{_details(job)}</div>"
+
+
+def jobs_html(jobs: "Sequence[Job]") -> str:
+    """Return at most `MAX_ROWS` jobs, one row per job, with the servers collapsed below each row."""
+    if not jobs:
+        return "<div>no jobs</div>"
+    rows = "".join(f"{_row(job)}{_details_row(job)}" for job in jobs[:MAX_ROWS])
+    more = f"<div>and {len(jobs) - MAX_ROWS:,} more</div>" if len(jobs) > MAX_ROWS else ""
+    return f"<div><div>{len(jobs):,} jobs</div>{_TABLE}{_HEAD}{rows}</table>{more}</div>"
+
+
+def text_html(words: str) -> str:
+    """Return a text as preformatted, escaped HTML."""
+    return f"<pre>{text(words)}</pre>"
+
+
+def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with at most `MAX_ROWS` rows.
+
+    Args:
+        title: The text above the table.
+        columns: The heads of the columns.
+        rows: The cells of each row, as escaped HTML.
+    """
+    shown = "".join(_cells(row) for row in rows[:MAX_ROWS])
+    more = f"<div>and {len(rows) - MAX_ROWS:,} more</div>" if len(rows) > MAX_ROWS else ""
+    table = f"{_TABLE}{_head(columns)}{shown}</table>" if rows else ""
+    return f"<div><div>{text(title)}</div>{table}{more}</div>"
+
+
+def list_html(title: str, entries: Sequence[str]) -> str:
+    """Return a list with at most `MAX_ROWS` entries, which are text; nothing if there are none."""
+    shown = "".join(f"<li>{text(entry)}</li>" for entry in entries[:MAX_ROWS])
+    more = f"<li>and {len(entries) - MAX_ROWS:,} more</li>" if len(entries) > MAX_ROWS else ""
+    return f"<div>{text(title)}<ul>{shown}{more}</ul></div>" if entries else ""
+
+
+def text(words: str) -> str:
+    """Return a text as one bounded line of escaped HTML."""
+    # `one_line` removes control characters, including those that change the direction of text.
+    return escape(one_line(words, 300))
+
+
+def outcome_html(outcome: "Outcome | str", words: str = "") -> str:
+    """Return an outcome, or other words in its place, with its colour."""
+    return _coloured(text(words or outcome), OUTCOME_COLOURS[outcome])
+
+
+def _cells(cells: "Iterable[str]") -> str:
+    return "<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _head(columns: "Iterable[str]") -> str:
+    return "<tr>" + "".join(f"<th {_CELL}>{column}</th>" for column in columns) + "</tr>"
+
+
+_COLUMNS: Final = ("job", "state", "kind", "started (UTC)", "took", "servers", "outcome")
+_HEAD: Final = _head(_COLUMNS)
+
+
+def _jobs_table(jobs: "Iterable[Job]") -> str:
+    return f"{_TABLE}{_HEAD}{''.join(map(_row, jobs))}</table>"
+
+
+def _row(job: "Job") -> str:
+    cells = (
+        _link(job),
+        text(job.status or "-"),
+        text(job.kind),
+        format_minute(job.creation_date_time),
+        format_duration(job.duration),
+        format_target_count(job),
+        outcome_html(job.outcome),
+    )
+    return _cells(cells)
+
+
+def _details_row(job: "Job") -> str:
+    details = _details(job)
+    return f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{details}</td></tr>' if details else ""
+
+
+def _details(job: "Job") -> str:
+    """Return the servers and resources of a job as a collapsed list."""
+    resources = job.participating_resources[:MAX_SERVERS]
+    participants = [
+        *map(_server, job.participating_servers[:MAX_SERVERS]),
+        *(
+            f"<li>{text(resource.name)}: {_state(resource.launch_status, failed=resource.is_failed)}</li>"
+            for resource in resources
+        ),
+    ]
+    count = len(job.participating_servers) + len(job.participating_resources)
+    if count == 0:
+        return ""
+    more = f"<li>and {count - len(participants):,} more</li>" if count > len(participants) else ""
+    servers_word = "server" if len(job.participating_servers) == 1 else "servers"
+    words = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
+    words += f", other resources failed: {len(job.failed_resources):,}" if job.failed_resources else ""
+    words += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
+    return f"<details><summary>{words}</summary><ul>{''.join(participants)}{more}</ul></details>"
+
+
+def _server(server: "ParticipatingServer") -> str:
+    instance = f" &rarr; {text(server.recovery_instance_id)}" if server.recovery_instance_id else ""
+    runs = "".join(map(_run, server.runs[:MAX_SERVERS]))
+    more = f"<li>and {len(server.runs) - MAX_SERVERS:,} more</li>" if len(server.runs) > MAX_SERVERS else ""
+    actions = f"<ul>{runs}{more}</ul>" if runs else ""
+    state = _state(server.launch_status, failed=server.is_failed)
+    return f"<li>{text(server.name)}: {state}{instance}{actions}</li>"
+
+
+def _run(run: "LaunchActionRun") -> str:
+    optional = " (optional)" if run.is_optional else ""
+    reason = f": {text(run.failure_reason)}" if run.failure_reason else ""
+    return f"<li>{text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}</li>"
+
+
+def _state(status: str | None, *, failed: bool) -> str:
+    """Return a status. A failure is marked with a colour."""
+    words = text(status or "-")
+    return _coloured(words, OUTCOME_COLOURS["FAILED"]) if failed else words
+
+
+def _link(job: "Job") -> str:
+    if job.console_url is None:
+        return text(job.job_id)
+    return f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{text(job.job_id)}</a>'
+
+
+def _coloured(words: str, colour: str) -> str:
+    # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
+    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{words}</span>'
+
+
+# ------------------------------------------------------------------ phases, explanations, evidence
+
+
+def job_phases_html(report: "JobPhases") -> str:
+    """Return one row per participant, with a column for each phase that any of them has."""
+    names = report.phase_names
+    columns = ["participant", *(name.lower().replace("_", " ") for name in names), "launched after", "outcome"]
+    rows: list[list[str]] = []
+    for row in report.participants:
+        by_name = {phase.name: phase for phase in row.phases}
+        cells = [_phase(by_name[name]) if name in by_name else "-" for name in names]
+        rows.append([text(row.participant), *cells, format_duration(row.recovery_time), outcome_html(row.outcome)])
+    title = f"phases of job {report.job.job_id}, {format_count(len(rows), 'participant')}"
+    return table_html(title, columns, rows) + _log_error(report.log_error)
+
+
+def explanation_html(report: "Explanation") -> str:
+    """Return the job, its causes of failure with the participants of each, the reasons of the whole job, and its phases."""
+    causes = list_html("causes of failure", [_cause(cause) for cause in report.causes])
+    reasons = list_html("failures of the job as a whole", report.job_reasons)
+    return f"<div>{job_html(report.job)}{causes}{reasons}{job_phases_html(report.phases)}</div>"
+
+
+def drill_report_html(report: "DrillReport") -> str:
+    """Return one row per server."""
+    rows = [
+        [
+            text(row.source_server_id),
+            _created(row.last_drill),
+            format_duration(None if row.last_drill is None else row.last_drill.duration),
+            outcome_html("UNDETERMINED", "never drilled") if row.outcome is None else outcome_html(row.outcome),
+            _created(row.last_completed_drill),
+            _created(row.last_successful_drill),
+        ]
+        for row in report.servers
+    ]
+    columns = ["server", "last drill (UTC)", "job took", "outcome", "last completed (UTC)", "last success (UTC)"]
+    return table_html(_span("drills", report), columns, rows)
+
+
+def recovery_report_html(report: "RecoveryReport") -> str:
+    """Return one row per server."""
+    rows = [
+        [
+            text(row.source_server_id),
+            _created(row.latest_job),
+            *_durations(row.latest, row.median, row.slowest),
+            f"{row.measured:,}",
+            *([] if report.objective is None else [_met(row)]),
+        ]
+        for row in report.servers
+    ]
+    columns = ["server", "latest recovery (UTC)", "recovery time", "median", "slowest", "recoveries measured"]
+    objective = [] if report.objective is None else [f"objective {format_duration(report.objective)}"]
+    return table_html(_span("recovery times", report), [*columns, *objective], rows)
+
+
+def _met(row: "ServerRecovery") -> str:
+    if row.met is None:
+        is_running = row.latest_job is not None and not row.latest_job.is_complete
+        return outcome_html("RUNNING") if is_running else outcome_html("UNDETERMINED", "undetermined")
+    if row.met:
+        return outcome_html("SUCCEEDED", "met")
+    return outcome_html("FAILED", "not met: it failed" if row.latest is None else "not met")
+
+
+def _phase(phase: "Phase") -> str:
+    attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
+    words = f"{format_duration(phase.duration)}{attempts}"
+    if phase.outcome == "SUCCEEDED":
+        return words
+    return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{words} {phase.outcome}")
+
+
+def _cause(cause: "Cause") -> str:
+    words = f"{format_count(len(cause.participants), 'participant')}: {cause.summary}"
+    return f"{words}: {cause.reason}" if cause.refused_action else words
+
+
+def _span(noun: str, report: "DrillReport | RecoveryReport") -> str:
+    noun = noun if report.servers else f"no {noun}"
+    if report.first_job_at is None:
+        return f"{noun} in {format_count(report.job_count, 'job')}"
+    first, last = format_minute(report.first_job_at), format_minute(report.last_job_at)
+    return f"{noun} in {format_count(report.job_count, 'job')}, {first} to {last} (UTC)"
+
+
+def _log_error(error: Exception | None) -> str:
+    return "" if error is None else f"<div>{text(f'the log could not be read: {error}')}</div>"
+
+
+def _created(job: "Job | None") -> str:
+    return format_minute(None if job is None else job.creation_date_time)
+
+
+def _durations(*durations: timedelta | None) -> Iterable[str]:
+    return map(format_duration, durations)

@@ -1,0 +1,164 @@
+"""Text: bounded lines, counts, durations, dates, and redaction of tags."""
+
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from drs_jobs._time import nearest_utc
+
+if TYPE_CHECKING:
+    from drs_jobs._models import Job
+
+_ELLIPSIS: Final = "…"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Return `text` without line breaks or control characters, at most `limit` characters long."""
+    # The text is cut first, so that the work is bounded too. The following steps never make it longer.
+    cut = text[: 4 * limit]
+    printable = "".join(char if char.isprintable() else " " for char in cut)
+    line = " ".join(printable.split())
+    if len(line) > limit or len(cut) < len(text):
+        return line[: limit - len(_ELLIPSIS)] + _ELLIPSIS
+    return line
+
+
+_MAX_QUOTED: Final = 80
+"""The maximum number of characters that are quoted."""
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a Python literal on one line. A long text is cut off at its end."""
+    shown = text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - len(_ELLIPSIS)] + _ELLIPSIS
+    # `str(…)`, because an UnknownValue has its own repr.
+    return one_line(repr(str(shown)), 4 * _MAX_QUOTED)
+
+
+_MAX_BITS: Final = 64
+"""The size, in bits, up to which an integer is printed with its digits."""
+
+
+def format_int(value: int) -> str:
+    """Return an integer as text; if it is very large, its length, because Python does not print such integers."""
+    return repr(value) if value.bit_length() <= _MAX_BITS else f"<a number of {value.bit_length()} bits>"
+
+
+def format_count(count: int, noun: str) -> str:
+    """A count with its noun: `1 job`, `1,200 jobs`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def format_target_count(job: "Job") -> str:
+    """Return how many servers of a job have reached its target status, of all servers, such as `3/8`."""
+    return f"{len(job.servers_at_target)}/{len(job.participating_servers)}"
+
+
+def fingerprint(text: str) -> str:
+    """Return a hash of `text` as 32 hexadecimal digits."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+# ------------------------------------------------------------------ durations and dates
+
+
+def format_duration(duration: timedelta | None) -> str:
+    """Return a duration to the second, such as `9m 12s`; a dash for `None`."""
+    if duration is None:
+        return "-"
+    minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
+
+
+_MIN_DAYS: Final = 2
+"""The number of days from which an age is shown in days."""
+
+
+def format_age(age: timedelta | None) -> str:
+    """Return an age in whole days, such as `104d`; below two days in hours, below one hour in minutes; a dash for `None`."""
+    if age is None:
+        return "-"
+    minutes = max(0, int(age.total_seconds())) // 60
+    if age.days >= _MIN_DAYS:
+        return f"{age.days}d"
+    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
+
+
+def format_minute(moment: datetime | None) -> str:
+    """Return the time to the minute in UTC, such as `2024-06-15 12:00`; a dash for `None`."""
+    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "minutes")[:16]
+
+
+def format_second(moment: datetime | None) -> str:
+    """Return the time to the second in UTC, such as `2024-06-15 12:00:00`; a dash for `None`."""
+    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "seconds")[:19]
+
+
+# ------------------------------------------------------------------ redaction: job tags, which the service model marks sensitive
+
+
+SENSITIVE_MEMBER: Final = "tags"
+"""The only member that the service model marks sensitive."""
+
+
+def may_contain_tags(text: str) -> bool:
+    """Return whether a text that is not readable JSON can contain a job's tags.
+
+    In doubt, the result is true: a JSON escape or a null character can be part of the word.
+    """
+    return "tags" in text.replace("\0", "").lower() or "\\u" in text
+
+
+def redact_text(text: str) -> str:
+    """Return a text of an error response, or a placeholder if it can contain tags.
+
+    AWS's own error messages about tags contain no JSON objects, so they are kept.
+    """
+    return "a text that may contain tags, so it is not shown" if "{" in text and may_contain_tags(text) else text
+
+
+def redact_body(body: bytes) -> str | None:
+    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags."""
+    text = body.decode("utf-8", "replace")
+    return None if may_contain_tags(text) else text
+
+
+def redact_value(value: object) -> object:
+    """Return a JSON value, for an error; `None` if it can contain tags, or is nested too deeply."""
+    if is_nested_too_deep(value):
+        return None
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case str() as text if may_contain_tags(text):
+                return None
+            case Mapping() as members:
+                pending += [*members, *members.values()]
+            case list() as elements:
+                pending += elements
+            case _:
+                pass
+    return value
+
+
+MAX_NESTING: Final = 100
+"""The maximum nesting of a value of unknown shape. Values that are nested deeper cannot be copied or pickled."""
+
+
+def is_nested_too_deep(value: object) -> bool:
+    """Return whether a value has more than `MAX_NESTING` levels. Not recursive, so that it works for such values too."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        level = [
+            inner
+            for part in level
+            if isinstance(part, dict | list)
+            for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,28 @@
+"""The asynchronous client and the asynchronous sweep, over aiobotocore. They need the extra `async`.
+
+| module | contents |
+|---|---|
+| `_client` | `AsyncJobsClient`, which does what `JobsClient` does |
+| `_pager` | `AsyncPager` and its iterators |
+| `_polling` | executes the steps of polling |
+| `_sweep` | `sweep` with the tasks of one event loop |
+| `_sweep_clients` | the sessions, clients and credentials of a sweep |
+| `_task_guard` | a guard against two tasks in one iterator |
+"""
+
+from drs_jobs._extras import missing_extra_error
+
+try:
+    import aiobotocore as _aiobotocore
+    import anyio as _anyio
+except ImportError as _error:
+    raise missing_extra_error("async", _error) from _error
+
+from drs_jobs.aio._client import AsyncJobsClient, SupportsAsyncDescribeJobs
+from drs_jobs.aio._pager import AsyncPager, AsyncPagerIterator
+from drs_jobs.aio._sweep import sweep
+
+__all__ = ["AsyncJobsClient", "AsyncPager", "AsyncPagerIterator", "SupportsAsyncDescribeJobs", "sweep"]
+
+for _value in (AsyncJobsClient, AsyncPager, AsyncPagerIterator, SupportsAsyncDescribeJobs):
+    _value.__module__ = __name__

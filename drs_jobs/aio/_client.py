@@ -1,0 +1,182 @@
+"""`AsyncJobsClient`: calls the aiobotocore client, and does with its responses what `JobsClient` does."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+
+import anyio
+import attrs
+from aiobotocore.session import AioSession
+from botocore.config import Config
+
+from drs_jobs import _queries, analysis
+from drs_jobs._aws import async_clients, calls
+from drs_jobs._errors import JobNotFoundError, MalformedResponseError
+from drs_jobs._models import Job, JobLogItem
+from drs_jobs._pagination.pages import RawPage, Request
+from drs_jobs._polling import Clock, Watcher
+from drs_jobs._queries import JobRef
+from drs_jobs.aio._pager import AsyncPager
+from drs_jobs.aio._polling import AsyncWatch
+from drs_jobs.analysis import Explanation, JobPhases
+from drs_jobs.analysis.job_progress import slowest_phase
+
+Duration: TypeAlias = float | timedelta
+OnMalformed: TypeAlias = Callable[[MalformedResponseError], object]
+
+
+class SupportsAsyncDescribeJobs(Protocol):
+    """Protocol of the `client` argument: an object with aiobotocore's `describe_jobs`, such as its client or a fake."""
+
+    @property
+    def describe_jobs(self) -> Callable[..., Awaitable[Mapping[str, Any]]]:
+        """Aiobotocore's `describe_jobs(**request)`, which returns an awaitable of the response."""
+        ...
+
+
+class AsyncJobsClient:
+    """`JobsClient` for asyncio, over a client of aiobotocore. Many tasks of one event loop can use it at the same time.
+
+    It is an asynchronous context manager, which calls `close` at its end. The arguments and errors of its methods are those of
+    `JobsClient`. A cancellation loses no job: the cursor of a pager is the position after the last item returned.
+    """
+
+    def __init__(
+        self,
+        client: SupportsAsyncDescribeJobs | None = None,
+        *,
+        session: AioSession | None = None,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        config: Config | None = None,
+    ) -> None:
+        """Create a client from an aiobotocore client, or from the arguments with which to build one at its first use.
+
+        Args:
+            client: A client of `drs` of aiobotocore, or a fake with the same methods.
+            session: The aiobotocore session with which to build a client; by default a new one.
+            region_name: As in `JobsClient`, as are all of the following.
+            profile_name: The AWS profile.
+            endpoint_url: Another endpoint than that of AWS.
+            config: The configuration, of aiobotocore (`AioConfig`) or of botocore.
+
+        Raises:
+            TypeError: As in `JobsClient`, also if `client` or `session` is synchronous.
+            botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
+        """
+        others = {"region_name": region_name, "endpoint_url": endpoint_url, "config": config}
+        self._handle: async_clients.ClientHandle
+        if client is None:
+            session = async_clients.make_session(session, profile_name)
+            self._handle = async_clients.OwnedClientHandle(session, **others)
+        else:
+            example = "the client of `async with AioSession().create_client('drs') as client`"
+            _queries.check_client(client, example, {"session": session, "profile_name": profile_name, **others})
+            self._handle = async_clients.ClientHandle(client)
+        self._clock = attrs.evolve(Clock.real(), sleep=anyio.sleep)
+
+    async def close(self) -> None:
+        """Close the connections of the client, if it was built here. A client that was passed in stays open."""
+        await self._handle.close()
+
+    async def __aenter__(self) -> Self:
+        await self._handle.ready()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        """Return the region and endpoint of the client, or the class of a fake."""
+        return _queries.describe_client(self, self._handle.metadata_client)
+
+    def describe_jobs(
+        self,
+        *,
+        job_ids: Iterable[str] | None = None,
+        from_date: datetime | None = None,
+        to_date: datetime | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_malformed: OnMalformed | None = None,
+    ) -> AsyncPager[Job]:
+        """Return the jobs of this account and region, newest first, as `JobsClient.describe_jobs`. It is not awaited."""
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
+        query = _queries.jobs_query(self._handle.metadata_client, job_ids, from_date, to_date, **arguments)
+        return AsyncPager(query, self._fetch)
+
+    async def get_job(self, job_id: str) -> Job:
+        """Return the job with this id, as `JobsClient.get_job`."""
+        async for job in self.describe_jobs(job_ids=[job_id]):
+            if job.job_id == job_id:
+                return job
+        raise JobNotFoundError(job_id)
+
+    def describe_job_log_items(
+        self,
+        job_id: str,
+        *,
+        page_size: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_malformed: OnMalformed | None = None,
+    ) -> AsyncPager[JobLogItem]:
+        """Return the log of a job, as `JobsClient.describe_job_log_items`. It is not awaited."""
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
+        return AsyncPager(_queries.log_query(self._handle.metadata_client, job_id, **arguments), self._fetch)
+
+    def watch(self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None) -> AsyncWatch:
+        """Return each job whenever its snapshot changed, as `JobsClient.watch`. It is not awaited.
+
+        After a cancelled `anext`, the next one continues with the same request or the rest of the sleep.
+        """
+
+        async def describe_phase(job: Job) -> str | None:
+            log, _ = await self._read_log(job.job_id)
+            return slowest_phase(analysis.phases(job, log), now=self._clock.utc_now()) if log else None
+
+        watcher = Watcher(jobs, timeout, poll_interval, self._clock)
+        return AsyncWatch(watcher, lambda ids: self.describe_jobs(job_ids=ids), describe_phase)
+
+    async def wait(self, job: JobRef, *, timeout: Duration | None, poll_interval: Duration | None = None) -> Job:
+        """Wait until a job is complete, and return it, as `JobsClient.wait`."""
+        return (await self.wait_all([job], timeout=timeout, poll_interval=poll_interval))[0]
+
+    async def wait_all(
+        self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None
+    ) -> tuple[Job, ...]:
+        """Wait until all jobs are complete, and return them in the order of `jobs`, as `JobsClient.wait_all`."""
+        ids = _queries.resolve_job_refs(jobs)
+        snapshots = {job.job_id: job async for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
+        return tuple(snapshots[job_id] for job_id in ids)
+
+    async def explain(self, job: JobRef) -> Explanation:
+        """Fetch a job and its log, and return the reasons for each failed participant, as `JobsClient.explain`."""
+        fetched = await self.get_job(_queries.resolve_job_ref(job))
+        items, error = await self._read_log(fetched.job_id)
+        return analysis.explain(fetched, items, log_error=error)
+
+    async def phases(self, job: JobRef) -> JobPhases:
+        """Fetch the log of a job, and return the phases of each participant, as `JobsClient.phases`."""
+        job_id = _queries.resolve_job_ref(job)
+        fetched = job if isinstance(job, Job) and job.is_complete else await self.get_job(job_id)
+        items, error = await self._read_log(job_id)
+        return analysis.phases(fetched, items, log_error=error)
+
+    async def _read_log(self, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
+        items: list[JobLogItem] = []
+        errors: list[Exception] = []
+        try:
+            async for page in self.describe_job_log_items(job_id, on_malformed=errors.append).pages():
+                items += page.items
+        except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
+            errors.append(error)
+        return items, errors[0] if errors else None
+
+    async def _fetch(self, request: Request) -> RawPage:
+        client = await self._handle.ready()
+        with calls.start_call(client, request.operation) as call:
+            call.response = await async_clients.require_awaitable(call.method, call.method(**request.arguments))
+        return call.page()

@@ -1,0 +1,151 @@
+"""The items of a query for asynchronous clients, as often as they are iterated."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias, TypeVar
+
+from drs_jobs._errors import MalformedResponseError
+from drs_jobs._pagination.pager import PagerBase, PagerIteratorBase
+from drs_jobs._pagination.pages import Items, Page, RawPage, Request
+from drs_jobs._pagination.run import Query, early_stop_error
+from drs_jobs.aio._task_guard import TaskGuard
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AsyncFetch: TypeAlias = Callable[[Request], Awaitable[RawPage]]
+"""Sends a request, and returns the page."""
+
+
+class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
+    """An asynchronous iterator over the items of a query: one run.
+
+    A run can be continued after an exception or a cancellation. `anext` then repeats the request, or continues after the
+    malformed item. One task at a time can wait for an item.
+    """
+
+    def __init__(self, query: Query[T], fetch: AsyncFetch) -> None:
+        """Create a run. No request is sent before the first `anext`."""
+        super().__init__(query)
+        self._fetch = fetch
+        self._guard = TaskGuard()
+
+    def __aiter__(self) -> "AsyncPagerIterator[T]":
+        return self
+
+    async def __anext__(self) -> T:
+        """Return the next item, from the current page or from the next one.
+
+        Raises:
+            StopAsyncIteration: If there are no more items.
+            RuntimeError: If another task waits for an item of this iterator.
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
+        """
+        run = self._run
+        try:
+            while (step := run.next_item()) is None and not run.is_finished:
+                await self._fetch_page()
+        except (StopIteration, StopAsyncIteration) as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopAsyncIteration
+        item, run.state = step
+        return item
+
+    def pages(self) -> "AsyncPageIterator[T]":
+        """Return an asynchronous iterator over the remaining items, page by page.
+
+        It shares the position of this iterator, so that items and pages can be mixed.
+        """
+        return AsyncPageIterator(self)
+
+    async def aclose(self) -> None:
+        """Do nothing: an iterator that is not exhausted holds no connection. For `contextlib.aclosing`."""
+
+    async def _fetch_page(self) -> None:
+        run = self._run
+        try:
+            with self._guard:
+                page = await self._fetch(run.next_request())
+        except MalformedResponseError as error:
+            error.cursor = run.cursor
+            raise
+        except RuntimeError as error:
+            # Python converts a StopIteration that leaves a coroutine.
+            if isinstance(error.__cause__, StopIteration):
+                raise early_stop_error() from error.__cause__
+            raise
+        run.receive(page)
+
+
+class AsyncPageIterator(AsyncIterator[Page[T]]):
+    """An asynchronous iterator over the pages of a run, which shares its position."""
+
+    def __init__(self, items: AsyncPagerIterator[T]) -> None:
+        self._items = items
+
+    async def __anext__(self) -> Page[T]:
+        items, run = self._items, self._items._run  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # they share the run
+        try:
+            while (step := run.next_page()) is None and not run.is_finished:
+                await items._fetch_page()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        except (StopIteration, StopAsyncIteration) as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopAsyncIteration
+        page, run.state = step
+        return page
+
+    async def aclose(self) -> None:
+        """Do nothing: an iterator that is not exhausted holds no connection. For `contextlib.aclosing`."""
+
+
+class AsyncPager(PagerBase[T, AsyncPagerIterator[T]]):
+    """An asynchronous iterable over the items of a query. No request is sent before iteration. Each iteration starts anew.
+
+    It is returned by `AsyncJobsClient.describe_jobs` and `AsyncJobsClient.describe_job_log_items`.
+    """
+
+    def __init__(self, query: Query[T], fetch: AsyncFetch) -> None:
+        super().__init__(query)
+        self._fetch = fetch
+
+    def __aiter__(self) -> AsyncPagerIterator[T]:
+        """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
+        self._latest = iterator = self._new_run()
+        return iterator
+
+    def pages(self) -> AsyncPageIterator[T]:
+        """Return an asynchronous iterator over the pages of a new run.
+
+        The items before a malformed one are returned as a page. The next call of `anext` raises MalformedResponseError.
+        """
+        return aiter(self).pages()
+
+    async def first(self) -> T | None:
+        """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
+
+        Raises:
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
+        """
+        return await self._consume(lambda run: anext(run, None))
+
+    async def collect(self) -> Items[T]:
+        """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
+
+        Raises:
+            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
+        """
+
+        async def collect(run: AsyncPagerIterator[T]) -> Items[T]:
+            return Items([item async for item in run])
+
+        return await self._consume(collect)
+
+    async def _consume(self, consume: Callable[[AsyncPagerIterator[T]], Awaitable[R]]) -> R:
+        self._latest, run = self._new_run(), self._new_run()
+        result = await consume(run)
+        self._latest = run
+        return result
+
+    def _new_run(self) -> AsyncPagerIterator[T]:
+        return AsyncPagerIterator(self._query, self._fetch)

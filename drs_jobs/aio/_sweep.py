@@ -1,0 +1,191 @@
+"""A sweep with the tasks of one asyncio event loop."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+from drs_jobs._errors import MalformedResponseError
+from drs_jobs.aio._sweep_clients import AsyncClientCache
+from drs_jobs.aio._task_guard import TaskGuard
+from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, failure_of, result_of
+from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, validate
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_END: Final[Any] = object()
+"""Follows the last target, and the last result."""
+
+
+class AsyncSweep(AsyncIterator[R], Generic[T, R]):
+    """An asynchronous iterator over one result per target, in order of completion. It needs asyncio.
+
+    A cancelled `anext` loses no result: the next one continues. One task at a time can wait for a result. `aclose` cancels the
+    targets in flight and closes the clients. The end of the sweep does so too, and so does the deletion of the iterator.
+    """
+
+    _task: "asyncio.Task[Exception | None] | None" = None
+    """The task that starts one task per target. It does not refer to the iterator, whose deletion cancels it."""
+
+    def __init__(
+        self,
+        targets: Iterable[T] | AsyncIterable[T],
+        read: Callable[[T], Awaitable[R]],
+        failure: Callable[[T, Exception], R],
+        close: Callable[[], Awaitable[object]],
+        max_in_flight: int,
+    ) -> None:
+        """Create an iterator. Nothing is read before the first `anext`.
+
+        Args:
+            targets: The targets. They are read one at a time, as the results of earlier ones are taken.
+            read: Returns the result of a target.
+            failure: Returns the result of a target for which `read` raised an error.
+            close: Is called when no target is in flight any more, also after a cancellation.
+            max_in_flight: The maximum number of targets in flight, and of results that were not taken, together.
+
+        Raises:
+            TypeError: If `targets` is not iterable.
+        """
+        iterator = aiter(targets) if isinstance(targets, AsyncIterable) else iter(targets)
+        self._results = asyncio.Queue[R]()
+        self._slots = asyncio.Semaphore(max_in_flight)
+        read_one = functools.partial(_read, read, failure, self._results)
+        self._run = functools.partial(_run, iterator, read_one, self._slots, close)
+        self._guard = TaskGuard()
+        self._is_closed = False
+
+    async def __anext__(self) -> R:
+        """Return the next result.
+
+        Raises:
+            StopAsyncIteration: If there are no more results, or the sweep is closed.
+            RuntimeError: If no asyncio event loop runs, or another one than at the first call, if another task waits for a
+                result of this iterator, or if other code cancelled the tasks of the sweep.
+            Exception: The error of the targets iterable, after the results of the targets in flight.
+        """
+        with self._guard:
+            if self._is_closed:
+                raise StopAsyncIteration
+            task = self._start()
+            result = await self._results.get()
+            if not (result is _END or self._is_closed):
+                self._slots.release()
+                return result
+        is_closed, self._is_closed = self._is_closed, True
+        if is_closed:
+            raise StopAsyncIteration
+        if task.cancelled():
+            raise RuntimeError("other code cancelled the tasks of this sweep, so it has no result for some targets")
+        raise task.result() or StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Cancel the targets in flight, and close the clients. There are no more results."""
+        self._is_closed = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def __del__(self) -> None:
+        task = self._task
+        if task is not None and not task.get_loop().is_closed():
+            task.get_loop().call_soon_threadsafe(task.cancel)  # the garbage collector can run in any thread
+
+    def _start(self) -> "asyncio.Task[Exception | None]":
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError("an asynchronous sweep needs a running event loop of asyncio: use sweep in other code") from None
+        if self._task is None:
+            self._task = loop.create_task(self._run(), name="drs_jobs.sweep_async")
+            results = self._results  # so that the task does not refer to this object
+            self._task.add_done_callback(lambda _: results.put_nowait(_END))
+        elif self._task.get_loop() is not loop:
+            raise RuntimeError(
+                "this sweep belongs to another event loop: use it in one event loop, and each asyncio.run() is one"
+            )
+        return self._task
+
+
+async def _run(
+    targets: Iterator[T] | AsyncIterator[T],
+    read: Callable[[T], Any],
+    slots: asyncio.Semaphore,
+    close: Callable[[], Awaitable[object]],
+) -> Exception | None:
+    """Start one task per target, and wait for all. Return the error of the iterator of targets, if it raised one."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            try:
+                await slots.acquire()
+                while (target := await _next(targets)) is not _END:
+                    group.create_task(read(target))
+                    await slots.acquire()
+            except Exception as error:  # noqa: BLE001  # raised after the results of the targets in flight
+                return error
+        return None
+    finally:
+        await close()
+
+
+async def _next(targets: Iterator[T] | AsyncIterator[T]) -> T:
+    return next(targets, _END) if isinstance(targets, Iterator) else await anext(targets, _END)
+
+
+async def _read(
+    read: Callable[[T], Awaitable[R]], failure: Callable[[T, Exception], R], results: asyncio.Queue[R], target: T
+) -> None:
+    result: R | None = None
+    try:
+        result = await read(target)
+    except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
+        result = failure(target, error)
+    finally:
+        # Other code can cancel the task of one target.
+        results.put_nowait(failure(target, RuntimeError("the task of this target was cancelled")) if result is None else result)
+
+
+def sweep(
+    targets: Iterable[Target] | AsyncIterable[Target],
+    *,
+    from_date: datetime | None = None,
+    to_date: datetime | None = None,
+    max_in_flight: int = MAX_IN_FLIGHT,
+) -> AsyncSweep[Target, TargetJobs | TargetFailure]:
+    """Return an asynchronous iterator over one result per target, as `sweep` does, with the requests of one asyncio event loop.
+
+    A cancelled `anext` loses no result: the next one continues. `aclose()`, which `contextlib.aclosing` calls, cancels the
+    targets in flight and closes the clients. So does the deletion of the iterator, as after `break`.
+
+    Args:
+        targets: As in `sweep`, or an asynchronous iterable.
+        from_date: As in `sweep`, as are all of the following.
+        to_date: The end of the date range.
+        max_in_flight: The maximum number of targets that are read at the same time, by default 32.
+
+    Returns:
+        An `AsyncIterator` with the method `aclose()`: `TargetJobs` for each target whose jobs were read, and `TargetFailure`
+        for each other one.
+
+    Raises:
+        TypeError: If an argument has the wrong type. Raised by this call, as is the following.
+        ValueError: If an argument has an invalid value.
+        RuntimeError: If no event loop of asyncio runs. Raised by `anext`.
+    """
+    in_flight, dates = validate(targets, from_date, to_date, max_in_flight)
+    cache = AsyncClientCache(in_flight)
+    return AsyncSweep(targets, functools.partial(_read_target, cache, *dates), failure_of, cache.close, in_flight)
+
+
+async def _read_target(
+    cache: AsyncClientCache, from_date: datetime | None, to_date: datetime | None, target: Target
+) -> TargetJobs | TargetFailure:
+    """Return the result of one target. Other errors than malformed jobs are raised."""
+    check_target(target)
+    malformed: list[MalformedResponseError] = []
+    async with cache.client(target) as client:
+        pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
+        jobs = tuple(await pager.collect())
+    return result_of(target, jobs, malformed)

@@ -1,0 +1,287 @@
+"""The phases of each participant of a job, with their times. All times are those of AWS, from the job and its log."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+import attrs
+
+from drs_jobs import _html
+from drs_jobs._models import (
+    InitiatedBy,
+    Job,
+    JobLogItem,
+    JobType,
+    Outcome,
+    ParticipatingResource,
+    ParticipatingServer,
+)
+from drs_jobs._models.base import Model
+from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, PhaseName, PhaseRecord, Step, read_log
+from drs_jobs.analysis.times import created
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class Phase(Model):
+    """One phase of a participant, such as the conversion of a server. A phase that was started again is one phase."""
+
+    name: PhaseName
+    """The name of the phase."""
+    started_at: datetime | None = None
+    """The time of its first start, in UTC; `None` if the log does not have it."""
+    ended_at: datetime | None = None
+    """The time at which it ended or failed, in UTC; `None` if it did not, or if the log does not have the time."""
+    outcome: Outcome = Outcome.UNDETERMINED
+    """The outcome of the phase.
+
+    - RUNNING if it has begun and not ended, it is the last phase of the participant, and the job is running.
+    - FAILED if its last event is a failure, or if it is the last phase and did not end although the participant failed.
+    - SUCCEEDED if its last event is its end.
+    - UNDETERMINED in all other cases, such as a phase whose end the log does not have.
+    """
+    attempts: int = 1
+    """The number of starts in the log, or the highest `attemptCount` if that is more; at least 1."""
+    waiting_before: timedelta | None = None
+    """The time from the end of the phase before; `None` for the first phase, or if one of the times is unknown."""
+    error: str | None = None
+    """AWS's `rawError`, the last one; `None` if the phase succeeded in the end."""
+    has_ended: bool = False
+    """Whether the log has an end of the phase. It can have been started again, or have failed, since."""
+
+    @property
+    def duration(self) -> timedelta | None:
+        """The time from start to end, with all attempts; `None` unless both are known."""
+        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class ParticipantPhases(Model):
+    """The phases of one participant of a job."""
+
+    participant: str
+    """The id of the source server or source network; `without an id` if the job has none."""
+    phases: tuple[Phase, ...] = ()
+    """The phases, in the order in which they began."""
+    launched_at: datetime | None = None
+    """The time of the last LAUNCH_END, in UTC; `None` if the log does not have it."""
+    recovery_time: timedelta | None = None
+    """The time from the creation of the job to `launched_at`; `None` without such a time, or if its launch failed.
+
+    Post-launch actions are not included, because AWS sends no times for them. `job.duration` includes them. So a server whose
+    post-launch action failed has a recovery time, although its outcome is FAILED.
+    """
+    outcome: Outcome = Outcome.UNDETERMINED
+    """The outcome of this participant, which can differ from that of the job.
+
+    A participant that only the log has is RUNNING while the job is running, then FAILED if the log has its failure, else
+    UNDETERMINED.
+    """
+
+    @property
+    def current(self) -> Phase | None:
+        """The phase that is running; `None` if there is none."""
+        return next((phase for phase in self.phases if phase.outcome is Outcome.RUNNING), None)
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class JobPhases(Model):
+    """The phases of each participant of a job."""
+
+    job: Job
+    """The job."""
+    participants: tuple[ParticipantPhases, ...] = ()
+    """The servers in the order of the job, then its other resources, then those that only the log has."""
+    recovery_time: timedelta | None = None
+    """The recovery time of the slowest server; `None` unless each server has one. If the job lists servers, those count."""
+    log_error: Exception | None = attrs.field(default=None, eq=False)
+    """The error if the log, or an item of it, could not be read, else `None`. The readable items are used."""
+    log: tuple[JobLogItem, ...] = attrs.field(default=(), eq=False)
+    """The log, oldest first, from which `explain` returns the reasons of failures without another request."""
+
+    @property
+    def phase_names(self) -> tuple[PhaseName, ...]:
+        """The phases that any participant has, in the order in which they happen."""
+        found = {phase.name for row in self.participants for phase in row.phases}
+        return tuple(name for name in PhaseName if name in found)
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, with one row per participant and the duration of each phase."""
+        return _html.job_phases_html(self)
+
+
+def phases(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None = None) -> JobPhases:
+    """Return the phases of each participant of a job, with their times and outcomes.
+
+    The phases of a server are CLEANUP, SNAPSHOT, CONVERSION and LAUNCH. Nothing is guessed: what the log does not have is
+    `None` or UNDETERMINED. Repeated items and unknown events are ignored, and items without a time give phases without
+    times. Items bear no job id, so participants of another job come after those of this job.
+
+    Args:
+        job: The job.
+        log: The log of the job, in any order and with items of any kind.
+        log_error: The error if the log, or an item of it, could not be read. Default `None`.
+    """
+    return phases_from(job, read_log(log), log_error)
+
+
+def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> JobPhases:
+    """Return the phases from a log that has been read; see `phases`."""
+    listed: dict[str, tuple[list[ParticipatingServer], list[ParticipatingResource]]] = {}
+    for server in job.participating_servers:
+        listed.setdefault(server.name, ([], []))[0].append(server)
+    for resource in job.participating_resources:
+        listed.setdefault(resource.name, ([], []))[1].append(resource)
+    rows: list[ParticipantPhases] = []
+    servers: list[ParticipantPhases] = []
+    for name in dict.fromkeys([*listed, *record.participants]):
+        own = record.participants.get(name) or ParticipantRecord(is_server=False)
+        entries = listed.get(name)
+        outcome = _outcome_of_unlisted(job, own) if entries is None else _outcome_of(job, *entries)
+        # While the job runs, the outcome of a server is RUNNING, even if its launch has failed.
+        has_failed = outcome is Outcome.FAILED or (entries is not None and any(map(has_server_failed, entries[0])))
+        has_launch_failed = outcome is Outcome.FAILED if entries is None else any(server.is_failed for server in entries[0])
+        row = _participant_phases(
+            job,
+            name,
+            own,
+            outcome,
+            has_failed=has_failed,
+            has_launch_failed=has_launch_failed,
+            is_partial=log_error is not None,
+        )
+        rows.append(row)
+        if entries[0] if entries is not None else own.is_server and not job.participating_servers:
+            servers.append(row)
+    times = [server.recovery_time for server in servers]
+    known = [time for time in times if time is not None]
+    slowest = max(known) if known and len(known) == len(times) else None
+    return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
+
+
+def has_server_failed(server: ParticipatingServer) -> bool:
+    """Return whether the launch of a server failed, or a non-optional launch action on it."""
+    return server.is_failed or server.has_failed_action
+
+
+_SERVER_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
+_NETWORK_PHASES: Final = tuple(phase for phase in PhaseName if phase not in _SERVER_PHASES)
+_NETWORK_OPERATIONS: Final = {
+    InitiatedBy.CREATE_NETWORK_RECOVERY,
+    InitiatedBy.UPDATE_NETWORK_RECOVERY,
+    InitiatedBy.ASSOCIATE_NETWORK_RECOVERY,
+}
+_PHASES_BY_TYPE: Final[Mapping[str, tuple[PhaseName, ...]]] = {
+    JobType.TERMINATE: (PhaseName.CLEANUP,),
+    JobType.CREATE_CONVERTED_SNAPSHOT: (PhaseName.SNAPSHOT, PhaseName.CONVERSION),
+}
+
+
+def expected_phases(job: Job) -> tuple[PhaseName, ...]:
+    """Return the phases of a participant of this kind of job, in order. Not every job has a CLEANUP."""
+    if job.initiated_by in _NETWORK_OPERATIONS:
+        return _NETWORK_PHASES
+    return _PHASES_BY_TYPE.get(job.type or "", _SERVER_PHASES)
+
+
+def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
+    """Return the phase that must follow in this kind of job; `None` if there is none, or if that is not known."""
+    expected = expected_phases(job)
+    if phase not in expected or phase in _NETWORK_PHASES or not isinstance(job.type, JobType):
+        return None
+    return next(iter(expected[expected.index(phase) + 1 :]), None)
+
+
+def _outcome_of(job: Job, servers: list[ParticipatingServer], resources: list[ParticipatingResource]) -> Outcome:
+    if not job.is_complete:
+        return Outcome.RUNNING
+    part = attrs.evolve(job, participating_servers=tuple(servers), participating_resources=tuple(resources))
+    return part.outcome
+
+
+def _outcome_of_unlisted(job: Job, record: ParticipantRecord) -> Outcome:
+    if not job.is_complete:
+        return Outcome.RUNNING
+    last = record.phases.get(record.last_phase) if record.last_phase is not None else None
+    has_failed = record.has_failed or (last is not None and last.step is Step.FAIL and not last.is_disputed)
+    return Outcome.FAILED if has_failed else Outcome.UNDETERMINED
+
+
+def _participant_phases(
+    job: Job,
+    name: str,
+    record: ParticipantRecord,
+    outcome: Outcome,
+    *,
+    has_failed: bool,
+    has_launch_failed: bool,
+    is_partial: bool,
+) -> ParticipantPhases:
+    if not job.is_complete:
+        unfinished = Outcome.RUNNING
+    else:
+        # If the log was cut off, it can lack the end.
+        unfinished = Outcome.FAILED if has_failed and not is_partial else Outcome.UNDETERMINED
+    ordered = _in_order(
+        [
+            _phase(phase, own, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
+            for phase, own in record.phases.items()
+        ]
+    )
+    launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
+    creation = created(job)
+    recovery_time = None
+    if launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_launch_failed and launch.ended_at and creation:
+        # The clocks of AWS can differ. A negative time would be wrong.
+        recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
+    return ParticipantPhases(
+        participant=name,
+        phases=_with_waits(ordered),
+        launched_at=None if launch is None else record.phases[PhaseName.LAUNCH].succeeded_at,
+        recovery_time=recovery_time,
+        outcome=outcome,
+    )
+
+
+def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
+    outcome = _phase_outcome(record, unfinished, participant)
+    is_known = not record.is_disputed or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
+    return Phase(
+        name=name,
+        started_at=record.started_at,
+        ended_at=record.ended_at if is_known else None,
+        outcome=outcome,
+        attempts=max(1, record.starts, record.attempt),
+        error=None if outcome is Outcome.SUCCEEDED else record.error,
+        has_ended=record.has_ended,
+    )
+
+
+def _phase_outcome(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Outcome:
+    if record.is_open:
+        return unfinished
+    if record.is_disputed:
+        # A participant that succeeded has ended all its phases.
+        return Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
+    return Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
+
+
+def _in_order(found: list[Phase]) -> list[Phase]:
+    """Return the phases in order of time. Those without a time are before the first phase that they usually precede."""
+    began = {phase.name: phase.started_at or phase.ended_at for phase in found}
+    dated = [(moment, ORDER[phase.name], phase) for phase in found if (moment := began[phase.name]) is not None]
+    ordered = [phase for *_, phase in sorted(dated, key=lambda each: each[:2])]
+    for phase in sorted((each for each in found if began[each.name] is None), key=lambda each: ORDER[each.name]):
+        later = (index for index, other in enumerate(ordered) if ORDER[other.name] > ORDER[phase.name])
+        ordered.insert(next(later, len(ordered)), phase)
+    return ordered
+
+
+def _with_waits(ordered: list[Phase]) -> tuple[Phase, ...]:
+    waited = [
+        attrs.evolve(phase, waiting_before=phase.started_at - before.ended_at)
+        if phase.started_at is not None and before.ended_at is not None and phase.started_at >= before.ended_at
+        else phase
+        for before, phase in pairwise(ordered)
+    ]
+    return (*ordered[:1], *waited)

@@ -1,0 +1,21 @@
+"""Jobs of many accounts and regions: one result per target, in order of completion. An error is the result of its target.
+
+A sweep runs on threads, or on any `concurrent.futures.Executor`, such as a pool of processes or a Dask cluster. Therefore
+its tasks and results can be pickled. Each process has one session per profile and one client per region, which signs each
+request with the credentials of its target. It calls AssumeRole once for all regions of an account, until the credentials must
+be renewed. `drs_jobs.aio.sweep` does the same with the tasks of one asyncio event loop.
+
+| module | contents |
+|---|---|
+| `targets` | `Target`, `targets`, and the results |
+| `clients` | sessions, clients and credentials, in each process that works for a sweep |
+| `workers` | `sweep`, what it does for each target, and its threads |
+"""
+
+from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, targets
+from drs_jobs.sweep.workers import sweep
+
+__all__ = ["Target", "TargetFailure", "TargetJobs", "sweep", "targets"]
+
+for _value in (Target, TargetFailure, TargetJobs):
+    _value.__module__ = __name__

@@ -1,0 +1,133 @@
+"""The targets of a sweep, and the result of each."""
+
+import functools
+from collections.abc import Iterable, Iterator
+from typing import Any, final
+
+import attrs
+
+from drs_jobs._errors import MalformedResponseError, UninitializedAccountException, make_picklable
+from drs_jobs._models import Job
+
+
+@attrs.frozen
+class Target:
+    """One region of one account, and the credentials to use."""
+
+    region: str
+    """The AWS region."""
+    role_arn: str | None = None
+    """The ARN of the role to assume; `None` to assume no role."""
+    profile_name: str | None = None
+    """The AWS profile with whose credentials jobs are read, or the role is assumed; `None` for those that boto3 finds."""
+    external_id: str | None = None
+    """The external id that the trust policy of the role requires."""
+    endpoint_url: str | None = None
+    """Another endpoint than AWS's, such as that of a `LocalDrs`."""
+
+
+@final
+@attrs.frozen(repr=False)
+class TargetJobs:
+    """All jobs of a target."""
+
+    target: Target
+    """The target."""
+    jobs: tuple[Job, ...]
+    """Its jobs, newest first; empty if there are none."""
+
+    def __repr__(self) -> str:
+        """Return a text with the number of jobs instead of the jobs."""
+        return f"TargetJobs({self.target!r}, jobs=<{len(self.jobs)}>)"
+
+
+@final
+@attrs.frozen(repr=False)
+class TargetFailure:
+    """A target whose jobs could not be read, or not all of them."""
+
+    target: Target
+    """The target, or the object that was given instead of one."""
+    error: Exception
+    """The error, of drs_jobs or of botocore. It has no traceback, because that would keep the whole client in memory."""
+    jobs: tuple[Job, ...] = ()
+    """The readable jobs, if `error` is the first MalformedResponseError of a target with malformed jobs. Empty otherwise."""
+
+    def __repr__(self) -> str:
+        """Return a text with the number of jobs instead of the jobs."""
+        jobs = f", jobs=<{len(self.jobs)}>" if self.jobs else ""
+        return f"TargetFailure({self.target!r}, {self.error!r}{jobs})"
+
+    @property
+    def is_uninitialized(self) -> bool:
+        """Whether Elastic Disaster Recovery was never set up there. This is not the same as no jobs."""
+        return isinstance(self.error, UninitializedAccountException)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Transport errors of botocore can contain an open connection.
+        return TargetFailure, (self.target, make_picklable(self.error), self.jobs)
+
+
+def targets(
+    accounts: Iterable[str], regions: Iterable[str], *, role_name: str, partition: str = "aws", external_id: str | None = None
+) -> Iterator[Target]:
+    """Return an iterator over a target for each region of each account, account by account.
+
+    Args:
+        accounts: The account ids, each a str of 12 digits. They are read one at a time, during iteration.
+        regions: The region names. `"all"`, alone or as an element, means all regions of the partition with DRS in botocore.
+        role_name: The name of the role to assume in each account, with its path if it has one.
+        partition: The AWS partition; by default `aws`.
+        external_id: The external id that the trust policies of the roles require; by default none.
+
+    Raises:
+        TypeError: If `accounts` or `regions` is a single str; during iteration, if an account id is not a str.
+        ValueError: If `role_name` is empty or an ARN, or if the partition has no region with DRS.
+    """
+    if isinstance(accounts, str):
+        raise TypeError(f"accounts must be a list of account ids, not one str: write [{accounts!r}]")
+    if isinstance(regions, str) and regions != "all":
+        raise TypeError(f'regions must be a list of region names, or "all", not one str: write [{regions!r}]')
+    if not role_name or role_name.startswith("arn:"):
+        raise ValueError(f"role_name must be the name of a role, such as 'DrsReader', not {role_name!r}")
+    names: list[str] = []
+    for region in ("all",) if isinstance(regions, str) else regions:
+        names += _regions(partition) if region == "all" else [region]
+    return _targets(accounts, tuple(dict.fromkeys(names)), f"arn:{partition}:iam::{{}}:role/{role_name}", external_id)
+
+
+def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, external_id: str | None) -> Iterator[Target]:
+    for account in accounts:
+        if not isinstance(account, str):
+            raise TypeError(f"an account id must be a str of 12 digits, because some begin with 0, not {account!r}")
+        for region in regions:
+            yield Target(region, role_arn=arn.format(account), external_id=external_id)
+
+
+@functools.cache
+def _regions(partition: str) -> tuple[str, ...]:
+    """Return the regions of a partition with DRS in botocore.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    import boto3  # noqa: PLC0415  # as in `JobsClient`, only if it is needed
+
+    regions = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
+    if not regions:
+        known = ", ".join(boto3.Session().get_available_partitions())
+        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {known}")
+    return regions
+
+
+def result_of(target: Target, jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> TargetJobs | TargetFailure:
+    return failure_of(target, malformed[0], jobs) if malformed else TargetJobs(target, jobs)
+
+
+def failure_of(target: Target, error: Exception, jobs: tuple[Job, ...] = ()) -> TargetFailure:
+    """Return a failure. The tracebacks of the error and its causes are removed, because they reference whole clients."""
+    cause: BaseException | None = error
+    while cause is not None and cause.__traceback__ is not None:  # the second condition ends a circular chain of causes
+        cause.__traceback__ = None
+        cause = cause.__cause__ or cause.__context__
+    return TargetFailure(target, error, jobs)
