@@ -37,7 +37,7 @@ def structure_job(raw: Mapping[str, Any]) -> Job:
     Raises:
         MalformedResponseError: If the dict is not a job. The error has the path and the value.
     """
-    return structure(_as_dict(raw), "$", item_type=Job)
+    return structure(_as_dict(raw), item_type=Job)
 
 
 def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
@@ -49,26 +49,32 @@ def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
     Raises:
         MalformedResponseError: If the dict is not a log item. The error has the path and the value.
     """
-    return structure(_as_dict(raw), "$", item_type=JobLogItem)
+    return structure(_as_dict(raw), item_type=JobLogItem)
 
 
 def _as_dict(raw: object) -> object:
     return dict(raw) if isinstance(raw, Mapping) else raw
 
 
-def structure(raw: object, path: str, *, item_type: type[T]) -> T:
+def structure(raw: object, index: int | None = None, *, item_type: type[T]) -> T:
     """Return `raw` as an instance of `item_type`.
 
+    Args:
+        raw: The raw item.
+        index: Its index in the response, for the path of the error; `None` if it is not from a response.
+        item_type: `Job` or `JobLogItem`.
+
     Raises:
-        MalformedResponseError: If it does not match the schema. The path of the error starts with `path`.
+        MalformedResponseError: If it does not match the schema.
     """
     try:
         item: T = _converter.structure(raw, item_type)
     except SchemaError as schema_error:
-        error = schema_error.as_malformed(path)
+        error = schema_error.as_malformed("$" if index is None else f"$.items[{index}]")
     else:
         return item
-    # Raised outside of the `except` block, because schema_error contains the value, even if it can contain tags.
+    # Raised outside of the `except` block, and without the raw item, because both can contain tags.
+    del raw
     raise error
 
 
@@ -139,10 +145,12 @@ def _structure_class(cls: Any) -> _Hook:
             )
         )
 
+    new = object.__new__
+
     def structure_instance(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
             raise SchemaError("an object", value)
-        instance = cls.__new__(cls)
+        instance = new(cls)
         key = ""
         try:
             for key, set_slot, scalar, hook, field_type, default, make_default in fields:
@@ -181,8 +189,8 @@ def _structure_open_enum(annotation: Any) -> _Hook:
     members: dict[str, Any] = {member.value: member for member in enum}
 
     def structure_value(value: Any, _: object) -> Any:
-        known = members.get(_structure_scalar(value, str))
-        return UnknownValue(value) if known is None else known
+        member = members.get(value) if value.__class__ is str else None
+        return UnknownValue(_structure_scalar(value, str)) if member is None else member
 
     return structure_value
 
