@@ -54,8 +54,8 @@ def validate_job_id(job_id: object) -> str:
         TypeError: If it is not a str, or blank.
     """
     if not isinstance(job_id, str) or not job_id.strip():
-        found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
-        raise TypeError(f"a job id must be a non-blank str, not {found}")
+        description = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
+        raise TypeError(f"a job id must be a non-blank str, not {description}")
     return job_id
 
 
@@ -158,11 +158,11 @@ def _query(
     page_size = validate_count("page_size", page_size, 1)
     limit = validate_run(limit, cursor, on_malformed)
     arguments = {**filters, "page_size": page_size, "limit": limit}
-    given = [f"{name}={value}" for name, value in arguments.items() if value is not None]
+    shown = [f"{name}={value}" for name, value in arguments.items() if value is not None]
     identity = query_identity(operation, request, region_and_endpoint(client))
     return Query(
         identity=identity,
-        description=one_line(", ".join([operation, *given])),
+        description=one_line(", ".join([operation, *shown])),
         request=lambda token: page_request(operation, request, page_size, token),
         structure=functools.partial(structure, item_type=item_type),
         identify=identify,
@@ -178,8 +178,8 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
     Raises:
         TypeError: If it has no `describe_jobs`, or if one of `others` is given, the arguments to build a client.
     """
-    if given := [name for name, value in others.items() if value is not None]:
-        raise TypeError(f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both")
+    if conflicting := [name for name, value in others.items() if value is not None]:
+        raise TypeError(f"client beside {', '.join(conflicting)}: pass a client, or the arguments to build one, not both")
     if hasattr(type(client), "wait_all"):
         raise TypeError(f"client is a {type(client).__name__} already: use it as it is")
     if not callable(getattr(client, "describe_jobs", None)):

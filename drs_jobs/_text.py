@@ -88,14 +88,14 @@ def format_age(age: timedelta | None) -> str:
     return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
 
 
-def format_minute(moment: datetime | None) -> str:
+def format_minute(time: datetime | None) -> str:
     """Return the time to the minute in UTC, such as `2024-06-15 12:00`; a dash for `None`."""
-    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "minutes")[:16]
+    return "-" if time is None else nearest_utc(time).isoformat(" ", "minutes")[:16]
 
 
-def format_second(moment: datetime | None) -> str:
+def format_second(time: datetime | None) -> str:
     """Return the time to the second in UTC, such as `2024-06-15 12:00:00`; a dash for `None`."""
-    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "seconds")[:19]
+    return "-" if time is None else nearest_utc(time).isoformat(" ", "seconds")[:19]
 
 
 # ------------------------------------------------------------------ redaction: job tags, which the service model marks sensitive

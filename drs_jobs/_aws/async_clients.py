@@ -114,9 +114,9 @@ def _on_redirect(response: Any, request_dict: Any, operation: Any, **_: object) 
     current = current_call.get()
     if response is None or current is None or not is_own_response(current, operation.name):
         return
-    asked, found = _host(request_dict["url"]), _host(response[0].url)
-    if asked is not None and found is not None and asked != found:
-        message = f"the request was redirected from {asked} to {found}, such as by a proxy"
+    requested_host, actual_host = _host(request_dict["url"]), _host(response[0].url)
+    if requested_host is not None and actual_host is not None and requested_host != actual_host:
+        message = f"the request was redirected from {requested_host} to {actual_host}, such as by a proxy"
         raise ClientError({"Error": {"Code": "Redirect", "Message": message}}, operation.name)
 
 

@@ -101,8 +101,8 @@ def _structure_datetime(value: object, _: object) -> datetime:
     if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
         try:
             # `fromisoformat` ignores digits beyond microseconds.
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+            parsed = datetime.fromisoformat(value)
+            return parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)
@@ -196,7 +196,7 @@ def _structure_open_enum(annotation: Any) -> _Hook:
 
 
 def _structure_tagged_union(annotation: Any) -> _Hook:
-    known = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
+    types_by_tag = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
 
     def structure_member(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
@@ -209,11 +209,11 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
         try:
             if name == SDK_UNKNOWN_MEMBER:
                 return UnknownMember(_unknown_member_name(value[name]))
-            if name not in known:
+            if name not in types_by_tag:
                 if is_nested_too_deep(value[name]):
                     raise SchemaError(f"a value nested at most {MAX_NESTING} deep", value[name])
                 return UnknownMember(name, copy.deepcopy(value[name]))
-            return _converter.structure(value[name], known[name])
+            return _converter.structure(value[name], types_by_tag[name])
         except SchemaError as schema_error:
             raise schema_error.at(name) from None
 

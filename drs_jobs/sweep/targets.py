@@ -115,8 +115,8 @@ def _regions(partition: str) -> tuple[str, ...]:
 
     regions = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
     if not regions:
-        known = ", ".join(boto3.Session().get_available_partitions())
-        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {known}")
+        partitions = ", ".join(boto3.Session().get_available_partitions())
+        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {partitions}")
     return regions
 
 
