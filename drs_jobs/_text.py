@@ -98,7 +98,7 @@ def format_second(time: datetime | None) -> str:
     return "-" if time is None else nearest_utc(time).isoformat(" ", "seconds")[:19]
 
 
-# ------------------------------------------------------------------ redaction: job tags, which the service model marks sensitive
+# ------------------------------------------------------------------ redaction of job tags
 
 
 SENSITIVE_MEMBER: Final = "tags"

@@ -46,8 +46,6 @@ class Call:
     method: Callable[..., Any]
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
-    is_active: bool = True
-    """Whether the call is being made. A traceback or a copied context can keep a call that has ended."""
     context: object = attrs.field(default=None, repr=False)
     """botocore's context object of this call, by which its requests are recognized."""
     is_own_request: bool = False
@@ -65,7 +63,8 @@ class Call:
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
-        self.is_active = False
+        # A traceback or a copied context can keep this object: then no handler finds it.
+        self.operation, self.is_own_request = "", False
         if error is not None:
             self.response = self.body = _MISSING
         if isinstance(error, ClientError):
@@ -213,7 +212,7 @@ def _on_response(
 ) -> None:
     """Handle botocore's event for a response that is not parsed yet."""
     current = current_call.get()
-    if current is None or not is_own_response(current, operation_model.name):
+    if current is None or not current.is_own_request or operation_model.name != current.operation:
         return
     current.body, current.withheld_headers = _MISSING, {}
     body = response_dict["body"]
@@ -227,11 +226,6 @@ def _on_response(
     current.body = _decode(body)
     parse_page(current.body, None)
     customized_response_dict.update(_parsed_members(current.body))
-
-
-def is_own_response(call: Call, operation: str) -> bool:
-    """Return whether the response that botocore handles now is one of a call of drs_jobs."""
-    return call.is_active and call.is_own_request and call.operation == operation
 
 
 def _decode(body: bytes) -> object:

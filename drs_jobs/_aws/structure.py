@@ -174,8 +174,13 @@ def _raise_missing() -> NoReturn:
 def _structure_launch_action(_: object) -> _Hook:
     """Return the function that structures a launch action. Equal actions, one per server and job, are one object."""
     structure_action = _structure_class(LaunchAction)
-    intern = functools.lru_cache(maxsize=1_000)(lambda action: action)
-    return lambda value, action_type: intern(structure_action(value, action_type))
+    return lambda value, action_type: _intern(structure_action(value, action_type))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _intern(action: LaunchAction) -> LaunchAction:
+    """Return the argument, or an equal object of an earlier call."""
+    return action
 
 
 def _structure_launch_actions_status(_: object) -> _Hook:

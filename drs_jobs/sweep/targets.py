@@ -121,6 +121,7 @@ def _regions(partition: str) -> tuple[str, ...]:
 
 
 def result_of(target: Target, jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> TargetJobs | TargetFailure:
+    """Return the result of a target: a failure if there are malformed jobs."""
     return failure_of(target, malformed[0], jobs) if malformed else TargetJobs(target, jobs)
 
 
