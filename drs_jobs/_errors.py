@@ -71,10 +71,13 @@ def make_picklable(error: BaseException) -> BaseException:
 
 
 def _is_picklable(value: object) -> bool:
-    """Return whether `value` can be pickled. botocore's transport errors can contain an open connection."""
+    """Return whether `value` can be pickled and loaded.
+
+    botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
+    """
     try:
-        pickle.dumps(value)
-    except Exception:  # noqa: BLE001  # a `__reduce__` can raise any exception
+        pickle.loads(pickle.dumps(value))  # noqa: S301  # it was pickled here
+    except Exception:  # noqa: BLE001  # both can raise any exception
         return False
     return True
 

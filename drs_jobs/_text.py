@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from drs_jobs._time import nearest_utc
 
@@ -122,9 +123,21 @@ def redact_text(text: str) -> str:
 
 
 def redact_body(body: bytes) -> str | None:
-    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags."""
-    text = body.decode("utf-8", "replace")
-    return None if may_contain_tags(text) else text
+    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags.
+
+    A part of a response of DRS can have the value of a tag without the word, so only a page or a plain text is returned.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    is_part_of_json = not text.startswith("<") and any(char in text for char in '"{}[]')
+    return None if is_part_of_json or may_contain_tags(text) else text
+
+
+def redact_url(url: str | None) -> str | None:
+    """Return a URL without the user name and the password that it can contain."""
+    if url is None or "@" not in url:
+        return url
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def redact_value(value: object) -> object:

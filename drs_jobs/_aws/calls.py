@@ -88,6 +88,15 @@ class Call:
         self.response = self.body = _MISSING
         if not isinstance(response, Mapping):
             raise TypeError(_type_error_text(self.method, response))
+        try:
+            return self._parse(response, decoded)
+        except MalformedResponseError as error:
+            malformed = error.with_traceback(None)
+        # Without local variables that hold raw items, because crash reporters send them, and the items have tags.
+        del response, decoded
+        raise malformed
+
+    def _parse(self, response: Mapping[str, Any], decoded: object) -> RawPage:
         members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
         metadata = response.get("ResponseMetadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
@@ -172,6 +181,16 @@ def _type_error_text(method: object, response: object) -> str:
 def is_asynchronous(client: object) -> bool:
     """Return whether a client is one of aiobotocore, or a fake whose methods are coroutine functions."""
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
+
+
+def accepts_job_id(client: object, job_id: str) -> bool:
+    """Return whether a client accepts a job id: botocore checks the length, and a fake accepts any id."""
+    meta: Any = getattr(client, "meta", None)
+    model: Any = getattr(meta, "service_model", None)
+    limits = model.shape_for("JobID").metadata if hasattr(model, "shape_for") else None
+    if not isinstance(limits, dict) or not meta.config.parameter_validation:
+        return True
+    return bool(limits["min"] <= len(job_id) <= limits["max"])
 
 
 def region_and_endpoint(client: object) -> tuple[str | None, str | None]:

@@ -22,6 +22,7 @@ import cattrs
 
 from drs_jobs._aws.field_names import AWS_NAMES, SDK_UNKNOWN_MEMBER, UNION_TAGS
 from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job, JobLogItem, LaunchAction, LaunchActionsStatus, SourceNetworkID, UnknownMember, UnknownValue
 from drs_jobs._text import MAX_NESTING, is_nested_too_deep
 
@@ -37,7 +38,11 @@ def structure_job(raw: Mapping[str, Any]) -> Job:
     Raises:
         MalformedResponseError: If the dict is not a job. The error has the path and the value.
     """
-    return structure(_as_dict(raw), item_type=Job)
+    try:
+        return structure(_as_dict(raw, "jobID"), item_type=Job)
+    except MalformedResponseError:
+        del raw  # crash reporters send local variables, and a raw job has tags
+        raise
 
 
 def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
@@ -49,11 +54,29 @@ def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
     Raises:
         MalformedResponseError: If the dict is not a log item. The error has the path and the value.
     """
-    return structure(_as_dict(raw), item_type=JobLogItem)
+    return structure(_as_dict(raw, "event"), item_type=JobLogItem)
 
 
-def _as_dict(raw: object) -> object:
-    return dict(raw) if isinstance(raw, Mapping) else raw
+def _as_dict(raw: object, key: str) -> object:
+    """Return a mapping as a dict.
+
+    Raises:
+        MalformedResponseError: If it is another shape of AWS than one with this key, which is easily confused with it.
+    """
+    if not isinstance(raw, Mapping):
+        return raw
+    problem = None
+    if key not in raw:
+        if "items" in raw:
+            problem = "a whole response: pass each of its items"
+        elif "job" in raw:
+            problem = "the response of start_recovery: pass its job"
+        elif key[:1].upper() + key[1:] in raw:
+            problem = "keys with capital letters, as Step Functions writes them: pass the keys of boto3, such as jobID"
+    if problem is None:
+        return dict(raw)
+    del raw
+    raise MalformedResponseError(problem, path="$")
 
 
 def structure(raw: object, index: int | None = None, *, item_type: type[T]) -> T:

@@ -3,10 +3,8 @@
 import codecs
 import functools
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 import boto3
@@ -16,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
+from drs_jobs._time import machine_time, machine_timestamp
 from drs_jobs.sweep.targets import Target
 
 R = TypeVar("R")
@@ -41,7 +40,7 @@ def worker_cache(sweep_id: str, max_in_flight: int) -> "ClientCache":
     """Return the cache that this process has for a sweep of another process."""
     # No lock is needed, because each step is atomic. A forked process could inherit a locked one.
     cache = _worker_caches.setdefault(sweep_id, ClientCache(sweep_id, max_in_flight))
-    now = cache.last_use = time.monotonic()
+    now = cache.last_use = machine_time()
     for other_id, other in list(_worker_caches.items()):
         if other.tasks == 0 and now - other.last_use > _UNUSED_CACHE_LIFETIME and _worker_caches.pop(other_id, None) is other:
             other.close()
@@ -99,7 +98,7 @@ class ClientCache:
             sweep_id: The id of the sweep, the same in all its processes.
             max_in_flight: The maximum number of targets that are read at the same time.
         """
-        self.last_use = time.monotonic()
+        self.last_use = machine_time()
         self.tasks = 0
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
@@ -127,7 +126,7 @@ class ClientCache:
         finally:
             current_credentials.reset(token)
             self._count_task(-1)
-            self.last_use = time.monotonic()
+            self.last_use = machine_time()
 
     def close(self) -> None:
         """Close the clients. A request in flight is not interrupted."""
@@ -260,7 +259,7 @@ class Role:
         Raises:
             ServiceError: If this region of STS has rejected the role, and there are no credentials.
         """
-        now = time.monotonic()
+        now = machine_time()
         if self._credentials is not None and now < self._renew_at:
             return False
         refusal, until = self._refusals.get(region, (None, 0.0))
@@ -274,13 +273,13 @@ class Role:
         """Keep the credentials in the response of AssumeRole."""
         try:
             keys = response["Credentials"]
-            lifetime = (keys["Expiration"] - datetime.now(UTC)).total_seconds()
+            lifetime = keys["Expiration"].timestamp() - machine_timestamp()
             self._credentials = self.credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        except (LookupError, TypeError):
+        except (AttributeError, LookupError, TypeError):
             # Without the local variables, because crash reporters send them, and they have the secret key.
             response = keys = {}
             raise DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS") from None
-        self._expires_at = time.monotonic() + lifetime
+        self._expires_at = machine_time() + lifetime
         self._renew_at = self._expires_at - _RENEWAL_MARGIN
 
     def store_error(self, region: str, error: Exception) -> None:
@@ -290,7 +289,7 @@ class Role:
             Exception: The error, if there are no valid credentials.
         """
         error = as_service_error(error)
-        now = time.monotonic()
+        now = machine_time()
         if not is_transient(error):
             self._refusals[region] = error, now + _REFUSAL_LIFETIME
         if self._has_expired():
@@ -302,7 +301,7 @@ class Role:
         return self._credentials
 
     def _has_expired(self) -> bool:
-        return self._credentials is None or time.monotonic() >= self._expires_at
+        return self._credentials is None or machine_time() >= self._expires_at
 
 
 class ThreadRole(Role):
