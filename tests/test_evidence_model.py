@@ -269,7 +269,8 @@ def assessment_of(case: World) -> Any:
         drills = {name: named(getattr(row, name)) for name in ("last_drill", "last_completed_drill", "last_success")}
         fields = {**row._asdict(), **drills, "latest_recovery": latest, "reasons": ("no drill",) * row.has_reasons}
         servers.append(SimpleNamespace(**{**fields, "server": SimpleNamespace(source_server_id=row.server)}))
-    jobs = tuple(SimpleNamespace(job_id=name) for name in result.jobs)
+    created = {snapshot.job: snapshot.created for snapshot in case.snapshots}
+    jobs = tuple(SimpleNamespace(job_id=name, creation_date_time=created[name]) for name in result.jobs)
     return SimpleNamespace(**{**result._asdict(), "servers": tuple(servers), "jobs": jobs})
 
 
