@@ -83,10 +83,31 @@ def format_age(age: timedelta | None) -> str:
     """Return an age in whole days, such as `104d`; below two days in hours, below one hour in minutes; a dash for `None`."""
     if age is None:
         return "-"
+    count, unit = _largest_unit(age)
+    return f"{count}{unit[0]}"
+
+
+def format_ago(age: timedelta) -> str:
+    """Return an age in words, in the unit of `format_age`, such as `104 days ago`."""
+    return f"{format_count(*_largest_unit(age))} ago"
+
+
+def _largest_unit(age: timedelta) -> tuple[int, str]:
+    """Return the number and the name of the unit in which an age is shown."""
     minutes = max(0, int(age.total_seconds())) // 60
     if age.days >= _MIN_DAYS:
-        return f"{age.days}d"
-    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
+        return age.days, "day"
+    return (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")  # noqa: PLR2004  # minutes of an hour
+
+
+def format_instant(time: datetime | None) -> str | None:
+    """Return a time as ISO 8601 in UTC that ends in `Z`, for machines; `None` for `None`."""
+    return None if time is None else nearest_utc(time).isoformat().replace("+00:00", "Z")
+
+
+def format_day(time: datetime) -> str:
+    """Return the day of a time in UTC, such as `2026-08-31`."""
+    return nearest_utc(time).date().isoformat()
 
 
 def format_minute(time: datetime | None) -> str:
