@@ -19,7 +19,7 @@ class CombinedJobs(Model):
     jobs: tuple[Job, ...]
     """The jobs, in the given order, each once."""
     outcome: Outcome
-    """FAILED if anything that counts failed, else RUNNING if anything is running, else UNDETERMINED if anything is, else SUCCEEDED.
+    """FAILED if a part failed, else RUNNING if one is running, else UNDETERMINED if one is, else SUCCEEDED.
 
     Each server counts with its latest launch. Every other job, and each job without servers, counts by itself.
     """
