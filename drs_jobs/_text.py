@@ -53,6 +53,11 @@ def format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def format_more(count: int, shown: int) -> str:
+    """Return how many more there are than are shown, such as `and 7 more`; empty if all are shown."""
+    return f"and {count - shown:,} more" if count > shown else ""
+
+
 def format_target_count(job: "Job") -> str:
     """Return how many servers of a job have reached its target status, of all servers, such as `3/8`."""
     return f"{len(job.servers_at_target)}/{len(job.participating_servers)}"

@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 import pytest
-from drs_jobs._models.labels import OUTCOME_COLOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,10 +23,11 @@ from drs_jobs import (
     LaunchActionRun,
     LaunchActionsStatus,
     Outcome,
+    _html,
 )
-from drs_jobs._models import html
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, phases
-from drs_jobs.evidence import last_drills
+from drs_jobs.evidence import Problem, ServerRecord, SourceServer, assess
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
 from hostile import HOSTILE, NOON, hostile_job
 from simulated_logs import item, simulate
@@ -106,12 +106,12 @@ def test_html_of_a_job():
 
 def test_html_of_jobs_is_bounded(client: JobsClient, local_drs: LocalDrs):
     """The rest is counted. The same jobs give the same HTML."""
-    local_drs.add_jobs(*(make_job() for _ in range(html.MAX_ROWS + 7)))
+    local_drs.add_jobs(*(make_job() for _ in range(_html.MAX_ROWS + 7)))
     collected = client.describe_jobs().collect()
     shown = collected._repr_html_()
     assert "107 jobs" in shown
     assert "and 7 more" in shown
-    assert shown.count("<details>") == html.MAX_ROWS
+    assert shown.count("<details>") == _html.MAX_ROWS
     assert shown == collected._repr_html_()
     _check(shown)
     assert "no jobs" in client.describe_jobs(job_ids=[]).collect()._repr_html_()
@@ -149,35 +149,26 @@ def test_html_of_any_job(job: Job):
 def test_html_escapes_hostile_text():
     """Scripts, quotes, escape codes, newlines and direction marks in every field."""
     _check(hostile_job()._repr_html_())
-    _check(html.jobs_html([hostile_job()] * 3))
+    _check(_html.jobs_html([hostile_job()] * 3))
 
 
-def test_html_needs_no_extra():
+@pytest.mark.parametrize("package", ["pyarrow", "plotly"])
+def test_html_needs_no_extra(package: str):
     """Tables and charts need the extra, and the ImportError has its name."""
-    program = """
+    program = f"""
         import sys
-        sys.modules.update(dict.fromkeys(("pyarrow", "pandas", "plotly", "werkzeug", "typer", "rich", "boto3")))
+        sys.modules.update(dict.fromkeys(("{package}", "werkzeug", "typer", "rich", "boto3")))
         from drs_jobs import Job
         print("j-1" in Job(job_id="j-1")._repr_html_())
-        for name in ("jobs_table", "timeline"):
-            try:
-                getattr(__import__("drs_jobs.notebook").notebook, name)
-            except ImportError as error:
-                print(error)
+        try:
+            import drs_jobs.notebook
+        except ImportError as error:
+            print(error)
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, encoding="utf-8", check=True)
-    assert result.stdout.splitlines() == [
-        "True",
-        "pyarrow is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
-        "plotly is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
-    ]
-
-
-def test_unknown_attribute():
-    from drs_jobs import notebook  # noqa: PLC0415  # the case under test
-
-    with pytest.raises(AttributeError, match="nonsense"):
-        notebook.nonsense  # noqa: B018  # the case under test
+    html, error = result.stdout.splitlines()
+    assert html == "True"
+    assert error.startswith(f"{package} is not installed: install drs_jobs with its extra 'notebook'")
 
 
 # ------------------------------------------------------------------ tables
@@ -222,6 +213,7 @@ def test_outcomes_of_servers(tables: Any):
     jobs = [
         make_job(creation_date_time=NOON, participating_servers=servers),
         make_job(creation_date_time=None, initiated_by="START_RECOVERY", status="STARTED", participating_servers=servers[:1]),
+        make_job(creation_date_time=NOON, type="TERMINATE", participating_servers=servers[:1]),  # not a drill
     ]
     rows = tables.servers_table(jobs).to_pylist()
     assert [(row["creation_date_time"], row["is_drill"], row["outcome"]) for row in rows] == [
@@ -230,11 +222,13 @@ def test_outcomes_of_servers(tables: Any):
         (NOON, True, "FAILED"),
         (NOON, True, "SUCCEEDED"),
         (None, False, "RUNNING"),
+        (NOON, False, "UNDETERMINED"),
     ]
     history = _history()
     table = tables.servers_table(history).to_pylist()
     by_server = {row["source_server_id"]: row["outcome"] for row in reversed(table) if row["is_drill"]}
-    assert by_server == {row.source_server_id: row.outcome.name for row in last_drills(history).servers if row.outcome}
+    rows = assess(history, as_of=LAST).servers
+    assert by_server == {row.server.source_server_id: row.last_drill.outcome.name for row in rows if row.last_drill}
 
 
 def test_schema_of_tables(tables: Any):
@@ -274,7 +268,7 @@ def test_rows_of_phases(tables: Any):
         {
             "job_id": report.job.job_id,
             "creation_date_time": report.job.creation_date_time,
-            "is_drill": report.job.is_drill,
+            "is_drill": report.job.initiated_by == "START_DRILL",
             "participant": participant.participant,
             "participant_outcome": participant.outcome.name,
             "launched_at": participant.launched_at,
@@ -360,6 +354,59 @@ def test_attempts_beyond_64_bits_are_null(attempts: int, tables: Any):
     assert row["attempts"] == (attempts if attempts < 2**63 else None)
 
 
+# ------------------------------------------------------------------ evidence
+
+SERVERS = (SourceServer("s-00000000000000001", name="web\ud800", lag=timedelta(seconds=2)), SourceServer("s-00000000000000002"))
+
+
+def test_rows_of_evidence(tables: Any):
+    """Those of the records, in their order. Times are datetimes."""
+    report = phases(
+        make_job(creation_date_time=NOON, participating_servers=(make_server(source_server_id=SERVERS[0].source_server_id),)),
+        [item("LAUNCH_START", NOON, SERVERS[0].source_server_id), item("LAUNCH_END", NOON, SERVERS[0].source_server_id)],
+    )
+    assessment = assess(
+        [report],
+        as_of=NOON + timedelta(days=1, microseconds=1),
+        since=NOON - timedelta(days=9),
+        drilled_within=timedelta(days=2),
+        objective=timedelta(hours=4),
+        servers=SERVERS,
+        problems=[Problem("not read: =cmd()", account_id="123456789012", region="eu-west-2")],
+    )
+    table = tables.evidence_table(assessment)
+    table.validate(full=True)
+    times = {"asOf", "since", "lastDrillAt", "lastCompletedDrillAt", "lastSuccessAt", "recoveryAt", "firstJobAt", "lastJobAt"}
+    expected = [
+        {
+            key: datetime.fromisoformat(value) if key in times and isinstance(value, str) else value
+            for key, value in record.items()
+        }
+        for record in assessment.records()
+    ]
+    expected[0]["name"] = "web?"
+    assert table.to_pylist() == expected
+    assert [row["verdict"] for row in expected] == ["MET", "UNDETERMINED"]
+    assert expected[0]["lastSuccessAgeSeconds"] == timedelta(days=1, microseconds=1).total_seconds()
+    assert {name for name in table.column_names if str(table.schema.field(name).type) == "timestamp[us, tz=UTC]"} == times
+
+
+def test_schema_of_evidence(tables: Any):
+    """The keys of a record, in their order; the same without servers."""
+    assessment = assess(_history(), as_of=NOON)
+    table = tables.evidence_table(assessment)
+    assert table.num_rows == len(assessment.servers) > 10
+    assert table.schema == tables.evidence_table(assess([], as_of=NOON)).schema
+    assert table.column_names == list(ServerRecord.__annotations__)
+    by_type = {str(kind): table.schema.types.count(kind) for kind in table.schema.types}
+    assert by_type.keys() == {"string", "timestamp[us, tz=UTC]", "double", "int64"}
+
+
+def test_names_of_the_module(tables: Any):
+    """Those of the functions, and the two modules that have them."""
+    assert {name for name in dir(tables) if not name.startswith("_")} == {*tables.__all__, "charts", "tables"}
+
+
 EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 FAR_MOMENTS = [
@@ -389,7 +436,8 @@ def test_far_years(when: datetime, shown: str, tables: Any):
     names = ("creation_date_time", "launched_at", "started_at", "ended_at")
     assert [row[name].isoformat(" ")[:16] for name in names] == [shown] * 4
     bar, _ = tables.timeline([job], now=when).data
-    assert bar.base[0].isoformat(" ")[:16] == shown
+    base = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bar.base[0])
+    assert base.isoformat(" ")[:16] == shown
     assert history.to_json()
 
 
@@ -491,9 +539,9 @@ def test_tables_in_excel(tables: Any, tmp_path: Path):
 def test_browser_has_no_errors_and_requests(theme: str, tmp_path: Path):
     """With jobs and hostile jobs. No script in the data runs."""
     jobs = _history()
-    shown, console = browse(html.jobs_html(jobs) + hostile_job()._repr_html_(), tmp_path, theme)
+    shown, console = browse(_html.jobs_html(jobs) + hostile_job()._repr_html_(), tmp_path, theme)
     assert console == []
-    with_servers = [job for job in [*jobs[: html.MAX_ROWS], hostile_job()] if job.participating_servers]
+    with_servers = [job for job in [*jobs[: _html.MAX_ROWS], hostile_job()] if job.participating_servers]
     assert shown.count("<details>") == len(with_servers)
     assert "onerror=alert" not in shown.replace("&lt;img src=x onerror=alert(1)&gt;", "")
 

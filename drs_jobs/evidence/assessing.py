@@ -51,8 +51,8 @@ def assess(
     start = None if since is None else _validated_time("since", since)
     if start is not None and moment < start:
         raise ValueError(f"as_of {moment.isoformat()} is before since {start.isoformat()}: swap them")
-    _validate_duration("drilled_within", drilled_within)
-    _validate_duration("objective", objective)
+    validate_duration("drilled_within", drilled_within)
+    validate_duration("objective", objective)
     given = None if servers is None else _validated_servers(servers)
     unread = tuple(problems)
     if not all(isinstance(problem, Problem) for problem in unread):
@@ -102,7 +102,7 @@ def logs_needed(
         TypeError, ValueError: As in `assess`.
     """
     moment = _validated_time("as_of", as_of)
-    _validate_duration("objective", objective)
+    validate_duration("objective", objective)
     wanted = None if servers is None else {server.source_server_id for server in _validated_servers(servers)}
     snapshots = {job.job_id: job for job in latest_snapshots(jobs)}
     evidence = select(snapshots.values(), moment)
@@ -143,7 +143,13 @@ def _validated_time(name: str, time: object) -> datetime:
     return to_utc(time, name)
 
 
-def _validate_duration(name: str, duration: object) -> None:
+def validate_duration(name: str, duration: object) -> None:
+    """Check a criterion, which can be `None`.
+
+    Raises:
+        TypeError: If it is not a timedelta.
+        ValueError: If it is not above 0.
+    """
     if duration is None:
         return
     if not isinstance(duration, timedelta):
@@ -316,7 +322,7 @@ def _failure(recovery: Recovery) -> str:
         phase = (
             None if recovery.phases is None else next((p for p in recovery.phases.phases if p.outcome is Outcome.FAILED), None)
         )
-        failure = "did not launch" if phase is None else f"{phase.name.lower().replace('_', ' ')} failed"
+        failure = "did not launch" if phase is None else f"{phase.name.label} failed"
         error = "" if phase is None or not phase.error else f", {one_line(phase.error, 200)}"
         return f": {failure}{error}"
     return f": {_failed_actions(recovery)}"
@@ -359,19 +365,19 @@ def _judge_recoveries(
 
 def _judge_complete(recovery: Recovery, objective: timedelta, criteria: _Criteria) -> _Judgement:
     time, ago, limit = recovery.recovery_time, criteria.ago(recovery), format_duration(objective)
+    verdict = recovery.verdict(objective)
+    if verdict is Verdict.MET:
+        return verdict, []
     if recovery.outcome is Outcome.FAILED:
         if any(entry.is_failed for entry in recovery.entries):
-            return Verdict.NOT_MET, [f"last recovery failed {ago}{_failure(recovery)}"]
+            return verdict, [f"last recovery failed {ago}{_failure(recovery)}"]
         launched = "launched" if time is None else f"launched in {format_duration(time)}"
-        return Verdict.NOT_MET, [f"{launched}, but {_failed_actions(recovery)} ({ago})"]
-    if time is not None and time > objective:
-        return Verdict.NOT_MET, [f"launched in {format_duration(time)}, objective {limit} ({ago})"]
+        return verdict, [f"{launched}, but {_failed_actions(recovery)} ({ago})"]
+    if verdict is Verdict.NOT_MET:
+        return verdict, [f"launched in {format_duration(time)}, objective {limit} ({ago})"]
     if recovery.outcome is Outcome.SUCCEEDED:
-        duration = recovery.job.duration
-        if time is not None or (duration is not None and timedelta(0) <= duration <= objective):
-            return Verdict.MET, []
-        return Verdict.UNDETERMINED, [f"recovery time unknown ({ago}){_unknown_time(recovery)}"]
-    return Verdict.UNDETERMINED, [f"outcome of the last recovery is undetermined ({ago}){_undetermined_outcome(recovery)}"]
+        return verdict, [f"recovery time unknown ({ago}){_unknown_time(recovery)}"]
+    return verdict, [f"outcome of the last recovery is undetermined ({ago}){_undetermined_outcome(recovery)}"]
 
 
 def _unknown_time(recovery: Recovery) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from drs_jobs._text import format_age, format_count, format_duration, format_minute, format_second, one_line
+from drs_jobs._text import format_age, format_count, format_duration, format_minute, format_more, format_second, one_line
 
 if TYPE_CHECKING:  # its classes call these functions
     from drs_jobs._models.source_server import SourceServer
+    from drs_jobs.evidence.counting import Recovery
     from drs_jobs.evidence.model import Assessment, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
@@ -51,18 +52,46 @@ def rows(assessment: "Assessment") -> list[Row]:
     ]
 
 
-def server_label(server: "SourceServer") -> str:
-    """Return the host name of a server, if it is known, and its id."""
-    return one_line(f"{server.name or ''} {server.source_server_id}", 200)
+def server_label(server: "SourceServer", limit: int = 200) -> str:
+    """Return the host name of a server, if it is known, and its id. If both are too long, the name is cut.
+
+    Args:
+        server: The server.
+        limit: The maximum number of characters. At least 8 of a name are kept.
+    """
+    server_id = one_line(server.source_server_id, limit)
+    name = one_line(server.name or "", max(8, limit - len(server_id) - 1))
+    return f"{name} {server_id}".strip()
 
 
-def recovery_time_label(recovery: "RecoveryResult | None") -> str:
+def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
     """Return a recovery time such as `9m 12s`, its upper limit such as `at most 9m 12s`, or a dash."""
     if recovery is None or (recovery.recovery_time is None and recovery.at_most is None):
         return "-"
     if recovery.recovery_time is None:
         return f"at most {format_duration(recovery.at_most)}"
     return format_duration(recovery.recovery_time)
+
+
+_LONGEST_OBJECTIVE: Final = 4
+
+
+def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> timedelta | None:
+    """Return the objective to draw: `None` without one, or if it is more than 4 times as long as the longest recovery time.
+
+    A longer objective would make all recoveries too short to be read.
+
+    Args:
+        objective: The objective.
+        longest: The longest recovery time that is drawn; `None` if none is known.
+    """
+    is_too_long = objective is not None and longest is not None and objective > _LONGEST_OBJECTIVE * longest
+    return None if is_too_long else objective
+
+
+def undrawn_objective_label(objective: timedelta) -> str:
+    """Return why there is no line at an objective, such as `objective 4h 00m not drawn: over 4 times the longest time`."""
+    return f"objective {format_duration(objective)} not drawn: over {_LONGEST_OBJECTIVE} times the longest time"
 
 
 def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:
@@ -112,8 +141,8 @@ def notes(assessment: "Assessment") -> Iterator[str]:
     if assessment.other_servers:
         count = format_count(len(assessment.other_servers), "server")
         shown = ", ".join(assessment.other_servers[:_MAX_NAMED])
-        more = f" and {len(assessment.other_servers) - _MAX_NAMED:,} more" if len(assessment.other_servers) > _MAX_NAMED else ""
-        yield f"{count} in these jobs, but not in the list: {shown}{more}"
+        more = format_more(len(assessment.other_servers), _MAX_NAMED)
+        yield f"{count} in these jobs, but not in the list: {shown} {more}".rstrip()
 
 
 _MAX_NAMED: Final = 10
