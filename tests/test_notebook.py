@@ -189,27 +189,31 @@ def _history() -> tuple[Job, ...]:
 def test_rows_of_tables(tables: Any):
     """One row per job, per server and per run. Ids join the three tables."""
     jobs = _history()
-    found = tables.jobs_table(jobs), tables.servers_table(jobs), tables.action_runs_table(jobs)
+    job_table, server_table, run_table = (
+        make(jobs) for make in (tables.jobs_table, tables.servers_table, tables.action_runs_table)
+    )
     servers = [(job, server) for job in jobs for server in job.participating_servers]
-    assert [table.num_rows for table in found] == [
+    assert [table.num_rows for table in (job_table, server_table, run_table)] == [
         len(jobs),
         len(servers),
         sum(len(server.runs) for _, server in servers),
     ]
-    rows = found[0].to_pylist()
+    rows = job_table.to_pylist()
     assert [(row["job_id"], row["outcome"], row["duration"], row["status"]) for row in rows] == [
         (job.job_id, job.outcome.name, job.duration, job.status) for job in jobs
     ]
     assert [row["creation_date_time"] for row in rows] == [job.creation_date_time for job in jobs]
-    joined = found[2].join(found[1].select(["job_id", "server_number", "launch_status"]), ["job_id", "server_number"])
-    assert joined.num_rows == found[2].num_rows
+    joined = run_table.join(server_table.select(["job_id", "server_number", "launch_status"]), ["job_id", "server_number"])
+    assert joined.num_rows == run_table.num_rows
     assert joined["launch_status"].null_count == 0
 
 
 def test_outcomes_of_servers(tables: Any):
     """Each row has the server's own outcome, and the date and the kind of the job; also if the server has no id."""
     ids, statuses = ("s-1", "s-2", None, None), ("LAUNCHED", "FAILED", "FAILED", "LAUNCHED")
-    servers = tuple(make_server(source_server_id=name, launch_status=each) for name, each in zip(ids, statuses, strict=True))
+    servers = tuple(
+        make_server(source_server_id=name, launch_status=status) for name, status in zip(ids, statuses, strict=True)
+    )
     jobs = [
         make_job(creation_date_time=NOON, participating_servers=servers),
         make_job(creation_date_time=None, initiated_by="START_RECOVERY", status="STARTED", participating_servers=servers[:1]),
@@ -306,10 +310,10 @@ def test_phases_have_the_times_of_the_simulation(tables: Any):
 def test_phases_join_the_servers(tables: Any):
     """By job_id, and participant and source_server_id. A completed clean-up lists no servers."""
     reports = [report for report in _phases() if report.job.participating_servers]
-    found = tables.phases_table(reports)
+    table = tables.phases_table(reports)
     servers = tables.servers_table(report.job for report in reports).select(["job_id", "source_server_id", "launch_status"])
-    joined = found.join(servers, ["job_id", "participant"], ["job_id", "source_server_id"])
-    assert joined.num_rows == found.num_rows > 100
+    joined = table.join(servers, ["job_id", "participant"], ["job_id", "source_server_id"])
+    assert joined.num_rows == table.num_rows > 100
     assert joined["launch_status"].null_count == 0
 
 
@@ -493,7 +497,7 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     for report in reports:
         for phase in (phase for row in report.participants for phase in row.phases if phase.duration is not None):
             durations.setdefault(phase.name, []).append(phase.duration or timedelta())
-    longest = {name: max(each) for name, each in durations.items()}
+    longest = {name: max(values) for name, values in durations.items()}
     table = tables.phases_table(reports)
     file = tmp_path / "phases.parquet"
     pyarrow.parquet.write_table(table, file)
@@ -502,7 +506,7 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     connection.register("phases", table)
     assert dict(connection.sql(query.format("phases")).fetchall()) == longest
     in_microseconds = dict(connection.sql(query.format(f"'{file}'")).fetchall())
-    assert {name: timedelta(microseconds=each) for name, each in in_microseconds.items()} == longest
+    assert {name: timedelta(microseconds=value) for name, value in in_microseconds.items()} == longest
     for frame in (pl.DataFrame(table), pl.read_parquet(file)):
         assert dict(frame.group_by(pl.col("phase").cast(pl.String)).agg(pl.max("duration")).iter_rows()) == longest
     pandas_frame = table.to_pandas().groupby("phase", observed=True)["duration"].max()

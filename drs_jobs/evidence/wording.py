@@ -90,8 +90,8 @@ def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> t
 
 
 def undrawn_objective_label(objective: timedelta) -> str:
-    """Return why there is no line at an objective, such as `objective 4h 00m not drawn: over 4 times the longest time`."""
-    return f"objective {format_duration(objective)} not drawn: over {_LONGEST_OBJECTIVE} times the longest time"
+    """Return why there is no line at an objective, such as `objective 4h 00m is beyond the chart`."""
+    return f"objective {format_duration(objective)} is beyond the chart"
 
 
 def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:

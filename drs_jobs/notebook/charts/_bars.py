@@ -69,7 +69,8 @@ def add_bars(
     marker_positions = _marker_positions(bars, min_width * per_pixel, marker_distance * per_pixel)
     markers: list[go.Scatter] = []
     for look in sorted({bar.look for bar in bars}, key=lambda look: look.rank):
-        members = [bar for bar in bars if bar.look == look]
+        # The legend has the outline and the pattern of the first bar.
+        members = sorted((bar for bar in bars if bar.look == look), key=lambda bar: (bar.has_failed, bar.pattern))
         narrow = [bar for bar in members if bar in marker_positions]
         shared = {"name": look.name, "legendgroup": look.name, "legendrank": look.rank, "hoverinfo": "text"}
         figure.add_bar(

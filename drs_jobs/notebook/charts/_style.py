@@ -16,10 +16,9 @@ import plotly.io as pio
 
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, Outcome
-from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, one_line
 from drs_jobs._time import nearest_utc, utc_offset
-from drs_jobs.evidence import wording
+from drs_jobs.evidence import SourceServer, wording
 from drs_jobs.notebook.charts._figure import Chart
 
 DEFAULT_WIDTH: Final = 920
