@@ -188,6 +188,20 @@ class Assessment(Model):
 
         return tuple(sorted(self.servers, key=rank))
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the servers, the jobs and the problems, sorted."""
+        return tuple(sorted({place.account_id for place in self._places if place.account_id is not None}))
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions of the servers, the jobs and the problems, sorted."""
+        return tuple(sorted({place.region for place in self._places if place.region is not None}))
+
+    @property
+    def _places(self) -> tuple[SourceServer | Job | Problem, ...]:
+        return *(row.server for row in self.servers), *self.jobs, *self.problems
+
     def problems_of(self, server: SourceServer) -> tuple[Problem, ...]:
         """Return the problems that concern a server.
 
