@@ -112,17 +112,18 @@ def _tiles(assessment: Assessment) -> list[tuple[Verdict, Sequence[str]]]:
 
 def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
     """Yield the part of each account, if there are several; servers of unknown account are the last part."""
-    accounts: list[str | None] = [*assessment.accounts]
-    if any(row.server.account_id is None for row in assessment.servers):
-        accounts.append(None)
-    for account in accounts if len(accounts) > 1 else ():
+    accounts = {row.server.account_id for row in assessment.servers}
+    accounts |= {problem.account_id for problem in assessment.problems if problem.account_id is not None}
+    for account in sorted(accounts, key=lambda account: account or "unknown") if len(accounts) > 1 else ():
         yield (
             account or "unknown",
             attrs.evolve(
                 assessment,
                 servers=tuple(row for row in assessment.servers if row.server.account_id == account),
                 problems=tuple(
-                    each for each in assessment.problems if None in (account, each.account_id) or each.account_id == account
+                    problem
+                    for problem in assessment.problems
+                    if None in (account, problem.account_id) or problem.account_id == account
                 ),
             ),
         )
