@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 # aiobotocore pins botocore, so it is not in the environment of the documentation. These classes replace it in signatures.
 sys.modules["aiobotocore"] = types.ModuleType("aiobotocore")
-for name, cls in (("aiobotocore.session", "AioSession"), ("aiobotocore.credentials", "AioCredentials")):
-    sys.modules[name] = types.ModuleType(name)
-    setattr(sys.modules[name], cls, type(cls, (), {"__module__": name}))
+for name, cls in {"config": "AioConfig", "credentials": "AioCredentials", "session": "AioSession"}.items():
+    module = sys.modules[f"aiobotocore.{name}"] = types.ModuleType(f"aiobotocore.{name}")
+    setattr(module, cls, type(cls, (), {"__module__": module.__name__}))
 
 project = "drs_jobs"
 author = "the drs_jobs maintainers"
