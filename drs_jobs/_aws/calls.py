@@ -50,8 +50,8 @@ class Call:
     """Whether the call is being made. A traceback or a copied context can keep a call that has ended."""
     context: object = attrs.field(default=None, repr=False)
     """botocore's context object of this call, by which its requests are recognized."""
-    is_own_request: bool = False
-    """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
+    depth: int = 0
+    """The number of API calls that have not ended: more than one while a handler of the caller makes another one."""
     body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -142,6 +142,8 @@ def register_handlers(client: object) -> None:
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
         events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
+        events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
+        events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
 def _response_parser_error() -> type[Exception]:
@@ -195,17 +197,25 @@ def _parsed_members(body: object) -> dict[str, Any]:
 
 
 def _on_call(model: Any, context: object, **_: object) -> None:
-    """Handle botocore's event for the start of an API call."""
+    """Handle botocore's event for the start of an API call. A wrapper can make several, one after the other."""
     current = current_call.get()
-    if current is not None and model.name == current.operation and current.context is None:
-        current.context = context
+    if current is not None and model.name == current.operation:
+        current.context = context if current.depth == 0 else current.context
+        current.depth += 1
 
 
 def _on_request(request: Any, **_: object) -> None:
-    """Handle botocore's event for a request that is about to be sent."""
+    """Handle botocore's event for a request that is about to be sent. Calls that were refused have no event for their end."""
     current = current_call.get()
-    if current is not None:
-        current.is_own_request = current.context is not None and request.context is current.context
+    if current is not None and current.context is not None and request.context is current.context:
+        current.depth = 1
+
+
+def _on_call_end(event_name: str, **_: object) -> None:
+    """Handle botocore's event for the end of an API call, with a response or an error."""
+    current = current_call.get()
+    if current is not None and event_name.endswith(f".{current.operation}"):
+        current.depth -= 1
 
 
 def _on_response(
@@ -231,7 +241,7 @@ def _on_response(
 
 def is_own_response(call: Call, operation: str) -> bool:
     """Return whether the response that botocore handles now is one of a call of drs_jobs."""
-    return call.is_active and call.is_own_request and call.operation == operation
+    return call.is_active and call.depth == 1 and call.operation == operation
 
 
 def _decode(body: bytes) -> object:
