@@ -46,8 +46,6 @@ class Call:
     method: Callable[..., Any]
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
-    is_active: bool = True
-    """Whether the call is being made. A traceback or a copied context can keep a call that has ended."""
     context: object = attrs.field(default=None, repr=False)
     """botocore's context object of this call, by which its requests are recognized."""
     depth: int = 0
@@ -65,7 +63,8 @@ class Call:
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
-        self.is_active = False
+        # A traceback or a copied context can keep this object: then no handler finds it.
+        self.operation, self.depth = "", 0
         if error is not None:
             self.response = self.body = _MISSING
         if isinstance(error, ClientError):
@@ -78,6 +77,11 @@ class Call:
             # From a client in a wrapper or in a thread, for which the handlers did not run.
             raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
 
+    @property
+    def is_own_request(self) -> bool:
+        """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
+        return self.depth == 1
+
     def page(self) -> RawPage:
         """Return the page of the response.
 
@@ -89,6 +93,15 @@ class Call:
         self.response = self.body = _MISSING
         if not isinstance(response, Mapping):
             raise TypeError(_type_error_text(self.method, response))
+        try:
+            return self._parse(response, decoded)
+        except MalformedResponseError as error:
+            malformed = error.with_traceback(None)
+        # Without local variables that hold raw items, because crash reporters send them, and the items have tags.
+        del response, decoded
+        raise malformed
+
+    def _parse(self, response: Mapping[str, Any], decoded: object) -> RawPage:
         members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
         metadata = response.get("ResponseMetadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
@@ -177,6 +190,16 @@ def is_asynchronous(client: object) -> bool:
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
 
 
+def accepts_job_id(client: object, job_id: str) -> bool:
+    """Return whether a client accepts a job id: botocore checks the length, and a fake accepts any id."""
+    meta: Any = getattr(client, "meta", None)
+    model: Any = getattr(meta, "service_model", None)
+    limits = model.shape_for("JobID").metadata if hasattr(model, "shape_for") else None
+    if not isinstance(limits, dict) or not meta.config.parameter_validation:
+        return True
+    return bool(limits["min"] <= len(job_id) <= limits["max"])
+
+
 def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
     """Return the region and the endpoint of a client; `None` for those that a fake does not have."""
     meta = getattr(client, "meta", None)
@@ -223,7 +246,7 @@ def _on_response(
 ) -> None:
     """Handle botocore's event for a response that is not parsed yet."""
     current = current_call.get()
-    if current is None or not is_own_response(current, operation_model.name):
+    if current is None or not current.is_own_request or operation_model.name != current.operation:
         return
     current.body, current.withheld_headers = _MISSING, {}
     body = response_dict["body"]
@@ -237,11 +260,6 @@ def _on_response(
     current.body = _decode(body)
     parse_page(current.body, None)
     customized_response_dict.update(_parsed_members(current.body))
-
-
-def is_own_response(call: Call, operation: str) -> bool:
-    """Return whether the response that botocore handles now is one of a call of drs_jobs."""
-    return call.is_active and call.depth == 1 and call.operation == operation
 
 
 def _decode(body: bytes) -> object:
