@@ -107,8 +107,8 @@ class ClientCache:
             sweep_id: The id of the sweep, the same in all its processes.
             max_in_flight: The maximum number of targets that are read at the same time.
         """
-        self.last_use = machine_time()
-        self.tasks = 0
+        self.last_use: float = machine_time()
+        self.tasks: int = 0
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
         self._lock = threading.Lock()  # held while a session or client is created, which is not thread-safe
@@ -256,7 +256,7 @@ class Role:
             external_id: The external id for its trust policy; `None` for none.
             is_global: Whether the role is assumed at the global endpoint of STS.
         """
-        self.request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
+        self.request: dict[str, str] = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
         """The arguments of AssumeRole."""
         if external_id is not None:
             self.request["ExternalId"] = external_id
