@@ -2,6 +2,7 @@
 
 import codecs
 import functools
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drs_jobs._aws.responses import fast_decoder
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
 from drs_jobs._time import machine_time, machine_timestamp
@@ -19,9 +21,16 @@ from drs_jobs.sweep.targets import Target
 
 R = TypeVar("R")
 
-# The first connection needs this codec. It is imported here, so that no thread imports it: a process that is forked during an
-# import inherits the lock of the module, and waits for it without end.
+# The first connection and the first response need these. They are imported here, so that no thread imports them: a process
+# that is forked during an import inherits the lock of the module, and waits for it without end.
 codecs.lookup("idna")
+fast_decoder()
+
+_building: Final = threading.RLock()
+"""Held while a client is built, and during a fork: the locks of OpenSSL that it acquires would stay locked in the child."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release)
 
 CONNECT_TIMEOUT: Final = 10
 """The time-out of a connection, in seconds per attempt."""
@@ -165,7 +174,10 @@ class ClientCache:
         with self._lock:
             if (client := self._clients.get(key)) is not None:
                 return client, False
-            client = self._session(key.profile_name).client(key.service_name, **key.arguments(self._arguments[1]))
+            session = self._session(key.profile_name)
+            session.get_credentials()  # before the lock that a fork waits for, because it can make requests
+            with _building:
+                client = session.client(key.service_name, **key.arguments(self._arguments[1]))
             if key.service_name == "drs":
                 sign_with(client, current_credentials.get)
             if len(self._clients) >= MAX_CLIENTS:
