@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
@@ -112,7 +111,11 @@ class ClientCache:
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
         self._lock = threading.Lock()  # held while a session or client is created, which is not thread-safe
-        self._session = functools.cache(_make_session)
+        import boto3  # noqa: PLC0415  # `import drs_jobs.sweep` does not import it, and no thread does
+
+        self._session: Callable[[str | None], Any] = functools.cache(
+            lambda profile_name: boto3.Session(profile_name=profile_name)
+        )
         self._known_regions = functools.cache(find_known_regions)
         self._clients: dict[ClientKey, Any] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
@@ -214,10 +217,6 @@ def is_global_endpoint(sts: Any) -> bool:
     Its tokens are not valid in opt-in regions, those of regional endpoints are valid in all regions.
     """
     return bool(sts.meta.endpoint_url == "https://sts.amazonaws.com")
-
-
-def _make_session(profile_name: str | None) -> Any:
-    return boto3.Session(profile_name=profile_name)
 
 
 def find_known_regions(session: Any) -> frozenset[str]:
