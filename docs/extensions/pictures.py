@@ -106,7 +106,7 @@ class Year:
     def latest(self, outcome: Outcome) -> JobPhases:
         """The phases of the latest drill of several servers with an outcome."""
         drills = (each for each in self.phases if each.job.is_drill and each.job.outcome is outcome)
-        return next(each for each in drills if len(each.participants) > 2)  # noqa: PLR2004  # so that a chart shows several rows
+        return next(each for each in drills if len(each.participants) > 2)  # so that a chart shows several rows
 
     def run(self, command: str, *, width: int = WIDTH) -> tuple[int, str]:
         """Run a command line of `drs-jobs` in this process, in the folder, at `NOW`.
