@@ -97,7 +97,7 @@ def _largest_unit(age: timedelta) -> tuple[int, str]:
     minutes = max(0, int(age.total_seconds())) // 60
     if age.days >= _MIN_DAYS:
         return age.days, "day"
-    return (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")  # noqa: PLR2004  # minutes of an hour
+    return (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")
 
 
 def format_instant(time: datetime | None) -> str | None:
