@@ -127,6 +127,12 @@ class SimulatedAccounts:
         ]
         assert not wrong, wrong[:3]
 
+    def check_roles(self, processes: int = 1) -> None:
+        """Check that each process assumed each role at most once. A role that is denied is tried once in each region."""
+        assert self.sts.assumed.keys() == {str(target.role_arn).split(":")[4] for target in self.targets}
+        for account, count in self.sts.assumed.items():
+            assert count <= processes * (len(JOBS) if account.startswith(DENIED_PREFIX) else 1), account
+
 
 def describe(result: TargetJobs | TargetFailure) -> str:
     """The number of jobs of a result, or the name of its error."""
