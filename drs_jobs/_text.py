@@ -86,7 +86,7 @@ def format_age(age: timedelta | None) -> str:
     minutes = max(0, int(age.total_seconds())) // 60
     if age.days >= _MIN_DAYS:
         return f"{age.days}d"
-    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
+    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # minutes of an hour
 
 
 def format_minute(time: datetime | None) -> str:

@@ -29,7 +29,7 @@ MODULES: Final = {
     "_pagination": ("drs_jobs/_pagination", "pagination client queries"),
     "_polling": ("drs_jobs/_polling.py", "polling"),
     "_queries": ("drs_jobs/_queries.py", "queries client pagination log"),
-    "_text": ("drs_jobs/_text.py", "models errors structure calls fuzz cli evidence_page notebook"),
+    "_text": ("drs_jobs/_text.py", "models errors structure calls fuzz cli_output evidence_page notebook"),
     "_time": ("drs_jobs/_time.py", "models structure rest_json queries client"),
     "aio": ("drs_jobs/aio", "aio_client aio_sweep"),
     "analysis": ("drs_jobs/analysis", "analysis_combined analysis_failure analysis_phase analysis_progress completeness"),

@@ -102,7 +102,9 @@ def _draw_counts(figure: go.Figure, names: Sequence[str], groups: Sequence[list[
                 col=1,
             )
     highest = max(count.total() for count in counts)
-    figure.update_yaxes(range=[0, highest * 1.08], dtick=1 if highest < 5 else None, tickformat=",d", row=1, col=1)  # noqa: PLR2004  # few enough for a tick each
+    figure.update_yaxes(
+        range=[0, highest * 1.08], dtick=1 if highest < 5 else None, tickformat=",d", row=1, col=1
+    )  # few enough for a tick each
 
 
 def _draw_shares(figure: go.Figure, names: Sequence[str], groups: Sequence[list[Job]]) -> None:

@@ -1,4 +1,4 @@
-"""Runs a command: its exit status, its error as one line, and handling of missing, closed or full standard streams."""
+"""Starts and ends the process: its exit status, its error as one line, and missing, closed or full standard streams."""
 
 import io
 import os
@@ -10,7 +10,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from drs_jobs.cli.exit_codes import RULES, ExitStatus, apply_rules, exit_if_pipe_closes, is_closed_pipe, print_error
+from drs_jobs._extras import missing_extra_error
+from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, is_closed_pipe, print_error
+
+
+def main() -> NoReturn:
+    """Run the command line with the arguments in `sys.argv`, and exit with its status."""
+    run(_invoke)
+
+
+def _invoke() -> int:
+    try:
+        # Imported here, so that a missing extra and an interruption of the import have an exit status too.
+        from drs_jobs.cli.app import invoke  # noqa: PLC0415
+
+        return invoke(sys.argv[1:])
+    except ImportError as error:
+        raise missing_extra_error("cli", error) from error
 
 
 def run(command: Callable[[], int]) -> NoReturn:
@@ -28,7 +44,7 @@ def run(command: Callable[[], int]) -> NoReturn:
         if is_closed_pipe(error):
             status = ExitStatus.SUCCEEDED
         else:
-            message, status = _describe(error)
+            message, status = describe_error(error)
             print_error(message)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
@@ -37,19 +53,10 @@ def run(command: Callable[[], int]) -> NoReturn:
     sys.exit(status)
 
 
-def _describe(error: BaseException) -> tuple[str, ExitStatus]:
-    if (found := apply_rules(RULES, error)) is not None:
-        return found
-    # Imported here, because it imports botocore, and a wrong argument is reported without that.
-    from drs_jobs.cli.errors import describe_error  # noqa: PLC0415
-
-    return describe_error(error)
-
-
 def _print_thread_error(args: threading.ExceptHookArgs) -> None:
     # The thread that redraws bars writes to the terminal too. The main thread gets the same error when it next writes.
     if args.exc_value is not None:
-        print_error(_describe(args.exc_value)[0])
+        print_error(describe_error(args.exc_value)[0])
 
 
 def _open_missing_streams() -> None:

@@ -1,27 +1,30 @@
-"""`drs-jobs sweep`: the jobs of many accounts and regions, with a progress bar."""
+"""Reads the targets of `drs-jobs sweep`, with a progress bar, and shows their jobs. It imports boto3."""
 
-import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import attrs
-import boto3
-import typer
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
-from drs_jobs._client import JobsClient
-from drs_jobs._models import Job, Outcome
+from drs_jobs import Job, Outcome
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_count
-from drs_jobs.cli import tables
-from drs_jobs.cli.errors import describe_error
-from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, print_note, usage_errors
-from drs_jobs.cli.filters import JobFilter
-from drs_jobs.cli.formats import job_columns, job_record
-from drs_jobs.cli.options import Connection, Span, TableOutput
+from drs_jobs.cli import output
+from drs_jobs.cli.exit_status import (
+    ExitStatus,
+    describe_error,
+    exit_if_pipe_closes,
+    print_error,
+    print_note,
+    raise_usage_errors,
+)
+from drs_jobs.cli.options import Connection, JobFilter, Span, TableOutput
 from drs_jobs.evidence.csv import CsvWriter
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
@@ -39,12 +42,12 @@ class Role(NamedTuple):
 
 def sweep_accounts(
     connection: Connection,
-    output: TableOutput,
+    output_format: TableOutput,
     *,
     account_ids: Sequence[str],
     regions: Sequence[str],
     role: Role,
-    wanted: JobFilter,
+    job_filter: JobFilter,
     span: Span,
     tags: bool,
     in_flight: int,
@@ -53,55 +56,56 @@ def sweep_accounts(
 
     Args:
         connection: The profile that assumes the roles, and the endpoint.
-        output: The format.
+        output_format: The format.
         account_ids: The accounts.
         regions: The regions, or `["all"]`.
         role: The role to assume in each account.
-        wanted: The jobs to print.
+        job_filter: The jobs to print.
         span: The first and the last moment of their creation.
         tags: Whether their tags are printed.
         in_flight: The maximum number of targets that are read at the same time.
     """
-    with usage_errors():
+    with raise_usage_errors():
         from_date, to_date = span
-        found = targets(account_ids, regions, role_name=role.name, partition=role.partition, external_id=role.external_id)
         profile, endpoint_url = connection.profile, connection.endpoint_url
-        chosen = [attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url) for target in found]
-        if not chosen:
+        all_targets = [
+            attrs.evolve(target, profile_name=profile, endpoint_url=endpoint_url)
+            for target in targets(
+                account_ids, regions, role_name=role.name, partition=role.partition, external_id=role.external_id
+            )
+        ]
+        if not all_targets:
             raise ValueError(f"no targets: {len(account_ids)} accounts, {len(regions)} regions")
-        check_setup(chosen, role_name=role.name, partition=role.partition)
-        results = sweep(chosen, from_date=from_date, to_date=to_date, max_in_flight=in_flight)
-        matching = (attrs.evolve(result, jobs=tuple(filter(wanted.matches, result.jobs))) for result in results)
+        check_setup(connection, list(dict.fromkeys(target.region for target in all_targets)), role)
+        results = sweep(all_targets, from_date=from_date, to_date=to_date, max_in_flight=in_flight)
+        matching = (attrs.evolve(result, jobs=tuple(filter(job_filter.matches, result.jobs))) for result in results)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        return show_sweep(matching, total=len(chosen), output=output, tags=tags).status
+        return show_sweep(matching, total=len(all_targets), output_format=output_format, tags=tags).status
 
 
-def check_setup(wanted: Iterable[Target], *, role_name: str, partition: str) -> None:
+def check_setup(connection: Connection, regions: Sequence[str], role: Role) -> None:
     """Check the profile, credentials, regions and endpoint of all targets, without a request to DRS or STS.
 
     Args:
-        wanted: The targets.
-        role_name: The name of the role to assume in each account.
-        partition: The AWS partition of the targets.
+        connection: The profile and the endpoint.
+        regions: The regions, without `all`.
+        role: The role to assume in each account, with the partition.
 
     Raises:
         ValueError: If botocore has no DRS in a region of the partition, or if a region or the endpoint is malformed.
         BotoCoreError: If the profile is unknown, or there are no credentials.
     """
-    target_by_region = {target.region: target for target in wanted}
-    known = {target.region for target in targets(["any"], "all", role_name=role_name, partition=partition)}
-    for region, target in target_by_region.items():
-        if target.endpoint_url is None and region not in known:
+    drs_regions = {target.region for target in targets(["any"], "all", role_name=role.name, partition=role.partition)}
+    for region in regions:
+        if connection.endpoint_url is None and region not in drs_regions:
             raise ValueError(
-                f"botocore has no DRS in region {region!r} of partition {partition!r}: correct the name, or update botocore"
+                f"botocore has no DRS in region {region!r} of partition {role.partition!r}: "
+                "correct the name, or update botocore"
             )
-    for profile in {target.profile_name for target in target_by_region.values()}:
-        if boto3.Session(profile_name=profile).get_credentials() is None:
-            raise NoCredentialsError
-    for target in list(target_by_region.values())[:1]:
-        # The constructor checks the region and the endpoint.
-        with JobsClient(profile_name=target.profile_name, region_name=target.region, endpoint_url=target.endpoint_url):
-            pass
+    if connection.make_session().get_credentials() is None:
+        raise NoCredentialsError
+    with connection._replace(region=regions[0]).make_client():
+        pass  # its constructor checks the region and the endpoint
 
 
 @attrs.define
@@ -138,47 +142,68 @@ class SweepFailures:
             print_error(f"{format_count(len(failures), 'target')} failed with {name} ({named}{more}), the first: {first}")
 
 
-def show_sweep(results: Iterable[TargetJobs | TargetFailure], *, total: int, output: TableOutput, tags: bool) -> SweepFailures:
+def show_sweep(
+    results: Iterable[TargetJobs | TargetFailure], *, total: int, output_format: TableOutput, tags: bool
+) -> SweepFailures:
     """Show the results and return the failures.
 
     Args:
         results: The results of the targets, in any order.
         total: The number of targets.
-        output: The format. JSON and CSV have one job per line, printed when it arrives; a table of the targets is printed
-            at the end.
+        output_format: The format. JSON and CSV have one job per line, printed when it arrives; a table of the targets is
+            printed at the end.
         tags: Whether the jobs have tags.
     """
     failures = SweepFailures()
     rows: dict[tuple[str, str], Counter[Outcome]] = {}
-    writer = CsvWriter(sys.stdout, ["account", "region", *job_columns(tags=tags)]) if output is TableOutput.CSV else None
+    writer: CsvWriter | None = None
+    if output_format is TableOutput.CSV:
+        writer = CsvWriter(sys.stdout, ["account", "region", *output.job_columns(tags=tags)])
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         for result in progress.track(results, total=total, description="reading"):
             if isinstance(result, TargetFailure):
                 failures.add(result)
             jobs = result.jobs
-            if output is not TableOutput.TABLE:
+            if output_format is not TableOutput.TABLE:
                 _print_jobs(result.target, jobs, writer, tags=tags)
             elif jobs or isinstance(result, TargetJobs):
                 rows[_account(result.target), result.target.region] = Counter(job.outcome for job in jobs)
-    if output is TableOutput.TABLE:
-        console = tables.console()
-        console.print(tables.targets_table(dict(sorted(rows.items())), width=console.width))
-    count = (
-        "" if output is not TableOutput.TABLE else f", {format_count(sum(counts.total() for counts in rows.values()), 'job')}"
-    )
+    count = ""
+    if output_format is TableOutput.TABLE:
+        console = output.console()
+        console.print(targets_table(dict(sorted(rows.items())), width=console.width))
+        count = f", {format_count(sum(counts.total() for counts in rows.values()), 'job')}"
     print_note(f"{format_count(total, 'target')}{count}")
     failures.print_summary()
     return failures
+
+
+def targets_table(targets: Mapping[tuple[str, str], Counter[Outcome]], *, width: int) -> Table:
+    """Return a table of the accounts and regions that were read, one pair per row, with the number of jobs of each outcome."""
+    ranks = {Outcome.FAILED: 2, Outcome.RUNNING: 4, Outcome.UNDETERMINED: 5, Outcome.SUCCEEDED: 6}
+    columns = [
+        output.Column("account"),
+        output.Column("region", rank=1),
+        output.Column("jobs", rank=3, justify="right"),
+        *(output.Column(outcome.name.lower(), rank=ranks[outcome], justify="right") for outcome in Outcome),
+    ]
+    rows: list[list[Text]] = []
+    for (account, region), counts in targets.items():
+        numbers = (
+            Text(str(counts[outcome] or "-"), style=OUTCOME_COLOURS[outcome] if counts[outcome] else "") for outcome in Outcome
+        )
+        rows.append([output.text_cell(account), output.text_cell(region), output.text_cell(str(counts.total())), *numbers])
+    return output.fitted_table(columns, rows, width=width)
 
 
 def _print_jobs(target: Target, jobs: Iterable[Job], writer: CsvWriter | None, *, tags: bool) -> None:
     account_and_region = {"account": _account(target), "region": target.region}
     for job in jobs:
         if writer is None:
-            typer.echo(json.dumps({**tables.json_of(job, tags=tags), **account_and_region}))
+            output.print_records([{**output.job_to_json(job, tags=tags), **account_and_region}])
         else:
-            writer.write([{**job_record(job, tags=tags), **account_and_region}])
+            writer.write([{**output.job_record(job, tags=tags), **account_and_region}])
     sys.stdout.flush()
 
 

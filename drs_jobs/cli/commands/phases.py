@@ -11,34 +11,55 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from drs_jobs import Outcome
 from drs_jobs._html import OUTCOME_COLOURS
-from drs_jobs._models import Outcome
 from drs_jobs._text import format_duration
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
-from drs_jobs.cli import tables
-from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_note, status_of, usage_errors
-from drs_jobs.cli.formats import JOB_ID, SERVER_ID, host_name_record, log_error_text, print_records, seconds, with_host_name
+from drs_jobs.cli import output
+from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_note, raise_usage_errors, status_of
 from drs_jobs.cli.logs import print_log_error
 from drs_jobs.cli.names import NameSource
-from drs_jobs.cli.options import Connection, TableOutput
-from drs_jobs.cli.tables import NO_NAMES, Column, fitted_table, server_cell
+from drs_jobs.cli.options import (
+    Connection,
+    EndpointUrl,
+    HostNames,
+    JobArgument,
+    NamesFile,
+    Profile,
+    Region,
+    TableOutput,
+    TableOutputOption,
+    parse_job_id,
+)
 
 
-def show_phases(connection: Connection, output: TableOutput, *, job_id: str, names: NameSource) -> ExitStatus:
-    """Print the phases of a job, and return the exit status for its outcome."""
-    with usage_errors():
+def phases(
+    job: JobArgument,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: TableOutputOption = TableOutput.TABLE,
+    names: NamesFile = None,
+    host_names: HostNames = False,
+) -> ExitStatus:
+    """Show the phases of one job, with a bar per phase for each server. The exit status depends on the outcome of the job."""
+    connection = Connection(profile, region, endpoint_url)
+    with raise_usage_errors():
+        job_id = parse_job_id(job)
+        name_source = NameSource.from_options(names, host_names=host_names)
         client = connection.make_client()
     report = client.phases(job_id)
-    known_names = names.resolve(connection)
+    names_by_id = name_source.resolve(connection)
     status = status_of([report.job])
     with exit_if_pipe_closes(status):
-        if output is TableOutput.JSON:
-            print_records(phases_records(report, names=known_names))
-        elif output is TableOutput.CSV:
-            print_records(phase_rows(report, names=known_names), columns=with_host_name(PHASE_COLUMNS, known_names))
+        if output_format is TableOutput.JSON:
+            output.print_records(phases_records(report, names=names_by_id))
+        elif output_format is TableOutput.CSV:
+            columns = output.with_host_name(PHASE_COLUMNS, names_by_id)
+            output.print_records(phase_rows(report, names=names_by_id), columns=columns)
         elif report.participants:
-            print_phases(tables.console(), report, now=datetime.now(UTC), names=known_names)
+            print_phases(output.console(), report, now=datetime.now(UTC), names=names_by_id)
         else:
             print_note("no participants")
         print_log_error(report.log_error)
@@ -80,7 +101,7 @@ class PhaseBar:
             position = stop
 
 
-def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping[str, str] = NO_NAMES) -> Table:
+def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping[str, str] = output.NO_NAMES) -> Table:
     """Return a table of the participants of a job, one per row, with a bar and the duration of each phase.
 
     Args:
@@ -91,11 +112,11 @@ def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping
     """
     phase_names = report.phase_names
     columns = [
-        Column("participant"),
-        Column("phases", rank=3),
-        *(Column(_label(name), rank=len(PhaseName) + 4 - index) for index, name in enumerate(phase_names)),
-        Column("recovered in", rank=2),
-        Column("outcome", rank=1),
+        output.Column("participant"),
+        output.Column("phases", rank=3),
+        *(output.Column(_label(name), rank=len(PhaseName) + 4 - index) for index, name in enumerate(phase_names)),
+        output.Column("recovered in", rank=2),
+        output.Column("outcome", rank=1),
     ]
     start, total = _time_axis(report, now)
     rows: list[list[Any]] = []
@@ -103,17 +124,17 @@ def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping
         by_name = {phase.name: phase for phase in row.phases}
         rows.append(
             [
-                server_cell(row.participant, names),
+                output.server_cell(row.participant, names),
                 PhaseBar(tuple(_spans(row, start, total, now))),
                 *(_phase_cell(by_name.get(name), now) for name in phase_names),
                 Text(format_duration(row.recovery_time)),
                 Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]),
             ]
         )
-    return fitted_table(columns, rows, width=width)
+    return output.fitted_table(columns, rows, width=width)
 
 
-def print_phases(console: Console, report: JobPhases, *, now: datetime, names: Mapping[str, str] = NO_NAMES) -> None:
+def print_phases(console: Console, report: JobPhases, *, now: datetime, names: Mapping[str, str] = output.NO_NAMES) -> None:
     """Print the table of phases, and the meaning of the characters in its bars."""
     console.print(phases_table(report, now=now, width=console.width, names=names))
     encoding = int(console.options.ascii_only)
@@ -121,24 +142,24 @@ def print_phases(console: Console, report: JobPhases, *, now: datetime, names: M
     console.print(f"{'  '.join(legend)}  {_WAITING[encoding]} waiting", soft_wrap=True)
 
 
-def phases_records(report: JobPhases, *, names: Mapping[str, str] = NO_NAMES) -> Iterator[dict[str, Any]]:
+def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
     """Yield one record per participant for JSON, with a list of its phases."""
     for row in report.participants:
-        key = "sourceNetworkID" if row.participant.startswith("sn-") else SERVER_ID
+        key = "sourceNetworkID" if row.participant.startswith("sn-") else output.SERVER_ID
         yield {
-            JOB_ID: report.job.job_id,
+            output.JOB_ID: report.job.job_id,
             key: row.participant,
-            **host_name_record(row.participant, names),
+            **output.host_name_record(row.participant, names),
             "outcome": row.outcome.name,
             "launchedAt": row.launched_at,
-            "recoverySeconds": seconds(row.recovery_time),
+            "recoverySeconds": output.seconds(row.recovery_time),
             "phases": [_phase_record(phase) for phase in row.phases],
-            "logError": log_error_text(report.log_error),
+            "logError": output.log_error_text(report.log_error),
         }
 
 
 PHASE_COLUMNS: Final = (
-    JOB_ID,
+    output.JOB_ID,
     "participant",
     "participantOutcome",
     "recoverySeconds",
@@ -154,15 +175,15 @@ PHASE_COLUMNS: Final = (
 """The columns of phases as CSV."""
 
 
-def phase_rows(report: JobPhases, *, names: Mapping[str, str] = NO_NAMES) -> Iterator[dict[str, Any]]:
+def phase_rows(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
     """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
     for row in report.participants:
         participant = {
-            JOB_ID: report.job.job_id,
+            output.JOB_ID: report.job.job_id,
             "participant": row.participant,
-            **host_name_record(row.participant, names),
+            **output.host_name_record(row.participant, names),
             "participantOutcome": row.outcome.name,
-            "recoverySeconds": seconds(row.recovery_time),
+            "recoverySeconds": output.seconds(row.recovery_time),
         }
         yield from ({**participant, **_phase_record(phase)} for phase in row.phases)
         if not row.phases:
@@ -174,8 +195,8 @@ def _phase_record(phase: Phase) -> dict[str, Any]:
         "name": phase.name.name,
         "startedAt": phase.started_at,
         "endedAt": phase.ended_at,
-        "durationSeconds": seconds(phase.duration),
-        "waitingBeforeSeconds": seconds(phase.waiting_before),
+        "durationSeconds": output.seconds(phase.duration),
+        "waitingBeforeSeconds": output.seconds(phase.waiting_before),
         "attempts": phase.attempts,
         "outcome": phase.outcome.name,
         "error": phase.error,

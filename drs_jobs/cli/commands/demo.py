@@ -9,24 +9,26 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import typer
 from rich.console import Console
 
-from drs_jobs._client import JobsClient
-from drs_jobs._errors import JobFailedError
-from drs_jobs._models import Job, Outcome
+from drs_jobs import Job, JobFailedError, JobsClient, Outcome
 from drs_jobs.analysis import busy_servers
-from drs_jobs.cli import progress, tables
-from drs_jobs.cli.exit_codes import print_note
-from drs_jobs.cli.local import print_exports
-from drs_jobs.testing import LocalDrs, make_history
+from drs_jobs.cli import output
+from drs_jobs.cli.commands.local import print_exports
+from drs_jobs.cli.commands.watch import WatchDisplay
+from drs_jobs.cli.exit_status import print_note
+
+if TYPE_CHECKING:  # of the extra `testing`
+    from drs_jobs.testing import LocalDrs
 
 _SPEED = 90
 """The factor by which the drill of the demo is faster than a real one; it takes about six seconds."""
 
 _SERVED_JOBS: Final = 120
-"""The number of jobs of a year that `serve` has."""
+"""The number of jobs of a year that `--serve` has."""
 
 _SERVED_SERVERS: Final = 4
 """The number of servers in the running drill."""
@@ -35,19 +37,25 @@ _LONGEST_LINUX_DRILL: Final = timedelta(minutes=15)
 """The drills of Linux servers are shorter, and those of Windows servers longer. The running drill is one of Linux servers."""
 
 
-def print_failures(client: JobsClient) -> None:
-    for job in client.describe_jobs():
-        if job.outcome is Outcome.FAILED:
-            try:
-                job.raise_unless_succeeded()
-            except JobFailedError as error:
-                print(error)
+def demo(
+    is_served: Annotated[
+        bool, typer.Option("--serve", help="Serve a year of jobs and a running drill, until Ctrl-C, for other programs.")
+    ] = False,
+) -> None:
+    """Show the features without an AWS account, with a local DRS endpoint."""
+    from drs_jobs.testing import local_drs, make_history  # noqa: PLC0415  # of another extra
 
-
-def run() -> None:
-    """Start a local DRS endpoint with realistic jobs, list them, and watch a drill in which one server fails."""
-    console = tables.console()
-    with LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
+    if is_served:
+        with local_drs.LocalDrs() as local:
+            history = make_history(_SERVED_JOBS, until=local.now, logs=True)
+            local.add_history(history)
+            job_id = _start_familiar_drill(local, history)
+            print_exports(local, local_drs.CONFLICTING_VARIABLES)
+            _print_examples(job_id)
+            threading.Event().wait()
+        return
+    console = output.console()
+    with local_drs.LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
         local.add_jobs(*make_history(30, until=local.now))
         client = JobsClient(local.client())
         _show_list(console, client, local)
@@ -60,23 +68,26 @@ def run() -> None:
     _print_prose(console, "lists the commands. With credentials that boto3 finds, they read your own jobs.")
 
 
-def serve() -> None:
-    """Serve a year of jobs and a running drill until the process is interrupted, and print how clients find them."""
-    with LocalDrs() as local:
-        history = make_history(_SERVED_JOBS, until=local.now, logs=True)
-        local.add_history(history)
-        job_id = _start_known_drill(local, history)
-        print_exports(local)
-        command, python = own_command(), shlex.quote(sys.executable)
-        examples = [
-            f"{command} list --since 90d --failed",
-            f"{command} watch {job_id}",
-            f"{command} drills --older-than 90d",
-            f"aws drs describe-job-log-items --job-id {job_id}",
-            f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
-        ]
-        print_note("\n  ".join([f"Then try, for example, with the running drill {job_id}:", *examples]))
-        threading.Event().wait()
+def print_failures(client: JobsClient) -> None:
+    for job in client.describe_jobs():
+        if job.outcome is Outcome.FAILED:
+            try:
+                job.raise_unless_succeeded()
+            except JobFailedError as error:
+                print(error)
+
+
+def _print_examples(job_id: str) -> None:
+    """Print command lines for a shell that uses the endpoint, on stderr."""
+    command, python = own_command(), shlex.quote(sys.executable)
+    examples = [
+        f"{command} list --since 90d --failed",
+        f"{command} watch {job_id}",
+        f"{command} drills --older-than 90d",
+        f"aws drs describe-job-log-items --job-id {job_id}",
+        f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
+    ]
+    print_note("\n  ".join([f"Then try, for example, with the running drill {job_id}:", *examples]))
 
 
 def own_command() -> str:
@@ -84,12 +95,12 @@ def own_command() -> str:
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return f"{shlex.quote(sys.executable)} -m drs_jobs"
-    found = shutil.which(script.name)
-    is_on_path = found is not None and Path(found).resolve() == script.resolve()
+    path = shutil.which(script.name)
+    is_on_path = path is not None and Path(path).resolve() == script.resolve()
     return script.name if is_on_path else shlex.quote(str(script.absolute()))
 
 
-def _start_known_drill(local: LocalDrs, history: Sequence[Job]) -> str:
+def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
     """Start a drill of servers that were drilled before, so that the time left is known, and return its id.
 
     One of them fails, so that there is a failure to explain.
@@ -107,10 +118,10 @@ def _start_known_drill(local: LocalDrs, history: Sequence[Job]) -> str:
     return job_id
 
 
-def _show_list(console: Console, client: JobsClient, local: LocalDrs) -> None:
+def _show_list(console: Console, client: JobsClient, local: "LocalDrs") -> None:
     _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
     jobs = client.describe_jobs().collect()
-    console.print(tables.jobs_table(jobs, now=local.now, tags=False, width=console.width))
+    console.print(output.jobs_table(jobs, now=local.now, tags=False, width=console.width))
     failed = sum(job.outcome is Outcome.FAILED for job in jobs)
     completed = sum(job.is_complete for job in jobs)
     _print_prose(
@@ -123,7 +134,7 @@ def _show_list(console: Console, client: JobsClient, local: LocalDrs) -> None:
     print_failures(client)
 
 
-def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
+def _show_drill(console: Console, client: JobsClient, local: "LocalDrs") -> None:
     servers = [f"s-{number:017}" for number in range(1, 5)]
     local.fail_server(servers[2])
     job = local.client().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": server} for server in servers])["job"]
@@ -131,10 +142,10 @@ def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
         console,
         f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
     )
-    follower = progress.Follower(client, console=console, now=lambda: local.now)
-    follower.follow(follower.watch([job["jobID"]], timeout=60, poll_interval=0.2))
+    display = WatchDisplay(client, console=console, now=lambda: local.now)
+    display.follow(display.watch([job["jobID"]], timeout=60, poll_interval=0.2))
     _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
-    tables.print_reasons(console, client.explain(job))
+    output.print_reasons(console, client.explain(job))
 
 
 def _print_prose(console: Console, text: str) -> None:

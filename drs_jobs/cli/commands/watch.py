@@ -1,11 +1,11 @@
 """`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Annotated, Final
 
 import attrs
 import typer
@@ -15,20 +15,33 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import analysis
-from drs_jobs._client import JobsClient, Watch
-from drs_jobs._errors import JobOutcomeError, WaitTimeoutError
-from drs_jobs._models import Job, Outcome
+from drs_jobs import Job, JobOutcomeError, JobsClient, Outcome, WaitTimeoutError, analysis
+from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._text import format_duration, format_second, format_target_count
+from drs_jobs._text import format_duration, format_second, format_target_count, quoted
 from drs_jobs.analysis import PhaseName
-from drs_jobs.cli import tables
-from drs_jobs.cli.errors import describe_error
-from drs_jobs.cli.exit_codes import ExitStatus, exit_if_pipe_closes, print_error, status_of, usage_errors
+from drs_jobs.cli import output
+from drs_jobs.cli.commands.phase_reader import PhaseReader
+from drs_jobs.cli.exit_status import (
+    ExitStatus,
+    describe_error,
+    exit_if_pipe_closes,
+    print_error,
+    raise_usage_errors,
+    status_of,
+)
 from drs_jobs.cli.logs import print_log_error
 from drs_jobs.cli.names import NameSource
-from drs_jobs.cli.options import Connection, Output
-from drs_jobs.cli.phase_reader import PhaseReader
+from drs_jobs.cli.options import (
+    Connection,
+    EndpointUrl,
+    HostNames,
+    NamesFile,
+    Profile,
+    Region,
+    parse_duration,
+    parse_job_id,
+)
 
 HEARTBEAT_INTERVAL: Final = 60.0
 """The longest time, in seconds, between two lines of a running job."""
@@ -37,52 +50,76 @@ _TICK: Final = 1.0
 """The time, in seconds, after which a sleep is interrupted to show progress."""
 
 
-def watch_jobs(
-    connection: Connection,
-    output: Output,
-    *,
-    job_ids: Sequence[str],
-    timeout: timedelta | None,
-    poll_interval: timedelta | None,
-    names: NameSource,
+class WatchOutput(StrEnum):
+    """The format of the output on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def watch(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="The jobs' ids.")],
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
+    ] = None,
+    poll_interval: Annotated[
+        str | None,
+        typer.Option(
+            "--poll-interval", help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."
+        ),
+    ] = None,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: Annotated[
+        WatchOutput,
+        typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
+    ] = WatchOutput.TABLE,
+    names: NamesFile = None,
+    host_names: HostNames = False,
 ) -> ExitStatus:
-    """Wait until jobs are complete, show their progress, and return the exit status for their outcomes.
-
-    Args:
-        connection: How to read the jobs.
-        output: The format.
-        job_ids: The ids of the jobs.
-        timeout: The maximum time to wait; `None` for no limit.
-        poll_interval: The time between two polls; `None` for the default of `JobsClient.watch`.
-        names: The host names, for the reasons of failures.
-    """
-    with usage_errors():
+    """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
+    connection = Connection(profile, region, endpoint_url)
+    with raise_usage_errors():
+        time_limit = parse_duration("--timeout", timeout)
+        interval = parse_interval("--poll-interval", poll_interval)
+        job_ids = [parse_job_id(job) for job in jobs]
+        name_source = NameSource.from_options(names, host_names=host_names)
         client = connection.make_client()
-        follower = Follower(client, console=tables.console(), now=lambda: datetime.now(UTC))
-        snapshots = follower.watch(job_ids, timeout=timeout, poll_interval=poll_interval)
+        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC))
+        snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        if output is Output.JSON:
-            return status_of(_each_as_json(snapshots))
+        if output_format is WatchOutput.JSON:
+            return status_of(_print_json(snapshots))
         try:
-            follower.follow(snapshots)
+            display.follow(snapshots)
         except WaitTimeoutError:
-            follower.print_reasons(lambda: names.resolve(connection))
+            display.print_reasons(lambda: name_source.resolve(connection))
             raise
-        follower.print_reasons(lambda: names.resolve(connection))
-    return status_of(follower.ended)
+        display.print_reasons(lambda: name_source.resolve(connection))
+    return status_of(display.ended)
 
 
-def _each_as_json(snapshots: Iterable[Job]) -> list[Job]:
-    ended: list[Job] = []
+def parse_interval(option: str, text: str | None) -> timedelta | None:
+    """Return a duration of more than 0 from the command line; `None` if `text` is `None`. See `parse_duration`."""
+    interval = parse_duration(option, text)
+    if interval == timedelta():
+        raise ValueError(f"{option} {quoted(str(text))} is too short: use 1s or more")
+    return interval
+
+
+def _print_json(snapshots: Iterable[Job]) -> list[Job]:
+    """Print each snapshot when it arrives, and return the jobs that are complete."""
+    complete: list[Job] = []
     for job in snapshots:
-        typer.echo(json.dumps(tables.json_of(job, tags=False)))
+        output.print_records([output.job_to_json(job, tags=False)])
         sys.stdout.flush()  # so that a reader of a pipe gets each line at once
-        ended += [job] if job.is_complete else []
-    return ended
+        complete += [job] if job.is_complete else []
+    return complete
 
 
-class Follower:
-    """Shows jobs until they are complete, with their phases. Create it before the client's `watch` is called."""
+class WatchDisplay:
+    """Shows jobs until they are complete, with their phases."""
 
     def __init__(
         self,
@@ -93,7 +130,7 @@ class Follower:
         clock: Clock | None = None,
         executor: Executor | None = None,
     ) -> None:
-        """Create a follower, which shows progress whenever `watch` sleeps between two polls.
+        """Create a display, which shows progress whenever `watch` sleeps between two polls.
 
         Args:
             client: The client with which jobs and logs are read.
@@ -128,10 +165,10 @@ class Follower:
             snapshots: The jobs that `watch` yields.
         """
         if not self._has_bars:
-            self._take(snapshots)
+            self._show(snapshots)
             return
         with Live(console=self._console, get_renderable=self._bars, refresh_per_second=2):
-            self._take(snapshots)
+            self._show(snapshots)
 
     @property
     def ended(self) -> list[Job]:
@@ -141,41 +178,41 @@ class Follower:
     def print_reasons(self, find_names: Callable[[], Mapping[str, str]]) -> None:
         """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
 
-        A log that cannot be read costs only the reasons that it has.
+        Without the log of a job, only its reasons are missing.
 
         Args:
             find_names: Returns the host names by source server id. It is called only if there are reasons to print.
         """
         unsuccessful = [job for job in self.ended if job.outcome is not Outcome.SUCCEEDED]
-        names = find_names() if unsuccessful else tables.NO_NAMES
+        names = find_names() if unsuccessful else output.NO_NAMES
         for job in unsuccessful:
             try:
                 explanation = self._client.explain(job)
             except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
                 explanation = analysis.explain(job, (), log_error=error)
             self._console.print()
-            self._console.print(tables.text_cell(job.job_id), tables.outcome_cell(job))
-            tables.print_reasons(self._console, explanation, names=names)
+            self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
+            output.print_reasons(self._console, explanation, names=names)
             if job.outcome is Outcome.UNDETERMINED:
-                self._console.print(tables.with_hanging_indent("undetermined:", _undetermined_reason(job)))
+                self._console.print(output.with_hanging_indent("undetermined:", _undetermined_reason(job)))
             print_log_error(explanation.log_error)
 
-    def _take(self, snapshots: Iterable[Job]) -> None:
+    def _show(self, snapshots: Iterable[Job]) -> None:
         for job in snapshots:
             self._latest[job.job_id] = job
             if not self._has_bars:
                 self._print_line(job)
 
     def _sleep(self, seconds: float) -> None:
-        self._reader.start(self._running())
+        self._reader.submit(self._running())
         while seconds > 0:
             step = min(seconds, _TICK)
             self._clock.sleep(step)
             seconds -= step
-            self._tick()
+            self._refresh()
 
-    def _tick(self) -> None:
-        self._reader.collect()
+    def _refresh(self) -> None:
+        self._reader.poll()
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
             message, _ = describe_error(self._reader.error)
@@ -192,13 +229,13 @@ class Follower:
 
     def _print_line(self, job: Job) -> None:
         progress = None if job.is_complete else self._reader.progress(job)
-        words = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
+        text = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
         self._console.print(
             f"{format_second(self._now())}Z",
-            tables.text_cell(job.job_id),
-            tables.text_cell(job.status or "-"),
-            tables.outcome_cell(job),
-            words if progress is None else f"{words}, {progress.text}",
+            output.text_cell(job.job_id),
+            output.text_cell(job.status or "-"),
+            output.outcome_cell(job),
+            text if progress is None else f"{text}, {progress.text}",
             soft_wrap=True,
         )
         self._console.file.flush()  # so that a reader of a pipe gets each line at once
@@ -209,14 +246,14 @@ class Follower:
         jobs = list(self._latest.values())
         if not jobs:
             return Text("waiting until a job is visible")
-        found = {job.job_id: self._reader.progress(job) for job in jobs if not job.is_complete}
-        fractions = {job_id: progress.fraction for job_id, progress in found.items() if progress is not None}
+        states = {job.job_id: self._reader.progress(job) for job in jobs if not job.is_complete}
+        progress_by_id = {job_id: progress for job_id, progress in states.items() if progress is not None}
+        fractions = {job_id: progress.fraction for job_id, progress in progress_by_id.items()}
         table = bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions)
         # With one job the lines below the table need no id.
         details = (
-            tables.with_hanging_indent("   ", progress.text if len(jobs) == 1 else f"{job_id}: {progress.text}")
-            for job_id, progress in found.items()
-            if progress is not None
+            output.with_hanging_indent("   ", progress.text if len(jobs) == 1 else f"{job_id}: {progress.text}")
+            for job_id, progress in progress_by_id.items()
         )
         return Group(table, *details)
 
@@ -232,30 +269,30 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
             servers that have reached the target status.
     """
     columns = [
-        tables.Column("job"),
-        tables.Column("bar", rank=4),
-        tables.Column("servers", rank=3),
-        tables.Column("outcome", rank=1),
-        tables.Column("took", rank=2),
+        output.Column("job"),
+        output.Column("bar", rank=4),
+        output.Column("servers", rank=3),
+        output.Column("outcome", rank=1),
+        output.Column("took", rank=2),
     ]
-    rows: list[list[tables.Cell]] = [
+    rows: list[list[output.Cell]] = [
         [
-            tables.text_cell(job.job_id),
+            output.text_cell(job.job_id),
             ProgressBar(total=1.0, completed=_fraction(job, fractions or {})),
-            tables.text_cell(f"{format_target_count(job)} servers"),
-            tables.outcome_cell(job, state=True),
-            tables.text_cell(format_duration(job.elapsed(now))),
+            output.text_cell(f"{format_target_count(job)} servers"),
+            output.outcome_cell(job, state=True),
+            output.text_cell(format_duration(job.elapsed(now))),
         ]
         for job in jobs
     ]
-    return tables.fitted_table(columns, rows, width=width, header=False)
+    return output.fitted_table(columns, rows, width=width, header=False)
 
 
 def _fraction(job: Job, fractions: Mapping[str, float]) -> float:
     if job.is_complete:
         return 1.0
-    arrived = len(job.servers_at_target) / (len(job.participating_servers) or 1)
-    return fractions.get(job.job_id, arrived)
+    fraction_at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
+    return fractions.get(job.job_id, fraction_at_target)
 
 
 def _undetermined_reason(job: Job) -> str:

@@ -8,13 +8,12 @@ from typing import Final
 
 import attrs
 
-from drs_jobs._client import JobsClient, read_log
-from drs_jobs._errors import is_transient
-from drs_jobs._models import Job, JobLogItem, JobType
+from drs_jobs import Job, JobLogItem, JobsClient, JobType, is_transient
+from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
+from drs_jobs.cli.logs import daemon_threads
 from drs_jobs.evidence import recovery_times
-from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000
@@ -49,7 +48,7 @@ class PhaseReader:
         """
         self._client = client
         self._now = now
-        self._executor = DaemonThreadPool(_THREADS) if executor is None else executor
+        self._executor = daemon_threads(_THREADS) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
         self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
@@ -59,26 +58,26 @@ class PhaseReader:
         self.error: Exception | None = None
         """The first error of a log of a running job, else `None`."""
 
-    def start(self, jobs: Iterable[Job]) -> None:
-        """Start to read the logs of running jobs again, except those that are being read or that the caller cannot read."""
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
             if job.job_id not in self._log_reads and job.job_id not in self._unreadable:
                 self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
                 self._earlier_reads[job.job_id] = self._executor.submit(_read_earlier, self._client, job, self._now())
 
-    def collect(self) -> None:
-        """Take over what has been read."""
+    def poll(self) -> None:
+        """Store the logs and the earlier jobs that have been read."""
         for job_id, read in list(self._log_reads.items()):
             if read.done():
                 del self._log_reads[job_id]
-                self._take_over(job_id, *read.result())
+                self._store(job_id, *read.result())
         for job_id, earlier in self._earlier_reads.items():
             # Without earlier jobs only the time left is missing, so an error is not shown.
             if earlier.done() and earlier.exception() is None:
                 self._earlier[job_id] = earlier.result()
 
-    def _take_over(self, job_id: str, items: list[JobLogItem], error: Exception | None) -> None:
+    def _store(self, job_id: str, items: list[JobLogItem], error: Exception | None) -> None:
         # After an error, the log that was read before can have more items.
         if error is None or len(items) > len(self._logs.get(job_id, ())):
             self._logs[job_id] = items
@@ -98,12 +97,12 @@ class PhaseReader:
         if (log := self._logs.get(job.job_id)) is None:
             return None
         current, earlier = phases(job, log), self._earlier.get(job.job_id, ())
-        found = progress(current, now=self._now(), earlier=earlier)
+        state = progress(current, now=self._now(), earlier=earlier)
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
-        fraction = self._fractions[job.job_id] = max(found.fraction, self._fractions.get(job.job_id, 0.0))
+        fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
         expected = _expected_time(current, earlier)
         left = "" if expected is None else f", about {format_duration(expected * (1 - fraction))} left"
-        return PhaseProgress(fraction=fraction, text=f"{found.text}, {fraction:.0%}{left}")
+        return PhaseProgress(fraction=fraction, text=f"{state.text}, {fraction:.0%}{left}")
 
 
 def _expected_time(current: JobPhases, earlier: tuple[JobPhases, ...]) -> timedelta | None:
@@ -117,17 +116,17 @@ def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhase
     """Return the phases of the latest complete jobs of the same servers."""
     servers = _server_ids(job)
     counts: Counter[str] = Counter()
-    found: list[JobPhases] = []
+    reports: list[JobPhases] = []
     for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
         new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
         if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
             continue
         items, error = read_log(client, other.job_id)
-        found.append(phases(other, items, log_error=error))
+        reports.append(phases(other, items, log_error=error))
         counts.update(new)
-        if len(found) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
+        if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
             break
-    return tuple(found)
+    return tuple(reports)
 
 
 def _needs_more(counts: Mapping[str, int], servers: Iterable[str]) -> bool:

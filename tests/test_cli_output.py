@@ -1,12 +1,13 @@
-"""What the command line prints for machines, read by pandas, DuckDB, junitparser, pytest's schema and Prometheus's parser."""
+"""Tables, and what is printed for machines, read by pandas, DuckDB, junitparser, pytest's schema and Prometheus's parser."""
 
 import csv
 import io
 import json
 import math
-import sys
+import re
 import xml.etree.ElementTree as ET
-from datetime import timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,164 @@ import junitparser
 import pandas as pd
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+from rich.text import Text
 
-from command_line import run, run_here, run_process
+from command_line import run, run_here
 from drs_jobs import Job, JobsClient, Outcome, structure_job
-from drs_jobs.cli.formats import Metric, ServerCheck, gate_status, job_columns, print_junit, print_prometheus
+from drs_jobs._text import format_duration
+from drs_jobs.analysis import Explanation, Failure
+from drs_jobs.cli.commands.drills import drills_table
+from drs_jobs.cli.commands.show import log_table, servers_table
+from drs_jobs.cli.commands.sweep_targets import targets_table
+from drs_jobs.cli.commands.watch import bars_table
+from drs_jobs.cli.output import (
+    Metric,
+    ServerCheck,
+    check_status,
+    job_columns,
+    jobs_table,
+    print_junit,
+    print_prometheus,
+    print_reasons,
+)
 from drs_jobs.evidence import last_drills, recovery_times
-from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
+from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_server
+
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
+
+# ------------------------------------------------------------------ tables
+
+
+def test_tables_have_no_control_characters():
+    """Markup is shown as text."""
+    job = make_job(job_id="drsjob-\x1b[31m\n[red]x", initiated_by="LATER\x07")
+    table = jobs_table([job], now=NOON, tags=False, width=200)
+    cells = [str(cell) for column in table.columns for cell in column.cells]
+    assert all(cell.isprintable() for cell in cells)
+    assert "drsjob- [31m [red]x" in cells
+
+
+@pytest.mark.parametrize("width", [80, 100, 10_000])
+def test_jobs_table_has_one_line_per_job(width: int):
+    """At 80 columns and more. There is a column for the state if it fits."""
+    jobs = [make_job(), make_job(status="PENDING"), make_job(participating_servers=()), make_job(type="TERMINATE")]
+    jobs.append(make_job(participating_servers=(make_server(launch_status="FAILED"),) * 100))
+    shown = io.StringIO()
+    console = Console(file=shown, width=width)
+    console.print(jobs_table(jobs, now=NOON, tags=False, width=width))
+    header, *rows = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert ("outcome" in header) == (width > 80)
+    assert ["SUCCEEDED", "PENDING" if width == 80 else "RUNNING", "UNDETERMINED", "SUCCEEDED", "FAILED"] == [
+        row.split()[-1] for row in rows
+    ]
+    assert [job.job_id for job in jobs] == [row.split()[0] for row in rows]
+    assert max(len(row) for row in rows) <= 90
+
+
+def test_labels_and_durations():
+    """Unknown values are shown unchanged, and absent ones as a dash."""
+    assert [
+        make_job(type=job_type, initiated_by=starter).kind
+        for job_type, starter in [
+            ("TERMINATE", None),
+            ("LAUNCH", None),
+            ("LAUNCH", "LATER"),
+            ("LAUNCH", "CREATE_NETWORK_RECOVERY"),
+        ]
+    ] == ["clean-up", "-", "LATER", "network"]
+    assert format_duration(None) == "-"
+    table = jobs_table([make_job(status="PENDING")], now=NOON, tags=False, width=80)
+    assert "PENDING" in [str(cell) for column in table.columns for cell in column.cells]
+    assert format_duration(NOON - datetime(2024, 6, 15, 9, 30, tzinfo=UTC)) == "2h 30m"
+
+
+SERVER_IDS = [f"s-{number:017}" for number in range(5)]
+
+
+DRILL_TIMES = dict.fromkeys(SERVER_IDS, timedelta(minutes=8, seconds=51))
+
+
+def _tables_and_ids() -> list[tuple[list[str], Any]]:
+    kinds = ("START_DRILL", "TARGET_ACCOUNT", "START_RECOVERY")
+    launched = tuple(make_server(source_server_id=server_id) for server_id in SERVER_IDS)
+    jobs = [
+        *(make_job(initiated_by=initiated_by, participating_servers=launched * 20) for initiated_by in kinds),
+        make_job(participating_servers=()),
+        make_job(status="STARTED", creation_date_time=NOON - timedelta(hours=100)),
+        make_job(participating_servers=(make_server(source_server_id=SERVER_IDS[0], launch_status="FAILED"),)),
+    ]
+    explanation = Explanation(
+        job=make_job(participating_servers=launched),
+        failures=(),
+        instance_ids=dict.fromkeys(SERVER_IDS, "i-0123456789abcdef0"),
+        log=(),
+        log_error=None,
+    )
+    log = [make_log_item(event=event) for event in ("USING_PREVIOUS_SNAPSHOT_FAILED", "JOB_END")]
+    drills = last_drills(jobs, source_server_ids=[*SERVER_IDS, "s-99999999999999999"]).servers
+    job_ids = [job.job_id for job in jobs]
+    targets = {(str(10**11 + number), "ap-southeast-2"): Counter({Outcome.FAILED: number}) for number in range(3)}
+    return [
+        (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=False, width=width)),
+        (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=True, width=width)),
+        (job_ids, lambda width: bars_table(jobs, now=NOON, width=width)),
+        (SERVER_IDS, lambda width: servers_table(explanation, width=width)),
+        ([str(item.event) for item in log], lambda width: log_table(log, width=width)),
+        ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, now=NOON, times=DRILL_TIMES, width=width)),
+        ([account for account, _ in targets], lambda width: targets_table(targets, width=width)),
+    ]
+
+
+def test_tables_pad_early_years():
+    early = datetime(7, 6, 5, 4, 3, 2, tzinfo=UTC)
+    jobs = jobs_table([make_job(creation_date_time=early, end_date_time=None)], now=NOON, tags=False, width=200)
+    log = log_table([make_log_item(log_date_time=early), make_log_item(log_date_time=None)], width=200)
+    assert [str(cell) for cell in jobs.columns[3].cells] == ["0007-06-05 04:03"]
+    assert [str(cell) for cell in log.columns[0].cells] == ["0007-06-05 04:03:02", "-"]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_tables_fit_every_width(number: int):
+    """From 10 columns: no line is wider, ids are complete or fold, and each other cell that is shown is complete."""
+    ids, make_table = _tables_and_ids()[number]
+    for width in (*range(10, 90), *range(90, 201, 10)):
+        table = make_table(width)
+        shown = io.StringIO()
+        Console(file=shown, width=width).print(table)
+        text = shown.getvalue()
+        assert "…" not in text
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+        rest = "".join(text.split())
+        if len(table.columns) == 1:
+            assert [id_ for id_ in ids if id_ not in rest] == []
+        else:
+            words = text.split()
+            assert [id_ for id_ in ids if id_ not in words] == []
+            short = [cell.plain for column in table.columns for cell in column.cells if isinstance(cell, Text)]
+            folded = " ".join(words)
+            assert [cell for cell in short if len(cell.split()) == 1 and len(cell) <= 20 and cell not in folded.split()] == []
+            assert [cell for cell in short if re.fullmatch(r"\d+[mh] \d\d[sm]", cell) and cell not in folded] == []
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_reasons_continue_under_their_column(width: int):
+    text = "word " * 40
+    failures = (Failure(participant="s-1", reasons=(text, "x" * 100)),)
+    explanation = Explanation(job=make_job(), failures=failures, job_reasons=(text,), log=(), log_error=None)
+    shown = io.StringIO()
+    print_reasons(Console(file=shown, width=width), explanation)
+    _, *lines = shown.getvalue().splitlines()
+    of_server, of_job = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert len(of_server) >= 5
+    assert {len(line) - len(line.lstrip()) for line in of_server} == {4}
+    assert of_job[0].startswith("job: word")
+    assert {len(line) - len(line.lstrip()) for line in of_job[1:]} == {5}
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert "".join("".join(of_server).split()) == "word" * 40 + "x" * 100
+
+
+# ------------------------------------------------------------------ formats for machines
 
 HOSTILE = ["=1+1", "</testcase><x a='&\"'>", 'a\\"b\n}', "\x00\x1b[31m\ud800\ufffe", ";=2,3\t", "ümläut 🙂", "-"]
 
@@ -177,7 +330,7 @@ def test_junit_has_a_case_per_server(command: str, history: tuple[Job, ...], cap
     assert failed
     assert {case.name for case in suite} == servers
     assert (suite.tests, suite.failures) == (len(servers), len(failed))
-    assert {each.name: each.value for each in suite.properties()}["jobCount"] == str(len(history))
+    assert {item.name: item.value for item in suite.properties()}["jobCount"] == str(len(history))
 
 
 def _xml_of(checks: list[ServerCheck], capsys: pytest.CaptureFixture[str]) -> str:
@@ -218,7 +371,7 @@ def _samples(text: str) -> dict[str, dict[str, float]]:
     assert {family.type for family in families} == {"gauge"}
     assert all(family.documentation for family in families)
     assert {label for family in families for sample in family.samples for label in sample.labels} <= {"source_server_id"}
-    return {family.name: {each.labels["source_server_id"]: each.value for each in family.samples} for family in families}
+    return {family.name: {sample.labels["source_server_id"]: sample.value for sample in family.samples} for family in families}
 
 
 def test_prometheus_of_drills(history: tuple[Job, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -271,9 +424,9 @@ S, F, R, U = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETER
     ("outcomes", "status"),
     [([S, S], 0), ([S, F, U], 1), ([F, R], 1), ([S, U], 4), ([S, R], 4), ([], 4)],
 )
-def test_gate_status(outcomes: list[Outcome], status: int):
+def test_check_status(outcomes: list[Outcome], status: int):
     """It is 0 only if each server is known to meet the limit, and there is a server."""
-    assert status == gate_status(ServerCheck(source_server_id="s", outcome=outcome) for outcome in outcomes)
+    assert status == check_status(ServerCheck(source_server_id="s", outcome=outcome) for outcome in outcomes)
 
 
 @pytest.mark.parametrize(
@@ -293,14 +446,3 @@ def test_wrong_arguments(command: str, message: str, local_drs: LocalDrs):
     result = run(*command.split())
     assert (result.returncode, result.stdout, result.stderr.count("\n"), len(local_drs.requests)) == (2, "", 1, 0)
     assert message in result.stderr
-
-
-@pytest.mark.parametrize(("output", "package"), [("junit", "junitparser"), ("prometheus", "prometheus_client")])
-@pytest.mark.usefixtures("local_drs")
-def test_missing_packages(output: str, package: str):
-    """One line that names the extra. Other formats work without the package."""
-    for chosen, status in ((output, 2), ("csv", 0)):
-        patch = f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['drills', '-o', {chosen!r}]"
-        result = run_process([sys.executable, "-c", f"{patch}; from drs_jobs.__main__ import main; main()"])
-        assert result.returncode == status
-        assert ("pip install 'drs_jobs[cli]'" in result.stderr) == (status == 2)
