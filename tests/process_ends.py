@@ -103,9 +103,7 @@ class Cell:
     def is_possible(self) -> bool:
         """Whether the iterator has such a moment, and its end does not depend on other code."""
         if self.iterator == "sweep on processes" and (self.moment == "request" or self.way == "fork"):
-            return (
-                self.way == "SIGTERM"
-            )  # the end of a process waits for the tasks of the caller's executor, and for its processes
+            return self.way == "SIGTERM"  # Python waits for the tasks of an executor, which belongs to the caller
         if self.place == "next" and self.is_async and self.way in {"error", "exit"}:
             return False  # asyncio does not support signal handlers that raise
         if self.place == "next":
