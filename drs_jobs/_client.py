@@ -1,7 +1,6 @@
 """`JobsClient`: builds and calls the boto3 client, and converts its errors."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from drs_jobs._pagination.pager import Pager
 from drs_jobs._pagination.pages import RawPage, Request
 from drs_jobs._polling import Clock, DescribePhases, Poll, Sleep, Step
 from drs_jobs._queries import JobRef
+from drs_jobs._time import machine_time
 from drs_jobs.analysis import Explanation, JobPhases
 from drs_jobs.analysis.job_progress import slowest_phase
 
@@ -132,7 +132,7 @@ class JobsClient:
             ServiceError: If AWS returns an error. Raised during iteration, as are all of the following.
             MalformedResponseError: If the response, or a job in it, is invalid.
             PaginationLoopError: If the service repeats a page token.
-            botocore.exceptions.BotoCoreError: If the connection fails, or `ParamValidationError` if an id is too short.
+            botocore.exceptions.BotoCoreError: If the connection fails.
 
         Source:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
@@ -150,6 +150,7 @@ class JobsClient:
         Raises:
             JobNotFoundError: If no job has this id. AWS returns an empty list for an unknown id.
             TypeError: If `job_id` is not a str, or blank.
+            ValueError: If it is not a job id.
             ServiceError: As in `describe_jobs`, with all its other errors during iteration.
         """
         for job in self.describe_jobs(job_ids=[job_id]):
@@ -203,7 +204,7 @@ class JobsClient:
         retried for one minute only. Permanent errors are raised at once.
 
         Args:
-            jobs: The jobs to watch: ids, `Job` objects or the `job` dicts of boto3's `start_recovery`. A job that is given
+            jobs: The jobs to watch: ids or ARNs, `Job` objects, or the `job` dicts of `start_recovery`. A job that is given
                 twice is watched once.
             timeout: The time limit in seconds or as a timedelta, from the first `next` on. 0 polls once. `None` means no
                 limit. It limits the sleeps, not a request in flight, which can take botocore's time-outs times its number
@@ -222,8 +223,8 @@ class JobsClient:
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
-        watcher = _polling.Watcher(jobs, timeout, poll_interval, self._clock)
-        return Watch(self, watcher)
+        ids = _queries.resolve_job_refs(jobs, self._client)
+        return Watch(self, _polling.Watcher(ids, timeout, poll_interval, self._clock))
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
         """Wait until a job is complete, and return it.
@@ -231,7 +232,7 @@ class JobsClient:
         A complete job did not necessarily succeed: see `Job.outcome` and `Job.raise_unless_succeeded`.
 
         Args:
-            job: The job to wait for: an id, a `Job` or the `job` dict of boto3's `start_recovery`.
+            job: The job to wait for: an id or ARN, a `Job`, or the `job` dict of `start_recovery`.
             timeout: As in `watch`.
             poll_interval: As in `watch`.
 
@@ -252,7 +253,7 @@ class JobsClient:
         """Wait until all jobs are complete, and return them in the order of `jobs`, twice if a job is given twice.
 
         Args:
-            jobs: The jobs to wait for: ids, `Job` objects or the `job` dicts of boto3's `start_recovery`.
+            jobs: The jobs to wait for: ids or ARNs, `Job` objects, or the `job` dicts of `start_recovery`.
             timeout: As in `watch`.
             poll_interval: As in `watch`.
 
@@ -261,7 +262,7 @@ class JobsClient:
             JobNotFoundError: If a job is missing for one minute.
             ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
         """
-        ids = _queries.resolve_job_refs(jobs)
+        ids = _queries.resolve_job_refs(jobs, self._client)
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
@@ -271,13 +272,13 @@ class JobsClient:
         If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
 
         Args:
-            job: The job: an id, a `Job` or the `job` dict of boto3's `start_recovery`. It is always fetched again.
+            job: The job: an id or ARN, a `Job`, or the `job` dict of `start_recovery`. It is always fetched again.
 
         Raises:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        fetched = self.get_job(_queries.resolve_job_ref(job))
+        fetched = self.get_job(_queries.resolve_job_ref(job, self._client))
         items, error = read_log(self, fetched.job_id)
         return analysis.explain(fetched, items, log_error=error)
 
@@ -287,14 +288,14 @@ class JobsClient:
         If the log, or an item of it, cannot be read, the error is in `log_error`, and the readable items are used.
 
         Args:
-            job: The job: an id, a `Job` or the `job` dict of boto3's `start_recovery`. A `Job` that is complete is not fetched
+            job: The job: an id or ARN, a `Job`, or the `job` dict of `start_recovery`. A `Job` that is complete is not fetched
                 again.
 
         Raises:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        job_id = _queries.resolve_job_ref(job)
+        job_id = _queries.resolve_job_ref(job, self._client)
         fetched = job if isinstance(job, Job) and job.is_complete else self.get_job(job_id)
         items, error = read_log(self, job_id)
         return analysis.phases(fetched, items, log_error=error)
@@ -360,10 +361,10 @@ class Watch(Iterator[Job]):
         """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
         phases: list[tuple[str, str]] = []
         waiting = deque(jobs)
-        deadline = time.monotonic() + _polling.DESCRIPTION_TIMEOUT
+        deadline = machine_time() + _polling.DESCRIPTION_TIMEOUT
 
         def describe() -> None:
-            while waiting and time.monotonic() < deadline:
+            while waiting and machine_time() < deadline:
                 with suppress(Exception):
                     job = waiting.popleft()
                     log, _ = read_log(self._client, job.job_id)
@@ -378,7 +379,7 @@ class Watch(Iterator[Job]):
                 thread.start()
         for thread in threads:
             if thread.is_alive():
-                thread.join(max(0.0, deadline - time.monotonic()))
+                thread.join(max(0.0, deadline - machine_time()))
         return dict(phases)
 
 

@@ -71,10 +71,13 @@ def make_picklable(error: BaseException) -> BaseException:
 
 
 def _is_picklable(value: object) -> bool:
-    """Return whether `value` can be pickled. botocore's transport errors can contain an open connection."""
+    """Return whether `value` can be pickled and loaded.
+
+    botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
+    """
     try:
-        pickle.dumps(value)
-    except Exception:  # noqa: BLE001  # a `__reduce__` can raise any exception
+        pickle.loads(pickle.dumps(value))  # noqa: S301  # it was pickled here
+    except Exception:  # noqa: BLE001  # both can raise any exception
         return False
     return True
 
@@ -115,8 +118,6 @@ class ServiceError(DrsJobsError, ClientError):
 
     def __init__(self, response: Mapping[str, Any], operation_name: str) -> None:
         ClientError.__init__(self, response, operation_name)  # type: ignore[arg-type]  # stubs require their own TypedDict
-        # botocore puts the whole message of AWS into `args`.
-        Exception.__init__(self, one_line(self.args[0], 600))
         error = _as_mapping(response.get("Error"))
         metadata = _as_mapping(response.get("ResponseMetadata"))
         # Header names are in lower case in botocore, and in any case in fakes and in the Stubber.
@@ -125,6 +126,10 @@ class ServiceError(DrsJobsError, ClientError):
         self.status_code = status if isinstance(status, int) else 0
         self.code = _as_str(error.get("Code")) or str(self.status_code)
         self.message = _as_str(error.get("Message")) or ""
+        text = self.args[0]  # of botocore, with the whole message of AWS
+        if 300 <= self.status_code < 400:  # noqa: PLR2004  # the statuses of redirects
+            text = f"{text} a redirect, which is not followed: check the endpoint and the proxy"
+        Exception.__init__(self, one_line(text, 600))
         self.request_id = _as_str(metadata.get("RequestId"))
         retry_after = headers.get("retry-after", response.get("retryAfterSeconds"))
         self.retry_after = None if retry_after is None else _parse_retry_after(str(retry_after), _as_str(headers.get("date")))

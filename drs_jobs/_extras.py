@@ -12,5 +12,7 @@ def missing_extra_error(extra: str, error: ImportError) -> ImportError:
     if not isinstance(error, ModuleNotFoundError) or package == "drs_jobs":
         return error
     return ImportError(
-        f"{package} is not installed; it is part of the extra {extra!r}: pip install 'drs_jobs[{extra}]'", name=package
+        f"{package} is not installed: install drs_jobs with its extra {extra!r}, such as pip install 'drs_jobs[{extra}]', "
+        f"or in its source folder pip install '.[{extra}]'",
+        name=package,
     )

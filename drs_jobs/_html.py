@@ -56,9 +56,9 @@ def jobs_html(jobs: "Sequence[Job]") -> str:
     return f"<div><div>{len(jobs):,} jobs</div>{_TABLE}{_HEAD}{rows}</table>{more}</div>"
 
 
-def text_html(words: str) -> str:
+def text_html(label: str) -> str:
     """Return a text as preformatted, escaped HTML."""
-    return f"<pre>{text(words)}</pre>"
+    return f"<pre>{text(label)}</pre>"
 
 
 def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -82,15 +82,15 @@ def list_html(title: str, entries: Sequence[str]) -> str:
     return f"<div>{text(title)}<ul>{shown}{more}</ul></div>" if entries else ""
 
 
-def text(words: str) -> str:
+def text(label: str) -> str:
     """Return a text as one bounded line of escaped HTML."""
     # `one_line` removes control characters, including those that change the direction of text.
-    return escape(one_line(words, 300))
+    return escape(one_line(label, 300))
 
 
-def outcome_html(outcome: "Outcome | str", words: str = "") -> str:
+def outcome_html(outcome: "Outcome | str", label: str = "") -> str:
     """Return an outcome, or other words in its place, with its colour."""
-    return _coloured(text(words or outcome), OUTCOME_COLOURS[outcome])
+    return _coloured(text(label or outcome), OUTCOME_COLOURS[outcome])
 
 
 def _cells(cells: "Iterable[str]") -> str:
@@ -142,10 +142,10 @@ def _details(job: "Job") -> str:
         return ""
     more = f"<li>and {count - len(participants):,} more</li>" if count > len(participants) else ""
     servers_word = "server" if len(job.participating_servers) == 1 else "servers"
-    words = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
-    words += f", other resources failed: {len(job.failed_resources):,}" if job.failed_resources else ""
-    words += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
-    return f"<details><summary>{words}</summary><ul>{''.join(participants)}{more}</ul></details>"
+    label = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
+    label += f", other resources failed: {len(job.failed_resources):,}" if job.failed_resources else ""
+    label += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
+    return f"<details><summary>{label}</summary><ul>{''.join(participants)}{more}</ul></details>"
 
 
 def _server(server: "ParticipatingServer") -> str:
@@ -165,8 +165,8 @@ def _run(run: "LaunchActionRun") -> str:
 
 def _state(status: str | None, *, failed: bool) -> str:
     """Return a status. A failure is marked with a colour."""
-    words = text(status or "-")
-    return _coloured(words, OUTCOME_COLOURS["FAILED"]) if failed else words
+    label = text(status or "-")
+    return _coloured(label, OUTCOME_COLOURS["FAILED"]) if failed else label
 
 
 def _link(job: "Job") -> str:
@@ -175,9 +175,9 @@ def _link(job: "Job") -> str:
     return f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{text(job.job_id)}</a>'
 
 
-def _coloured(words: str, colour: str) -> str:
+def _coloured(label: str, colour: str) -> str:
     # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
-    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{words}</span>'
+    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{label}</span>'
 
 
 # ------------------------------------------------------------------ phases, explanations, evidence
@@ -248,15 +248,15 @@ def _met(row: "ServerRecovery") -> str:
 
 def _phase(phase: "Phase") -> str:
     attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
-    words = f"{format_duration(phase.duration)}{attempts}"
+    label = f"{format_duration(phase.duration)}{attempts}"
     if phase.outcome == "SUCCEEDED":
-        return words
-    return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{words} {phase.outcome}")
+        return label
+    return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{label} {phase.outcome}")
 
 
 def _cause(cause: "Cause") -> str:
-    words = f"{format_count(len(cause.participants), 'participant')}: {cause.summary}"
-    return f"{words}: {cause.reason}" if cause.refused_action else words
+    label = f"{format_count(len(cause.participants), 'participant')}: {cause.summary}"
+    return f"{label}: {cause.reason}" if cause.refused_action else label
 
 
 def _span(noun: str, report: "DrillReport | RecoveryReport") -> str:

@@ -11,8 +11,9 @@ import attrs
 
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
 from drs_jobs._models import Job
-from drs_jobs._queries import MAX_JOB_IDS, JobRef, resolve_job_refs
+from drs_jobs._queries import MAX_JOB_IDS
 from drs_jobs._text import format_count, one_line
+from drs_jobs._time import machine_time
 
 _logger: Final = logging.getLogger("drs_jobs")
 
@@ -67,8 +68,8 @@ class Clock:
 
     @classmethod
     def real(cls) -> "Clock":
-        """Return the monotonic clock of the machine, which changes of the wall clock do not affect."""
-        return cls(time.sleep, time.monotonic)
+        """Return the clock of the machine, even if a test library has frozen the time."""
+        return cls(time.sleep, machine_time)
 
 
 @attrs.define
@@ -134,17 +135,17 @@ class Watcher:
 
     def __init__(
         self,
-        jobs: Iterable[JobRef],
+        job_ids: Iterable[str],
         timeout: float | timedelta | None,
         poll_interval: float | timedelta | None,
         clock: Clock,
     ) -> None:
-        """Create the state from the arguments of `JobsClient.watch`, whose time begins with the first step.
+        """Create the state for jobs, and the other arguments of `JobsClient.watch`, whose time begins with the first step.
 
         Raises:
             TypeError, ValueError: As in `JobsClient.watch`.
         """
-        self.job_ids = tuple(dict.fromkeys(resolve_job_refs(jobs)))
+        self.job_ids = tuple(dict.fromkeys(job_ids))
         self.timeout = None if timeout is None else _to_seconds("timeout", timeout)
         self.poll_interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
         if self.poll_interval == 0:

@@ -10,21 +10,22 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-from drs_jobs._aws.calls import region_and_endpoint
+from drs_jobs._aws import calls
 from drs_jobs._aws.requests import jobs_request, log_request, page_request, query_identity
 from drs_jobs._aws.responses import job_id_of, log_item_id_of
 from drs_jobs._aws.structure import structure
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
+from drs_jobs._models.job import JOB_ARN
 from drs_jobs._pagination.cursor import START, decode_cursor
 from drs_jobs._pagination.run import Query
-from drs_jobs._text import one_line, quoted
+from drs_jobs._text import one_line, quoted, redact_url
 from drs_jobs._time import to_utc
 
 T = TypeVar("T")
 
 JobRef: TypeAlias = str | Job | Mapping[str, Any]
-"""A reference to a job: its id, a `Job`, or the `job` dict that boto3's `start_recovery` returns."""
+"""A reference to a job: its id or ARN, a `Job`, or the `job` dict that `start_recovery` of boto3 or Step Functions returns."""
 
 MAX_JOB_IDS: Final = 1_000
 """The maximum number of ids in one DescribeJobs request.
@@ -33,7 +34,7 @@ Source: `DescribeJobsRequestFiltersJobIDs` in the service model.
 """
 
 
-def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
+def validate_job_ids(job_ids: Iterable[str], client: object) -> tuple[str, ...]:
     if isinstance(job_ids, str):
         raise TypeError(f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]")
     try:
@@ -41,39 +42,62 @@ def validate_job_ids(job_ids: Iterable[str]) -> tuple[str, ...]:
     except TypeError:
         raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
     for job_id in ids:
-        validate_job_id(job_id)
+        validate_job_id(job_id, client)
     if len(ids) > MAX_JOB_IDS:
         raise ValueError(f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls")
     return ids
 
 
-def validate_job_id(job_id: object) -> str:
-    """Return the id. Its format is validated by AWS.
+def validate_job_id(job_id: object, client: object) -> str:
+    """Return the id.
 
     Raises:
         TypeError: If it is not a str, or blank.
+        ValueError: If the client would refuse it.
     """
     if not isinstance(job_id, str) or not job_id.strip():
-        found = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
-        raise TypeError(f"a job id must be a non-blank str, not {found}")
+        description = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
+        raise TypeError(f"a job id must be a non-blank str, not {description}")
+    if not calls.accepts_job_id(client, job_id):
+        raise ValueError(f"{quoted(job_id)} is not a job id: use drsjob- and 17 letters or digits, as describe_jobs returns it")
     return job_id
 
 
-def resolve_job_refs(jobs: Iterable[JobRef]) -> tuple[str, ...]:
+def resolve_job_refs(jobs: Iterable[JobRef], client: object) -> tuple[str, ...]:
     kind = type(jobs).__name__
     if isinstance(jobs, str | Job | Mapping):
         raise TypeError(f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)")
-    ids = tuple(resolve_job_ref(job) for job in jobs)
+    ids = tuple(resolve_job_ref(job, client) for job in jobs)
     if not ids:
         raise ValueError("no jobs to wait for: pass at least one")
     return ids
 
 
-def resolve_job_ref(job: JobRef) -> str:
-    job_id = job.job_id if isinstance(job, Job) else job_id_of({**job}) if isinstance(job, Mapping) else job
-    if job_id is None and isinstance(job, Mapping):
-        raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
-    return validate_job_id(job_id)
+def resolve_job_ref(job: JobRef, client: object) -> str:
+    """Return the id of a job.
+
+    Raises:
+        TypeError: If it is not a reference to a job.
+        ValueError: If it is an ARN of another region than that of the client, or if the client would refuse the id.
+    """
+    match job:
+        case Job():
+            job_id: object = job.job_id
+        case Mapping():
+            # Step Functions writes members with a capital letter.
+            job_id = job_id_of({str(name)[:1].lower() + str(name)[1:]: value for name, value in job.items()})
+            if job_id is None:
+                raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
+        case str() if (arn := JOB_ARN.fullmatch(job)) is not None:
+            region, _ = calls.region_and_endpoint(client)
+            if region not in (None, arn["region"]):
+                raise ValueError(
+                    f"the job {arn['job_id']} is in {arn['region']}, but this client reads {region}: use another client"
+                )
+            job_id = arn["job_id"]
+        case _:
+            job_id = job
+    return validate_job_id(job_id, client)
 
 
 def validate_run(limit: object, cursor: object, on_malformed: object) -> int | None:
@@ -126,7 +150,7 @@ def jobs_query(
     client: object, job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None, **arguments: Any
 ) -> Query[Job]:
     """Return the query of `describe_jobs` with these arguments."""
-    ids = None if job_ids is None else validate_job_ids(job_ids)
+    ids = None if job_ids is None else validate_job_ids(job_ids, client)
     from_date, to_date = validate_date_range(from_date, to_date)
     request = jobs_request(ids, from_date, to_date)
     filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
@@ -137,7 +161,7 @@ def jobs_query(
 
 def log_query(client: object, job_id: str, **arguments: Any) -> Query[JobLogItem]:
     """Return the query of `describe_job_log_items` with these arguments."""
-    validate_job_id(job_id)
+    validate_job_id(job_id, client)
     request, filters, identify = log_request(job_id), {"job_id": job_id}, log_item_id_of
     return _query(client, "DescribeJobLogItems", request, filters, identify=identify, item_type=JobLogItem, **arguments)
 
@@ -158,11 +182,11 @@ def _query(
     page_size = validate_count("page_size", page_size, 1)
     limit = validate_run(limit, cursor, on_malformed)
     arguments = {**filters, "page_size": page_size, "limit": limit}
-    given = [f"{name}={value}" for name, value in arguments.items() if value is not None]
-    identity = query_identity(operation, request, region_and_endpoint(client))
+    shown = [f"{name}={value}" for name, value in arguments.items() if value is not None]
+    identity = query_identity(operation, request, calls.region_and_endpoint(client))
     return Query(
         identity=identity,
-        description=one_line(", ".join([operation, *given])),
+        description=one_line(", ".join([operation, *shown])),
         request=lambda token: page_request(operation, request, page_size, token),
         structure=functools.partial(structure, item_type=item_type),
         identify=identify,
@@ -178,8 +202,8 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
     Raises:
         TypeError: If it has no `describe_jobs`, or if one of `others` is given, the arguments to build a client.
     """
-    if given := [name for name, value in others.items() if value is not None]:
-        raise TypeError(f"client beside {', '.join(given)}: pass a client, or the arguments to build one, not both")
+    if conflicting := [name for name, value in others.items() if value is not None]:
+        raise TypeError(f"client beside {', '.join(conflicting)}: pass a client, or the arguments to build one, not both")
     if hasattr(type(client), "wait_all"):
         raise TypeError(f"client is a {type(client).__name__} already: use it as it is")
     if not callable(getattr(client, "describe_jobs", None)):
@@ -188,5 +212,5 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
 
 def describe_client(owner: object, client: object) -> str:
     """Return the region and endpoint of a client, or the class of a fake, for the `repr` of its owner."""
-    region, endpoint = region_and_endpoint(client)
-    return f"{type(owner).__name__}({f'region={region}, endpoint={endpoint}' if region else type(client).__name__})"
+    region, endpoint = calls.region_and_endpoint(client)
+    return f"{type(owner).__name__}({f'region={region}, endpoint={redact_url(endpoint)}' if region else type(client).__name__})"

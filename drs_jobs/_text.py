@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from drs_jobs._time import nearest_utc
 
@@ -88,17 +89,17 @@ def format_age(age: timedelta | None) -> str:
     return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # noqa: PLR2004  # minutes of an hour
 
 
-def format_minute(moment: datetime | None) -> str:
+def format_minute(time: datetime | None) -> str:
     """Return the time to the minute in UTC, such as `2024-06-15 12:00`; a dash for `None`."""
-    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "minutes")[:16]
+    return "-" if time is None else nearest_utc(time).isoformat(" ", "minutes")[:16]
 
 
-def format_second(moment: datetime | None) -> str:
+def format_second(time: datetime | None) -> str:
     """Return the time to the second in UTC, such as `2024-06-15 12:00:00`; a dash for `None`."""
-    return "-" if moment is None else nearest_utc(moment).isoformat(" ", "seconds")[:19]
+    return "-" if time is None else nearest_utc(time).isoformat(" ", "seconds")[:19]
 
 
-# ------------------------------------------------------------------ redaction: job tags, which the service model marks sensitive
+# ------------------------------------------------------------------ redaction of job tags
 
 
 SENSITIVE_MEMBER: Final = "tags"
@@ -122,9 +123,21 @@ def redact_text(text: str) -> str:
 
 
 def redact_body(body: bytes) -> str | None:
-    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags."""
-    text = body.decode("utf-8", "replace")
-    return None if may_contain_tags(text) else text
+    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags.
+
+    A part of a response of DRS can have the value of a tag without the word, so only a page or a plain text is returned.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    is_part_of_json = not text.startswith("<") and any(char in text for char in '"{}[]')
+    return None if is_part_of_json or may_contain_tags(text) else text
+
+
+def redact_url(url: str | None) -> str | None:
+    """Return a URL without the user name and the password that it can contain."""
+    if url is None or "@" not in url:
+        return url
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def redact_value(value: object) -> object:

@@ -1,24 +1,38 @@
-"""Conversion of datetimes to UTC, and differences between them.
+"""Conversion of datetimes to UTC, differences between them, and the clock of the machine.
 
-Every function raises ValueError for a datetime without a time zone.
+Every function of datetimes raises ValueError for a datetime without a time zone.
 """
 
+import functools
+import time as _time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+machine_time: Final[Callable[[], float]] = (
+    functools.partial(_time.clock_gettime, _time.CLOCK_MONOTONIC) if hasattr(_time, "clock_gettime") else _time.monotonic
+)
+"""Returns the monotonic time of the machine, in seconds. Libraries that freeze the time of tests do not replace it."""
+
+machine_timestamp: Final[Callable[[], float]] = (
+    functools.partial(_time.clock_gettime, _time.CLOCK_REALTIME) if hasattr(_time, "clock_gettime") else _time.time
+)
+"""Returns the time of the machine as a POSIX timestamp, like `machine_time`."""
 
 
-def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
+def to_utc(time: datetime, name: str = "a datetime") -> datetime:
     """Return the moment in UTC.
 
     Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
 
     Raises:
-        ValueError: Also if `moment` is outside the years 1 to 9999 in UTC.
+        ValueError: Also if `time` is outside the years 1 to 9999 in UTC.
     """
-    if moment.tzinfo is UTC:
-        return moment
-    utc_offset(moment, name)
+    if time.tzinfo is UTC:
+        return time
+    utc_offset(time, name)
     try:
-        return moment.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{name} is outside the years 1 to 9999 in UTC: choose a date within them") from None
 
@@ -26,24 +40,24 @@ def to_utc(moment: datetime, name: str = "a datetime") -> datetime:
 def duration_between(start: datetime, end: datetime) -> timedelta:
     """Return the time from `start` to `end`."""
     # Fixed offsets, because Python subtracts two datetimes of the same time zone by wall time.
-    start, end = (moment.replace(tzinfo=timezone(utc_offset(moment))) for moment in (start, end))
+    start, end = (time.replace(tzinfo=timezone(utc_offset(time))) for time in (start, end))
     return end - start
 
 
-def utc_offset(moment: datetime, name: str = "a datetime") -> timedelta:
+def utc_offset(time: datetime, name: str = "a datetime") -> timedelta:
     """Return the offset of a moment from UTC."""
-    offset = moment.utcoffset()
+    offset = time.utcoffset()
     if offset is None:
         raise ValueError(
-            f"{name} ({moment.isoformat()}) has no time zone: add one, such as datetime(2024, 6, 15, tzinfo=timezone.utc)"
+            f"{name} ({time.isoformat()}) has no time zone: add one, such as datetime(2024, 6, 15, tzinfo=timezone.utc)"
         )
     return offset
 
 
-def nearest_utc(moment: datetime, name: str = "a datetime") -> datetime:
+def nearest_utc(time: datetime, name: str = "a datetime") -> datetime:
     """Return the moment in UTC, or the nearest one that a datetime can represent, for text and charts."""
-    utc_offset(moment, name)
+    utc_offset(time, name)
     try:
-        return moment.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
+        return datetime.min.replace(tzinfo=UTC) if time.year == 1 else datetime.max.replace(tzinfo=UTC)

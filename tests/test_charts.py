@@ -14,12 +14,12 @@ from typing import Any
 
 import attrs
 import pytest
-from drs_jobs._models.labels import OUTCOME_COLOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from browser import browse, needs_browser
 from drs_jobs import InitiatedBy, Job, Outcome
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.testing import make_history, make_job, make_resource, make_server
 from hostile import HOSTILE, NOON, hostile_job

@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 import pytest
-from drs_jobs._models.labels import OUTCOME_COLOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +23,9 @@ from drs_jobs import (
     LaunchActionRun,
     LaunchActionsStatus,
     Outcome,
+    _html,
 )
-from drs_jobs._models import html
+from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, phases
 from drs_jobs.evidence import last_drills
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
@@ -106,12 +106,12 @@ def test_html_of_a_job():
 
 def test_html_of_jobs_is_bounded(client: JobsClient, local_drs: LocalDrs):
     """The rest is counted. The same jobs give the same HTML."""
-    local_drs.add_jobs(*(make_job() for _ in range(html.MAX_ROWS + 7)))
+    local_drs.add_jobs(*(make_job() for _ in range(_html.MAX_ROWS + 7)))
     collected = client.describe_jobs().collect()
     shown = collected._repr_html_()
     assert "107 jobs" in shown
     assert "and 7 more" in shown
-    assert shown.count("<details>") == html.MAX_ROWS
+    assert shown.count("<details>") == _html.MAX_ROWS
     assert shown == collected._repr_html_()
     _check(shown)
     assert "no jobs" in client.describe_jobs(job_ids=[]).collect()._repr_html_()
@@ -149,35 +149,27 @@ def test_html_of_any_job(job: Job):
 def test_html_escapes_hostile_text():
     """Scripts, quotes, escape codes, newlines and direction marks in every field."""
     _check(hostile_job()._repr_html_())
-    _check(html.jobs_html([hostile_job()] * 3))
+    _check(_html.jobs_html([hostile_job()] * 3))
 
 
-def test_html_needs_no_extra():
+@pytest.mark.parametrize("package", ["pyarrow", "plotly"])
+def test_html_needs_no_extra(package: str):
     """Tables and charts need the extra, and the ImportError has its name."""
-    program = """
+    program = f"""
         import sys
-        sys.modules.update(dict.fromkeys(("pyarrow", "pandas", "plotly", "werkzeug", "typer", "rich", "boto3")))
+        sys.modules.update(dict.fromkeys(("{package}", "werkzeug", "typer", "rich", "boto3")))
         from drs_jobs import Job
         print("j-1" in Job(job_id="j-1")._repr_html_())
-        for name in ("jobs_table", "timeline"):
-            try:
-                getattr(__import__("drs_jobs.notebook").notebook, name)
-            except ImportError as error:
-                print(error)
+        try:
+            import drs_jobs.notebook
+        except ImportError as error:
+            print(error)
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, encoding="utf-8", check=True)
     assert result.stdout.splitlines() == [
         "True",
-        "pyarrow is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
-        "plotly is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
+        f"{package} is not installed; it is part of the extra 'notebook': pip install 'drs_jobs[notebook]'",
     ]
-
-
-def test_unknown_attribute():
-    from drs_jobs import notebook  # noqa: PLC0415  # the case under test
-
-    with pytest.raises(AttributeError, match="nonsense"):
-        notebook.nonsense  # noqa: B018  # the case under test
 
 
 # ------------------------------------------------------------------ tables
@@ -491,9 +483,9 @@ def test_tables_in_excel(tables: Any, tmp_path: Path):
 def test_browser_has_no_errors_and_requests(theme: str, tmp_path: Path):
     """With jobs and hostile jobs. No script in the data runs."""
     jobs = _history()
-    shown, console = browse(html.jobs_html(jobs) + hostile_job()._repr_html_(), tmp_path, theme)
+    shown, console = browse(_html.jobs_html(jobs) + hostile_job()._repr_html_(), tmp_path, theme)
     assert console == []
-    with_servers = [job for job in [*jobs[: html.MAX_ROWS], hostile_job()] if job.participating_servers]
+    with_servers = [job for job in [*jobs[: _html.MAX_ROWS], hostile_job()] if job.participating_servers]
     assert shown.count("<details>") == len(with_servers)
     assert "onerror=alert" not in shown.replace("&lt;img src=x onerror=alert(1)&gt;", "")
 

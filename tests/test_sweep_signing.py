@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from both_sweeps import both_sweeps
-from drs_jobs import _sweep_state
-from drs_jobs.sweep import Target, TargetJobs, targets
+from drs_jobs.sweep import Target, TargetJobs, clients, targets
 from drs_jobs.testing._server import LocalServer
 from simulated_accounts import assume_role_response
 
@@ -83,7 +82,7 @@ class Aws:
         with self._lock:
             self.counts["AssumeRole"] += 1
             self._roles[key] = account, secret, token
-        return assume_role_response(key, secret, token, _sweep_state._RENEWAL_MARGIN + LIFETIME)
+        return assume_role_response(key, secret, token, clients._RENEWAL_MARGIN + LIFETIME)
 
 
 @pytest.fixture

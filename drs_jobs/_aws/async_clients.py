@@ -4,20 +4,25 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import asyncio
+import copy
+import functools
 import inspect
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
 import botocore.session
+from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from anyio.lowlevel import current_token
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.utils import get_environ_proxies
 
-from drs_jobs._aws.calls import current_call, is_own_response, method_name, register_handlers
+from drs_jobs._aws.calls import current_call, method_name, register_handlers
 
 
 class ClientHandle:
@@ -71,8 +76,7 @@ class OwnedClientHandle(ClientHandle):
             botocore.exceptions.BotoCoreError: If it cannot be built, such as `NoRegionError`.
         """
         self.metadata_client = _create_metadata_client(session, **arguments)
-        arguments["region_name"] = self.metadata_client.meta.region_name  # the environment can change before the first use
-        self._session, self._arguments = session, arguments
+        self._session, self._arguments = session, _resolve_configuration(session, self.metadata_client, arguments["config"])
         self._loop = None
         self._client: Any = None
         self._is_closed = False
@@ -86,8 +90,8 @@ class OwnedClientHandle(ClientHandle):
             if self._client is None and not self._is_closed:
                 context: Any = self._session.create_client("drs", **self._arguments)
                 client = await context.__aenter__()
-                _check_http_session(client)
                 _register(client)
+                _check_http_session(client)
                 self._client = client
         if self._is_closed:
             await self.close()  # it can have been built during an earlier `close`
@@ -103,28 +107,37 @@ class OwnedClientHandle(ClientHandle):
 
 
 def _register(client: Any) -> None:
-    """Register the handlers of drs_jobs with a client, and one for the redirects that aiohttp follows."""
+    """Register the handlers of drs_jobs with a client, and have its HTTP session follow no redirects of our requests."""
     register_handlers(client)
-    if isinstance(client, BaseClient):
-        client.meta.events.register_first("needs-retry.drs", _on_redirect, unique_id="drs_jobs_redirect")
+    endpoint: Any = getattr(client, "_endpoint", None)
+    if type(getattr(endpoint, "http_session", None)).__name__ == "AIOHTTPSession":
+        endpoint.http_session = _SessionWithoutRedirects(endpoint.http_session)
 
 
-def _on_redirect(response: Any, request_dict: Any, operation: Any, **_: object) -> None:
-    """Refuse the response of another host. boto3 does not follow redirects: it raises an error for their status."""
-    current = current_call.get()
-    if response is None or current is None or not is_own_response(current, operation.name):
-        return
-    asked, found = _host(request_dict["url"]), _host(response[0].url)
-    if asked is not None and found is not None and asked != found:
-        message = f"the request was redirected from {asked} to {found}, such as by a proxy"
-        raise ClientError({"Error": {"Code": "Redirect", "Message": message}}, operation.name)
+class _SessionWithoutRedirects:
+    """An HTTP session of aiobotocore. For calls of drs_jobs, a redirect is a response like any other, as in boto3.
 
+    aiohttp follows redirects by default, and would send the session token to another host.
+    """
 
-def _host(url: object) -> str | None:
-    """Return the host and the port of a URL; `None` if it is not known, or in a script that aiohttp encodes."""
-    parts = urlsplit(url if isinstance(url, str) else "")
-    host = parts.hostname or ""
-    return f"{host}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}" if host and host.isascii() else None
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    async def send(self, request: Any) -> Any:
+        """Send a request with aiobotocore's code."""
+        current = current_call.get()
+        if current is None or not current.is_own_request:
+            return await self._session.send(request)
+        session = copy.copy(self._session)
+        session._get_session = self._get_session  # noqa: SLF001  # aiobotocore has no option for it
+        return await session.send(request)
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        http_session = await self._session._get_session(proxy_url)  # noqa: SLF001
+        return SimpleNamespace(request=functools.partial(http_session.request, allow_redirects=False))
 
 
 def _check_http_session(client: Any) -> None:
@@ -134,7 +147,7 @@ def _check_http_session(client: Any) -> None:
         RuntimeError: If not. Otherwise each request would raise an error that looks like one of the connection.
     """
     http_session = getattr(getattr(client, "_endpoint", None), "http_session", None)
-    if type(http_session).__name__ != "AIOHTTPSession":
+    if not isinstance(http_session, _SessionWithoutRedirects):
         return
     if getattr(http_session, "_sessions", http_session) is None:
         raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
@@ -165,15 +178,37 @@ def _create_metadata_client(session: AioSession, **arguments: Any) -> Any:
 
     It makes no calls, and searches for no credentials.
     """
-    metadata_client: Any = botocore.session.Session(profile=session.profile)
-    metadata_client.register_component(
-        "data_loader", session.get_component("data_loader")
-    )  # which keeps the files that it has read
+    synchronous: Any = botocore.session.Session(profile=session.profile)
+    # The loader keeps the files that it has read.
+    synchronous.register_component("data_loader", session.get_component("data_loader"))
     if (config := session.get_default_client_config()) is not None:
-        metadata_client.set_default_client_config(config)
+        synchronous.set_default_client_config(config)
     for name, value in session.instance_variables().items():
-        metadata_client.set_config_variable(name, value)
-    return metadata_client.create_client("drs", aws_access_key_id="unused", aws_secret_access_key="unused", **arguments)  # noqa: S106  # no secret
+        synchronous.set_config_variable(name, value)
+    return synchronous.create_client("drs", aws_access_key_id="unused", aws_secret_access_key="unused", **arguments)  # noqa: S106  # no secret
+
+
+def _resolve_configuration(session: AioSession, metadata_client: Any, config: Config | None) -> dict[str, Any]:
+    """Return arguments of `create_client` that read nothing from the environment or from files but the credentials.
+
+    The client is created at its first use, when these can have changed.
+    """
+    meta = metadata_client.meta
+    names = ("connect_timeout", "read_timeout", "retries", "max_pool_connections", "tcp_keepalive", "proxies_config")
+    # The endpoint is one of FIPS or of dual stack already.
+    resolved = AioConfig(
+        **{name: getattr(meta.config, name) for name in names},
+        proxies=get_environ_proxies(meta.endpoint_url) if meta.config.proxies is None else meta.config.proxies,
+        use_fips_endpoint=False,
+        use_dualstack_endpoint=False,
+    )
+    verify = session.get_config_variable("ca_bundle")
+    return {
+        "region_name": meta.region_name,
+        "endpoint_url": meta.endpoint_url,
+        "verify": (os.environ.get("REQUESTS_CA_BUNDLE") or True) if verify is None else verify,
+        "config": (AioConfig() if config is None else config).merge(resolved),
+    }
 
 
 def require_awaitable(method: Callable[..., Any], response: Any) -> Awaitable[object]:

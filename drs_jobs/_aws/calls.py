@@ -46,12 +46,10 @@ class Call:
     method: Callable[..., Any]
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
-    is_active: bool = True
-    """Whether the call is being made. A traceback or a copied context can keep a call that has ended."""
     context: object = attrs.field(default=None, repr=False)
     """botocore's context object of this call, by which its requests are recognized."""
-    is_own_request: bool = False
-    """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
+    depth: int = 0
+    """The number of API calls that have not ended: more than one while a handler of the caller makes another one."""
     body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -65,7 +63,8 @@ class Call:
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
-        self.is_active = False
+        # A traceback or a copied context can keep this object: then no handler finds it.
+        self.operation, self.depth = "", 0
         if error is not None:
             self.response = self.body = _MISSING
         if isinstance(error, ClientError):
@@ -78,6 +77,11 @@ class Call:
             # From a client in a wrapper or in a thread, for which the handlers did not run.
             raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
 
+    @property
+    def is_own_request(self) -> bool:
+        """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
+        return self.depth == 1
+
     def page(self) -> RawPage:
         """Return the page of the response.
 
@@ -89,6 +93,15 @@ class Call:
         self.response = self.body = _MISSING
         if not isinstance(response, Mapping):
             raise TypeError(_type_error_text(self.method, response))
+        try:
+            return self._parse(response, decoded)
+        except MalformedResponseError as error:
+            malformed = error.with_traceback(None)
+        # Without local variables that hold raw items, because crash reporters send them, and the items have tags.
+        del response, decoded
+        raise malformed
+
+    def _parse(self, response: Mapping[str, Any], decoded: object) -> RawPage:
         members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
         metadata = response.get("ResponseMetadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
@@ -142,6 +155,8 @@ def register_handlers(client: object) -> None:
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
         events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
+        events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
+        events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
 def _response_parser_error() -> type[Exception]:
@@ -175,6 +190,16 @@ def is_asynchronous(client: object) -> bool:
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
 
 
+def accepts_job_id(client: object, job_id: str) -> bool:
+    """Return whether a client accepts a job id: botocore checks the length, and a fake accepts any id."""
+    meta: Any = getattr(client, "meta", None)
+    model: Any = getattr(meta, "service_model", None)
+    limits = model.shape_for("JobID").metadata if hasattr(model, "shape_for") else None
+    if not isinstance(limits, dict) or not meta.config.parameter_validation:
+        return True
+    return bool(limits["min"] <= len(job_id) <= limits["max"])
+
+
 def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
     """Return the region and the endpoint of a client; `None` for those that a fake does not have."""
     meta = getattr(client, "meta", None)
@@ -195,17 +220,25 @@ def _parsed_members(body: object) -> dict[str, Any]:
 
 
 def _on_call(model: Any, context: object, **_: object) -> None:
-    """Handle botocore's event for the start of an API call."""
+    """Handle botocore's event for the start of an API call. A wrapper can make several, one after the other."""
     current = current_call.get()
-    if current is not None and model.name == current.operation and current.context is None:
-        current.context = context
+    if current is not None and model.name == current.operation:
+        current.context = context if current.depth == 0 else current.context
+        current.depth += 1
 
 
 def _on_request(request: Any, **_: object) -> None:
-    """Handle botocore's event for a request that is about to be sent."""
+    """Handle botocore's event for a request that is about to be sent. Calls that were refused have no event for their end."""
     current = current_call.get()
-    if current is not None:
-        current.is_own_request = current.context is not None and request.context is current.context
+    if current is not None and current.context is not None and request.context is current.context:
+        current.depth = 1
+
+
+def _on_call_end(event_name: str, **_: object) -> None:
+    """Handle botocore's event for the end of an API call, with a response or an error."""
+    current = current_call.get()
+    if current is not None and event_name.endswith(f".{current.operation}"):
+        current.depth -= 1
 
 
 def _on_response(
@@ -213,7 +246,7 @@ def _on_response(
 ) -> None:
     """Handle botocore's event for a response that is not parsed yet."""
     current = current_call.get()
-    if current is None or not is_own_response(current, operation_model.name):
+    if current is None or not current.is_own_request or operation_model.name != current.operation:
         return
     current.body, current.withheld_headers = _MISSING, {}
     body = response_dict["body"]
@@ -227,11 +260,6 @@ def _on_response(
     current.body = _decode(body)
     parse_page(current.body, None)
     customized_response_dict.update(_parsed_members(current.body))
-
-
-def is_own_response(call: Call, operation: str) -> bool:
-    """Return whether the response that botocore handles now is one of a call of drs_jobs."""
-    return call.is_active and call.is_own_request and call.operation == operation
 
 
 def _decode(body: bytes) -> object:

@@ -15,8 +15,8 @@ def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_d
         "fromDate": None if from_date is None else _format_date(from_date),
         "toDate": None if to_date is None else _format_date(to_date),
     }
-    given = {name: value for name, value in filters.items() if value is not None}
-    return {"filters": given} if given else {}
+    applied_filters = {name: value for name, value in filters.items() if value is not None}
+    return {"filters": applied_filters} if applied_filters else {}
 
 
 def log_request(job_id: str) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def host_name_of(raw: object) -> str | None:
     """Return the host name of a raw source server, or else its fully qualified name; `None` if it has neither."""
     for key in _HINTS:
         raw = raw.get(key) if isinstance(raw, dict) else None
-    found = (raw.get(name) for name in _NAMES) if isinstance(raw, dict) else ()
-    return next((name for name in found if isinstance(name, str) and name.strip()), None)
+    names = (raw.get(name) for name in _NAMES) if isinstance(raw, dict) else ()
+    return next((name for name in names if isinstance(name, str) and name.strip()), None)
 
 
 def source_servers_of(raw: object) -> list[object] | None:

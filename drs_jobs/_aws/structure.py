@@ -22,6 +22,7 @@ import cattrs
 
 from drs_jobs._aws.field_names import AWS_NAMES, SDK_UNKNOWN_MEMBER, UNION_TAGS
 from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job, JobLogItem, LaunchAction, LaunchActionsStatus, SourceNetworkID, UnknownMember, UnknownValue
 from drs_jobs._text import MAX_NESTING, is_nested_too_deep
 
@@ -37,7 +38,11 @@ def structure_job(raw: Mapping[str, Any]) -> Job:
     Raises:
         MalformedResponseError: If the dict is not a job. The error has the path and the value.
     """
-    return structure(_as_dict(raw), "$", item_type=Job)
+    try:
+        return structure(_as_dict(raw, "jobID"), item_type=Job)
+    except MalformedResponseError:
+        del raw  # crash reporters send local variables, and a raw job has tags
+        raise
 
 
 def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
@@ -49,26 +54,50 @@ def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
     Raises:
         MalformedResponseError: If the dict is not a log item. The error has the path and the value.
     """
-    return structure(_as_dict(raw), "$", item_type=JobLogItem)
+    return structure(_as_dict(raw, "event"), item_type=JobLogItem)
 
 
-def _as_dict(raw: object) -> object:
-    return dict(raw) if isinstance(raw, Mapping) else raw
-
-
-def structure(raw: object, path: str, *, item_type: type[T]) -> T:
-    """Return `raw` as an instance of `item_type`.
+def _as_dict(raw: object, key: str) -> object:
+    """Return a mapping as a dict.
 
     Raises:
-        MalformedResponseError: If it does not match the schema. The path of the error starts with `path`.
+        MalformedResponseError: If it is another shape of AWS than one with this key, which is easily confused with it.
+    """
+    if not isinstance(raw, Mapping):
+        return raw
+    problem = None
+    if key not in raw:
+        if "items" in raw:
+            problem = "a whole response: pass each of its items"
+        elif "job" in raw:
+            problem = "the response of start_recovery: pass its job"
+        elif key[:1].upper() + key[1:] in raw:
+            problem = "keys with capital letters, as Step Functions writes them: pass the keys of boto3, such as jobID"
+    if problem is None:
+        return dict(raw)
+    del raw
+    raise MalformedResponseError(problem, path="$")
+
+
+def structure(raw: object, index: int | None = None, *, item_type: type[T]) -> T:
+    """Return `raw` as an instance of `item_type`.
+
+    Args:
+        raw: The raw item.
+        index: Its index in the response, for the path of the error; `None` if it is not from a response.
+        item_type: `Job` or `JobLogItem`.
+
+    Raises:
+        MalformedResponseError: If it does not match the schema.
     """
     try:
         item: T = _converter.structure(raw, item_type)
     except SchemaError as schema_error:
-        error = schema_error.as_malformed(path)
+        error = schema_error.as_malformed("$" if index is None else f"$.items[{index}]")
     else:
         return item
-    # Raised outside of the `except` block, because schema_error contains the value, even if it can contain tags.
+    # Raised outside of the `except` block, and without the raw item, because both can contain tags.
+    del raw
     raise error
 
 
@@ -95,8 +124,8 @@ def _structure_datetime(value: object, _: object) -> datetime:
     if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
         try:
             # `fromisoformat` ignores digits beyond microseconds.
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+            parsed = datetime.fromisoformat(value)
+            return parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)
@@ -139,10 +168,12 @@ def _structure_class(cls: Any) -> _Hook:
             )
         )
 
+    new = object.__new__
+
     def structure_instance(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
             raise SchemaError("an object", value)
-        instance = cls.__new__(cls)
+        instance = new(cls)
         key = ""
         try:
             for key, set_slot, scalar, hook, field_type, default, make_default in fields:
@@ -166,8 +197,13 @@ def _raise_missing() -> NoReturn:
 def _structure_launch_action(_: object) -> _Hook:
     """Return the function that structures a launch action. Equal actions, one per server and job, are one object."""
     structure_action = _structure_class(LaunchAction)
-    intern = functools.lru_cache(maxsize=1_000)(lambda action: action)
-    return lambda value, action_type: intern(structure_action(value, action_type))
+    return lambda value, action_type: _intern(structure_action(value, action_type))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _intern(action: LaunchAction) -> LaunchAction:
+    """Return the argument, or an equal object of an earlier call."""
+    return action
 
 
 def _structure_launch_actions_status(_: object) -> _Hook:
@@ -181,14 +217,14 @@ def _structure_open_enum(annotation: Any) -> _Hook:
     members: dict[str, Any] = {member.value: member for member in enum}
 
     def structure_value(value: Any, _: object) -> Any:
-        known = members.get(_structure_scalar(value, str))
-        return UnknownValue(value) if known is None else known
+        member = members.get(value) if value.__class__ is str else None
+        return UnknownValue(_structure_scalar(value, str)) if member is None else member
 
     return structure_value
 
 
 def _structure_tagged_union(annotation: Any) -> _Hook:
-    known = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
+    types_by_tag = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
 
     def structure_member(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
@@ -201,11 +237,11 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
         try:
             if name == SDK_UNKNOWN_MEMBER:
                 return UnknownMember(_unknown_member_name(value[name]))
-            if name not in known:
+            if name not in types_by_tag:
                 if is_nested_too_deep(value[name]):
                     raise SchemaError(f"a value nested at most {MAX_NESTING} deep", value[name])
                 return UnknownMember(name, copy.deepcopy(value[name]))
-            return _converter.structure(value[name], known[name])
+            return _converter.structure(value[name], types_by_tag[name])
         except SchemaError as schema_error:
             raise schema_error.at(name) from None
 

@@ -70,7 +70,7 @@ def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
-    converter.register_unstructure_hook(datetime, lambda moment: to_utc(moment).isoformat())
+    converter.register_unstructure_hook(datetime, lambda time: to_utc(time).isoformat())
     converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
     converter.register_unstructure_hook(UnknownValue, str)
     converter.register_unstructure_hook(tuple, lambda elements: [converter.unstructure(element) for element in elements])

@@ -356,7 +356,7 @@ class Job(Model):
         return f"https://{region}.{domain}/drs/home?region={region}#/launchHistory/{job_id}"
 
     def _arn_part(self, name: str) -> str | None:
-        match = _ARN.fullmatch(self.arn or "")
+        match = JOB_ARN.fullmatch(self.arn or "")
         return None if match is None else match[name]
 
     def raise_unless_succeeded(self) -> "Job":
@@ -415,8 +415,9 @@ class Job(Model):
 
 
 # Strict, because the region becomes a part of the host name of a link.
-_ARN: Final = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):drs:(?P<region>[a-z]{2}[a-z0-9-]*):(?P<account_id>[0-9]{12}):job/.+", re.DOTALL
+JOB_ARN: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):drs:(?P<region>[a-z]{2}[a-z0-9-]*):(?P<account_id>[0-9]{12}):job/(?P<job_id>.+)",
+    re.DOTALL,
 )
 _CONSOLE_DOMAINS: Final[Mapping[str | None, str]] = {
     "aws": "console.aws.amazon.com",

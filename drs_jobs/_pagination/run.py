@@ -23,8 +23,8 @@ class Query(Generic[T]):
     """The operation and its filters in short, for `repr`."""
     request: Callable[[str | None], Request]
     """Returns the request of the page of a token; `None` for the first page."""
-    structure: Callable[[object, str], T]
-    """Structures a raw item, given its path. Raises MalformedResponseError."""
+    structure: Callable[[object, int], T]
+    """Structures a raw item, given its index in the page. Raises MalformedResponseError."""
     identify: Callable[[object], str | None]
     """Returns the identity of a raw item within its page; `None` if it cannot be read."""
     start: Position = START
@@ -113,7 +113,7 @@ class Run(Generic[T]):
                 self.state = self._after_page(self.state, page)
                 continue
             try:
-                return self.query.structure(page.items[index], f"$.items[{index}]"), self.state.after_item()
+                return self.query.structure(page.items[index], index), self.state.after_item()
             except MalformedResponseError as error:
                 after = self.state.after_malformed_item()
                 error.cursor = self._cursor_of(after)
@@ -134,7 +134,7 @@ class Run(Generic[T]):
             after = state
             while after.remaining != 0 and after.next_index < len(page.items):
                 try:
-                    items.append(self.query.structure(page.items[after.next_index], f"$.items[{after.next_index}]"))
+                    items.append(self.query.structure(page.items[after.next_index], after.next_index))
                 except MalformedResponseError as error:
                     if self.query.on_malformed is None and items:
                         break  # the next call raises it

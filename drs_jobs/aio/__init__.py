@@ -13,14 +13,11 @@
 from drs_jobs._extras import missing_extra_error
 
 try:
-    import aiobotocore as _aiobotocore
-    import anyio as _anyio
+    from drs_jobs.aio._client import AsyncJobsClient, SupportsAsyncDescribeJobs
+    from drs_jobs.aio._pager import AsyncPager, AsyncPagerIterator
+    from drs_jobs.aio._sweep import sweep
 except ImportError as _error:
     raise missing_extra_error("async", _error) from _error
-
-from drs_jobs.aio._client import AsyncJobsClient, SupportsAsyncDescribeJobs
-from drs_jobs.aio._pager import AsyncPager, AsyncPagerIterator
-from drs_jobs.aio._sweep import sweep
 
 __all__ = ["AsyncJobsClient", "AsyncPager", "AsyncPagerIterator", "SupportsAsyncDescribeJobs", "sweep"]
 

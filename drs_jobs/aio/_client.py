@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import anyio
 import attrs
@@ -137,7 +137,8 @@ class AsyncJobsClient:
             log, _ = await self._read_log(job.job_id)
             return slowest_phase(analysis.phases(job, log), now=self._clock.utc_now()) if log else None
 
-        watcher = Watcher(jobs, timeout, poll_interval, self._clock)
+        ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
+        watcher = Watcher(ids, timeout, poll_interval, self._clock)
         return AsyncWatch(watcher, lambda ids: self.describe_jobs(job_ids=ids), describe_phase)
 
     async def wait(self, job: JobRef, *, timeout: Duration | None, poll_interval: Duration | None = None) -> Job:
@@ -148,19 +149,19 @@ class AsyncJobsClient:
         self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None
     ) -> tuple[Job, ...]:
         """Wait until all jobs are complete, and return them in the order of `jobs`, as `JobsClient.wait_all`."""
-        ids = _queries.resolve_job_refs(jobs)
+        ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
         snapshots = {job.job_id: job async for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
     async def explain(self, job: JobRef) -> Explanation:
         """Fetch a job and its log, and return the reasons for each failed participant, as `JobsClient.explain`."""
-        fetched = await self.get_job(_queries.resolve_job_ref(job))
+        fetched = await self.get_job(_queries.resolve_job_ref(job, self._handle.metadata_client))
         items, error = await self._read_log(fetched.job_id)
         return analysis.explain(fetched, items, log_error=error)
 
     async def phases(self, job: JobRef) -> JobPhases:
         """Fetch the log of a job, and return the phases of each participant, as `JobsClient.phases`."""
-        job_id = _queries.resolve_job_ref(job)
+        job_id = _queries.resolve_job_ref(job, self._handle.metadata_client)
         fetched = job if isinstance(job, Job) and job.is_complete else await self.get_job(job_id)
         items, error = await self._read_log(job_id)
         return analysis.phases(fetched, items, log_error=error)

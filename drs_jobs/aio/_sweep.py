@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from drs_jobs._errors import MalformedResponseError
+from drs_jobs._models import Job
+from drs_jobs.aio._client import AsyncJobsClient
 from drs_jobs.aio._sweep_clients import AsyncClientCache
 from drs_jobs.aio._task_guard import TaskGuard
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, failure_of, result_of
@@ -184,8 +186,11 @@ async def _read_target(
 ) -> TargetJobs | TargetFailure:
     """Return the result of one target. Other errors than malformed jobs are raised."""
     check_target(target)
-    malformed: list[MalformedResponseError] = []
-    async with cache.client(target) as client:
+
+    async def read(client: AsyncJobsClient) -> tuple[tuple[Job, ...], list[MalformedResponseError]]:
+        malformed: list[MalformedResponseError] = []
         pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
-        jobs = tuple(await pager.collect())
+        return tuple(await pager.collect()), malformed
+
+    jobs, malformed = await cache.read(target, read)
     return result_of(target, jobs, malformed)

@@ -2,36 +2,37 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import attrs
 import boto3
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import is_transient
 from drs_jobs.aio._client import AsyncJobsClient
 from drs_jobs.sweep import clients
-from drs_jobs.sweep.clients import ClientKey, Role, current_credentials
+from drs_jobs.sweep.clients import ClientKey, Role, as_service_error, can_lack_retries, current_credentials, is_global_endpoint
+from drs_jobs.sweep.targets import Target
 
-if TYPE_CHECKING:
-    from drs_jobs.sweep.targets import Target
+R = TypeVar("R")
 
 
 @attrs.define(eq=False, slots=False)  # for the cached property
 class _BorrowedClient:
-    """A client of aiobotocore, and the number of targets that use it now.
+    """A client of aiobotocore, and the number of calls that use it now.
 
-    To close a client would interrupt their requests, which is not so in boto3.
+    Unlike in boto3, closing a client interrupts its requests.
     """
 
     client: Any
     users: int = 0
+    is_new: bool = True
 
     @functools.cached_property
     def jobs_client(self) -> AsyncJobsClient:
@@ -50,58 +51,74 @@ class AsyncClientCache:
         self._building = asyncio.Lock()  # held while a client is built, so that there is one per key
         self._role = functools.lru_cache(maxsize=1_000)(_TaskRole)
 
-    @asynccontextmanager
-    async def client(self, target: "Target") -> AsyncGenerator[AsyncJobsClient]:
-        """Return a context manager with a client, which signs with the credentials of the target in this task.
+    async def read(self, target: Target, function: Callable[[AsyncJobsClient], Awaitable[R]]) -> R:
+        """Return the result of a function of a client, which signs with the credentials of the target in this task.
 
-        After a transient error, other targets get a new client, as with `ClientCache.client`.
+        The function is called again with a new client, if the client had no retries left.
         """
         key = ClientKey.of_drs(target, lambda: self._known_regions(target.profile_name))
-        async with self._borrow(key) as shared:
-            if target.role_arn is not None:
-                role = self._role(target.profile_name, target.role_arn, target.external_id)
-                async with self._borrow(ClientKey.of_sts(target)) as sts:
-                    # They stay set, because the context of the task ends with the target.
-                    current_credentials.set(await role.fetch_credentials(sts.client))
-            try:
-                yield shared.jobs_client
-            except Exception as error:
-                if is_transient(error) and self._clients.get(key) is shared:
-                    del self._clients[key]
-                raise
+        # They stay set, because the context of the task ends with the target.
+        current_credentials.set(await self._credentials(target))
+        return await self._call(key, lambda borrowed: function(borrowed.jobs_client))
 
     async def close(self) -> None:
         """Close the clients, which no target uses any more. A cancellation meanwhile leaves no client open."""
         while self._clients:
-            _, shared = self._clients.popitem()
+            _, borrowed = self._clients.popitem()
             # asyncio.run() cancels this task again at its end. A cancelled close of aiohttp has closed its connections already.
             with suppress(asyncio.CancelledError):
-                await shared.client.close()
+                await borrowed.client.close()
+
+    async def _credentials(self, target: Target) -> Credentials | None:
+        if target.role_arn is None:
+            return None
+        key = ClientKey.of_sts(target)
+        async with self._borrow(key) as sts:
+            is_global = is_global_endpoint(sts.client)
+        role = self._role(target.profile_name, target.role_arn, target.external_id, is_global)
+        return await role.fetch_credentials(
+            target.region, lambda request: self._call(key, lambda sts: sts.client.assume_role(**request))
+        )
+
+    async def _call(self, key: ClientKey, function: Callable[[_BorrowedClient], Awaitable[R]]) -> R:
+        """Return the result of a function of a client. After a transient error, other calls get a new client."""
+        for is_last_try in (False, True):
+            async with self._borrow(key) as borrowed:
+                is_new, borrowed.is_new = borrowed.is_new, False
+                try:
+                    return await function(borrowed)
+                except (ClientError, BotoCoreError) as error:
+                    is_permanent = not is_transient(as_service_error(error))
+                    if not is_permanent and self._clients.get(key) is borrowed:
+                        del self._clients[key]
+                    if is_last_try or is_permanent or is_new or not can_lack_retries(error):
+                        raise
+        raise AssertionError("the second try returns or raises")
 
     @asynccontextmanager
     async def _borrow(self, key: ClientKey) -> AsyncGenerator[_BorrowedClient]:
         """Return a context manager with the client of a key. A client that is no longer kept is closed after its last use."""
         async with self._building:
-            shared = self._clients.get(key) or await self._build(key)
-            shared.users += 1
+            borrowed = self._clients.get(key) or await self._build(key)
+            borrowed.users += 1
         try:
-            yield shared
+            yield borrowed
         finally:
-            shared.users -= 1
-            if shared.users == 0 and self._clients.get(key) is not shared:
-                await shared.client.close()
+            borrowed.users -= 1
+            if borrowed.users == 0 and self._clients.get(key) is not borrowed:
+                await borrowed.client.close()
 
     async def _build(self, key: ClientKey) -> _BorrowedClient:
         session: Any = self._session(key.profile_name)
         client = await session.create_client(key.service_name, **key.arguments(self._max_in_flight)).__aenter__()
         if key.service_name == "drs":
             sign_with(client, current_credentials.get)
-        shared = self._clients[key] = _BorrowedClient(client)
+        borrowed = self._clients[key] = _BorrowedClient(client)
         if len(self._clients) > clients.MAX_CLIENTS:
             oldest = self._clients.pop(next(iter(self._clients)))
             if oldest.users == 0:
                 await oldest.client.close()
-        return shared
+        return borrowed
 
 
 def _make_session(profile_name: str | None) -> AioSession:
@@ -117,16 +134,18 @@ class _TaskRole(Role):
 
     credentials_class = AioCredentials
 
-    def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None) -> None:
-        super().__init__(profile_name, role_arn, external_id)
+    def __init__(self, *key: Any) -> None:
+        super().__init__(*key)
         self._renewal = asyncio.Lock()
 
-    async def fetch_credentials(self, sts: Any) -> Credentials:
-        """Return the credentials, as `_RoleCredentials.credentials` does."""
+    async def fetch_credentials(
+        self, region: str, assume_role: Callable[[dict[str, str]], Awaitable[Any]]
+    ) -> Credentials | None:
+        """Return the credentials, as `ThreadRole.fetch_credentials` does."""
         async with self._renewal:
-            if self.needs_refresh():
+            if self.needs_call(region):
                 try:
-                    self.store(await sts.assume_role(**self.request))
-                except ClientError as error:
-                    self.store_error(error)
+                    self.store(await assume_role(self.request))
+                except (ClientError, BotoCoreError) as error:
+                    self.store_error(region, error)
             return self.credentials()

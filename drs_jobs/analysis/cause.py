@@ -77,8 +77,8 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
             participants[key] = {}
         if participant is not None:
             participants[key][participant] = None
-    found = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
-    return tuple(sorted(found, key=lambda cause: -len(cause.participants)))
+    merged = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
+    return tuple(sorted(merged, key=lambda cause: -len(cause.participants)))
 
 
 def cause_key(cause: Cause) -> str:

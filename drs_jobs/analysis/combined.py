@@ -71,8 +71,8 @@ def combine(jobs: Iterable[Job]) -> CombinedJobs:
     outcomes = {job.outcome for job in distinct}
     creations = [created(job) for job in distinct]
     ends = [None if job.end_date_time is None else to_utc(job.end_date_time, "end_date_time") for job in distinct]
-    first = min((moment for moment in creations if moment is not None), default=None)
-    known_ends = [moment for moment in ends if moment is not None]
+    first = min((time for time in creations if time is not None), default=None)
+    known_ends = [time for time in ends if time is not None]
     last = max(known_ends) if len(known_ends) == len(distinct) else None
     return CombinedJobs(
         jobs=distinct,
@@ -116,8 +116,8 @@ def _distinct(jobs: Iterable[Job]) -> tuple[Job, ...]:
     """Return one snapshot of each job: that of the complete job, else the last given."""
     snapshots: dict[str, Job] = {}
     for job in jobs:
-        known = snapshots.get(job.job_id)
-        if known is None or job.is_complete or not known.is_complete:
+        snapshot = snapshots.get(job.job_id)
+        if snapshot is None or job.is_complete or not snapshot.is_complete:
             snapshots[job.job_id] = job
     return tuple(snapshots.values())
 

@@ -69,11 +69,11 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     """
     record = read_log(log)
     failed = list(_failed_participants(job, record, is_partial=log_error is not None))
-    of_job = sorted(_job_failures(job, record), key=lambda each: (each[0].log_date_time is None, logged_at(each[0])))
+    of_job = sorted(_job_failures(job, record), key=lambda reason: (reason[0].log_date_time is None, logged_at(reason[0])))
     return Explanation(
         job=job,
         instance_ids=instance_ids_from(job, record),
-        failures=tuple(Failure(participant=name, reasons=tuple(each.text for each in reasons)) for name, reasons in failed),
+        failures=tuple(Failure(participant=name, reasons=tuple(reason.text for reason in reasons)) for name, reasons in failed),
         job_reasons=tuple(f"{'' if name is None else f'{name}: '}{reason_of(item).text}" for item, name in of_job),
         causes=causes_of(
             [
@@ -95,8 +95,8 @@ def _failed_participants(job: Job, record: LogRecord, *, is_partial: bool) -> It
     ]
     resources = [(resource.name, resource.name, list[Reason]()) for resource in job.failed_resources]
     for key, name, other_reasons in (*servers, *resources):
-        own = record.participants.get(key or "")
-        items = [*(own.failures if own is not None else ()), *record.job_failures]
+        participant_record = record.participants.get(key or "")
+        items = [*(participant_record.failures if participant_record is not None else ()), *record.job_failures]
         items.sort(key=lambda item: (item.log_date_time is None, logged_at(item)))
         reasons = [*map(reason_of, items), *other_reasons]
         yield name, reasons or ([] if is_partial else _last_event(job, record, key))
@@ -109,26 +109,26 @@ def _job_failures(job: Job, record: LogRecord) -> Iterator[tuple[JobLogItem, str
         *(server.name for server in job.participating_servers),
         *(resource.name for resource in job.participating_resources),
     }
-    for name, own in record.participants.items():
+    for name, participant_record in record.participants.items():
         if name not in listed:
-            yield from ((item, name) for item in own.failures)
+            yield from ((item, name) for item in participant_record.failures)
 
 
 def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[Reason]:
     """Return after which event a participant ended. A job can fail without any failure in its log."""
     if not job.is_complete or not participant:
         return []
-    own = record.participants.get(participant)
-    if own is None or own.last_phase is None:
+    participant_record = record.participants.get(participant)
+    if participant_record is None or participant_record.last_phase is None:
         return [Reason("ended before its first phase began")] if record.has_job_end else []
-    phase = own.phases[own.last_phase]
-    words = f"ended after {event_of(own.last_phase, phase.step)}"
-    following = following_phase(job, own.last_phase)
+    phase = participant_record.phases[participant_record.last_phase]
+    text = f"ended after {event_of(participant_record.last_phase, phase.step)}"
+    following = following_phase(job, participant_record.last_phase)
     if phase.is_open:
-        words += f"; {_words(own.last_phase)} never ended"
+        text += f"; {_words(participant_record.last_phase)} never ended"
     elif following is not None:
-        words += f"; {_words(following)} never began"
-    return [Reason(words)]
+        text += f"; {_words(following)} never began"
+    return [Reason(text)]
 
 
 def _words(phase: str) -> str:

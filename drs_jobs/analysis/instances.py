@@ -20,10 +20,14 @@ def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
 
 def instance_ids_from(job: Job, record: LogRecord) -> Mapping[str, str]:
     """Return the instance ids from a log that has been read; see `instance_ids`."""
-    logged = {name: own.instance_id for name, own in record.participants.items() if own.is_server and own.instance_id}
-    own = {
+    logged = {
+        name: participant.instance_id
+        for name, participant in record.participants.items()
+        if participant.is_server and participant.instance_id
+    }
+    listed = {
         server.source_server_id: server.recovery_instance_id
         for server in job.participating_servers
         if server.source_server_id and server.recovery_instance_id
     }
-    return logged | own
+    return logged | listed

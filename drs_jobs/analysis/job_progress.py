@@ -48,10 +48,10 @@ two Windows servers in 2025 (3 s, 191 s, 846 s, 391 s). Other phases were not me
 _ASSUMED_DURATION: Final = 300.0
 """The assumed duration, in seconds, of each phase of a job none of whose phases were measured, such as a network recovery."""
 
-_MOST: Final = 0.99
+_MAX_FRACTION_WHILE_RUNNING: Final = 0.99
 """The fraction of a job whose phases have all ended. The job itself ends seconds later, or after its post-launch actions."""
 
-_MOST_OF_SHARE: Final = 0.97
+_MAX_FRACTION_OF_PHASE: Final = 0.97
 """The part of its share that a running phase can reach, however long it takes."""
 
 
@@ -70,11 +70,11 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     Raises:
         ValueError: If `now` is naive.
     """
-    moment = to_utc(now, "now")
+    utc_now = to_utc(now, "now")
     counts = Counter(None if (current := row.current) is None else current.name for row in phases.participants)
     return Progress(
-        fraction=1.0 if phases.job.is_complete else _fraction(phases, moment, earlier),
-        text=_text(phases, moment),
+        fraction=1.0 if phases.job.is_complete else _fraction(phases, utc_now, earlier),
+        text=_text(phases, utc_now),
         counts=dict(counts),
     )
 
@@ -101,7 +101,10 @@ def _fraction(phases: JobPhases, now: datetime, earlier: Iterable[JobPhases]) ->
 
 def _listed(job: Job) -> set[str]:
     """Return the names of the participants that a job lists."""
-    return {*(server.name for server in job.participating_servers), *(each.name for each in job.participating_resources)}
+    return {
+        *(server.name for server in job.participating_servers),
+        *(resource.name for resource in job.participating_resources),
+    }
 
 
 def _done(
@@ -119,7 +122,7 @@ def _done(
             furthest = max(furthest, _position(phase, now, begin, reached, reached + next_wait))
         if name is PhaseName.LAUNCH and status in _REACHED:
             furthest = max(furthest, begin + duration * _REACHED[status])
-    return _MOST * furthest / total
+    return _MAX_FRACTION_WHILE_RUNNING * furthest / total
 
 
 _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, LaunchStatus.LAUNCHED: 1.0}
@@ -132,19 +135,19 @@ def _position(phase: Phase, now: datetime, begin: float, end: float, next_begin:
     has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
     # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
     low, high = (end, next_begin) if has_ended else (begin, end)
-    return min(max(low, begin + elapsed), low + (high - low) * _MOST_OF_SHARE)
+    return min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE)
 
 
 def _durations(expected: Iterable[PhaseName], measured: _Durations) -> _Durations:
-    known = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
+    measured_or_typical = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
     # A phase that was not measured has no share beside phases that were.
-    other = 0.0 if any(known.values()) else _ASSUMED_DURATION
-    return {name: times or (0.0, other) for name, times in known.items()}
+    other = 0.0 if any(measured_or_typical.values()) else _ASSUMED_DURATION
+    return {name: times or (0.0, other) for name, times in measured_or_typical.items()}
 
 
 def _measured(earlier: Iterable[JobPhases], job_id: str, participants: set[str]) -> Mapping[str, _Durations]:
     """Return the median waits and durations of the phases of each participant that succeeded in earlier jobs."""
-    found: dict[tuple[str, PhaseName], list[tuple[float, float]]] = {}
+    samples: dict[tuple[str, PhaseName], list[tuple[float, float]]] = {}
     for report in earlier:
         if report.job.job_id == job_id:
             continue
@@ -153,9 +156,9 @@ def _measured(earlier: Iterable[JobPhases], job_id: str, participants: set[str])
                 for phase in row.phases:
                     if phase.outcome is Outcome.SUCCEEDED and phase.duration:
                         wait = 0.0 if phase.waiting_before is None else phase.waiting_before.total_seconds()
-                        found.setdefault((row.participant, phase.name), []).append((wait, phase.duration.total_seconds()))
+                        samples.setdefault((row.participant, phase.name), []).append((wait, phase.duration.total_seconds()))
     medians: dict[str, dict[PhaseName, tuple[float, float]]] = {}
-    for (participant, name), times in found.items():
+    for (participant, name), times in samples.items():
         waits, durations = zip(*times, strict=True)
         medians.setdefault(participant, {})[name] = (statistics.median(waits), statistics.median(durations))
     return medians
@@ -179,8 +182,8 @@ def _text(phases: JobPhases, now: datetime) -> str:
         return f"{_words(first.name)} {len(same)} {of_all}{duration}"
     latest = [phase for row in rows if (phase := _latest_phase(row)) is not None]
     if not latest:
-        words = "no phase has begun" if phases.log_error is None else "the log could not be read"
-        return f"{words}, 0 {of_all}"
+        state = "no phase has begun" if phases.log_error is None else "the log could not be read"
+        return f"{state}, 0 {of_all}"
     least = min(latest, key=lambda phase: ORDER[phase.name])
     return f"after {_words(least.name)}, {sum(phase.name is least.name for phase in latest)} {of_all}"
 
@@ -196,7 +199,7 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
     rows = [(row, phase) for row, phase in rows if phase is None or phase.outcome is not Outcome.FAILED] or rows
     if all(phase is None for _, phase in rows):
         return f"no phase has begun for {_elapsed(phases.job.creation_date_time, now)}"
-    row, latest = min(rows, key=lambda each: _position_in_order(*each))
+    row, latest = min(rows, key=lambda row_and_phase: _position_in_order(*row_and_phase))
     if latest is None:
         return f"no phase of {row.participant} has begun for {_elapsed(phases.job.creation_date_time, now)}"
     if latest is row.current:

@@ -75,7 +75,7 @@ class PhaseRecord:
     """The highest `attemptCount`; 0 if there is none."""
     step: Step | None = None
     """The last effect; `None` if there is none."""
-    is_disputed: bool = False
+    has_conflicting_ends: bool = False
     """Whether there are both an end and a failure, and it is unknown which was the last, because one of them has no time."""
     started_at: datetime | None = None
     """The first start."""
@@ -91,7 +91,7 @@ class PhaseRecord:
     _undated: list[Step] = attrs.Factory(list[Step])
     _restarted_at: datetime | None = None
     """The time of a start that followed a start, not an end."""
-    _unopened_end_at: datetime | None = None
+    _end_without_start_at: datetime | None = None
     """The time of an end that followed no start."""
 
     @property
@@ -99,49 +99,49 @@ class PhaseRecord:
         """Whether the phase has begun, and not ended since."""
         return self.step in {Step.START, Step.CONTINUE}
 
-    def add(self, step: Step, moment: datetime | None, data: JobLogEventData) -> None:
+    def add(self, step: Step, time: datetime | None, data: JobLogEventData) -> None:
         """Add one item of the log."""
         self.error = data.raw_error or self.error
         self.attempt = max(self.attempt, data.attempt_count or 0)
         self.starts += step is Step.START
         self.has_ended |= step is Step.END
-        if moment is None:
+        if time is None:
             self._undated.append(step)
             return
         match step:
             case Step.START:
-                self._add_start(moment)
+                self._add_start(time)
             case Step.CONTINUE:
                 if self.step is not Step.END:
                     self.step, self.ended_at = step, None
             case Step.END | Step.FAIL:
-                self._add_end(step, moment)
+                self._add_end(step, time)
 
-    def _add_start(self, moment: datetime) -> None:
+    def _add_start(self, time: datetime) -> None:
         if not self._is_start_undated:
-            self.started_at = self.started_at or moment
-        if moment == self._unopened_end_at:
+            self.started_at = self.started_at or time
+        if time == self._end_without_start_at:
             return  # items of one instant can be in any order: this start came before the end
         was_open = self.is_open
-        self._restarted_at = moment if was_open else None
+        self._restarted_at = time if was_open else None
         if was_open and Step.FAIL in self._undated:
             self._undated.remove(Step.FAIL)  # it ended the attempt before
         self.step, self.ended_at = Step.START, None
 
-    def _add_end(self, step: Step, moment: datetime) -> None:
+    def _add_end(self, step: Step, time: datetime) -> None:
         if step is Step.END:
-            self.succeeded_at = moment
+            self.succeeded_at = time
         if self.step in {None, Step.FAIL}:  # a server can also fail after its launch, without another start
             if Step.START in self._undated:
                 self._undated.remove(Step.START)  # it began this attempt
                 self._is_start_undated |= self.step is None
             else:
-                self._unopened_end_at = moment
-        if step is Step.FAIL and moment == self._restarted_at:
+                self._end_without_start_at = time
+        if step is Step.FAIL and time == self._restarted_at:
             return  # items of one instant can be in any order: this failure came before the start
-        self.step, self.ended_at = step, moment
+        self.step, self.ended_at = step, time
 
-    def place_undated(self) -> None:
+    def place_items_without_time(self) -> None:
         """Take the items without a time into account that `add` did not need, as far as their place is certain."""
         if {Step.START, Step.FAIL} <= set(self._undated):
             self.started_at = None  # they can be an attempt before the first start with a time
@@ -150,7 +150,7 @@ class PhaseRecord:
                 is_next = self.step in {None, Step.FAIL}
             else:
                 is_next = self.step is None or self.is_open
-                self.is_disputed |= not is_next and step is not self.step
+                self.has_conflicting_ends |= not is_next and step is not self.step
             if is_next:
                 self.step, self.ended_at = step, None
 
@@ -232,13 +232,13 @@ def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
             record.has_failed = True
             continue
         phase = record.phases.setdefault(effect.phase, PhaseRecord())
-        moment = None if item.log_date_time is None else logged_at(item)
-        phase.add(effect.step, moment, data)
+        time = None if item.log_date_time is None else logged_at(item)
+        phase.add(effect.step, time, data)
         position = (logged_at(item), ORDER[effect.phase])
         if last is None or position > last:
             last, record.last_phase = position, effect.phase
     for phase in record.phases.values():
-        phase.place_undated()
+        phase.place_items_without_time()
     return record
 
 

@@ -16,10 +16,10 @@ def host_names(names: object) -> Mapping[str, str]:
         return {}
     if not isinstance(names, Mapping):
         raise TypeError(f"names must map source server ids to host names, not be a {type(names).__name__}")
-    found: dict[str, str] = {}
+    names_by_id: dict[str, str] = {}
     for server_id, name in cast("Mapping[object, object]", names).items():
         if not isinstance(server_id, str) or not isinstance(name, str):
             raise TypeError(f"names must map str to str, not {type(server_id).__name__} to {type(name).__name__}")
         if line := one_line(name, 100):
-            found[server_id] = line
-    return found
+            names_by_id[server_id] = line
+    return names_by_id

@@ -102,8 +102,8 @@ class JobPhases(Model):
     @property
     def phase_names(self) -> tuple[PhaseName, ...]:
         """The phases that any participant has, in the order in which they happen."""
-        found = {phase.name for row in self.participants for phase in row.phases}
-        return tuple(name for name in PhaseName if name in found)
+        present = {phase.name for row in self.participants for phase in row.phases}
+        return tuple(name for name in PhaseName if name in present)
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with one row per participant and the duration of each phase."""
@@ -135,27 +135,27 @@ def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> Job
     rows: list[ParticipantPhases] = []
     servers: list[ParticipantPhases] = []
     for name in dict.fromkeys([*listed, *record.participants]):
-        own = record.participants.get(name) or ParticipantRecord(is_server=False)
+        participant_record = record.participants.get(name) or ParticipantRecord(is_server=False)
         entries = listed.get(name)
-        outcome = _outcome_of_unlisted(job, own) if entries is None else _outcome_of(job, *entries)
+        outcome = _outcome_of_unlisted(job, participant_record) if entries is None else _outcome_of(job, *entries)
         # While the job runs, the outcome of a server is RUNNING, even if its launch has failed.
         has_failed = outcome is Outcome.FAILED or (entries is not None and any(map(has_server_failed, entries[0])))
         has_launch_failed = outcome is Outcome.FAILED if entries is None else any(server.is_failed for server in entries[0])
         row = _participant_phases(
             job,
             name,
-            own,
+            participant_record,
             outcome,
             has_failed=has_failed,
             has_launch_failed=has_launch_failed,
             is_partial=log_error is not None,
         )
         rows.append(row)
-        if entries[0] if entries is not None else own.is_server and not job.participating_servers:
+        if entries[0] if entries is not None else participant_record.is_server and not job.participating_servers:
             servers.append(row)
     times = [server.recovery_time for server in servers]
-    known = [time for time in times if time is not None]
-    slowest = max(known) if known and len(known) == len(times) else None
+    known_times = [time for time in times if time is not None]
+    slowest = max(known_times) if known_times and len(known_times) == len(times) else None
     return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
 
 
@@ -203,7 +203,7 @@ def _outcome_of_unlisted(job: Job, record: ParticipantRecord) -> Outcome:
     if not job.is_complete:
         return Outcome.RUNNING
     last = record.phases.get(record.last_phase) if record.last_phase is not None else None
-    has_failed = record.has_failed or (last is not None and last.step is Step.FAIL and not last.is_disputed)
+    has_failed = record.has_failed or (last is not None and last.step is Step.FAIL and not last.has_conflicting_ends)
     return Outcome.FAILED if has_failed else Outcome.UNDETERMINED
 
 
@@ -224,8 +224,8 @@ def _participant_phases(
         unfinished = Outcome.FAILED if has_failed and not is_partial else Outcome.UNDETERMINED
     ordered = _in_order(
         [
-            _phase(phase, own, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
-            for phase, own in record.phases.items()
+            _phase(phase, phase_record, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
+            for phase, phase_record in record.phases.items()
         ]
     )
     launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
@@ -245,7 +245,7 @@ def _participant_phases(
 
 def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
     outcome = _phase_outcome(record, unfinished, participant)
-    is_known = not record.is_disputed or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
+    is_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
     return Phase(
         name=name,
         started_at=record.started_at,
@@ -260,18 +260,18 @@ def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participan
 def _phase_outcome(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Outcome:
     if record.is_open:
         return unfinished
-    if record.is_disputed:
+    if record.has_conflicting_ends:
         # A participant that succeeded has ended all its phases.
         return Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
     return Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
 
 
-def _in_order(found: list[Phase]) -> list[Phase]:
+def _in_order(unordered: list[Phase]) -> list[Phase]:
     """Return the phases in order of time. Those without a time are before the first phase that they usually precede."""
-    began = {phase.name: phase.started_at or phase.ended_at for phase in found}
-    dated = [(moment, ORDER[phase.name], phase) for phase in found if (moment := began[phase.name]) is not None]
-    ordered = [phase for *_, phase in sorted(dated, key=lambda each: each[:2])]
-    for phase in sorted((each for each in found if began[each.name] is None), key=lambda each: ORDER[each.name]):
+    began = {phase.name: phase.started_at or phase.ended_at for phase in unordered}
+    dated = [(began_at, ORDER[phase.name], phase) for phase in unordered if (began_at := began[phase.name]) is not None]
+    ordered = [phase for *_, phase in sorted(dated, key=lambda entry: entry[:2])]
+    for phase in sorted((entry for entry in unordered if began[entry.name] is None), key=lambda entry: ORDER[entry.name]):
         later = (index for index, other in enumerate(ordered) if ORDER[other.name] > ORDER[phase.name])
         ordered.insert(next(later, len(ordered)), phase)
     return ordered

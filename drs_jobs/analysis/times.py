@@ -46,9 +46,9 @@ class JobSpan:
     def add(self, job: Job) -> None:
         """Count one more job."""
         self.count += 1
-        if (moment := created(job)) is not None:
-            self.first = moment if self.first is None else min(self.first, moment)
-            self.last = moment if self.last is None else max(self.last, moment)
+        if (created_at := created(job)) is not None:
+            self.first = created_at if self.first is None else min(self.first, created_at)
+            self.last = created_at if self.last is None else max(self.last, created_at)
 
 
 def requested_servers(source_server_ids: Iterable[str] | None) -> dict[str, None] | None:

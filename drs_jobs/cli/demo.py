@@ -132,7 +132,7 @@ def _show_drill(console: Console, client: JobsClient, local: LocalDrs) -> None:
         f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
     )
     follower = progress.Follower(client, console=console, now=lambda: local.now)
-    follower.follow(follower.watch([job], timeout=60, poll_interval=0.2))
+    follower.follow(follower.watch([job["jobID"]], timeout=60, poll_interval=0.2))
     _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
     tables.print_reasons(console, client.explain(job))
 

@@ -20,7 +20,6 @@ from drs_jobs._client import JobsClient, Watch
 from drs_jobs._errors import JobOutcomeError, WaitTimeoutError
 from drs_jobs._models import Job, Outcome
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._queries import JobRef
 from drs_jobs._text import format_duration, format_second, format_target_count
 from drs_jobs.analysis import PhaseName
 from drs_jobs.cli import tables
@@ -116,11 +115,11 @@ class Follower:
         self._printed_phases: dict[str, frozenset[PhaseName | None]] = {}
 
     def watch(
-        self, jobs: Iterable[JobRef], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
+        self, job_ids: Iterable[str], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
     ) -> Watch:
         """Return an iterator like that of `JobsClient.watch`, which shows progress while it sleeps."""
         clock = attrs.evolve(self._clock, sleep=self._sleep)
-        return Watch(self._client, Watcher(jobs, timeout, poll_interval, clock))
+        return Watch(self._client, Watcher(job_ids, timeout, poll_interval, clock))
 
     def follow(self, snapshots: Iterable[Job]) -> None:
         """Show each snapshot when it arrives, and progress in between, until all jobs are complete.

@@ -2,29 +2,25 @@
 
 import codecs
 import functools
-import os
 import threading
-import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_jobs._aws.signing import sign_with
-from drs_jobs._errors import ServiceError, is_transient, service_error
+from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
+from drs_jobs._time import machine_time, machine_timestamp
+from drs_jobs.sweep.targets import Target
 
-if TYPE_CHECKING:
-    from drs_jobs.sweep.targets import Target
+R = TypeVar("R")
 
-# What a JobsClient and its boto3 client import when they are built is imported above, and this codec, which the first
-# connection needs, is imported here, so that no thread imports them: a process that is forked during an import inherits the
-# lock of the module, and waits for it without end.
+# The first connection needs this codec. It is imported here, so that no thread imports it: a process that is forked during an
+# import inherits the lock of the module, and waits for it without end.
 codecs.lookup("idna")
 
 CONNECT_TIMEOUT: Final = 10
@@ -33,31 +29,22 @@ CONNECT_TIMEOUT: Final = 10
 READ_TIMEOUT: Final = 20
 """The time-out of a response, in seconds per attempt. botocore sets the number of attempts."""
 
-_lock: Final = threading.RLock()
-"""Held while a session or client is created, which is not thread-safe.
-
-Held during a fork too, because the creation of a client acquires locks of OpenSSL, which would stay locked in the child.
-"""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
-
 _UNUSED_CACHE_LIFETIME: Final = 60.0
-"""Seconds for which a worker process keeps an unused state of a sweep. It gets no notification of the end of the sweep."""
+"""Seconds for which a worker process keeps an unused cache of a sweep. It gets no notification of the end of the sweep."""
 
 _worker_caches: Final[dict[str, "ClientCache"]] = {}
-"""The states of sweeps that run in another process and use this process as a worker, by the id of the sweep."""
+"""The caches for sweeps that run in another process and use this process as a worker, by the id of the sweep."""
 
 
 def worker_cache(sweep_id: str, max_in_flight: int) -> "ClientCache":
-    """Return the state that this process has for a sweep of another process."""
+    """Return the cache that this process has for a sweep of another process."""
     # No lock is needed, because each step is atomic. A forked process could inherit a locked one.
-    state = _worker_caches.setdefault(sweep_id, ClientCache(sweep_id, max_in_flight))
-    now = state.last_use = time.monotonic()
+    cache = _worker_caches.setdefault(sweep_id, ClientCache(sweep_id, max_in_flight))
+    now = cache.last_use = machine_time()
     for other_id, other in list(_worker_caches.items()):
         if other.tasks == 0 and now - other.last_use > _UNUSED_CACHE_LIFETIME and _worker_caches.pop(other_id, None) is other:
             other.close()
-    return state
+    return cache
 
 
 current_credentials: ContextVar[Credentials | None] = ContextVar("drs_jobs_credentials", default=None)
@@ -76,7 +63,7 @@ class ClientKey(NamedTuple):
     endpoint_url: str | None
 
     @classmethod
-    def of_drs(cls, target: "Target", known_regions: Callable[[], frozenset[str]]) -> "ClientKey":
+    def of_drs(cls, target: Target, known_regions: Callable[[], frozenset[str]]) -> "ClientKey":
         """Return the key of the client that reads the jobs of a target.
 
         Raises:
@@ -87,7 +74,7 @@ class ClientKey(NamedTuple):
         return cls("drs", target.profile_name, target.region, target.endpoint_url)
 
     @classmethod
-    def of_sts(cls, target: "Target") -> "ClientKey":
+    def of_sts(cls, target: Target) -> "ClientKey":
         """Return the key of the client that assumes the role of a target."""
         return cls("sts", target.profile_name, target.region, None)
 
@@ -101,14 +88,21 @@ class ClientCache:
     """The sessions, clients and credentials of one sweep in one process. They are kept until the end of the sweep.
 
     There is one client per region for all accounts, and each request is signed with the credentials of its target.
-    Unpickling the state in another process returns the state that this process has for the same sweep.
+    Unpickling the cache in another process returns the cache that this process has for the same sweep.
     """
 
     def __init__(self, sweep_id: str, max_in_flight: int) -> None:
-        self.last_use = time.monotonic()
+        """Create an empty cache.
+
+        Args:
+            sweep_id: The id of the sweep, the same in all its processes.
+            max_in_flight: The maximum number of targets that are read at the same time.
+        """
+        self.last_use = machine_time()
         self.tasks = 0
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
+        self._lock = threading.Lock()  # held while a session or client is created, which is not thread-safe
         self._session = functools.cache(_make_session)
         self._known_regions = functools.cache(find_known_regions)
         self._clients: dict[ClientKey, Any] = {}
@@ -118,63 +112,96 @@ class ClientCache:
     def __reduce__(self) -> tuple[Any, ...]:
         return worker_cache, self._arguments
 
-    @contextmanager
-    def client(self, target: "Target") -> Generator[Any]:
-        """Return a context manager with a boto3 client, which signs with the credentials of the target in this thread.
+    def read(self, target: Target, function: Callable[[Any], R]) -> R:
+        """Return the result of a function of a boto3 client, which signs with the credentials of the target in this thread.
 
-        After a transient error, other targets get a new client, because a client makes fewer retries after each failed one:
-        botocore limits the retries of a client in total.
+        The function is called again with a new client, if the client had no retries left.
         """
-        with _lock:
-            self.tasks += 1
+        self._count_task(1)
         token = current_credentials.set(None)
         try:
-            client, credentials = self._client_and_credentials(target)
-            current_credentials.set(credentials)
-            try:
-                yield client
-            except Exception as error:
-                if is_transient(error):
-                    self._close(lambda kept: kept is client)
-                raise
+            key = ClientKey.of_drs(target, lambda: self._known_regions(self._session(target.profile_name)))
+            current_credentials.set(self._credentials(target))
+            return self._call(key, function)
         finally:
             current_credentials.reset(token)
-            with _lock:
-                self.tasks -= 1
-                self.last_use = time.monotonic()
+            self._count_task(-1)
+            self.last_use = machine_time()
 
     def close(self) -> None:
         """Close the clients. A request in flight is not interrupted."""
-        self._close(lambda _: True)
-
-    def _close(self, is_unwanted: Callable[[Any], bool]) -> None:
-        with _lock:
-            unwanted = {key: client for key, client in self._clients.items() if is_unwanted(client)}
-            for key in unwanted:
-                del self._clients[key]
-        for client in unwanted.values():
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             client.close()
 
-    def _client_and_credentials(self, target: "Target") -> tuple[Any, Credentials | None]:
-        with _lock:
-            session = self._session(target.profile_name)
-            client = self._client(ClientKey.of_drs(target, lambda: self._known_regions(session)))
-            if target.role_arn is None:
-                return client, None
-            sts = self._client(ClientKey.of_sts(target))
-            role = self._role(target.profile_name, target.role_arn, target.external_id)
-        return client, role.fetch_credentials(sts)
+    def _count_task(self, change: int) -> None:
+        with self._lock:
+            self.tasks += change
 
-    def _client(self, key: ClientKey) -> Any:
-        if key not in self._clients:
-            session = self._session(key.profile_name)
-            client = session.client(key.service_name, **key.arguments(self._arguments[1]))
+    def _credentials(self, target: Target) -> Credentials | None:
+        if target.role_arn is None:
+            return None
+        key = ClientKey.of_sts(target)
+        client, _ = self._client(key)
+        role = self._role(target.profile_name, target.role_arn, target.external_id, is_global_endpoint(client))
+        return role.fetch_credentials(target.region, lambda request: self._call(key, lambda sts: sts.assume_role(**request)))
+
+    def _call(self, key: ClientKey, function: Callable[[Any], R]) -> R:
+        """Return the result of a function of a client. After a transient error, other calls get a new client."""
+        for is_last_try in (False, True):
+            client, is_new = self._client(key)
+            try:
+                return function(client)
+            except (ClientError, BotoCoreError) as error:
+                is_permanent = not is_transient(as_service_error(error))
+                if not is_permanent:
+                    self._discard(key, client)
+                if is_last_try or is_permanent or is_new or not can_lack_retries(error):
+                    raise
+        raise AssertionError("the second try returns or raises")
+
+    def _client(self, key: ClientKey) -> tuple[Any, bool]:
+        """Return the client of a key, and whether it is new."""
+        with self._lock:
+            if (client := self._clients.get(key)) is not None:
+                return client, False
+            client = self._session(key.profile_name).client(key.service_name, **key.arguments(self._arguments[1]))
             if key.service_name == "drs":
                 sign_with(client, current_credentials.get)
             if len(self._clients) >= MAX_CLIENTS:
                 self._clients.pop(next(iter(self._clients))).close()
             self._clients[key] = client
-        return self._clients[key]
+            return client, True
+
+    def _discard(self, key: ClientKey, client: Any) -> None:
+        with self._lock:
+            if self._clients.get(key) is client:
+                del self._clients[key]
+        client.close()
+
+
+def as_service_error(error: Exception) -> Exception:
+    """Return an error of botocore as an error of drs_jobs, if it is one of the service."""
+    return service_error(error) if isinstance(error, ClientError) and not isinstance(error, ServiceError) else error
+
+
+def can_lack_retries(error: Exception) -> bool:
+    """Return whether botocore may have made fewer attempts than configured, because the retries of a client are limited.
+
+    botocore says so in the metadata of a response, and not at all if there was no response.
+    """
+    if isinstance(error, ClientError):
+        metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+        return bool(metadata.get("RetryQuotaReached"))
+    return True
+
+
+def is_global_endpoint(sts: Any) -> bool:
+    """Return whether a client of STS uses the global endpoint, as with `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
+
+    Its tokens are not valid in opt-in regions, those of regional endpoints are valid in all regions.
+    """
+    return bool(sts.meta.endpoint_url == "https://sts.amazonaws.com")
 
 
 def _make_session(profile_name: str | None) -> Any:
@@ -192,72 +219,110 @@ def find_known_regions(session: Any) -> frozenset[str]:
 _RENEWAL_MARGIN: Final = 600.0
 """Seconds before their expiration at which credentials are renewed: much longer than one target takes."""
 
+_RENEWAL_INTERVAL: Final = 60.0
+"""Seconds after a failed renewal before the next one, while the credentials are still valid."""
+
 _REFUSAL_LIFETIME: Final = 60.0
-"""Seconds for which a rejected role is not requested again: the other regions of the account get the same error."""
+"""Seconds for which a region of STS that rejected a role is not called again."""
 
 
 class Role:
-    """The credentials of one role, which is assumed once for all regions. It makes no calls.
+    """The credentials of one role, which are the same for all regions. It makes no calls.
 
     The credentials are taken once per target, because a failed renewal must not lose a target whose credentials are valid.
+    A refusal counts only for the region of STS that gave it: an opt-in region that is not enabled refuses every role.
     """
 
     credentials_class: type[Credentials] = Credentials
 
-    _result: Credentials | ServiceError
-    """What AssumeRole returned last."""
+    def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None, is_global: bool) -> None:  # noqa: ARG002, FBT001  # of the key
+        """Create a role without credentials.
 
-    def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None) -> None:  # noqa: ARG002  # of the cache
+        Args:
+            profile_name: The profile that assumes the role; `None` for the default.
+            role_arn: The ARN of the role.
+            external_id: The external id for its trust policy; `None` for none.
+            is_global: Whether the role is assumed at the global endpoint of STS.
+        """
         self.request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
         """The arguments of AssumeRole."""
         if external_id is not None:
             self.request["ExternalId"] = external_id
-        self._valid_until = 0.0  # not valid yet
+        self._credentials: Credentials | None = None
+        self._expires_at = self._renew_at = 0.0
+        self._refusals: dict[str, tuple[Exception, float]] = {}
+        """The refusals by region, and until when they count."""
 
-    def needs_refresh(self) -> bool:
-        """Return whether AssumeRole must be called: for the first time, for a renewal, or after a refusal."""
-        return time.monotonic() >= self._valid_until
-
-    def store(self, response: Mapping[str, Any]) -> None:
-        """Keep the credentials in the response of AssumeRole until they expire soon."""
-        keys = response["Credentials"]
-        lifetime = (keys["Expiration"] - datetime.now(UTC)).total_seconds()
-        self._valid_until = time.monotonic() + lifetime - _RENEWAL_MARGIN
-        self._result = self.credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-
-    def store_error(self, error: ClientError) -> None:
-        """Keep an error of AssumeRole: a refusal for a minute, a transient error not at all."""
-        self._result = service_error(error)
-        self._valid_until = 0.0 if is_transient(self._result) else time.monotonic() + _REFUSAL_LIFETIME
-
-    def credentials(self) -> Credentials:
-        """Return the credentials.
+    def needs_call(self, region: str) -> bool:
+        """Return whether AssumeRole must be called for a target in this region.
 
         Raises:
-            ServiceError: If AWS rejected the role.
+            ServiceError: If this region of STS has rejected the role, and there are no credentials.
         """
-        if isinstance(self._result, ServiceError):
-            raise self._result
-        return self._result
+        now = machine_time()
+        if self._credentials is not None and now < self._renew_at:
+            return False
+        refusal, until = self._refusals.get(region, (None, 0.0))
+        if refusal is None or now >= until:
+            return True
+        if self._has_expired():
+            raise refusal
+        return False
+
+    def store(self, response: Mapping[str, Any]) -> None:
+        """Keep the credentials in the response of AssumeRole."""
+        try:
+            keys = response["Credentials"]
+            lifetime = keys["Expiration"].timestamp() - machine_timestamp()
+            self._credentials = self.credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+        except (AttributeError, LookupError, TypeError):
+            # Without the local variables, because crash reporters send them, and they have the secret key.
+            response = keys = {}
+            raise DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS") from None
+        self._expires_at = machine_time() + lifetime
+        self._renew_at = self._expires_at - _RENEWAL_MARGIN
+
+    def store_error(self, region: str, error: Exception) -> None:
+        """Keep a refusal of AssumeRole, and the credentials while they are valid.
+
+        Raises:
+            Exception: The error, if there are no valid credentials.
+        """
+        error = as_service_error(error)
+        now = machine_time()
+        if not is_transient(error):
+            self._refusals[region] = error, now + _REFUSAL_LIFETIME
+        if self._has_expired():
+            raise error
+        self._renew_at = now + _RENEWAL_INTERVAL
+
+    def credentials(self) -> Credentials | None:
+        """Return the credentials."""
+        return self._credentials
+
+    def _has_expired(self) -> bool:
+        return self._credentials is None or machine_time() >= self._expires_at
 
 
 class ThreadRole(Role):
     """A role that threads assume."""
 
-    def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None) -> None:
-        super().__init__(profile_name, role_arn, external_id)
+    def __init__(self, *key: Any) -> None:
+        """Create a role without credentials, with the arguments of `Role`."""
+        super().__init__(*key)
         self._renewal = threading.Lock()
 
-    def fetch_credentials(self, sts: Any) -> Credentials:
+    def fetch_credentials(self, region: str, assume_role: Callable[[dict[str, str]], Any]) -> Credentials | None:
         """Return the credentials, which are renewed if they expire soon.
 
         Raises:
             ServiceError: If AWS rejects the role.
+            BotoCoreError: If there is no connection.
         """
         with self._renewal:
-            if self.needs_refresh():
+            if self.needs_call(region):
                 try:
-                    self.store(sts.assume_role(**self.request))
-                except ClientError as error:
-                    self.store_error(error)
+                    self.store(assume_role(self.request))
+                except (ClientError, BotoCoreError) as error:
+                    self.store_error(region, error)
             return self.credentials()

@@ -115,12 +115,13 @@ def _regions(partition: str) -> tuple[str, ...]:
 
     regions = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
     if not regions:
-        known = ", ".join(boto3.Session().get_available_partitions())
-        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {known}")
+        partitions = ", ".join(boto3.Session().get_available_partitions())
+        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {partitions}")
     return regions
 
 
 def result_of(target: Target, jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> TargetJobs | TargetFailure:
+    """Return the result of a target: a failure if there are malformed jobs."""
     return failure_of(target, malformed[0], jobs) if malformed else TargetJobs(target, jobs)
 
 

@@ -1,17 +1,21 @@
 """A sweep on threads, or on any executor: reads the jobs of each target, and returns the results in order of completion."""
 
 import functools
+import os
 import queue
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from drs_jobs import _queries
 from drs_jobs._client import JobsClient
 from drs_jobs._errors import MalformedResponseError
+from drs_jobs._models import Job
 from drs_jobs.sweep.clients import ClientCache
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, failure_of, result_of
 
@@ -57,7 +61,8 @@ def sweep(
         raise TypeError(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
-    return _sweep(iter(targets), ClientCache(uuid.uuid4().hex, in_flight), dates, executor, in_flight)
+    cache = ClientCache(uuid.uuid4().hex, in_flight)
+    return _Sweep(iter(targets), functools.partial(_read_target, cache, *dates), executor, in_flight, cache.close)
 
 
 Dates = tuple[datetime | None, datetime | None]
@@ -76,74 +81,127 @@ def validate(targets: object, from_date: datetime | None, to_date: datetime | No
     return limit or MAX_IN_FLIGHT, _queries.validate_date_range(from_date, to_date)
 
 
-def _sweep(
-    targets: Iterator[Target],
-    cache: ClientCache,
-    dates: Dates,
-    executor: Executor | None,
-    max_in_flight: int,
-) -> Iterator[TargetJobs | TargetFailure]:
-    read = functools.partial(_read_target, cache, *dates)
-    pool = DaemonThreadPool(max_in_flight) if executor is None else executor
-    in_flight: dict[Future[TargetJobs | TargetFailure], Target] = {}
-    done: queue.SimpleQueue[Future[TargetJobs | TargetFailure]] = queue.SimpleQueue()
-    targets_error: Exception | None = None
-    has_more = True
-    try:
-        while has_more or in_flight:
-            while has_more and len(in_flight) < max_in_flight:
-                try:
-                    target = next(targets)
-                except StopIteration:
-                    has_more = False
-                    break
-                except Exception as error:  # noqa: BLE001  # raised below, after the targets in flight
-                    has_more, targets_error = False, error
-                    break
-                future = _submit(pool, read, target)
-                in_flight[future] = target
-                future.add_done_callback(done.put)
-            if in_flight:
-                future = _next_done(done)
-                yield _result_of(future, in_flight.pop(future))
-        if targets_error is not None:
-            raise targets_error
-    finally:
-        for future in in_flight:
-            future.cancel()
+_Result: TypeAlias = TargetJobs | TargetFailure
+_Completed: TypeAlias = list[tuple[Future[_Result], Target]]
+
+
+_FORGOTTEN: Final = (Future[_Result](), Target(""))
+"""Replaces a result that was returned."""
+
+
+class _Sweep(Iterator[_Result]):
+    """The results of a sweep. An exception in `next`, such as KeyboardInterrupt, loses no result: the next one continues."""
+
+    def __init__(
+        self,
+        targets: Iterator[Target],
+        read: Callable[[Target], _Result],
+        executor: Executor | None,
+        max_in_flight: int,
+        close: Callable[[], None],
+    ) -> None:
+        self._targets = targets
+        self._read = read
+        self._threads: DaemonThreadPool | None = None
         if executor is None:
-            pool.shutdown(wait=False)
-        cache.close()
+            executor = self._threads = DaemonThreadPool(max_in_flight)
+        self._executor = executor
+        self._max_in_flight = max_in_flight
+        self._close = close
+        """Called when there are no more results."""
+        self._in_flight: dict[Future[_Result], Target] = {}
+        self._completed: _Completed = []
+        """In order of completion, those whose results were returned too."""
+        self._returned = 0
+        """The number of results that were returned."""
+        self._wake_ups: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._has_more = True
+        self._targets_error: Exception | None = None
+        """The error of the iterable of targets, which is raised after the targets in flight."""
+        self._process_id = os.getpid()
+
+    def __next__(self) -> _Result:
+        if os.getpid() != self._process_id:
+            raise RuntimeError("this sweep belongs to the parent process: start another one in a forked process")
+        self._forget_latest()
+        while self._has_more and len(self._in_flight) < self._max_in_flight:
+            self._submit_next()
+        if self._in_flight or self._returned < len(self._completed):
+            result = self._wait()
+            # As in `Run`, no signal handler runs between this and the return.
+            self._returned += 1
+            return result
+        if self._threads is not None:
+            self._threads.stop()
+        self._close()
+        error, self._targets_error = self._targets_error, None
+        raise StopIteration if error is None else error
+
+    def _forget_latest(self) -> None:
+        """Free the memory of the result that was returned last."""
+        if self._returned:
+            self._in_flight.pop(self._completed[self._returned - 1][0], None)
+            self._completed[self._returned - 1] = _FORGOTTEN
+
+    def _submit_next(self) -> None:
+        if self._threads is not None:
+            self._threads.ensure_thread()
+        try:
+            target = next(self._targets)
+        except StopIteration:
+            self._has_more = False
+        except Exception as error:  # noqa: BLE001  # raised after the targets in flight
+            self._has_more, self._targets_error = False, error
+        else:
+            future = _submit(self._executor, self._read, target)
+            # Without a reference to this object, so that `break` deletes it while targets are in flight.
+            future.add_done_callback(functools.partial(_complete, self._completed, self._wake_ups, target))
+            self._in_flight[future] = target
+
+    def _wait(self) -> _Result:
+        while self._returned >= len(self._completed):
+            with suppress(queue.Empty):
+                # With a time-out, because on Windows Ctrl-C does not interrupt a wait without one.
+                self._wake_ups.get(timeout=_INTERRUPT_INTERVAL)
+        return _result_of(*self._completed[self._returned])
+
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # It waits for no lock, because a thread that the end of the process has stopped can hold it. `is_finalizing` is an
+        # argument, because the globals of a module can be gone at the end of the process.
+        if self._threads is not None:
+            self._threads.stop()
+        elif not is_finalizing():
+            for future in self._in_flight:
+                future.cancel()
 
 
-def _submit(
-    pool: Executor, read: Callable[[Target], TargetJobs | TargetFailure], target: Target
-) -> Future[TargetJobs | TargetFailure]:
+def _complete(completed: _Completed, wake_ups: "queue.SimpleQueue[None]", target: Target, future: Future[_Result]) -> None:
+    completed.append((future, target))
+    wake_ups.put(None)
+
+
+def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
     """Return the future of a target. If the target cannot be submitted, the future already has a failure as its result."""
     try:
         check_target(target)
         return pool.submit(read, target)
     except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
-        future: Future[TargetJobs | TargetFailure] = Future()
+        future: Future[_Result] = Future()
         future.set_result(failure_of(target, error))
         return future
 
 
 def check_target(target: object) -> None:
+    """Check that a target is one.
+
+    Raises:
+        TypeError: If it is not.
+    """
     if not isinstance(target, Target):
         raise TypeError(f"expected a Target, not {type(target).__name__}")
 
 
-def _next_done(done: "queue.SimpleQueue[Future[TargetJobs | TargetFailure]]") -> Future[TargetJobs | TargetFailure]:
-    while True:
-        try:
-            # With a time-out, because on Windows Ctrl-C does not interrupt a wait without one.
-            return done.get(timeout=_INTERRUPT_INTERVAL)
-        except queue.Empty:
-            continue
-
-
-def _result_of(future: Future[TargetJobs | TargetFailure], target: Target) -> TargetJobs | TargetFailure:
+def _result_of(future: Future[_Result], target: Target) -> _Result:
     """Return the result of a target: a failure for an error of the executor, such as a terminated process."""
     if future.cancelled():
         return TargetFailure(target, RuntimeError("cancelled by the executor"))
@@ -155,18 +213,19 @@ def _result_of(future: Future[TargetJobs | TargetFailure], target: Target) -> Ta
     return future.result()
 
 
-# ------------------------------------------------------------------ code that runs in the workers, or in tasks
+# ------------------------------------------------------------------ code that runs in the workers
 
 
-def _read_target(
-    cache: ClientCache, from_date: datetime | None, to_date: datetime | None, target: Target
-) -> TargetJobs | TargetFailure:
+def _read_target(cache: ClientCache, from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
     """Return the result of one target. It runs in a thread or process of the executor."""
-    malformed: list[MalformedResponseError] = []
+
+    def read(client: Any) -> tuple[tuple[Job, ...], list[MalformedResponseError]]:
+        malformed: list[MalformedResponseError] = []
+        pager = JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
+        return tuple(pager), malformed
+
     try:
-        with cache.client(target) as client:
-            pager = JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
-            jobs = tuple(pager)
+        jobs, malformed = cache.read(target, read)
     except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
         return failure_of(target, error)
     return result_of(target, jobs, malformed)
@@ -182,20 +241,40 @@ class DaemonThreadPool(Executor):
     """
 
     def __init__(self, max_workers: int) -> None:
+        """Create a pool without threads."""
         self._max_workers = max_workers
         self._thread_count = 0
+        self._is_stopped = False
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future of a call."""
+        self.ensure_thread()
         future: Future[Any] = Future()
         self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
         if self._thread_count < self._max_workers:
-            self._thread_count += 1
-            threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
+            with suppress(RuntimeError):  # the threads that run do the work
+                self._start_thread()
         return future
 
+    def ensure_thread(self) -> None:
+        """Start a thread if none was started.
+
+        Raises:
+            RuntimeError: If none can be started, as in a sub-interpreter without daemon threads.
+        """
+        if self._thread_count == 0:
+            try:
+                self._start_thread()
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}: pass an executor, such as concurrent.futures.ThreadPoolExecutor(32)") from error
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
+        self._thread_count += 1
+
     def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
+        while (task := self._tasks.get()) is not None and not self._is_stopped:
             future, call = task
             if future.set_running_or_notify_cancel():
                 try:
@@ -204,6 +283,13 @@ class DaemonThreadPool(Executor):
                     future.set_exception(error)
             del task, future, call  # frees their memory before the wait for the next task
 
+    def stop(self) -> None:
+        """Have the threads end after their present calls. It waits for no lock."""
+        self._is_stopped = True
+        for _ in range(self._thread_count):
+            self._tasks.put(None)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as in Executor
+        """Have the threads end after all calls that were submitted."""
         for _ in range(self._thread_count):
             self._tasks.put(None)

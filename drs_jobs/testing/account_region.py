@@ -120,8 +120,8 @@ class AccountRegion:
 
     def recovery_instances(self, now: datetime) -> list[RecoveryInstance]:
         """Return the recovery instances of all source servers, in the order of their launch."""
-        found = (self.recovery_instance(server_id, now) for server_id in self._jobs_by_server)
-        return sorted((one for one in found if one is not None), key=lambda one: one.instance.launched_at)
+        instances = (self.recovery_instance(server_id, now) for server_id in self._jobs_by_server)
+        return sorted((one for one in instances if one is not None), key=lambda one: one.instance.launched_at)
 
     # ------------------------------------------------------------------ tags
 

@@ -196,22 +196,24 @@ class Backend:
     def terminate_recovery_instances(self, request: Members, data: AccountRegion) -> Members:
         """TerminateRecoveryInstances: starts a simulated termination. The error for an unknown instance is a guess."""
         now = self.clock.now()
-        found = self._existing_instances(request["recoveryInstanceIDs"], data, now)
+        instances = self._existing_instances(request["recoveryInstanceIDs"], data, now)
         # The response of the real service has no initiatedBy here.
         created = self._create_job(data, now, type=JobType.TERMINATE, initiated_by=None, participating_servers=())
-        return self._start(SimulatedTermination(created, self._plans(found), profile=self.profile, seed=created.job_id), data)
+        return self._start(
+            SimulatedTermination(created, self._plans(instances), profile=self.profile, seed=created.job_id), data
+        )
 
     def start_failback_launch(self, request: Members, data: AccountRegion) -> Members:
         """StartFailbackLaunch: starts a simulated failback. No failback was observed, so that all of it is a guess."""
         now = self.clock.now()
-        found = self._existing_instances(request["recoveryInstanceIDs"], data, now)
+        instances = self._existing_instances(request["recoveryInstanceIDs"], data, now)
         servers = tuple(
             ParticipatingServer(
                 source_server_id=one.instance.source_server_id,
                 recovery_instance_id=one.instance.instance_id,
                 launch_status=LaunchStatus.PENDING,
             )
-            for one in found
+            for one in instances
         )
         created = self._create_job(
             data,
@@ -221,9 +223,9 @@ class Backend:
             participating_servers=servers,
             tags=request.get("tags") or {},
         )
-        return self._start(SimulatedFailback(created, self._plans(found), profile=self.profile, seed=created.job_id), data)
+        return self._start(SimulatedFailback(created, self._plans(instances), profile=self.profile, seed=created.job_id), data)
 
-    def _plans(self, found: Iterable[RecoveryInstance]) -> tuple[SimulatedServer, ...]:
+    def _plans(self, instances: Iterable[RecoveryInstance]) -> tuple[SimulatedServer, ...]:
         """Return the plans of the servers of existing instances."""
         return tuple(
             SimulatedServer(
@@ -232,7 +234,7 @@ class Backend:
                 conversion_server_id=self._factory.instance_id(),
                 previous_instance_id=one.instance.instance_id,
             )
-            for one in found
+            for one in instances
         )
 
     def delete_job(self, request: Members, data: AccountRegion) -> Members:
@@ -262,9 +264,9 @@ class Backend:
         by_id = {one.instance.instance_id: one for one in data.recovery_instances(now)}
         if unknown := set(instance_ids) - by_id.keys():
             raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
-        found = [by_id[instance_id] for instance_id in dict.fromkeys(instance_ids)]
-        self._require_not_busy((one.instance.source_server_id for one in found), data, now)
-        return found
+        instances = [by_id[instance_id] for instance_id in dict.fromkeys(instance_ids)]
+        self._require_not_busy((one.instance.source_server_id for one in instances), data, now)
+        return instances
 
     def _find_job(self, job_id: str, data: AccountRegion) -> Job:
         now = self.clock.now()

@@ -22,8 +22,8 @@ class PhaseEvents(NamedTuple):
 def _event(phase: PhaseName, step: Step) -> JobLogEvent | UnknownValue:
     """Return the event with this effect that the service model has; the only other one is LAUNCH_END."""
     names = [name for name, effect in EFFECTS.items() if effect == (phase, step)]
-    known = (JobLogEvent(name) for name in names if name in JobLogEvent.__members__)
-    return next(known, UnknownValue(names[0]))
+    members = (JobLogEvent(name) for name in names if name in JobLogEvent.__members__)
+    return next(members, UnknownValue(names[0]))
 
 
 PHASES: Final[Mapping[str, PhaseEvents]] = {

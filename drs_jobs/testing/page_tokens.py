@@ -44,10 +44,10 @@ class Pages:
         after, number = self._read_token(request.get("nextToken"), query_digest)
         size = self.sizes[number % len(self.sizes)]
         size = min(size, request.get("maxResults") or size)
-        found = list(itertools.islice(items_after(after), size + 1))
-        page: dict[str, Any] = {"items": [item for _, item in found[:size]]}
-        if len(found) > size:
-            last = found[size - 1][0] if size else after
+        entries = list(itertools.islice(items_after(after), size + 1))
+        page: dict[str, Any] = {"items": [item for _, item in entries[:size]]}
+        if len(entries) > size:
+            last = entries[size - 1][0] if size else after
             page["nextToken"] = self._write_token(query_digest, last, number + 1)
         return page
 

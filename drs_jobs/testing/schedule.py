@@ -55,9 +55,9 @@ class Schedule(Generic[T]):
         Of values without a limit, one for this operation precedes one for every operation.
         """
         with self._lock:
-            found = [entry for entry in self._entries if entry.applies_to(operation)]
-            limited = [entry for entry in found if entry.remaining is not None]
-            for entry in (*limited, *sorted(found, key=lambda entry: entry.operation is None)):
+            candidates = [entry for entry in self._entries if entry.applies_to(operation)]
+            limited = [entry for entry in candidates if entry.remaining is not None]
+            for entry in (*limited, *sorted(candidates, key=lambda entry: entry.operation is None)):
                 if entry.remaining is not None:
                     entry.remaining -= 1
                     if entry.remaining == 0:

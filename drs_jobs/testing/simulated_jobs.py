@@ -113,9 +113,9 @@ class _SimulatedJob:
 
     def state_at(self, now: datetime) -> Job:
         """Return the job as it is at the time `now`, or as it was when AWS deleted it."""
-        moment = self._moment(now)
+        simulated_now = self._moment(now)
         completed = self._completed
-        if completed is not None and completed.end_date_time is not None and moment >= completed.end_date_time:
+        if completed is not None and completed.end_date_time is not None and simulated_now >= completed.end_date_time:
             return completed
         return self._unfinished_at(self._age(now))
 
@@ -136,7 +136,7 @@ class _SimulatedJob:
     def ends_at(self) -> datetime | None:
         """The job's `endDateTime`, or the time of its deletion if that is earlier; `None` if it never ends."""
         end = None if self._completed is None else self._completed.end_date_time
-        return min((moment for moment in (end, self._deleted_at) if moment is not None), default=None)
+        return min((time for time in (end, self._deleted_at) if time is not None), default=None)
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""

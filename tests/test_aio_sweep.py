@@ -8,24 +8,29 @@ import contextlib
 import gc
 import itertools
 import random
-import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import anyio
 import pytest
 from botocore.client import BaseClient
 
-from drs_jobs import _sweep_state
+pytest.importorskip("aiobotocore", reason="needs .venv-async")
+
+import anyio
+from aiobotocore.client import AioBaseClient
+
+from drs_jobs.aio import sweep
 from drs_jobs.aio._sweep import AsyncSweep
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep_async
+from drs_jobs.aio._sweep_clients import AsyncClientCache, _BorrowedClient
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs
+from drs_jobs.sweep import clients as sweep_clients
 from drs_jobs.testing import ErrorResponse, LocalDrs, Slow
 from simulated_accounts import simulate_accounts
 
-needs_aiobotocore = pytest.mark.needs_aiobotocore
+pytestmark = pytest.mark.needs_aiobotocore
 
 # ------------------------------------------------------------------ the iterator, without AWS
 
@@ -298,14 +303,6 @@ def thread_result(call: Callable[[], Any]) -> Any:
         return threads.submit(call).result()
 
 
-def test_missing_extra(monkeypatch: pytest.MonkeyPatch):
-    """The error names it. The module `drs_jobs.sweep` does not need it."""
-    monkeypatch.delitem(sys.modules, "drs_jobs.aio._sweep_clients", raising=False)
-    monkeypatch.setitem(sys.modules, "aiobotocore.credentials", None)
-    with pytest.raises(ImportError, match=r"^aiobotocore is not installed; it is part of the extra 'async': pip install"):
-        sweep_async([])
-
-
 # ------------------------------------------------------------------ sweeps over HTTP
 
 
@@ -313,7 +310,6 @@ def target_of(local: LocalDrs, region: str = "eu-west-1") -> Target:
     return Target(region, endpoint_url=local.endpoint_url)
 
 
-@needs_aiobotocore
 def test_every_target_has_one_result():
     """Of 300 targets, with failures of each kind. Each role is assumed once, also if that is denied."""
     with simulate_accounts(75, hanging=False) as accounts:
@@ -323,19 +319,18 @@ def test_every_target_has_one_result():
                 yield target
 
         async def main() -> None:
-            accounts.check([result async for result in sweep_async(listed())])
+            accounts.check([result async for result in sweep(listed())])
 
         run(main)
         assert list(accounts.sts.assumed.values()) == [1] * 75
 
 
-@needs_aiobotocore
 def test_every_target_has_one_result_after_cancellations():
     """Of `anext`, at random moments."""
     with simulate_accounts(25, hanging=False) as accounts:
 
         async def main() -> None:
-            results, found, chosen = sweep_async(accounts.targets, max_in_flight=8), [], random.Random(2)
+            results, found, chosen = sweep(accounts.targets, max_in_flight=8), [], random.Random(2)
             while (result := await cancelled_task(results, chosen.randrange(60))) is not None:
                 found += [result] if result != "cancelled" else []
             accounts.check(found)
@@ -344,28 +339,26 @@ def test_every_target_has_one_result_after_cancellations():
         assert list(accounts.sts.assumed.values()) == [1] * 25
 
 
-@needs_aiobotocore
 def test_time_out(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_sweep_state, "READ_TIMEOUT", 0.02)
+    monkeypatch.setattr(sweep_clients, "READ_TIMEOUT", 0.02)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     local_drs.inject(Slow(0.2))
 
     async def main() -> None:
-        [result] = [result async for result in sweep_async([target_of(local_drs)])]
+        [result] = [result async for result in sweep([target_of(local_drs)])]
         assert isinstance(result, TargetFailure)
         assert type(result.error).__name__ == "ReadTimeoutError"
 
     run(main)
 
 
-@needs_aiobotocore
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 6, 10])
 def test_break_before_the_event_loop_ends(turns: int, local_drs: LocalDrs):
     """No client is left open, at whichever moment asyncio.run cancels the rest. Otherwise aiohttp warns."""
 
     async def main() -> None:
         many = [target_of(local_drs, region) for region in ("eu-west-1", "us-east-1")] * 20
-        async for _ in sweep_async(many, max_in_flight=4):
+        async for _ in sweep(many, max_in_flight=4):
             break
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -377,8 +370,6 @@ def test_break_before_the_event_loop_ends(turns: int, local_drs: LocalDrs):
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The numbers of clients of aiobotocore that are made and closed."""
-    from aiobotocore.client import AioBaseClient  # noqa: PLC0415  # not in each environment
-
     found: Counter[str] = Counter()
     make, close = BaseClient.__init__, AioBaseClient.close
 
@@ -395,20 +386,18 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
-@needs_aiobotocore
 def test_one_client_per_region(local_drs: LocalDrs, clients: Counter[str]):
     """It is closed at the end, after errors too."""
     local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=3)
 
     async def main() -> None:
         many = [target_of(local_drs, region) for region in ("eu-west-1", "us-east-1") * 20]
-        assert len([result async for result in sweep_async(many)]) == 40
+        assert len([result async for result in sweep(many)]) == 40
         assert clients == {"made": 2, "closed": 2}
 
     run(main)
 
 
-@needs_aiobotocore
 def test_new_client_after_a_transient_error(local_drs: LocalDrs, clients: Counter[str], monkeypatch: pytest.MonkeyPatch):
     """The old one is closed when no target uses it any more. A request in flight is not interrupted."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -431,7 +420,7 @@ def test_new_client_after_a_transient_error(local_drs: LocalDrs, clients: Counte
         yield target_of(local_drs)
 
     async def main() -> None:
-        results = sweep_async(some(), max_in_flight=2)
+        results = sweep(some(), max_in_flight=2)
         found = [await anext(results), await anext(results)]
         assert [type(result) for result in found] == [TargetFailure, TargetJobs]
         assert clients == {"made": 2}
@@ -443,23 +432,20 @@ def test_new_client_after_a_transient_error(local_drs: LocalDrs, clients: Counte
     run(main)
 
 
-@needs_aiobotocore
 def test_clients_of_many_endpoints_are_limited(local_drs: LocalDrs, clients: Counter[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_sweep_state, "MAX_CLIENTS", 2)
+    monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
 
     async def main() -> None:
         many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
-        async for _ in sweep_async(many, max_in_flight=1):
+        async for _ in sweep(many, max_in_flight=1):
             assert clients["made"] - clients["closed"] <= 2 + 1
         assert clients == {"made": 5, "closed": 5}
 
     run(main)
 
 
-@needs_aiobotocore
 def test_close_continues_after_a_cancellation():
     """asyncio.run can cancel the task that closes the clients."""
-    from drs_jobs.aio._sweep_clients import AsyncSweepState, _Shared  # noqa: PLC0415  # needs aiobotocore
 
     class FakeClient:
         is_closed = False
@@ -469,9 +455,9 @@ def test_close_continues_after_a_cancellation():
             await asyncio.sleep(0)
 
     async def main() -> None:
-        state, fakes = AsyncSweepState(2), [FakeClient() for _ in range(5)]
+        state, fakes = AsyncClientCache(2), [FakeClient() for _ in range(5)]
         state._clients = {
-            _sweep_state.ClientKey("drs", None, str(number), None): _Shared(fake) for number, fake in enumerate(fakes)
+            sweep_clients.ClientKey("drs", None, str(number), None): _BorrowedClient(fake) for number, fake in enumerate(fakes)
         }
         task = asyncio.ensure_future(state.close())
         for _ in range(5):
@@ -483,13 +469,10 @@ def test_close_continues_after_a_cancellation():
     run(main)
 
 
-@needs_aiobotocore
 def test_time_outs_and_connections_of_clients(local_drs: LocalDrs):
-    from drs_jobs.aio._sweep_clients import AsyncSweepState  # noqa: PLC0415  # needs aiobotocore
-
     async def main() -> None:
-        state = AsyncSweepState(7)
-        async with state._use(_sweep_state.ClientKey("drs", None, "eu-west-1", local_drs.endpoint_url)) as shared:
+        state = AsyncClientCache(7)
+        async with state._borrow(sweep_clients.ClientKey("drs", None, "eu-west-1", local_drs.endpoint_url)) as shared:
             config = shared.client.meta.config
             assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (10, 20, 7)
         await state.close()
@@ -497,11 +480,10 @@ def test_time_outs_and_connections_of_clients(local_drs: LocalDrs):
     run(main)
 
 
-@needs_aiobotocore
 def test_unknown_profile_and_region_are_failures(local_drs: LocalDrs):
     async def main() -> None:
         bad = [Target("eu-west-1", profile_name="missing"), Target("mars-north-1")]
-        results = {result.target: result async for result in sweep_async([*bad, target_of(local_drs)])}
+        results = {result.target: result async for result in sweep([*bad, target_of(local_drs)])}
         errors = [type(getattr(results[target], "error", None)).__name__ for target in bad]
         assert errors == ["ProfileNotFound", "ValueError"]
         assert results[target_of(local_drs)] == TargetJobs(target_of(local_drs), ())

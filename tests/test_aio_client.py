@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import inspect
 import itertools
 import random
-import subprocess
 import sys
+import typing
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
@@ -15,10 +16,12 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
 
-import drs_jobs
+pytest.importorskip("aiobotocore", reason="needs .venv-async")
+
+from aiobotocore.session import AioSession
+
 from drs_jobs import (
-    AsyncJobsClient,
-    AsyncPager,
+    DrsJobsError,
     Job,
     JobNotFoundError,
     JobsClient,
@@ -26,11 +29,16 @@ from drs_jobs import (
     PaginationLoopError,
     ServiceError,
     WaitTimeoutError,
+    aio,
+    is_transient,
     unstructure_job,
 )
 from drs_jobs._polling import Clock
+from drs_jobs.aio import AsyncJobsClient, AsyncPager
 from drs_jobs.testing import CutOff, DropConnection, LocalDrs, RawResponse, ServerError, Throttle, make_job
 from simulated_time import SimulatedTime
+
+pytestmark = pytest.mark.needs_aiobotocore
 
 
 def _raw_jobs(*ids: str) -> list[dict[str, str]]:
@@ -179,21 +187,13 @@ def test_on_malformed_is_no_coroutine_function(client: Any):
                 call(on_malformed=callback)
 
 
-def test_missing_extra():
-    """The error names it. `import *` works without it."""
-    code = """
-import sys
-sys.modules["anyio"] = None
-from drs_jobs import *
-try:
-    from drs_jobs import AsyncJobsClient
-except ImportError as error:
-    print(error)"""
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
-    with pytest.MonkeyPatch.context() as context, pytest.raises(ImportError, match=r"pip install 'drs_jobs\[async\]'"):
-        context.setitem(sys.modules, "aiobotocore.session", None)
-        AsyncJobsClient(region_name="eu-west-1")
-    assert output == "anyio is not installed; it is part of the extra 'async': pip install 'drs_jobs[async]'\n"
+def test_public_names():
+    """Classes report the public module, and have type hints."""
+    for cls in (getattr(aio, name) for name in aio.__all__ if name != "sweep"):
+        assert cls.__module__ == "drs_jobs.aio"
+        for _, function in inspect.getmembers(cls, inspect.isfunction):
+            typing.get_type_hints(function)
+    assert typing.get_type_hints(aio.sweep)
 
 
 # ------------------------------------------------------------------ cancellation
@@ -472,7 +472,7 @@ def test_errors_are_raised_again_by_next():
     asyncio.run(run())
 
 
-def test_fake_without_aiobotocore():
+def test_asynchronous_mock():
     """AsyncMock is enough for a test of an application."""
     client = AsyncJobsClient(AsyncMock(**{"describe_jobs.return_value": {"items": _raw_jobs("a")}}))
     assert asyncio.run(client.get_job("a")).job_id == "a"
@@ -482,10 +482,9 @@ def test_fake_without_aiobotocore():
     assert repr(client.describe_jobs(limit=3)) == "AsyncPager(DescribeJobs, limit=3)"
 
 
-# ------------------------------------------------------------------ with aiobotocore
+# ------------------------------------------------------------------ over HTTP
 
 
-@pytest.mark.needs_aiobotocore
 def test_client_is_built_from_arguments(local_drs: LocalDrs):
     """At its first use. `async with` closes it, and then it cannot be used."""
     local_drs.add_jobs(job := make_job())
@@ -506,10 +505,7 @@ def test_client_is_built_from_arguments(local_drs: LocalDrs):
     asyncio.run(run(), debug=True)
 
 
-@pytest.mark.needs_aiobotocore
 def test_client_that_was_passed_in_stays_open(local_drs: LocalDrs):
-    from aiobotocore.session import AioSession  # noqa: PLC0415
-
     local_drs.add_jobs(job := make_job())
 
     async def run() -> None:
@@ -529,7 +525,6 @@ def test_client_that_was_passed_in_stays_open(local_drs: LocalDrs):
     asyncio.run(run())
 
 
-@pytest.mark.needs_aiobotocore
 def test_cursors_are_those_of_the_synchronous_client(local_drs: LocalDrs):
     local_drs.add_jobs(*(make_job() for _ in range(5)))
     local_drs.page_sizes = (2,)
@@ -548,11 +543,8 @@ def test_cursors_are_those_of_the_synchronous_client(local_drs: LocalDrs):
     asyncio.run(run())
 
 
-@pytest.mark.needs_aiobotocore
 def test_arguments_that_cannot_build_a_client(monkeypatch: pytest.MonkeyPatch):
     """The same errors as those of JobsClient, when it is created."""
-    from aiobotocore.session import AioSession  # noqa: PLC0415
-
     for arguments in ({}, {"profile_name": "nonexistent"}, {"region_name": "eu-west-1", "endpoint_url": "no url"}):
         errors = []
         for client_class in (JobsClient, AsyncJobsClient):
@@ -571,11 +563,8 @@ def test_arguments_that_cannot_build_a_client(monkeypatch: pytest.MonkeyPatch):
     assert "endpoint=http://127.0.0.1:9" in repr(AsyncJobsClient(region_name="eu-west-1"))
 
 
-@pytest.mark.needs_aiobotocore
 def test_callers_handlers_can_call(local_drs: LocalDrs):
     """A call in a handler of the caller, in any event of our call, has its own result, and ours is complete."""
-    from aiobotocore.session import AioSession  # noqa: PLC0415
-
     local_drs.add_jobs(*(jobs := [make_job() for _ in range(3)]))
     session = AioSession()
 
@@ -598,7 +587,6 @@ def test_callers_handlers_can_call(local_drs: LocalDrs):
             asyncio.run(run(event + scope))
 
 
-@pytest.mark.needs_aiobotocore
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_to_another_host_is_a_service_error(status: int, local_drs: LocalDrs):
     """Aiohttp follows it, and the other host could return no jobs."""
@@ -618,7 +606,6 @@ def test_redirect_to_another_host_is_a_service_error(status: int, local_drs: Loc
         asyncio.run(run(other))
 
 
-@pytest.mark.needs_aiobotocore
 def test_environment_that_changes_before_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """The client has the region with which it was created, and so have its cursors."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -634,10 +621,7 @@ def test_environment_that_changes_before_the_first_use(local_drs: LocalDrs, monk
     assert "region=eu-central-1" in repr(client)
 
 
-@pytest.mark.needs_aiobotocore
 def test_session_with_variables():
-    from aiobotocore.session import AioSession  # noqa: PLC0415
-
     session = AioSession()
     session.set_config_variable("use_fips_endpoint", True)  # noqa: FBT003
     assert "endpoint=https://drs-fips.us-east-1" in repr(AsyncJobsClient(session=session, region_name="us-east-1"))
@@ -645,12 +629,9 @@ def test_session_with_variables():
         JobsClient(session=session)  # type: ignore[arg-type]  # the mistake
 
 
-@pytest.mark.needs_aiobotocore
 @pytest.mark.needs_trio  # the lowest aiobotocore opens connections again after `close`
 def test_client_that_its_owner_has_closed(local_drs: LocalDrs):
     """`wait` does not continue without end."""
-    from aiobotocore.session import AioSession  # noqa: PLC0415
-
     local_drs.add_jobs(job := make_job(status="STARTED"))
 
     async def run() -> None:
@@ -664,14 +645,13 @@ def test_client_that_its_owner_has_closed(local_drs: LocalDrs):
     asyncio.run(run())
 
 
-@pytest.mark.needs_aiobotocore
 def test_cancelled_close_can_be_repeated(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """The connections of the client are closed then."""
 
     async def run() -> None:
         client = AsyncJobsClient(region_name="eu-west-1", endpoint_url=local_drs.endpoint_url)
         await client.describe_jobs().first()
-        aio_client = await client._connection.ready()
+        aio_client = await client._handle.ready()
         close, calls = aio_client.close, []
 
         async def interrupted() -> None:
@@ -690,11 +670,8 @@ def test_cancelled_close_can_be_repeated(local_drs: LocalDrs, monkeypatch: pytes
     asyncio.run(run())
 
 
-@pytest.mark.needs_aiobotocore
 def test_close_during_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """No session of aiohttp stays open."""
-    from aiobotocore.session import AioSession  # noqa: PLC0415
-
     get_credentials = AioSession.get_credentials
 
     async def slowly(self: Any) -> Any:
@@ -719,7 +696,6 @@ def test_close_during_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.Mon
 FAULTS = [Throttle(), ServerError(), DropConnection(), DropConnection(in_body=True), CutOff(), CutOff(0.9)]
 
 
-@pytest.mark.needs_aiobotocore
 def test_1000_tasks_on_one_client(local_drs: LocalDrs):
     """5 % are cancelled at random moments, and faults are injected: each task gets its own jobs, once, in order."""
     rng = random.Random(1)
@@ -739,8 +715,8 @@ def test_1000_tasks_on_one_client(local_drs: LocalDrs):
             except asyncio.CancelledError:
                 counts["cancelled"] += 1
                 cursor = iterator.cursor
-            except (drs_jobs.DrsJobsError, BotoCoreError) as error:
-                assert drs_jobs.is_transient(error)
+            except (DrsJobsError, BotoCoreError) as error:
+                assert is_transient(error)
                 counts["errors"] += 1
                 if rng.random() < 0.5:
                     continue

@@ -9,7 +9,8 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
-from drs_jobs.sweep.threads import DaemonThreadPool
+
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 
 class Task:
@@ -88,7 +89,7 @@ def test_idle_threads_keep_no_task(pool: DaemonThreadPool):
 def test_process_does_not_wait_for_tasks():
     """The standard library's ThreadPoolExecutor would wait for this one without end."""
     program = (
-        "import threading; from drs_jobs.sweep.threads import DaemonThreadPool; "
+        "import threading; from drs_jobs.sweep.workers import DaemonThreadPool; "
         "begun = threading.Event(); pool = DaemonThreadPool(1); "
         "pool.submit(lambda: (begun.set(), threading.Event().wait())); begun.wait()"
     )
