@@ -12,8 +12,8 @@ from process_ends import ITERATORS, Cell, cells, run, run_all
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and signals")
 
 SOME = [
-    Cell("sweep", "building", "body", "end, iterator in a global"),  # fails before the fix
-    Cell("sweep", "building", "body", "error"),  # fails before the fix
+    Cell("sweep", "building", "body", "end, iterator in a global"),
+    Cell("sweep", "building", "body", "error"),
     Cell("sweep", "request", "next", "SIGINT"),
     Cell("sweep", "request", "body", "fork"),
     Cell("pager", "request", "next", "SIGINT"),
