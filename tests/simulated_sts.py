@@ -104,6 +104,8 @@ class SimulatedAws:
         """
         self.refuse, self.lifetime, self.pages = refuse, lifetime, pages
         self.requests: list[Request] = []
+        self.assumed: Counter[str] = Counter()
+        """Number of AssumeRole requests, by account."""
         self.refusals: Counter[str] = Counter()
         """Number of refused requests, by code."""
         self._credentials = {KEY: Credentials("", KEY, "", datetime.max.replace(tzinfo=UTC))}
@@ -111,17 +113,13 @@ class SimulatedAws:
         self._serials = itertools.count()
         self._lock = threading.Lock()
         self._server = LocalServer(self._app, name="AWS")
-        self.url, self.stop = self._server.url, self._server.stop
+        self.endpoint_url, self.stop = self._server.url, self._server.stop
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def assumed(self) -> Counter[str]:
-        """The number of AssumeRole requests, by account."""
-        return Counter(request.account for request in self.requests if request.service == "sts")
 
     def _app(self, environ: Any, start_response: Any) -> Any:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -131,6 +129,7 @@ class SimulatedAws:
         account = arguments["RoleArn"].split(":")[4] if service == "sts" else credentials.account if credentials else ""
         with self._lock:
             self._attempts[service, account, region] += 1
+            self.assumed[account] += service == "sts"
             attempt, is_global = self._attempts[service, account, region], environ["HTTP_HOST"] == GLOBAL_HOST
             self.requests.append(request := Request(service, region, account, key, attempt, is_global))
         status, code = _problem(environ, body, credentials, request) or self.refuse(request) or (200, "")

@@ -1,5 +1,6 @@
-"""What one STS, region or throttled request decides for one target decides nothing for other targets of a sweep."""
+"""What AWS decides for one target of a sweep decides nothing for the others, and each request is signed for its own target."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
     skip_sleeps(monkeypatch)
     with SimulatedAws() as aws:
         for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_DRS"):
-            monkeypatch.setenv(name, aws.url)
+            monkeypatch.setenv(name, aws.endpoint_url)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, KEY)
         monkeypatch.setenv("AWS_RETRY_MODE", "standard")
@@ -31,11 +32,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
 
 
 def failures(results: list[Any]) -> list[TargetFailure]:
-    """The failures. Every other target must have the jobs of its account and region."""
+    """The failures. Every other target must have the jobs of its account and region. A target without a role has no account."""
     for result in results:
         if isinstance(result, TargetJobs):
-            account = str(result.target.role_arn).split(":")[4]
-            assert [job.job_id for job in result.jobs] == [f"{account}-{result.target.region}-0"]
+            account = (result.target.role_arn or "::::").split(":")[4]
+            ids = [job.job_id for job in result.jobs]
+            assert ids == [f"{account}-{result.target.region}-{page}" for page in range(len(ids))] != []
     return [result for result in results if isinstance(result, TargetFailure)]
 
 
@@ -89,7 +91,7 @@ def test_refusal_is_kept_for_its_region(sweep: Any, aws: SimulatedAws):
     aws.refuse = refuse_in("af-south-1")
     refused = [Target("af-south-1", role_arn=f"arn:aws:iam::{account}:role/{ROLE}") for account in [ACCOUNT] * 3 + [OTHER]]
     assert codes(list(sweep(refused))) == {"InvalidClientTokenId": 4}
-    assert aws.assumed() == {ACCOUNT: 1, OTHER: 1}
+    assert aws.assumed == {ACCOUNT: 1, OTHER: 1}
 
 
 @pytest.mark.parametrize("mode", ["legacy", "regional"])
@@ -98,7 +100,7 @@ def test_credentials_of_the_global_sts(sweep: Any, mode: str, aws: SimulatedAws,
     """Regions that an account must opt in to do not accept them. With `legacy`, they come from the STS of default regions."""
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", mode)
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
-    redirect_sts(monkeypatch, aws.url)
+    redirect_sts(monkeypatch, aws.endpoint_url)
     default_regions_first = sorted(boto3.Session().get_available_regions("drs"), key=lambda name: name not in DEFAULT_REGIONS)
     assert codes(list(sweep(targets([ACCOUNT], default_regions_first, role_name=ROLE)))) == {}
     assert any(request.is_global for request in aws.requests) == (mode == "legacy")
@@ -143,7 +145,7 @@ def test_failed_renewal_keeps_valid_credentials(sweep: Any, refusal: Refusal, aw
     aws.lifetime = 600
     aws.refuse = lambda request: refusal if (request.service == "sts" and request.attempt > 1) else None
     assert codes(list(sweep(targets([ACCOUNT] * 6, ["eu-west-1"], role_name=ROLE), max_in_flight=1))) == {}
-    assert aws.assumed()[ACCOUNT] > 1
+    assert aws.assumed[ACCOUNT] > 1
 
 
 @both_sweeps
@@ -160,5 +162,40 @@ def test_credentials_are_renewed_during_a_sweep(sweep: Any, aws: SimulatedAws):
     """No request is signed with expired ones."""
     aws.lifetime = 600
     assert codes(list(sweep(targets([ACCOUNT] * 20, ["eu-west-1", "us-east-1"], role_name=ROLE)))) == {}
-    assert aws.assumed()[ACCOUNT] == len({request.access_key for request in aws.requests}) - 1 > 20
+    assert aws.assumed[ACCOUNT] == len({request.access_key for request in aws.requests}) - 1 > 20
+    assert aws.refusals == {}
+
+
+# ------------------------------------------------------------------ signatures
+
+
+@both_sweeps
+def test_every_request_is_signed_for_its_own_role(sweep: Any, aws: SimulatedAws):
+    """On 32 threads or tasks, which share four clients, while the credentials of each role are renewed again and again."""
+    aws.lifetime, aws.pages = 600, 3
+    accounts = [f"{number:012}" for number in range(60)]
+    regions = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
+    results = list(sweep(targets(accounts, regions, role_name=ROLE), max_in_flight=32))
+    assert failures(results) == []
+    assert aws.refusals == {}
+    reads = Counter((request.account, request.region) for request in aws.requests if request.service == "drs")
+    assert reads == dict.fromkeys(itertools.product(accounts, regions), 3)
+    assert len(results) == sum(aws.assumed.values()) == len(reads)
+
+
+@both_sweeps
+def test_server_detects_a_wrong_signature(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """Otherwise the test above proves nothing."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    [assuming] = sweep([Target("eu-west-1", role_arn=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}")])
+    [reading] = sweep([Target("eu-west-1")])
+    assert [assuming.error.code, reading.error.code] == ["SignatureDoesNotMatch", "InvalidSignatureException"]
+
+
+@both_sweeps
+def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(sweep: Any, aws: SimulatedAws):
+    mixed = [Target("eu-west-1"), *targets([ACCOUNT, OTHER], ["eu-west-1"], role_name=ROLE)] * 10
+    results = list(sweep(mixed, max_in_flight=8))
+    assert len(results) == 30
+    assert failures(results) == []
     assert aws.refusals == {}
