@@ -47,9 +47,9 @@ class Call:
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
     context: object = attrs.field(default=None, repr=False)
-    """botocore's context object of this call, by which its requests are recognized."""
-    depth: int = 0
-    """The number of API calls that have not ended: more than one while a handler of the caller makes another one."""
+    """botocore's context object of the API call that is made now, by which its requests are recognized; `None` for none."""
+    is_own_request: bool = False
+    """Whether the request in flight is one of this call, not of one that a handler of the caller makes meanwhile."""
     body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -64,7 +64,7 @@ class Call:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
         # A traceback or a copied context can keep this object: then no handler finds it.
-        self.operation, self.depth = "", 0
+        self.operation, self.is_own_request = "", False
         if error is not None:
             self.response = self.body = _MISSING
         if isinstance(error, ClientError):
@@ -76,11 +76,6 @@ class Call:
         if error is not None and isinstance(error, _response_parser_error()):
             # From a client in a wrapper or in a thread, for which the handlers did not run.
             raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
-
-    @property
-    def is_own_request(self) -> bool:
-        """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
-        return self.depth == 1
 
     def page(self) -> RawPage:
         """Return the page of the response.
@@ -222,23 +217,25 @@ def _parsed_members(body: object) -> dict[str, Any]:
 def _on_call(model: Any, context: object, **_: object) -> None:
     """Handle botocore's event for the start of an API call. A wrapper can make several, one after the other."""
     current = current_call.get()
-    if current is not None and model.name == current.operation:
-        current.context = context if current.depth == 0 else current.context
-        current.depth += 1
+    if current is not None and model.name == current.operation and current.context is None:
+        current.context = context
 
 
 def _on_request(request: Any, **_: object) -> None:
-    """Handle botocore's event for a request that is about to be sent. Calls that were refused have no event for their end."""
+    """Handle botocore's event for a request that is about to be sent."""
     current = current_call.get()
-    if current is not None and current.context is not None and request.context is current.context:
-        current.depth = 1
+    if current is not None:
+        current.is_own_request = current.context is not None and request.context is current.context
 
 
-def _on_call_end(event_name: str, **_: object) -> None:
+def _on_call_end(context: object, **_: object) -> None:
     """Handle botocore's event for the end of an API call, with a response or an error."""
     current = current_call.get()
-    if current is not None and event_name.endswith(f".{current.operation}"):
-        current.depth -= 1
+    if current is not None:
+        if context is current.context:
+            current.context = None
+        # After a call of a handler, the request in flight is again one of this call.
+        current.is_own_request = current.context is not None
 
 
 def _on_response(

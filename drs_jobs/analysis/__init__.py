@@ -1,18 +1,16 @@
-"""Reports on jobs and their logs: failures, phases, recovery times, progress, drills, several jobs as one. Pure functions.
+"""Pure functions of jobs and their logs: failures, phases, progress, several jobs as one.
 
-| module | responsibility |
+| module | contents |
 |---|---|
-| `_log` | the log, read once: phases, failures and instance of each participant |
-| `_phases` | the phases of each participant, with their times |
-| `_recovery` | recovery times, compared with an objective |
-| `_progress` | the progress of a job, as a fraction and in words |
-| `_failures` | the failed participants, with the reasons |
-| `_causes` | the same reason of several participants, and refused calls |
-| `_instances` | the EC2 instances that a job launched |
-| `_drills` | the last drills of each server |
-| `_combined` | several jobs as one, busy servers, and what the quotas count |
-| `_html` | reports as HTML for notebooks |
-| `_times` | the order of jobs and log items in time |
+| `log` | the log, read once: phases, failures and instance of each participant |
+| `phase` | the phases of each participant, with their times |
+| `job_progress` | the progress of a job, as a fraction and in words |
+| `failure` | the failed participants, with the reasons |
+| `cause` | the same reason of several participants, and refused calls |
+| `instances` | the EC2 instances that a job launched |
+| `combined` | several jobs as one, busy servers, and what the quotas count |
+| `names` | host names, as callers give them |
+| `times` | the order of jobs and log items in time |
 """
 
 from drs_jobs.analysis.cause import Cause

@@ -2,6 +2,7 @@
 
 import codecs
 import functools
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drs_jobs._aws.responses import fast_decoder
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
 from drs_jobs._time import machine_time, machine_timestamp
@@ -19,9 +21,16 @@ from drs_jobs.sweep.targets import Target
 
 R = TypeVar("R")
 
-# The first connection needs this codec. It is imported here, so that no thread imports it: a process that is forked during an
-# import inherits the lock of the module, and waits for it without end.
+# The first connection and the first response need these. They are imported here, so that no thread imports them: a process
+# that is forked during an import inherits the lock of the module, and waits for it without end.
 codecs.lookup("idna")
+fast_decoder()
+
+_building: Final = threading.RLock()
+"""Held while a client is built, and during a fork: the locks of OpenSSL that it acquires would stay locked in the child."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release)
 
 CONNECT_TIMEOUT: Final = 10
 """The time-out of a connection, in seconds per attempt."""
@@ -98,8 +107,8 @@ class ClientCache:
             sweep_id: The id of the sweep, the same in all its processes.
             max_in_flight: The maximum number of targets that are read at the same time.
         """
-        self.last_use = machine_time()
-        self.tasks = 0
+        self.last_use: float = machine_time()
+        self.tasks: int = 0
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
         self._lock = threading.Lock()  # held while a session or client is created, which is not thread-safe
@@ -165,7 +174,10 @@ class ClientCache:
         with self._lock:
             if (client := self._clients.get(key)) is not None:
                 return client, False
-            client = self._session(key.profile_name).client(key.service_name, **key.arguments(self._arguments[1]))
+            session = self._session(key.profile_name)
+            session.get_credentials()  # before the lock that a fork waits for, because it can make requests
+            with _building:
+                client = session.client(key.service_name, **key.arguments(self._arguments[1]))
             if key.service_name == "drs":
                 sign_with(client, current_credentials.get)
             if len(self._clients) >= MAX_CLIENTS:
@@ -244,7 +256,7 @@ class Role:
             external_id: The external id for its trust policy; `None` for none.
             is_global: Whether the role is assumed at the global endpoint of STS.
         """
-        self.request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
+        self.request: dict[str, str] = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
         """The arguments of AssumeRole."""
         if external_id is not None:
             self.request["ExternalId"] = external_id
