@@ -285,7 +285,7 @@ def _record(assessment: Assessment, row: ServerAssessment) -> ServerRecord:
         drilled=row.drilled,
         recovered=row.recovered,
         reasons=wording.reasons_label(row),
-        problems="; ".join(problem.text for problem in assessment.problems_of(server)),
+        problems="; ".join(map(wording.problem_label, assessment.problems_of(server))),
         drills=row.drills,
         lastDrillAt=_created_at(row.last_drill),
         lastDrillJobID=_job_id(row.last_drill),

@@ -9,7 +9,7 @@ from drs_jobs._text import format_age, format_count, format_duration, format_min
 if TYPE_CHECKING:  # its classes call these functions
     from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
-    from drs_jobs.evidence.model import Assessment, RecoveryResult, ServerAssessment, Verdict
+    from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
 """The heads of the columns of `Row`."""
@@ -130,10 +130,16 @@ def title_label(assessment: "Assessment") -> str:
     return f"{counts_label(assessment)}; {criteria}; {moment}; {jobs_label(assessment)}"
 
 
+def problem_label(problem: "Problem") -> str:
+    """Return a problem, with its account and region."""
+    place = " ".join(part for part in (problem.account_id, problem.region) if part)
+    return one_line(f"{place}: {problem.text}" if place else problem.text, 300)
+
+
 def notes(assessment: "Assessment") -> Iterator[str]:
     """Yield what limits the evidence, one line each: what could not be read, later jobs, and servers that are not judged."""
     for problem in assessment.problems:
-        yield f"could not be read: {one_line(problem.text, 300)}"
+        yield f"could not be read: {problem_label(problem)}"
     if assessment.later_jobs:
         jobs = format_count(assessment.later_jobs, "job")
         yield f"{jobs} created after {format_second(assessment.as_of)} UTC not counted"
