@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import boto3
+import msgspec
 from aiobotocore.session import AioSession
-from contenders import _read_raw, boto3_dicts, drs_jobs_json, drs_jobs_msgspec, read_typed
+from contenders import _read_raw, boto3_dicts, drs_jobs_json, drs_jobs_msgspec, read_typed, use_decoder
 
-from drs_jobs import AsyncJobsClient, _json
+from drs_jobs.aio import AsyncJobsClient
 
 ROUNDS: Final = 21
 JOBS: Final = 1_000
@@ -29,10 +30,10 @@ async def aiobotocore_dicts(client: Any) -> None:
 
 def of_async_client(run: Callable[[AsyncJobsClient], Awaitable[None]], *, is_fast: bool) -> Callable[[Any], Awaitable[None]]:
     """A contender with `run`, with the decoder of the extra `speed` or without it."""
-    decode = _json._fast_decode if is_fast else None
+    decode = msgspec.json.Decoder().decode if is_fast else None
 
     async def contender(client: Any) -> None:
-        _json._fast_decode = decode
+        use_decoder(decode)
         await run(AsyncJobsClient(client))
 
     return contender

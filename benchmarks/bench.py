@@ -26,7 +26,6 @@ from contenders import CONTENDERS, boto3_dicts
 from peers import PEERS
 
 from drs_jobs import JobsClient
-from drs_jobs._client import use_clock
 from drs_jobs._polling import Clock
 from drs_jobs.sweep import TargetJobs, sweep, targets
 from drs_jobs.testing import LocalDrs, make_job
@@ -43,7 +42,7 @@ Absolute figures depend on the machine, so compare the ratios, which are medians
 
 What is compared: each contender reads every field of every job from the same responses over HTTP, with the same client of
 boto3. No two jobs have the same ids or timestamps, but their post-launch actions are the same, as in an account. The timestamps
-are text, as AWS returns them, and boto3 does not convert them.
+are text, as AWS returns them, and boto3 does not convert them. "Jobs of the service" have the members of real responses.
 
 What is not fair:
 
@@ -53,8 +52,7 @@ What is not fair:
 - boto3-dataclass-drs converts a member when it is read, so it is also measured without reading.
 - "only call and msgspec, to Structs" is the lower limit of any design on msgspec. It has neither the dicts that boto3's events
   and `Page.raw` need, nor a check of the members that it does not have.
-- In "Collecting jobs", every row is a new process, in which only the collector's own settings differ. The memory is that of the
-  process, with fragmentation.
+- In "Collecting jobs", every row is a new process. The memory is that of the process, with fragmentation.
 - The CPU time of a round depends on what else the machine does. `make bench-instructions` counts the instructions of reading
   with valgrind, which are the same on a loaded machine, but do not weigh slow instructions, such as misses of the cache.
 """
@@ -108,7 +106,7 @@ def _client(url: str) -> Any:
 
 def reading(drs: str) -> str:
     """The CPU time per job of each contender."""
-    client = _client(f"{drs}/large/100/{JOBS}/0")
+    client = _client(f"{drs}/large/100/{JOBS}")
     rows: list[tuple[str, ...]] = []
     for name in [*CONTENDERS, *PEERS]:
         pairs = _pairs(name, client, ROUNDS)
@@ -123,18 +121,30 @@ def page_sizes(drs: str) -> str:
     """The CPU time of small and large pages, and of small jobs, compared with boto3's dicts."""
     rows: list[tuple[str, ...]] = []
     for kind, size in (("large", 10), ("large", 100), ("large", 1_000), ("small", 10), ("small", 100), ("small", 1_000)):
-        client = _client(f"{drs}/{kind}/{size}/{JOBS}/0")
+        client = _client(f"{drs}/{kind}/{size}/{JOBS}")
         ratios = [_ratios(_pairs(name, client, ROUNDS))[1] for name in ("drs_jobs", "drs_jobs with the extra speed")]
         rows.append((kind, f"{pages.size(kind) / 1000:.1f}", f"{size:,}", *(f"{ratio:.2f}" for ratio in ratios)))
     head = ("jobs", "KB per job", "jobs per page", "drs_jobs, of boto3's dicts", "with the extra speed")
     return table("Page sizes", head, rows)
 
 
+def shapes(drs: str) -> str:
+    """The CPU time of jobs in the shape of real responses, compared with boto3's dicts."""
+    rows: list[tuple[str, ...]] = []
+    for kind, description in pages.REAL.items():
+        client = _client(f"{drs}/{kind}/100/{JOBS}")
+        ratios = [_ratios(_pairs(name, client, ROUNDS))[1] for name in ("drs_jobs", "drs_jobs with the extra speed")]
+        rows.append((description, f"{pages.size(kind) / 1000:.1f}", *(f"{ratio:.2f}" for ratio in ratios)))
+    head = ("100 jobs per page, as the service sends them", "KB per job", "drs_jobs, of boto3's dicts", "with the extra speed")
+    return table("Jobs of the service", head, rows)
+
+
 COLLECT: Final = """
 import gc, resource, sys, time
 import boto3
-from drs_jobs import JobsClient, _json
-_json._fast_decode = None
+from drs_jobs import JobsClient
+from drs_jobs._aws import responses
+responses.fast_decoder = lambda: None
 client = boto3.client("drs", endpoint_url=sys.argv[1], region_name="eu-west-1")
 jobs_client = JobsClient(client)
 dicts = lambda: [job for page in client.get_paginator("describe_jobs").paginate() for job in page["items"]]
@@ -144,7 +154,6 @@ def frozen():
 runs = {
     "dicts": dicts,
     "collect": lambda: jobs_client.describe_jobs().collect(),
-    "not paused": lambda: jobs_client.describe_jobs().collect(pause_gc=False),
     "stream": lambda: sum(1 for _ in jobs_client.describe_jobs()),
     "frozen": frozen,
 }
@@ -174,12 +183,11 @@ def collecting(drs: str) -> str:
     names = {
         "boto3's dicts in a list": "dicts",
         "collect()": "collect",
-        "collect(pause_gc=False)": "not paused",
         "one by one": "stream",
         "pages(), gc.freeze() after each": "frozen",
     }
     for name, run in names.items():
-        command = [sys.executable, "-c", COLLECT, f"{drs}/large/100/{MANY_JOBS}/0", run]
+        command = [sys.executable, "-c", COLLECT, f"{drs}/large/100/{MANY_JOBS}", run]
         printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.split()
         total, collector, pause, memory = map(float, printed)
         first = first or total
@@ -190,7 +198,7 @@ def collecting(drs: str) -> str:
                 f"{total / first:.2f}",
                 f"{collector / total:.0%}",
                 f"{pause:.2f}",
-                f"{memory / MANY_JOBS / 1000:.1f}" if run in {"dicts", "collect", "not paused"} else "",
+                f"{memory / MANY_JOBS / 1000:.1f}" if run in {"dicts", "collect"} else "",
             )
         )
     head = (
@@ -202,18 +210,6 @@ def collecting(drs: str) -> str:
         "KB per job",
     )
     return table("Collecting jobs", head, rows)
-
-
-def prefetching(drs: str) -> str:
-    """The time of 20 pages that each take 50 ms to arrive and 50 ms to work with."""
-    rows: list[tuple[str, ...]] = []
-    client = JobsClient(_client(f"{drs}/small/10/200/50"))
-    for name, prefetch in (("describe_jobs()", False), ("describe_jobs(prefetch=True)", True)):
-        began = time.perf_counter()
-        for _ in client.describe_jobs(prefetch=prefetch).pages():
-            time.sleep(0.05)
-        rows.append((name, f"{time.perf_counter() - began:.2f}"))
-    return table("Latency", ("20 pages, 50 ms each to arrive and to work with", "seconds"), rows)
 
 
 STARTS: Final = {
@@ -273,7 +269,7 @@ def memory(drs: str) -> str:
     rows: list[tuple[str, ...]] = []
     first = 0.0
     for count in (20_000, 200_000):
-        command = [sys.executable, "-c", STREAM, f"{drs}/small/100/{count}/0"]
+        command = [sys.executable, "-c", STREAM, f"{drs}/small/100/{count}"]
         printed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.split()
         assert int(printed[0]) == count
         megabytes = int(printed[1]) / 1024
@@ -308,14 +304,14 @@ def requests() -> str:
 
         while len(local.requests) % 5:
             client.describe_jobs().first()
-        use_clock(client, clock=Clock(sleep, lambda: seconds_slept[0]))
+        client._clock = Clock(sleep, lambda: seconds_slept[0])
         count("wait_all for 1,000 jobs, in five polls", lambda: client.wait_all(running, timeout=None))
     return table("Requests", ("query", "requests"), rows)
 
 
 def sweeps(drs: str, sts: str) -> str:
     """The CPU time per target of `sweep`, and of code that creates one session per target."""
-    os.environ.update(AWS_ENDPOINT_URL_STS=sts, AWS_ENDPOINT_URL_DRS=f"{drs}/small/100/100/0", AWS_ACCESS_KEY_ID="testing")
+    os.environ.update(AWS_ENDPOINT_URL_STS=sts, AWS_ENDPOINT_URL_DRS=f"{drs}/small/100/100", AWS_ACCESS_KEY_ID="testing")
     os.environ.update(AWS_SECRET_ACCESS_KEY="testing", AWS_EC2_METADATA_DISABLED="true")
     regions = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
 
@@ -349,7 +345,7 @@ def sweeps(drs: str, sts: str) -> str:
 
 def asynchronous(drs: str) -> str:
     """The CPU time of the asynchronous client and of the synchronous one, in the environment of aiobotocore."""
-    command = [HERE.parent / ".venv-async" / "bin" / "python", HERE / "asynchronous.py", f"{drs}/large/100/{JOBS}/0"]
+    command = [HERE.parent / ".venv-async" / "bin" / "python", HERE / "asynchronous.py", f"{drs}/large/100/{JOBS}"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
     rows = [tuple(line.split("\t")) for line in output.splitlines()]
     head = ("every field of every job", "CPU per job, us", "of the raw dicts of the same library")
@@ -370,11 +366,11 @@ def main() -> None:
         measures: dict[str, Callable[[], str]] = {
             "reading": lambda: reading(drs),
             "page_sizes": lambda: page_sizes(drs),
+            "shapes": lambda: shapes(drs),
             "collecting": lambda: collecting(drs),
             "memory": lambda: memory(drs),
             "starts": starts,
             "sweeps": lambda: sweeps(drs, sts),
-            "prefetching": lambda: prefetching(drs),
             "requests": requests,
             "asynchronous": lambda: asynchronous(drs),
         }

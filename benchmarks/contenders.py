@@ -8,12 +8,13 @@ import attrs
 import cattrs
 import msgspec
 from cattrs.gen import make_dict_structure_fn, override
-from drs_jobs._wire import NAMES
 
-from drs_jobs import JobsClient, _json
-from drs_jobs._pagination import Request
+from drs_jobs import JobsClient
+from drs_jobs._aws import responses
+from drs_jobs._aws.field_names import AWS_NAMES
+from drs_jobs._pagination.pages import Request
 
-KEYS = {cls.__name__: dict(names) for cls, names in NAMES.items()}
+KEYS = {cls.__name__: dict(names) for cls, names in AWS_NAMES.items()}
 SHAPES: dict[str, dict[str, Any]] = {
     "LaunchActionParameter": {"type": str | None, "value": str | None},
     "LaunchAction": {
@@ -163,16 +164,22 @@ def each(structure: Callable[[Any], Any], read: Callable[[Any], None]) -> Callab
     return contender
 
 
+def use_decoder(decode: Callable[[bytes], Any] | None) -> None:
+    """Decode with this function instead of that of the extra `speed`; `None` for the standard library."""
+    responses.fast_decoder = lambda: decode  # type: ignore[assignment]  # not cached
+
+
 def drs_jobs_json(client: Any) -> None:
-    _drs_jobs(client, None)
+    use_decoder(None)
+    _drs_jobs(client)
 
 
 def drs_jobs_msgspec(client: Any) -> None:
-    _drs_jobs(client, msgspec.json.Decoder().decode)
+    use_decoder(msgspec.json.Decoder().decode)
+    _drs_jobs(client)
 
 
-def _drs_jobs(client: Any, decode: Callable[[bytes], Any] | None) -> None:
-    _json._fast_decode = decode
+def _drs_jobs(client: Any) -> None:
     for job in JobsClient(client).describe_jobs():
         read_typed(job)
 
@@ -189,12 +196,12 @@ def fetch_all(client: Any) -> None:
 
 def call_and_json(client: Any) -> None:
     """The calls and the decoding of their JSON: drs_jobs without structuring, as a lower limit."""
-    _json._fast_decode = None
+    use_decoder(None)
     fetch_all(client)
 
 
 def call_and_msgspec(client: Any) -> None:
-    _json._fast_decode = msgspec.json.Decoder().decode
+    use_decoder(msgspec.json.Decoder().decode)
     fetch_all(client)
 
 

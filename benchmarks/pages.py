@@ -1,7 +1,7 @@
 """Pages of distinct jobs, as bytes."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -63,10 +63,52 @@ def _text(job: Job) -> str:
     return text
 
 
-_TEXTS: Final = {"large": _text(_large_job()), "small": _text(_small_job())}
+# ------------------------------------------------------------------ jobs as the service sends them
 
-KINDS: Final = tuple(_TEXTS)
-"""The kinds of jobs: `large` and `small`."""
+
+def _real_job(servers: list[dict[str, Any]]) -> str:
+    """Return a completed drill as JSON, with the members, the timestamps and the empty tags that were seen in real jobs."""
+    job_id = f"drsjob-556c7b1d99{_NUMBER}00"
+    job = {
+        "arn": f"arn:aws:drs:us-west-2:123456789012:job/{job_id}",
+        "creationDateTime": f"2022-12-07T19:15:38.{_NUMBER}0+00:00",
+        "endDateTime": f"2022-12-07T19:24:32.{_NUMBER}0+00:00",
+        "initiatedBy": "START_DRILL",
+        "jobID": job_id,
+        "participatingServers": servers,
+        "status": "COMPLETED",
+        "tags": {},
+        "type": "LAUNCH",
+    }
+    return json.dumps(job)
+
+
+def _real_servers(count: int, **members: Any) -> list[dict[str, Any]]:
+    """Return servers with different ids, without `recoveryInstanceID`, as after a drill."""
+    ids = (f"s-51d6b65c73{number:02}{_NUMBER}" for number in range(count))
+    return [{**members, "launchStatus": "LAUNCHED", "sourceServerID": server_id} for server_id in ids]
+
+
+REAL: Final = {
+    "one-server": "one server",
+    "25-servers": "25 servers with empty launchActionsStatus runs",
+    "launch-actions": "two servers with two launch actions each",
+}
+"""Kinds of jobs in the shape of real responses, and what they are. The launch actions are as in the service model."""
+
+_LAUNCH_ACTIONS: Final = {
+    **unstructure_job(_large_job())["participatingServers"][0]["launchActionsStatus"],
+    "ssmAgentDiscoveryDatetime": f"2022-12-07T19:22:01.{_NUMBER}0+00:00",
+}
+
+_TEXTS: Final = {
+    "large": _text(_large_job()),
+    "small": _text(_small_job()),
+    "one-server": _real_job(_real_servers(1)),
+    "25-servers": _real_job(_real_servers(25, launchActionsStatus={"runs": []})),
+    "launch-actions": _real_job(_real_servers(2, launchActionsStatus=_LAUNCH_ACTIONS)),
+}
+"""A job of each kind as JSON."""
 
 
 def size(kind: str) -> int:

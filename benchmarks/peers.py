@@ -11,9 +11,7 @@ import dacite
 import mashumaro.codecs
 import msgspec
 import pydantic
-from contenders import KEYS, default_factory, each, fetch_all, make_job_class, make_reader, pages_of, read_typed
-
-from drs_jobs import _json
+from contenders import KEYS, default_factory, each, fetch_all, make_job_class, make_reader, pages_of, read_typed, use_decoder
 
 # ------------------------------------------------------------------ pydantic and msgspec
 
@@ -100,7 +98,7 @@ def boto3_dataclass(client: Any, *, reads: bool = True) -> None:
 def call_and_structs(client: Any) -> None:
     """The lower limit of a typed decoder: its objects are decoded, and the dicts that boto3's events need are not made."""
     empty: dict[str, Any] = {"items": []}
-    _json._fast_decode = lambda body: (_decode_structs(body), {**empty, **_token_of(body)})[1]
+    use_decoder(lambda body: (_decode_structs(body), {**empty, **_token_of(body)})[1])
     fetch_all(client)
 
 

@@ -1,8 +1,8 @@
 """Configuration of Sphinx, which builds the documentation."""
 
-import importlib.metadata
 import os
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,20 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon import GoogleDocstring
 
+import drs_jobs
+
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+# aiobotocore pins botocore, so it is not in the environment of the documentation. These classes replace it in signatures.
+sys.modules["aiobotocore"] = types.ModuleType("aiobotocore")
+for name, cls in {"config": "AioConfig", "credentials": "AioCredentials", "session": "AioSession"}.items():
+    module = sys.modules[f"aiobotocore.{name}"] = types.ModuleType(f"aiobotocore.{name}")
+    setattr(module, cls, type(cls, (), {"__module__": module.__name__}))
 
 project = "drs_jobs"
 author = "the drs_jobs maintainers"
 copyright = f"2026, {author}. Apache-2.0"  # noqa: A001  # the name that Sphinx reads
-release = importlib.metadata.version("drs_jobs")
+release = drs_jobs.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
@@ -65,7 +73,8 @@ suppress_warnings = ["ref.python"]
 nitpicky = True  # each type of drs_jobs in a signature is a link
 nitpick_ignore_regex = [  # types of Python and of other packages, and type variables
     ("py:.*", r"(_?pytest|abc|boto3|botocore|collections|concurrent|datetime|enum|plotly|pyarrow)\..*"),
-    ("py:.*", r"(.*\.)?T(_co)?|Config|AsyncSweep|AioSession"),
+    ("py:.*", r"(.*\.)?T(_co)?|Config|aiobotocore\..*"),
+    ("py:.*", r"drs_jobs\.aio\._.*\.Async(PageIterator|Sweep|Watch)"),  # asynchronous iterators with `aclose`
     ("py:.*", r"drs_jobs\.testing\.(faults\.HttpResponse|simulated_jobs\..*)"),  # what faults and failures are made of
 ]
 copybutton_prompt_text = "$ "
@@ -86,10 +95,11 @@ def parse_attribute(  # noqa: PLR0917  # the signature that Sphinx calls
 def resolve_private_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
     """Link a class whose module is private to the name under which it is imported."""
     module, _, name = node["reftarget"].rpartition(".")
-    if not module.startswith("drs_jobs._"):
+    public, is_private, _ = module.partition("._")
+    if not (module.startswith("drs_jobs.") and is_private):
         return None
     domain = env.get_domain("py")
-    return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], f"drs_jobs.{name}", node, content)
+    return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], f"{public}.{name}", node, content)
 
 
 def setup(app: Sphinx) -> None:

@@ -1,6 +1,6 @@
 """Entry point of `python -m drs_jobs` and of the command `drs-jobs`. The command line is implemented in `cli/`."""
 
-from drs_jobs.cli import main
+from drs_jobs.cli.main import main
 
 __all__ = ["main"]
 

@@ -127,7 +127,7 @@ class ServiceError(DrsJobsError, ClientError):
         self.code = _as_str(error.get("Code")) or str(self.status_code)
         self.message = _as_str(error.get("Message")) or ""
         text = self.args[0]  # of botocore, with the whole message of AWS
-        if 300 <= self.status_code < 400:  # noqa: PLR2004  # the statuses of redirects
+        if 300 <= self.status_code < 400:  # the statuses of redirects
             text = f"{text} a redirect, which is not followed: check the endpoint and the proxy"
         Exception.__init__(self, one_line(text, 600))
         self.request_id = _as_str(metadata.get("RequestId"))

@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -145,22 +146,24 @@ class Watcher:
         Raises:
             TypeError, ValueError: As in `JobsClient.watch`.
         """
-        self.job_ids = tuple(dict.fromkeys(job_ids))
-        self.timeout = None if timeout is None else _to_seconds("timeout", timeout)
-        self.poll_interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
+        self.job_ids: tuple[str, ...] = tuple(dict.fromkeys(job_ids))
+        self.timeout: float | None = None if timeout is None else _to_seconds("timeout", timeout)
+        self.poll_interval: float | None = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
         if self.poll_interval == 0:
             raise ValueError("poll_interval must be more than 0 seconds")
-        self.clock = clock
+        self.clock: Clock = clock
         self.started_at: float | None = None
-        self.interval = INITIAL_INTERVAL if self.poll_interval is None else self.poll_interval
-        self.is_last_poll = self.timeout == 0
-        self.unfinished = dict.fromkeys(self.job_ids)
+        self.interval: float = INITIAL_INTERVAL if self.poll_interval is None else self.poll_interval
+        self.is_last_poll: bool = self.timeout == 0
+        self.unfinished: dict[str, None] = dict.fromkeys(self.job_ids)
         self.snapshots: dict[str, Job] = {}
+        self.changed: deque[Job] = deque()
+        """The jobs to yield. Each stays here until the next step, so that an interruption loses none."""
         self.absences: dict[str, _Absence] = {}
-        self.has_response = False
-        self.polls = 0
+        self.has_response: bool = False
+        self.polls: int = 0
         self.latest_error: Exception | None = None
-        self.retry_after = 0.0
+        self.retry_after: float = 0.0
 
     def steps(self) -> Generator[Step]:
         """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""
@@ -168,6 +171,7 @@ class Watcher:
             self.started_at = self.clock.now()
         deadline = None if self.timeout is None else self.started_at + self.timeout
         while True:
+            yield from self.changed_jobs()
             yield from self.poll()
             if not self.unfinished:
                 return
@@ -185,6 +189,11 @@ class Watcher:
             if self.poll_interval is None:
                 self.interval = min(self.interval * GROWTH, MAX_INTERVAL)
 
+    def changed_jobs(self) -> Generator[Step]:
+        while self.changed:
+            yield self.changed[0]
+            self.changed.popleft()
+
     def poll(self) -> Generator[Step]:
         """Request every unfinished job once, and yield those that changed. An error in one batch does not stop the others."""
         self.latest_error, self.retry_after = None, 0.0
@@ -196,7 +205,10 @@ class Watcher:
             poll = Poll(batch)
             yield poll
             self.has_response = self.has_response or bool(poll.jobs) or poll.error is None
-            yield from (job for job in poll.jobs.values() if job.job_id in self.unfinished and self._has_changed(job))
+            for job in poll.jobs.values():
+                if job.job_id in self.unfinished:
+                    self._receive(job)
+            yield from self.changed_jobs()
             if poll.error is None:
                 not_found += self._not_found(batch, poll.jobs)
             elif any(job_id in self.unfinished for job_id in batch):  # else the error changes nothing
@@ -231,13 +243,13 @@ class Watcher:
         # Minus a millisecond, because a sum of sleeps is not exact.
         return not self.has_response and self.polls > 1 and self.clock.now() >= self._first_response_deadline() - 0.001
 
-    def _has_changed(self, job: Job) -> bool:
+    def _receive(self, job: Job) -> None:
         self.absences.pop(job.job_id, None)
+        if self.snapshots.get(job.job_id) != job:
+            self.changed.append(job)
+        self.snapshots[job.job_id] = job
         if job.is_complete:
             del self.unfinished[job.job_id]
-        has_changed = self.snapshots.get(job.job_id) != job
-        self.snapshots[job.job_id] = job
-        return has_changed
 
     def _not_found(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> list[str]:
         """Return the ids of a batch that have been missing for longer than the grace period."""

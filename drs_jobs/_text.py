@@ -71,17 +71,19 @@ def fingerprint(text: str) -> str:
 # ------------------------------------------------------------------ durations and dates
 
 
+_MIN_DAYS: Final = 2
+"""The number of days from which a duration or an age is shown in days."""
+
+
 def format_duration(duration: timedelta | None) -> str:
-    """Return a duration to the second, such as `9m 12s`; a dash for `None`."""
+    """Return a duration, such as `9m 12s`, `4h 00m` or, from two days on, `3d 05h`; a dash for `None`."""
     if duration is None:
         return "-"
+    if duration.days >= _MIN_DAYS:
+        return f"{duration.days}d {duration.seconds // 3600:02}h"
     minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
-
-
-_MIN_DAYS: Final = 2
-"""The number of days from which an age is shown in days."""
 
 
 def format_age(age: timedelta | None) -> str:
@@ -102,7 +104,7 @@ def _largest_unit(age: timedelta) -> tuple[int, str]:
     minutes = max(0, int(age.total_seconds())) // 60
     if age.days >= _MIN_DAYS:
         return age.days, "day"
-    return (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")  # noqa: PLR2004  # minutes of an hour
+    return (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")
 
 
 def format_instant(time: datetime | None) -> str | None:

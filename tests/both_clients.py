@@ -9,8 +9,8 @@ import attrs
 from aiobotocore.session import AioSession
 from botocore.client import BaseClient
 
-from drs_jobs import AsyncJobsClient
 from drs_jobs._polling import Clock
+from drs_jobs.aio import AsyncJobsClient
 
 
 class EventLoop:
@@ -83,6 +83,17 @@ class BlockingClient:
 
     def __repr__(self) -> str:
         return repr(self.asynchronous)
+
+    @property
+    def _clock(self) -> Clock:
+        return self.asynchronous._clock
+
+    @_clock.setter
+    def _clock(self, clock: Clock) -> None:
+        async def sleep(seconds: float) -> None:
+            clock.sleep(seconds)
+
+        self.asynchronous._clock = attrs.evolve(clock, sleep=sleep)
 
     def describe_jobs(self, **arguments: Any) -> "_Pager":
         return _Pager(self.loop, self.asynchronous.describe_jobs(**arguments))
@@ -157,14 +168,5 @@ class _Pager:
     def first(self) -> Any:
         return self._loop.run(self._pager.first())
 
-    def collect(self, **arguments: Any) -> Any:
-        return self._loop.run(self._pager.collect(**arguments))
-
-
-def use_clock(client: Any, *, clock: Clock) -> None:
-    """Set the clock with which a client waits, as `drs_jobs._client.use_clock`."""
-
-    async def sleep(seconds: float) -> None:
-        clock.sleep(seconds)
-
-    client.asynchronous._clock = attrs.evolve(clock, sleep=sleep)
+    def collect(self) -> Any:
+        return self._loop.run(self._pager.collect())

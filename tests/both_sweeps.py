@@ -1,4 +1,4 @@
-"""`sweep`, and `sweep_async` as a synchronous iterator, so that one set of cases tests both."""
+"""`sweep`, and the asynchronous one as a synchronous iterator, so that one set of cases tests both."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
-from drs_jobs.sweep import TargetFailure, TargetJobs, sweep, sweep_async
+from drs_jobs.sweep import TargetFailure, TargetJobs, sweep
 
 
 def sweep_in_event_loop(targets: Any, **arguments: Any) -> Iterator[TargetJobs | TargetFailure]:
-    """The results of `sweep_async`. The event loop runs only while the caller waits for a result."""
-    results = sweep_async(targets, **arguments)
+    """The results of `drs_jobs.aio.sweep`. The event loop runs only while the caller waits for a result."""
+    from drs_jobs import aio  # noqa: PLC0415  # needs aiobotocore
 
+    return _blocking(aio.sweep(targets, **arguments))
+
+
+def _blocking(results: Any) -> Iterator[TargetJobs | TargetFailure]:
     async def take() -> Any:
         return await anext(results, None)
 

@@ -12,8 +12,8 @@ from typing import TextIO
 
 import pytest
 
-from drs_jobs.cli import main
-from drs_jobs.cli.commands import invoke
+from drs_jobs.cli.app import invoke
+from drs_jobs.cli.main import main
 
 COMMAND = [sys.executable, "-m", "drs_jobs"]
 DEFAULTS = {"AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -39,8 +39,7 @@ def run(
     """
     streams = io.BytesIO(stdin), io.BytesIO(), io.BytesIO()
     files = [
-        given or io.TextIOWrapper(stream, encoding="utf-8")
-        for given, stream in zip((None, stdout, stderr), streams, strict=True)
+        file or io.TextIOWrapper(stream, encoding="utf-8") for file, stream in zip((None, stdout, stderr), streams, strict=True)
     ]
     status = _exit_status(arguments, {**DEFAULTS, **environment}, files, folder)
     return subprocess.CompletedProcess(arguments, status, *(stream.getvalue().decode() for stream in streams[1:]))

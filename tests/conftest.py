@@ -16,7 +16,8 @@ import pytest
 from botocore.config import Config
 from hypothesis import Phase, settings
 
-from drs_jobs import JobsClient, _json
+from drs_jobs import JobsClient
+from drs_jobs._aws import responses
 from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.pytest import local_drs
 
@@ -55,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the environment of the tests, and of the processes that they start, the same on every machine."""
     if config.getoption("--without-msgspec"):
-        _json._fast_decode = None
+        responses.fast_decoder = lambda: None
     home = tempfile.TemporaryDirectory(prefix="drs_jobs_home_")
     config.add_cleanup(home.cleanup)
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
@@ -92,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def client_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Which client the names `JobsClient` and `use_clock` mean in a test."""
+    """Which client the name `JobsClient` means in a test."""
     if request.node.get_closest_marker("needs_aiobotocore") is not None:
         pytest.importorskip("aiobotocore", reason="needs .venv-async")
     kind = getattr(request, "param", "synchronous")
@@ -102,8 +103,7 @@ def client_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     import both_clients  # noqa: PLC0415  # needs aiobotocore
 
     loop = both_clients.BlockingClient.loop = both_clients.EventLoop()
-    for name, value in (("JobsClient", both_clients.BlockingClient), ("use_clock", both_clients.use_clock)):
-        for module in (request.module, sys.modules[__name__]):
-            monkeypatch.setattr(module, name, value, raising=False)
+    for module in (request.module, sys.modules[__name__]):
+        monkeypatch.setattr(module, "JobsClient", both_clients.BlockingClient, raising=False)
     yield kind
     loop.close()

@@ -15,7 +15,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from drs_jobs import DrsJobsError, Job, JobsClient, MalformedResponseError, Pager, WaitTimeoutError
-from drs_jobs._client import use_clock
 from drs_jobs.testing import (
     CutOff,
     DropConnection,
@@ -176,7 +175,7 @@ def watched_run(local: LocalDrs, seed: int, tally: Tally) -> None:
         ended.append(done)
     time.sleep(0)
     client = client_of(local, rng, key)
-    use_clock(client, clock=time.clock(rng.random))
+    client._clock = time.clock(rng.random)
     local.page_sizes = (*(rng.randrange(3) for _ in range(rng.randrange(2))), rng.randrange(1, 4))
     inject(local, rng, 12)
     is_over = False

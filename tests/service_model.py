@@ -8,7 +8,8 @@ import boto3
 import botocore
 from botocore import xform_name
 
-from drs_jobs import ServiceError, _models, _wire
+from drs_jobs import ServiceError, _models
+from drs_jobs._aws.field_names import AWS_NAMES, UNION_TAGS
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
@@ -32,7 +33,7 @@ def shapes() -> dict[str, Any]:
     return {name: shape for name, shape in found.items() if not name.endswith("Response")}
 
 
-def missing(names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Iterable[str] = ERRORS) -> Iterator[str]:
+def missing(names: Mapping[type, Mapping[str, str]] = AWS_NAMES, errors: Iterable[str] = ERRORS) -> Iterator[str]:
     """Yield the name of each member, value, union member, error and sensitive shape that drs_jobs does not have.
 
     Args:
@@ -42,7 +43,7 @@ def missing(names: Mapping[type, Mapping[str, str]] = _wire.NAMES, errors: Itera
     for name, shape in shapes().items():
         ours = getattr(_models, RENAMED.get(name, name), None)
         if shape.type_name == "structure" and shape.is_tagged_union:
-            yield from (f"{name}.{tag}, a union member" for tag in shape.members if tag not in _wire.UNION_TAGS.values())
+            yield from (f"{name}.{tag}, a union member" for tag in shape.members if tag not in UNION_TAGS.values())
         elif shape.type_name == "structure" and ours is None:
             yield f"{name}, a structure"
         elif shape.type_name == "structure":

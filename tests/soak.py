@@ -46,8 +46,8 @@ def soak_bytes(minutes: float) -> None:
 
 def soak_interruptions(count: int) -> None:
     """Interrupt runs over items and over pages with real signals, and print the number of lost and repeated jobs."""
-    for consume in (interruptions.items, interruptions.pages):
-        tally = interruptions.run(consume, count)
+    for consume in interruptions.CONSUMERS:
+        tally = interruptions.interrupt(consume, count, from_cursor=True)
         print(f"{consume.__name__}: " + ", ".join(f"{number:,} {name}" for name, number in tally.items()))
         if tally["lost"] or tally["repeated"]:
             sys.exit(1)

@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from command_line import COMMAND, run, run_apart
-from drs_jobs.cli.demo import own_command
+from drs_jobs.cli.commands.demo import own_command
 from local_process import LocalProcess
 
 NO_AWS = {
@@ -56,8 +56,8 @@ def _served(folder: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with _served(tmp_path_factory.mktemp("served")) as found:
-        yield found
+    with _served(tmp_path_factory.mktemp("served")) as process:
+        yield process
 
 
 def test_year_and_running_drill(served: Served):

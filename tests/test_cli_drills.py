@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from command_line import run_here
-from drs_jobs import Job, JobLogItem
-from drs_jobs.cli.tables import drills_table
+from command_line import run, run_here
+from drs_jobs import Job, JobLogItem, structure_job
+from drs_jobs.cli.commands.drills import drills_table
 from drs_jobs.evidence import last_drills
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_log_item, make_server
 
@@ -34,8 +34,39 @@ def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str,
 def _launch(job: Job, minutes: float) -> JobLogItem:
     assert job.creation_date_time is not None
     server_id = job.participating_servers[0].source_server_id
-    moment = job.creation_date_time + timedelta(minutes=minutes)
-    return make_log_item(event="LAUNCH_END", source_server_id=server_id, log_date_time=moment)
+    launched_at = job.creation_date_time + timedelta(minutes=minutes)
+    return make_log_item(event="LAUNCH_END", source_server_id=server_id, log_date_time=launched_at)
+
+
+def test_drills(local_drs: LocalDrs, tmp_path: Path):
+    """All servers, those of a file, and those without a recent success. The time span is on stderr."""
+    recent = datetime.now(UTC) - timedelta(days=10)
+    old = datetime.now(UTC) - timedelta(days=100)
+    local_drs.add_jobs(
+        make_job(creation_date_time=recent, participating_servers=(make_server(source_server_id="s-recent"),)),
+        make_job(creation_date_time=old, participating_servers=(make_server(source_server_id="s-old"),)),
+    )
+    servers = tmp_path / "servers.txt"
+    servers.write_text("\ufeffs-recent\n# and one more\n\ns-never # new\n", encoding="utf-8")
+    everything = run("drills")
+    assert [[row.split()[0], row.split()[4], row.split()[-1]] for row in everything.stdout.splitlines()[1:]] == [
+        ["s-old", "SUCCEEDED", "100d"],
+        ["s-recent", "SUCCEEDED", "10d"],
+    ]
+    assert everything.stderr.startswith("2 servers, from 2 jobs created ")
+    overdue = run("drills", "--older-than", "90d").stdout
+    assert ("s-old" in overdue, "s-recent" in overdue) == (True, False)
+    selected = run("drills", "--servers", str(servers), "--output", "json")
+    rows = [json.loads(line) for line in selected.stdout.splitlines()]
+    assert [(row["sourceServerID"], row["outcome"]) for row in rows] == [("s-recent", "SUCCEEDED"), ("s-never", None)]
+    assert structure_job(rows[0]["lastDrill"]).is_drill
+    assert {(row["firstJobAt"], row["lastJobAt"], row["jobCount"]) for row in rows} == {
+        (old.isoformat(), recent.isoformat(), 2)
+    }
+    assert selected.stderr.startswith("2 servers, from 2 jobs created ")
+    assert "NEVER DRILLED" in run("drills", "--servers", str(servers)).stdout
+    assert run("drills", "--servers", str(tmp_path / "absent")).returncode == 2
+    assert run("drills", "--older-than", "old").returncode == 2
 
 
 def _has_overdue(jobs: Iterable[Job], servers: Iterable[str], limit: datetime) -> bool:

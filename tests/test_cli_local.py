@@ -41,12 +41,12 @@ def test_lines_are_the_environment(local: LocalProcess):
     """A shell that reads them has the variables of LocalDrs.environment, whatever it had before."""
     before = {"AWS_ENDPOINT_URL_DRS": "http://127.0.0.1:1", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "real"}
     conflicting = {"AWS_PROFILE": "absent", "AWS_DEFAULT_PROFILE": "absent", "AWS_SESSION_TOKEN": "expired"}
-    found = json.loads(local.run(*ENV, **before, **conflicting).stdout)
-    assert found.keys().isdisjoint(conflicting)
+    variables = json.loads(local.run(*ENV, **before, **conflicting).stdout)
+    assert variables.keys().isdisjoint(conflicting)
     with LocalDrs() as other:
-        expected = other.environment | {"AWS_ENDPOINT_URL_DRS": found["AWS_ENDPOINT_URL_DRS"]}
-    assert {name: found[name] for name in expected} == expected
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", found["AWS_ENDPOINT_URL_DRS"])
+        expected = other.environment | {"AWS_ENDPOINT_URL_DRS": variables["AWS_ENDPOINT_URL_DRS"]}
+    assert {name: variables[name] for name in expected} == expected
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", variables["AWS_ENDPOINT_URL_DRS"])
 
 
 def test_drill_of_another_process(tmp_path: Path):

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from command_line import run
 from drs_jobs import MalformedResponseError, PaginationLoopError
-from drs_jobs.cli.host_names import fetch_host_names
-from drs_jobs.cli.names import NameSource, known_names, read_names
+from drs_jobs.cli.names import NameSource, complete_names, fetch_host_names, parse_names
 from drs_jobs.cli.options import Connection
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
 
@@ -49,10 +48,10 @@ FILES = {
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_read_names(form: str, tmp_path: Path):
+def test_parse_names(form: str, tmp_path: Path):
     file = tmp_path / "names"
     file.write_bytes(FILES[form].encode())
-    assert read_names("--names", str(file)) == NAMES
+    assert parse_names("--names", str(file)) == NAMES
 
 
 @settings(max_examples=40)
@@ -70,7 +69,7 @@ def test_names_survive_both_formats(names: dict[str, str]):
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="") as file:
             file.write(content)
             file.flush()
-            assert read_names("--names", file.name) == expected
+            assert parse_names("--names", file.name) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,7 @@ def test_invalid_names(content: str, message: str, tmp_path: Path):
     file = tmp_path / "names"
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match=message) as caught:
-        read_names("--names", str(file))
+        parse_names("--names", str(file))
     assert str(caught.value).startswith("--names ")
 
 
@@ -118,7 +117,7 @@ def test_host_names_of_every_page():
             source_server(server_id("fqdn"), fqdn="a.example.com"),
             {"sourceServerID": server_id("bare")},
         )
-        names = dict(known_names(fetch_host_names(local.client())))
+        names = dict(complete_names(fetch_host_names(local.client())))
         assert {**{f"s-{n:017}": f"host-{n}" for n in range(5)}, server_id("fqdn"): "a.example.com"} == names
         assert len(local.requests) == 4
 

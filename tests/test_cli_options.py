@@ -1,77 +1,24 @@
-"""Options before and after the command, filters, durations, help, completion, and usage errors."""
+"""The options of several commands: filters, durations, dates, ids, files, and usage errors."""
 
-import io
 import json
 import re
-import shlex
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any
+from pathlib import Path
 
 import pytest
-import typer.main
-from drs_jobs._models.labels import KINDS, job_kind
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from command_line import run
 from drs_jobs import Outcome
-from drs_jobs.analysis import Explanation, Failure
-from drs_jobs.cli.commands import app
-from drs_jobs.cli.filters import JobFilter
-from drs_jobs.cli.help import EXAMPLES, complete_help, summary
-from drs_jobs.cli.options import Kind, read_duration, read_job_id, read_moment
-from drs_jobs.cli.tables import print_reasons
+from drs_jobs._models.job import KINDS
+from drs_jobs.cli.options import JobFilter, Kind, parse_duration, parse_ids, parse_job_id, parse_moment
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 JOB = "drsjob-556c7b1d99221f996"
-
-
-def program() -> Any:
-    command = typer.main.get_command(app)
-    complete_help(command)
-    return command
-
-
-COMMANDS = sorted(program().commands)
-
-# ------------------------------------------------------------------ options before the command
-
-
-@pytest.mark.parametrize("arguments", [["--region", "us-east-1", "list"], ["list", "--region", "us-east-1"]])
-@pytest.mark.parametrize("output", [["-o", "JSON"], ["--output", "json"]])
-def test_options_before_or_after(arguments: list[str], output: list[str], local_drs: LocalDrs):
-    job = make_job()
-    local_drs.add_jobs(job, region="us-east-1")
-    for command in ([*output, *arguments], [*arguments, *output]):
-        assert [json.loads(line)["jobID"] for line in run(*command).stdout.splitlines()] == [job.job_id]
-
-
-def test_option_after_wins(local_drs: LocalDrs):
-    run("--region", "us-east-1", "list", "--region", "eu-central-1")
-    assert [request.region for request in local_drs.requests] == ["eu-central-1"]
-
-
-def test_endpoint_before(local_drs: LocalDrs):
-    result = run("--endpoint-url", "http://127.0.0.1:9", "list", AWS_MAX_ATTEMPTS="1")
-    assert (result.returncode, "127.0.0.1:9" in result.stderr, local_drs.requests) == (5, True, ())
-
-
-GLOBAL = {"--region": "x", "--profile": "x", "--endpoint-url": "x", "--output": "json"}
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_option_that_a_command_lacks(command: str):
-    """It is an error before the command as it is after it; it is not ignored."""
-    own = {name for parameter in program().commands[command].params for name in parameter.opts}
-    for option in GLOBAL.keys() - own:
-        for arguments in ([option, GLOBAL[option], command], [command, option, GLOBAL[option]]):
-            result = run(*arguments)
-            assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-            assert option in result.stderr
-
+SWEEP = ("sweep", "--accounts", "-", "--role-name", "DrsReader")
 
 # ------------------------------------------------------------------ filters
 
@@ -86,7 +33,7 @@ def test_filters_against_labels():
     for kind, outcome, failed in product([None, *Kind], [None, *Outcome], [False, True]):
         chosen = JobFilter.from_options(kind and [kind], outcome and [outcome], failed=failed)
         names = ([outcome.name] if outcome else []) + (["FAILED"] if failed else [])
-        expected = [job for job in jobs if kind in {None, job_kind(job)} and (not names or job.outcome.name in names)]
+        expected = [job for job in jobs if kind in {None, job.kind} and (not names or job.outcome.name in names)]
         assert list(chosen.first(jobs, None)) == expected
         assert list(chosen.first(jobs, 2)) == expected[:2]
 
@@ -115,32 +62,117 @@ def test_list_filters_in_any_case(local_drs: LocalDrs):
     assert (wrong.returncode, wrong.stderr.count("\n"), "clean-up" in wrong.stderr) == (2, 1, True)
 
 
-# ------------------------------------------------------------------ durations
+# ------------------------------------------------------------------ durations and dates
 
 
 @given(st.integers(0, 200), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86400), ("w", 604800), ("y", 31536000)]))
 def test_units_in_any_case(count: int, unit: tuple[str, int]):
     letter, seconds = unit
     for text in (f"{count}{letter}", f"{count}{letter.upper()}"):
-        assert read_duration("--timeout", text) == timedelta(seconds=count * seconds)
+        assert parse_duration("--timeout", text) == timedelta(seconds=count * seconds)
         if letter in "hdwy":
-            assert read_moment("--since", text, NOON) == NOON - timedelta(seconds=count * seconds)
+            assert parse_moment("--since", text, NOON) == NOON - timedelta(seconds=count * seconds)
 
 
 @pytest.mark.parametrize("text", ["5m", "5M", "90s", "90", "1q", "w", "1.5y", "1y6m", "9999y", "999999999w"])
 def test_invalid_moments(text: str):
     """5m could mean minutes or months."""
     with pytest.raises(ValueError, match="--since"):
-        read_moment("--since", text, NOON)
+        parse_moment("--since", text, NOON)
 
 
-# ------------------------------------------------------------------ usage errors
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("2d", datetime(2024, 6, 13, 12, tzinfo=UTC)),
+        ("36h", datetime(2024, 6, 14, tzinfo=UTC)),
+        ("2024-06-01", datetime(2024, 6, 1, tzinfo=UTC)),
+        ("2024-06-01T02:00+02:00", datetime(2024, 6, 1, tzinfo=UTC)),
+    ],
+)
+def test_parse_moment(text: str | None, expected: datetime | None):
+    """A number of days or hours ago, or a date, in UTC unless it has another time zone."""
+    assert expected == parse_moment("--since", text, NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-06-15", "2024-06-15T23:59:59.999999+00:00"),
+        ("20240615", "2024-06-15T23:59:59.999999+00:00"),
+        ("2024-W24-6", "2024-06-15T23:59:59.999999+00:00"),
+        ("2024W246", "2024-06-15T23:59:59.999999+00:00"),
+        ("9999-12-31", "9999-12-31T23:59:59.999999+00:00"),
+        ("2024-06-15T00:00", "2024-06-15T00:00:00+00:00"),
+        ("2024-06-15T00:00+02:00", "2024-06-15T00:00:00+02:00"),
+        ("1d", "2024-06-14T12:00:00+00:00"),
+    ],
+)
+def test_until_includes_the_day(text: str, expected: str):
+    """In every form of a date. A time is not changed, and --since is the first instant of a date."""
+    until = parse_moment("--until", text, NOON, whole_day=True)
+    assert until == datetime.fromisoformat(expected)
+    since = parse_moment("--since", text, NOON)
+    assert since is not None
+    assert since == (datetime.fromisoformat(expected[:10] + "T00:00+00:00") if expected.endswith("999999+00:00") else until)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200), ("90d", 7776000)],
+)
+def test_parse_duration(text: str, expected: int):
+    assert timedelta(seconds=expected) == parse_duration("--timeout", text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5h", "soon", "1q", "9999999999d"])
+def test_parse_duration_rejects_invalid_text(text: str):
+    with pytest.raises(ValueError, match="--timeout"):
+        parse_duration("--timeout", text)
+
+
+# ------------------------------------------------------------------ ids and files
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "drsjob-", JOB[:-1], f"{JOB}0", f"{JOB}\n", "drsjob-0000000000000000\u0660"])
 def test_invalid_job_ids(text: str):
     with pytest.raises(ValueError, match="drsjob- and 17"):
-        read_job_id(text)
+        parse_job_id(text)
+
+
+def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    result = run(*arguments, stdin=content, **environment)
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_ids_from_stdin(local_drs: LocalDrs):
+    """For accounts and for servers. Input that is not UTF-8 is rejected, as in a file."""
+    local_drs.add_jobs(make_job(participating_servers=(make_server(source_server_id="s-one"),)))
+    status, output, _ = _run_with_input(b"\xef\xbb\xbfs-one # first\n\ns-two\n", "drills", "--servers", "-")
+    assert (status, [line.split()[0] for line in output.splitlines()[1:]]) == (0, ["s-one", "s-two"])
+    for arguments in (["drills", "--servers", "-"], [*SWEEP, "--regions", "eu-west-1"]):
+        status, output, errors = _run_with_input("s-\u00fc".encode("latin-1"), *arguments)
+        assert (status, output, errors.count("\n"), "UTF-8" in errors) == (2, "", 1, True)
+    status, _, errors = _run_with_input(b"# none\n", *SWEEP, "--regions", "eu-west-1")
+    assert (status, "0 accounts" in errors) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--accounts", "--servers"])
+def test_unreadable_files(option: str, tmp_path: Path, local_drs: LocalDrs):
+    """A missing file, a directory and a file that is not UTF-8: exit status 2, before any request."""
+    (tmp_path / "utf-16").write_text("123456789012", encoding="utf-16")
+    command = [*SWEEP[:1], "--role-name", "DrsReader"] if option == "--accounts" else ["drills"]
+    for name in ("missing", ".", "utf-16"):
+        result = run(*command, option, str(tmp_path / name))
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert option in result.stderr
+    with pytest.raises(ValueError, match="missing"):
+        parse_ids(option, str(tmp_path / "missing"))
+    assert not local_drs.requests
+
+
+# ------------------------------------------------------------------ usage errors
 
 
 @pytest.mark.parametrize(
@@ -168,80 +200,3 @@ def test_usage_errors_come_first(arguments: list[str], local_drs: LocalDrs):
     assert (result.returncode, result.stdout, result.stderr.count("\n"), local_drs.requests) == (2, "", 1, ())
     assert "region" not in result.stderr.replace("--regoin", "").replace("--region", "")
     assert not re.search(r"[.?!:;,][.?!:;,]", result.stderr.replace("...", "")), result.stderr
-
-
-# ------------------------------------------------------------------ help and completion
-
-
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-@pytest.mark.parametrize("width", [60, 80, 140])
-def test_help(command: str, width: int):
-    """No line is cut off, or wider than the terminal, except for examples; -h is --help."""
-    arguments = [command] if command else []
-    shown = run(*arguments, "-h", COLUMNS=str(width))
-    assert (shown.returncode, shown.stderr) == (0, "")
-    text, _, examples = shown.stdout.partition("Examples:\n")
-    assert "..." not in text.replace("[ARGS]...", "").replace("JOB...", "").replace("}...", "")
-    assert max(map(len, text.splitlines())) <= width
-    assert [line.strip() for line in examples.splitlines()] == list(EXAMPLES[command or "drs-jobs"])
-
-
-def test_every_command_has_examples():
-    assert set(EXAMPLES) == {"drs-jobs", *COMMANDS}
-
-
-@pytest.mark.parametrize("line", sorted({line for lines in EXAMPLES.values() for line in lines}))
-def test_examples_are_valid(line: str):
-    """The program accepts the options, and their values are readable."""
-    _, *arguments = shlex.split(line)
-    with program().make_context("drs-jobs", arguments) as context:
-        name, *rest = [*context._protected_args, *context.args]
-        with program().commands[name].make_context(name, rest, parent=context) as inner:
-            values = inner.params
-    for moment in ("since", "until", "older_than"):
-        read_moment("--x", values.get(moment), NOON)
-    for duration in ("timeout", "poll_interval"):
-        read_duration("--x", values.get(duration))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two.\n\nThree.", "One"),
-        ("One\ntwo.", "One two"),
-        ("", ""),
-        ("Show it, until\n  Ctrl-C. Then.", "Show it, until Ctrl-C"),
-    ],
-)
-def test_summary(text: str, expected: str):
-    assert summary(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [("drs-jobs lis", {"list"}), ("drs-jobs list --outc", {"--outcome"}), ("drs-jobs list --kind fail", {"failback"})],
-)
-def test_completion(words: str, expected: set[str]):
-    count = str(len(words.split()) - 1)
-    result = run(_DRS_JOBS_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
-    assert (result.returncode, result.stderr, set(result.stdout.split())) == (0, "", expected)
-
-
-# ------------------------------------------------------------------ wrapped reasons
-
-
-@pytest.mark.parametrize("width", [40, 60, 80])
-def test_reasons_continue_under_their_column(width: int):
-    words = "word " * 40
-    failures = (Failure(participant="s-1", reasons=(words, "x" * 100)),)
-    explanation = Explanation(job=make_job(), failures=failures, job_reasons=(words,), log=(), log_error=None)
-    shown = io.StringIO()
-    print_reasons(Console(file=shown, width=width), explanation)
-    _, *lines = shown.getvalue().splitlines()
-    of_server, of_job = lines[: lines.index("")], lines[lines.index("") + 1 :]
-    assert len(of_server) >= 5
-    assert {len(line) - len(line.lstrip()) for line in of_server} == {4}
-    assert of_job[0].startswith("job: word")
-    assert {len(line) - len(line.lstrip()) for line in of_job[1:]} == {5}
-    assert max(len(line.rstrip()) for line in lines) <= width
-    assert "".join("".join(of_server).split()) == "word" * 40 + "x" * 100

@@ -14,7 +14,7 @@ from rich.console import Console
 from command_line import run, run_apart, run_here
 from drs_jobs import Job, JobsClient, Outcome, SourceNetworkID
 from drs_jobs.analysis import JobPhases, Phase, PhaseName, phases
-from drs_jobs.cli.phases import PhaseBar, phases_table
+from drs_jobs.cli.commands.phases import PhaseBar, phases_table
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ fractions = st.floats(min_value=0, max_value=1)
 def test_bar_shows_every_phase(times: list[tuple[float, float]], width: int):
     """In order, each with at least one column, however short it is and whatever the times are."""
     names = list(PhaseName)[: len(times)]
-    spans = tuple((min(each), max(each), Phase(name=name)) for each, name in zip(times, names, strict=True))
+    spans = tuple((min(pair), max(pair), Phase(name=name)) for pair, name in zip(times, names, strict=True))
     bar = _shown(PhaseBar(spans), width).rstrip("\n")
     assert len(bar) <= width
     letters = [letter for letter in bar if letter != "·"]
@@ -124,8 +124,8 @@ def test_show_has_the_phases(failed: Job, capsys: pytest.CaptureFixture[str]):
     record = json.loads(run_here(capsys, "show", failed.job_id, "-o", "json")[1])
     lines = [json.loads(line) for line in run_here(capsys, "phases", failed.job_id, "-o", "json")[1].splitlines()]
     assert record["phases"] == lines
-    assert {each["reason"] for each in record["causes"]} >= {
-        reason for each in record["failures"] for reason in each["reasons"]
+    assert {cause["reason"] for cause in record["causes"]} >= {
+        reason for failure in record["failures"] for reason in failure["reasons"]
     }
 
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from command_line import run_here
 from drs_jobs import Job, JobNotFoundError, JobsClient
 from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.cli.commands.recovery import RecoveryView, recovery_table
 from drs_jobs.cli.logs import read_phases
-from drs_jobs.cli.recovery import RecoveryView, recovery_table
 from drs_jobs.evidence import recovery_times
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
 
@@ -45,14 +45,14 @@ def _add_recovery(local: LocalDrs, days_ago: float, minutes: float | None, serve
     job = make_job(**{"creation_date_time": created, "participating_servers": (make_server(source_server_id=server),)} | fields)
     local.add_jobs(job)
     if minutes is not None:
-        moment = created + timedelta(minutes=minutes)
-        local.add_log(job.job_id, make_log_item(event="LAUNCH_END", source_server_id=server, log_date_time=moment))
+        launched_at = created + timedelta(minutes=minutes)
+        local.add_log(job.job_id, make_log_item(event="LAUNCH_END", source_server_id=server, log_date_time=launched_at))
     return job
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_history(seed: int, local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
-    """The figures are those that the logs of the history have, read without `reports`."""
+    """The figures are those that the logs of the history have, read without `drs_jobs.evidence`."""
     history = make_history(40, until=local_drs.now, seed=seed, logs=True)
     local_drs.add_history(history)
     times: dict[str, list[float | None]] = {}
@@ -138,8 +138,8 @@ def test_longest_phase(local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
     assert job.creation_date_time is not None
     events = [("SNAPSHOT_START", 0), ("SNAPSHOT_END", 1), ("CONVERSION_START", 2), ("CONVERSION_END", 9), ("LAUNCH_START", 9)]
     for event, minute in [*events, ("LAUNCH_END", 13)]:
-        moment = job.creation_date_time + timedelta(minutes=minute)
-        local_drs.add_log(job.job_id, make_log_item(event=event, source_server_id="s-1", log_date_time=moment))
+        launched_at = job.creation_date_time + timedelta(minutes=minute)
+        local_drs.add_log(job.job_id, make_log_item(event=event, source_server_id="s-1", log_date_time=launched_at))
     [row] = _rows(capsys)
     assert (row["longestPhase"], row["longestPhaseSeconds"], row["latestSeconds"]) == ("CONVERSION", 420, 780)
     assert "conversion 7m 00s" in run_here(capsys, "recovery")[1]
@@ -212,7 +212,7 @@ def test_table_fits(width: int, local_drs: LocalDrs):
     history = make_history(30, until=local_drs.now, seed=2, logs=True)
     reports = [phases(job, history.logs[job.job_id]) for job in history]
     report = recovery_times(reports, objective=timedelta(minutes=10))
-    view = RecoveryView(report=report, phases={each.job.job_id: each for each in reports})
+    view = RecoveryView(report=report, phases={phases.job.job_id: phases for phases in reports})
     console = Console(width=width, file=io.StringIO())
     with console.capture() as captured:
         console.print(recovery_table(view, width=width))

@@ -9,8 +9,8 @@ import pytest
 
 import command_line
 from drs_jobs import JobsClient
-from drs_jobs.cli.exit_codes import UsageError
-from drs_jobs.cli.report import ReportFiles
+from drs_jobs.cli.commands.report import ReportFiles
+from drs_jobs.cli.exit_status import UsageError
 from drs_jobs.evidence import last_drills
 from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_history, make_job, make_server
 from html_outline import Outline
@@ -41,12 +41,12 @@ def test_report(local_history: LocalDrs, tmp_path: Path):
     count = len(drills) + 1
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == f"{count} servers, 40 jobs, written to evidence.html, evidence.csv, evidence-jobs.csv\n"
-    found = page(tmp_path)
-    assert found.texts["h1"] == ["Audit"]
-    assert f"{len(drills)} of {count}" in found.texts["strong"]
-    assert "old-01" in found.texts["b"]
-    assert "region eu-west-1" in found.text
-    assert "jobs created since" in found.text
+    outline = page(tmp_path)
+    assert outline.texts["h1"] == ["Audit"]
+    assert f"{len(drills)} of {count}" in outline.texts["strong"]
+    assert "old-01" in outline.texts["b"]
+    assert "region eu-west-1" in outline.text
+    assert "jobs created since" in outline.text
     with (tmp_path / "evidence.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == count
@@ -111,10 +111,10 @@ def test_logs_that_cannot_be_read(local_history: LocalDrs, tmp_path: Path):
     result = run(tmp_path, "-o", "evidence.html", "--objective", "4h")
     assert (result.returncode, result.stderr.count("\n")) == (0, 2)
     assert "40 logs could not be read" in result.stderr
-    found = page(tmp_path)
-    assert "40 logs could not be read" in found.text
-    assert found.text.count("not you") >= 40
-    assert "0 of" in found.text
+    outline = page(tmp_path)
+    assert "40 logs could not be read" in outline.text
+    assert outline.text.count("not you") >= 40
+    assert "0 of" in outline.text
 
 
 def test_malformed_jobs(local_drs: LocalDrs, tmp_path: Path):

@@ -1,12 +1,13 @@
 """What `drs-jobs watch` shows while jobs run and when they end, in simulated time."""
 
 import io
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -16,11 +17,11 @@ from rich.console import Console
 
 import command_line
 from conftest import ONE_ATTEMPT
-from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError
+from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
 from drs_jobs._polling import Clock
 from drs_jobs.analysis import progress
-from drs_jobs.cli.phase_reader import PhaseReader
-from drs_jobs.cli.progress import HEARTBEAT_INTERVAL, Follower, bars_table
+from drs_jobs.cli.commands.phase_reader import PhaseReader
+from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.testing import (
     BootFailure,
     ErrorResponse,
@@ -37,6 +38,7 @@ from simulated_time import SimulatedTime
 
 SERVERS = [f"s-{number:017}" for number in range(1, 5)]
 LOG = "DescribeJobLogItems"
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 
 class Immediate(Executor):
@@ -68,7 +70,7 @@ class Watch:
         request = {"isDrill": True, "sourceServers": [{"sourceServerID": server} for server in servers or SERVERS]}
         return self.local.client().start_recovery(**request)["job"]["jobID"]
 
-    def follow(self, *job_ids: str, timeout: float = 7200, interval: float | None = None) -> Follower:
+    def follow(self, *job_ids: str, timeout: float = 7200, interval: float | None = None) -> WatchDisplay:
         simulated = SimulatedTime()
 
         def sleep(seconds: float) -> None:
@@ -77,15 +79,15 @@ class Watch:
 
         console = Console(file=self.shown, width=self.width, force_terminal=isinstance(self.shown, Terminal))
         client = JobsClient(self.local.client(config=ONE_ATTEMPT))
-        follower = Follower(
+        display = WatchDisplay(
             client,
             console=console,
             now=lambda: self.local.now,
             clock=Clock(sleep, simulated.clock().now, lambda: 0.5),
             executor=Immediate(),
         )
-        follower.follow(client.watch(job_ids, timeout=timeout, poll_interval=interval))
-        return follower
+        display.follow(display.watch(job_ids, timeout=timeout, poll_interval=interval))
+        return display
 
     @property
     def lines(self) -> list[str]:
@@ -117,7 +119,7 @@ def test_lines_have_phases(watch: Watch):
         text.index(words) for words in ("no phase", "snapshot", "conversion 4 of 4 servers", "launch 4 of 4", "COMPLETED")
     ]
     assert positions == sorted(positions)
-    fractions = [int(found[1]) for line in watch.lines if (found := re.search(r", (\d+)%", line))]
+    fractions = [int(match[1]) for line in watch.lines if (match := re.search(r", (\d+)%", line))]
     assert fractions == sorted(fractions)
     assert (len(set(fractions)) > 5, max(fractions) < 100) == (True, True)
     assert re.search(r"COMPLETED SUCCEEDED 4/4 servers, \dm \d\ds$", watch.lines[-1])
@@ -153,11 +155,11 @@ def test_time_in_phase(watch: Watch):
 
 
 def _left(line: str) -> float | None:
-    found = re.search(r"about (?:(\d+)h )?(\d+)m(?: (\d+)s)? left", line)
+    match = re.search(r"about (?:(\d+)h )?(\d+)m(?: (\d+)s)? left", line)
     return (
         None
-        if found is None
-        else sum(int(part or 0) * factor for part, factor in zip(found.groups(), (3600, 60, 1), strict=True))
+        if match is None
+        else sum(int(part or 0) * factor for part, factor in zip(match.groups(), (3600, 60, 1), strict=True))
     )
 
 
@@ -173,11 +175,11 @@ def test_time_left(profile: str):
         local.advance(3 * 3600)
         watch.follow(watch.start())
     *running, last = zip(watch.times(), watch.lines, strict=True)
-    found = [((last[0] - moment).total_seconds(), left) for moment, line in running if (left := _left(line)) is not None]
+    pairs = [((last[0] - time).total_seconds(), left) for time, line in running if (left := _left(line)) is not None]
     total = (last[0] - running[0][0]).total_seconds()
-    assert len(found) > 5
-    assert [left for _, left in found] == sorted((left for _, left in found), reverse=True)
-    assert max(abs(actual - left) for actual, left in found) < 0.3 * total
+    assert len(pairs) > 5
+    assert [left for _, left in pairs] == sorted((left for _, left in pairs), reverse=True)
+    assert max(abs(actual - left) for actual, left in pairs) < 0.3 * total
 
 
 def test_earlier_drills_of_other_servers(watch: Watch):
@@ -217,8 +219,8 @@ def test_fraction_never_goes_back(watch: Watch):
     client = JobsClient(watch.local.client())
     reader = PhaseReader(client, lambda: watch.local.now, Immediate())
     job = client.get_job(job_id)
-    reader.start([job])
-    reader.collect()
+    reader.submit([job])
+    reader.poll()
     first = reader.progress(job)
     reader._earlier[job_id] = (earlier,)
     second = reader.progress(job)
@@ -248,7 +250,7 @@ def test_heartbeat_of_each_job(watch: Watch):
     with pytest.raises(WaitTimeoutError):
         watch.follow(first, second, timeout=600)
     for job_id in (first, second):
-        times = [moment for moment, line in zip(watch.times(), watch.lines, strict=True) if job_id in line]
+        times = [time for time, line in zip(watch.times(), watch.lines, strict=True) if job_id in line]
         assert max(later - earlier for earlier, later in pairwise(times)).total_seconds() <= HEARTBEAT_INTERVAL + 2
 
 
@@ -283,11 +285,11 @@ def test_earlier_jobs_that_cannot_be_read(watch: Watch):
     reader = PhaseReader(JobsClient(watch.local.client()), lambda: watch.local.now, Immediate())
     job = JobsClient(watch.local.client()).get_job(job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobs")
-    reader.start([job])
-    reader.collect()
-    found = reader.progress(job)
-    assert found is not None
-    assert (reader.error, "left" in found.text) == (None, False)
+    reader.submit([job])
+    reader.poll()
+    state = reader.progress(job)
+    assert state is not None
+    assert (reader.error, "left" in state.text) == (None, False)
 
 
 def test_slow_log_does_not_delay_the_deadline(local_drs: LocalDrs):
@@ -298,7 +300,7 @@ def test_slow_log_does_not_delay_the_deadline(local_drs: LocalDrs):
     code = f"""
 import sys
 from drs_jobs import _polling
-from drs_jobs.cli import main
+from drs_jobs.cli.main import main
 _polling.DESCRIPTION_TIMEOUT = 0.1
 sys.argv[1:] = ["watch", {job.job_id!r}, "--timeout", "1s", "--poll-interval", "1s"]
 main()"""
@@ -342,9 +344,9 @@ def test_reasons_without_log_and_job(watch: Watch, capsys: pytest.CaptureFixture
     server = make_server(launch_actions_status=LaunchActionsStatus(runs=(run,)))
     job = make_job(participating_servers=(server,))
     watch.local.add_jobs(job)
-    follower = watch.follow(job.job_id)
+    display = watch.follow(job.job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None)
-    follower.print_reasons(dict[str, str])
+    display.print_reasons(dict[str, str])
     assert "no space" in watch.shown.getvalue()
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -372,17 +374,17 @@ def test_bars_have_phases(count: int, width: int):
         watch.start()
         local.advance(3600)
         job_ids = [watch.start(server) for server in SERVERS[:count]]
-        follower = watch.follow(job_ids[0])
+        display = watch.follow(job_ids[0])
         running = [JobsClient(local.client()).get_job(job_id) for job_id in job_ids]
         assert all(job.is_complete for job in running)
         later = [watch.start(server) for server in SERVERS[:count]]
         local.advance(200)
         for job_id in later:
-            follower._latest[job_id] = JobsClient(local.client()).get_job(job_id)
-        follower._reader.start(follower._running())
-        follower._reader.collect()
+            display._latest[job_id] = JobsClient(local.client()).get_job(job_id)
+        display._reader.submit(display._running())
+        display._reader.poll()
         shown = io.StringIO()
-        Console(file=shown, width=width).print(follower._bars())
+        Console(file=shown, width=width).print(display._bars())
     lines = [line.rstrip() for line in shown.getvalue().splitlines()]
     assert max(map(len, lines)) <= width
     words = " ".join(shown.getvalue().split())
@@ -405,3 +407,59 @@ def test_bar_shows_the_fraction():
     now = max(job.creation_date_time for job in (running, complete, half) if job.creation_date_time) + timedelta(minutes=1)
     table = bars_table([running, complete, half], now=now, width=140, fractions={running.job_id: 0.25})
     assert [bar.completed for bar in table.columns[1].cells] == [0.25, 1.0, 0.5]  # type: ignore[union-attr]
+
+
+# ------------------------------------------------------------------ the command
+
+
+def test_watch_without_a_terminal(local_drs: LocalDrs):
+    """One line per change, then the reasons; as JSON, only one line per change. The exit status is that of the outcome."""
+    good, bad = make_job(), make_job(participating_servers=(make_server(launch_status="FAILED"),))
+    local_drs.add_jobs(good, bad)
+    result = command_line.run("watch", good.job_id, bad.job_id, "--timeout", "30s")
+    lines, _, reasons = result.stdout.partition("\n\n")
+    assert (result.returncode, result.stderr, len(lines.splitlines())) == (1, "", 2)
+    assert "COMPLETED SUCCEEDED" in lines
+    assert reasons.splitlines()[:2] == [f"{bad.job_id} FAILED", f"failed: {bad.participating_servers[0].name}"]
+    assert (0, [good]) == (
+        (alone := command_line.run("watch", good.job_id, "--output", "json")).returncode,
+        [structure_job(json.loads(line)) for line in alone.stdout.splitlines()],
+    )
+
+
+def test_watch_timeout(local_drs: LocalDrs):
+    """Exit status 3, and a line with the jobs that are not complete."""
+    job = make_job(status="STARTED")
+    local_drs.add_jobs(job)
+    result = command_line.run("watch", job.job_id, "--timeout", "0")
+    assert (result.returncode, len(result.stdout.splitlines())) == (3, 1)
+    assert job.job_id in result.stderr
+    assert command_line.run("watch", job.job_id, "--timeout", "soon").returncode == 2
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_watch_on_a_terminal(width: int):
+    """One line with a bar per job on wide and narrow terminals, with complete ids."""
+    servers = (*(make_server() for _ in range(110)), make_server(launch_status="PENDING"))
+    job = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
+    other = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
+    shown = Terminal()
+    console = Console(file=shown, force_terminal=True, width=width)
+    display = WatchDisplay(JobsClient(region_name="eu-west-1"), console=console, now=lambda: NOON)
+    display.follow([make_job(job_id=job.job_id, status="STARTED"), job, other])
+    assert display.ended == [job, other]
+    lines = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-2:]
+    for line, one in zip(lines, (job, other), strict=True):
+        assert one.job_id in line
+        assert "110/111 servers" in line
+        assert "UNDETERMINED" in line
+        assert "━" in line
+        assert len(line.rstrip()) <= width
+
+
+def test_watch_ignores_force_color(local_drs: LocalDrs):
+    """Many CI systems set FORCE_COLOR. Bars drawn into a file for hours would fill the disk."""
+    job = make_job()
+    local_drs.add_jobs(job)
+    result = command_line.run("watch", job.job_id, FORCE_COLOR="1", TTY_COMPATIBLE="1")
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 1)

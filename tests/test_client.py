@@ -1,8 +1,6 @@
 """JobsClient: requests, get_job, the boto3 client that it is given or builds, and close."""
 
 import importlib.metadata
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -172,20 +170,6 @@ def test_close_closes_only_a_client_that_was_built(local_drs: LocalDrs, monkeypa
     with pytest.raises(KeyError), JobsClient(session=boto3.Session()):
         raise KeyError
     assert len(closed) == 2
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import drs_jobs; names = dir(drs_jobs); drs_jobs.analysis.explain",
-        "import drs_jobs, drs_jobs.analysis; names = dir(drs_jobs)",
-        "from drs_jobs import analysis; import drs_jobs; names = dir(drs_jobs); analysis.explain",
-    ],
-)
-def test_reports_are_an_attribute(code: str):
-    """After any import, and in the completion of a notebook. A new process, because here they are already imported."""
-    code += "; assert {'reports', '__version__', *drs_jobs.__all__} <= set(names)"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_version_equals_the_metadata():

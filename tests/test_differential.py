@@ -11,22 +11,11 @@ from datetime import UTC
 from enum import Enum
 from typing import Any
 
-import attrs
 import pytest
 from botocore import xform_name
 from dateutil.parser import isoparse
-from drs_jobs._wire import converter
 
-from drs_jobs import (
-    Job,
-    JobsClient,
-    MalformedResponseError,
-    ParticipatingServer,
-    SourceNetworkID,
-    UnknownMember,
-    UnknownValue,
-    structure_job,
-)
+from drs_jobs import JobsClient, SourceNetworkID, UnknownMember, UnknownValue
 from drs_jobs.testing import LocalDrs, RawResponse
 from model_values import random_value
 
@@ -79,24 +68,3 @@ def test_typed_values_equal_those_of_boto3(seed: int, client: JobsClient, boto_c
         theirs = boto_client.describe_jobs()
         ours = client.describe_jobs().collect()
         _assert_same(tuple(ours), theirs["items"], response["items"], shape.members["items"], f"response {number}: items")
-
-
-@pytest.fixture(params=[True, False], ids=["mutable class", "descriptors"])
-def either_constructor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Construct instances as on Python builds with and without a GIL."""
-    monkeypatch.setattr(converter, "_uses_mutable_class", request.param)
-    monkeypatch.setattr(converter, "_converter", converter._make_converter())
-
-
-@pytest.mark.usefixtures("either_constructor")
-@pytest.mark.parametrize("seed", range(5))
-def test_both_constructors_make_equal_jobs(seed: int, boto_client: Any, local_drs: LocalDrs):
-    """Frozen instances of the public classes, with equal hashes."""
-    test_typed_values_equal_those_of_boto3(seed, JobsClient(boto_client), boto_client, local_drs)
-    job = structure_job({"jobID": "j", "participatingServers": [{"sourceServerID": "s"}]})
-    made = Job(job_id="j", participating_servers=(ParticipatingServer(source_server_id="s"),))
-    assert (job, hash(job), type(job)) == (made, hash(made), Job)
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        job.job_id = "k"  # type: ignore[misc]  # frozen
-    with pytest.raises(MalformedResponseError, match=r"participatingServers\[0\]\.sourceServerID"):
-        structure_job({"jobID": "j", "participatingServers": [{"sourceServerID": 5}]})

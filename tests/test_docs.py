@@ -49,23 +49,24 @@ def _compare(example: Example) -> None:
 SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare)], path=str(ROOT))
 
 
-NEED_CHECK_ENV = {"docs/sweep.md", "docs/notebook.md", "docs/opentelemetry.md"}
-"""Pages with examples of Dask, Polars, DuckDB and OpenTelemetry."""
-
-NEED_AIOBOTOCORE = {"docs/asynchronous.md"}
-"""Pages with examples of aiobotocore. One has an example of trio too."""
-
-
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def _marks(path: Path) -> list[pytest.MarkDecorator]:
-    marks = [pytest.mark.needs_check_env] if _name(path) in NEED_CHECK_ENV else []
-    return [*marks, pytest.mark.needs_aiobotocore, pytest.mark.needs_trio] if _name(path) in NEED_AIOBOTOCORE else marks
+AIO = pytest.mark.needs_aiobotocore
+CHECK = pytest.mark.needs_check_env
+MARKS = {
+    "docs/asynchronous.md": [AIO, pytest.mark.needs_trio],
+    "docs/notebook.md": [CHECK],
+    "docs/opentelemetry.md": [CHECK],
+    "docs/sweep.md": [CHECK],
+    "docs/types.md": [AIO],
+}
+"""Pages with examples of aiobotocore and trio, and of Dask, Polars, DuckDB and OpenTelemetry."""
 
 
-@pytest.mark.parametrize("path", [pytest.param(path, id=_name(path), marks=_marks(path)) for path in DOCUMENTS])
+def _parameter(path: Path) -> Any:
+    name = path.relative_to(ROOT).as_posix()
+    return pytest.param(path, id=name, marks=MARKS.get(name, []))
+
+
+@pytest.mark.parametrize("path", [_parameter(path) for path in DOCUMENTS])
 def test_examples_of_a_document(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All blocks run in one prompt, in an empty folder, with a LocalDrs as AWS."""
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,7 @@ import copyreg
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from botocore.exceptions import ClientError
 import drs_jobs
 from drs_jobs import (
     DrsJobsError,
+    InternalServerException,
     JobFailedError,
     JobNotFoundError,
     JobOutcomeError,
+    JobsClient,
     MalformedResponseError,
     PaginationLoopError,
     ServiceError,
@@ -24,7 +26,7 @@ from drs_jobs import (
     ValidationException,
     WaitTimeoutError,
 )
-from drs_jobs.testing import make_job
+from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_job
 
 RESPONSE = {
     "Error": {"Code": "ValidationException", "Message": "no"},
@@ -202,3 +204,47 @@ def test_job_not_found_message():
     ids = tuple(f"drsjob-{number}" for number in range(12))
     assert str(JobNotFoundError(ids[0], job_ids=ids)).startswith(f"12 jobs were not found: {', '.join(ids[:10])} and 2 more: ")
     assert JobNotFoundError("drsjob-1").job_ids == ("drsjob-1",)
+
+
+@pytest.mark.both_clients
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        (None, None),
+        (0, 0.0),
+        (7, 7.0),
+        ("1.5", 1.5),
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("9" * 5000, None),
+        ("", None),
+        ("Wed, 99 Foo 2026 07:28:00 GMT", None),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 0.0),
+        ("Sun Nov  6 08:49:37 1994", 0.0),
+    ],
+)
+@pytest.mark.parametrize("fault_class", [Throttle, ServerError])
+def test_retry_after_is_seconds_or_a_date(fault_class, retry_after, seconds, client: JobsClient, local_drs: LocalDrs):
+    """Other values are None. The header itself is in the response."""
+    local_drs.inject(fault_class(retry_after=retry_after))
+    with pytest.raises(ServiceError) as caught:
+        client.describe_jobs().first()
+    assert seconds == caught.value.retry_after
+    headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert (None if retry_after is None else str(retry_after)) == headers.get("retry-after")
+
+
+@pytest.mark.both_clients
+def test_retry_after_date_uses_the_date_header(client: JobsClient, local_drs: LocalDrs):
+    """So a wrong clock on this machine has no effect."""
+    local_drs.inject(ServerError(retry_after=format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)))
+    with pytest.raises(InternalServerException) as caught:
+        client.describe_jobs().first()
+    error = caught.value
+    headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+    assert (
+        parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
+    ).total_seconds() == error.retry_after
+    assert 80 < error.retry_after < 100

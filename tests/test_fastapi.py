@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from drs_jobs import AsyncJobsClient, JobNotFoundError
+pytest.importorskip("aiobotocore", reason="needs .venv-async")
+
+from drs_jobs import JobNotFoundError
+from drs_jobs.aio import AsyncJobsClient
 from drs_jobs.testing import ErrorResponse, LocalDrs, PhaseFailure
 
 pytestmark = [pytest.mark.needs_aiobotocore, pytest.mark.needs_trio]

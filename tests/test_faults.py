@@ -8,7 +8,6 @@ from botocore.config import Config
 
 import fault_schedules
 from drs_jobs import Job, JobsClient, MalformedResponseError, testing
-from drs_jobs._client import use_clock
 from drs_jobs.testing import Fault, LocalDrs, make_job
 from fault_schedules import ERRORS, FAULTS, HARMLESS, NoFault
 from simulated_time import SimulatedTime
@@ -56,7 +55,7 @@ def test_wait_with_a_fault_in_any_poll(name, position, attempts, local_drs: Loca
     """A transient error is retried. Another error is raised at once, and a second wait succeeds."""
     client = JobsClient(local_drs.client(config=Config(retries={"total_max_attempts": attempts})))
     time = SimulatedTime()
-    use_clock(client, clock=time.clock())
+    client._clock = time.clock()
     job = make_job(status="STARTED")
     done = make_job(job_id=job.job_id, creation_date_time=job.creation_date_time)
     local_drs.add_jobs(job)

@@ -3,9 +3,7 @@
 import copy
 import json
 import pickle
-import traceback
 from datetime import UTC, datetime, timedelta, timezone
-from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -25,7 +23,6 @@ from drs_jobs import (
     LaunchActionRunStatus,
     LaunchActionsStatus,
     LaunchStatus,
-    MalformedResponseError,
     Outcome,
     ParticipatingResource,
     ParticipatingServer,
@@ -301,9 +298,9 @@ def test_name_of_a_run(fields: dict[str, Any], name: str):
 
 
 @pytest.mark.parametrize(
-    ("job_type", "arrived"), [(JobType.LAUNCH, ["1"]), (JobType.TERMINATE, ["2"]), (UnknownValue("CLONE"), []), (None, [])]
+    ("job_type", "expected"), [(JobType.LAUNCH, ["1"]), (JobType.TERMINATE, ["2"]), (UnknownValue("CLONE"), []), (None, [])]
 )
-def test_arrived_servers(job_type: JobType | UnknownValue | None, arrived: list[str]):
+def test_servers_at_target(job_type: JobType | UnknownValue | None, expected: list[str]):
     """They are LAUNCHED after a LAUNCH and TERMINATED after a TERMINATE. Other types have none.
 
     A server on which a non-optional action failed is not one of them.
@@ -313,7 +310,7 @@ def test_arrived_servers(job_type: JobType | UnknownValue | None, arrived: list[
     failed = LaunchActionsStatus(runs=(make_run(status="FAILED", optional=False),))
     servers += [make_server(launch_status=status, launch_actions_status=failed) for status in ("LAUNCHED", "TERMINATED")]
     job = _job(job_type, *servers)
-    assert arrived == [server.source_server_id for server in job.arrived_servers]
+    assert expected == [server.source_server_id for server in job.servers_at_target]
 
 
 def test_outcome_of_one_server():
@@ -355,6 +352,21 @@ def test_is_drill():
 
 
 @pytest.mark.parametrize(
+    ("job_type", "initiated_by", "kind"),
+    [
+        ("LAUNCH", "START_DRILL", "drill"),
+        ("LAUNCH", "CREATE_NETWORK_RECOVERY", "network"),
+        ("TERMINATE", "TERMINATE_RECOVERY_INSTANCES", "clean-up"),
+        ("TERMINATE", None, "clean-up"),
+        ("LAUNCH", None, "-"),
+        ("LAUNCH", "LATER", "LATER"),
+    ],
+)
+def test_kind(job_type: str, initiated_by: str | None, kind: str):
+    assert kind == make_job(type=job_type, initiated_by=initiated_by).kind
+
+
+@pytest.mark.parametrize(
     ("arn", "account_id", "region", "url"),
     [
         (
@@ -386,72 +398,3 @@ def test_console_url_quotes_the_id():
     job = Job(job_id='<"\ud800>', arn="arn:aws:drs:us-west-2:123456789012:job/x")
     assert job.console_url is not None
     assert job.console_url.endswith("#/launchHistory/%3C%22%3F%3E")
-
-
-def test_unstructure_rejects_naive_datetimes():
-    with pytest.raises(ValueError, match="time zone"):
-        unstructure_job(Job(job_id="j", creation_date_time=datetime(2024, 6, 15)))  # noqa: DTZ001  # the case under test
-
-
-def test_unstructure_omits_absent_and_converts_to_utc():
-    tokyo = timezone(timedelta(hours=9))
-    job = Job(
-        job_id="j", creation_date_time=datetime(2024, 6, 15, 9, tzinfo=tokyo), participating_servers=(ParticipatingServer(),)
-    )
-    assert unstructure_job(job) == {"jobID": "j", "creationDateTime": "2024-06-15T00:00:00+00:00", "participatingServers": [{}]}
-    assert structure_job(unstructure_job(job)) == job
-
-
-def test_unknown_member_round_trips():
-    """A member that botocore dropped has no value; it is unstructured as SDK_UNKNOWN_MEMBER."""
-    whole = {"jobID": "j", "participatingResources": [{"participatingResourceID": {"laterID": {"a": [1]}}}]}
-    dropped = {
-        "jobID": "j",
-        "participatingResources": [{"participatingResourceID": {"SDK_UNKNOWN_MEMBER": {"name": "laterID"}}}],
-    }
-    for raw, value in ((whole, {"a": [1]}), (dropped, None)):
-        job = structure_job(raw)
-        assert job.participating_resources[0].participating_resource_id == UnknownMember("laterID", value)
-        assert raw == unstructure_job(job)
-
-
-def test_job_shares_nothing_with_the_raw_dict():
-    raw = {"jobID": "j", "tags": {"a": "b"}, "participatingResources": [{"participatingResourceID": {"laterID": {"a": [1]}}}]}
-    job = structure_job(raw)
-    raw["tags"]["a"] = "c"
-    raw["participatingResources"][0]["participatingResourceID"]["laterID"]["a"].append(2)
-    assert job.tags == {"a": "b"}
-    assert job.participating_resources[0].participating_resource_id == UnknownMember("laterID", {"a": [1]})
-
-
-def test_map_keys_must_be_strings():
-    """A hand-made dict can have keys that JSON cannot have."""
-    for key in (None, 5, ("a",)):
-        with pytest.raises(MalformedResponseError):
-            structure_job({"jobID": "j", "tags": {key: "x"}})
-
-
-def test_structure_job_accepts_any_mapping():
-    assert structure_job(MappingProxyType({"jobID": "j"})) == Job(job_id="j")
-
-
-def test_unstructure_accepts_only_jobs():
-    with pytest.raises(TypeError, match="takes a Job, not dict"):
-        unstructure_job({"jobID": "j"})  # type: ignore[arg-type]  # the case under test
-
-
-@pytest.mark.parametrize("dropped", [None, {}, {"name": 5}, "x"])
-def test_dropped_member_without_a_name_is_malformed(dropped: object):
-    union = {"SDK_UNKNOWN_MEMBER": dropped}
-    with pytest.raises(MalformedResponseError):
-        structure_job({"jobID": "j", "participatingResources": [{"participatingResourceID": union}]})
-
-
-def test_traceback_shows_generated_code():
-    class OddDict(dict[str, Any]):
-        def get(self, key: str, default: object = None) -> Any:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError) as caught:
-        structure_job({"jobID": "j", "participatingServers": [OddDict()]})
-    assert "member = value.get('sourceServerID')" in "".join(traceback.format_exception(caught.value))

@@ -166,9 +166,9 @@ def test_html_needs_no_extra(package: str):
             print(error)
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, encoding="utf-8", check=True)
-    html, error = result.stdout.splitlines()
-    assert html == "True"
-    assert error.startswith(f"{package} is not installed: install drs_jobs with its extra 'notebook'")
+    is_shown, message = result.stdout.splitlines()
+    assert is_shown == "True"
+    assert message.startswith(f"{package} is not installed: install drs_jobs with its extra 'notebook'")
 
 
 # ------------------------------------------------------------------ tables

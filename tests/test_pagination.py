@@ -1,22 +1,19 @@
 """Pagination: order, limits, cursors, loops of tokens, pages that change, malformed jobs and interruptions."""
 
-import functools
 import itertools
 import json
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from drs_jobs._botocore import calls
+from botocore.exceptions import ConnectionClosedError
 from hypothesis import given
 from hypothesis import strategies as st
 
-import drs_jobs
+import interruptions
 from drs_jobs import (
     InternalServerException,
     Items,
@@ -26,10 +23,11 @@ from drs_jobs import (
     Pager,
     PagerIterator,
     PaginationLoopError,
-    _wire,
+    _queries,
 )
+from drs_jobs._aws.structure import structure
 from drs_jobs._html import MAX_ROWS
-from drs_jobs.testing import LocalDrs, RawResponse, ServerError, make_job
+from drs_jobs.testing import DropConnection, Fault, LocalDrs, RawResponse, ServerError, make_job
 
 pytestmark = pytest.mark.both_clients
 
@@ -363,21 +361,20 @@ def test_keyboard_interrupt_at_any_job_loses_none(by_page, monkeypatch: pytest.M
     client = JobsClient(
         FakeDrs({None: {"items": _raw_jobs("a", "b", "c"), "nextToken": "t"}, "t": {"items": _raw_jobs("d", "e")}})
     )
-    structure = _wire.structure
     for position in range(5):
         calls = itertools.count()
 
-        def interrupted(*arguments: Any, calls: Any = calls, position: int = position) -> Any:
+        def interrupted(*arguments: Any, calls: Any = calls, position: int = position, **keywords: Any) -> Any:
             if next(calls) == position:
                 raise KeyboardInterrupt
-            return structure(*arguments)
+            return structure(*arguments, **keywords)
 
-        monkeypatch.setattr(_wire, "structure", interrupted)
-        pager = client.describe_jobs()
-        got: list[str] = []
-        with pytest.raises(KeyboardInterrupt):
-            got.extend(_job_ids(pager, by_page=by_page))
-        monkeypatch.setattr(_wire, "structure", structure)
+        with monkeypatch.context() as context:
+            context.setattr(_queries, "structure", interrupted)
+            pager = client.describe_jobs()
+            got: list[str] = []
+            with pytest.raises(KeyboardInterrupt):
+                got.extend(_job_ids(pager, by_page=by_page))
         assert got + [job.job_id for job in client.describe_jobs(cursor=pager.cursor)] == list("abcde")
 
 
@@ -409,61 +406,6 @@ def test_fewer_malformed_jobs_hide_no_good_job():
     assert _run(iter(client.describe_jobs(cursor=iterator.cursor)), 5) == ["b"]
 
 
-# ------------------------------------------------------------------ interruptions at every instruction
-
-
-class Interrupted(BaseException):
-    """Raised by the tracer, as a signal handler raises KeyboardInterrupt."""
-
-
-class InterruptAt:
-    """A context manager that raises Interrupted at the nth instruction of the package."""
-
-    def __init__(self, instruction: int) -> None:
-        self.remaining = instruction
-        self.before = sys.gettrace()
-        self.tracer = self.trace
-
-    def __enter__(self) -> None:
-        # Python 3.12 reports instructions only if a frame requests them before the tracer is set.
-        sys._getframe().f_trace_opcodes = True
-        sys.settrace(self.tracer)
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(self.before)
-
-    def trace(self, frame: Any, event: str, _: object) -> Any:
-        # Millions of instructions come first, so they are counted before anything else is done.
-        if event == "opcode":
-            self.remaining -= 1
-            if self.remaining < 0:
-                raise Interrupted
-        elif event == "call":
-            if PACKAGE not in frame.f_code.co_filename:
-                return None
-            frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return self.tracer
-
-
-def _in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
-    """Run the test in a new thread, because the interruption can become the context of later exceptions."""
-
-    @functools.wraps(test)
-    def run(*arguments: Any, **keywords: Any) -> None:
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(test, *arguments, **keywords).result()
-
-    return run
-
-
-PACKAGE = str(Path(drs_jobs.__file__).parent)
-INTERRUPTED_PAGES = {
-    None: {"items": [*_raw_jobs("a"), {}, *_raw_jobs("b")], "nextToken": "t"},
-    "t": {"items": [], "nextToken": "u"},
-    "u": {"items": _raw_jobs("c")},
-}
-
-
 def _items(pager: Pager[Job], got: list[str]) -> None:
     """Iterate over jobs, and continue after each malformed one."""
     iterator = iter(pager)
@@ -488,99 +430,18 @@ def _pages(pager: Pager[Job], got: list[str]) -> None:
             return
 
 
-def _mixed(pager: Pager[Job], got: list[str]) -> None:
-    """Iterate over one job, one page, one job, and so on."""
-    iterator = iter(pager)
-    pages = iterator.pages()
-    while True:
-        try:
-            got.append(next(iterator).job_id)
-            got.extend(job.job_id for job in next(pages).items)
-        except MalformedResponseError:
-            got.append("malformed")
-        except StopIteration:
-            return
+SIGNALS = int(os.environ.get("DRS_JOBS_SIGNALS", "300"))
+"""The number of signals in each of the following tests."""
 
 
 @pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
-@pytest.mark.parametrize("consume", [_items, _pages, _mixed])
-@_in_a_thread
-def test_interruption_at_every_instruction(consume: Callable[[Pager[Job], list[str]], None]):
-    """A resumed run returns the jobs that were not returned before, and no others."""
-    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
-    consume(client.describe_jobs(), [])  # imports what is imported late, because an interrupted import starts again
-    for instruction in itertools.count():
-        pager = client.describe_jobs()
-        got: list[str] = []
-        try:
-            with InterruptAt(instruction):
-                consume(pager, got)
-        except Interrupted:
-            consume(client.describe_jobs(cursor=pager.cursor), got)
-            assert got == ["a", "malformed", "b", "c"], instruction
-        else:
-            break
-    assert instruction > 500
-
-
-@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
-@pytest.mark.parametrize("consume", [_items, _pages])
-@_in_a_thread
-def test_interruption_with_on_malformed(consume: Callable[[Pager[Job], list[str]], None]):
-    """No job is lost or repeated, and `on_malformed` is called for each malformed one."""
-    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
-    for instruction in itertools.count():
-        paths: list[str] = []
-        pager = client.describe_jobs(on_malformed=lambda error, paths=paths: paths.append(error.path))
-        got: list[str] = []
-        try:
-            with InterruptAt(instruction):
-                consume(pager, got)
-        except Interrupted:
-            consume(
-                client.describe_jobs(cursor=pager.cursor, on_malformed=lambda error, paths=paths: paths.append(error.path)), got
-            )
-            assert got == ["a", "b", "c"], instruction
-            assert set(paths) == {"$.items[1].jobID"}, instruction
-        else:
-            break
-    assert instruction > 500
-
-
-@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
-@_in_a_thread
-def test_interruption_leaves_no_call_in_the_context():
-    """It would change the results of the caller's own calls."""
-    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
-    for instruction in itertools.count():
-        try:
-            with InterruptAt(instruction):
-                client.describe_jobs().first()
-        except Interrupted:
-            pass
-        else:
-            break
-        assert calls.current_call.get()() is None, instruction
-    assert instruction > 200
-
-
-@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
-@_in_a_thread
-def test_iteration_continues_after_an_interruption():
-    """With the same iterator, by job and by page."""
-    client = JobsClient(FakeDrs(INTERRUPTED_PAGES))
-    for instruction in itertools.count():
-        iterator, got = iter(client.describe_jobs(on_malformed=lambda _: None)), []
-        pages = iterator.pages()
-        try:
-            with InterruptAt(instruction):
-                got.append(next(iterator).job_id)
-                got.extend(job.job_id for job in next(pages).items)
-        except Interrupted:
-            got.extend(job.job_id for page in pages for job in page.items)
-            assert got == ["a", "b", "c"], instruction
-        else:
-            break
+@pytest.mark.parametrize("from_cursor", [False, True])
+@pytest.mark.parametrize("consume", interruptions.CONSUMERS)
+def test_signals_lose_no_job(consume: interruptions.Consume, from_cursor: Any):
+    """Real ones, whose handler raises an exception. The loop continues with the same iterator, or from its cursor."""
+    tally = interruptions.interrupt(consume, SIGNALS, from_cursor=from_cursor)
+    assert tally["caught"] == tally["signals"] >= SIGNALS
+    assert (tally["lost"], tally["repeated"]) == (0, 0)
 
 
 def test_pages_and_next_mixed_skip_no_job():
@@ -692,3 +553,25 @@ def test_items_in_a_notebook():
         shown = Items(f"line {number}" for number in range(count))._repr_html_()
         assert (shown.count("<pre>"), f"and {more} more" in shown) == (MAX_ROWS, more > 0)
         assert ("more" in shown) is (more > 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_class"),
+    [
+        (DropConnection(), ConnectionClosedError),
+        # Older versions of botocore check the length of a body. With newer ones, half a body is a malformed body.
+        (DropConnection(in_body=True), (ConnectionClosedError, MalformedResponseError)),
+    ],
+)
+def test_broken_connection_loses_no_job(fault: Fault, error_class: Any, client: JobsClient, local_drs: LocalDrs):
+    """The error is botocore's. The same iterator continues after it."""
+    local_drs.page_sizes = (25,)
+    jobs = [make_job() for _ in range(30)]
+    local_drs.add_jobs(*jobs)
+    iterator = iter(client.describe_jobs())
+    got = [next(iterator) for _ in range(25)]
+    local_drs.inject(fault)
+    with pytest.raises(error_class):
+        next(iterator)
+    got += iterator
+    assert sorted(jobs, key=lambda job: job.job_id) == sorted(got, key=lambda job: job.job_id)

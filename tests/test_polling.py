@@ -29,7 +29,6 @@ from drs_jobs import (
     WaitTimeoutError,
     unstructure_job,
 )
-from drs_jobs._client import use_clock
 from drs_jobs._polling import Clock
 from drs_jobs.testing import (
     BootFailure,
@@ -57,7 +56,7 @@ SERVERS = [f"s-{number:017}" for number in range(1, 5)]
 @pytest.fixture
 def simulated(client: JobsClient) -> SimulatedTime:
     simulated = SimulatedTime()
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     return simulated
 
 
@@ -111,7 +110,7 @@ def test_default_interval_grows_from_5_to_30_seconds(client: JobsClient, local_d
     assert simulated.sleeps == [5, 7.5, 11.25, 16.875, 25.3125, 30, 30]
     for jitter, first in ((0.0, 4.5), (1.0, 5.5)):
         other = SimulatedTime()
-        use_clock(client, clock=other.clock(lambda jitter=jitter: jitter))
+        client._clock = other.clock(lambda jitter=jitter: jitter)
         local_drs.add_jobs(job)
         other.at(1, lambda: local_drs.add_jobs(_done(job)))
         client.wait(job, timeout=None)
@@ -317,7 +316,7 @@ def test_missing_credentials_are_raised_at_once(simulated: SimulatedTime):
             raise NoCredentialsError
 
     client = JobsClient(WithoutCredentials())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     with pytest.raises(NoCredentialsError):
         client.wait("drsjob-1", timeout=None)
     assert simulated.sleeps == []
@@ -327,7 +326,7 @@ def test_unreachable_region_is_raised_after_a_minute(caplog: pytest.LogCaptureFi
     """The connection error, because a mistyped region must not be treated as an outage."""
     simulated = SimulatedTime()
     client = JobsClient(Unreachable())
-    use_clock(client, clock=simulated.clock(lambda: 0.3))
+    client._clock = simulated.clock(lambda: 0.3)
     with pytest.raises(EndpointConnectionError, match="eu-wst-1"):
         client.wait("drsjob-1", timeout=timedelta(hours=8))
     assert simulated.seconds == pytest.approx(60)
@@ -338,7 +337,7 @@ def test_unreachable_region_is_raised_after_a_minute(caplog: pytest.LogCaptureFi
 def test_last_poll_of_an_unreachable_region(poll_interval: float, sleeps: list[float], simulated: SimulatedTime):
     """It is 60 seconds after the first one, for any poll interval."""
     client = JobsClient(Unreachable())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     with pytest.raises(EndpointConnectionError):
         client.wait("drsjob-1", timeout=None, poll_interval=poll_interval)
     assert sleeps == simulated.sleeps
@@ -371,7 +370,7 @@ def test_slow_first_poll_is_followed_by_another(timeout: float | None, polls: in
     simulated = SimulatedTime()
     fake = SlowlyUnreachable(simulated)
     client = JobsClient(fake)
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     with pytest.raises(error_class):
         client.wait("drsjob-1", timeout=timeout)
     assert fake.polls == polls
@@ -387,7 +386,7 @@ def test_second_poll_can_succeed_after_a_slow_first_one():
             return {"items": [unstructure_job(job)]} if self.polls else super().describe_jobs(**request)
 
     client = JobsClient(SlowAtFirst(simulated))
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     assert client.wait(job, timeout=7200) == job
 
 
@@ -404,7 +403,7 @@ def test_response_that_is_no_dict_is_a_type_error(name: str):
     """At once. The message has the type of the response."""
     simulated = SimulatedTime()
     client = JobsClient(Mock(spec=["describe_jobs"], describe_jobs=Mock(return_value=NOT_A_RESPONSE[name])))
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     for request in (
         lambda: client.wait("drsjob-1", timeout=None),
         lambda: client.get_job("drsjob-1"),
@@ -486,7 +485,7 @@ def test_failed_request_does_not_hide_other_requests(simulated: SimulatedTime):
             return {"items": [unstructure_job(jobs[job_id]) for job_id in filters["jobIDs"]]}
 
     client = JobsClient(HalfBroken())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     seen: list[str] = []
     with pytest.raises(WaitTimeoutError) as caught:
         seen.extend(job.job_id for job in client.watch(list(jobs), timeout=500))
@@ -504,7 +503,7 @@ def test_page_before_a_failed_page_is_used(simulated: SimulatedTime):
             return {"items": [unstructure_job(done)] if "a" in filters["jobIDs"] else [], "nextToken": "t"}
 
     client = JobsClient(SecondPageBroken())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     with pytest.raises(WaitTimeoutError) as caught:
         client.wait_all(["a", "b"], timeout=60)
     assert (done,) == caught.value.jobs
@@ -559,7 +558,7 @@ def test_longest_retry_after_of_a_poll_is_used(simulated: SimulatedTime):
             return {"items": [{"jobID": job_id, "status": status} for job_id in filters["jobIDs"]]}
 
     client = JobsClient(Fake())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     assert len(client.wait_all([f"j{n}" for n in range(1001)], timeout=None)) == 1001
     assert simulated.sleeps == [5, 50]
 
@@ -574,7 +573,7 @@ def test_error_after_the_last_job_is_ignored(simulated: SimulatedTime, caplog: p
             return {"items": [{"jobID": "j", "status": "COMPLETED"}], "nextToken": "t"}
 
     client = JobsClient(Fake())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     assert client.wait("j", timeout=None).is_complete
     assert caplog.records == []
 
@@ -601,7 +600,7 @@ def test_transient_errors_of_fakes(error: Exception, simulated: SimulatedTime):
             return {"items": [{"jobID": "j", "status": "STARTED" if self.calls == 1 else "COMPLETED"}]}
 
     client = JobsClient(Fake())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     assert client.wait("j", timeout=None).is_complete
 
 
@@ -704,7 +703,7 @@ def _start(local_drs: LocalDrs, *servers: str) -> str:
 
 def _time_out(local_drs: LocalDrs, *jobs: Any, client: Any = None) -> WaitTimeoutError:
     client = JobsClient(local_drs.client(config=ONE_ATTEMPT) if client is None else client)
-    use_clock(client, clock=Clock(lambda _: None, lambda: 0.0, utc_now=lambda: local_drs.now))
+    client._clock = Clock(lambda _: None, lambda: 0.0, utc_now=lambda: local_drs.now)
     with pytest.raises(WaitTimeoutError) as caught:
         client.wait_all(jobs, timeout=0)
     return caught.value
@@ -823,7 +822,7 @@ def test_jobs_that_were_not_requested_are_ignored(simulated: SimulatedTime):
             return {"items": [unstructure_job(make_job())]}
 
     client = JobsClient(WithoutFilters())
-    use_clock(client, clock=simulated.clock())
+    client._clock = simulated.clock()
     with pytest.raises(JobNotFoundError):
         client.wait("drsjob-mine", timeout=None)
 
@@ -845,7 +844,7 @@ def test_wait_for_and_explain_start_recovery(client: JobsClient, boto_client: An
         seconds[0] += pause
         local_drs.advance(pause)
 
-    use_clock(client, clock=Clock(sleep, lambda: seconds[0]))
+    client._clock = Clock(sleep, lambda: seconds[0])
     done = client.wait(job, timeout=timedelta(minutes=30))
     assert (done.is_drill, done.outcome) == (True, Outcome.FAILED)
     assert [done.outcome_of(s) for s in (good, unbootable, invalid)] == [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.FAILED]
@@ -869,10 +868,48 @@ def test_keyboard_interrupt_ends_the_wait(client: JobsClient, local_drs: LocalDr
 
     job = _started()
     local_drs.add_jobs(job)
-    use_clock(client, clock=Clock(interrupt, lambda: 0.0))
+    client._clock = Clock(interrupt, lambda: 0.0)
     with pytest.raises(KeyboardInterrupt):
         client.wait(job, timeout=None)
     assert job == client.get_job(job.job_id)
+
+
+def test_watch_continues_after_an_interruption(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """Ctrl-C during a sleep: the next `next` sleeps for the rest of the time."""
+    interruptions = iter([1.0, 2.0])
+
+    def sleep(seconds: float) -> None:
+        if (slept := next(interruptions, None)) is not None:
+            simulated.sleep(slept)
+            raise KeyboardInterrupt
+        simulated.sleep(seconds)
+
+    job = _started()
+    local_drs.add_jobs(job)
+    simulated.at(4.5, lambda: local_drs.add_jobs(_done(job)))
+    client._clock = attrs.evolve(simulated.clock(), sleep=sleep)
+    watching = client.watch([job], timeout=60)
+    assert next(watching) == job
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            next(watching)
+    assert [done.is_complete for done in watching] == [True]
+    assert simulated.sleeps == [1, 2, 2]
+
+
+def test_watch_polls_again_after_an_error(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    """A permanent error or the deadline ends no iterator."""
+    job = _started()
+    local_drs.add_jobs(job)
+    local_drs.inject(ErrorResponse("AccessDeniedException", 403))
+    watching = client.watch([job], timeout=0)
+    with pytest.raises(AccessDeniedException):
+        next(watching)
+    assert next(watching) == job
+    with pytest.raises(WaitTimeoutError):
+        next(watching)
+    local_drs.add_jobs(_done(job))
+    assert [done.is_complete for done in watching] == [True]
 
 
 def test_default_clock_is_the_real_one(client: JobsClient, local_drs: LocalDrs):

@@ -1,12 +1,9 @@
-"""What an import loads, the network access and the licences that SECURITY.md promises, the lowest versions."""
+"""The network access and the licences that SECURITY.md promises, the lowest versions."""
 
 import importlib.metadata
 import itertools
-import json
 import re
 import socket
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,30 +17,6 @@ from drs_jobs.testing import LocalDrs, make_job
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def _loaded_files(code: str) -> dict[str, str]:
-    """Return the file of each module that a new process loads."""
-    code += "; import json, sys; print(json.dumps({k: getattr(v, '__file__', None) for k, v in sys.modules.items()}))"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
-    files: dict[str, str] = json.loads(output)
-    return files
-
-
-def test_names_are_loaded_on_first_use():
-    loaded = _loaded_files("import drs_jobs; dir(drs_jobs); hasattr(drs_jobs, 'job')")
-    assert [name for name in loaded if name.partition(".")[0] in {"attr", "attrs", "botocore", "drs_jobs"}] == ["drs_jobs"]
-
-
-def test_import_is_small():
-    """All public names are less than 3,500 lines of drs_jobs, and need neither boto3 nor a package of an extra."""
-    files = _loaded_files("from drs_jobs import *")
-    extras = itertools.chain.from_iterable(PROJECT["optional-dependencies"].values())
-    unwanted = {"boto3", *(Requirement(extra).name for extra in extras)}
-    assert unwanted & {name.partition(".")[0] for name in files} == set()
-    own = {name: Path(file) for name, file in files.items() if name.partition(".")[0] == "drs_jobs"}
-    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in own.items()}
-    assert sum(lines.values()) < 3_500, lines
 
 
 def test_only_the_endpoint_is_called(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):

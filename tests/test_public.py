@@ -1,17 +1,22 @@
-"""The public names: loaded on first use, and the module that their classes report."""
+"""The public names: completion, type hints, and the module that classes report."""
 
+import ast
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import drs_jobs
-from drs_jobs import Outcome, Page, UnknownValue, analysis, structure_job
+from drs_jobs import Outcome, Page, UnknownValue, analysis, evidence, notebook, sweep
 from drs_jobs.testing import make_job
+
+PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 
 
 def run(code: str, data: bytes = b"") -> bytes:
@@ -19,26 +24,71 @@ def run(code: str, data: bytes = b"") -> bytes:
     return subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True).stdout
 
 
-@pytest.mark.parametrize(
-    ("module", "public"),
-    [
-        *((f"drs_jobs.{name}", drs_jobs) for name in ("_enums", "_errors", "_models.job", "_models.log", "_models.base")),
-        *((f"drs_jobs._pagination.{name}", drs_jobs) for name in ("pages", "pager")),
-        ("drs_jobs._client", drs_jobs),
-        ("drs_jobs.sweep", drs_jobs),
-        ("drs_jobs.analysis.phase", reports),
-    ],
-)
-def test_classes_report_the_public_module(module: str, public: Any):
-    """Also if a program has imported only a private module, or another public one."""
-    code = f"""
-import sys, {module}
-for name, value in vars(sys.modules[{module!r}]).items():
-    if isinstance(value, type) and name in {public.__all__!r}:
-        print(name, value.__module__)"""
-    found = dict(line.split() for line in run(code).decode().splitlines())
-    assert found == dict.fromkeys(found, public.__name__)
-    assert found
+def test_dir_lists_the_public_names():
+    """And subpackages that were imported, but no helper."""
+    names = run("import drs_jobs; print(*dir(drs_jobs))").decode().split()
+    assert [name for name in names if not name.startswith("_")] == sorted({*drs_jobs.__all__} - {"__version__"})
+
+
+def test_no_module_has_lazy_names():
+    """A `__getattr__` hides names from completion, `dir` and `help`."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    assert [path for path, tree in trees.items() if "__getattr__" in {getattr(node, "name", "") for node in tree.body}] == []
+
+
+@pytest.mark.parametrize("module", ["drs_jobs", "drs_jobs.analysis", "drs_jobs.evidence", "drs_jobs.sweep"])
+def test_type_hints(module: str):
+    """Of every class, method, property and function, in a process that has imported nothing else."""
+    run(f"""
+import inspect, typing, {module} as module
+for value in (getattr(module, name) for name in module.__all__):
+    if inspect.isclass(value):
+        typing.get_type_hints(value)
+    for function in (value, *(member for _, member in inspect.getmembers_static(value) if inspect.isclass(value))):
+        function = getattr(function, "fget", None) or getattr(function, "__func__", function)
+        if inspect.isfunction(function):
+            typing.get_type_hints(function)
+""")
+
+
+COMPLETIONS = """
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell()
+shell.run_cell("import drs_jobs, drs_jobs.notebook")
+for shell.Completer.use_jedi in (False, True):
+    with provisionalcompleter():
+        print(*(completion.text for completion in shell.Completer.completions({text!r}, {length})))
+"""
+
+
+@pytest.mark.needs_check_env
+@pytest.mark.parametrize("module", [drs_jobs, notebook], ids=lambda module: module.__name__)
+def test_ipython_completes_the_public_names(module: ModuleType):
+    """With jedi and without it. The names that a module imports for itself are not listed."""
+    text = f"{module.__name__}."
+    for line in run(COMPLETIONS.format(text=text, length=len(text))).decode().splitlines():
+        names = {name.removeprefix(".") for name in line.split()}
+        assert {name for name in module.__all__ if not name.startswith("_")} <= names
+        assert names.isdisjoint({"Any", "Final", "importlib"})
+
+
+@pytest.mark.needs_check_env
+@pytest.mark.parametrize("module", [drs_jobs, notebook], ids=lambda module: module.__name__)
+def test_jedi_completes_the_public_names(module: ModuleType):
+    """As an editor does, which does not run the code."""
+    import jedi  # noqa: PLC0415  # only in this environment
+
+    names = {completion.name for completion in jedi.Script(f"import {module.__name__}\n{module.__name__}.").complete()}
+    assert {*module.__all__} <= names
+    assert names.isdisjoint({"Any", "Final", "importlib"})
+
+
+@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, sweep], ids=lambda module: module.__name__)
+def test_classes_report_the_public_module(module: ModuleType):
+    classes = {name: value for name in module.__all__ if inspect.isclass(value := getattr(module, name))}
+    assert {name: cls.__module__ for name, cls in classes.items()} == dict.fromkeys(classes, module.__name__)
 
 
 def test_pickles_name_the_public_module():
@@ -53,33 +103,3 @@ def test_unpickling_in_a_new_process():
     code = "import pickle, sys; sys.stdout.buffer.write(pickle.dumps(pickle.load(sys.stdin.buffer)))"
     assert pickle.loads(run(code, pickle.dumps(job))) == copy.deepcopy(job) == copy.copy(job)
     assert Outcome.FAILED is pickle.loads(run(code, pickle.dumps(Outcome.FAILED)))
-
-
-def test_first_use_in_many_threads():
-    code = """
-import random, threading, drs_jobs
-names = [*drs_jobs.__all__, "reports"] * 8
-random.Random(1).shuffle(names)
-barrier, found = threading.Barrier(len(names)), []
-def use(name):
-    barrier.wait()
-    found.append((name, getattr(drs_jobs, name)))
-threads = [threading.Thread(target=use, args=[name]) for name in names]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-assert len(found) == len(names)
-assert all(value is getattr(drs_jobs, name) for name, value in found if name != "__version__")"""
-    run(code)
-
-
-def test_unknown_name():
-    with pytest.raises(AttributeError, match="module 'drs_jobs' has no attribute 'jobs'"):
-        drs_jobs.jobs  # noqa: B018  # type: ignore[attr-defined]  # the test needs the wrong name
-    with pytest.raises(ImportError, match="cannot import name 'jobs' from 'drs_jobs'"):
-        from drs_jobs import jobs  # noqa: F401, PLC0415  # type: ignore[attr-defined]  # as above
-
-
-def test_submodules_are_attributes():
-    """After an import of them, as for any package."""
-    run("import drs_jobs.sweep; from drs_jobs import sweep, testing, analysis; assert drs_jobs.sweep is sweep")
-    assert structure_job({"jobID": "j"}).job_id == "j"

@@ -23,7 +23,7 @@ from drs_jobs import (
     JobType,
     LaunchStatus,
     Outcome,
-    reports,
+    analysis,
     unstructure_job,
     unstructure_log_item,
 )

@@ -51,9 +51,9 @@ def test_unusual_environment(tmp_path: Path):
         "FORCE_COLOR": "1",
     }
     tests = [
-        "tests/test_cli.py::test_ascii_output",
-        "tests/test_cli.py::test_list_table",
-        "tests/test_cli.py::test_watch_on_a_terminal",
+        "tests/test_cli_main.py::test_ascii_output",
+        "tests/test_cli_list.py::test_list_table",
+        "tests/test_cli_watch.py::test_watch_on_a_terminal",
         "tests/test_project.py::test_lowest_versions",
         "tests/test_sweep.py::test_ctrl_c_stops_at_once",
     ]

@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from drs_jobs import JobsClient
-from drs_jobs._client import use_clock
 from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_job, make_log_item, make_server
 from simulated_time import SimulatedTime
 
@@ -29,7 +28,7 @@ def recipe() -> Callable[..., int]:
 
 def _client(local: LocalDrs) -> JobsClient:
     client = JobsClient(local.client())
-    use_clock(client, clock=SimulatedTime().clock())
+    client._clock = SimulatedTime().clock()
     return client
 
 

@@ -15,7 +15,8 @@ from fastapi import Depends, FastAPI, Path, Request
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse
 
-from drs_jobs import AsyncJobsClient, WaitTimeoutError
+from drs_jobs import WaitTimeoutError
+from drs_jobs.aio import AsyncJobsClient
 from drs_jobs.analysis import progress
 
 PAGE = File(__file__).with_suffix(".html").read_text(encoding="utf-8")

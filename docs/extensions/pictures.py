@@ -31,7 +31,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from drs_jobs import Job, JobsClient, Outcome, notebook
 from drs_jobs.analysis import JobPhases
-from drs_jobs.cli import commands, tables
+from drs_jobs.cli import app, output
 from drs_jobs.testing import History, LocalDrs, make_history
 
 NOW: Final = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -106,7 +106,7 @@ class Year:
     def latest(self, outcome: Outcome) -> JobPhases:
         """The phases of the latest drill of several servers with an outcome."""
         drills = (each for each in self.phases if each.job.is_drill and each.job.outcome is outcome)
-        return next(each for each in drills if len(each.participants) > 2)  # noqa: PLR2004  # so that a chart shows several rows
+        return next(each for each in drills if len(each.participants) > 2)  # so that a chart shows several rows
 
     def run(self, command: str, *, width: int = WIDTH) -> tuple[int, str]:
         """Run a command line of `drs-jobs` in this process, in the folder, at `NOW`.
@@ -127,13 +127,13 @@ class Year:
         )
         with (
             mock.patch.dict(os.environ, self._local.environment),
-            mock.patch.object(tables, "console", return_value=console),
+            mock.patch.object(output, "console", return_value=console),
             _fixed_time(),
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
         ):
-            status = commands.invoke(arguments)
+            status = app.invoke(arguments)
         return status, printed.getvalue()
 
 
@@ -147,7 +147,8 @@ def simulated_year() -> Iterator[Year]:
 @contextlib.contextmanager
 def _fixed_time() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for module in ("cli.commands", "cli.report", "testing.clock"):
+        commands = ("list", "drills", "recovery", "report")
+        for module in (*(f"cli.commands.{command}" for command in commands), "testing.clock"):
             stack.enter_context(mock.patch(f"drs_jobs.{module}.datetime", _FixedDatetime))
         yield
 

@@ -17,21 +17,15 @@ import drs_jobs
 @cache
 def defining_modules() -> dict[tuple[str, str], str]:
     """Return the module that defines each class, by the module that it reports and its name."""
-    found: dict[tuple[str, str], str] = {}
+    modules: dict[tuple[str, str], str] = {}
     for info in pkgutil.walk_packages(drs_jobs.__path__, "drs_jobs."):
         if info.name.endswith(".__main__"):
             continue
-        try:
-            module = importlib.import_module(info.name)
-        except ModuleNotFoundError as error:
-            if error.name != "aiobotocore":  # which is not in the environment of the documentation
-                raise
-            continue
         tags = _analyzer(info.name).tags
-        for name, value in vars(module).items():
+        for name, value in vars(importlib.import_module(info.name)).items():
             if name in tags and inspect.isclass(value) and value.__module__ != info.name:
-                found[value.__module__, name] = info.name
-    return found
+                modules[value.__module__, name] = info.name
+    return modules
 
 
 def _analyzer(module: str) -> ModuleAnalyzer:

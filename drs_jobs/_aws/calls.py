@@ -47,9 +47,9 @@ class Call:
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
     context: object = attrs.field(default=None, repr=False)
-    """botocore's context object of this call, by which its requests are recognized."""
+    """botocore's context object of the API call that is made now, by which its requests are recognized; `None` for none."""
     is_own_request: bool = False
-    """Whether the latest request is one of this call, not of a call that a handler of the caller makes meanwhile."""
+    """Whether the request in flight is one of this call, not of one that a handler of the caller makes meanwhile."""
     body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -150,6 +150,8 @@ def register_handlers(client: object) -> None:
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
         events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
+        events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
+        events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
 def _response_parser_error() -> type[Exception]:
@@ -187,7 +189,8 @@ def accepts_job_id(client: object, job_id: str) -> bool:
     """Return whether a client accepts a job id: botocore checks the length, and a fake accepts any id."""
     meta: Any = getattr(client, "meta", None)
     model: Any = getattr(meta, "service_model", None)
-    limits = model.shape_for("JobID").metadata if hasattr(model, "shape_for") else None
+    shape_for = getattr(model, "shape_for", None)
+    limits = None if shape_for is None or inspect.iscoroutinefunction(shape_for) else shape_for("JobID").metadata
     if not isinstance(limits, dict) or not meta.config.parameter_validation:
         return True
     return bool(limits["min"] <= len(job_id) <= limits["max"])
@@ -213,7 +216,7 @@ def _parsed_members(body: object) -> dict[str, Any]:
 
 
 def _on_call(model: Any, context: object, **_: object) -> None:
-    """Handle botocore's event for the start of an API call."""
+    """Handle botocore's event for the start of an API call. A wrapper can make several, one after the other."""
     current = current_call.get()
     if current is not None and model.name == current.operation and current.context is None:
         current.context = context
@@ -224,6 +227,16 @@ def _on_request(request: Any, **_: object) -> None:
     current = current_call.get()
     if current is not None:
         current.is_own_request = current.context is not None and request.context is current.context
+
+
+def _on_call_end(context: object, **_: object) -> None:
+    """Handle botocore's event for the end of an API call, with a response or an error."""
+    current = current_call.get()
+    if current is not None:
+        if context is current.context:
+            current.context = None
+        # After a call of a handler, the request in flight is again one of this call.
+        current.is_own_request = current.context is not None
 
 
 def _on_response(

@@ -1,12 +1,11 @@
 """The data classes: frozen attrs classes, open enums and tagged unions.
 
-| module | responsibility |
+| module | contents |
 |---|---|
 | `base` | the base class of the data classes, and `UnknownMember` |
+| `enums` | AWS's values, `UnknownValue` and `Outcome` |
 | `job` | `Job` and the classes of its fields, as in the response of DescribeJobs |
 | `log` | `JobLogItem` and the classes of its fields, as in the response of DescribeJobLogItems |
-| `labels` | short texts and colours for jobs |
-| `html` | HTML for notebooks |
 """
 
 from drs_jobs._models.base import UnknownMember

@@ -101,7 +101,7 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
         except RuntimeError:
             raise RuntimeError("an asynchronous sweep needs a running event loop of asyncio: use sweep in other code") from None
         if self._task is None:
-            self._task = loop.create_task(self._run(), name="drs_jobs.sweep_async")
+            self._task = loop.create_task(self._run(), name="drs_jobs.aio.sweep")
             results = self._results  # so that the task does not refer to this object
             self._task.add_done_callback(lambda _: results.put_nowait(_END))
         elif self._task.get_loop() is not loop:

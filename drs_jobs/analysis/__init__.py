@@ -1,6 +1,6 @@
 """Analysis of jobs and their logs: phases, progress, failures, several jobs as one. Pure functions.
 
-| module | responsibility |
+| module | contents |
 |---|---|
 | `log` | the log, read once: phases, failures and instance of each participant |
 | `phase` | the phases of each participant, with their times |

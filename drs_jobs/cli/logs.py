@@ -2,24 +2,27 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from drs_jobs._client import JobsClient
-from drs_jobs._errors import DrsJobsError
-from drs_jobs._models import Job
+from drs_jobs import DrsJobsError, Job, JobsClient
 from drs_jobs._text import format_count
 from drs_jobs.analysis import JobPhases, phases
-from drs_jobs.cli.errors import describe_error
-from drs_jobs.cli.exit_codes import print_error
-from drs_jobs.sweep.workers import DaemonThreadPool
+from drs_jobs.cli.exit_status import describe_error, print_error
 
 _MAX_IN_FLIGHT: Final = 4
 """The maximum number of logs that are read at the same time. AWS documents no rate at which it throttles."""
+
+
+def daemon_threads(count: int) -> Executor:
+    """Return a pool of threads that do not keep the process alive."""
+    from drs_jobs.sweep.workers import DaemonThreadPool  # noqa: PLC0415  # it imports boto3, and `--help` does not need that
+
+    return DaemonThreadPool(count)
 
 
 def read_phases(client: JobsClient, jobs: Iterable[Job]) -> list[JobPhases]:
@@ -29,7 +32,7 @@ def read_phases(client: JobsClient, jobs: Iterable[Job]) -> list[JobPhases]:
         client: The client to read with.
         jobs: The jobs. Those that are running are fetched again.
     """
-    with DaemonThreadPool(_MAX_IN_FLIGHT) as pool:
+    with daemon_threads(_MAX_IN_FLIGHT) as pool:
         futures = [pool.submit(_read, client, job) for job in jobs]
         reports = [future.result() for future in _track(futures)]
     _print_log_errors(reports)
@@ -55,10 +58,10 @@ def _read(client: JobsClient, job: Job) -> JobPhases:
 
 
 def _print_log_errors(reports: Iterable[JobPhases]) -> None:
-    failed = [(report.job.job_id, report.log_error) for report in reports if report.log_error is not None]
-    if failed:
-        job_id, error = failed[0]
-        count = format_count(len(failed), "log")
+    errors = [(report.job.job_id, report.log_error) for report in reports if report.log_error is not None]
+    if errors:
+        job_id, error = errors[0]
+        count = format_count(len(errors), "log")
         print_error(f"{count} could not be read completely, the first is of {job_id}: {describe_error(error)[0]}")
 
 

@@ -1,4 +1,4 @@
-"""The options `--names` and `--host-names`: names in a CSV or JSON file."""
+"""The options `--names` and `--host-names`: host names in a CSV or JSON file, and those that AWS has."""
 
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -7,15 +7,26 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_jobs import DrsJobsError, Pager
 from drs_jobs._aws import source_servers
+from drs_jobs._aws.calls import register_handlers, start_call
+from drs_jobs._aws.requests import page_request
+from drs_jobs._pagination.pages import RawPage, Request
+from drs_jobs._pagination.run import Query
 from drs_jobs._text import one_line, quoted
+from drs_jobs.cli.exit_status import describe_error, print_error
 from drs_jobs.cli.options import Connection, read_option_file
+
+HostName: TypeAlias = tuple[str | None, str | None]
+"""The id and the host name of a source server. Each can be absent."""
 
 
 class NameSource(NamedTuple):
-    """The options `--names` and `--host-names`: the file is already read, AWS is not asked yet."""
+    """The options `--names` and `--host-names`: the file is read already, AWS is requested by `resolve`."""
 
     file: Mapping[str, str]
     """The names in the file by source server id."""
@@ -29,18 +40,16 @@ class NameSource(NamedTuple):
         Raises:
             ValueError: If the file cannot be read, or does not contain names.
         """
-        return cls({} if file is None else read_names("--names", file), host_names)
+        return cls({} if file is None else parse_names("--names", file), host_names)
 
     def resolve(self, connection: Connection) -> dict[str, str]:
         """Return the names by source server id. If AWS does not return host names, the reason is one line on stderr."""
         if not self.has_host_names:
             return dict(self.file)
-        from drs_jobs.cli.host_names import find_host_names  # noqa: PLC0415  # few commands request host names
-
-        return {**dict(known_names(find_host_names(connection))), **self.file}
+        return {**dict(complete_names(find_host_names(connection))), **self.file}
 
 
-def read_names(option: str, file: str) -> dict[str, str]:
+def parse_names(option: str, file: str) -> dict[str, str]:
     """Return the names in a file by source server id. Servers without a name are left out.
 
     A CSV file has an id and a name per line, separated by commas, semicolons or tabs. If it has a header, it can have more
@@ -58,7 +67,7 @@ def read_names(option: str, file: str) -> dict[str, str]:
     pairs = _json_pairs(text) if text.lstrip()[:1] in {"{", "["} else _csv_pairs(text)
     names: dict[str, str] = {}
     try:
-        for server_id, name in known_names(pairs):
+        for server_id, name in complete_names(pairs):
             if names.setdefault(server_id, name) != name:
                 raise ValueError(f"two names for {quoted(server_id)}: {quoted(names[server_id])} and {quoted(name)}")
     except ValueError as error:
@@ -66,7 +75,7 @@ def read_names(option: str, file: str) -> dict[str, str]:
     return names
 
 
-def known_names(pairs: Iterable[tuple[str | None, str | None]]) -> Iterator[tuple[str, str]]:
+def complete_names(pairs: Iterable[HostName]) -> Iterator[tuple[str, str]]:
     """Yield the pairs that have both an id and a name, the name as one line."""
     for server_id, name in pairs:
         if server_id and name and (line := one_line(name, 100)):
@@ -82,8 +91,8 @@ def _normalized(header: str) -> str:
     return "".join(char for char in header.lower() if char not in " _-")
 
 
-def _position(headers: Iterable[str], known: set[str]) -> int | None:
-    return next((index for index, header in enumerate(headers) if _normalized(header) in known), None)
+def _position(headers: Iterable[str], accepted: set[str]) -> int | None:
+    return next((index for index, header in enumerate(headers) if _normalized(header) in accepted), None)
 
 
 def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
@@ -110,7 +119,7 @@ def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
         raise ValueError(f"it is not CSV: {error}") from None
 
 
-def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
+def _json_pairs(text: str) -> Iterator[HostName]:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -124,7 +133,7 @@ def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
         return
     for index, entry in enumerate(raw if entries is None else entries):
         if not isinstance(entry, dict):
-            raise ValueError(f"element {index} is not an object with an id and a name")  # noqa: TRY004  # a file
+            raise ValueError(f"element {index} is not an object with an id and a name")
         keys = list(entry)
         id_key, name_key = _position(keys, _ID_HEADERS), _position(keys, _NAME_HEADERS)
         if id_key is None:
@@ -132,5 +141,48 @@ def _json_pairs(text: str) -> Iterator[tuple[str | None, str | None]]:
         server_id = entry[keys[id_key]]
         name = source_servers.host_name_of(entry) if name_key is None else entry[keys[name_key]]
         if not isinstance(server_id, str) or not isinstance(name, str | None):
-            raise ValueError(f"the id or the name in element {index} is not a string")  # noqa: TRY004  # a file
+            raise ValueError(f"the id or the name in element {index} is not a string")
         yield server_id, name
+
+
+# ------------------------------------------------------------------ DescribeSourceServers
+
+
+def find_host_names(connection: Connection) -> list[HostName]:
+    """Return the host names of all source servers. If AWS does not return them, the reason is one line on stderr."""
+    try:
+        session = connection.make_session()
+        client = session.client("drs", region_name=connection.region, endpoint_url=connection.endpoint_url)
+        return list(fetch_host_names(client))
+    except (BotoCoreError, ClientError, DrsJobsError) as error:
+        print_error(f"no host names, only ids, because DescribeSourceServers failed: {describe_error(error)[0]}")
+        return []
+
+
+def fetch_host_names(client: Any) -> Pager[HostName]:
+    """Return a pager over the host names of all source servers. The errors are raised when it is iterated.
+
+    Args:
+        client: A boto3 client of `drs`.
+
+    Raises:
+        ClientError: If AWS returns an error.
+        MalformedResponseError: If a response is invalid.
+        PaginationLoopError: If the service repeats a page token.
+    """
+    operation = source_servers.SOURCE_SERVERS_OPERATION
+    register_handlers(client)
+    query = Query[HostName](
+        identity=operation,
+        description=operation,
+        request=lambda token: page_request(operation, {}, None, token),
+        structure=lambda raw, _: (source_servers.source_server_id_of(raw), source_servers.host_name_of(raw)),
+        identify=source_servers.source_server_id_of,
+    )
+
+    def fetch(request: Request) -> RawPage:
+        with start_call(client, operation) as call:
+            call.response = call.method(**request.arguments)
+        return call.page()
+
+    return Pager(query, fetch)

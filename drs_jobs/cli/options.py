@@ -1,28 +1,20 @@
-"""The options of the commands: their types, and how their texts are read. It imports nothing that takes long but typer."""
+"""The options that several commands have: their types, and how their texts are parsed."""
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
+import attrs
 import typer
 
-from drs_jobs._models.enums import Outcome
+from drs_jobs import Job, JobsClient, Outcome
 from drs_jobs._text import quoted
-from drs_jobs.cli.exit_codes import UsageError
-
-if TYPE_CHECKING:
-    from drs_jobs._client import JobsClient
-
-
-class Output(StrEnum):
-    """The format of the output on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
+from drs_jobs.cli.exit_status import UsageError
 
 
 class TableOutput(StrEnum):
@@ -55,21 +47,11 @@ class Kind(StrEnum):
     TARGET_ACCOUNT = "target account"
 
 
-class OperatingSystem(StrEnum):
-    """The operating system of simulated servers."""
-
-    LINUX = "linux"
-    WINDOWS = "windows"
-
-
+JobArgument: TypeAlias = Annotated[str, typer.Argument(help="The job's id.")]
 Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
 Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
 EndpointUrl: TypeAlias = Annotated[
     str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
-]
-OutputOption: TypeAlias = Annotated[
-    Output,
-    typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
 ]
 TableOutputOption: TypeAlias = Annotated[
     TableOutput, typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, or CSV.")
@@ -98,15 +80,6 @@ Since: TypeAlias = Annotated[
 Until: TypeAlias = Annotated[
     str | None,
     typer.Option("--until", help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
-]
-Timeout: TypeAlias = Annotated[
-    str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
-]
-PollInterval: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--poll-interval", help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."
-    ),
 ]
 Kinds: TypeAlias = Annotated[
     list[Kind] | None,
@@ -149,15 +122,6 @@ NamesFile: TypeAlias = Annotated[
 HostNames: TypeAlias = Annotated[
     bool, typer.Option("--host-names", help="Show the host names that AWS has. Needs drs:DescribeSourceServers.")
 ]
-Accounts: TypeAlias = Annotated[
-    str, typer.Option("--accounts", metavar="FILE", help="A file of account ids, one per line; - for stdin.")
-]
-InFlight: TypeAlias = Annotated[
-    int, typer.Option("--in-flight", min=1, help="The maximum number of targets that are read at the same time.")
-]
-IN_FLIGHT: Final = 32
-"""The default of `drs_jobs.sweep`, which is not imported here, because it imports boto3."""
-Limit: TypeAlias = Annotated[int | None, typer.Option("--limit", min=0, help="The maximum number of jobs.")]
 
 
 class Connection(NamedTuple):
@@ -167,37 +131,68 @@ class Connection(NamedTuple):
     region: str | None
     endpoint_url: str | None
 
-    def make_client(self) -> "JobsClient":
+    def make_client(self) -> JobsClient:
         """Return a client with these options."""
-        from drs_jobs._client import JobsClient  # noqa: PLC0415  # `--help` needs no client
-
         return JobsClient(profile_name=self.profile, region_name=self.region, endpoint_url=self.endpoint_url)
 
+    def make_session(self) -> Any:
+        """Return a boto3 session with the profile."""
+        import boto3  # noqa: PLC0415  # `--help` needs no boto3
 
-def pass_to_command(context: typer.Context, options: Mapping[str, Any]) -> None:
-    """Make options that were given before the command the defaults of the same options of the command.
+        return boto3.Session(profile_name=self.profile)
+
+
+def apply_global_options(context: typer.Context, values: Mapping[str, Any]) -> None:
+    """Make options before the command the defaults of the same options of the command.
 
     Args:
         context: The context of the program, before that of the command.
-        options: The values by the name of the parameter; `None` if an option was not given.
+        values: The values by the name of the parameter; `None` for an absent option.
 
     Raises:
-        ValueError: If the command does not have an option that was given.
+        ValueError: If the command does not have one of the options.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    options = {name: value for name, value in values.items() if value is not None}
     program: Any = context.command
     command = program.commands.get(context.invoked_subcommand)
     if command is not None:
-        known = {parameter.name for parameter in command.params}
-        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in given.keys() - known]:
+        names = {parameter.name for parameter in command.params}
+        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in options.keys() - names]:
             raise ValueError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
-    context.default_map = {str(context.invoked_subcommand): given}
+    context.default_map = {str(context.invoked_subcommand): options}
+
+
+@attrs.frozen
+class JobFilter:
+    """A filter of jobs. AWS has none by kind and outcome, so it is applied to the jobs in its responses."""
+
+    kinds: frozenset[Kind] = frozenset()
+    """The kinds of the jobs to keep; empty for all."""
+    outcomes: frozenset[Outcome] = frozenset()
+    """The outcomes of the jobs to keep; empty for all."""
+
+    @classmethod
+    def from_options(cls, kinds: Iterable[Kind] | None, outcomes: Iterable[Outcome] | None, *, failed: bool) -> "JobFilter":
+        """Return a filter from the options of the command line."""
+        return cls(frozenset(kinds or ()), frozenset([*(outcomes or ()), *([Outcome.FAILED] if failed else [])]))
+
+    def __bool__(self) -> bool:
+        """Whether it can drop a job."""
+        return bool(self.kinds or self.outcomes)
+
+    def first(self, jobs: Iterable[Job], limit: int | None) -> Iterator[Job]:
+        """Return the first `limit` jobs that match, all if it is `None`. No further job is read from `jobs`."""
+        return islice(filter(self.matches, jobs), limit)
+
+    def matches(self, job: Job) -> bool:
+        """Return whether a job is one of the jobs to keep."""
+        return (not self.kinds or job.kind in self.kinds) and (not self.outcomes or job.outcome in self.outcomes)
 
 
 _JOB_ID: Final = re.compile(r"drsjob-[0-9a-zA-Z]{17}")
 
 
-def read_job_id(text: str) -> str:
+def parse_job_id(text: str) -> str:
     """Return a job id from the command line.
 
     Raises:
@@ -208,7 +203,7 @@ def read_job_id(text: str) -> str:
     return text
 
 
-def check_gate(option: str, limit: str | None, *, fail: bool) -> None:
+def require_limit(option: str, limit: str | None, *, fail: bool) -> None:
     """Check that there is a limit if `--fail` is given.
 
     Args:
@@ -227,19 +222,19 @@ Span: TypeAlias = tuple[datetime | None, datetime | None]
 """The first and the last moment of the jobs; `None` for no limit."""
 
 
-def read_span(since: str | None, until: str | None, now: datetime) -> Span:
+def parse_span(since: str | None, until: str | None, now: datetime) -> Span:
     """Return the first and the last moment of `--since` and `--until`.
 
     Raises:
         ValueError: If one of them is invalid, or they are in the wrong order.
     """
-    start, end = read_moment("--since", since, now), read_moment("--until", until, now, whole_day=True)
+    start, end = parse_moment("--since", since, now), parse_moment("--until", until, now, whole_day=True)
     if start is not None and end is not None and start > end:
         raise ValueError(f"--since {since} is later than --until {until}: swap them")
     return start, end
 
 
-def read_ids(option: str, file: str) -> list[str]:
+def parse_ids(option: str, file: str) -> list[str]:
     """Return the ids in a file, one per line, without blank lines and comments that begin with `#`.
 
     Args:
@@ -253,7 +248,7 @@ def read_ids(option: str, file: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def read_servers(servers: str | None, names: str | None) -> list[str] | None:
+def parse_servers(servers: str | None, names: str | None) -> list[str] | None:
     """Return the ids in the file of `--servers`; `None` without that option.
 
     Args:
@@ -265,7 +260,7 @@ def read_servers(servers: str | None, names: str | None) -> list[str] | None:
     """
     if servers == names == "-":
         raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
-    return None if servers is None else read_ids("--servers", servers)
+    return None if servers is None else parse_ids("--servers", servers)
 
 
 def read_option_file(option: str, file: str) -> str:
@@ -300,7 +295,7 @@ _UNITS: Final = {
 }
 
 
-def read_duration(option: str, text: str | None) -> timedelta | None:
+def parse_duration(option: str, text: str | None) -> timedelta | None:
     """Return a duration from the command line, such as 90, 90s, 30m, 2h, 90d, 12w or 1y; `None` if `text` is `None`.
 
     Args:
@@ -320,19 +315,11 @@ def read_duration(option: str, text: str | None) -> timedelta | None:
         raise ValueError(f"{option} {quoted(text)} is too long: use a shorter duration") from None
 
 
-def read_interval(option: str, text: str | None) -> timedelta | None:
-    """Return a duration of more than 0 from the command line; `None` if `text` is `None`. See `read_duration`."""
-    interval = read_duration(option, text)
-    if interval == timedelta():
-        raise ValueError(f"{option} {quoted(str(text))} is too short: use 1s or more")
-    return interval
-
-
 # Without m, because it could mean minutes or months.
 _AGO: Final = re.compile(r"[0-9]{1,9}[hdwy]", re.IGNORECASE)
 
 
-def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
+def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
     """Return a moment from the command line; `None` if `text` is `None`.
 
     Args:
@@ -347,16 +334,16 @@ def read_moment(option: str, text: str | None, now: datetime, *, whole_day: bool
     if text is None:
         return None
     try:
-        if _AGO.fullmatch(text) and (ago := read_duration(option, text)) is not None:
+        if _AGO.fullmatch(text) and (ago := parse_duration(option, text)) is not None:
             return now - ago
-        moment = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise ValueError(
             f"{option} {quoted(text)} is not a date: use 2024-06-15, 2024-06-15T12:00Z, 12h, 90d, 12w or 1y"
         ) from None
     if whole_day and _is_date(text):
-        moment = datetime.combine(moment, time.max)
-    return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment
+        timestamp = datetime.combine(timestamp, time.max)
+    return timestamp.replace(tzinfo=UTC) if timestamp.utcoffset() is None else timestamp
 
 
 def _is_date(text: str) -> bool:

@@ -6,7 +6,9 @@
 | `counting` | which jobs count, and what they show as of a moment |
 | `model` | the classes of an assessment, and its records |
 | `wording` | the words in which all outputs for people show it |
+| `failures` | the failed drills and recoveries, with their causes |
 | `page` | the assessment as an HTML page, with the extra `report`; `templates/` has its HTML and CSS |
+| `tables` | the assessment as two CSV files |
 | `csv` | CSV for spreadsheets |
 """
 

@@ -16,6 +16,7 @@ from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.analysis.times import created
 from drs_jobs.evidence.counting import Evidence, Recovery, has_unknown_initiator, is_drill, newest_first, select
 from drs_jobs.evidence.model import Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict, worst
+from drs_jobs.evidence.wording import problem_label
 
 
 def assess(
@@ -199,7 +200,7 @@ def _assess_server(server: SourceServer, recoveries: Sequence[Recovery], criteri
     drilled = recovered = None
     judged = recoveries[0] if recoveries else None
     problems = [problem for problem in criteria.problems if problem.concerns(server)]
-    unread = [f"could not be read: {one_line(problem.text)}" for problem in problems]
+    unread = [f"could not be read: {problem_label(problem)}" for problem in problems]
     if criteria.drilled_within is not None:
         drilled, drill_reasons = _judge_drills(drills, recoveries, criteria)
         if problems and drilled is not Verdict.MET:
@@ -267,7 +268,7 @@ def _judge_drills(drills: Sequence[Recovery], recoveries: Sequence[Recovery], cr
     if success is not None and (success.created_at or start) >= start:
         later = drills[: drills.index(success)]
         failed = next((drill for drill in later if drill.outcome is Outcome.FAILED), None)
-        return Verdict.MET, [] if failed is None else [f"last drill failed {criteria.ago(failed)}{_failure(failed)}"]
+        return Verdict.MET, [] if failed is None else [_failed_drill(failed, criteria)]
     doubts = list(_drill_doubts(recoveries, start, criteria))
     missing = f"no successful drill since {format_day(start)} ({_last_success(success, drills, criteria)})"
     return (Verdict.UNDETERMINED if doubts else Verdict.NOT_MET), [
@@ -308,12 +309,17 @@ def _other_drills(recoveries: Iterable[Recovery], start: datetime, criteria: _Cr
     within = [recovery for recovery in recoveries if (time := recovery.created_at) is not None and time >= start]
     drills = [recovery for recovery in within if is_drill(recovery.job)]
     if (failed := next((drill for drill in drills if drill.outcome is Outcome.FAILED), None)) is not None:
-        yield f"last drill failed {criteria.ago(failed)}{_failure(failed)}"
+        yield _failed_drill(failed, criteria)
     if (running := next((drill for drill in drills if not drill.job.is_complete), None)) is not None:
         yield f"a drill is running, started {criteria.ago(running)}"
     others = (recovery for recovery in within if not is_drill(recovery.job) and not has_unknown_initiator(recovery.job))
     if (recovery := next((one for one in others if one.outcome is Outcome.SUCCEEDED), None)) is not None:
         yield f"recovered {criteria.ago(recovery)}, which is not a drill"
+
+
+def _failed_drill(drill: Recovery, criteria: _Criteria) -> str:
+    # With an objective, what failed is in the reasons of the recovery that was judged.
+    return f"last drill failed {criteria.ago(drill)}{'' if criteria.objective else _failure(drill)}"
 
 
 def _failure(recovery: Recovery) -> str:

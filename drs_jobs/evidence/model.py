@@ -188,6 +188,20 @@ class Assessment(Model):
 
         return tuple(sorted(self.servers, key=rank))
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the servers, the jobs and the problems, sorted."""
+        return tuple(sorted({place.account_id for place in self._places if place.account_id is not None}))
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions of the servers, the jobs and the problems, sorted."""
+        return tuple(sorted({place.region for place in self._places if place.region is not None}))
+
+    @property
+    def _places(self) -> tuple[SourceServer | Job | Problem, ...]:
+        return *(row.server for row in self.servers), *self.jobs, *self.problems
+
     def problems_of(self, server: SourceServer) -> tuple[Problem, ...]:
         """Return the problems that concern a server.
 
@@ -271,7 +285,7 @@ def _record(assessment: Assessment, row: ServerAssessment) -> ServerRecord:
         drilled=row.drilled,
         recovered=row.recovered,
         reasons=wording.reasons_label(row),
-        problems="; ".join(problem.text for problem in assessment.problems_of(server)),
+        problems="; ".join(map(wording.problem_label, assessment.problems_of(server))),
         drills=row.drills,
         lastDrillAt=_created_at(row.last_drill),
         lastDrillJobID=_job_id(row.last_drill),

@@ -1,15 +1,16 @@
 """The words in which all outputs for people show an assessment: one row per server, and what was read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from drs_jobs._text import format_age, format_count, format_duration, format_minute, format_more, format_second, one_line
 
 if TYPE_CHECKING:  # its classes call these functions
+    from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
     from drs_jobs.evidence.counting import Recovery
-    from drs_jobs.evidence.model import Assessment, RecoveryResult, ServerAssessment, Verdict
+    from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
 """The heads of the columns of `Row`."""
@@ -34,7 +35,7 @@ class Row(NamedTuple):
     @property
     def verdict_label(self) -> str:
         """The verdict for people; a dash without a criterion."""
-        return "-" if self.verdict is None else self.verdict.label
+        return verdict_label(self.verdict)
 
 
 def rows(assessment: "Assessment") -> list[Row]:
@@ -52,6 +53,22 @@ def rows(assessment: "Assessment") -> list[Row]:
     ]
 
 
+def verdict_label(verdict: "Verdict | None") -> str:
+    """Return a verdict for people; a dash without a criterion."""
+    return "-" if verdict is None else verdict.label
+
+
+def conclusion_label(assessment: "Assessment") -> str:
+    """Return the verdict of all servers, and why it is undetermined although no server is."""
+    if assessment.verdict is None:
+        return "no criterion: nothing was checked"
+    if not assessment.servers:
+        return f"{assessment.verdict.label}: there are no servers"
+    if assessment.verdict not in {row.verdict for row in assessment.servers}:
+        return f"{assessment.verdict.label}: something could not be read"
+    return assessment.verdict.label
+
+
 def server_label(server: "SourceServer", limit: int = 200) -> str:
     """Return the host name of a server, if it is known, and its id. If both are too long, the name is cut.
 
@@ -62,6 +79,12 @@ def server_label(server: "SourceServer", limit: int = 200) -> str:
     server_id = one_line(server.source_server_id, limit)
     name = one_line(server.name or "", max(8, limit - len(server_id) - 1))
     return f"{name} {server_id}".strip()
+
+
+def replication_label(server: "SourceServer") -> str:
+    """Return the state and the lag of the replication, such as `CONTINUOUS, lag 5m 00s`; empty if neither is known."""
+    lag = None if server.lag is None else f"lag {format_duration(server.lag)}"
+    return ", ".join(part for part in (server.replication_state, lag) if part)
 
 
 def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
@@ -122,6 +145,13 @@ def jobs_label(assessment: "Assessment") -> str:
     return f"{jobs} created {format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)} UTC"
 
 
+def since_label(assessment: "Assessment") -> str:
+    """Return from when on jobs were read."""
+    if assessment.since is None:
+        return "all jobs that AWS has"
+    return f"jobs created from {format_second(assessment.since)} UTC on"
+
+
 def title_label(assessment: "Assessment") -> str:
     """Return the whole assessment in one line: counts, criteria, moment and jobs."""
     criteria = criteria_label(assessment.drilled_within, assessment.objective)
@@ -129,10 +159,16 @@ def title_label(assessment: "Assessment") -> str:
     return f"{counts_label(assessment)}; {criteria}; {moment}; {jobs_label(assessment)}"
 
 
+def problem_label(problem: "Problem") -> str:
+    """Return a problem, with its account and region."""
+    place = " ".join(part for part in (problem.account_id, problem.region) if part)
+    return one_line(f"{place}: {problem.text}" if place else problem.text, 300)
+
+
 def notes(assessment: "Assessment") -> Iterator[str]:
     """Yield what limits the evidence, one line each: what could not be read, later jobs, and servers that are not judged."""
     for problem in assessment.problems:
-        yield f"could not be read: {one_line(problem.text, 300)}"
+        yield f"could not be read: {problem_label(problem)}"
     if assessment.later_jobs:
         jobs = format_count(assessment.later_jobs, "job")
         yield f"{jobs} created after {format_second(assessment.as_of)} UTC not counted"
@@ -140,13 +176,61 @@ def notes(assessment: "Assessment") -> Iterator[str]:
         yield "no list of servers: servers without jobs are not known, and servers that left are still judged"
     if assessment.other_servers:
         count = format_count(len(assessment.other_servers), "server")
-        shown = ", ".join(assessment.other_servers[:_MAX_NAMED])
-        more = format_more(len(assessment.other_servers), _MAX_NAMED)
-        yield f"{count} in these jobs, but not in the list: {shown} {more}".rstrip()
+        yield f"{count} in these jobs, but not in the list: {list_label(assessment.other_servers)}"
 
 
 _MAX_NAMED: Final = 10
-"""The maximum number of servers that a note names."""
+"""The maximum number of names in a list."""
+
+
+def list_label(names: Sequence[str]) -> str:
+    """Return names as one text, the first of them and how many more there are."""
+    return f"{', '.join(names[:_MAX_NAMED])} {format_more(len(names), _MAX_NAMED)}".rstrip()
+
+
+class Limit(NamedTuple):
+    """What the jobs and logs that were read do not show."""
+
+    text: str
+    items: Sequence[str] = ()
+    """The jobs, one line each."""
+
+
+def limits(assessment: "Assessment") -> Iterator[Limit]:
+    """Yield what the jobs and logs that were read do not show. What could not be read is in `notes`."""
+    jobs, logs = assessment.jobs, {report.job.job_id for report in assessment.phases}
+    errors = [
+        f"{_job_label(report.job)}: {error_label(report.log_error)}"
+        for report in assessment.phases
+        if report.log_error is not None
+    ]
+    unread = [job for job in jobs if job.job_id not in logs]
+    running = [_job_label(job) for job in jobs if not job.is_complete]
+    undated = [job.job_id for job in jobs if job.creation_date_time is None]
+    nameless = [_job_label(job) for job in jobs if not all(server.source_server_id for server in job.participating_servers)]
+    missing = "phases, recovery times and reasons of failures can be missing"
+    if errors:
+        yield Limit(
+            f"{format_count(len(errors), 'job')} with a log that could not be read, or not completely: {missing}", errors
+        )
+    if unread:
+        yield Limit(f"{format_count(len(unread), 'job')} with a log that was not read: {missing}")
+    if running:
+        yield Limit(f"{format_count(len(running), 'job')} without an end: the outcome was not known yet", running)
+    if undated:
+        yield Limit(f"{format_count(len(undated), 'job')} without a creation time: age and recovery times are unknown", undated)
+    if nameless:
+        yield Limit(f"{format_count(len(nameless), 'job')} with a server without an id: no verdict rests on it", nameless)
+    yield Limit("AWS does not document how long it keeps jobs and logs: what was deleted is not in this evidence")
+
+
+def error_label(error: Exception) -> str:
+    """Return the error of a log as one line."""
+    return one_line(str(error), 500) or type(error).__name__
+
+
+def _job_label(job: "Job") -> str:
+    return f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC"
 
 
 def reasons_label(row: "ServerAssessment") -> str:

@@ -2,16 +2,18 @@
 
 import codecs
 import functools
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from drs_jobs._aws.responses import fast_decoder
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
 from drs_jobs._time import machine_time, machine_timestamp
@@ -19,9 +21,16 @@ from drs_jobs.sweep.targets import Target
 
 R = TypeVar("R")
 
-# The first connection needs this codec. It is imported here, so that no thread imports it: a process that is forked during an
-# import inherits the lock of the module, and waits for it without end.
+# The first connection and the first response need these. They are imported here, so that no thread imports them: a process
+# that is forked during an import inherits the lock of the module, and waits for it without end.
 codecs.lookup("idna")
+fast_decoder()
+
+_building: Final = threading.RLock()
+"""Held while a client is built, and during a fork: the locks of OpenSSL that it acquires would stay locked in the child."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release)
 
 CONNECT_TIMEOUT: Final = 10
 """The time-out of a connection, in seconds per attempt."""
@@ -98,12 +107,15 @@ class ClientCache:
             sweep_id: The id of the sweep, the same in all its processes.
             max_in_flight: The maximum number of targets that are read at the same time.
         """
-        self.last_use = machine_time()
-        self.tasks = 0
+        self.last_use: float = machine_time()
+        self.tasks: int = 0
         """The number of targets that are read now."""
         self._arguments = sweep_id, max_in_flight
         self._lock = threading.Lock()  # held while a session or client is created, which is not thread-safe
-        self._session = functools.cache(_make_session)
+        import boto3  # noqa: PLC0415  # `import drs_jobs.sweep` does not import it, and no thread does
+
+        self._session = functools.cache(functools.partial(_make_session, boto3.Session))
+        self._has_credentials = functools.cache(_has_credentials)
         self._known_regions = functools.cache(find_known_regions)
         self._clients: dict[ClientKey, Any] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
@@ -165,7 +177,11 @@ class ClientCache:
         with self._lock:
             if (client := self._clients.get(key)) is not None:
                 return client, False
-            client = self._session(key.profile_name).client(key.service_name, **key.arguments(self._arguments[1]))
+            session = self._session(key.profile_name)
+            if not self._has_credentials(session):
+                raise NoCredentialsError
+            with _building:
+                client = session.client(key.service_name, **key.arguments(self._arguments[1]))
             if key.service_name == "drs":
                 sign_with(client, current_credentials.get)
             if len(self._clients) >= MAX_CLIENTS:
@@ -204,8 +220,16 @@ def is_global_endpoint(sts: Any) -> bool:
     return bool(sts.meta.endpoint_url == "https://sts.amazonaws.com")
 
 
-def _make_session(profile_name: str | None) -> Any:
-    return boto3.Session(profile_name=profile_name)
+def _make_session(session_class: Callable[..., Any], profile_name: str | None) -> Any:
+    with _building:
+        core = botocore.session.Session(profile=profile_name)
+        core.get_component("credential_provider")  # it is built at its first use, with a context of OpenSSL
+        return session_class(botocore_session=core)
+
+
+def _has_credentials(session: Any) -> bool:
+    """Return whether a session finds credentials. It can make requests, so no fork waits for it."""
+    return session.get_credentials() is not None
 
 
 def find_known_regions(session: Any) -> frozenset[str]:
@@ -244,7 +268,7 @@ class Role:
             external_id: The external id for its trust policy; `None` for none.
             is_global: Whether the role is assumed at the global endpoint of STS.
         """
-        self.request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
+        self.request: dict[str, str] = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
         """The arguments of AssumeRole."""
         if external_id is not None:
             self.request["ExternalId"] = external_id

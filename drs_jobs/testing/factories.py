@@ -47,7 +47,7 @@ class JobFactory:
         Args:
             seed: The seed of the random generator. The same seed and the same order of calls create the same jobs.
         """
-        self._random = random.Random(seed)  # noqa: S311  # not used for secrets
+        self._random = random.Random(seed)
         self._next_creation = _FIRST_DATE
         self._next_log = _FIRST_DATE
 

@@ -123,7 +123,7 @@ class RefusedCall:
         partition = job.arn.split(":")[1] if job.arn and job.account_id else "aws"
         resource = self.resource
         if resource is None:
-            volume = f"{random.Random(source_server_id).getrandbits(64):016x}"  # noqa: S311  # not used for secrets
+            volume = f"{random.Random(source_server_id).getrandbits(64):016x}"
             resource = f"arn:{partition}:ec2:{job.region or 'eu-west-1'}:{account_id}:volume/vol-0{volume}"
         error = (
             "UnauthorizedOperation) when calling the {} operation: You are not authorized to perform this operation. User"

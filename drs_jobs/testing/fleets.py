@@ -117,7 +117,7 @@ class Fleet:
             account_id: The account in the ARNs.
         """
         text = f"{seed} {count}"
-        self._random = Random(text)  # noqa: S311  # not used for secrets
+        self._random = Random(text)
         self._factory = JobFactory(text)
         self._seed = seed
         self._region, self._account_id = region, account_id
@@ -147,9 +147,9 @@ class Fleet:
         drills_until_failure = 1
         when = self._until - min(interval, timedelta(days=1))
         while True:
-            initiated_by = InitiatedBy.START_RECOVERY if self._random.random() < 0.1 else InitiatedBy.START_DRILL  # noqa: PLR2004
-            has_actions = self._random.random() < 0.15  # noqa: PLR2004  # the jobs of most accounts have none
-            if self._random.random() < 0.5:  # noqa: PLR2004  # otherwise the next drill cleans up first
+            initiated_by = InitiatedBy.START_RECOVERY if self._random.random() < 0.1 else InitiatedBy.START_DRILL
+            has_actions = self._random.random() < 0.15  # the jobs of most accounts have none
+            if self._random.random() < 0.5:  # otherwise the next drill cleans up first
                 yield _PlannedJob(when + timedelta(hours=self._random.uniform(1.5, 3)), None)
             starts = list(itertools.accumulate(self._random.uniform(20, 90) for _ in WAVES))
             for wave, start in reversed(list(zip(WAVES, starts, strict=True))):
@@ -311,5 +311,5 @@ def _remaining_instance(server: SimulatedServer) -> str | None:
 
 
 def _timestamp(when: datetime | None) -> str:
-    assert when is not None  # noqa: S101  # the jobs of a history have creation dates
+    assert when is not None  # the jobs of a history have creation dates
     return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

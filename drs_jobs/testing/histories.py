@@ -70,7 +70,7 @@ class History(Sequence[Job]):
 
     def _snapshot(self, job: SimulatedJob) -> Job:
         snapshot = job.job_at(self.until)
-        assert snapshot is not None  # noqa: S101  # no job of a history is deleted
+        assert snapshot is not None  # no job of a history is deleted
         return snapshot
 
 

@@ -156,7 +156,7 @@ class _SimulatedJob:
 
     @property
     def _creation(self) -> datetime:
-        assert self.created.creation_date_time is not None  # noqa: S101  # the validator has checked it
+        assert self.created.creation_date_time is not None  # the validator has checked it
         return self.created.creation_date_time
 
     def _moment(self, now: datetime) -> datetime:
@@ -242,7 +242,7 @@ class _SimulatedJob:
         actions = self.launch_actions or ((DISK_SPACE_VALIDATION,) if failure is not None else ())
         if not actions:
             return ()
-        random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")  # noqa: S311  # not used for secrets
+        random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         runs = [
             LaunchActionRun(
                 action=action,

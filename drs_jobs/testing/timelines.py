@@ -83,7 +83,7 @@ def build_timeline(
         seed: The seed of the durations.
         is_silent: Whether the job ends after the snapshots without any event of a failure. Default `False`.
     """
-    random = Random(seed)  # noqa: S311  # not used for secrets
+    random = Random(seed)
     durations = profiles.draw_durations(profile, [plan.failing_phase == "LAUNCH" for plan in plans], random)
     if is_silent:
         phases = _PHASES_BEFORE_SILENT_END

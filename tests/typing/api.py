@@ -2,9 +2,8 @@
 
 # pyright: strict
 
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never, assert_type
 
@@ -40,13 +39,13 @@ from drs_jobs import (
     UnknownValue,
     ValidationException,
     WaitTimeoutError,
-    reports,
+    analysis,
     structure_job,
     unstructure_job,
 )
 from drs_jobs.analysis import Explanation, Failure, JobPhases, Phase, PhaseName
-from drs_jobs.evidence import DrillReport, RecoveryReport, ServerDrill
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
+from drs_jobs.evidence import DrillReport, RecoveryReport, ServerDrill, last_drills, recovery_times
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
 class HandMade:
@@ -119,7 +118,7 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
     assert_type(analysis.instance_ids(jobs[0], log), Mapping[str, str])
     assert_type(analysis.explain(jobs[0], log), Explanation)
     assert_type(analysis.active_jobs(jobs), tuple[Job, ...])
-    report = analysis.last_drills(jobs, source_server_ids=["s"])
+    report = last_drills(jobs, source_server_ids=["s"])
     assert_type(report, DrillReport)
     assert_type(report.first_job_at, datetime | None)
     assert_type(report.last_job_at, datetime | None)
@@ -137,7 +136,7 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
     assert_type(combined.duration, timedelta | None)
     assert_type(combined.failed_servers, tuple[ParticipatingServer, ...])
     assert_type(jobs[0].outcome_of("s"), Outcome | None)
-    assert_type(jobs[0].arrived_servers, tuple[ParticipatingServer, ...])
+    assert_type(jobs[0].servers_at_target, tuple[ParticipatingServer, ...])
 
 
 def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) -> None:
@@ -157,7 +156,7 @@ def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) ->
     progress = analysis.progress(phases, now=now, earlier=[phases])
     assert_type(progress.fraction, float)
     assert_type(progress.counts, Mapping[PhaseName | None, int])
-    report = analysis.recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
+    report = recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
     assert_type(report, RecoveryReport)
     for server in report.servers:
         assert_type(server.met, bool | None)
@@ -315,16 +314,6 @@ def sweeping(executor: Executor, now: datetime) -> None:
                 assert_type(outcome.is_uninitialized, bool)
             case _:
                 assert_never(outcome)
-
-
-async def sweeping_in_an_event_loop(now: datetime, more: AsyncIterable[Target]) -> None:
-    found = targets(["123456789012"], "all", role_name="DrsReader")
-    async with aclosing(sweep_async(found, from_date=now, to_date=None, max_in_flight=10)) as results:
-        async for outcome in results:
-            assert_type(outcome.jobs, tuple[Job, ...])
-            if isinstance(outcome, TargetFailure):
-                assert_type(outcome.error, Exception)
-    assert_type([outcome async for outcome in sweep_async(more)], list[TargetJobs | TargetFailure])
 
 
 def narrowing_results(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:

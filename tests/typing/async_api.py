@@ -3,14 +3,12 @@
 # pyright: strict
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from drs_jobs import (
-    AsyncJobsClient,
-    AsyncPager,
-    AsyncPagerIterator,
     Items,
     Job,
     JobFailedError,
@@ -22,11 +20,12 @@ from drs_jobs import (
     Page,
     PaginationLoopError,
     ServiceError,
-    SupportsAsyncDescribeJobs,
     ValidationException,
     WaitTimeoutError,
 )
+from drs_jobs.aio import AsyncJobsClient, AsyncPager, AsyncPagerIterator, SupportsAsyncDescribeJobs, sweep
 from drs_jobs.analysis import Explanation, Failure, JobPhases
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
 
 
 class HandMade:
@@ -72,17 +71,16 @@ async def listing() -> None:
     assert_type(pager.cursor, str | None)
     assert_type(await pager.first(), Job | None)
     assert_type(await pager.collect(), Items[Job])
-    assert_type(await pager.collect(pause_gc=False), Items[Job])
     anything: Items[object] = await pager.collect()
     assert len(anything) == len(await pager.collect())
-    assert_type(pager.pages(), AsyncIterator[Page[Job]])
+    page_iterator: AsyncIterator[Page[Job]] = pager.pages()
+    assert_type(await anext(page_iterator), Page[Job])
     iterator = aiter(pager)
     assert_type(iterator, AsyncPagerIterator[Job])
     assert_type(aiter(iterator), AsyncPagerIterator[Job])
     assert_type(iterator.cursor, str)
     assert_type(await anext(iterator), Job)
     assert_type(await anext(iterator, None), Job | None)
-    assert_type(iterator.pages(), AsyncIterator[Page[Job]])
     assert_type(await anext(iterator.pages()), Page[Job])
     async for page in pager.pages():
         assert_type(page.items, tuple[Job, ...])
@@ -101,7 +99,8 @@ async def listing() -> None:
 
 
 async def waiting(client: AsyncJobsClient, job: Job, raw: Mapping[str, Any]) -> None:
-    assert_type(client.watch([job, "id", raw], timeout=60), AsyncIterator[Job])
+    jobs: AsyncIterator[Job] = client.watch([job, "id", raw], timeout=60)
+    assert_type(await anext(jobs), Job)
     async for snapshot in client.watch([job], timeout=None, poll_interval=1):
         assert_type(snapshot, Job)
     assert_type(await client.wait(job, timeout=timedelta(minutes=1), poll_interval=1), Job)
@@ -123,6 +122,15 @@ async def waiting(client: AsyncJobsClient, job: Job, raw: Mapping[str, Any]) -> 
     assert_type(log, AsyncPager[JobLogItem])
     async for item in log:
         assert_type(item, JobLogItem)
+
+
+async def closing(client: AsyncJobsClient, pager: AsyncPager[Job]) -> None:
+    """Every asynchronous iterator has `aclose`."""
+    async with aclosing(client.watch(["id"], timeout=60)) as jobs:
+        assert_type(await anext(jobs), Job)
+    async with aclosing(aiter(pager)) as items, aclosing(pager.pages()) as pages:
+        assert_type(await anext(items), Job)
+        assert_type(await anext(pages), Page[Job])
 
 
 async def together(client: AsyncJobsClient, job: Job) -> None:
@@ -159,3 +167,13 @@ async def failing(client: AsyncJobsClient, handler: Callable[[ServiceError], Non
         assert_type(error.job, Job)
     except WaitTimeoutError as error:
         assert_type(error.jobs, tuple[Job, ...])
+
+
+async def sweeping(now: datetime, more: AsyncIterable[Target]) -> None:
+    found = targets(["123456789012"], "all", role_name="DrsReader")
+    async with aclosing(sweep(found, from_date=now, to_date=None, max_in_flight=10)) as results:
+        async for outcome in results:
+            assert_type(outcome.jobs, tuple[Job, ...])
+            if isinstance(outcome, TargetFailure):
+                assert_type(outcome.error, Exception)
+    assert_type([outcome async for outcome in sweep(more)], list[TargetJobs | TargetFailure])

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import drs_jobs
-from drs_jobs import AsyncJobsClient, AsyncPager, Job, JobLogItem, JobsClient, Page, Pager
+from drs_jobs import Job, JobLogItem, JobsClient, Page, Pager, aio
+from drs_jobs.aio import AsyncJobsClient, AsyncPager, sweep
+from drs_jobs.sweep import TargetJobs
 
 
 class SyncClient:
@@ -64,7 +65,6 @@ def requests(client: AsyncJobsClient, job: Job) -> None:
     client.describe_jobs(limit="1")  # refused
     client.describe_jobs(on_malformed="skip")  # refused
     client.describe_jobs(on_malformed=skip)  # refused
-    client.describe_jobs(prefetch=True)  # refused
     client.describe_job_log_items(job)  # refused
 
 
@@ -156,5 +156,11 @@ async def pages(client: AsyncJobsClient, page: Page[Job]) -> None:
     client.describe_jobs().cursor = "c"  # refused
 
 
+def sweeps(result: TargetJobs) -> None:
+    sweep([result])  # refused
+    for _ in sweep([]):  # refused
+        pass
+
+
 def unknown_name() -> None:
-    drs_jobs.AsyncJobClient()  # refused
+    aio.AsyncJobClient()  # refused

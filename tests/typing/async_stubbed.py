@@ -12,7 +12,8 @@ from mypy_boto3_drs.client import DrsClient as BotoStubsClient
 from types_aiobotocore_drs.client import DrsClient
 from types_boto3_drs.client import DrsClient as TypesBotoClient
 
-from drs_jobs import AsyncJobsClient, Job, JobsClient
+from drs_jobs import Job, JobsClient
+from drs_jobs.aio import AsyncJobsClient
 
 
 async def stubbed(given: DrsClient) -> Job | None:

@@ -5,7 +5,8 @@
 
 from aiobotocore.session import AioSession  # type: ignore[import-untyped, unused-ignore]  # pyright: ignore[reportMissingTypeStubs]
 
-from drs_jobs import AsyncJobsClient, Job
+from drs_jobs import Job
+from drs_jobs.aio import AsyncJobsClient
 
 
 async def first_job(region: str) -> Job | None:

@@ -38,7 +38,15 @@ Lines = set[tuple[str, int]]
 
 def programs(checker: str, python: Path) -> list[str]:
     """Return the names of the programs for a checker and an environment."""
-    names = ["api.py", "async_api.py", "refused.py", "async_refused.py", "unstubbed.py", "async_unstubbed.py"]
+    names = [
+        "api.py",
+        "async_api.py",
+        "refused.py",
+        "async_refused.py",
+        "unknown_import.py",
+        "unstubbed.py",
+        "async_unstubbed.py",
+    ]
     if python == STUBBED:
         return [*names, "stubbed.py", "async_stubbed.py"]
     # Without stubs these clients are partly unknown, which is an error in the strict mode of pyright.

@@ -21,9 +21,10 @@ from drs_jobs import (
     SourceNetworkID,
     UnknownMember,
     UnknownValue,
-    reports,
+    analysis,
 )
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, sweep_async, targets
+from drs_jobs.evidence import last_drills, recovery_times
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
 def match_without_unknown_values(job: Job) -> str:
@@ -202,10 +203,10 @@ def optional_arn(page: Page[Job]) -> None:
 def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
     analysis.explain(job)  # refused
     analysis.explain(log, job)  # refused
-    analysis.last_drills(job)  # refused
+    last_drills(job)  # refused
     analysis.phases(log, job)  # refused
     analysis.combine(job)  # refused
-    analysis.recovery_times([analysis.phases(job, log)], objective=14400)  # refused
+    recovery_times([analysis.phases(job, log)], objective=14400)  # refused
     analysis.progress(analysis.phases(job, log))  # refused
 
 
@@ -213,9 +214,6 @@ def sweeps(result: TargetJobs | TargetFailure) -> None:
     sweep([None])  # refused
     sweep(["eu-west-1"])  # refused
     sweep([result])  # refused
-    sweep_async([result])  # refused
-    for _ in sweep_async([]):  # refused
-        pass
     Target()  # refused
     Target("eu-west-1", role="r")  # refused
     targets([123456789012], ["eu-west-1"], role_name="r")  # refused

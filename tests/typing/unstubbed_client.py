@@ -6,7 +6,8 @@ This program is never run.
 import boto3  # type: ignore[import-untyped, unused-ignore]
 from aiobotocore.session import get_session  # type: ignore[import-untyped, unused-ignore]
 
-from drs_jobs import AsyncJobsClient, JobsClient
+from drs_jobs import JobsClient
+from drs_jobs.aio import AsyncJobsClient
 
 JobsClient(boto3.client("drs", region_name="eu-west-1"))
 

@@ -1,0 +1,163 @@
+"""The program `drs-jobs`: its commands, the options before them, and what `--help` shows."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import typer
+
+import drs_jobs
+from drs_jobs.cli.commands.demo import demo
+from drs_jobs.cli.commands.drills import drills
+from drs_jobs.cli.commands.list import list_jobs
+from drs_jobs.cli.commands.local import local
+from drs_jobs.cli.commands.phases import phases
+from drs_jobs.cli.commands.recovery import recovery
+from drs_jobs.cli.commands.report import report
+from drs_jobs.cli.commands.show import show
+from drs_jobs.cli.commands.sweep import sweep
+from drs_jobs.cli.commands.watch import watch
+from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
+from drs_jobs.cli.options import EndpointUrl, Profile, Region, ReportOutput, apply_global_options
+
+_NAME: Final = "drs-jobs"
+
+_COMPLETION_VARIABLE: Final = "_DRS_JOBS_COMPLETE"
+"""The environment variable in which a shell says what it wants to complete."""
+
+_COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
+    "list": list_jobs,
+    "show": show,
+    "phases": phases,
+    "watch": watch,
+    "drills": drills,
+    "recovery": recovery,
+    "sweep": sweep,
+    "report": report,
+    "demo": demo,
+    "local": local,
+}
+"""The commands, in the order of `--help`."""
+
+EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
+    "drs-jobs": (
+        "drs-jobs list --since 90d --failed",
+        "drs-jobs --region eu-west-1 show drsjob-556c7b1d99221f996",
+        "drs-jobs demo",
+    ),
+    "list": (
+        "drs-jobs list --since 90d --failed",
+        "drs-jobs list --kind drill --outcome succeeded --limit 20",
+        "drs-jobs list --since 2024-06-01 --until 2024-06-30 -o json",
+    ),
+    "show": (
+        "drs-jobs show drsjob-556c7b1d99221f996",
+        "drs-jobs show drsjob-556c7b1d99221f996 -o json",
+    ),
+    "phases": ("drs-jobs phases drsjob-556c7b1d99221f996",),
+    "watch": (
+        "drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h",
+        "drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s",
+    ),
+    "drills": (
+        "drs-jobs drills --older-than 90d",
+        "drs-jobs drills --since 1y --servers servers.txt",
+        "drs-jobs drills --older-than 90d --fail",
+    ),
+    "recovery": (
+        "drs-jobs recovery --since 1y --objective 4h",
+        "drs-jobs recovery --objective 4h --fail -o junit",
+    ),
+    "report": ("drs-jobs report --since 1y --objective 4h --older-than 90d --servers servers.txt -o evidence.html",),
+    "sweep": (
+        "drs-jobs sweep --accounts accounts.txt --role-name DrsReader",
+        "drs-jobs sweep --accounts - --role-name DrsReader --regions eu-west-1 --failed",
+    ),
+    "demo": (
+        "drs-jobs demo",
+        "drs-jobs demo --serve",
+    ),
+    "local": (
+        "drs-jobs local --history 100 --speed 60",
+        "drs-jobs local --fail s-00000000000000001=LAUNCH",
+    ),
+}
+"""Command lines by command."""
+
+
+def summary(text: str) -> str:
+    """Return the first sentence of a help text, on one line and without its full stop."""
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].removesuffix(".")
+
+
+def _epilog(lines: Sequence[str]) -> str:
+    # click does not wrap a paragraph that begins with this control character.
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+app: typer.Typer = typer.Typer(
+    name=_NAME,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog=_epilog(EXAMPLES[_NAME]),
+)
+
+for _name, _command in _COMMANDS.items():
+    # An explicit summary, because click cuts off the one that it takes from the docstring.
+    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(EXAMPLES[_name]))(_command)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"{_NAME} {drs_jobs.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def callback(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    output_format: Annotated[
+        ReportOutput | None,
+        typer.Option("--output", "-o", case_sensitive=False, help="The format of the output. See the help of each command."),
+    ] = None,
+) -> None:
+    """Read the jobs of AWS Elastic Disaster Recovery: recoveries, drills, failbacks and clean-ups.
+
+    These options can be given before or after the command.
+    """
+    values = {"profile": profile, "region": region, "endpoint_url": endpoint_url, "output_format": output_format}
+    with raise_usage_errors():
+        apply_global_options(context, values)
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line, and return its exit status. `main.run` handles its errors."""
+    command = typer.main.get_command(app)
+    if os.environ.get(_COMPLETION_VARIABLE):
+        command.main(prog_name=_NAME)  # prints completions for a shell, and exits
+    try:
+        # Not `app()`, because it exits with 1 if the pipe is closed.
+        with command.make_context(_NAME, [*arguments]) as context:
+            return command.invoke(context) or ExitStatus.SUCCEEDED
+    except typer.Exit as error:
+        return error.exit_code
+    except Exception as error:
+        # A usage error of click. Its class is not compared, because some versions of typer contain their own copy of click.
+        usage_error: Any = error
+        if not hasattr(usage_error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print_note(usage_error.format_message())
+            return ExitStatus.USAGE
+        path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
+        message = usage_error.format_message().strip()
+        raise UsageError(f"{message if message.endswith(('.', '?', '!')) else message + '.'} Try {path} --help") from error

@@ -1,0 +1,158 @@
+"""`drs-jobs demo`: a tour of the library against a local DRS endpoint, over real HTTP."""
+
+import inspect
+import shlex
+import shutil
+import sys
+import textwrap
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from drs_jobs import Job, JobFailedError, JobsClient, Outcome
+from drs_jobs.analysis import busy_servers
+from drs_jobs.cli import output
+from drs_jobs.cli.commands.local import print_exports
+from drs_jobs.cli.commands.watch import WatchDisplay
+from drs_jobs.cli.exit_status import print_note
+
+if TYPE_CHECKING:  # of the extra `testing`
+    from drs_jobs.testing import LocalDrs
+
+_SPEED = 90
+"""The factor by which the drill of the demo is faster than a real one; it takes about six seconds."""
+
+_SERVED_JOBS: Final = 120
+"""The number of jobs of a year that `--serve` has."""
+
+_SERVED_SERVERS: Final = 4
+"""The number of servers in the running drill."""
+
+_LONGEST_LINUX_DRILL: Final = timedelta(minutes=15)
+"""The drills of Linux servers are shorter, and those of Windows servers longer. The running drill is one of Linux servers."""
+
+
+def demo(
+    is_served: Annotated[
+        bool, typer.Option("--serve", help="Serve a year of jobs and a running drill, until Ctrl-C, for other programs.")
+    ] = False,
+) -> None:
+    """Show the features without an AWS account, with a local DRS endpoint."""
+    from drs_jobs.testing import local_drs, make_history  # noqa: PLC0415  # of another extra
+
+    if is_served:
+        with local_drs.LocalDrs() as local:
+            history = make_history(_SERVED_JOBS, until=local.now, logs=True)
+            local.add_history(history)
+            job_id = _start_familiar_drill(local, history)
+            print_exports(local, local_drs.CONFLICTING_VARIABLES)
+            _print_examples(job_id)
+            threading.Event().wait()
+        return
+    console = output.console()
+    with local_drs.LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
+        local.add_jobs(*make_history(30, until=local.now))
+        client = JobsClient(local.client())
+        _show_list(console, client, local)
+        _show_drill(console, client, local)
+    command = own_command()
+    _print_prose(console, "\nTry next")
+    _print_code(console, f"  {command} demo --serve")
+    _print_prose(console, "serves a year of example jobs and a running drill, for all commands, the AWS CLI and boto3.")
+    _print_code(console, f"  {command} --help")
+    _print_prose(console, "lists the commands. With credentials that boto3 finds, they read your own jobs.")
+
+
+def print_failures(client: JobsClient) -> None:
+    for job in client.describe_jobs():
+        if job.outcome is Outcome.FAILED:
+            try:
+                job.raise_unless_succeeded()
+            except JobFailedError as error:
+                print(error)
+
+
+def _print_examples(job_id: str) -> None:
+    """Print command lines for a shell that uses the endpoint, on stderr."""
+    command, python = own_command(), shlex.quote(sys.executable)
+    examples = [
+        f"{command} list --since 90d --failed",
+        f"{command} watch {job_id}",
+        f"{command} drills --older-than 90d",
+        f"aws drs describe-job-log-items --job-id {job_id}",
+        f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
+    ]
+    print_note("\n  ".join([f"Then try, for example, with the running drill {job_id}:", *examples]))
+
+
+def own_command() -> str:
+    """Return the command with which this program was run, so that a shell in another folder can run it too."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m drs_jobs"
+    path = shutil.which(script.name)
+    is_on_path = path is not None and Path(path).resolve() == script.resolve()
+    return script.name if is_on_path else shlex.quote(str(script.absolute()))
+
+
+def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
+    """Start a drill of servers that were drilled before, so that the time left is known, and return its id.
+
+    One of them fails, so that there is a failure to explain.
+    """
+    busy = busy_servers(history)
+    earlier = (
+        [server.name for server in job.participating_servers if server.name not in busy]
+        for job in history
+        if job.is_drill and job.outcome is Outcome.SUCCEEDED and (job.duration or timedelta.max) < _LONGEST_LINUX_DRILL
+    )
+    servers = next(filter(None, earlier))[:_SERVED_SERVERS]
+    local.fail_server(servers[-1])
+    request: Any = {"isDrill": True, "sourceServers": [{"sourceServerID": server} for server in servers]}
+    job_id: str = local.client().start_recovery(**request)["job"]["jobID"]
+    return job_id
+
+
+def _show_list(console: Console, client: JobsClient, local: "LocalDrs") -> None:
+    _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
+    jobs = client.describe_jobs().collect()
+    console.print(output.jobs_table(jobs, now=local.now, tags=False, width=console.width))
+    failed = sum(job.outcome is Outcome.FAILED for job in jobs)
+    completed = sum(job.is_complete for job in jobs)
+    _print_prose(
+        console,
+        f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED, "
+        f"and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
+    )
+    _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
+    _print_prose(console, "This prints:\n")
+    print_failures(client)
+
+
+def _show_drill(console: Console, client: JobsClient, local: "LocalDrs") -> None:
+    servers = [f"s-{number:017}" for number in range(1, 5)]
+    local.fail_server(servers[2])
+    job = local.client().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": server} for server in servers])["job"]
+    _print_prose(
+        console,
+        f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
+    )
+    display = WatchDisplay(client, console=console, now=lambda: local.now)
+    display.follow(display.watch([job["jobID"]], timeout=60, poll_interval=0.2))
+    _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
+    output.print_reasons(console, client.explain(job))
+
+
+def _print_prose(console: Console, text: str) -> None:
+    """Print prose, wrapped between words."""
+    console.print(text, markup=False, width=min(console.width, 100))
+
+
+def _print_code(console: Console, text: str) -> None:
+    """Print code or a command, without wrapping."""
+    console.print(text, markup=False, soft_wrap=True)

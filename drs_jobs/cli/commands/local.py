@@ -1,0 +1,77 @@
+"""`drs-jobs local`: a local DRS endpoint as a process, for tests in any language."""
+
+import shlex
+import sys
+import threading
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drs_jobs.cli.exit_status import UsageError, print_note
+
+if TYPE_CHECKING:  # of the extra `testing`
+    from drs_jobs.testing import LocalDrs
+
+
+class OperatingSystem(StrEnum):
+    """The operating system of simulated servers."""
+
+    LINUX = "linux"
+    WINDOWS = "windows"
+
+
+def local(
+    history: Annotated[int, typer.Option("--history", min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
+    speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per real second.")] = 1,
+    system: Annotated[
+        OperatingSystem,
+        typer.Option("--os", case_sensitive=False, help="Recoveries take as long as measured on these servers."),
+    ] = OperatingSystem.LINUX,
+    server_failures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail",
+            metavar="SERVER=FAILURE",
+            help="Make a server fail: in CLEANUP, SNAPSHOT, CONVERSION or LAUNCH, or STUCK or SILENT. Can be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Run a local DRS endpoint for tests, until Ctrl-C. It prints the variables with which AWS clients use it, for a shell.
+
+    Do not use eval with it, which waits for its end: write the lines to a file, and read that in another shell.
+    """
+    from drs_jobs.testing import failures, local_drs, make_history  # noqa: PLC0415  # of another extra
+
+    try:
+        server = local_drs.LocalDrs(speed=speed, profile=system)
+    except ValueError as error:
+        raise UsageError(f"--speed: {error}") from None
+    failure_by_name: dict[str, failures.InjectedFailure] = {
+        **{phase: failures.PhaseFailure(phase) for phase in failures.PHASES},
+        "STUCK": failures.Stuck(),
+        "SILENT": failures.SilentFailure(),
+    }
+    for text in server_failures or ():
+        server_id, _, name = text.partition("=")
+        if name not in failure_by_name:
+            raise UsageError(f"--fail {text!r} is not SERVER=FAILURE, with one of {', '.join(failure_by_name)}")
+        try:
+            server.fail_server(server_id, failure_by_name[name])
+        except ValueError as error:
+            raise UsageError(f"--fail {text!r}: {error}") from None
+    if history:
+        server.add_history(make_history(history, until=server.now, seed=seed, logs=True))
+    with server:
+        print_exports(server, local_drs.CONFLICTING_VARIABLES)
+        threading.Event().wait()
+
+
+def print_exports(server: "LocalDrs", conflicting_variables: Sequence[str]) -> None:
+    """Print the commands of a shell that direct AWS clients to an endpoint, and on stderr what to do with them."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
+    sys.stdout.write("\n".join([f"unset {' '.join(conflicting_variables)}", *exports, ""]))
+    sys.stdout.flush()
+    print_note(f"DRS endpoint at {server.endpoint_url}: run these lines in another shell, stop with Ctrl-C")

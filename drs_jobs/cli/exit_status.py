@@ -1,0 +1,180 @@
+"""Exit statuses, the status and the message for each error, and errors and notes as lines on stderr."""
+
+import errno
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import Final
+
+from botocore import exceptions as botocore_errors
+
+from drs_jobs import (
+    DrsJobsError,
+    Job,
+    JobNotFoundError,
+    Outcome,
+    ServiceError,
+    UninitializedAccountException,
+    WaitTimeoutError,
+)
+from drs_jobs._errors import service_error
+from drs_jobs._text import one_line
+
+
+class ExitStatus(IntEnum):
+    """The exit status of a command."""
+
+    SUCCEEDED = 0
+    """The command succeeded. For `watch`, every job succeeded; for `show` and `phases`, the job succeeded or still runs."""
+    FAILED = 1
+    """A job failed, or with `--fail` a server does not meet the limit."""
+    USAGE = 2
+    """Wrong arguments, an unknown job, no region, no valid credentials, or a missing extra."""
+    DEADLINE = 3
+    """The deadline passed before the jobs were complete."""
+    UNDETERMINED = 4
+    """The jobs are complete, and the outcome of at least one is undetermined; with `--fail`, the result of a server is."""
+    SERVICE = 5
+    """An error from AWS or of the connection, a malformed response, output that cannot be written, or an unexpected error."""
+    INTERRUPTED = 130
+    """Interrupted from the keyboard: 128 plus the number of SIGINT, as in shells."""
+    CLOSED_PIPE = 141
+    """The reader closed the output before the result was available: 128 plus the number of SIGPIPE, as in shells."""
+
+
+class UsageError(Exception):
+    """A wrong argument on the command line."""
+
+
+# ------------------------------------------------------------------ the status and the message for each error
+
+_SETUP_ERRORS: Final = (
+    botocore_errors.ConfigNotFound,
+    botocore_errors.ConfigParseError,
+    botocore_errors.CredentialRetrievalError,
+    botocore_errors.InvalidConfigError,
+    botocore_errors.InvalidDefaultsMode,
+    botocore_errors.InvalidIMDSEndpointError,
+    botocore_errors.InvalidIMDSEndpointModeError,
+    botocore_errors.InvalidProxiesConfigError,
+    botocore_errors.InvalidRegionError,
+    botocore_errors.InvalidRetryConfigurationError,
+    botocore_errors.MissingDependencyException,
+    botocore_errors.ParamValidationError,
+    botocore_errors.PartialCredentialsError,
+    botocore_errors.ProfileNotFound,
+    botocore_errors.RefreshWithMFAUnsupportedError,
+    botocore_errors.SSOError,
+    botocore_errors.TokenRetrievalError,
+    botocore_errors.UnknownCredentialError,
+    # Absent from older versions of botocore.
+    getattr(botocore_errors, "LoginError", botocore_errors.SSOError),
+)
+"""botocore's errors that are caused by the configuration or the credentials of the caller."""
+
+_CREDENTIAL_CODES: Final = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+"""AWS's error codes for credentials that are expired or not accepted.
+
+Source: the AWS page on common errors.
+"""
+
+_RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitStatus, str]]] = (
+    (KeyboardInterrupt, ExitStatus.INTERRUPTED, "interrupted"),
+    ((UsageError, ImportError), ExitStatus.USAGE, "{error}"),
+    (WaitTimeoutError, ExitStatus.DEADLINE, "{error}"),
+    (
+        UninitializedAccountException,
+        ExitStatus.SERVICE,
+        "Elastic Disaster Recovery was never set up in this account and region, set it up first: {error}",
+    ),
+    (botocore_errors.NoRegionError, ExitStatus.USAGE, "no region: give --region, or set AWS_DEFAULT_REGION"),
+    (
+        botocore_errors.NoCredentialsError,
+        ExitStatus.USAGE,
+        "no AWS credentials: give --profile, or configure credentials as for boto3 (drs-jobs demo needs none)",
+    ),
+    ((JobNotFoundError, *_SETUP_ERRORS), ExitStatus.USAGE, "{error}"),
+    ((DrsJobsError, botocore_errors.BotoCoreError, OSError), ExitStatus.SERVICE, "{error}"),
+)
+"""The exit status and the message for each kind of error. The first matching row is used."""
+
+
+def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
+    """Return the message and the exit status for an error."""
+    if isinstance(error, botocore_errors.ClientError) and not isinstance(error, ServiceError):
+        error = service_error(error)
+    if isinstance(error, ServiceError) and error.code in _CREDENTIAL_CODES:
+        return f"AWS does not accept these credentials, renew them or give --profile: {error}", ExitStatus.USAGE
+    name = type(error).__name__
+    for classes, status, message in _RULES:
+        if isinstance(error, classes):
+            return message.format(error=str(error) or name), status
+    return f"unexpected {name}: {str(error) or name}", ExitStatus.SERVICE
+
+
+@contextmanager
+def raise_usage_errors() -> Generator[None]:
+    """Raise a UsageError instead of a ValueError or TypeError, because an argument of the command line is wrong."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from error
+
+
+# ------------------------------------------------------------------ the end of a command
+
+
+def status_of(jobs: Iterable[Job]) -> ExitStatus:
+    """Return the exit status for the outcomes of jobs. The priority is FAILED, UNDETERMINED, SUCCEEDED."""
+    outcomes = {job.outcome for job in jobs}
+    if Outcome.FAILED in outcomes:
+        return ExitStatus.FAILED
+    return ExitStatus.SUCCEEDED if outcomes <= {Outcome.SUCCEEDED, Outcome.RUNNING} else ExitStatus.UNDETERMINED
+
+
+@contextmanager
+def exit_if_pipe_closes(status: int) -> Generator[None]:
+    """Exit with `status` if the reader of the output, such as `head`, closes the pipe."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if not is_closed_pipe(error):
+            raise
+        raise SystemExit(status) from None
+
+
+def is_closed_pipe(error: BaseException) -> bool:
+    """Return whether the error was caused by a reader that closed the pipe."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    # Windows raises EINVAL instead of EPIPE.
+    return sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL
+
+
+# ------------------------------------------------------------------ lines on stderr
+
+
+def print_error(message: str) -> None:
+    """Print an error as one line on stderr, without control characters."""
+    print_note(f"drs-jobs: {one_line(message, 500)}")
+
+
+def print_note(text: str) -> None:
+    """Print text on stderr. If stderr is closed or full, the text is lost, and the exit status does not change."""
+    with suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
