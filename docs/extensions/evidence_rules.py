@@ -1,4 +1,4 @@
-"""A Sphinx extension that shows the rules of evidence as tables: the entries of `docs/evidence_rules.toml`, which are tests too."""
+"""A Sphinx extension that shows the rules of evidence as tables, from `docs/evidence_rules.toml`. Its entries are tests too."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping

@@ -42,8 +42,7 @@ WIDTH: Final = 100
 
 REPORT: Final = "evidence.html"
 REPORT_COMMAND: Final = (
-    "drs-jobs report --since 365d --objective 20m --older-than 90d --servers servers.txt --names names.csv"
-    f" --title 'Drill evidence' -o {REPORT}"
+    f"drs-jobs report {REPORT} --drilled-within 90d --objective 20m --servers servers.csv --title 'Drill evidence' --exit-zero"
 )
 
 CHART_WIDTH: Final = 730
@@ -77,7 +76,7 @@ class _FixedDatetime(datetime):
 
 
 class Year:
-    """A year of simulated jobs at `NOW`, with their logs, in a LocalDrs; and a folder with the files that commands read."""
+    """A year of simulated jobs at `NOW`, with their logs, in a LocalDrs; and a folder with the file that commands read."""
 
     def __init__(self, local: LocalDrs, folder: Path) -> None:
         """Fill the endpoint and the folder."""
@@ -89,8 +88,8 @@ class Year:
         self.names: dict[str, str] = {
             each["sourceServerID"]: each["sourceProperties"]["identificationHints"]["hostname"] for each in servers
         }
-        (folder / "servers.txt").write_text("".join(f"{server}\n" for server in self.names), encoding="utf-8")
-        (folder / "names.csv").write_text("".join(f"{key},{name}\n" for key, name in self.names.items()), encoding="utf-8")
+        lines = ["id,name", *(f"{server},{name}" for server, name in self.names.items())]
+        (folder / "servers.csv").write_text("\n".join(lines), encoding="utf-8")
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -147,7 +146,7 @@ def simulated_year() -> Iterator[Year]:
 @contextlib.contextmanager
 def _fixed_time() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        commands = ("list", "drills", "recovery", "report")
+        commands = ("list", "evidence_reader")
         for module in (*(f"cli.commands.{command}" for command in commands), "testing.clock"):
             stack.enter_context(mock.patch(f"drs_jobs.{module}.datetime", _FixedDatetime))
         yield

@@ -237,48 +237,91 @@ class Assessment(Model):
 
 
 class ServerRecord(TypedDict):
-    """A server of an assessment as a flat dict, for JSON, CSV and tables. Times are ISO 8601 in UTC and end in `Z`."""
+    """A server of an assessment as a flat dict, for JSON, CSV and tables. Times are ISO 8601 in UTC and end in `Z`.
+
+    What is not known, or does not exist, is `None`.
+    """
 
     sourceServerID: str
+    """The id of the server."""
     name: str | None
+    """The host name, if it is known."""
     accountID: str | None
+    """The AWS account id, 12 digits."""
     region: str | None
+    """The AWS region."""
     verdict: str | None
+    """`MET`, `NOT_MET` or `UNDETERMINED`: the worse of `drilled` and `recovered`; `None` without a criterion."""
     drilled: str | None
+    """Whether it was drilled successfully within the given time; `None` without that criterion."""
     recovered: str | None
+    """Whether its latest recovery was within the objective; `None` without that criterion."""
     reasons: str
+    """The reasons of the verdict, for people, separated by `; `."""
     problems: str
+    """What could not be read and concerns the server, logs included, separated by `; `."""
     drills: int
+    """The number of drills, whatever their outcome."""
     lastDrillAt: str | None
+    """The creation time of the last drill."""
     lastDrillJobID: str | None
+    """The job id of the last drill."""
     lastDrillOutcome: str | None
+    """The outcome of the last drill for this server: a name of `Outcome`."""
     lastCompletedDrillAt: str | None
+    """The creation time of the last drill that is complete."""
     lastCompletedDrillJobID: str | None
+    """The job id of the last drill that is complete."""
     lastCompletedDrillOutcome: str | None
+    """The outcome of the last drill that is complete, for this server."""
     lastSuccessAt: str | None
+    """The creation time of the last successful drill."""
     lastSuccessJobID: str | None
+    """The job id of the last successful drill."""
     lastSuccessAgeSeconds: float | None
+    """The time from the creation of the last successful drill to `asOf`."""
     recoveries: int
+    """The number of recoveries, drills included."""
     recoveryAt: str | None
+    """The creation time of the recovery that was judged, else of the latest. The following keys are of the same recovery."""
     recoveryAgeSeconds: float | None
+    """The time from its creation to `asOf`."""
     recoveryJobID: str | None
+    """Its job id."""
     recoveryOutcome: str | None
+    """Its outcome for this server."""
     recoverySeconds: float | None
+    """Its recovery time: from the creation of the job to the launch of the server; `None` if it is unknown."""
     recoverySecondsAtMost: float | None
+    """An upper limit if `recoverySeconds` is unknown: the duration of the job, for a server that launched."""
     longestPhase: str | None
+    """The name of its phase that took longest: a name of `PhaseName`; `None` without its log."""
     longestPhaseSeconds: float | None
+    """The duration of that phase."""
     medianRecoverySeconds: float | None
+    """The median of the recovery times; `None` unless each complete recovery came with its whole log."""
     slowestRecoverySeconds: float | None
+    """The longest of the recovery times; `None` unless each complete recovery came with its whole log."""
     replicationState: str | None
+    """The state of the replication, such as `CONTINUOUS`, when the server was read."""
     lagSeconds: float | None
+    """How far the replication was behind, when the server was read."""
     asOf: str
+    """The moment of the assessment."""
     since: str | None
+    """From when on jobs were read; `None` for all that AWS has."""
     drilledWithinSeconds: float | None
+    """The criterion for drills."""
     objectiveSeconds: float | None
+    """The recovery time objective (RTO)."""
     firstJobAt: str | None
+    """The creation time of the first job that counts, of any server and kind."""
     lastJobAt: str | None
+    """The creation time of the last job that counts, of any server and kind."""
     jobCount: int
+    """The number of jobs that count, of any server and kind."""
     laterJobs: int
+    """The number of jobs that were created after `asOf`, and do not count."""
 
 
 def _record(assessment: Assessment, row: ServerAssessment, log_errors: Sequence[str]) -> ServerRecord:

@@ -32,6 +32,7 @@ class Row(NamedTuple):
     """A server of an assessment in words."""
 
     verdict: "Verdict | None"
+    """The verdict; `None` without a criterion."""
     server: str
     """The host name, if it is known, and the id."""
     last_success: str
@@ -41,6 +42,7 @@ class Row(NamedTuple):
     recovery_time: str
     """The recovery time of the recovery that was judged, or its upper limit."""
     reasons: tuple[str, ...]
+    """Why the verdict is not MET, or what contradicts it."""
 
     @property
     def verdict_label(self) -> str:
@@ -230,6 +232,7 @@ class Limit(NamedTuple):
     """What the jobs and logs that were read do not show."""
 
     text: str
+    """What they do not show, and why."""
     items: Sequence[str] = ()
     """The jobs, one line each."""
 

@@ -35,6 +35,7 @@ from drs_jobs import (
     ParticipatingServer,
     ServiceError,
     SourceNetworkID,
+    SourceServer,
     UnknownMember,
     UnknownValue,
     ValidationException,
@@ -44,7 +45,18 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs.analysis import Explanation, Failure, JobPhases, Phase, PhaseName
-from drs_jobs.evidence import DrillReport, RecoveryReport, ServerDrill, last_drills, recovery_times
+from drs_jobs.evidence import (
+    Assessment,
+    DrillResult,
+    Problem,
+    RecoveryResult,
+    ServerAssessment,
+    ServerRecord,
+    Verdict,
+    assess,
+    logs_needed,
+    render,
+)
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
@@ -118,20 +130,10 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
     assert_type(analysis.instance_ids(jobs[0], log), Mapping[str, str])
     assert_type(analysis.explain(jobs[0], log), Explanation)
     assert_type(analysis.active_jobs(jobs), tuple[Job, ...])
-    report = last_drills(jobs, source_server_ids=["s"])
-    assert_type(report, DrillReport)
-    assert_type(report.first_job_at, datetime | None)
-    assert_type(report.last_job_at, datetime | None)
-    assert_type(report.job_count, int)
-    for row in report.servers:
-        assert_type(row, ServerDrill)
-        assert_type(row.outcome, Outcome | None)
-        assert_type(row.last_drill, Job | None)
-        assert_type(row.last_completed_drill, Job | None)
-        assert_type(row.last_successful_drill, Job | None)
+    assert_type(analysis.latest_snapshots(jobs), tuple[Job, ...])
     assert_type(analysis.busy_servers(jobs), Mapping[str, Job])
     assert_type(analysis.usage(jobs).concurrent_jobs, int)
-    combined = analysis.combine(jobs)
+    combined = analysis.combine(jobs, optional_servers=["s"])
     assert_type(combined.outcome, Outcome)
     assert_type(combined.duration, timedelta | None)
     assert_type(combined.failed_servers, tuple[ParticipatingServer, ...])
@@ -156,14 +158,47 @@ def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) ->
     progress = analysis.progress(phases, now=now, earlier=[phases])
     assert_type(progress.fraction, float)
     assert_type(progress.counts, Mapping[PhaseName | None, int])
-    report = recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
-    assert_type(report, RecoveryReport)
-    for server in report.servers:
-        assert_type(server.met, bool | None)
-        assert_type(server.latest_job, Job | None)
     for cause in client.explain(job).causes:
         assert_type(cause.participants, tuple[str, ...])
         assert_type(cause.refused_action, str | None)
+
+
+def assessing(client: JobsClient, jobs: list[Job], now: datetime) -> str:
+    objective = timedelta(hours=4)
+    servers = client.describe_source_servers(page_size=1, limit=1, cursor="c")
+    assert_type(servers, Pager[SourceServer])
+    needed = logs_needed(jobs, as_of=now, objective=objective, servers=["s"])
+    assert_type(needed, tuple[Job, ...])
+    mixed: list[Job | JobPhases] = [*jobs, *(client.phases(job) for job in needed)]
+    problems = [Problem("access denied", account_id="123456789012", region="eu-west-1")]
+    assessment = assess(
+        mixed,
+        as_of=now,
+        drilled_within=timedelta(days=90),
+        objective=objective,
+        servers=servers,
+        since=now,
+        problems=problems,
+    )
+    assert_type(assessment, Assessment)
+    assert_type(assess(jobs, as_of=now, servers=[SourceServer("s", name="web-01"), "s"]), Assessment)
+    assert_type(assessment.counts, Mapping[Verdict, int])
+    assert_type(assessment.phases, tuple[JobPhases, ...])
+    for record in assessment.records():
+        assert_type(record, ServerRecord)
+        assert_type(record["lastSuccessAgeSeconds"], float | None)
+    for row in assessment.servers:
+        assert_type(row, ServerAssessment)
+        assert_type(row.server.lag, timedelta | None)
+        assert_type(row.last_success, DrillResult | None)
+        assert_type(row.latest_recovery, RecoveryResult | None)
+        assert_type(row.drilled, Verdict | None)
+        assert_type(row.reasons, tuple[str, ...])
+    match assessment.verdict:
+        case Verdict.MET | Verdict.NOT_MET:
+            return render(assessment, title="Drills")
+        case Verdict.UNDETERMINED | None:
+            return ""
 
 
 def fields(job: Job, now: datetime) -> None:
