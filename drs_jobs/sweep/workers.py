@@ -244,15 +244,17 @@ class DaemonThreadPool(Executor):
         """Create a pool without threads."""
         self._max_workers = max_workers
         self._thread_count = 0
+        self._task_count = 0
         self._is_stopped = False
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of a call."""
         self.ensure_thread()
+        self._task_count += 1
         future: Future[Any] = Future()
         self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
-        if self._thread_count < self._max_workers:
+        if self._thread_count < min(self._task_count, self._max_workers):
             with suppress(RuntimeError):  # the threads that run do the work
                 self._start_thread()
         return future
