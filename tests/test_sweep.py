@@ -539,8 +539,8 @@ def test_clients_of_many_endpoints_are_limited(
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     sessions = itertools.count()
-    make = boto3.Session
-    monkeypatch.setattr(boto3, "Session", lambda **arguments: (next(sessions), make(**arguments))[1])
+    make = sweep_clients._make_session
+    monkeypatch.setattr(sweep_clients, "_make_session", lambda *arguments: (next(sessions), make(*arguments))[1])
     sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
     rounds = [[next(one) for one in sweeps] for _ in range(6)]
     assert all(isinstance(result, TargetJobs) for results in rounds for result in results)
