@@ -87,7 +87,7 @@ def test_data_classes_have_keyword_fields_and_a_short_repr():
     """Keywords, because the order of fields can change. The repr of attrs would print every field."""
     found = [value for module in (_models, analysis, evidence) for value in vars(module).values() if inspect.isclass(value)]
     classes = {cls for cls in found if issubclass(cls, Model)} - {Model}
-    assert {_models.Job, _models.JobLogItem, evidence.DrillReport} <= classes
+    assert {_models.Job, _models.JobLogItem, evidence.Assessment} <= classes
     for cls in classes:
         assert "__repr__" not in vars(cls), cls
         if cls not in {_models.SourceNetworkID, _models.UnknownMember}:

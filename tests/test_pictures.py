@@ -38,7 +38,7 @@ def year(pictures: Any) -> Iterator[Any]:
 
 
 @pytest.mark.needs_check_env
-@pytest.mark.parametrize("command", ["list --since 30d", "drills", "recovery --objective 20m", "phases {failed}"])
+@pytest.mark.parametrize("command", ["list --since 30d", "check --exit-zero --objective 20m", "phases {failed}"])
 def test_terminal_is_the_same_in_each_build(command: str, pictures: Any, year: Any):
     """In another LocalDrs, on another port and at another time."""
     line = f"drs-jobs {command}".format(failed=year.latest(Outcome.FAILED).job.job_id)
@@ -105,7 +105,7 @@ def test_wrong_picture_is_a_warning(build: Any):
     problems = {
         "terminal} drs-jobs list --sinse 30d": "UsageError",
         "terminal} drs-jobs show drsjob-00000000000000000": "JobNotFoundError",
-        "terminal} drs-jobs drills --older-than 90d --fail": "exit status 1 instead of 0",
+        "terminal} drs-jobs check --drilled-within 90d": "exit status 1 instead of 0",
         "terminal} rm -r folder": "a picture shows drs-jobs, not rm",
         "chart} no_chart": "no chart no_chart",
     }
@@ -118,7 +118,7 @@ def test_wrong_picture_is_a_warning(build: Any):
 def test_pictures_are_on_the_page(build: Any):
     """The line after the last one is cut."""
     warnings, page = build(
-        "terminal} drs-jobs drills --older-than 90d --fail\n:status: 1\n:lines: 1", "chart} timeline", "report} 500"
+        "terminal} drs-jobs check --drilled-within 90d\n:status: 1\n:lines: 1", "chart} timeline", "report} 500"
     )
     assert warnings == ""
     assert page.index("<svg") < page.index("plotly-graph-div") < page.index('src="_static/evidence.html"')

@@ -42,9 +42,12 @@ WIDTH: Final = 100
 
 REPORT: Final = "evidence.html"
 REPORT_COMMAND: Final = (
-    "drs-jobs report --since 365d --objective 20m --older-than 90d --servers servers.txt --names names.csv"
-    f" --title 'Drill evidence' -o {REPORT}"
+    f"drs-jobs report {REPORT} --since 365d --objective 20m --drilled-within 90d --servers servers.txt --names names.csv"
+    " --title 'Drill evidence' --exit-zero"
 )
+
+COMMANDS: Final = ("evidence_reader", "list", "phases", "show", "watch")
+"""The modules of commands that read the current time."""
 
 CHART_WIDTH: Final = 730
 """The width of a chart, in pixels: that of the text."""
@@ -147,8 +150,7 @@ def simulated_year() -> Iterator[Year]:
 @contextlib.contextmanager
 def _fixed_time() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        commands = ("list", "drills", "recovery", "report")
-        for module in (*(f"cli.commands.{command}" for command in commands), "testing.clock"):
+        for module in (*(f"cli.commands.{name}" for name in COMMANDS), "testing.clock"):
             stack.enter_context(mock.patch(f"drs_jobs.{module}.datetime", _FixedDatetime))
         yield
 

@@ -12,6 +12,8 @@
 | `csv` | CSV for spreadsheets |
 """
 
+from collections.abc import Callable
+
 from drs_jobs._extras import missing_extra_error
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs.evidence.assessing import assess, logs_needed
@@ -52,11 +54,20 @@ def render(assessment: Assessment, *, title: str | None = None) -> str:
     Raises:
         ImportError: If the extra `report` is not installed.
     """
+    return page_function()(assessment, title)
+
+
+def page_function() -> Callable[[Assessment, str | None], str]:
+    """Import the module of the page, and return the function that `render` calls.
+
+    Raises:
+        ImportError: If the extra `report` is not installed.
+    """
     try:
         from drs_jobs.evidence.page import page  # noqa: PLC0415  # of the extra `report`
     except ImportError as error:
         raise missing_extra_error("report", error) from error
-    return page(assessment, title)
+    return page
 
 
 for _value in (Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict):

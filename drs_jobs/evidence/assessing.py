@@ -1,15 +1,14 @@
 """The rules of evidence: the only place that decides what a server has proven. Pure functions."""
 
-import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import attrs
 
 from drs_jobs._models import Job, LaunchActionRunStatus, Outcome
-from drs_jobs._models.source_server import SourceServer
+from drs_jobs._models.source_server import SourceServer, is_source_server_id
 from drs_jobs._text import format_ago, format_count, format_day, format_duration, one_line, quoted
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, latest_snapshots
@@ -120,9 +119,6 @@ def logs_needed(
 # ------------------------------------------------------------------ arguments
 
 
-_SERVER_ID: Final = re.compile(r"s-[0-9a-zA-Z]{17}")
-
-
 def _validated_servers(servers: Iterable[str | SourceServer]) -> list[SourceServer]:
     """Return the servers, each once."""
     if isinstance(servers, str | SourceServer):
@@ -132,7 +128,7 @@ def _validated_servers(servers: Iterable[str | SourceServer]) -> list[SourceServ
         row = server if isinstance(server, SourceServer) else SourceServer(server)
         if not isinstance(row.source_server_id, str):
             raise TypeError(f"a server must be an id or a SourceServer, not {type(server).__name__}")
-        if not _SERVER_ID.fullmatch(row.source_server_id):
+        if not is_source_server_id(row.source_server_id):
             raise ValueError(f"{quoted(row.source_server_id)} is not a source server id: use s- and 17 letters or digits")
         rows.setdefault(row.source_server_id, row)
     return list(rows.values())

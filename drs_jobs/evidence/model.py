@@ -210,9 +210,18 @@ class Assessment(Model):
         """
         return tuple(problem for problem in self.problems if problem.concerns(server))
 
+    @property
+    def unread_logs(self) -> tuple[JobPhases, ...]:
+        """Those of `phases` with a log that could not be read completely."""
+        return tuple(report for report in self.phases if report.log_error is not None)
+
     def records(self) -> list["ServerRecord"]:
         """Return one flat dict per server, the same keys in every row, in the order of `servers`."""
-        return [_record(self, row) for row in self.servers]
+        log_errors: dict[str | None, list[str]] = {}
+        for report in self.unread_logs:
+            for server_id in {server.source_server_id for server in report.job.participating_servers}:
+                log_errors.setdefault(server_id, []).append(wording.log_error_label(report))
+        return [_record(self, row, log_errors.get(row.server.source_server_id, [])) for row in self.servers]
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with one row per server, the worst first."""
@@ -272,7 +281,7 @@ class ServerRecord(TypedDict):
     laterJobs: int
 
 
-def _record(assessment: Assessment, row: ServerAssessment) -> ServerRecord:
+def _record(assessment: Assessment, row: ServerAssessment, log_errors: Sequence[str]) -> ServerRecord:
     server, recovery = row.server, row.latest_recovery
     recovered_at = None if recovery is None else recovery.created_at
     longest = _longest_phase(recovery)
@@ -285,7 +294,7 @@ def _record(assessment: Assessment, row: ServerAssessment) -> ServerRecord:
         drilled=row.drilled,
         recovered=row.recovered,
         reasons=wording.reasons_label(row),
-        problems="; ".join(map(wording.problem_label, assessment.problems_of(server))),
+        problems="; ".join([*map(wording.problem_label, assessment.problems_of(server)), *log_errors]),
         drills=row.drills,
         lastDrillAt=_created_at(row.last_drill),
         lastDrillJobID=_job_id(row.last_drill),

@@ -4,11 +4,21 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from drs_jobs._text import format_age, format_count, format_duration, format_minute, format_more, format_second, one_line
+from drs_jobs._text import (
+    format_age,
+    format_count,
+    format_day,
+    format_duration,
+    format_minute,
+    format_more,
+    format_second,
+    one_line,
+)
 
 if TYPE_CHECKING:  # its classes call these functions
     from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
+    from drs_jobs.analysis import JobPhases
     from drs_jobs.evidence.counting import Recovery
     from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
 
@@ -85,6 +95,25 @@ def replication_label(server: "SourceServer") -> str:
     """Return the state and the lag of the replication, such as `CONTINUOUS, lag 5m 00s`; empty if neither is known."""
     lag = None if server.lag is None else f"lag {format_duration(server.lag)}"
     return ", ".join(part for part in (server.replication_state, lag) if part)
+
+
+def last_success_label(row: "ServerAssessment") -> str:
+    """Return the day and the age of the last successful drill, such as `2026-08-31 (91d)`; a dash without one."""
+    if row.last_success is None:
+        return "-"
+    return (
+        "no date"
+        if row.last_success.created_at is None
+        else f"{format_day(row.last_success.created_at)} ({format_age(row.age)})"
+    )
+
+
+def last_drill_label(row: "ServerAssessment") -> str:
+    """Return the day and the outcome of the last drill, such as `2026-08-31 FAILED`; a dash without one."""
+    if row.last_drill is None:
+        return "-"
+    day = "no date" if row.last_drill.created_at is None else format_day(row.last_drill.created_at)
+    return f"{day} {row.last_drill.outcome.name}"
 
 
 def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
@@ -165,10 +194,19 @@ def problem_label(problem: "Problem") -> str:
     return one_line(f"{place}: {problem.text}" if place else problem.text, 300)
 
 
+def summary_label(assessment: "Assessment") -> str:
+    """Return the verdict of all servers, if there is a criterion, and the whole assessment in one line."""
+    title = title_label(assessment)
+    return title if assessment.verdict is None else f"{conclusion_label(assessment)}; {title}"
+
+
 def notes(assessment: "Assessment") -> Iterator[str]:
     """Yield what limits the evidence, one line each: what could not be read, later jobs, and servers that are not judged."""
     for problem in assessment.problems:
         yield f"could not be read: {problem_label(problem)}"
+    if assessment.unread_logs:
+        logs = format_count(len(assessment.unread_logs), "log")
+        yield f"{logs} could not be read completely, the first is the {log_error_label(assessment.unread_logs[0])}"
     if assessment.later_jobs:
         jobs = format_count(assessment.later_jobs, "job")
         yield f"{jobs} created after {format_second(assessment.as_of)} UTC not counted"
@@ -227,6 +265,11 @@ def limits(assessment: "Assessment") -> Iterator[Limit]:
 def error_label(error: Exception) -> str:
     """Return the error of a log as one line."""
     return one_line(str(error), 500) or type(error).__name__
+
+
+def log_error_label(report: "JobPhases") -> str:
+    """Return which log could not be read, and why."""
+    return f"log of {report.job.job_id}" + ("" if report.log_error is None else f": {error_label(report.log_error)}")
 
 
 def _job_label(job: "Job") -> str:

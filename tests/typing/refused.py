@@ -3,7 +3,7 @@
 # pyright: strict
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 import drs_jobs
@@ -23,7 +23,7 @@ from drs_jobs import (
     UnknownValue,
     analysis,
 )
-from drs_jobs.evidence import last_drills, recovery_times
+from drs_jobs.evidence import assess
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
@@ -203,10 +203,12 @@ def optional_arn(page: Page[Job]) -> None:
 def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
     analysis.explain(job)  # refused
     analysis.explain(log, job)  # refused
-    last_drills(job)  # refused
+    assess([job])  # refused
+    assess([job], as_of="2026-08-31")  # refused
+    assess(job, as_of=datetime.now(UTC))  # refused
+    assess([job], as_of=datetime.now(UTC), objective=14400)  # refused
     analysis.phases(log, job)  # refused
     analysis.combine(job)  # refused
-    recovery_times([analysis.phases(job, log)], objective=14400)  # refused
     analysis.progress(analysis.phases(job, log))  # refused
 
 
