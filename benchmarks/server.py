@@ -13,7 +13,7 @@ from pathlib import Path
 import pages
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
-from simulated_accounts import Sts
+from simulated_sts import SimulatedAws
 
 make_page = functools.lru_cache(maxsize=2_000)(pages.page)
 
@@ -44,7 +44,7 @@ def main() -> None:
     """Serve until standard input is closed."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}", Sts().endpoint_url, flush=True)
+    print(f"http://127.0.0.1:{server.server_port}", SimulatedAws().endpoint_url, flush=True)
     sys.stdin.read()
 
 

@@ -192,7 +192,7 @@ def _coloured(label: str, colour: str) -> str:
 def job_phases_html(report: "JobPhases") -> str:
     """Return one row per participant, with a column for each phase that any of them has."""
     names = report.phase_names
-    columns = ["participant", *(name.lower().replace("_", " ") for name in names), "launched after", "outcome"]
+    columns = ["participant", *(name.label for name in names), "launched after", "outcome"]
     rows: list[list[str]] = []
     for row in report.participants:
         by_name = {phase.name: phase for phase in row.phases}

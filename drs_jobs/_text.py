@@ -53,6 +53,11 @@ def format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def format_more(count: int, shown: int) -> str:
+    """Return how many more there are than are shown, such as `and 7 more`; empty if all are shown."""
+    return f"and {count - shown:,} more" if count > shown else ""
+
+
 def format_target_count(job: "Job") -> str:
     """Return how many servers of a job have reached its target status, of all servers, such as `3/8`."""
     return f"{len(job.servers_at_target)}/{len(job.participating_servers)}"
@@ -66,17 +71,19 @@ def fingerprint(text: str) -> str:
 # ------------------------------------------------------------------ durations and dates
 
 
+_MIN_DAYS: Final = 2
+"""The number of days from which a duration or an age is shown in days."""
+
+
 def format_duration(duration: timedelta | None) -> str:
-    """Return a duration to the second, such as `9m 12s`; a dash for `None`."""
+    """Return a duration, such as `9m 12s`, `4h 00m` or, from two days on, `3d 05h`; a dash for `None`."""
     if duration is None:
         return "-"
+    if duration.days >= _MIN_DAYS:
+        return f"{duration.days}d {duration.seconds // 3600:02}h"
     minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
-
-
-_MIN_DAYS: Final = 2
-"""The number of days from which an age is shown in days."""
 
 
 def format_age(age: timedelta | None) -> str:

@@ -1,21 +1,15 @@
 """Simulated accounts for sweeps: LocalDrs endpoints with jobs or with one kind of failure each, and an STS, over HTTP."""
 
 import contextlib
-import importlib.util
-import io
 import itertools
-import urllib.parse
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import attrs
 import pytest
 
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, Slow, make_job
-from drs_jobs.testing._server import LocalServer
+from simulated_sts import KEY, Refusal, Request, SimulatedAws
 
 ROLE = "DrsReader"
 DENIED_PREFIX = "9"
@@ -57,57 +51,16 @@ ACCOUNTS = [
 """The cases of 25 accounts, by region: 100 targets, of which one fails in each way. More accounts repeat them."""
 
 
-def assume_role_response(access_key: str, secret: str, session_token: str, lifetime: float) -> bytes:
-    """The body of a response of AssumeRole."""
-    return (
-        f"<AssumeRoleResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult><Credentials>"
-        f"<AccessKeyId>{access_key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
-        f"<SessionToken>{session_token}</SessionToken>"
-        f"<Expiration>{(datetime.now(UTC) + timedelta(seconds=lifetime)).isoformat()}</Expiration>"
-        f"</Credentials></AssumeRoleResult></AssumeRoleResponse>"
-    ).encode()
-
-
-def _without_moto(_: Any, start_response: Any) -> Any:
-    """An STS that permits everything, for the environment of aiobotocore, which has no moto."""
-    start_response("200 OK", [("Content-Type", "text/xml")])
-    return [assume_role_response("ASIA", "secret", "token", 3600)]
-
-
-class Sts:
-    """An STS over HTTP: moto's, if it is installed. It counts the assumed roles, and denies those of some accounts."""
-
-    def __init__(self) -> None:
-        self.assumed: Counter[str] = Counter()
-        """Number of AssumeRole requests, by account."""
-        self._respond = _without_moto
-        if importlib.util.find_spec("moto"):
-            from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  # not in each environment
-
-            self._respond = DomainDispatcherApplication(create_backend_app)
-        self._server = LocalServer(self._app, name="STS")
-        self.endpoint_url = self._server.url
-        self.stop = self._server.stop
-
-    def _app(self, environ: Any, start_response: Any) -> Any:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        request = dict(urllib.parse.parse_qsl(body.decode()))
-        if request.get("Action") == "AssumeRole":
-            account = request["RoleArn"].split(":")[4]
-            self.assumed[account] += 1
-            if account.startswith(DENIED_PREFIX):
-                start_response("403 Forbidden", [("Content-Type", "text/xml")])
-                error = "<Type>Sender</Type><Code>AccessDenied</Code><Message>not authorized: sts:AssumeRole</Message>"
-                return [f"<ErrorResponse><Error>{error}</Error><RequestId>r</RequestId></ErrorResponse>".encode()]
-        environ["wsgi.input"] = io.BytesIO(body)
-        return self._respond(environ, start_response)
+def deny_role(request: Request) -> Refusal | None:
+    """Deny the role of some accounts."""
+    return (403, "AccessDenied") if request.service == "sts" and request.account.startswith(DENIED_PREFIX) else None
 
 
 @attrs.define
 class SimulatedAccounts:
     """Targets, and the expected result of each."""
 
-    sts: Sts
+    sts: SimulatedAws
     targets: list[Target] = attrs.field(factory=list[Target])
     expected: dict[Target, str] = attrs.field(factory=dict[Target, str])
     """The number of jobs, or the name of the error, as `describe` returns them."""
@@ -127,6 +80,12 @@ class SimulatedAccounts:
         ]
         assert not wrong, wrong[:3]
 
+    def check_roles(self, processes: int = 1) -> None:
+        """Check that each process assumed each role at most once. A role that is denied is tried once in each region."""
+        assert self.sts.assumed.keys() == {str(target.role_arn).split(":")[4] for target in self.targets}
+        for account, count in self.sts.assumed.items():
+            assert count <= processes * (len(JOBS) if account.startswith(DENIED_PREFIX) else 1), account
+
 
 def describe(result: TargetJobs | TargetFailure) -> str:
     """The number of jobs of a result, or the name of its error."""
@@ -144,8 +103,7 @@ def simulate_accounts(count: int, *, hanging: bool = True) -> Iterator[Simulated
         hanging: Whether some targets do not respond; otherwise these are `ok`.
     """
     with contextlib.ExitStack() as stack:
-        sts = Sts()
-        stack.callback(sts.stop)
+        sts = stack.enter_context(SimulatedAws(deny_role))
         endpoints = {case: stack.enter_context(LocalDrs()) for case in ("ok", *FAULTS)}
         endpoints["ok"].page_sizes = (2,)
         for region, number in JOBS.items():
@@ -155,8 +113,8 @@ def simulate_accounts(count: int, *, hanging: bool = True) -> Iterator[Simulated
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {
             "AWS_ENDPOINT_URL_STS": sts.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
         }.items():

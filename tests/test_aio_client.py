@@ -27,7 +27,6 @@ from drs_jobs import (
     JobsClient,
     MalformedResponseError,
     PaginationLoopError,
-    ServiceError,
     WaitTimeoutError,
     aio,
     is_transient,
@@ -35,7 +34,7 @@ from drs_jobs import (
 )
 from drs_jobs._polling import Clock
 from drs_jobs.aio import AsyncJobsClient, AsyncPager
-from drs_jobs.testing import CutOff, DropConnection, LocalDrs, RawResponse, ServerError, Throttle, make_job
+from drs_jobs.testing import CutOff, DropConnection, LocalDrs, ServerError, Throttle, make_job
 from simulated_time import SimulatedTime
 
 pytestmark = pytest.mark.needs_aiobotocore
@@ -585,25 +584,6 @@ def test_callers_handlers_can_call(local_drs: LocalDrs):
     for event in ("provide-client-params", "before-call", "request-created", "before-send", "before-parse", "after-call"):
         for scope in (".drs", ".drs.DescribeJobs"):
             asyncio.run(run(event + scope))
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_to_another_host_is_a_service_error(status: int, local_drs: LocalDrs):
-    """Aiohttp follows it, and the other host could return no jobs."""
-    local_drs.add_jobs(make_job())
-
-    async def run(other: LocalDrs) -> None:
-        local_drs.inject(RawResponse(b"", status, {"Location": f"{other.endpoint_url}/DescribeJobs"}), times=2)
-        async with AsyncJobsClient(region_name="eu-west-1", endpoint_url=local_drs.endpoint_url) as client:
-            for use in (client.describe_jobs().collect(), client.wait("drsjob-00000000000000001", timeout=None)):
-                with pytest.raises(ServiceError, match="was redirected from") as caught:
-                    await use
-                assert caught.value.code == "Redirect"
-            assert len(await client.describe_jobs().collect()) == 1
-
-    with LocalDrs() as other:
-        other.inject(RawResponse(b'{"items": []}'), times=2)
-        asyncio.run(run(other))
 
 
 def test_environment_that_changes_before_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):

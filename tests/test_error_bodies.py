@@ -15,6 +15,7 @@ from drs_jobs import (
     ThrottlingException,
     UninitializedAccountException,
     ValidationException,
+    is_transient,
 )
 from drs_jobs.testing import ErrorResponse, Fault, HtmlPage, LocalDrs, RawResponse, ServerError, Throttle, make_job
 
@@ -75,10 +76,8 @@ ERRORS: dict[str, tuple[Fault, type[ServiceError], str]] = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_error_status_is_a_service_error(name: str, client: JobsClient, local_drs: LocalDrs, client_kind: str):
+def test_error_status_is_a_service_error(name: str, client: JobsClient, local_drs: LocalDrs):
     """For any body. It is botocore's ClientError, too."""
-    if (name, client_kind) == ("redirect", "asynchronous"):
-        pytest.skip("aiohttp follows the redirect")
     fault, error_class, code = ERRORS[name]
     local_drs.inject(fault)
     with pytest.raises(ClientError) as caught:
@@ -94,6 +93,19 @@ def test_error_status_is_a_service_error(name: str, client: JobsClient, local_dr
     assert isinstance(error.message, str)
     assert "\n" not in str(error)
     assert len(repr(error)) < 700
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_redirect_is_followed(status: int, client: JobsClient, local_drs: LocalDrs):
+    """Neither to another host nor to the same one. The error is permanent."""
+    with LocalDrs() as other:
+        for url in (other.endpoint_url, local_drs.endpoint_url):
+            local_drs.inject(RawResponse(b"", status, {"Location": f"{url}/DescribeJobs"}))
+            with pytest.raises(ServiceError, match="a redirect, which is not followed") as caught:
+                client.describe_jobs().collect()
+            assert status == caught.value.status_code
+            assert not is_transient(caught.value)
+        assert (len(local_drs.requests), len(other.requests)) == (2, 0)
 
 
 def test_error_does_not_contain_jobs(client: JobsClient, local_drs: LocalDrs):

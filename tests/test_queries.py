@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,14 +13,16 @@ from drs_jobs.testing import LocalDrs, make_job
 pytestmark = pytest.mark.both_clients
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
+JOB_ID = "drsjob-00000000000000001"
 
 INVALID_QUERIES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "str for job_ids": ({"job_ids": "drsjob-1"}, TypeError, r"\['drsjob-1'\]"),
-    "int in job_ids": ({"job_ids": ["drsjob-1", 5]}, TypeError, "int"),
+    "int in job_ids": ({"job_ids": [JOB_ID, 5]}, TypeError, "int"),
     "None in job_ids": ({"job_ids": [None]}, TypeError, "NoneType"),
     "bytes for job_ids": ({"job_ids": b"drsjob-1"}, TypeError, "int"),
-    "blank id": ({"job_ids": ["drsjob-1", " \n"]}, TypeError, "blank"),
+    "blank id": ({"job_ids": [JOB_ID, " \n"]}, TypeError, "blank"),
     "empty id": ({"job_ids": [""]}, TypeError, "blank"),
+    "id that is too short": ({"job_ids": [JOB_ID, "drsjob-1"]}, ValueError, "is not a job id: use drsjob- and 17"),
     "1,001 ids": ({"job_ids": [f"drsjob-{n:017}" for n in range(1001)]}, ValueError, "1,000"),
     "str for from_date": ({"from_date": "2024-06-15"}, TypeError, "datetime"),
     "date without time": ({"to_date": date(2024, 6, 15)}, TypeError, "datetime"),
@@ -74,18 +77,25 @@ INVALID_WAITS: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "int in jobs": ([5], {"timeout": 1}, TypeError, "int"),
     "Job with an empty id": ([Job(job_id="")], {"timeout": 1}, TypeError, "blank"),
     "dict with an empty id": ([{"jobID": ""}], {"timeout": 1}, TypeError, "blank"),
-    "huge timeout": (["j"], {"timeout": 10**400}, ValueError, "no more than"),
-    "huge poll_interval": (["j"], {"timeout": 1, "poll_interval": 1e300}, ValueError, "no more than"),
+    "huge timeout": ([JOB_ID], {"timeout": 10**400}, ValueError, "no more than"),
+    "huge poll_interval": ([JOB_ID], {"timeout": 1, "poll_interval": 1e300}, ValueError, "no more than"),
+    "id that is too short": (["foo"], {"timeout": 1}, ValueError, "is not a job id: use drsjob- and 17"),
+    "ARN of another region": (
+        [f"arn:aws:drs:us-east-1:123456789012:job/{JOB_ID}"],
+        {"timeout": 1},
+        ValueError,
+        "is in us-east-1, but this client reads eu-west-1",
+    ),
     "whole response of start_recovery": ([{"job": {"jobID": "x"}}], {"timeout": 1}, TypeError, "'job'"),
-    "negative timeout": (["j"], {"timeout": -1}, ValueError, "; None"),
-    "negative timedelta": (["j"], {"timeout": timedelta(seconds=-1)}, ValueError, "0 seconds or more"),
-    "infinite timeout": (["j"], {"timeout": float("inf")}, ValueError, "; None"),
-    "NaN for timeout": (["j"], {"timeout": float("nan")}, ValueError, "finite"),
-    "str for timeout": (["j"], {"timeout": "60"}, TypeError, "seconds or a timedelta"),
-    "bool for timeout": (["j"], {"timeout": True}, TypeError, "bool"),
-    "poll_interval 0": (["j"], {"timeout": 1, "poll_interval": 0}, ValueError, "more than 0"),
-    "negative poll_interval": (["j"], {"timeout": 1, "poll_interval": -5}, ValueError, "0 seconds or more"),
-    "str for poll_interval": (["j"], {"timeout": 1, "poll_interval": "5"}, TypeError, "str"),
+    "negative timeout": ([JOB_ID], {"timeout": -1}, ValueError, "; None"),
+    "negative timedelta": ([JOB_ID], {"timeout": timedelta(seconds=-1)}, ValueError, "0 seconds or more"),
+    "infinite timeout": ([JOB_ID], {"timeout": float("inf")}, ValueError, "; None"),
+    "NaN for timeout": ([JOB_ID], {"timeout": float("nan")}, ValueError, "finite"),
+    "str for timeout": ([JOB_ID], {"timeout": "60"}, TypeError, "seconds or a timedelta"),
+    "bool for timeout": ([JOB_ID], {"timeout": True}, TypeError, "bool"),
+    "poll_interval 0": ([JOB_ID], {"timeout": 1, "poll_interval": 0}, ValueError, "more than 0"),
+    "negative poll_interval": ([JOB_ID], {"timeout": 1, "poll_interval": -5}, ValueError, "0 seconds or more"),
+    "str for poll_interval": ([JOB_ID], {"timeout": 1, "poll_interval": "5"}, TypeError, "str"),
 }
 
 
@@ -105,11 +115,25 @@ def test_wait_requires_a_timeout(client: JobsClient, local_drs: LocalDrs):
     assert local_drs.requests == ()
 
 
-@pytest.mark.parametrize("job_id", ["", "  ", None, 5])
-def test_get_job_refuses_an_invalid_id(job_id: Any, client: JobsClient, local_drs: LocalDrs):
-    with pytest.raises(TypeError, match="job id"):
+@pytest.mark.parametrize(
+    ("job_id", "error_class"), [("", TypeError), ("  ", TypeError), (None, TypeError), (5, TypeError), ("foo", ValueError)]
+)
+def test_get_job_refuses_an_invalid_id(job_id: Any, error_class: Any, client: JobsClient, local_drs: LocalDrs):
+    with pytest.raises(error_class, match="job id"):
         client.get_job(job_id)
     assert local_drs.requests == ()
+
+
+def test_every_reference_to_a_job(client: JobsClient, local_drs: LocalDrs):
+    """Its id or ARN, a `Job`, and the dicts of boto3 and of Step Functions."""
+    local_drs.add_jobs(job := make_job())
+    for reference in (job, job.job_id, job.arn, {"jobID": job.job_id}, {"JobID": job.job_id}):
+        assert client.wait(reference, timeout=0) == client.explain(reference).job == job
+
+
+def test_fake_accepts_any_id():
+    fake = Mock(spec=["describe_jobs"], describe_jobs=lambda **_: {"items": [{"jobID": "j"}]})
+    assert JobsClient(fake).get_job("j").job_id == "j"
 
 
 def test_dates_in_a_repeated_hour_are_compared_in_utc(client: JobsClient, local_drs: LocalDrs):

@@ -22,10 +22,10 @@ import attrs
 import boto3
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from both_sweeps import both_sweeps
-from drs_jobs import MalformedResponseError, UninitializedAccountException, unstructure_job
+from drs_jobs import MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets, workers
 from drs_jobs.sweep import clients as sweep_clients
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
@@ -105,10 +105,10 @@ def test_targets_rejects_numbers_as_accounts():
 
 @pytest.mark.needs_check_env
 def test_every_target_has_one_result_on_threads(simulate_accounts: Any):
-    """Jobs or an error. Each role is assumed once, also if that is denied."""
+    """Jobs or an error. Each role is assumed once."""
     with simulate_accounts(ACCOUNTS) as accounts:
         accounts.check(list(sweep(accounts.targets)))
-        assert list(accounts.sts.assumed.values()) == [1] * ACCOUNTS
+        accounts.check_roles()
 
 
 @pytest.mark.needs_check_env
@@ -119,7 +119,7 @@ def test_every_target_has_one_result_on_processes(simulate_accounts: Any):
         ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
         accounts.check(list(sweep(accounts.targets, executor=pool)))
-        assert max(accounts.sts.assumed.values()) <= 2
+        accounts.check_roles(processes=2)
 
 
 @pytest.mark.needs_check_env
@@ -132,7 +132,7 @@ def test_every_target_has_one_result_on_dask(simulate_accounts: Any):
         distributed.Client(cluster) as client,
     ):
         accounts.check(list(sweep(accounts.targets, executor=client.get_executor())))
-        assert max(accounts.sts.assumed.values()) <= 2
+        accounts.check_roles(processes=2)
 
 
 @both_sweeps
@@ -216,12 +216,12 @@ def test_max_in_flight():
 
 
 @both_sweeps
-def test_closed_sweep_takes_no_more_targets(sweep: Any, local_drs: LocalDrs):
+def test_deleted_sweep_takes_no_more_targets(sweep: Any, local_drs: LocalDrs):
     taken: list[int] = []
     some = (taken.append(n) or _target(local_drs) for n in range(1000))
     results = sweep(some, max_in_flight=4)
     next(results)
-    results.close()  # type: ignore[attr-defined]  # the Iterator is a generator
+    del results
     assert len(taken) <= 5
 
 
@@ -285,48 +285,62 @@ def test_error_with_a_live_connection_is_picklable():
     assert "http://127.0.0.1:1" in str(other.error)
 
 
-def test_credentials_are_renewed_before_they_expire(monkeypatch: pytest.MonkeyPatch):
-    """Ten minutes before. A denied role is kept for one minute, a throttled request is not kept."""
+class Sts:
+    """Records the requests of AssumeRole. Each response is a lifetime of credentials, or the code of an error."""
+
+    def __init__(self, *responses: int | str) -> None:
+        self.requests: list[dict[str, str]] = []
+        self.responses = list(responses)
+
+    def assume_role(self, request: dict[str, str]) -> Any:
+        self.requests.append(request)
+        response = self.responses.pop(0)
+        if isinstance(response, str):
+            raise ClientError({"Error": {"Code": response}}, "AssumeRole")
+        expiration = datetime.fromtimestamp(time.time() + response, UTC)
+        keys = {"AccessKeyId": str(len(self.requests)), "SecretAccessKey": "s", "SessionToken": "t"}
+        return {"Credentials": {**keys, "Expiration": expiration}}
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of the machine for a sweep, in seconds."""
     now = [0.0]
-    monkeypatch.setattr(sweep_clients.time, "monotonic", lambda: now[0])
-    requests: list[dict[str, str]] = []
-    responses: list[Any] = []
+    monkeypatch.setattr(sweep_clients, "machine_time", lambda: now[0])
+    return now
 
-    class FakeSts:
-        def assume_role(self, **request: str) -> Any:
-            requests.append(request)
-            if isinstance(responses[0], Exception):
-                raise responses.pop(0)
-            lifetime = responses.pop(0)
-            expiration = datetime.fromtimestamp(time.time() + lifetime, UTC)
-            credentials = {
-                "AccessKeyId": str(len(requests)),
-                "SecretAccessKey": "s",
-                "SessionToken": "t",
-                "Expiration": expiration,
-            }
-            return {"Credentials": credentials}
 
-    role = sweep_clients.ThreadRole(None, "arn:aws:iam::123456789012:role/x", "ext")
-    sts: Any = FakeSts()
-    responses += [3600, 3600]
-    keys = []
-    for seconds in (5, 2990, 3015):
+ROLE_KEY = (None, "arn:aws:iam::123456789012:role/x", "ext", False)
+
+
+@pytest.mark.parametrize(
+    ("responses", "calls"),
+    [
+        ((3600, 3600), [(5, "1", 1), (2990, "1", 1), (3015, "2", 2)]),  # ten minutes before they expire
+        ((3600, "Throttling", 3600), [(5, "1", 1), (3010, "1", 2), (3060, "1", 2), (3071, "3", 3)]),  # a failed renewal
+        (("AccessDenied", 3600), [(0, "AccessDenied", 1), (59.5, "AccessDenied", 1), (60, "2", 2)]),
+        (("Throttling", "Throttling"), [(0, "Throttling", 1), (1, "Throttling", 2)]),
+    ],
+)
+def test_renewal_of_credentials(responses: Any, calls: list[tuple[float, str, int]], now: list[float]):
+    """At each time, the key or the error, and the number of requests until then."""
+    role, sts = sweep_clients.ThreadRole(*ROLE_KEY), Sts(*responses)
+    for seconds, expected, count in calls:
         now[0] = seconds
-        keys.append(role.fetch_credentials(sts).access_key)
-    assert keys == ["1", "1", "2"]
-    assert requests[0] == {"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
-    for code, expected in (("AccessDenied", [1, 1, 2]), ("Throttling", [1, 2, 3])):
-        denied = sweep_clients.ThreadRole(None, "arn", None)
-        requests.clear()
-        counts = []
-        for seconds in (10_000, 10_059.5, 10_060):
-            now[0] = seconds
-            responses[:] = [sweep_clients.ClientError({"Error": {"Code": code}}, "AssumeRole")]
-            with pytest.raises(sweep_clients.ServiceError):
-                denied.fetch_credentials(sts)
-            counts.append(len(requests))
-        assert expected == counts
+        try:
+            result = role.fetch_credentials("eu-west-1", sts.assume_role).access_key
+        except ServiceError as error:
+            result = error.code
+        assert (expected, count) == (result, len(sts.requests)), seconds
+    assert sts.requests[0] == {"RoleArn": ROLE_KEY[1], "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
+
+
+def test_refusal_counts_for_its_region(now: list[float]):
+    """An opt-in region that is not enabled refuses every role."""
+    role, sts = sweep_clients.ThreadRole(*ROLE_KEY), Sts("InvalidClientTokenId", 3600)
+    with pytest.raises(ServiceError):
+        role.fetch_credentials("af-south-1", sts.assume_role)
+    assert [role.fetch_credentials(region, sts.assume_role).access_key for region in ("eu-west-1", "af-south-1")] == ["2", "2"]
 
 
 @both_sweeps
@@ -349,10 +363,12 @@ def test_invalid_arguments(sweep: Any, arguments: Any, error_class: Any):
 
 @both_sweeps
 def test_no_targets(sweep: Any):
-    """There is no result and no thread."""
-    before = threading.active_count()
+    """There is no result, and no thread is left."""
+    before = set(threading.enumerate())
     assert list(sweep([])) == []
-    assert before == threading.active_count()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_ctrl_c_stops_at_once(local_drs: LocalDrs):
@@ -515,53 +531,50 @@ def test_clients_of_many_endpoints_are_limited(
 ):
     monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
     many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
-    state = sweep_clients.ClientCache("id", 2)
-    for target in many:
-        with state.client(target):
-            assert len(clients["made"]) - len(clients["closed"]) <= 2
-    assert len(clients["made"]) == 5
+    cache = sweep_clients.ClientCache("id", 2)
+    for number, target in enumerate(many, start=1):
+        assert cache.read(target, id) == id(clients["made"][-1])
+        assert (len(clients["made"]), len(clients["closed"])) == (number, max(0, number - 2))
 
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     sessions = itertools.count()
     make = sweep_clients._make_session
-    monkeypatch.setattr(sweep_clients, "_make_session", lambda profile: (next(sessions), make(profile))[1])
+    monkeypatch.setattr(sweep_clients, "_make_session", lambda *arguments: (next(sessions), make(*arguments))[1])
     sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
     rounds = [[next(one) for one in sweeps] for _ in range(6)]
     assert all(isinstance(result, TargetJobs) for results in rounds for result in results)
     assert next(sessions) == 9
 
 
-def _find_states() -> list[sweep_clients.ClientCache]:
+def _find_caches() -> list[sweep_clients.ClientCache]:
     gc.collect()
     return [thing for thing in gc.get_objects() if isinstance(thing, sweep_clients.ClientCache)]
 
 
-def test_state_of_a_sweep_ends_with_it(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+def test_cache_of_a_sweep_ends_with_it(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sweep_clients, "_worker_caches", {})
-    others = weakref.WeakSet(_find_states())  # of earlier tests; a thread of theirs can drop one at any moment
+    others = weakref.WeakSet(_find_caches())  # of earlier tests; a thread of theirs can drop one at any moment
     earlier = set(threading.enumerate())  # with those of sweeps that earlier tests left before their end
     list(sweep([_target(local_drs)]))
     for thread in set(threading.enumerate()) - earlier:
         if thread.name == "drs_jobs.sweep":
             thread.join()
-    assert [state for state in _find_states() if state not in others] == []
+    assert [cache for cache in _find_caches() if cache not in others] == []
     assert sweep_clients._worker_caches == {}
 
 
-def test_state_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
-    """It is removed after a minute without a task. Until then there is one per sweep."""
-    now = [1000.0]
-    monkeypatch.setattr(sweep_clients.time, "monotonic", lambda: now[0])
+def test_caches_of_sweeps_in_another_process(now: list[float], monkeypatch: pytest.MonkeyPatch):
+    """Each is removed after a minute without a task. Until then there is one per sweep."""
     monkeypatch.setattr(sweep_clients, "_worker_caches", {})
     sweeps = [pickle.dumps(sweep_clients.ClientCache(str(number), 2)) for number in range(50)]
-    states = [pickle.loads(sent) for sent in sweeps]
-    assert [pickle.loads(sent) for sent in sweeps] == states
-    assert len(set(map(id, states))) == 50
+    caches = [pickle.loads(sent) for sent in sweeps]
+    assert [pickle.loads(sent) for sent in sweeps] == caches
+    assert len(set(map(id, caches))) == 50
     now[0] += 59.5
-    assert pickle.loads(sweeps[0]) is states[0]
+    assert pickle.loads(sweeps[0]) is caches[0]
     assert len(sweep_clients._worker_caches) == 50
-    states[1].tasks = 1
+    caches[1].tasks = 1
     now[0] += 1
     pickle.loads(sweeps[2])
     assert set(sweep_clients._worker_caches) == {"0", "1", "2"}
@@ -604,31 +617,27 @@ def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_d
     assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]
 
 
-def test_state_counts_its_tasks(local_drs: LocalDrs):
-    state = sweep_clients.ClientCache("id", 2)
-    with state.client(_target(local_drs)):
-        with state.client(_target(local_drs)):
-            assert state.tasks == 2
-        assert state.tasks == 1
-    with pytest.raises(KeyError), state.client(_target(local_drs)):
-        raise KeyError
-    assert state.tasks == 0
+def test_cache_counts_its_tasks(local_drs: LocalDrs):
+    cache = sweep_clients.ClientCache("id", 2)
+    assert cache.read(_target(local_drs), lambda _: cache.read(_target(local_drs), lambda _: cache.tasks)) == 2
+    with pytest.raises(ZeroDivisionError):
+        cache.read(_target(local_drs), lambda _: 1 // 0)
+    assert cache.tasks == 0
 
 
 def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
-    state = sweep_clients.ClientCache("id", 2)
+    cache = sweep_clients.ClientCache("id", 2)
     for target in (Target("eu-west-1"), _target(local_drs, "mars-north-1")):
-        with state.client(target) as client:
-            assert client.meta.region_name == target.region
-    with pytest.raises(ValueError, match="mars-north-1"), state.client(Target("mars-north-1")):
-        pass
+        assert cache.read(target, lambda client: client.meta.region_name) == target.region
+    with pytest.raises(ValueError, match="mars-north-1"):
+        cache.read(Target("mars-north-1"), pytest.fail)
 
 
 def test_time_outs_of_clients(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """The documented ones; other tests use a shorter time-out."""
     monkeypatch.setattr(sweep_clients, "READ_TIMEOUT", READ_TIMEOUT)
-    with sweep_clients.ClientCache("id", 2).client(_target(local_drs)) as client:
-        assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (10, 20)
+    config = sweep_clients.ClientCache("id", 2).read(_target(local_drs), lambda client: client.meta.config)
+    assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (10, 20, 2)
 
 
 class SlowExecutor(Executor):

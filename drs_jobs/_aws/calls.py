@@ -189,7 +189,8 @@ def accepts_job_id(client: object, job_id: str) -> bool:
     """Return whether a client accepts a job id: botocore checks the length, and a fake accepts any id."""
     meta: Any = getattr(client, "meta", None)
     model: Any = getattr(meta, "service_model", None)
-    limits = model.shape_for("JobID").metadata if hasattr(model, "shape_for") else None
+    shape_for = getattr(model, "shape_for", None)
+    limits = None if shape_for is None or inspect.iscoroutinefunction(shape_for) else shape_for("JobID").metadata
     if not isinstance(limits, dict) or not meta.config.parameter_validation:
         return True
     return bool(limits["min"] <= len(job_id) <= limits["max"])

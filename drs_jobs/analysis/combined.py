@@ -77,7 +77,7 @@ def snapshot_rank(job: Job) -> int:
 
 def is_launch(job: Job) -> bool:
     """Return whether a job launches servers: its type is LAUNCH, absent or unknown."""
-    return job.type is None or isinstance(job.type, UnknownValue) or job.type is JobType.LAUNCH
+    return job.type is None or isinstance(job.type, UnknownValue) or job.type == JobType.LAUNCH
 
 
 def active_jobs(jobs: Iterable[Job]) -> tuple[Job, ...]:

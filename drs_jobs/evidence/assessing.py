@@ -15,6 +15,7 @@ from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.analysis.times import created
 from drs_jobs.evidence.counting import Evidence, Recovery, has_unknown_initiator, is_drill, newest_first, select
 from drs_jobs.evidence.model import Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict, worst
+from drs_jobs.evidence.wording import problem_label
 
 
 def assess(
@@ -50,8 +51,8 @@ def assess(
     start = None if since is None else _validated_time("since", since)
     if start is not None and moment < start:
         raise ValueError(f"as_of {moment.isoformat()} is before since {start.isoformat()}: swap them")
-    _validate_duration("drilled_within", drilled_within)
-    _validate_duration("objective", objective)
+    validate_duration("drilled_within", drilled_within)
+    validate_duration("objective", objective)
     given = None if servers is None else _validated_servers(servers)
     unread = tuple(problems)
     if not all(isinstance(problem, Problem) for problem in unread):
@@ -101,7 +102,7 @@ def logs_needed(
         TypeError, ValueError: As in `assess`.
     """
     moment = _validated_time("as_of", as_of)
-    _validate_duration("objective", objective)
+    validate_duration("objective", objective)
     wanted = None if servers is None else {server.source_server_id for server in _validated_servers(servers)}
     snapshots = {job.job_id: job for job in latest_snapshots(jobs)}
     evidence = select(snapshots.values(), moment)
@@ -139,7 +140,13 @@ def _validated_time(name: str, time: object) -> datetime:
     return to_utc(time, name)
 
 
-def _validate_duration(name: str, duration: object) -> None:
+def validate_duration(name: str, duration: object) -> None:
+    """Check a criterion, which can be `None`.
+
+    Raises:
+        TypeError: If it is not a timedelta.
+        ValueError: If it is not above 0.
+    """
     if duration is None:
         return
     if not isinstance(duration, timedelta):
@@ -189,7 +196,7 @@ def _assess_server(server: SourceServer, recoveries: Sequence[Recovery], criteri
     drilled = recovered = None
     judged = recoveries[0] if recoveries else None
     problems = [problem for problem in criteria.problems if problem.concerns(server)]
-    unread = [f"could not be read: {one_line(problem.text)}" for problem in problems]
+    unread = [f"could not be read: {problem_label(problem)}" for problem in problems]
     if criteria.drilled_within is not None:
         drilled, drill_reasons = _judge_drills(drills, recoveries, criteria)
         if problems and drilled is not Verdict.MET:
@@ -257,7 +264,7 @@ def _judge_drills(drills: Sequence[Recovery], recoveries: Sequence[Recovery], cr
     if success is not None and (success.created_at or start) >= start:
         later = drills[: drills.index(success)]
         failed = next((drill for drill in later if drill.outcome is Outcome.FAILED), None)
-        return Verdict.MET, [] if failed is None else [f"last drill failed {criteria.ago(failed)}{_failure(failed)}"]
+        return Verdict.MET, [] if failed is None else [_failed_drill(failed, criteria)]
     doubts = list(_drill_doubts(recoveries, start, criteria))
     missing = f"no successful drill since {format_day(start)} ({_last_success(success, drills, criteria)})"
     return (Verdict.UNDETERMINED if doubts else Verdict.NOT_MET), [
@@ -298,12 +305,17 @@ def _other_drills(recoveries: Iterable[Recovery], start: datetime, criteria: _Cr
     within = [recovery for recovery in recoveries if (time := recovery.created_at) is not None and time >= start]
     drills = [recovery for recovery in within if is_drill(recovery.job)]
     if (failed := next((drill for drill in drills if drill.outcome is Outcome.FAILED), None)) is not None:
-        yield f"last drill failed {criteria.ago(failed)}{_failure(failed)}"
+        yield _failed_drill(failed, criteria)
     if (running := next((drill for drill in drills if not drill.job.is_complete), None)) is not None:
         yield f"a drill is running, started {criteria.ago(running)}"
     others = (recovery for recovery in within if not is_drill(recovery.job) and not has_unknown_initiator(recovery.job))
     if (recovery := next((one for one in others if one.outcome is Outcome.SUCCEEDED), None)) is not None:
         yield f"recovered {criteria.ago(recovery)}, which is not a drill"
+
+
+def _failed_drill(drill: Recovery, criteria: _Criteria) -> str:
+    # With an objective, what failed is in the reasons of the recovery that was judged.
+    return f"last drill failed {criteria.ago(drill)}{'' if criteria.objective else _failure(drill)}"
 
 
 def _failure(recovery: Recovery) -> str:
@@ -312,7 +324,7 @@ def _failure(recovery: Recovery) -> str:
         phase = (
             None if recovery.phases is None else next((p for p in recovery.phases.phases if p.outcome is Outcome.FAILED), None)
         )
-        failure = "did not launch" if phase is None else f"{phase.name.lower().replace('_', ' ')} failed"
+        failure = "did not launch" if phase is None else f"{phase.name.label} failed"
         error = "" if phase is None or not phase.error else f", {one_line(phase.error, 200)}"
         return f": {failure}{error}"
     return f": {_failed_actions(recovery)}"
@@ -355,19 +367,19 @@ def _judge_recoveries(
 
 def _judge_complete(recovery: Recovery, objective: timedelta, criteria: _Criteria) -> _Judgement:
     time, ago, limit = recovery.recovery_time, criteria.ago(recovery), format_duration(objective)
+    verdict = recovery.verdict(objective)
+    if verdict is Verdict.MET:
+        return verdict, []
     if recovery.outcome is Outcome.FAILED:
         if any(entry.is_failed for entry in recovery.entries):
-            return Verdict.NOT_MET, [f"last recovery failed {ago}{_failure(recovery)}"]
+            return verdict, [f"last recovery failed {ago}{_failure(recovery)}"]
         launched = "launched" if time is None else f"launched in {format_duration(time)}"
-        return Verdict.NOT_MET, [f"{launched}, but {_failed_actions(recovery)} ({ago})"]
-    if time is not None and time > objective:
-        return Verdict.NOT_MET, [f"launched in {format_duration(time)}, objective {limit} ({ago})"]
+        return verdict, [f"{launched}, but {_failed_actions(recovery)} ({ago})"]
+    if verdict is Verdict.NOT_MET:
+        return verdict, [f"launched in {format_duration(time)}, objective {limit} ({ago})"]
     if recovery.outcome is Outcome.SUCCEEDED:
-        duration = recovery.job.duration
-        if time is not None or (duration is not None and timedelta(0) <= duration <= objective):
-            return Verdict.MET, []
-        return Verdict.UNDETERMINED, [f"recovery time unknown ({ago}){_unknown_time(recovery)}"]
-    return Verdict.UNDETERMINED, [f"outcome of the last recovery is undetermined ({ago}){_undetermined_outcome(recovery)}"]
+        return verdict, [f"recovery time unknown ({ago}){_unknown_time(recovery)}"]
+    return verdict, [f"outcome of the last recovery is undetermined ({ago}){_undetermined_outcome(recovery)}"]
 
 
 def _unknown_time(recovery: Recovery) -> str:

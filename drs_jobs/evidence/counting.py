@@ -10,8 +10,10 @@ from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, phases
 from drs_jobs.analysis.combined import is_launch, latest_snapshots, snapshot_rank
 from drs_jobs.analysis.times import created, logged_at
+from drs_jobs.evidence.model import Verdict
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def is_drill(job: Job) -> bool:
@@ -88,6 +90,19 @@ class Recovery:
         waiting = {LaunchStatus.PENDING, LaunchStatus.IN_PROGRESS}
         return False if all(entry.launch_status in waiting for entry in self.entries) else None
 
+    def verdict(self, objective: timedelta) -> Verdict:
+        """Return whether a recovery that is complete was within an objective.
+
+        Args:
+            objective: The recovery time objective.
+        """
+        time = self.recovery_time
+        if self.outcome is Outcome.FAILED or (time is not None and time > objective):
+            return Verdict.NOT_MET
+        longest = self.at_most if time is None else time
+        is_within = longest is not None and longest <= objective
+        return Verdict.MET if self.outcome is Outcome.SUCCEEDED and is_within else Verdict.UNDETERMINED
+
 
 @attrs.frozen(kw_only=True)
 class Evidence:
@@ -124,6 +139,11 @@ class Evidence:
                     )
                     servers.setdefault(server_id, []).append(recovery)
         return servers
+
+
+def all_recoveries(jobs: Iterable[Job | JobPhases]) -> dict[str, list[Recovery]]:
+    """Return the recoveries of each server by its id, whenever they were, in the order of `Evidence.recoveries`."""
+    return select(jobs, _LATEST).recoveries_of_servers()
 
 
 def newest_first(jobs: Iterable[Job]) -> list[Job]:

@@ -294,7 +294,7 @@ def _record(assessment: Assessment, row: ServerAssessment, log_errors: Sequence[
         drilled=row.drilled,
         recovered=row.recovered,
         reasons=wording.reasons_label(row),
-        problems="; ".join([*(problem.text for problem in assessment.problems_of(server)), *log_errors]),
+        problems="; ".join([*map(wording.problem_label, assessment.problems_of(server)), *log_errors]),
         drills=row.drills,
         lastDrillAt=_created_at(row.last_drill),
         lastDrillJobID=_job_id(row.last_drill),

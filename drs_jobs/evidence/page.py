@@ -199,9 +199,6 @@ _BAR_WIDTH: Final = 1000
 
 _MINUTE: Final = timedelta(minutes=1)
 
-_LONGEST_OBJECTIVE: Final = 4
-"""The objective is shown if it is at most so many times as long as the longest recovery."""
-
 
 def _chart(assessment: Assessment) -> _Chart:
     recoveries = {row.server.source_server_id: row.latest_recovery for row in assessment.servers if row.latest_recovery}
@@ -209,8 +206,7 @@ def _chart(assessment: Assessment) -> _Chart:
     # Without running and failed recoveries, because one that hangs for weeks would make all other bars too short.
     times = [recovery.recovery_time for recovery in recoveries.values() if recovery.recovery_time is not None]
     longest = max([*(times or [end for bar in spans.values() for _, _, end in bar]), _MINUTE])
-    objective = assessment.objective
-    shown = objective if objective is not None and objective <= _LONGEST_OBJECTIVE * longest else None
+    shown = wording.drawn_objective(assessment.objective, longest)
     scale = max(longest, shown or longest)
 
     def x(time: timedelta) -> float:

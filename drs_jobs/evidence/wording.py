@@ -4,13 +4,23 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from drs_jobs._text import format_age, format_count, format_day, format_duration, format_minute, format_second, one_line
+from drs_jobs._text import (
+    format_age,
+    format_count,
+    format_day,
+    format_duration,
+    format_minute,
+    format_more,
+    format_second,
+    one_line,
+)
 
 if TYPE_CHECKING:  # its classes call these functions
     from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
     from drs_jobs.analysis import JobPhases
-    from drs_jobs.evidence.model import Assessment, RecoveryResult, ServerAssessment, Verdict
+    from drs_jobs.evidence.counting import Recovery
+    from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
 """The heads of the columns of `Row`."""
@@ -69,9 +79,16 @@ def conclusion_label(assessment: "Assessment") -> str:
     return assessment.verdict.label
 
 
-def server_label(server: "SourceServer") -> str:
-    """Return the host name of a server, if it is known, and its id."""
-    return one_line(f"{server.name or ''} {server.source_server_id}", 200)
+def server_label(server: "SourceServer", limit: int = 200) -> str:
+    """Return the host name of a server, if it is known, and its id. If both are too long, the name is cut.
+
+    Args:
+        server: The server.
+        limit: The maximum number of characters. At least 8 of a name are kept.
+    """
+    server_id = one_line(server.source_server_id, limit)
+    name = one_line(server.name or "", max(8, limit - len(server_id) - 1))
+    return f"{name} {server_id}".strip()
 
 
 def replication_label(server: "SourceServer") -> str:
@@ -99,13 +116,34 @@ def last_drill_label(row: "ServerAssessment") -> str:
     return f"{day} {row.last_drill.outcome.name}"
 
 
-def recovery_time_label(recovery: "RecoveryResult | None") -> str:
+def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
     """Return a recovery time such as `9m 12s`, its upper limit such as `at most 9m 12s`, or a dash."""
     if recovery is None or (recovery.recovery_time is None and recovery.at_most is None):
         return "-"
     if recovery.recovery_time is None:
         return f"at most {format_duration(recovery.at_most)}"
     return format_duration(recovery.recovery_time)
+
+
+_LONGEST_OBJECTIVE: Final = 4
+
+
+def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> timedelta | None:
+    """Return the objective to draw: `None` without one, or if it is more than 4 times as long as the longest recovery time.
+
+    A longer objective would make all recoveries too short to be read.
+
+    Args:
+        objective: The objective.
+        longest: The longest recovery time that is drawn; `None` if none is known.
+    """
+    is_too_long = objective is not None and longest is not None and objective > _LONGEST_OBJECTIVE * longest
+    return None if is_too_long else objective
+
+
+def undrawn_objective_label(objective: timedelta) -> str:
+    """Return why there is no line at an objective, such as `objective 4h 00m is beyond the chart`."""
+    return f"objective {format_duration(objective)} is beyond the chart"
 
 
 def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:
@@ -150,6 +188,12 @@ def title_label(assessment: "Assessment") -> str:
     return f"{counts_label(assessment)}; {criteria}; {moment}; {jobs_label(assessment)}"
 
 
+def problem_label(problem: "Problem") -> str:
+    """Return a problem, with its account and region."""
+    place = " ".join(part for part in (problem.account_id, problem.region) if part)
+    return one_line(f"{place}: {problem.text}" if place else problem.text, 300)
+
+
 def summary_label(assessment: "Assessment") -> str:
     """Return the verdict of all servers, if there is a criterion, and the whole assessment in one line."""
     title = title_label(assessment)
@@ -159,7 +203,7 @@ def summary_label(assessment: "Assessment") -> str:
 def notes(assessment: "Assessment") -> Iterator[str]:
     """Yield what limits the evidence, one line each: what could not be read, later jobs, and servers that are not judged."""
     for problem in assessment.problems:
-        yield f"could not be read: {one_line(problem.text, 300)}"
+        yield f"could not be read: {problem_label(problem)}"
     if assessment.unread_logs:
         logs = format_count(len(assessment.unread_logs), "log")
         yield f"{logs} could not be read completely, the first is the {log_error_label(assessment.unread_logs[0])}"
@@ -179,8 +223,7 @@ _MAX_NAMED: Final = 10
 
 def list_label(names: Sequence[str]) -> str:
     """Return names as one text, the first of them and how many more there are."""
-    more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more
+    return f"{', '.join(names[:_MAX_NAMED])} {format_more(len(names), _MAX_NAMED)}".rstrip()
 
 
 class Limit(NamedTuple):

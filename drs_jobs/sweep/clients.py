@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar
 
+import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from drs_jobs._aws.responses import fast_decoder
 from drs_jobs._aws.signing import sign_with
@@ -113,9 +114,8 @@ class ClientCache:
         self._lock = threading.Lock()  # held while a session or client is created, which is not thread-safe
         import boto3  # noqa: PLC0415  # `import drs_jobs.sweep` does not import it, and no thread does
 
-        self._session: Callable[[str | None], Any] = functools.cache(
-            lambda profile_name: boto3.Session(profile_name=profile_name)
-        )
+        self._session = functools.cache(functools.partial(_make_session, boto3.Session))
+        self._has_credentials = functools.cache(_has_credentials)
         self._known_regions = functools.cache(find_known_regions)
         self._clients: dict[ClientKey, Any] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
@@ -178,7 +178,8 @@ class ClientCache:
             if (client := self._clients.get(key)) is not None:
                 return client, False
             session = self._session(key.profile_name)
-            session.get_credentials()  # before the lock that a fork waits for, because it can make requests
+            if not self._has_credentials(session):
+                raise NoCredentialsError
             with _building:
                 client = session.client(key.service_name, **key.arguments(self._arguments[1]))
             if key.service_name == "drs":
@@ -217,6 +218,18 @@ def is_global_endpoint(sts: Any) -> bool:
     Its tokens are not valid in opt-in regions, those of regional endpoints are valid in all regions.
     """
     return bool(sts.meta.endpoint_url == "https://sts.amazonaws.com")
+
+
+def _make_session(session_class: Callable[..., Any], profile_name: str | None) -> Any:
+    with _building:
+        core = botocore.session.Session(profile=profile_name)
+        core.get_component("credential_provider")  # it is built at its first use, with a context of OpenSSL
+        return session_class(botocore_session=core)
+
+
+def _has_credentials(session: Any) -> bool:
+    """Return whether a session finds credentials. It can make requests, so no fork waits for it."""
+    return session.get_credentials() is not None
 
 
 def find_known_regions(session: Any) -> frozenset[str]:

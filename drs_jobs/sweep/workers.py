@@ -116,6 +116,8 @@ class _Sweep(Iterator[_Result]):
         """The number of results that were returned."""
         self._wake_ups: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._has_more = True
+        self._target: Target | None = None
+        """The next target, if it was taken from the iterable but not submitted, because no thread could be started."""
         self._targets_error: Exception | None = None
         """The error of the iterable of targets, which is raised after the targets in flight."""
         self._process_id = os.getpid()
@@ -144,19 +146,21 @@ class _Sweep(Iterator[_Result]):
             self._completed[self._returned - 1] = _FORGOTTEN
 
     def _submit_next(self) -> None:
-        if self._threads is not None:
-            self._threads.ensure_thread()
         try:
-            target = next(self._targets)
+            self._target = next(self._targets) if self._target is None else self._target
         except StopIteration:
             self._has_more = False
+            return
         except Exception as error:  # noqa: BLE001  # raised after the targets in flight
             self._has_more, self._targets_error = False, error
-        else:
-            future = _submit(self._executor, self._read, target)
-            # Without a reference to this object, so that `break` deletes it while targets are in flight.
-            future.add_done_callback(functools.partial(_complete, self._completed, self._wake_ups, target))
-            self._in_flight[future] = target
+            return
+        if self._threads is not None:
+            self._threads.ensure_thread()
+        target, self._target = self._target, None
+        future = _submit(self._executor, self._read, target)
+        # Without a reference to this object, so that `break` deletes it while targets are in flight.
+        future.add_done_callback(functools.partial(_complete, self._completed, self._wake_ups, target))
+        self._in_flight[future] = target
 
     def _wait(self) -> _Result:
         while self._returned >= len(self._completed):
@@ -243,7 +247,7 @@ class DaemonThreadPool(Executor):
     def __init__(self, max_workers: int) -> None:
         """Create a pool without threads."""
         self._max_workers = max_workers
-        self._thread_count = 0
+        self._thread_count = self._submitted = 0
         self._is_stopped = False
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
@@ -252,7 +256,8 @@ class DaemonThreadPool(Executor):
         self.ensure_thread()
         future: Future[Any] = Future()
         self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
-        if self._thread_count < self._max_workers:
+        self._submitted += 1
+        if self._thread_count < min(self._submitted, self._max_workers):
             with suppress(RuntimeError):  # the threads that run do the work
                 self._start_thread()
         return future

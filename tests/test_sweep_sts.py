@@ -1,0 +1,201 @@
+"""What AWS decides for one target of a sweep decides nothing for the others, and each request is signed for its own target."""
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+import drs_jobs.sweep.clients
+from both_sweeps import both_sweeps
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
+from simulated_sts import DEFAULT_REGIONS, DROPPED, KEY, Refusal, Request, SimulatedAws, redirect_sts, skip_sleeps
+
+ACCOUNT, OTHER = "123456789012", "210987654321"
+ROLE = "DrsReader"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
+    """STS and DRS of all regions. There are three attempts, without sleeps, and the retries of a client are limited."""
+    skip_sleeps(monkeypatch)
+    with SimulatedAws() as aws:
+        for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_DRS"):
+            monkeypatch.setenv(name, aws.endpoint_url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, KEY)
+        monkeypatch.setenv("AWS_RETRY_MODE", "standard")
+        yield aws
+
+
+def failures(results: list[Any]) -> list[TargetFailure]:
+    """The failures. Every other target must have the jobs of its account and region. A target without a role has no account."""
+    for result in results:
+        if isinstance(result, TargetJobs):
+            account = (result.target.role_arn or "::::").split(":")[4]
+            ids = [job.job_id for job in result.jobs]
+            assert ids == [f"{account}-{result.target.region}-{page}" for page in range(len(ids))] != []
+    return [result for result in results if isinstance(result, TargetFailure)]
+
+
+def codes(results: list[Any]) -> Counter[str]:
+    """The numbers of failures by the code of the error."""
+    return Counter(getattr(failure.error, "code", type(failure.error).__name__) for failure in failures(results))
+
+
+def refuse_in(*regions: str, code: str = "InvalidClientTokenId") -> Callable[[Request], Refusal | None]:
+    """Regions that are not enabled in the account. Their STS and DRS refuse all requests."""
+
+    def refuse(request: Request) -> Refusal | None:
+        return (403, code if request.service == "sts" else "UnrecognizedClientException") if request.region in regions else None
+
+    return refuse
+
+
+def throttle(service: str, attempts: int) -> Callable[[Request], Refusal | None]:
+    """The first attempts of each account are throttled."""
+    refusal = {"sts": (400, "Throttling"), "drs": (429, "ThrottlingException")}[service]
+
+    def refuse(request: Request) -> Refusal | None:
+        return refusal if request.service == service and request.attempt <= attempts else None
+
+    return refuse
+
+
+# ------------------------------------------------------------------ regions
+
+
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "RegionDisabledException", "AccessDenied"])
+@both_sweeps
+def test_refusal_of_one_region(sweep: Any, code: str, aws: SimulatedAws):
+    aws.refuse = refuse_in("af-south-1", code=code)
+    results = list(sweep(targets([ACCOUNT], "all", role_name=ROLE)))
+    assert len(results) > 30
+    assert [failure.target.region for failure in failures(results)] == ["af-south-1"]
+
+
+@both_sweeps
+def test_refusals_of_all_opt_in_regions(sweep: Any, aws: SimulatedAws):
+    opt_in = set(boto3.Session().get_available_regions("drs")) - DEFAULT_REGIONS
+    aws.refuse = refuse_in(*opt_in)
+    results = list(sweep(targets([ACCOUNT], "all", role_name=ROLE)))
+    assert sorted(failure.target.region for failure in failures(results)) == sorted(opt_in)
+
+
+@both_sweeps
+def test_refusal_is_kept_for_its_region(sweep: Any, aws: SimulatedAws):
+    """The STS of the region is not requested again for other targets of the account. Other accounts are not refused."""
+    aws.refuse = refuse_in("af-south-1")
+    refused = [Target("af-south-1", role_arn=f"arn:aws:iam::{account}:role/{ROLE}") for account in [ACCOUNT] * 3 + [OTHER]]
+    assert codes(list(sweep(refused))) == {"InvalidClientTokenId": 4}
+    assert aws.assumed == {ACCOUNT: 1, OTHER: 1}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "regional"])
+@both_sweeps
+def test_credentials_of_the_global_sts(sweep: Any, mode: str, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """Regions that an account must opt in to do not accept them. With `legacy`, they come from the STS of default regions."""
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", mode)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+    redirect_sts(monkeypatch, aws.endpoint_url)
+    default_regions_first = sorted(boto3.Session().get_available_regions("drs"), key=lambda name: name not in DEFAULT_REGIONS)
+    assert codes(list(sweep(targets([ACCOUNT], default_regions_first, role_name=ROLE)))) == {}
+    assert any(request.is_global for request in aws.requests) == (mode == "legacy")
+
+
+@both_sweeps
+def test_sts_that_does_not_respond(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drs_jobs.sweep.clients, "READ_TIMEOUT", 0.2)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    released = threading.Event()
+
+    def refuse(request: Request) -> Refusal | None:
+        return DROPPED if request.service == "sts" and request.region == "af-south-1" and released.wait(60) else None
+
+    aws.refuse = refuse
+    results = list(sweep(targets([ACCOUNT], ["af-south-1", "eu-west-1", "us-east-1"], role_name=ROLE)))
+    released.set()
+    assert codes(results) == {"ReadTimeoutError": 1}
+
+
+# ------------------------------------------------------------------ retries
+
+
+@pytest.mark.parametrize("service", ["sts", "drs"])
+@both_sweeps
+def test_third_attempt_succeeds(sweep: Any, service: str, aws: SimulatedAws):
+    """The retries of a client are limited in total, but the attempts of one account use up none of another one's."""
+    aws.refuse = throttle(service, 2)
+    results = list(sweep(targets((f"{number:012}" for number in range(200)), ["eu-west-1"], role_name=ROLE)))
+    assert len(results) == 200
+    assert codes(results) == {}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [(400, "Throttling"), (503, "ServiceUnavailable"), (403, "AccessDenied"), DROPPED],
+    ids=lambda refusal: refusal[1],
+)
+@both_sweeps
+def test_failed_renewal_keeps_valid_credentials(sweep: Any, refusal: Refusal, aws: SimulatedAws):
+    """They are renewed for each target, because they are valid for ten minutes only."""
+    aws.lifetime = 600
+    aws.refuse = lambda request: refusal if (request.service == "sts" and request.attempt > 1) else None
+    assert codes(list(sweep(targets([ACCOUNT] * 6, ["eu-west-1"], role_name=ROLE), max_in_flight=1))) == {}
+    assert aws.assumed[ACCOUNT] > 1
+
+
+@both_sweeps
+def test_failed_renewal_drops_expired_credentials(sweep: Any, aws: SimulatedAws):
+    """The error of a target is that of the renewal."""
+    aws.lifetime = -1
+    aws.refuse = lambda request: (400, "Throttling") if (request.service == "sts" and request.attempt > 1) else None
+    results = list(sweep(targets([ACCOUNT] * 3, ["eu-west-1"], role_name=ROLE), max_in_flight=1))
+    assert codes(results) == {"ExpiredTokenException": 1, "Throttling": 2}
+
+
+@both_sweeps
+def test_credentials_are_renewed_during_a_sweep(sweep: Any, aws: SimulatedAws):
+    """No request is signed with expired ones."""
+    aws.lifetime = 600
+    assert codes(list(sweep(targets([ACCOUNT] * 20, ["eu-west-1", "us-east-1"], role_name=ROLE)))) == {}
+    assert aws.assumed[ACCOUNT] == len({request.access_key for request in aws.requests}) - 1 > 20
+    assert aws.refusals == {}
+
+
+# ------------------------------------------------------------------ signatures
+
+
+@both_sweeps
+def test_every_request_is_signed_for_its_own_role(sweep: Any, aws: SimulatedAws):
+    """On 32 threads or tasks, which share four clients, while the credentials of each role are renewed again and again."""
+    aws.lifetime, aws.pages = 600, 3
+    accounts = [f"{number:012}" for number in range(60)]
+    regions = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
+    results = list(sweep(targets(accounts, regions, role_name=ROLE), max_in_flight=32))
+    assert failures(results) == []
+    assert aws.refusals == {}
+    reads = Counter((request.account, request.region) for request in aws.requests if request.service == "drs")
+    assert reads == dict.fromkeys(itertools.product(accounts, regions), 3)
+    assert len(results) == sum(aws.assumed.values()) == len(reads)
+
+
+@both_sweeps
+def test_server_detects_a_wrong_signature(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """Otherwise the test above proves nothing."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    [assuming] = sweep([Target("eu-west-1", role_arn=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}")])
+    [reading] = sweep([Target("eu-west-1")])
+    assert [assuming.error.code, reading.error.code] == ["SignatureDoesNotMatch", "InvalidSignatureException"]
+
+
+@both_sweeps
+def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(sweep: Any, aws: SimulatedAws):
+    mixed = [Target("eu-west-1"), *targets([ACCOUNT, OTHER], ["eu-west-1"], role_name=ROLE)] * 10
+    results = list(sweep(mixed, max_in_flight=8))
+    assert len(results) == 30
+    assert failures(results) == []
+    assert aws.refusals == {}
