@@ -45,6 +45,9 @@ REPORT_COMMAND: Final = (
     f"drs-jobs report {REPORT} --drilled-within 90d --objective 20m --servers servers.csv --title 'Drill evidence' --exit-zero"
 )
 
+COMMANDS: Final = ("evidence_reader", "list", "phases", "show", "watch")
+"""The modules of commands that read the current time."""
+
 CHART_WIDTH: Final = 730
 """The width of a chart, in pixels: that of the text."""
 
@@ -146,8 +149,7 @@ def simulated_year() -> Iterator[Year]:
 @contextlib.contextmanager
 def _fixed_time() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        commands = ("list", "evidence_reader")
-        for module in (*(f"cli.commands.{command}" for command in commands), "testing.clock"):
+        for module in (*(f"cli.commands.{name}" for name in COMMANDS), "testing.clock"):
             stack.enter_context(mock.patch(f"drs_jobs.{module}.datetime", _FixedDatetime))
         yield
 

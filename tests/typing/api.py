@@ -163,42 +163,40 @@ def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) ->
         assert_type(cause.refused_action, str | None)
 
 
-def assessing(client: JobsClient, jobs: list[Job], now: datetime) -> str:
-    objective = timedelta(hours=4)
-    servers = client.describe_source_servers(page_size=1, limit=1, cursor="c")
-    assert_type(servers, Pager[SourceServer])
-    needed = logs_needed(jobs, as_of=now, objective=objective, servers=["s"])
-    assert_type(needed, tuple[Job, ...])
-    mixed: list[Job | JobPhases] = [*jobs, *(client.phases(job) for job in needed)]
-    problems = [Problem("access denied", account_id="123456789012", region="eu-west-1")]
+def evidence(client: JobsClient, jobs: list[Job], phases: list[JobPhases], now: datetime) -> None:
+    servers: list[str | SourceServer] = [
+        "s-51d6b65c73391918f",
+        SourceServer("s-51d6b65c73391918f", name="db-01", lag=timedelta()),
+    ]
     assessment = assess(
-        mixed,
+        [*jobs, *phases],
         as_of=now,
         drilled_within=timedelta(days=90),
-        objective=objective,
+        objective=timedelta(hours=4),
         servers=servers,
         since=now,
-        problems=problems,
+        problems=[Problem("text", region="eu-west-1")],
     )
     assert_type(assessment, Assessment)
-    assert_type(assess(jobs, as_of=now, servers=[SourceServer("s", name="web-01"), "s"]), Assessment)
+    assert_type(assess(jobs, as_of=now), Assessment)
+    assert_type(assess(phases, as_of=now, servers=client.describe_source_servers()), Assessment)
+    assert_type(logs_needed(jobs, as_of=now, objective=timedelta(hours=4), servers=servers), tuple[Job, ...])
+    assert_type(assessment.verdict, Verdict | None)
     assert_type(assessment.counts, Mapping[Verdict, int])
+    assert_type(assessment.first_job_at, datetime | None)
+    assert_type(assessment.jobs, tuple[Job, ...])
     assert_type(assessment.phases, tuple[JobPhases, ...])
-    for record in assessment.records():
-        assert_type(record, ServerRecord)
-        assert_type(record["lastSuccessAgeSeconds"], float | None)
+    assert_type(assessment.records(), list[ServerRecord])
+    assert_type(assessment.records()[0]["recoverySeconds"], float | None)
+    assert_type(render(assessment, title="text"), str)
     for row in assessment.servers:
         assert_type(row, ServerAssessment)
-        assert_type(row.server.lag, timedelta | None)
+        assert_type(row.server, SourceServer)
         assert_type(row.last_success, DrillResult | None)
         assert_type(row.latest_recovery, RecoveryResult | None)
+        assert_type(row.age, timedelta | None)
         assert_type(row.drilled, Verdict | None)
         assert_type(row.reasons, tuple[str, ...])
-    match assessment.verdict:
-        case Verdict.MET | Verdict.NOT_MET:
-            return render(assessment, title="Drills")
-        case Verdict.UNDETERMINED | None:
-            return ""
 
 
 def fields(job: Job, now: datetime) -> None:

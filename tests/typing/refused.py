@@ -3,7 +3,7 @@
 # pyright: strict
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 import drs_jobs
@@ -204,21 +204,21 @@ def optional_arn(page: Page[Job]) -> None:
 def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
     analysis.explain(job)  # refused
     analysis.explain(log, job)  # refused
+    assess([job])  # refused
+    assess([job], as_of="2026-08-31")  # refused
+    assess(job, as_of=datetime.now(UTC))  # refused
+    assess([job], as_of=datetime.now(UTC), objective=14400)  # refused
     analysis.phases(log, job)  # refused
     analysis.combine(job)  # refused
     analysis.progress(analysis.phases(job, log))  # refused
 
 
-def assessing(jobs: list[Job], raw: dict[str, Any], now: datetime) -> None:
-    assess(jobs)  # refused
-    assess([raw], as_of=now)  # refused
-    assess(jobs, as_of="2024-06-15")  # refused
-    assess(jobs, as_of=now, objective=14400)  # refused
-    assess(jobs, as_of=now, drilled_within=timedelta(days=90), servers=SourceServer("s"))  # refused
-    assess(jobs, as_of=now, problems=["access denied"])  # refused
+def assessing(job: Job, now: datetime) -> None:
+    assess([job], as_of=now, servers=SourceServer("s"))  # refused
+    assess([job], as_of=now, problems=["access denied"])  # refused
     Problem("access denied", "123456789012")  # refused
     SourceServer()  # refused
-    for record in assess(jobs, as_of=now).records():
+    for record in assess([job], as_of=now).records():
         print(record["lastDrill"])  # refused
 
 
