@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -94,7 +95,19 @@ def test_every_command_has_examples():
     assert set(EXAMPLES) == {"drs-jobs", *COMMANDS}
 
 
-@pytest.mark.parametrize("line", sorted({line for lines in EXAMPLES.values() for line in lines}))
+def documented() -> Iterator[str]:
+    """Yield the command lines in the code of the documentation, without what a shell does with their output."""
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = re.sub(r"\\?\n +(?=-)", " ", path.read_text(encoding="utf-8"))
+        for line in re.findall(r"(?:^ *|`|\$ )(drs-jobs [a-z]+ [^`\n]+)", text, re.MULTILINE):
+            if not line.endswith(" -h"):
+                yield re.split(r" [|>&#…]", line)[0]
+
+
+EXAMPLE_LINES = sorted({*documented(), *(line for lines in EXAMPLES.values() for line in lines)})
+
+
+@pytest.mark.parametrize("line", EXAMPLE_LINES)
 def test_examples_are_valid(line: str):
     """The program accepts the options, and their values are readable."""
     _, *arguments = shlex.split(line)

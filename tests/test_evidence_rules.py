@@ -1,4 +1,4 @@
-"""The rules of evidence: each entry of docs/evidence_rules.toml, from which the page of the documentation is made."""
+"""The rules of evidence: each entry of docs/evidence_rules.toml, which the documentation shows, and the independent model."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from drs_jobs import Job, structure_job, structure_log_item
+from drs_jobs import Job, SourceServer, structure_job, structure_log_item
 from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.evidence import Assessment, Problem, ServerAssessment, Verdict, assess
 from drs_jobs.evidence.wording import recovery_time_label
+from evidence_model import arguments, differences, judge, make_world, observed
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SECTIONS: Final = tomllib.loads((DOCS / "evidence_rules.toml").read_text(encoding="utf-8"))
@@ -86,3 +87,12 @@ def test_rule(section: Mapping[str, Any], rule: Mapping[str, Any]):
 def test_page_has_every_section():
     page = (DOCS / "evidence.md").read_text(encoding="utf-8")
     assert [name for name in SECTIONS if f"```{{evidence-rules}} {name}\n" not in page] == []
+
+
+@pytest.mark.parametrize("start", range(0, 3000, 500))
+def test_independent_model(start: int):
+    """In random worlds it gives each server the same verdicts and facts."""
+    for seed in range(start, start + 500):
+        world = make_world(seed)
+        jobs, options = arguments(world, source_server=SourceServer, problem=Problem)
+        assert differences(judge(world), observed(world, assess(jobs, **options))) == [], seed

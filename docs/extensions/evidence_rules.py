@@ -45,9 +45,9 @@ def _cells(rule: Mapping[str, Any]) -> Iterator[tuple[list[str], list[str], list
         labels = [f"{name}: {label}" for name, label in verdicts.items()] if len(verdicts) > 1 else list(verdicts.values())
         times = [row["recovery_time"]] if "recovery_time" in row else []
         yield titles, labels or ["-"], times + row.get("reasons", [])
-        titles = []
+        titles = ["another server"]
     if "all" in rule:
-        yield titles, [f"all servers: {Verdict(rule['all']).label}"], []
+        yield [], [f"all servers: {Verdict(rule['all']).label}"], []
 
 
 def _row(*cells: Iterable[str]) -> nodes.row:

@@ -257,9 +257,9 @@ class ServerRecord(TypedDict):
     recovered: str | None
     """Whether its latest recovery was within the objective; `None` without that criterion."""
     reasons: str
-    """The reasons of the verdict, for people, separated by `; `."""
+    """The reasons of the verdict, for people, separated by semicolons."""
     problems: str
-    """What could not be read and concerns the server, logs included, separated by `; `."""
+    """What could not be read and concerns the server, logs included, separated by semicolons."""
     drills: int
     """The number of drills, whatever their outcome."""
     lastDrillAt: str | None
