@@ -70,5 +70,5 @@ def page_function() -> Callable[[Assessment, str | None], str]:
     return page
 
 
-for _value in (Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict):
+for _value in (Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, ServerRecord, Verdict):
     _value.__module__ = __name__
