@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -63,9 +63,9 @@ def decode_cursor(cursor: str, identity: str) -> Position:
     encoded, _, checksum = cursor.partition(".")
     if checksum == _checksum(encoded, identity):
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
-            fields: Any = json.loads(base64.urlsafe_b64decode(encoded))
+            fields = json.loads(base64.urlsafe_b64decode(encoded))
             if isinstance(fields, list) and len(fields) == len(attrs.fields(Position)):
-                position = Position(*fields)
+                position = Position(*cast("list[Any]", fields))
                 if _is_valid(position):
                     return position
     raise ValueError(
