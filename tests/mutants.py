@@ -32,7 +32,7 @@ MODULES: Final = {
     "_text": ("drs_jobs/_text.py", "models errors structure calls fuzz cli_output evidence_page notebook"),
     "_time": ("drs_jobs/_time.py", "models structure rest_json queries client"),
     "aio": ("drs_jobs/aio", "aio_client aio_sweep"),
-    "analysis": ("drs_jobs/analysis", "analysis_combined analysis_failure analysis_phase analysis_progress completeness"),
+    "analysis": ("drs_jobs/analysis", "analysis_several_jobs analysis_failure analysis_phase analysis_progress completeness"),
     "evidence": ("drs_jobs/evidence", "evidence_csv evidence_model evidence_page"),
     "sweep": ("drs_jobs/sweep", "sweep sweep_sts sweep_workers"),
 }

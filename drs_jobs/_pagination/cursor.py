@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -65,7 +65,7 @@ def decode_cursor(cursor: str, identity: str) -> Position:
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
             fields = json.loads(base64.urlsafe_b64decode(encoded))
             if isinstance(fields, list) and len(fields) == len(attrs.fields(Position)):
-                position = Position(*fields)
+                position = Position(*cast("list[Any]", fields))
                 if _is_valid(position):
                     return position
     raise ValueError(

@@ -2,8 +2,8 @@
 
 | module | contents |
 |---|---|
-| `assessing` | `assess` and `logs_needed`: the rules |
-| `counting` | which jobs count, and what they show as of a moment |
+| `verdicts` | `assess` and `logs_needed`: the rules |
+| `drills_and_recoveries` | which jobs count, and what they show as of a moment |
 | `model` | the classes of an assessment, and its records |
 | `wording` | the words in which all outputs for people show it |
 | `failures` | the failed drills and recoveries, with their causes |
@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 from drs_jobs._extras import missing_extra_error
 from drs_jobs._models.source_server import SourceServer
-from drs_jobs.evidence.assessing import assess, logs_needed
 from drs_jobs.evidence.model import (
     Assessment,
     DrillResult,
@@ -26,6 +25,7 @@ from drs_jobs.evidence.model import (
     ServerRecord,
     Verdict,
 )
+from drs_jobs.evidence.verdicts import assess, logs_needed
 
 __all__ = [
     "Assessment",
@@ -70,5 +70,5 @@ def page_function() -> Callable[[Assessment, str | None], str]:
     return page
 
 
-for _value in (Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict):
+for _value in (Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, ServerRecord, Verdict):
     _value.__module__ = __name__

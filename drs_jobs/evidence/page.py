@@ -16,7 +16,7 @@ from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_second, one_line
 from drs_jobs.analysis import Phase
 from drs_jobs.evidence import wording
-from drs_jobs.evidence.counting import is_drill
+from drs_jobs.evidence.drills_and_recoveries import is_drill
 from drs_jobs.evidence.failures import common_causes, explanations
 from drs_jobs.evidence.model import SEVERITY, Assessment, RecoveryResult, Verdict
 

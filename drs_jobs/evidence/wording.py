@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # its classes call these functions
     from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
     from drs_jobs.analysis import JobPhases
-    from drs_jobs.evidence.counting import Recovery
+    from drs_jobs.evidence.drills_and_recoveries import Recovery
     from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")

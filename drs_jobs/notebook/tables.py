@@ -22,7 +22,7 @@ from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsSt
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase
 from drs_jobs.evidence import Assessment, ServerRecord
-from drs_jobs.evidence.counting import is_drill
+from drs_jobs.evidence.drills_and_recoveries import is_drill
 
 _TEXT: Final = pa.string()
 _TIMESTAMP: Final = pa.timestamp("us", tz="UTC")

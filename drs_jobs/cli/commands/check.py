@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from drs_jobs.cli.commands.check_formats import show_assessment
-from drs_jobs.cli.commands.evidence_reader import EvidenceReader, print_notes, status_of_verdict
+from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors
 from drs_jobs.cli.options import (
     AsOf,

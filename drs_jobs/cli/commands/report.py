@@ -9,7 +9,7 @@ import attrs
 import typer
 
 from drs_jobs._text import quoted
-from drs_jobs.cli.commands.evidence_reader import EvidenceReader, print_notes, status_of_verdict
+from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
 from drs_jobs.cli.options import (
     AsOf,

@@ -21,7 +21,6 @@ from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
 from drs_jobs.analysis import PhaseName
 from drs_jobs.cli import output
-from drs_jobs.cli.commands.phase_reader import PhaseReader
 from drs_jobs.cli.exit_status import (
     ExitStatus,
     describe_error,
@@ -39,6 +38,7 @@ from drs_jobs.cli.options import (
     Region,
 )
 from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
+from drs_jobs.cli.phase_reader import PhaseReader
 from drs_jobs.cli.servers import NameSource
 
 HEARTBEAT_INTERVAL: Final = 60.0

@@ -16,7 +16,7 @@ from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, Outcome
 from drs_jobs._text import format_count, format_duration
 from drs_jobs.analysis import latest_snapshots
-from drs_jobs.evidence.counting import is_drill
+from drs_jobs.evidence.drills_and_recoveries import is_drill
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._periods import Periods
 from drs_jobs.notebook.charts._style import OUTCOME_PATTERNS

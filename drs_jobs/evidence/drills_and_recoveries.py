@@ -8,7 +8,7 @@ import attrs
 from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, ParticipatingServer, UnknownValue
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, phases
-from drs_jobs.analysis.combined import is_launch, latest_snapshots, snapshot_rank
+from drs_jobs.analysis.several_jobs import is_launch, latest_snapshots, snapshot_rank
 from drs_jobs.analysis.times import created, logged_at
 from drs_jobs.evidence.model import Verdict
 

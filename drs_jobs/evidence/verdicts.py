@@ -13,7 +13,7 @@ from drs_jobs._text import format_ago, format_count, format_day, format_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.analysis.times import created
-from drs_jobs.evidence.counting import Evidence, Recovery, has_unknown_initiator, is_drill, newest_first, select
+from drs_jobs.evidence.drills_and_recoveries import Evidence, Recovery, has_unknown_initiator, is_drill, newest_first, select
 from drs_jobs.evidence.model import Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict, worst
 from drs_jobs.evidence.wording import problem_label
 

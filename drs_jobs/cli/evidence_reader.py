@@ -14,7 +14,7 @@ from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
 from drs_jobs.cli.servers import NameSource, ServerSource, names_of
 from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
-from drs_jobs.evidence.counting import select
+from drs_jobs.evidence.drills_and_recoveries import select
 
 
 @attrs.frozen(kw_only=True)
