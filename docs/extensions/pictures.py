@@ -45,8 +45,15 @@ REPORT_COMMAND: Final = (
     f"drs-jobs report {REPORT} --drilled-within 90d --objective 20m --servers servers.csv --title 'Drill evidence' --exit-zero"
 )
 
-COMMANDS: Final = ("evidence_reader", "list", "phases", "show", "watch")
-"""The modules of commands that read the current time."""
+CLOCK_READERS: Final = (
+    "cli.evidence_reader",
+    "cli.commands.list",
+    "cli.commands.phases",
+    "cli.commands.show",
+    "cli.commands.watch",
+    "testing.clock",
+)
+"""The modules that read the current time."""
 
 CHART_WIDTH: Final = 730
 """The width of a chart, in pixels: that of the text."""
@@ -149,7 +156,7 @@ def simulated_year() -> Iterator[Year]:
 @contextlib.contextmanager
 def _fixed_time() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for module in (*(f"cli.commands.{name}" for name in COMMANDS), "testing.clock"):
+        for module in CLOCK_READERS:
             stack.enter_context(mock.patch(f"drs_jobs.{module}.datetime", _FixedDatetime))
         yield
 
