@@ -1,5 +1,9 @@
 """The rules of evidence: each entry of docs/evidence_rules.toml, which the documentation shows, and the independent model."""
 
+import html
+import io
+import re
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -84,9 +88,24 @@ def test_rule(section: Mapping[str, Any], rule: Mapping[str, Any]):
     assert list(assessment.other_servers) == rule.get("other_servers", [])
 
 
-def test_page_has_every_section():
-    page = (DOCS / "evidence.md").read_text(encoding="utf-8")
-    assert [name for name in SECTIONS if f"```{{evidence-rules}} {name}\n" not in page] == []
+@pytest.mark.needs_check_env
+@pytest.mark.filterwarnings("ignore")  # of Sphinx and docutils
+def test_page_has_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from sphinx.application import Sphinx  # noqa: PLC0415  # needs the check environment
+    from sphinx.util.docutils import docutils_namespace  # noqa: PLC0415  # needs the check environment
+
+    monkeypatch.syspath_prepend(DOCS / "extensions")
+    source, site = tmp_path / "source", tmp_path / "site"
+    source.mkdir()
+    shutil.copy(DOCS / "evidence.md", source / "index.md")
+    settings = {"extensions": ["myst_parser", "evidence_rules"]}
+    with docutils_namespace():
+        Sphinx(source, None, site, tmp_path / "doctrees", "html", settings, status=None, warning=io.StringIO()).build()
+    page = " ".join(re.sub(r"<[^>]+>", "", (site / "index.html").read_text(encoding="utf-8")).split())
+    rules = [rule for section in SECTIONS.values() for rule in section["rules"]]
+    texts = [rule["title"].replace("`", "") for rule in rules]
+    texts += [reason for rule in rules for row in rule.get("expected", [rule]) for reason in row.get("reasons", [])]
+    assert [text for text in texts if html.escape(text, quote=False) not in page] == []
 
 
 @pytest.mark.parametrize("start", range(0, 3000, 500))

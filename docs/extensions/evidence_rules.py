@@ -39,15 +39,15 @@ class EvidenceRules(SphinxDirective):
 
 def _cells(rule: Mapping[str, Any]) -> Iterator[tuple[list[str], list[str], list[str]]]:
     """Yield the cells of each row of a rule, each as its lines."""
-    titles = [rule["title"]]
-    for row in rule.get("expected", [rule]):
+    titles, rows = [rule["title"]], rule.get("expected", [rule])
+    for row in rows:
         verdicts = {name: Verdict(row[name]).label for name in ("drilled", "recovered") if name in row}
         labels = [f"{name}: {label}" for name, label in verdicts.items()] if len(verdicts) > 1 else list(verdicts.values())
         times = [row["recovery_time"]] if "recovery_time" in row else []
         yield titles, labels or ["-"], times + row.get("reasons", [])
         titles = ["another server"]
     if "all" in rule:
-        yield [], [f"all servers: {Verdict(rule['all']).label}"], []
+        yield [] if rows else titles, [f"all servers: {Verdict(rule['all']).label}"], []
 
 
 def _row(*cells: Iterable[str]) -> nodes.row:
