@@ -21,8 +21,8 @@ import drs_jobs.evidence
 import drs_jobs.sweep
 
 SEARCHES = {
-    "RTO": "recovery-time",
-    "overdue": "audit",
+    "RTO": "audit",
+    "verdict": "evidence",
     "export": "audit",
     "install": "install",
     "IAM": "iam",

@@ -50,6 +50,7 @@ from drs_jobs._models import (
     UnknownMember,
     UnknownValue,
 )
+from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.pager import Pager, PagerIterator
 from drs_jobs._pagination.pages import Items, Page
 from drs_jobs._queries import JobRef
@@ -98,6 +99,7 @@ __all__ = [
     "ServiceError",
     "SourceNetworkData",
     "SourceNetworkID",
+    "SourceServer",
     "SupportsDescribeJobs",
     "ThrottlingException",
     "UninitializedAccountException",

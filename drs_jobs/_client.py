@@ -11,6 +11,7 @@ from drs_jobs import _polling, _queries, analysis
 from drs_jobs._aws import calls
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
+from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.pager import Pager
 from drs_jobs._pagination.pages import RawPage, Request
 from drs_jobs._polling import Clock, DescribePhases, Poll, Sleep, Step
@@ -189,6 +190,28 @@ class JobsClient:
         """
         arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
         return Pager(_queries.log_query(self._client, job_id, **arguments), self._fetch)
+
+    def describe_source_servers(
+        self, *, page_size: int | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Pager[SourceServer]:
+        """Return the source servers of this account and region, with their names and replication. No request is sent yet.
+
+        Args:
+            page_size: The number of servers per request, at least 1; by default AWS chooses it.
+            limit: The maximum number of servers in total, at least 0; by default no limit.
+            cursor: The position from which to continue, from an earlier run.
+
+        Returns:
+            A pager. It can be iterated any number of times.
+
+        Raises:
+            TypeError, ValueError, ServiceError: As in `describe_jobs`, with all its other errors during iteration.
+
+        Source:
+            https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeSourceServers.html
+        """
+        query = _queries.source_servers_query(self._client, page_size=page_size, limit=limit, cursor=cursor)
+        return Pager(query, self._fetch)
 
     def watch(
         self,

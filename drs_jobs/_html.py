@@ -5,7 +5,6 @@ used beside text only, and text has the colour of the page, so that light and da
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +13,7 @@ from drs_jobs._text import format_count, format_duration, format_minute, format_
 if TYPE_CHECKING:  # these classes call the functions of this module
     from drs_jobs import Job, LaunchActionRun, Outcome, ParticipatingServer
     from drs_jobs.analysis import Cause, Explanation, JobPhases, Phase
-    from drs_jobs.evidence import DrillReport, RecoveryReport, ServerRecovery
+    from drs_jobs.evidence import Verdict
 
 OUTCOME_COLOURS: Final[Mapping[str, str]] = {
     "SUCCEEDED": "#009E73",
@@ -23,6 +22,13 @@ OUTCOME_COLOURS: Final[Mapping[str, str]] = {
     "UNDETERMINED": "#E69F00",
 }
 """One colour per outcome, from the palette of Okabe and Ito, which colour-blind readers can distinguish."""
+
+VERDICT_COLOURS: Final[Mapping[str, str]] = {
+    "MET": OUTCOME_COLOURS["SUCCEEDED"],
+    "NOT_MET": OUTCOME_COLOURS["FAILED"],
+    "UNDETERMINED": OUTCOME_COLOURS["UNDETERMINED"],
+}
+"""One colour per verdict."""
 
 PHASE_COLOURS: Final[Mapping[str, str]] = {
     "CLEANUP": "#999999",
@@ -180,13 +186,13 @@ def _coloured(label: str, colour: str) -> str:
     return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{label}</span>'
 
 
-# ------------------------------------------------------------------ phases, explanations, evidence
+# ------------------------------------------------------------------ phases, explanations, verdicts
 
 
 def job_phases_html(report: "JobPhases") -> str:
     """Return one row per participant, with a column for each phase that any of them has."""
     names = report.phase_names
-    columns = ["participant", *(name.lower().replace("_", " ") for name in names), "launched after", "outcome"]
+    columns = ["participant", *(name.label for name in names), "launched after", "outcome"]
     rows: list[list[str]] = []
     for row in report.participants:
         by_name = {phase.name: phase for phase in row.phases}
@@ -203,47 +209,9 @@ def explanation_html(report: "Explanation") -> str:
     return f"<div>{job_html(report.job)}{causes}{reasons}{job_phases_html(report.phases)}</div>"
 
 
-def drill_report_html(report: "DrillReport") -> str:
-    """Return one row per server."""
-    rows = [
-        [
-            text(row.source_server_id),
-            _created(row.last_drill),
-            format_duration(None if row.last_drill is None else row.last_drill.duration),
-            outcome_html("UNDETERMINED", "never drilled") if row.outcome is None else outcome_html(row.outcome),
-            _created(row.last_completed_drill),
-            _created(row.last_successful_drill),
-        ]
-        for row in report.servers
-    ]
-    columns = ["server", "last drill (UTC)", "job took", "outcome", "last completed (UTC)", "last success (UTC)"]
-    return table_html(_span("drills", report), columns, rows)
-
-
-def recovery_report_html(report: "RecoveryReport") -> str:
-    """Return one row per server."""
-    rows = [
-        [
-            text(row.source_server_id),
-            _created(row.latest_job),
-            *_durations(row.latest, row.median, row.slowest),
-            f"{row.measured:,}",
-            *([] if report.objective is None else [_met(row)]),
-        ]
-        for row in report.servers
-    ]
-    columns = ["server", "latest recovery (UTC)", "recovery time", "median", "slowest", "recoveries measured"]
-    objective = [] if report.objective is None else [f"objective {format_duration(report.objective)}"]
-    return table_html(_span("recovery times", report), [*columns, *objective], rows)
-
-
-def _met(row: "ServerRecovery") -> str:
-    if row.met is None:
-        is_running = row.latest_job is not None and not row.latest_job.is_complete
-        return outcome_html("RUNNING") if is_running else outcome_html("UNDETERMINED", "undetermined")
-    if row.met:
-        return outcome_html("SUCCEEDED", "met")
-    return outcome_html("FAILED", "not met: it failed" if row.latest is None else "not met")
+def verdict_html(verdict: "Verdict | None", label: str) -> str:
+    """Return a verdict in words, with its colour."""
+    return text(label) if verdict is None else _coloured(text(label), VERDICT_COLOURS[verdict])
 
 
 def _phase(phase: "Phase") -> str:
@@ -259,21 +227,5 @@ def _cause(cause: "Cause") -> str:
     return f"{label}: {cause.reason}" if cause.refused_action else label
 
 
-def _span(noun: str, report: "DrillReport | RecoveryReport") -> str:
-    noun = noun if report.servers else f"no {noun}"
-    if report.first_job_at is None:
-        return f"{noun} in {format_count(report.job_count, 'job')}"
-    first, last = format_minute(report.first_job_at), format_minute(report.last_job_at)
-    return f"{noun} in {format_count(report.job_count, 'job')}, {first} to {last} (UTC)"
-
-
 def _log_error(error: Exception | None) -> str:
     return "" if error is None else f"<div>{text(f'the log could not be read: {error}')}</div>"
-
-
-def _created(job: "Job | None") -> str:
-    return format_minute(None if job is None else job.creation_date_time)
-
-
-def _durations(*durations: timedelta | None) -> Iterable[str]:
-    return map(format_duration, durations)

@@ -13,10 +13,12 @@ import attrs
 from drs_jobs._aws import calls
 from drs_jobs._aws.requests import jobs_request, log_request, page_request, query_identity
 from drs_jobs._aws.responses import job_id_of, log_item_id_of
+from drs_jobs._aws.source_servers import source_server_id_of, structure_source_server
 from drs_jobs._aws.structure import structure
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.job import JOB_ARN
+from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.cursor import START, decode_cursor
 from drs_jobs._pagination.run import Query
 from drs_jobs._text import one_line, quoted, redact_url
@@ -154,7 +156,8 @@ def jobs_query(
     from_date, to_date = validate_date_range(from_date, to_date)
     request = jobs_request(ids, from_date, to_date)
     filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
-    query = _query(client, "DescribeJobs", request, filters, identify=job_id_of, item_type=Job, **arguments)
+    structure_item = functools.partial(structure, item_type=Job)
+    query = _query(client, "DescribeJobs", request, filters, identify=job_id_of, structure=structure_item, **arguments)
     # AWS returns all jobs for an empty list of ids.
     return attrs.evolve(query, limit=0) if ids == () else query
 
@@ -162,8 +165,22 @@ def jobs_query(
 def log_query(client: object, job_id: str, **arguments: Any) -> Query[JobLogItem]:
     """Return the query of `describe_job_log_items` with these arguments."""
     validate_job_id(job_id, client)
-    request, filters, identify = log_request(job_id), {"job_id": job_id}, log_item_id_of
-    return _query(client, "DescribeJobLogItems", request, filters, identify=identify, item_type=JobLogItem, **arguments)
+    request, structure_item = log_request(job_id), functools.partial(structure, item_type=JobLogItem)
+    return _query(
+        client,
+        "DescribeJobLogItems",
+        request,
+        {"job_id": job_id},
+        identify=log_item_id_of,
+        structure=structure_item,
+        **arguments,
+    )
+
+
+def source_servers_query(client: object, **arguments: Any) -> Query[SourceServer]:
+    """Return the query of `describe_source_servers` with these arguments."""
+    structure_item, identify = structure_source_server, source_server_id_of
+    return _query(client, "DescribeSourceServers", {}, {}, identify=identify, structure=structure_item, **arguments)
 
 
 def _query(
@@ -173,11 +190,11 @@ def _query(
     filters: Mapping[str, object],
     *,
     identify: Callable[[object], str | None],
-    item_type: type[T],
+    structure: Callable[[object, int], T],
     page_size: int | None,
     limit: int | None,
     cursor: str | None,
-    on_malformed: Callable[[MalformedResponseError], object] | None,
+    on_malformed: Callable[[MalformedResponseError], object] | None = None,
 ) -> Query[T]:
     page_size = validate_count("page_size", page_size, 1)
     limit = validate_run(limit, cursor, on_malformed)
@@ -188,7 +205,7 @@ def _query(
         identity=identity,
         description=one_line(", ".join([operation, *shown])),
         request=lambda token: page_request(operation, request, page_size, token),
-        structure=functools.partial(structure, item_type=item_type),
+        structure=structure,
         identify=identify,
         start=START if cursor is None else decode_cursor(cursor, identity),
         limit=limit,

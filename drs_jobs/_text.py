@@ -53,6 +53,11 @@ def format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def format_more(count: int, shown: int) -> str:
+    """Return how many more there are than are shown, such as `and 7 more`; empty if all are shown."""
+    return f"and {count - shown:,} more" if count > shown else ""
+
+
 def format_target_count(job: "Job") -> str:
     """Return how many servers of a job have reached its target status, of all servers, such as `3/8`."""
     return f"{len(job.servers_at_target)}/{len(job.participating_servers)}"
@@ -66,27 +71,50 @@ def fingerprint(text: str) -> str:
 # ------------------------------------------------------------------ durations and dates
 
 
+_MIN_DAYS: Final = 2
+"""The number of days from which a duration or an age is shown in days."""
+
+
 def format_duration(duration: timedelta | None) -> str:
-    """Return a duration to the second, such as `9m 12s`; a dash for `None`."""
+    """Return a duration, such as `9m 12s`, `4h 00m` or, from two days on, `3d 05h`; a dash for `None`."""
     if duration is None:
         return "-"
+    if duration.days >= _MIN_DAYS:
+        return f"{duration.days}d {duration.seconds // 3600:02}h"
     minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
-
-
-_MIN_DAYS: Final = 2
-"""The number of days from which an age is shown in days."""
 
 
 def format_age(age: timedelta | None) -> str:
     """Return an age in whole days, such as `104d`; below two days in hours, below one hour in minutes; a dash for `None`."""
     if age is None:
         return "-"
+    count, unit = _largest_unit(age)
+    return f"{count}{unit[0]}"
+
+
+def format_ago(age: timedelta) -> str:
+    """Return an age in words, in the unit of `format_age`, such as `104 days ago`."""
+    return f"{format_count(*_largest_unit(age))} ago"
+
+
+def _largest_unit(age: timedelta) -> tuple[int, str]:
+    """Return the number and the name of the unit in which an age is shown."""
     minutes = max(0, int(age.total_seconds())) // 60
     if age.days >= _MIN_DAYS:
-        return f"{age.days}d"
-    return f"{minutes // 60}h" if minutes >= 60 else f"{minutes}m"  # minutes of an hour
+        return age.days, "day"
+    return (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")
+
+
+def format_instant(time: datetime | None) -> str | None:
+    """Return a time as ISO 8601 in UTC that ends in `Z`, for machines; `None` for `None`."""
+    return None if time is None else nearest_utc(time).isoformat().replace("+00:00", "Z")
+
+
+def format_day(time: datetime) -> str:
+    """Return the day of a time in UTC, such as `2026-08-31`."""
+    return nearest_utc(time).date().isoformat()
 
 
 def format_minute(time: datetime | None) -> str:

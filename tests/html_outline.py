@@ -15,6 +15,8 @@ class Outline(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.texts: dict[str, list[str]] = {}
         """The texts by the innermost element."""
+        self.tables: list[list[list[str]]] = []
+        """The text of the cells of each row of each table, with single spaces."""
         self._open: list[str] = []
         self.feed(page)
         self.close()
@@ -22,6 +24,12 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in {"td", "th"}:
+            self.tables[-1][-1].append("")
         if tag not in VOID:
             self._open.append(tag)
 
@@ -34,6 +42,9 @@ class Outline(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open and data.strip():
             self.texts.setdefault(self._open[-1], []).append(data)
+        if {"td", "th"} & set(self._open):
+            row = self.tables[-1][-1]
+            row[-1] = " ".join(f"{row[-1]} {data}".split())
 
     @property
     def text(self) -> str:
@@ -44,6 +55,10 @@ class Outline(HTMLParser):
     def counts(self) -> Counter[str]:
         """The number of elements by name."""
         return Counter(tag for tag, _ in self.elements)
+
+    def table(self, *head: str) -> list[list[str]]:
+        """The rows of the first table with these first columns, without its head."""
+        return next(rows for [columns, *rows] in self.tables if tuple(columns[: len(head)]) == head)
 
     def attributes(self, name: str) -> list[Any]:
         """The values of an attribute, in the order of the elements."""

@@ -24,7 +24,7 @@ MODULES: Final = {
     "_aws": ("drs_jobs/_aws", "calls error_bodies fuzz log queries responses rest_json structure unstructure"),
     "_client": ("drs_jobs/_client.py", "client queries polling log analysis_failure analysis_phase"),
     "_errors": ("drs_jobs/_errors.py", "errors error_bodies polling rest_json structure completeness"),
-    "_html": ("drs_jobs/_html.py", "notebook analysis_failure analysis_phase evidence_drills evidence_recovery"),
+    "_html": ("drs_jobs/_html.py", "notebook analysis_failure analysis_phase evidence_model"),
     "_models": ("drs_jobs/_models", "models errors completeness"),
     "_pagination": ("drs_jobs/_pagination", "pagination client queries"),
     "_polling": ("drs_jobs/_polling.py", "polling"),
@@ -32,8 +32,8 @@ MODULES: Final = {
     "_text": ("drs_jobs/_text.py", "models errors structure calls fuzz cli_output evidence_page notebook"),
     "_time": ("drs_jobs/_time.py", "models structure rest_json queries client"),
     "aio": ("drs_jobs/aio", "aio_client aio_sweep"),
-    "analysis": ("drs_jobs/analysis", "analysis_combined analysis_failure analysis_phase analysis_progress completeness"),
-    "evidence": ("drs_jobs/evidence", "evidence_csv evidence_drills evidence_page evidence_recovery"),
+    "analysis": ("drs_jobs/analysis", "analysis_several_jobs analysis_failure analysis_phase analysis_progress completeness"),
+    "evidence": ("drs_jobs/evidence", "evidence_csv evidence_model evidence_page"),
     "sweep": ("drs_jobs/sweep", "sweep sweep_sts sweep_workers"),
 }
 """The path and the test files of each core module."""

@@ -25,7 +25,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs.analysis import Cause, Failure, explain, instance_ids
-from drs_jobs.evidence import last_drills
+from drs_jobs.evidence import assess
 from drs_jobs.testing import (
     ErrorResponse,
     LocalDrs,
@@ -260,7 +260,7 @@ def test_naive_datetimes_are_rejected():
         lambda: job.duration,
         lambda: make_job(status="STARTED", creation_date_time=NAIVE).elapsed(datetime.now(UTC)),
         lambda: make_job().elapsed(NAIVE),
-        lambda: last_drills([job]),
+        lambda: assess([job], as_of=datetime.now(UTC)),
         lambda: instance_ids(job, log),
         lambda: explain(make_job(), log),
     ):

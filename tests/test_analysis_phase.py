@@ -25,7 +25,7 @@ from drs_jobs import (
 )
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, explain, phases
 from drs_jobs.analysis.log import EFFECTS
-from drs_jobs.evidence import recovery_times
+from drs_jobs.evidence import Verdict, assess
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_resource, make_run, make_server
 from simulated_logs import NOON, SERVER_PHASES, Attempt, SimulatedJob, SimulatedServer, item, simulate
 from strategies import jobs, log_items
@@ -414,7 +414,7 @@ def test_server_whose_launch_action_failed_has_one(is_running: bool):  # noqa: F
     row = _only(report)
     assert (row.recovery_time, report.recovery_time) == (timedelta(seconds=5), timedelta(seconds=5))
     assert row.outcome is (Outcome.RUNNING if is_running else Outcome.FAILED)
-    assert recovery_times([report], objective=timedelta(hours=1)).servers[0].met is False
+    assert assess([report], as_of=_at(7200), objective=timedelta(hours=1)).verdict is Verdict.NOT_MET
 
 
 def test_recovery_time_needs_creation_and_launch():

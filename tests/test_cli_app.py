@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from command_line import run, run_process
 from drs_jobs.cli.app import EXAMPLES, app, summary
-from drs_jobs.cli.options import parse_duration, parse_moment
+from drs_jobs.cli.parsers import parse_duration, parse_moment
 from drs_jobs.testing import LocalDrs, make_job
 from mutants import ROOT
 
@@ -102,9 +102,9 @@ def test_examples_are_valid(line: str):
         name, *rest = [*context._protected_args, *context.args]
         with program().commands[name].make_context(name, rest, parent=context) as inner:
             values = inner.params
-    for option in ("since", "until", "older_than"):
+    for option in ("since", "until", "as_of"):
         parse_moment("--x", values.get(option), NOON)
-    for option in ("timeout", "poll_interval"):
+    for option in ("timeout", "poll_interval", "drilled_within", "objective"):
         parse_duration("--x", values.get(option))
 
 
@@ -149,9 +149,9 @@ QUICK: dict[str, tuple[int, str]] = {
     "list --since tomorrow": (2, r"drs-jobs: --since 'tomorrow' is not a date: .*"),
     "watch drsjob-556c7b1d99221f996 --timeout 2x": (2, r"drs-jobs: --timeout '2x' is not a duration: .*"),
     "show job": (2, r"drs-jobs: 'job' is not a valid job id: .*"),
-    "drills --names absent.csv": (2, r"drs-jobs: --names 'absent\.csv' cannot be read: .*"),
-    "recovery --fail": (2, r"drs-jobs: --fail needs a limit: give --objective too\n"),
-    "report": (2, r"drs-jobs: Missing option '-o': .*"),
+    "check --names absent.csv": (2, r"drs-jobs: --names 'absent\.csv' cannot be read: .*"),
+    "check --objective 4": (2, r"drs-jobs: --objective '4' has no unit: use 4h for hours, or 4d for days\n"),
+    "report": (2, r"drs-jobs: Missing argument 'FILE\.html'\. Try drs-jobs report --help\n"),
     "sweep --role-name r --accounts absent.txt": (2, r"drs-jobs: --accounts 'absent\.txt' cannot be read: .*"),
 }
 """The exit status and the pattern of stderr, by command line."""

@@ -85,7 +85,8 @@ def test_suggested_commands(served: Served):
         if "watch" in words:
             words += ["--timeout", "0"]
         result = served.local.run(*words, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
-        assert (result.returncode, bool(result.stdout)) == (3 if "watch" in words else 0, True), result.stderr
+        status = 3 if "watch" in words else 1 if "check" in words else 0  # some servers do not meet the criterion
+        assert (result.returncode, bool(result.stdout)) == (status, True), result.stderr
     assert sum(served.job_id in command for command in served.commands) == 2
 
 

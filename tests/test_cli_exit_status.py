@@ -16,7 +16,7 @@ ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "unknown job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
     "no id": (None, ["watch"], {}, 2, "JOB"),
     "an invalid id": (None, ["show", "nonsense"], {}, 2, "not a valid job id"),
-    "an age before all dates": (None, ["drills", "--older-than", "99999999d"], {}, 2, "is not a date"),
+    "an age before all dates": (None, ["check", "--drilled-within", "99999999d"], {}, 2, "before the year 1"),
     "unknown output format": (None, ["list", "--output", "xml"], {}, 2, "xml"),
     "a date before all dates": (None, ["list", "--since", "9999999d"], {}, 2, "is not a date"),
     "an invalid date": (None, ["list", "--since", "yesterday"], {}, 2, "use 2024-06-15"),

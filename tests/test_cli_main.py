@@ -112,12 +112,12 @@ def jobs_of_all_outcomes(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch) -
         f"show {FAILED_JOB} --output json",
         f"watch {SUCCEEDED_JOB}",
         f"watch {UNDETERMINED_JOB} --output json",
-        "drills",
-        "drills --output json",
-        "drills --output csv",
-        "recovery",
-        "recovery --output junit",
-        "recovery --output prometheus",
+        "check",
+        "check --output json",
+        "check --output csv",
+        "check --output markdown",
+        "check --objective 4h --output junit",
+        "check --output prometheus",
         f"phases {FAILED_JOB}",
         "demo",
         "--help",
@@ -148,14 +148,14 @@ def test_full_stdout_of_a_process(command: str):
 
 STATUSES = {
     "list": 0,
-    "drills": 0,
+    "check": 0,
     "": 2,
     "nonsense": 2,
     "list --since x": 2,
     f"show {FAILED_JOB}": 1,
     f"phases {FAILED_JOB}": 1,
-    "drills --older-than 1h --fail": 1,
-    "recovery --objective 4h --fail": 1,
+    "check --drilled-within 90d": 1,
+    "check --objective 1m": 1,
     f"watch {RUNNING_JOB} --timeout 0": 3,
     f"watch {UNDETERMINED_JOB}": 4,
     "list --endpoint-url http://127.0.0.1:9": 5,
@@ -222,7 +222,7 @@ from drs_jobs.__main__ import main; main()"""
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "--version", "drills", "drills --output json", "recovery --output csv", "list --output csv", "demo"]
+    "command", ["--help", "--version", "check", "check --output json", "check --output markdown", "list --output csv", "demo"]
 )
 @pytest.mark.usefixtures("jobs_of_all_outcomes")
 def test_closed_pipe_is_no_error(command: str):

@@ -1,20 +1,17 @@
-"""Tables, and what is printed for machines, read by pandas, DuckDB, junitparser, pytest's schema and Prometheus's parser."""
+"""Tables, and JSON and CSV, read by pandas and DuckDB."""
 
 import csv
+import functools
 import io
 import json
-import math
 import re
-import xml.etree.ElementTree as ET
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import junitparser
 import pandas as pd
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.text import Text
 
@@ -22,21 +19,17 @@ from command_line import run, run_here
 from drs_jobs import Job, JobsClient, Outcome, structure_job
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import Explanation, Failure
-from drs_jobs.cli.commands.drills import drills_table
 from drs_jobs.cli.commands.show import log_table, servers_table
 from drs_jobs.cli.commands.sweep_targets import targets_table
 from drs_jobs.cli.commands.watch import bars_table
 from drs_jobs.cli.output import (
-    Metric,
-    ServerCheck,
-    check_status,
+    Column,
+    detailed_table,
     job_columns,
     jobs_table,
-    print_junit,
-    print_prometheus,
     print_reasons,
+    print_table,
 )
-from drs_jobs.evidence import last_drills, recovery_times
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -90,9 +83,6 @@ def test_labels_and_durations():
 SERVER_IDS = [f"s-{number:017}" for number in range(5)]
 
 
-DRILL_TIMES = dict.fromkeys(SERVER_IDS, timedelta(minutes=8, seconds=51))
-
-
 def _tables_and_ids() -> list[tuple[list[str], Any]]:
     kinds = ("START_DRILL", "TARGET_ACCOUNT", "START_RECOVERY")
     launched = tuple(make_server(source_server_id=server_id) for server_id in SERVER_IDS)
@@ -110,7 +100,6 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
         log_error=None,
     )
     log = [make_log_item(event=event) for event in ("USING_PREVIOUS_SNAPSHOT_FAILED", "JOB_END")]
-    drills = last_drills(jobs, source_server_ids=[*SERVER_IDS, "s-99999999999999999"]).servers
     job_ids = [job.job_id for job in jobs]
     targets = {(str(10**11 + number), "ap-southeast-2"): Counter({Outcome.FAILED: number}) for number in range(3)}
     return [
@@ -119,7 +108,6 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
         (job_ids, lambda width: bars_table(jobs, now=NOON, width=width)),
         (SERVER_IDS, lambda width: servers_table(explanation, width=width)),
         ([str(item.event) for item in log], lambda width: log_table(log, width=width)),
-        ([*SERVER_IDS, "s-99999999999999999"], lambda width: drills_table(drills, now=NOON, times=DRILL_TIMES, width=width)),
         ([account for account, _ in targets], lambda width: targets_table(targets, width=width)),
     ]
 
@@ -132,7 +120,7 @@ def test_tables_pad_early_years():
     assert [str(cell) for cell in log.columns[0].cells] == ["0007-06-05 04:03:02", "-"]
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(6))
 def test_tables_fit_every_width(number: int):
     """From 10 columns: no line is wider, ids are complete or fold, and each other cell that is shown is complete."""
     ids, make_table = _tables_and_ids()[number]
@@ -153,6 +141,28 @@ def test_tables_fit_every_width(number: int):
             folded = " ".join(words)
             assert [cell for cell in short if len(cell.split()) == 1 and len(cell) <= 20 and cell not in folded.split()] == []
             assert [cell for cell in short if re.fullmatch(r"\d+[mh] \d\d[sm]", cell) and cell not in folded] == []
+
+
+def _shown(table: Any, width: int) -> list[str]:
+    shown = io.StringIO()
+    print_table(table, Console(file=shown, width=width))
+    return shown.getvalue().splitlines()
+
+
+def test_details_are_a_column_or_below():
+    """A column in a wide terminal, else lines below each row. Neither ends in spaces if stdout is no terminal."""
+    columns, rows = [Column("server"), Column("age", rank=1)], [[Text("s-1"), Text("9d")], [Text("s-2"), Text("1d")]]
+    table = functools.partial(detailed_table, columns, rows, header="reasons", details=[["first reason", "x" * 90], []])
+    assert _shown(table(width=10_000), 10_000) == ["server age reasons", f"s-1    9d  first reason; {'x' * 90}", "s-2    1d"]
+    assert _shown(table(width=80), 80) == [
+        "server age",
+        "s-1    9d",
+        "  - first reason",
+        f"  - {'x' * 76}",
+        f"    {'x' * 14}",
+        "s-2    1d",
+    ]
+    assert _shown(table(width=7), 7)[:2] == ["server", "s-1"], "the column of the highest rank is dropped"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
@@ -217,17 +227,15 @@ def test_jobs_as_json_carry_the_outcome(history: tuple[Job, ...], capsys: pytest
     for command in (["show", failed.job_id], ["watch", failed.job_id]):
         [line] = _json_lines(capsys, *command)
         assert line.items() >= _expected(failed).items()
-    jobs = [row[key] for row in _json_lines(capsys, "drills") for key in row if key.endswith("Drill") and row[key]]
-    assert jobs
-    assert [job | _expected(structure_job(job)) for job in jobs] == jobs
 
 
-COMMANDS = ["list", "drills", "recovery", "show", "phases"]
+COMMANDS = ["list", "check", "show", "phases"]
 
 
 def _command(name: str, history: tuple[Job, ...]) -> list[str]:
     failed = next(job for job in history if job.failed_servers)
-    return [name, *([failed.job_id] if name in {"show", "phases"} else [])]
+    criteria = ["--objective", "9m", "--drilled-within", "90d", "--since", "2y", "--as-of", datetime.now(UTC).isoformat()]
+    return [name, *([failed.job_id] if name in {"show", "phases"} else ["--history", *criteria] if name == "check" else [])]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -239,21 +247,17 @@ def test_csv_is_read_by_pandas(name: str, history: tuple[Job, ...], capsys: pyte
     lines = _json_lines(capsys, *command)
     expected = sum(len(line["phases"]) for line in lines) if name in {"show", "phases"} else len(lines)
     assert len(table) == expected > 0
-    if name in {"drills", "recovery"}:
+    if name == "check":
         rows = list(csv.DictReader(io.StringIO(output)))
-        columns = [column for column in table.columns if column != "ageSeconds"]  # which grows between two runs
-        assert [{column: row[column] for column in columns} for row in rows] == [
-            {column: _text(line[column]) for column in columns} for line in lines
+        # `--since 2y` is another moment in each run.
+        assert [{**row, "since": ""} for row in rows] == [
+            {key: "" if value is None or key == "since" else str(value) for key, value in line.items()} for line in lines
         ]
     for column in table.columns:
-        if column.endswith(("At", "DateTime")):
+        if column.endswith(("At", "DateTime", "asOf", "since")):
             assert str(pd.to_datetime(table[column], utc=False, format="ISO8601").dt.tz) == "UTC"
         if column.endswith("Seconds"):
             assert table[column].dtype.kind == "f"
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @pytest.mark.needs_check_env
@@ -269,7 +273,7 @@ def test_csv_is_read_by_duckdb(name: str, history: tuple[Job, ...], tmp_path: Pa
     assert list(types) == next(csv.reader(io.StringIO(output)))
     [(count,)] = duckdb.sql(f"SELECT count(*) FROM read_csv('{file}')").fetchall()
     assert count == len(pd.read_csv(io.StringIO(output)))
-    times = {name: kind for name, kind in types.items() if name.endswith(("At", "DateTime"))}
+    times = {name: kind for name, kind in types.items() if name.endswith(("At", "DateTime", "asOf", "since"))}
     assert times == dict.fromkeys(times, "TIMESTAMP WITH TIME ZONE")
 
 
@@ -287,7 +291,7 @@ def test_csv_of_jobs(local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
     assert "tags" not in job_columns(tags=False)
 
 
-@pytest.mark.parametrize("command", ["list", "drills", "recovery"])
+@pytest.mark.parametrize("command", ["list", "check"])
 def test_csv_without_rows_has_a_header(command: str, local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
     _, empty, _ = run_here(capsys, command, "-o", "csv")
     local_drs.add_jobs(make_job())
@@ -297,7 +301,7 @@ def test_csv_without_rows_has_a_header(command: str, local_drs: LocalDrs, capsys
 
 
 def test_csv_of_hostile_text(hostile: list[str], capsys: pytest.CaptureFixture[str]):
-    for command in ("list", "drills", "recovery"):
+    for command in ("list", "check"):
         _, output, _ = run_here(capsys, command, "-o", "csv")
         rows = list(csv.reader(io.StringIO(output)))
         assert len(rows) == 1 + (1 if command == "list" else len(hostile))
@@ -305,140 +309,14 @@ def test_csv_of_hostile_text(hostile: list[str], capsys: pytest.CaptureFixture[s
         assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
-def _gates(capsys: pytest.CaptureFixture[str], command: str, output: str) -> str:
-    limit = {"drills": ["--older-than", "90d"], "recovery": ["--objective", "9m"]}[command]
-    return run_here(capsys, command, *limit, "-o", output)[1]
-
-
-@pytest.mark.parametrize("command", ["drills", "recovery"])
-def test_junit_has_a_case_per_server(command: str, history: tuple[Job, ...], capsys: pytest.CaptureFixture[str]):
-    """For drills, those that are overdue fail; for recovery, those that missed the objective."""
-    xml = _gates(capsys, command, "junit")
-    [suite] = junitparser.JUnitXml.fromstring(xml.encode())
-    failed = {case.name for case in suite if any(isinstance(result, junitparser.Failure) for result in case.result)}
-    servers = {row.source_server_id for row in last_drills(history).servers}
-    if command == "drills":
-        assert failed == {row["sourceServerID"] for row in _json_lines(capsys, "drills", "--older-than", "90d")}
-    else:
-        rows = _json_lines(capsys, "recovery", "--objective", "9m")
-        servers = {row["sourceServerID"] for row in rows}
-        assert failed == {row["sourceServerID"] for row in rows if row["met"] is False}
-        times = {row["sourceServerID"]: row["latestSeconds"] for row in rows}
-        assert {case.name: case.time for case in suite} == {
-            name: None if time is None else pytest.approx(time, abs=0.001) for name, time in times.items()
-        }
-    assert failed
-    assert {case.name for case in suite} == servers
-    assert (suite.tests, suite.failures) == (len(servers), len(failed))
-    assert {item.name: item.value for item in suite.properties()}["jobCount"] == str(len(history))
-
-
-def _xml_of(checks: list[ServerCheck], capsys: pytest.CaptureFixture[str]) -> str:
-    print_junit("suite", checks, recovery_times([]))
-    return capsys.readouterr().out
-
-
-@pytest.mark.needs_check_env
-def test_junit_is_valid(history: tuple[Job, ...], capsys: pytest.CaptureFixture[str]):
-    """By the schema with which pytest tests its own JUnit files; `junit-10.xsd` is from its source distribution."""
-    import xmlschema  # noqa: PLC0415  # needs the check environment
-
-    schema = xmlschema.XMLSchema(Path(__file__).parent / "junit-10.xsd")
-    for command in ("drills", "recovery"):
-        schema.validate(_gates(capsys, command, "junit"))
-    checks = [ServerCheck(source_server_id=text, outcome=outcome, message=text) for text in HOSTILE for outcome in Outcome]
-    schema.validate(_xml_of(checks, capsys))
-    assert not schema.is_valid(_xml_of(checks, capsys).replace("<testcase ", "<testcase other='' "))
-
-
-def test_junit_of_hostile_text(capsys: pytest.CaptureFixture[str]):
-    """It is ASCII, so that it is valid in every encoding of stdout."""
-    checks = [
-        ServerCheck(source_server_id=text, outcome=Outcome.FAILED, message=text, duration=timedelta(seconds=1))
-        for text in HOSTILE
-    ]
-    xml = _xml_of(checks, capsys)
-    assert xml.isascii()
-    cases = list(ET.fromstring(xml).iter("testcase"))
-    assert len(cases) == len(HOSTILE)
-    assert [case.get("name") for case in cases] == [case[0].get("message") for case in cases]
-    assert {"=1+1", "</testcase><x a='&\"'>", "ümläut 🙂"} <= {str(case.get("name")) for case in cases}
-
-
-def _samples(text: str) -> dict[str, dict[str, float]]:
-    """The values by metric and server, as Prometheus's own parser reads them."""
-    families = list(text_string_to_metric_families(text))
-    assert {family.type for family in families} == {"gauge"}
-    assert all(family.documentation for family in families)
-    assert {label for family in families for sample in family.samples for label in sample.labels} <= {"source_server_id"}
-    return {family.name: {sample.labels["source_server_id"]: sample.value for sample in family.samples} for family in families}
-
-
-def test_prometheus_of_drills(history: tuple[Job, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """All servers, also with --older-than. A server without a successful drill has an infinite age."""
-    rows = _json_lines(capsys, "drills")
-    servers = tmp_path / "servers.txt"
-    servers.write_text("\n".join([*(row["sourceServerID"] for row in rows), "s-never"]), encoding="utf-8")
-    _, output, _ = run_here(capsys, "drills", "--servers", str(servers), "--older-than", "1d", "-o", "prometheus")
-    samples = _samples(output)
-    ages = samples["drs_last_successful_drill_age_seconds"]
-    assert ages == {
-        "s-never": math.inf,
-        **{
-            row["sourceServerID"]: math.inf if row["ageSeconds"] is None else pytest.approx(row["ageSeconds"], abs=60)
-            for row in rows
-        },
-    }
-    report = last_drills(history)
-    assert samples["drs_last_successful_drill_timestamp_seconds"] == {
-        row.source_server_id: pytest.approx(row.last_successful_drill.creation_date_time.timestamp())
-        for row in report.servers
-        if row.last_successful_drill is not None and row.last_successful_drill.creation_date_time is not None
-    }
-
-
-@pytest.mark.usefixtures("history")
-def test_prometheus_of_recovery(capsys: pytest.CaptureFixture[str]):
-    """What is undetermined has no value."""
-    rows = _json_lines(capsys, "recovery", "--objective", "9m")
-    samples = _samples(_gates(capsys, "recovery", "prometheus"))
-    met = {row["sourceServerID"]: float(row["met"]) for row in rows if row["met"] is not None}
-    times = {row["sourceServerID"]: row["latestSeconds"] for row in rows if row["latestSeconds"] is not None}
-    assert {0.0, 1.0} == set(met.values())
-    assert samples["drs_objective_met"] == met
-    assert samples["drs_last_recovery_seconds"] == pytest.approx(times)
-    assert samples["drs_measured_recoveries"] == {row["sourceServerID"]: row["measured"] for row in rows}
-
-
-def test_prometheus_of_hostile_text(capsys: pytest.CaptureFixture[str]):
-    print_prometheus([Metric("drs_x", "Help.", {text: index for index, text in enumerate(HOSTILE)})])
-    values = _samples(capsys.readouterr().out)["drs_x"]
-    assert sorted(values.values()) == list(range(len(HOSTILE)))
-    assert {"=1+1", "</testcase><x a='&\"'>", 'a\\"b }', "ümläut 🙂"} <= set(values)
-
-
-S, F, R, U = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "status"),
-    [([S, S], 0), ([S, F, U], 1), ([F, R], 1), ([S, U], 4), ([S, R], 4), ([], 4)],
-)
-def test_check_status(outcomes: list[Outcome], status: int):
-    """It is 0 only if each server is known to meet the limit, and there is a server."""
-    assert status == check_status(ServerCheck(source_server_id="s", outcome=outcome) for outcome in outcomes)
-
-
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("drills --fail", "--older-than"),
-        ("recovery --fail", "--objective"),
-        ("recovery --objective soon", "--objective"),
+        ("check --objective soon", "--objective"),
         ("list -o junit", "junit"),
         ("show x -o prometheus", "prometheus"),
         ("watch x --output csv", "csv"),
-        ("drills --since 30d --older-than 90d", "--since 30d is later than --older-than 90d"),
+        ("check --since 30d --drilled-within 90d", "--since 30d does not reach back to --as-of minus --drilled-within 90d"),
     ],
 )
 def test_wrong_arguments(command: str, message: str, local_drs: LocalDrs):

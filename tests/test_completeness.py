@@ -53,10 +53,11 @@ def test_everything_public_has_a_docstring():
 
 @pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, notebook, sweep, testing], ids=lambda module: module.__name__)
 def test_reference_has_every_public_name(module: ModuleType):
-    """Each is on one page, under the name with which it is imported."""
+    """Each is on one page, under the name with which it is imported. What `drs_jobs` has too is on its pages."""
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
     found = re.findall(rf"^\.\. \S+:: {module.__name__}\.(\w+)$", pages, re.MULTILINE)
-    assert sorted(found) == sorted(module.__all__)
+    names = set(module.__all__) if module is drs_jobs else set(module.__all__) - set(drs_jobs.__all__)
+    assert sorted(found) == sorted(names)
 
 
 def test_every_analysis_is_public():
@@ -66,7 +67,16 @@ def test_every_analysis_is_public():
 
 DOCUMENTED = [
     Path(inspect.getfile(module))
-    for module in (enums, _models.job, _models.log, _models.base, _pagination.pages, _pagination.run, _errors)
+    for module in (
+        enums,
+        _models.job,
+        _models.log,
+        _models.source_server,
+        _models.base,
+        _pagination.pages,
+        _pagination.run,
+        _errors,
+    )
 ]
 DOCUMENTED += sorted(path for package in (analysis, evidence) for path in Path(inspect.getfile(package)).parent.glob("*.py"))
 
@@ -83,16 +93,23 @@ def test_every_field_has_a_docstring(module: Path):
                 assert is_doc, f"{cls.name}.{ast.unparse(field.target)}"
 
 
+POSITIONAL = {
+    _models.SourceNetworkID: ["value"],
+    _models.UnknownMember: ["name", "value"],
+    evidence.Problem: ["text"],
+    evidence.SourceServer: ["source_server_id"],
+}
+
+
 def test_data_classes_have_keyword_fields_and_a_short_repr():
     """Keywords, because the order of fields can change. The repr of attrs would print every field."""
     found = [value for module in (_models, analysis, evidence) for value in vars(module).values() if inspect.isclass(value)]
     classes = {cls for cls in found if issubclass(cls, Model)} - {Model}
-    assert {_models.Job, _models.JobLogItem, evidence.DrillReport} <= classes
+    assert {_models.Job, _models.JobLogItem, evidence.Assessment} <= classes
     for cls in classes:
         assert "__repr__" not in vars(cls), cls
-        if cls not in {_models.SourceNetworkID, _models.UnknownMember}:
-            assert all(field.kw_only for field in attrs.fields(cls)), cls
-            assert attrs.fields(cls), cls
+        assert attrs.fields(cls), cls
+        assert [field.name for field in attrs.fields(cls) if not field.kw_only] == POSITIONAL.get(cls, []), cls
 
 
 def test_mutation_testing_covers_every_core_module():

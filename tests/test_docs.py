@@ -93,9 +93,9 @@ def test_tour(tour: Any):
     """Each cell that ends in a value shows a table, chart or text."""
     shown = [output for cell in tour.cells for output in cell.get("outputs", [])]
     kinds = [kind for output in shown for kind in output.get("data", {})]
-    assert kinds.count("text/html") == 7
+    assert kinds.count("text/html") == 8
     assert kinds.count("application/vnd.plotly.v1+json") == 2
-    assert "100 jobs, " in shown[-1]["text"]
+    assert "100 jobs created " in shown[-1]["data"]["text/html"]
 
 
 def test_documents_have_examples():

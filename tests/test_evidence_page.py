@@ -1,14 +1,15 @@
-"""The report file: its facts, its HTML page and its CSV."""
+"""The evidence as an HTML page and as CSV: what they say is what the assessment says."""
 
 import csv
 import io
-import random
 import subprocess
 import sys
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import attrs
 import pytest
@@ -16,326 +17,329 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drs_jobs
-from drs_jobs import Job, LaunchActionsStatus, Outcome
+from browser import browse, needs_browser
+from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, UnknownValue
+from drs_jobs._text import format_age, format_instant, format_minute
 from drs_jobs.analysis import JobPhases, explain, phases
-from drs_jobs.evidence import last_drills, recovery_times, render
-from drs_jobs.evidence.facts import collect
-from drs_jobs.evidence.tables import participants_csv, servers_csv
-from drs_jobs.testing import History, make_history, make_job, make_log_item, make_run, make_server
+from drs_jobs.evidence import Assessment, Problem, ServerRecord, SourceServer, Verdict, assess, render
+from drs_jobs.evidence.tables import jobs_csv, records_csv
+from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_run, make_server
 from html_outline import Outline
 from strategies import jobs as any_job
 from strategies import log_items as any_log_item
 
 NOW = datetime(2024, 6, 15, 12, tzinfo=UTC)
-SYMBOLS = {"✓": Outcome.SUCCEEDED, "✗": Outcome.FAILED, "…": Outcome.RUNNING, "?": Outcome.UNDETERMINED}
+DAYS = timedelta(days=1)
+BOTH: Any = {"drilled_within": 60 * DAYS, "objective": timedelta(minutes=15)}
+VERDICT_SYMBOLS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNDETERMINED: "?"}
+OUTCOME_SYMBOLS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
 
 
 @pytest.fixture(scope="module")
-def history() -> History:
-    return make_history(120, until=NOW, seed=11, logs=True)
+def world() -> tuple[Sequence[JobPhases], Sequence[SourceServer]]:
+    """A year of drills and recoveries with their logs, and the source servers, read over HTTP."""
+    with LocalDrs() as local:
+        local.add_history(make_history(120, until=NOW, seed=11, logs=True))
+        client = JobsClient(local.client())
+        return [client.phases(job) for job in client.describe_jobs()], list(client.describe_source_servers())
 
 
 @pytest.fixture(scope="module")
-def read(history: History) -> list[JobPhases]:
-    return [phases(job, history.logs[job.job_id]) for job in history]
+def assessment(world: Any) -> Assessment:
+    """Of each verdict, with a reason to be undetermined for servers without a verdict of their own."""
+    return assess(world[0], as_of=NOW, servers=world[1], **BOTH)
 
 
-def outline(jobs: Any, reports: Any = (), **options: Any) -> Outline:
-    return Outline(render(jobs, reports, **{"generated_at": NOW, **options}))
+def server_id(name: object) -> str:
+    return f"s-{name:0>17}"
 
 
-def drill(days_ago: float = 1, launch_status: str = "LAUNCHED", *servers: str, **fields: Any) -> Job:
-    participants = tuple(make_server(source_server_id=server, launch_status=launch_status) for server in servers or ["s-1"])
-    return make_job(creation_date_time=NOW - timedelta(days=days_ago), participating_servers=participants, **fields)
-
-
-def limits(jobs: Any, reports: Any = (), **options: Any) -> dict[str, tuple[str, ...]]:
-    evidence = collect(jobs, reports, **{"generated_at": NOW, **options})
-    return {limit.what: limit.items for limit in evidence.limits}
-
-
-def test_page_is_self_contained(history: History, read: list[JobPhases]):
-    """No script, no form, no address, no other file."""
-    page = render(history, read, generated_at=NOW, objective=timedelta(minutes=30))
-    found = Outline(page)
-    assert not found.counts.keys() & {"script", "link", "img", "iframe", "object", "embed", "form", "input", "base", "audio"}
-    assert {target[0] for target in found.attributes("href")} == {"#"}
-    assert {"src", "srcset", "action", "xlink:href"} & {
-        name for _, attributes in found.elements for name in attributes
-    } == set()
-    assert not [name for _, attributes in found.elements for name in attributes if name.startswith("on")]
-    assert not [word for word in ("url(", "@import", "http:", "https:", "//") if word in page]
-
-
-def test_head_of_the_page(history: History, read: list[JobPhases]):
-    """The account, the region, the span of the jobs, the time and the version."""
-    text = outline(history, read).text
-    oldest = min(job.creation_date_time for job in history if job.creation_date_time)
-    assert (
-        f"Disaster recovery evidence Account 123456789012 Region eu-west-1 Jobs {len(history)} jobs"
-        in text.replace("Account Region Jobs", "")
-        or True
+def drill(days_ago: float = 1, launch_status: str = "LAUNCHED", *servers: object, **fields: Any) -> Job:
+    participants = tuple(
+        make_server(source_server_id=server_id(server), launch_status=launch_status) for server in servers or [1]
     )
-    for part in (
+    return make_job(**{"creation_date_time": NOW - days_ago * DAYS, "participating_servers": participants, **fields})
+
+
+def outline(assessment: Assessment, **options: Any) -> Outline:
+    return Outline(render(assessment, **options))
+
+
+def server_rows(page: Outline) -> list[list[str]]:
+    return page.table("Verdict", "Server")
+
+
+# ------------------------------------------------------------------ what the page says
+
+
+@pytest.mark.parametrize("criteria", [BOTH, {"drilled_within": 90 * DAYS}, {"objective": timedelta(hours=4)}, {}], ids=str)
+def test_servers(world: Any, criteria: Any):
+    """Each server has one row, the worst first, with verdict, name, id, drills, age, outcome and reasons."""
+    assessment = assess(world[0], as_of=NOW, servers=world[1], **criteria)
+    rows = server_rows(outline(assessment))
+    assert len(rows) == len(world[1])
+    for row, server in zip(rows, assessment.worst_first, strict=True):
+        verdict, name, last_drill, success, recovery, reasons = row
+        label = "-" if server.verdict is None else f"{VERDICT_SYMBOLS[server.verdict]} {server.verdict.label}"
+        details = [each and each.label for each in (server.drilled, server.recovered)]
+        assert verdict == (label if None in details else f"{label} drilled: {details[0]} recovered: {details[1]}")
+        assert name == f"{server.server.name} {server.server.source_server_id} {server.server.replication_state}"
+        for cell, result in ((last_drill, server.last_drill), (success, server.last_success)):
+            assert cell == "-" if result is None else cell.startswith(format_minute(result.created_at))
+            assert result is None or cell.endswith(result.job.job_id)
+        assert server.last_drill is None or server.last_drill.outcome.name in last_drill
+        assert server.age is None or f" age {format_age(server.age)} " in success
+        assert server.latest_recovery is None or server.latest_recovery.outcome.name in recovery
+        assert reasons == (" ".join(" ".join(server.reasons).split()) or "-")
+
+
+def test_head(assessment: Assessment):
+    page = outline(assessment, title="Third quarter")
+    assert page.texts["h1"] == page.texts["title"] == ["Third quarter"]
+    assert page.texts["dd"] == [
+        "drilled within 60d, recovered within 15m 00s",
+        "2024-06-15 12:00:00 UTC",
         "123456789012",
         "eu-west-1",
-        f"120 jobs, created {oldest:%Y-%m-%d %H:%M} to",
-        "2024-06-15 12:00:00 UTC, by drs_jobs",
-    ):
-        assert part in text
-    assert drs_jobs.__version__ in text
-    assert "Quarter 3" in outline(history, read, title="Quarter 3").texts["h1"]
+        (
+            f"120 jobs created {format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)} UTC; "
+            f"drills and recoveries: {len(assessment.jobs)}"
+        ),
+        "all jobs that AWS has",
+        f"drs_jobs {drs_jobs.__version__}",
+    ]
+    since = attrs.evolve(assessment, since=NOW - 400 * DAYS)
+    assert "jobs created from 2023-05-12 12:00:00 UTC on" in outline(since).texts["dd"]
+    assert outline(assessment, title=" ").texts["h1"] == outline(assessment).texts["h1"] == ["Disaster recovery evidence"]
 
 
-def test_summary_agrees_with_the_reports(history: History, read: list[JobPhases]):
-    """Servers drilled, overdue, failed, and those that met the objective, counted here from last_drills and recovery_times."""
-    ids = [server["sourceServerID"] for server in history.source_servers]
-    objective, age = timedelta(minutes=15), timedelta(days=60)
-    drills = last_drills(history, source_server_ids=ids).servers
-    met = Counter(row.met for row in recovery_times(read, objective=objective, source_server_ids=ids).servers)
-    overdue = 0
-    for row in drills:
-        last = row.last_successful_drill
-        overdue += last is None or last.creation_date_time is None or last.creation_date_time < NOW - age
-    failed = sum(
-        row.last_completed_drill is not None and row.last_completed_drill.outcome_of(row.source_server_id) is Outcome.FAILED
-        for row in drills
-    )
-    drilled = sum(row.last_drill is not None for row in drills)
-    found = outline(history, read, objective=objective, overdue_after=age, source_server_ids=ids)
-    numbers = [text for text in found.texts["strong"] if text[0].isdigit()]
-    assert numbers == [f"{drilled} of {len(ids)}", str(overdue), str(failed), f"{met[True]} of {len(ids)}"]
-    assert f"15m 00s; {met[False]} did not, {met[None]} undetermined" in found.text
-    assert min(overdue, failed, met[True], met[False], met[None], len(ids) - drilled) > 0, "the history has every case"
+def test_tiles_account_for_all_servers(assessment: Assessment):
+    """A verdict that no server has is without its colour."""
+    counts = list(assessment.counts.values())
+    page = outline(assessment)
+    assert page.texts["strong"] == ["not met", *map(str, counts)]
+    assert sum(counts) == len(assessment.servers)
+    assert f"drilled within 60d: {sum(row.drilled is Verdict.MET for row in assessment.servers)}" in page.texts["small"]
+    tiles = [each for _, each in page.elements if each.get("class") == "tile"]
+    assert [bool(each.get("style")) for each in tiles] == [count > 0 for count in counts]
+    assert {0} < set(counts), "the history has a verdict without servers, and one with servers"
 
 
-def test_grid_has_one_mark_per_drill_of_a_server(history: History, read: list[JobPhases]):
-    """With the outcome of the server, which differs from that of the job in some."""
+@pytest.mark.parametrize(
+    ("criteria", "servers", "problems", "conclusion"),
+    [
+        ({}, [1], [], "no criterion: nothing was checked"),
+        (BOTH, [], [], "undetermined: there are no servers"),
+        ({"drilled_within": DAYS * 2}, [1], [], "met"),
+        ({"drilled_within": DAYS * 2}, [1], [Problem("no access")], "undetermined: something could not be read"),
+        ({"drilled_within": DAYS * 2}, [1, 2], [], "not met"),
+        ({"drilled_within": DAYS * 2}, [1, 2], [Problem("no access")], "undetermined"),
+    ],
+)
+def test_conclusion(criteria: Any, servers: list[int], problems: list[Problem], conclusion: str):
+    assessment = assess([drill()], as_of=NOW, servers=map(server_id, servers), problems=problems, **criteria)
+    assert outline(assessment).texts["strong"][0] == conclusion
+
+
+@pytest.mark.parametrize("count", [0, 1, 60])
+def test_number_of_servers(count: int):
+    assessment = assess([], as_of=NOW, servers=map(server_id, range(count)), drilled_within=DAYS)
+    page = outline(assessment)
+    assert ("There are no servers." in page.text) == (count == 0)
+    assert [row[1] for row in (server_rows(page) if count else [])] == [server_id(number) for number in range(count)]
+
+
+def test_page_has_no_clock(world: Any):
+    """The same assessment gives the same page at any time. Ages are measured to `as_of`."""
+    jobs, servers = world
+    for as_of in (NOW, NOW - 100 * DAYS, NOW + 1000 * DAYS):
+        assessment = assess(jobs, as_of=as_of, servers=servers, **BOTH)
+        rows = server_rows(outline(assessment))
+        ages = [format_age(server.age) if server.last_success else "-" for server in assessment.worst_first]
+        assert [row[3].partition(" age ")[2].partition(" ")[0] or "-" for row in rows] == ages
+        assert render(assessment) == render(assess(jobs, as_of=as_of, servers=servers, **BOTH))
+
+
+def test_later_jobs_are_a_note(world: Any):
+    """What happened after the moment is nowhere on the page."""
+    as_of = NOW - 100 * DAYS
+    assessment = assess(world[0], as_of=as_of, servers=world[1], **BOTH)
+    text = render(assessment)
+    assert f"<li>{assessment.later_jobs} jobs created after 2024-03-07 12:00:00 UTC not counted</li>" in text
+    later = [each.job.job_id for each in world[0] if each.job.creation_date_time and each.job.creation_date_time > as_of]
+    assert len(later) == assessment.later_jobs > 0
+    assert [job_id for job_id in later if job_id in text] == []
+
+
+def test_notes():
+    jobs = [drill(1, "LAUNCHED", 1, 2)]
+    given_servers = assess(jobs, as_of=NOW, servers=[server_id(1)], problems=[Problem("no access")])
+    assert outline(given_servers).texts["li"][:2] == [
+        "could not be read: no access",
+        f"1 server in these jobs, but not in the list: {server_id(2)}",
+    ]
+    assert outline(assess(jobs, as_of=NOW)).texts["li"][0].startswith("no list of servers:")
+
+
+def test_accounts():
+    """With several, each has a row, also one that could not be read, and servers have their place."""
+    servers = [SourceServer(server_id(n), account_id=f"{n:012}", region="eu-west-1") for n in (1, 2)]
+    problems = [Problem("AccessDenied", account_id="000000000003", region="eu-west-1")]
+    jobs = [drill(1, "LAUNCHED", 1)]
+    assessment = assess(jobs, as_of=NOW, servers=[*servers, server_id(4)], problems=problems, drilled_within=2 * DAYS)
+    page = outline(assessment)
+    assert page.table("Account", "Verdict", "Servers", "Could not be read") == [
+        ["000000000001", "✓ met", "1 server: 1 met", "-"],
+        ["000000000002", "✗ not met", "1 server: 1 not met", "-"],
+        ["000000000003", "? undetermined", "0 servers", "1"],
+        ["unknown", "? undetermined", "1 server: 1 undetermined", "1"],
+    ]
+    assert f"{server_id(2)} 000000000002, eu-west-1" in [row[1] for row in server_rows(page)]
+    assert page.table("Could not be read") == [["AccessDenied", "000000000003", "eu-west-1", "1"]]
+    assert {table[0][0] for table in outline(assess(jobs, as_of=NOW)).tables} == {"Verdict", "Server"}
+
+
+# ------------------------------------------------------------------ drills, phases, failures, limits
+
+
+def test_grid_has_one_mark_per_drill_of_a_server(world: Any, assessment: Assessment):
+    """With the outcome of the server, which differs from that of the job in some. The legend has the marks that it shows."""
     expected = Counter(
-        (job.job_id, job.outcome_of(server.source_server_id).name)  # type: ignore[union-attr]
-        for job in history
-        if job.is_drill
-        for server in job.participating_servers
-        if server.source_server_id
+        (report.job.job_id, report.job.outcome_of(server.source_server_id).name)  # type: ignore[union-attr]
+        for report in world[0]
+        for server in report.job.participating_servers
+        if report.job.is_drill and server.source_server_id in {row.source_server_id for row in world[1]}
     )
-    found = outline(history, read)
-    marks: Counter[tuple[str, str]] = Counter()
-    for title in found.attributes("title"):
-        _, _, rest = title.partition(" UTC, ")
-        job_id, _, outcome = rest.partition(": ")
-        marks[job_id, outcome] += 1
+    page = outline(assessment)
+    marks = Counter(tuple(title.partition(" UTC, ")[2].split(": ")) for title in page.attributes("title"))
     assert marks == expected
-    symbols = Counter(SYMBOLS[text].name for text in found.texts["i"])
-    legend = Counter(outcome.name for outcome in Outcome)
-    assert symbols - legend == Counter(outcome for _, outcome in expected.elements())
-    assert [job for job in history if job.outcome is Outcome.FAILED and Outcome.SUCCEEDED in map(job.outcome_of, _ids(job))]
-
-
-def _ids(job: Job) -> list[str]:
-    return [server.source_server_id for server in job.participating_servers if server.source_server_id]
+    legend = [each for each in OUTCOME_SYMBOLS if any(outcome == each.name for _, outcome in expected)]
+    symbols = Counter(OUTCOME_SYMBOLS[Outcome[outcome]] for _, outcome in expected.elements())
+    assert Counter(page.texts["i"]) == symbols + Counter(OUTCOME_SYMBOLS[each] for each in legend)
+    assert len(legend) < len(Outcome)
 
 
 @pytest.mark.parametrize("days", [1, 36, 37, 100])
 def test_grid_has_each_day_once(days: int):
-    """Also a grid of several parts, with the drills of one day in one column."""
+    """The newest first, also in several grids. The drills of one day are in one column, those without a date in the last."""
     jobs = [drill(n + part / 10) for n in range(days) for part in range(2)]
-    found = outline(jobs)
-    heads = [text for text in found.texts["span"] if text[:4].isdigit()]
-    assert sorted(heads) == sorted({(job.creation_date_time or NOW).date().isoformat() for job in jobs})
+    others = [drill(creation_date_time=None), drill(200, "LAUNCHED", "not-listed")]
+    page = outline(assess([*jobs, *others], as_of=NOW, servers=[server_id(1)]))
+    grids = [columns[1:] for [columns, *_] in page.tables if columns[0] == "Server"]
+    dates = {job.creation_date_time.date().isoformat() for job in jobs if job.creation_date_time}
+    assert [day for grid in grids for day in grid] == [*sorted(dates, reverse=True), "no date"]
+    assert max(map(len, grids)) <= 36, "more do not fit on paper"
 
 
-def test_undated_drill_is_in_the_grid():
-    job = attrs.evolve(drill(), creation_date_time=None)
-    assert "no date" in outline([job]).texts["span"]
-    assert limits([job])["1 job without a creation time"] == (job.job_id,)
+def test_phases_and_times(assessment: Assessment):
+    page = outline(assessment)
+    table = page.table("Server", "Recovery (UTC)", "Recovery time", "Median", "Slowest", "Phases")
+    rows = {row[0].split()[-1]: row for row in table}
+    recovered = [server for server in assessment.servers if server.latest_recovery is not None]
+    assert rows.keys() == {server.server.source_server_id for server in recovered}
+    for server in recovered:
+        recovery = server.latest_recovery
+        assert recovery is not None
+        assert recovery.phases is not None
+        row = rows[server.server.source_server_id]
+        assert row[1] == f"{format_minute(recovery.created_at)}, {recovery.job.kind}"
+        assert [name in row[5] for name in ("snapshot", "conversion", "launch")] == [
+            any(phase.name == name for phase in recovery.phases.phases) for name in ("SNAPSHOT", "CONVERSION", "LAUNCH")
+        ]
+    assert "No log of the recoveries" in outline(assess(assessment.jobs, as_of=NOW)).text
 
 
-def test_every_failure_has_the_reasons_of_explain(history: History, read: list[JobPhases]):
-    """And the cause, for refused calls."""
-    text = outline(history, read).text
-    refused = 0
-    for job in history:
-        explanation = explain(job, history.logs[job.job_id])
-        for failure in explanation.failures:
-            assert failure.reasons
-            assert [reason for reason in failure.reasons if " ".join(reason.split()) not in text] == []
-        refused += sum(cause.refused_action is not None for cause in explanation.causes)
-    assert refused
-    assert "ec2:DeleteVolume refused" in text
+def test_bars_fit_although_a_recovery_hangs_for_weeks(world: Any):
+    """All bars are in their SVG, and most are long enough to be seen. So they are with a far objective."""
+    stuck = drill(40, "PENDING", "stuck", status="STARTED")
+    log = [make_log_item(event="CONVERSION_START", source_server_id=server_id("stuck"), log_date_time=NOW - 40 * DAYS)]
+    jobs = [*world[0], phases(stuck, log)]
+    for objective, line_count in ((timedelta(minutes=20), 1), (9 * DAYS, 0)):
+        elements = outline(assess(jobs, as_of=NOW, objective=objective)).elements
+        bars = [
+            (float(each["x"] or 0), float(each["width"] or 0)) for tag, each in elements if "fill" in each and tag == "rect"
+        ]
+        assert all(0 <= x <= 1000 and x + width <= 1002 for x, width in bars)
+        assert sum(width for _, width in bars) / len(bars) > 50
+        assert len({each["x"] for tag, each in elements if (tag, each.get("class")) == ("rect", "line")}) == line_count
+
+
+def test_failures_have_the_causes_of_explain(assessment: Assessment):
+    page = outline(assessment)
+    count = 0
+    for report in assessment.phases:
+        for cause in explain(report.job, report.log).causes:
+            text = " ".join(f"{cause.summary} {cause.reason}" if cause.refused_action else cause.reason).split()
+            rows = [row for row in page.table("Job (UTC)") if "".join(row[-2].split()) == "".join(text) and cause.participants]
+            assert any(all(name in row[-1] for name in cause.participants) for row in rows) or not cause.participants
+            count += 1
+    assert count > 0
+    assert "ec2:DeleteVolume refused" in page.texts["b"]
 
 
 def test_causes_of_several_jobs_are_one():
     """Also if the ids in the reasons differ."""
-    jobs = [drill(n, "FAILED", f"s-{n}") for n in range(1, 4)]
-    errors = [
-        f"User: x is not authorized to perform: ec2:DeleteVolume on resource: arn:aws:ec2:eu-west-1:123456789012:volume/vol-{n}"
-        for n in range(2)
+    action = (
+        "User: x is not authorized to perform: ec2:DeleteVolume on resource: arn:aws:ec2:eu-west-1:123456789012:volume/vol-"
+    )
+    errors = [f"{action}1", f"{action}2", "snap-0123456789abcdef0 is gone"]
+    reports = [
+        phases(
+            drill(days_ago, "FAILED", days_ago),
+            [
+                make_log_item(
+                    event="LAUNCH_FAILED", source_server_id=server_id(days_ago), raw_error=error, log_date_time=NOW - DAYS
+                )
+            ],
+        )
+        for days_ago, error in enumerate(errors, start=1)
     ]
-    logs = [[make_log_item(event="LAUNCH_FAILED", source_server_id="s-1", raw_error=errors[0])]]
-    logs += [[make_log_item(event="LAUNCH_FAILED", source_server_id="s-2", raw_error=errors[1])]]
-    logs += [[make_log_item(event="SNAPSHOT_FAIL", source_server_id="s-3", raw_error="snap-0123456789abcdef0 is gone")]]
-    evidence = collect(jobs, map(phases, jobs, logs), generated_at=NOW)
-    assert [(each.cause.summary[:24], sorted(each.participants), len(each.jobs)) for each in evidence.causes] == [
-        ("ec2:DeleteVolume refused", ["s-1", "s-2"], 2),
-        ("SNAPSHOT_FAIL: snap-0123", ["s-3"], 1),
+    page = outline(assess(reports, as_of=NOW))
+    table = page.table("Cause", "Resource", "Participants", "Jobs", "Last job (UTC)")
+    assert [[row[0][:24], *row[2:]] for row in table] == [
+        ["ec2:DeleteVolume refused", "2", "2", "2024-06-14 12:00"],
+        ["LAUNCH_FAILED: snap-0123", "1", "1", "2024-06-12 12:00"],
     ]
 
 
-def test_launch_action_and_job_reasons():
+def test_failures_without_a_log():
+    """What the job itself has is there, and that the log is missing."""
     run = make_run(status="FAILED", name="Check disk", failure_reason="no space")
-    server = make_server(source_server_id="s-1", launch_actions_status=LaunchActionsStatus(runs=(run,)))
-    job = make_job(participating_servers=(server,))
-    log = [make_log_item(event="LAUNCH_FAILED", source_server_id="s-unlisted", raw_error="lost")]
-    text = outline([job], [phases(job, log)]).text
-    for part in ("launch action Check disk failed: no space", "s-unlisted: LAUNCH_FAILED: lost", "the job as a whole"):
+    with_action = make_server(source_server_id=server_id(1), launch_actions_status=LaunchActionsStatus(runs=(run,)))
+    failed = make_server(source_server_id=server_id(2), launch_status="FAILED")
+    job = make_job(creation_date_time=NOW - DAYS, participating_servers=(with_action, failed))
+    for error, text in ((None, "the log was not read"), (PermissionError("no access"), "no access")):
+        given_job = job if error is None else phases(job, (), log_error=error)
+        rows = outline(assess([given_job], as_of=NOW)).table("Job (UTC)")
+        assert rows[-2][-2:] == ["launch action Check disk failed: no space", server_id(1)]
+        assert rows[-1] == [text, server_id(2)]
+    log = [make_log_item(event="LAUNCH_FAILED", source_server_id="s-unlisted", raw_error="lost", log_date_time=NOW - DAYS)]
+    page = outline(assess([phases(job, log)], as_of=NOW))
+    assert ["LAUNCH_FAILED: lost", "s-unlisted"] in [row[-2:] for row in page.table("Job (UTC)")]
+
+
+def test_limits():
+    unread, running, undated = drill(3), drill(0.1, "PENDING", status="STARTED"), drill(creation_date_time=None)
+    broken = phases(drill(2), (), log_error=PermissionError())
+    nameless = make_job(participating_servers=(make_server(source_server_id=None),), creation_date_time=NOW - DAYS)
+    others = [phases(job, ()) for job in (running, undated, nameless)]
+    entries = outline(assess([unread, broken, *others], as_of=NOW)).texts["li"]
+    text = " ".join(entries)
+    assert "1 job with a log that could not be read, or not completely: phases" in text
+    assert f"{broken.job.job_id}, created 2024-06-13 12:00 UTC: PermissionError" in entries
+    for part in (
+        "1 job with a log that was not read",
+        "1 job without an end",
+        "1 job without a creation time",
+        "without an id",
+    ):
         assert part in text
+    assert {f"{running.job_id}, created 2024-06-15 09:36 UTC", undated.job_id} <= set(entries)
+    assert entries[-1].startswith("AWS does not document how long")
 
 
-def test_never_drilled_servers_come_first():
-    """Then failed ones, then overdue ones, then the others in the given order."""
-    jobs = [drill(1, "LAUNCHED", "s-b", "s-a"), drill(2, "FAILED", "s-failed"), drill(200, "LAUNCHED", "s-old")]
-    ids = ["s-b", "s-old", "s-a", "s-failed", "s-never"]
-    evidence = collect(jobs, (), source_server_ids=ids, overdue_after=timedelta(days=90), generated_at=NOW)
-    assert [server.source_server_id for server in evidence.servers] == ["s-never", "s-failed", "s-old", "s-b", "s-a"]
-    assert "NEVER DRILLED" in outline(jobs, source_server_ids=ids).text
+# ------------------------------------------------------------------ any input
 
-
-@pytest.mark.parametrize(("age", "is_overdue"), [(90, False), (90.00001, True)])
-def test_overdue_begins_after_the_limit(age, is_overdue):
-    [server] = collect([drill(age)], (), overdue_after=timedelta(days=90), generated_at=NOW).servers
-    assert server.is_overdue is is_overdue
-
-
-def test_running_drill_does_not_hide_the_last_result():
-    job = drill(2, "FAILED")
-    [server] = collect([job, drill(0.01, "PENDING", status="STARTED")], (), generated_at=NOW).servers
-    assert (server.drill.outcome, server.completed_outcome) == (Outcome.RUNNING, Outcome.FAILED)
-
-
-def test_servers_that_were_only_recovered_are_never_drilled():
-    job = drill(initiated_by="START_RECOVERY")
-    assert "NEVER DRILLED" in outline([job]).text
-
-
-def test_bars_fit_although_a_recovery_hangs_for_weeks(history: History, read: list[JobPhases]):
-    """All bars are in their SVG, and most are long enough to be seen."""
-    stuck = drill(40, "PENDING", "s-stuck", status="STARTED")
-    log = [make_log_item(event="CONVERSION_START", source_server_id="s-stuck", log_date_time=NOW - timedelta(days=40))]
-    found = outline([*history, stuck], [*read, phases(stuck, log)], objective=timedelta(minutes=20))
-    bars = [
-        (float(each["x"] or 0), float(each["width"] or 0)) for tag, each in found.elements if tag == "rect" and "fill" in each
-    ]
-    assert all(0 <= x <= 1000 and x + width <= 1002 for x, width in bars)
-    assert sum(width for _, width in bars) / len(bars) > 50
-    lines = {each["x"] for tag, each in found.elements if (tag, each.get("class")) == ("rect", "line")}
-    assert len(lines) == 1
-    far = outline(history, read, objective=timedelta(days=9))
-    assert not [each for tag, each in far.elements if (tag, each.get("class")) == ("rect", "line")]
-
-
-# ------------------------------------------------------------------ what could not be read
-
-
-def test_unreadable_logs_are_named():
-    """The server is undetermined, never met; a failed one did not meet the objective."""
-    good, bad = drill(1, "LAUNCHED", "s-good"), drill(1, "FAILED", "s-bad")
-    reports = [phases(job, (), log_error=PermissionError("no access")) for job in (good, bad)]
-    evidence = collect([good, bad], reports, objective=timedelta(hours=4), generated_at=NOW)
-    assert {server.source_server_id: server.recovery.met for server in evidence.servers} == {"s-good": None, "s-bad": False}
-    found = limits([good, bad], reports)
-    assert [item.endswith("no access") for item in found["2 logs could not be read, or not completely"]] == [True, True]
-    assert "2 logs could not be read" in outline([good, bad], reports).text
-    assert "the log could not be read" in outline([bad], reports[1:]).text
-
-
-def test_jobs_without_phases_are_named():
-    first, second = drill(2), drill(1)
-    found = limits([first, second], [phases(first, ())])
-    assert [item[: len(second.job_id)] for item in found["The logs of 1 job were not read"]] == [second.job_id]
-
-
-def test_objective_without_the_end_of_the_launch_is_undetermined():
-    job = drill()
-    found = limits([job], [phases(job, ())], objective=timedelta(hours=4))
-    assert [item.split(":")[0] for item in found["1 server without the end of the launch in the log"]] == ["s-1"]
-
-
-def test_other_limits():
-    running = drill(0.1, "PENDING", "s-1", "s-other", status="STARTED")
-    nameless = make_job(participating_servers=(make_server(source_server_id=None),))
-    found = limits([running, nameless], source_server_ids=["s-1"], unreadable_jobs=[ValueError("bad job")])
-    assert found["1 job could not be read"] == ("bad job",)
-    assert found["1 server in these jobs, but not in the list of servers"] == ("s-other",)
-    assert "1 job not complete at the time of the report" in found
-    assert "1 job with a server without an id" in found
-    assert limits([running], names={"s-9": "db"})["1 server with a name, but in none of these jobs"] == ("s-9 (db)",)
-
-
-def test_empty_history_says_so():
-    """Also for a list of servers, which are all overdue."""
-    text = outline((), ()).text
-    assert "No jobs were found, so this report contains no evidence." in text
-    assert "0 of 0" in text
-    page = outline((), (), source_server_ids=["s-1"], overdue_after=timedelta(days=1), objective=timedelta(hours=1))
-    assert {"0 of 1", "NEVER DRILLED"} <= set(page.texts["strong"])
-    assert "AWS does not document how long it keeps jobs" in text
-
-
-# ------------------------------------------------------------------ input
-
-
-def test_order_and_repetition_do_not_matter(history: History, read: list[JobPhases]):
-    """Iterators are read once."""
-    mixed, mixed_reports = [*history, *history[:9]], [*read, *read[:5]]
-    random.Random(1).shuffle(mixed)
-    random.Random(2).shuffle(mixed_reports)
-    assert render(iter(mixed), iter(mixed_reports), generated_at=NOW) == render(history, read, generated_at=NOW)
-
-
-def test_complete_snapshot_takes_precedence():
-    job = drill()
-    earlier = attrs.evolve(job, status="STARTED", end_date_time=None)
-    for both in ([job, earlier], [earlier, job]):
-        [server] = collect(both, map(phases, both, [(), ()]), generated_at=NOW).servers
-        assert server.drill.outcome is Outcome.SUCCEEDED
-
-
-def test_time_zone_does_not_matter(history: History, read: list[JobPhases]):
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
-
-    elsewhere = NOW.astimezone(ZoneInfo("Asia/Kathmandu"))
-    assert render(history, read, generated_at=elsewhere) == render(history, read, generated_at=NOW)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"generated_at": datetime(2024, 6, 15)}, ValueError, "generated_at .* has no time zone"),  # noqa: DTZ001
-        ({"generated_at": "2024-06-15"}, TypeError, "generated_at must be a datetime"),
-        ({"generated_at": date(2024, 6, 15)}, TypeError, "generated_at must be a datetime"),
-        ({"objective": 3600}, TypeError, "objective must be a timedelta"),
-        ({"objective": timedelta(-1)}, ValueError, "objective is negative"),
-        ({"overdue_after": 90}, TypeError, "overdue_after must be a timedelta"),
-        ({"overdue_after": timedelta(-1)}, ValueError, "overdue_after is negative"),
-        ({"source_server_ids": "s-1"}, TypeError, "source_server_ids must be a list"),
-        ({"source_server_ids": [1]}, TypeError, "source_server_ids must be a list of str"),
-        ({"names": ["s-1"]}, TypeError, "names must map"),
-        ({"names": {"s-1": None}}, TypeError, "names must map str to str"),
-    ],
-)
-def test_invalid_arguments(options: Any, error: type[Exception], message: str):
-    with pytest.raises(error, match=message):
-        render((), (), **{"generated_at": NOW, **options})
-
-
-def test_names_are_beside_ids():
-    jobs = [drill(1, "FAILED", "s-1", "s-2")]
-    found = outline(jobs, names={"s-1": "db-01", "s-2": " ", "s-3": "x"})
-    assert Counter(found.texts["b"])["db-01"] == 4, "in the table of drills, the grid, the recovery times and the failures"
-    assert Counter(found.texts["code"])["s-1"] == Counter(found.texts["code"])["s-2"] == 4
-
-
-# ------------------------------------------------------------------ hostile text
 
 HOSTILE = "<script>alert(1)</script>\"'>&{{ 7*7 }}{% x %}\x1b[31m\u202e\ud800\x00=cmd"
 
@@ -345,23 +349,29 @@ def test_hostile_text_is_text():
 
     def page(text: str) -> str:
         run = make_run(status="FAILED", name=text, failure_reason=text)
-        server = make_server(
-            source_server_id=text, launch_status="FAILED", launch_actions_status=LaunchActionsStatus(runs=(run,))
-        )
+        actions = LaunchActionsStatus(runs=(run,))
+        servers = [
+            make_server(source_server_id=name, launch_status="FAILED", launch_actions_status=actions)
+            for name in (text, server_id(1))
+        ]
         job = make_job(
             job_id=text,
             arn=f"arn:aws:drs:eu-west-1:123456789012:job/{text}",
             status=text,
             type="LAUNCH",
-            participating_servers=(server,),
+            participating_servers=tuple(servers),
             tags={text: text},
-            creation_date_time=NOW - timedelta(days=1),
+            creation_date_time=NOW - DAYS,
             end_date_time=NOW,
         )
-        log = [make_log_item(event="LAUNCH_FAILED", source_server_id=text, raw_error=text, log_date_time=NOW)]
-        log += [make_log_item(event="LAUNCH_FAILED", source_server_id=f"{text}2", raw_error=text, log_date_time=NOW)]
-        reports = [phases(job, log, log_error=ValueError(text))]
-        return render([job], reports, names={text: text}, title=text, generated_at=NOW, objective=timedelta(hours=1))
+        log = [
+            make_log_item(event="LAUNCH_FAILED", source_server_id=name, raw_error=text, log_date_time=NOW)
+            for name in (text, "x")
+        ]
+        report = phases(job, log, log_error=ValueError(text))
+        server = SourceServer(server_id(1), name=text, account_id=text, region=text, replication_state=text)
+        problems = [Problem(text, account_id=text, region=text)]
+        return render(assess([report], as_of=NOW, servers=[server], problems=problems, **BOTH), title=text)
 
     hostile, plain = page(HOSTILE), page("plain")
     assert Outline(hostile).counts == Outline(plain).counts
@@ -372,29 +382,57 @@ def test_hostile_text_is_text():
     assert "<script" not in hostile
 
 
-@settings(max_examples=30)
-@given(st.lists(st.tuples(any_job, st.lists(any_log_item, max_size=4)), max_size=4))
-def test_any_job_gives_a_page_and_csv(rows: list[tuple[Job, list[Any]]]):
-    jobs = [job for job, _ in rows]
-    evidence = collect(
-        jobs,
-        [phases(job, log) for job, log in rows],
-        objective=timedelta(hours=4),
-        overdue_after=timedelta(9),
-        generated_at=NOW,
-    )
-    found = outline(jobs, [phases(job, log) for job, log in rows])
-    assert not found.counts.keys() & {"script", "img"}
-    for text, least in ((servers_csv(evidence), len(evidence.servers)), (participants_csv(evidence), len(evidence.jobs))):
-        assert len(list(csv.reader(io.StringIO(text)))) > least or not jobs
-        text.encode()
+def test_page_is_self_contained(assessment: Assessment):
+    """No script, no form, no address, no other file."""
+    text = render(assessment)
+    page = Outline(text)
+    assert not page.counts.keys() & {"script", "link", "img", "iframe", "object", "embed", "form", "input", "base", "audio"}
+    assert {target[0] for target in page.attributes("href")} == {"#"}
+    names = {name for _, attributes in page.elements for name in attributes}
+    assert not names & {"src", "srcset", "action", "xlink:href"}
+    assert not [name for name in names if name.startswith("on")]
+    assert not [word for word in ("url(", "@import", "http:", "https:", "//") if word in text]
 
 
 def test_no_tags():
     job = drill(1, "FAILED", tags={"secret-key": "secret-value"})
-    page = render([job], [phases(job, ())], generated_at=NOW)
-    evidence = collect([job], [phases(job, ())], generated_at=NOW)
-    assert "secret" not in page + servers_csv(evidence) + participants_csv(evidence)
+    assessment = assess([phases(job, ())], as_of=NOW)
+    assert "secret" not in render(assessment) + records_csv(assessment) + jobs_csv(assessment)
+
+
+def test_unknown_values():
+    """They are shown as what is not known, not as a success."""
+    later = UnknownValue("LATER")
+    job = drill(1, arn=None, initiated_by=later, type=later, status=later, end_date_time=NOW)
+    assessment = assess([phases(job, [make_log_item(event=later)])], as_of=NOW, **BOTH)
+    page = outline(assessment)
+    assert page.texts["dd"][2:4] == ["unknown", "unknown"]
+    [[verdict, *_]] = server_rows(page)
+    assert verdict == "? undetermined drilled: undetermined recovered: undetermined"
+    assert "UNDETERMINED" in server_rows(page)[0][4]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(any_job, st.lists(any_log_item, max_size=4)), max_size=4), st.booleans())
+def test_any_job_gives_a_page_and_csv(rows: list[tuple[Job, list[Any]]], has_logs: bool):  # noqa: FBT001  # a parameter of the test
+    jobs: list[Any] = [phases(job, log) if has_logs else job for job, log in rows]
+    assessment = assess(jobs, as_of=NOW, **BOTH)
+    page = outline(assessment)
+    assert not page.counts.keys() & {"script", "img"}
+    assert len(server_rows(page) if assessment.servers else []) == len(assessment.servers)
+    for text, least in ((records_csv(assessment), len(assessment.servers)), (jobs_csv(assessment), len(assessment.jobs))):
+        assert len(list(csv.reader(io.StringIO(text)))) > least
+        text.encode()
+
+
+def test_missing_extra():
+    """The error has the name of the extra."""
+    code = (
+        "import sys; sys.modules['jinja2'] = None; from datetime import *; from drs_jobs.evidence import *\n"
+        "render(assess((), as_of=datetime.now(timezone.utc)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
+    assert "pip install 'drs_jobs[report]'" in result.stderr.splitlines()[-1]
 
 
 # ------------------------------------------------------------------ CSV
@@ -404,55 +442,101 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_csv_has_the_facts(history: History, read: list[JobPhases]):
-    evidence = collect(history, read, objective=timedelta(minutes=15), overdue_after=timedelta(days=60), generated_at=NOW)
-    rows = rows_of(servers_csv(evidence))
-    assert [row["sourceServerID"] for row in rows] == [server.source_server_id for server in evidence.servers]
-    for row, server in zip(rows, evidence.servers, strict=True):
-        recovery = server.recovery
-        assert row["met"] == {True: "true", False: "false", None: ""}[recovery.met]
-        assert row["overdue"] == ("true" if server.is_overdue else "false")
-        assert row["latestSeconds"] == ("" if recovery.latest is None else str(recovery.latest.total_seconds()))
-        assert row["outcome"] == ("" if server.drill.outcome is None else server.drill.outcome.name)
-    participants = rows_of(participants_csv(evidence))
-    failed = {(row["jobID"], row["participant"]) for row in participants if row["reasons"]}
-    assert failed == {(each.job.job_id, failure.participant) for each in evidence.failures for failure in each.failures}
-    assert {row["jobID"] for row in participants} == {job.job_id for job in history}
+def test_records_csv_has_the_records(assessment: Assessment):
+    """The same keys in the same order, and the same values."""
+    text = records_csv(assessment)
+    assert text.splitlines()[0] == ",".join(f'"{key}"' for key in get_type_hints(ServerRecord))
+    expected = [{key: "" if value is None else str(value) for key, value in record.items()} for record in assessment.records()]
+    assert rows_of(text) == expected
+
+
+def test_jobs_csv_has_the_participants(assessment: Assessment):
+    """One row for each, with its phases and the reasons of its failure."""
+    rows = rows_of(jobs_csv(assessment))
+    reports = {report.job.job_id: report for report in assessment.phases}
+    expected = [(job.job_id, row.participant) for job in assessment.jobs for row in reports[job.job_id].participants]
+    assert [(row["jobID"], row["participant"]) for row in rows] == expected
+    names = {server.server.source_server_id: server.server.name for server in assessment.servers}
+    for row in rows:
+        report = reports[row["jobID"]]
+        participant = next(each for each in report.participants if each.participant == row["participant"])
+        durations = {f"{phase.name.lower()}Seconds": phase.duration for phase in participant.phases}
+        assert row["hostName"] == (names.get(row["participant"]) or "")
+        assert row["outcome"] == participant.outcome.name
+        assert row["createdAt"] == format_instant(report.job.creation_date_time)
+        assert {key: row[key] for key in durations} == {
+            key: "" if duration is None else str(duration.total_seconds()) for key, duration in durations.items()
+        }
+        failures = explain(report.job, report.log).failures
+        reasons = [reason for failure in failures if failure.participant == row["participant"] for reason in failure.reasons]
+        assert row["reasons"] == " ".join("; ".join(reasons).split())
+    assert any(row["causes"] for row in rows)
+
+
+def test_jobs_csv_without_logs_and_participants():
+    empty, failed = make_job(participating_servers=(), creation_date_time=NOW - DAYS), drill(2, "FAILED")
+    first, second = rows_of(jobs_csv(assess([empty, phases(failed, (), log_error=ValueError())], as_of=NOW)))
+    assert (first["jobID"], first["participant"], first["logError"]) == (empty.job_id, "", "the log was not read")
+    assert (second["outcome"], second["reasons"], second["logError"]) == ("FAILED", "", "ValueError")
 
 
 def test_csv_is_no_formula():
-    names = {"s-1": "=HYPERLINK(1)", "s-2": "+1", "s-3": "\t@x"}
-    evidence = collect([drill(1, "LAUNCHED", *names)], (), names=names, generated_at=NOW)
-    assert [row["hostName"] for row in rows_of(servers_csv(evidence))] == ["'=HYPERLINK(1)", "'+1", "'@x"]
+    names = ["=HYPERLINK(1)", "+1", "\t@x"]
+    servers = [SourceServer(server_id(n), name=name) for n, name in enumerate(names)]
+    assessment = assess([drill(1, "LAUNCHED", *range(3))], as_of=NOW, servers=servers)
+    for text, key in ((records_csv(assessment), "name"), (jobs_csv(assessment), "hostName")):
+        assert [row[key] for row in rows_of(text)] == ["'=HYPERLINK(1)", "'+1", "'@x"]
 
 
-def test_pandas_reads_the_csv(history: History, read: list[JobPhases]):
-    import pandas as pd  # noqa: PLC0415
+def test_pandas_reads_the_csv(assessment: Assessment):
+    import pandas as pd  # noqa: PLC0415  # slow to import
 
-    evidence = collect(history, read, generated_at=NOW)
-    servers = pd.read_csv(io.StringIO(servers_csv(evidence)), parse_dates=["lastDrillAt", "generatedAt"])
-    assert len(servers) == len(evidence.servers)
-    assert str(servers["latestSeconds"].dtype) == "float64"
-    assert servers["generatedAt"].dt.tz is not None
+    servers = pd.read_csv(io.StringIO(records_csv(assessment)), parse_dates=["lastDrillAt", "asOf"])
+    assert len(servers) == len(assessment.servers)
+    assert str(servers["recoverySeconds"].dtype) == "float64"
+    assert servers["asOf"].dt.tz is not None
 
 
 @pytest.mark.needs_check_env
-def test_duckdb_reads_the_csv(history: History, read: list[JobPhases], tmp_path: Path):
-    import duckdb  # noqa: PLC0415
+def test_duckdb_reads_the_csv(assessment: Assessment, tmp_path: Path):
+    import duckdb  # noqa: PLC0415  # only in the environment of all checks
 
-    evidence = collect(history, read, generated_at=NOW)
     path = tmp_path / "jobs.csv"
-    path.write_bytes(participants_csv(evidence).encode())
-    found = duckdb.sql(f"select count(distinct jobID), max(recoverySeconds) from read_csv('{path}')").fetchall()
-    times = [row.recovery_time for report in read for row in report.participants if row.recovery_time is not None]
-    assert found == [(len(history), max(times).total_seconds())]
+    path.write_bytes(jobs_csv(assessment).encode())
+    result = duckdb.sql(f"select count(distinct jobID), max(recoverySeconds) from read_csv('{path}')").fetchall()
+    times = [row.recovery_time for report in assessment.phases for row in report.participants if row.recovery_time is not None]
+    assert result == [(len(assessment.jobs), max(times).total_seconds())]
 
 
-def test_missing_extra():
-    """The error has the name of the extra."""
-    code = (
-        "import sys; sys.modules['jinja2'] = None; from datetime import *; from drs_jobs.evidence import render\n"
-        "render((), (), generated_at=datetime.now(timezone.utc))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
-    assert "pip install 'drs_jobs[report]'" in result.stderr.splitlines()[-1]
+# ------------------------------------------------------------------ a real browser
+
+MEASURE = """
+<script>
+onload = () => {
+  const frame = document.querySelector("iframe"), page = frame.contentDocument, faults = [];
+  const width = page.documentElement.clientWidth;
+  for (const element of page.querySelectorAll("body *")) {
+    const box = element.getBoundingClientRect(), text = element.textContent.trim();
+    if (box.right > width + 1 && !element.closest(".scroll")) faults.push(`too wide: ${element.tagName} ${text.slice(0, 40)}`);
+    if (element.matches(".cards td, .cards th") && box.width > 0 && box.width < 45 && text.length > 3)
+      faults.push(`too narrow: ${text.slice(0, 40)}`);
+  }
+  for (const area of page.querySelectorAll(".scroll"))
+    if (area.scrollWidth > area.clientWidth && area.tabIndex < 0) faults.push("no key scrolls an area");
+  if (page.documentElement.scrollWidth > width) faults.push("the page scrolls");
+  document.body.append(`width ${frame.contentWindow.innerWidth}, faults: ${faults.join("; ") || "none"}`);
+};
+</script>
+"""
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_browser_shows_nothing_too_wide_or_too_narrow(width: int, world: Any, tmp_path: Path):
+    """On a phone and on a screen, with names as long as they can be."""
+    servers = [attrs.evolve(server, name=f"{server.name}-{'long' * 20}") for server in world[1]]
+    text = render(assess(world[0], as_of=NOW, servers=servers, **BOTH), title="t" * 200)
+    frame = f'<iframe srcdoc="{escape(text)}" style="border:0;width:{width}px;height:5000px"></iframe>{MEASURE}'
+    result, errors = browse(frame, tmp_path)
+    assert f"width {width}, faults: none" in result
+    assert errors == []

@@ -27,7 +27,7 @@ from drs_jobs import (
 )
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, phases
-from drs_jobs.evidence import last_drills
+from drs_jobs.evidence import Problem, ServerRecord, SourceServer, assess
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_run, make_server
 from hostile import HOSTILE, NOON, hostile_job
 from simulated_logs import item, simulate
@@ -189,30 +189,35 @@ def _history() -> tuple[Job, ...]:
 def test_rows_of_tables(tables: Any):
     """One row per job, per server and per run. Ids join the three tables."""
     jobs = _history()
-    found = tables.jobs_table(jobs), tables.servers_table(jobs), tables.action_runs_table(jobs)
+    job_table, server_table, run_table = (
+        make(jobs) for make in (tables.jobs_table, tables.servers_table, tables.action_runs_table)
+    )
     servers = [(job, server) for job in jobs for server in job.participating_servers]
-    assert [table.num_rows for table in found] == [
+    assert [table.num_rows for table in (job_table, server_table, run_table)] == [
         len(jobs),
         len(servers),
         sum(len(server.runs) for _, server in servers),
     ]
-    rows = found[0].to_pylist()
+    rows = job_table.to_pylist()
     assert [(row["job_id"], row["outcome"], row["duration"], row["status"]) for row in rows] == [
         (job.job_id, job.outcome.name, job.duration, job.status) for job in jobs
     ]
     assert [row["creation_date_time"] for row in rows] == [job.creation_date_time for job in jobs]
-    joined = found[2].join(found[1].select(["job_id", "server_number", "launch_status"]), ["job_id", "server_number"])
-    assert joined.num_rows == found[2].num_rows
+    joined = run_table.join(server_table.select(["job_id", "server_number", "launch_status"]), ["job_id", "server_number"])
+    assert joined.num_rows == run_table.num_rows
     assert joined["launch_status"].null_count == 0
 
 
 def test_outcomes_of_servers(tables: Any):
     """Each row has the server's own outcome, and the date and the kind of the job; also if the server has no id."""
     ids, statuses = ("s-1", "s-2", None, None), ("LAUNCHED", "FAILED", "FAILED", "LAUNCHED")
-    servers = tuple(make_server(source_server_id=name, launch_status=each) for name, each in zip(ids, statuses, strict=True))
+    servers = tuple(
+        make_server(source_server_id=name, launch_status=status) for name, status in zip(ids, statuses, strict=True)
+    )
     jobs = [
         make_job(creation_date_time=NOON, participating_servers=servers),
         make_job(creation_date_time=None, initiated_by="START_RECOVERY", status="STARTED", participating_servers=servers[:1]),
+        make_job(creation_date_time=NOON, type="TERMINATE", participating_servers=servers[:1]),  # not a drill
     ]
     rows = tables.servers_table(jobs).to_pylist()
     assert [(row["creation_date_time"], row["is_drill"], row["outcome"]) for row in rows] == [
@@ -221,11 +226,13 @@ def test_outcomes_of_servers(tables: Any):
         (NOON, True, "FAILED"),
         (NOON, True, "SUCCEEDED"),
         (None, False, "RUNNING"),
+        (NOON, False, "UNDETERMINED"),
     ]
     history = _history()
     table = tables.servers_table(history).to_pylist()
     by_server = {row["source_server_id"]: row["outcome"] for row in reversed(table) if row["is_drill"]}
-    assert by_server == {row.source_server_id: row.outcome.name for row in last_drills(history).servers if row.outcome}
+    rows = assess(history, as_of=LAST).servers
+    assert by_server == {row.server.source_server_id: row.last_drill.outcome.name for row in rows if row.last_drill}
 
 
 def test_schema_of_tables(tables: Any):
@@ -265,7 +272,7 @@ def test_rows_of_phases(tables: Any):
         {
             "job_id": report.job.job_id,
             "creation_date_time": report.job.creation_date_time,
-            "is_drill": report.job.is_drill,
+            "is_drill": report.job.initiated_by == "START_DRILL",
             "participant": participant.participant,
             "participant_outcome": participant.outcome.name,
             "launched_at": participant.launched_at,
@@ -303,10 +310,10 @@ def test_phases_have_the_times_of_the_simulation(tables: Any):
 def test_phases_join_the_servers(tables: Any):
     """By job_id, and participant and source_server_id. A completed clean-up lists no servers."""
     reports = [report for report in _phases() if report.job.participating_servers]
-    found = tables.phases_table(reports)
+    table = tables.phases_table(reports)
     servers = tables.servers_table(report.job for report in reports).select(["job_id", "source_server_id", "launch_status"])
-    joined = found.join(servers, ["job_id", "participant"], ["job_id", "source_server_id"])
-    assert joined.num_rows == found.num_rows > 100
+    joined = table.join(servers, ["job_id", "participant"], ["job_id", "source_server_id"])
+    assert joined.num_rows == table.num_rows > 100
     assert joined["launch_status"].null_count == 0
 
 
@@ -351,6 +358,59 @@ def test_attempts_beyond_64_bits_are_null(attempts: int, tables: Any):
     assert row["attempts"] == (attempts if attempts < 2**63 else None)
 
 
+# ------------------------------------------------------------------ evidence
+
+SERVERS = (SourceServer("s-00000000000000001", name="web\ud800", lag=timedelta(seconds=2)), SourceServer("s-00000000000000002"))
+
+
+def test_rows_of_evidence(tables: Any):
+    """Those of the records, in their order. Times are datetimes."""
+    report = phases(
+        make_job(creation_date_time=NOON, participating_servers=(make_server(source_server_id=SERVERS[0].source_server_id),)),
+        [item("LAUNCH_START", NOON, SERVERS[0].source_server_id), item("LAUNCH_END", NOON, SERVERS[0].source_server_id)],
+    )
+    assessment = assess(
+        [report],
+        as_of=NOON + timedelta(days=1, microseconds=1),
+        since=NOON - timedelta(days=9),
+        drilled_within=timedelta(days=2),
+        objective=timedelta(hours=4),
+        servers=SERVERS,
+        problems=[Problem("not read: =cmd()", account_id="123456789012", region="eu-west-2")],
+    )
+    table = tables.evidence_table(assessment)
+    table.validate(full=True)
+    times = {"asOf", "since", "lastDrillAt", "lastCompletedDrillAt", "lastSuccessAt", "recoveryAt", "firstJobAt", "lastJobAt"}
+    expected = [
+        {
+            key: datetime.fromisoformat(value) if key in times and isinstance(value, str) else value
+            for key, value in record.items()
+        }
+        for record in assessment.records()
+    ]
+    expected[0]["name"] = "web?"
+    assert table.to_pylist() == expected
+    assert [row["verdict"] for row in expected] == ["MET", "UNDETERMINED"]
+    assert expected[0]["lastSuccessAgeSeconds"] == timedelta(days=1, microseconds=1).total_seconds()
+    assert {name for name in table.column_names if str(table.schema.field(name).type) == "timestamp[us, tz=UTC]"} == times
+
+
+def test_schema_of_evidence(tables: Any):
+    """The keys of a record, in their order; the same without servers."""
+    assessment = assess(_history(), as_of=NOON)
+    table = tables.evidence_table(assessment)
+    assert table.num_rows == len(assessment.servers) > 10
+    assert table.schema == tables.evidence_table(assess([], as_of=NOON)).schema
+    assert table.column_names == list(ServerRecord.__annotations__)
+    by_type = {str(kind): table.schema.types.count(kind) for kind in table.schema.types}
+    assert by_type.keys() == {"string", "timestamp[us, tz=UTC]", "double", "int64"}
+
+
+def test_names_of_the_module(tables: Any):
+    """Those of the functions, and the two modules that have them."""
+    assert {name for name in dir(tables) if not name.startswith("_")} == {*tables.__all__, "charts", "tables"}
+
+
 EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 FAR_MOMENTS = [
@@ -380,7 +440,8 @@ def test_far_years(when: datetime, shown: str, tables: Any):
     names = ("creation_date_time", "launched_at", "started_at", "ended_at")
     assert [row[name].isoformat(" ")[:16] for name in names] == [shown] * 4
     bar, _ = tables.timeline([job], now=when).data
-    assert bar.base[0].isoformat(" ")[:16] == shown
+    base = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bar.base[0])
+    assert base.isoformat(" ")[:16] == shown
     assert history.to_json()
 
 
@@ -436,7 +497,7 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     for report in reports:
         for phase in (phase for row in report.participants for phase in row.phases if phase.duration is not None):
             durations.setdefault(phase.name, []).append(phase.duration or timedelta())
-    longest = {name: max(each) for name, each in durations.items()}
+    longest = {name: max(values) for name, values in durations.items()}
     table = tables.phases_table(reports)
     file = tmp_path / "phases.parquet"
     pyarrow.parquet.write_table(table, file)
@@ -445,7 +506,7 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
     connection.register("phases", table)
     assert dict(connection.sql(query.format("phases")).fetchall()) == longest
     in_microseconds = dict(connection.sql(query.format(f"'{file}'")).fetchall())
-    assert {name: timedelta(microseconds=each) for name, each in in_microseconds.items()} == longest
+    assert {name: timedelta(microseconds=value) for name, value in in_microseconds.items()} == longest
     for frame in (pl.DataFrame(table), pl.read_parquet(file)):
         assert dict(frame.group_by(pl.col("phase").cast(pl.String)).agg(pl.max("duration")).iter_rows()) == longest
     pandas_frame = table.to_pandas().groupby("phase", observed=True)["duration"].max()

@@ -22,6 +22,7 @@ FEATURES: dict[str, Callable[[JobsClient, str], Any]] = {
     "wait_all": lambda client, job_id: client.wait_all([job_id], timeout=1),
     "watch": lambda client, job_id: list(client.watch([job_id], timeout=1)),
     "describe_job_log_items": lambda client, job_id: client.describe_job_log_items(job_id).collect(),
+    "describe_source_servers": lambda client, _: client.describe_source_servers().collect(),
     "explain": lambda client, job_id: client.explain(job_id),
     "phases": lambda client, job_id: client.phases(job_id),
 }
@@ -30,7 +31,8 @@ ARGUMENTS = {
     "show": ["{job}"],
     "phases": ["{job}"],
     "watch": ["{running}", "--timeout", "0s"],
-    "report": ["-o", "evidence.html"],
+    "check": ["--history"],
+    "report": ["evidence.html"],
 }
 
 
@@ -79,11 +81,18 @@ def test_command(command: str, job_ids: tuple[str, str], local_drs: LocalDrs, ca
     assert _requests(local_drs) == ROWS[f"drs-jobs {command}"]
 
 
-@pytest.mark.parametrize("command", ["show", "drills"])
-def test_host_names(command: str, job_ids: tuple[str, str], local_drs: LocalDrs, capsys):
+@pytest.mark.parametrize(("command", "option"), [("list", "--names"), ("show", "--names"), ("check", "--servers")])
+def test_servers(command: str, option: str, job_ids: tuple[str, str], local_drs: LocalDrs, capsys):
     arguments = [each.format(job=job_ids[0]) for each in ARGUMENTS.get(command, [])]
-    run_here(capsys, command, *arguments, "--host-names")
-    assert _requests(local_drs) == ROWS[f"drs-jobs {command}"] | ROWS["--host-names"]
+    run_here(capsys, command, *arguments, option, "aws")
+    assert _requests(local_drs) == ROWS[f"drs-jobs {command}"] | ROWS[f"{option} aws"]
+
+
+def test_check_without_logs(job_ids: tuple[str, str], local_drs: LocalDrs, capsys):
+    """Only an objective and the history need them."""
+    assert len(job_ids) == 2
+    run_here(capsys, "check", "--drilled-within", "90d")
+    assert _requests(local_drs) == ROWS["drs-jobs list"]
 
 
 def test_sweep(job_ids: tuple[str, str], local_drs: LocalDrs):

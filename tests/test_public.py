@@ -88,6 +88,8 @@ def test_jedi_completes_the_public_names(module: ModuleType):
 @pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, sweep], ids=lambda module: module.__name__)
 def test_classes_report_the_public_module(module: ModuleType):
     classes = {name: value for name in module.__all__ if inspect.isclass(value := getattr(module, name))}
+    if module is not drs_jobs:  # a class that is public in both reports the root
+        classes = {name: cls for name, cls in classes.items() if name not in drs_jobs.__all__}
     assert {name: cls.__module__ for name, cls in classes.items()} == dict.fromkeys(classes, module.__name__)
 
 

@@ -42,9 +42,11 @@ WIDTH: Final = 100
 
 REPORT: Final = "evidence.html"
 REPORT_COMMAND: Final = (
-    "drs-jobs report --since 365d --objective 20m --older-than 90d --servers servers.txt --names names.csv"
-    f" --title 'Drill evidence' -o {REPORT}"
+    f"drs-jobs report {REPORT} --drilled-within 90d --objective 20m --servers servers.csv --title 'Drill evidence' --exit-zero"
 )
+
+COMMANDS: Final = ("evidence_reader", "list", "phases", "show", "watch")
+"""The modules of commands that read the current time."""
 
 CHART_WIDTH: Final = 730
 """The width of a chart, in pixels: that of the text."""
@@ -53,16 +55,16 @@ OBJECTIVE: Final = timedelta(minutes=20)
 
 CHARTS: Final[dict[str, Callable[..., Any]]] = {
     "timeline": lambda year, **style: notebook.timeline(year.jobs, now=NOW, **style),
-    "drill_history": lambda year, **style: notebook.drill_history(year.jobs, objective=OBJECTIVE, **style),
+    "drill_history": lambda year, **style: notebook.drill_history(year.jobs, **style),
     "drill_grid": lambda year, **style: notebook.drill_grid(year.jobs, names=year.names, **style),
     "phases_chart": lambda year, **style: notebook.phases_chart(
-        year.latest(Outcome.FAILED), objective=OBJECTIVE, now=NOW, names=year.names, **style
+        year.latest(Outcome.FAILED), now=NOW, names=year.names, **style
     ),
     "recovery_chart": lambda year, **style: notebook.recovery_chart(
         year.phases, objective=OBJECTIVE, names=year.names, **style
     ),
 }
-"""The charts that a page can show, by name. Each is a function of the simulated year, and of `dark` and `width`."""
+"""The charts that a page can show, by name. Each is a function of the simulated year, and of `width`."""
 
 # Without the font that rich loads from another host.
 _SVG_FORMAT: Final = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -77,7 +79,7 @@ class _FixedDatetime(datetime):
 
 
 class Year:
-    """A year of simulated jobs at `NOW`, with their logs, in a LocalDrs; and a folder with the files that commands read."""
+    """A year of simulated jobs at `NOW`, with their logs, in a LocalDrs; and a folder with the file that commands read."""
 
     def __init__(self, local: LocalDrs, folder: Path) -> None:
         """Fill the endpoint and the folder."""
@@ -89,8 +91,8 @@ class Year:
         self.names: dict[str, str] = {
             each["sourceServerID"]: each["sourceProperties"]["identificationHints"]["hostname"] for each in servers
         }
-        (folder / "servers.txt").write_text("".join(f"{server}\n" for server in self.names), encoding="utf-8")
-        (folder / "names.csv").write_text("".join(f"{key},{name}\n" for key, name in self.names.items()), encoding="utf-8")
+        lines = ["id,name", *(f"{server},{name}" for server, name in self.names.items())]
+        (folder / "servers.csv").write_text("\n".join(lines), encoding="utf-8")
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -147,8 +149,7 @@ def simulated_year() -> Iterator[Year]:
 @contextlib.contextmanager
 def _fixed_time() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        commands = ("list", "drills", "recovery", "report")
-        for module in (*(f"cli.commands.{command}" for command in commands), "testing.clock"):
+        for module in (*(f"cli.commands.{name}" for name in COMMANDS), "testing.clock"):
             stack.enter_context(mock.patch(f"drs_jobs.{module}.datetime", _FixedDatetime))
         yield
 
@@ -256,7 +257,9 @@ _SCRIPT_OF_ANOTHER_HOST: Final = re.compile(r'<script[^>]*\ssrc="https?://[^"]*"
 def themed_chart_html(name: str, year: Year, *, is_dark: bool) -> str:
     """Return a chart for light or for dark pages; the theme of the site hides it on the others."""
     theme = "dark" if is_dark else "light"
-    figure = CHARTS[name](year, dark=is_dark, width=CHART_WIDTH)
+    figure = CHARTS[name](year, width=CHART_WIDTH)
+    if is_dark:
+        figure.update_layout(template="plotly_dark")
     fragment = figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"chart-{name}-{theme}")
     return f'<div class="only-{theme}">{chart_html(fragment)}</div>'
 

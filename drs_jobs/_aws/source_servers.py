@@ -1,36 +1,69 @@
-"""Host names in the responses of DescribeSourceServers, which are not structured."""
+"""Source servers in the responses of DescribeSourceServers."""
 
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-from typing import Final
+import re
+from datetime import timedelta
+from typing import Any, Final
 
-SOURCE_SERVERS_OPERATION: Final = "DescribeSourceServers"
-"""The operation that returns the source servers."""
-
-SOURCE_SERVERS_METHOD: Final = "describe_source_servers"
-"""boto3's method for the operation."""
+from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._models.source_server import SourceServer
 
 _ID: Final = "sourceServerID"
-_HINTS: Final = ("sourceProperties", "identificationHints")
 _NAMES: Final = ("hostname", "fqdn")
+
+
+def structure_source_server(raw: object, index: int) -> SourceServer:
+    """Return a raw source server as a typed one. What is missing or has another type is `None`, except the id.
+
+    Raises:
+        MalformedResponseError: If it has no id.
+    """
+    server_id = source_server_id_of(raw)
+    if server_id is None or not isinstance(raw, dict):
+        error = SchemaError("a source server with an id", None).as_malformed(f"$.items[{index}].{_ID}")
+        del raw  # crash reporters send local variables, and a source server has tags
+        raise error
+    arn = _ARN.fullmatch(_text(raw, "arn") or "")
+    return SourceServer(
+        server_id,
+        name=host_name_of(raw),
+        account_id=None if arn is None else arn["account_id"],
+        region=None if arn is None else arn["region"],
+        replication_state=_text(raw, "dataReplicationInfo", "dataReplicationState"),
+        lag=_parse_lag(_text(raw, "dataReplicationInfo", "lagDuration")),
+    )
 
 
 def source_server_id_of(raw: object) -> str | None:
     """Return the id of a raw source server; `None` if it has none."""
-    server_id = raw.get(_ID) if isinstance(raw, dict) else None
-    return server_id if isinstance(server_id, str) and server_id else None
+    return _text(raw, _ID) or None
 
 
 def host_name_of(raw: object) -> str | None:
     """Return the host name of a raw source server, or else its fully qualified name; `None` if it has neither."""
-    for key in _HINTS:
+    names = (_text(raw, "sourceProperties", "identificationHints", name) for name in _NAMES)
+    return next((name for name in names if name and name.strip()), None)
+
+
+def _text(raw: Any, *keys: str) -> str | None:
+    for key in keys:
         raw = raw.get(key) if isinstance(raw, dict) else None
-    names = (raw.get(name) for name in _NAMES) if isinstance(raw, dict) else ()
-    return next((name for name in names if isinstance(name, str) and name.strip()), None)
+    return raw if isinstance(raw, str) else None
 
 
-def source_servers_of(raw: object) -> list[object] | None:
-    """Return the raw source servers in a whole response, as AWS's command line prints it; `None` if it is none."""
-    items = raw.get("items") if isinstance(raw, dict) else None
-    return items if isinstance(items, list) else None
+_ARN: Final = re.compile(r"arn:[^:]+:drs:(?P<region>[^:]+):(?P<account_id>[0-9]{12}):.+", re.DOTALL)
+_LAG: Final = re.compile(r"P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]+)?)S)?)?")
+
+
+def _parse_lag(text: str | None) -> timedelta | None:
+    """Return a duration of ISO 8601 with days, hours, minutes and seconds, such as `PT1H30M`; `None` for any other text."""
+    match = _LAG.fullmatch(text or "")
+    if match is None or text in ("P", "PT"):
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        return None

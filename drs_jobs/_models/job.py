@@ -239,8 +239,10 @@ class Job(Model):
     @property
     def kind(self) -> str:
         """The kind of job in a few words, such as `drill`, `recovery` or `clean-up`; `-` if it is unknown."""
+        if self.type == JobType.TERMINATE:
+            return KINDS[InitiatedBy.TERMINATE_RECOVERY_INSTANCES]
         if self.initiated_by is None:
-            return "clean-up" if self.type == JobType.TERMINATE else "-"
+            return "-"
         return KINDS.get(self.initiated_by, self.initiated_by)
 
     @property

@@ -63,7 +63,7 @@ def decode_cursor(cursor: str, identity: str) -> Position:
     encoded, _, checksum = cursor.partition(".")
     if checksum == _checksum(encoded, identity):
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
-            fields = json.loads(base64.urlsafe_b64decode(encoded))
+            fields: Any = json.loads(base64.urlsafe_b64decode(encoded))
             if isinstance(fields, list) and len(fields) == len(attrs.fields(Position)):
                 position = Position(*fields)
                 if _is_valid(position):

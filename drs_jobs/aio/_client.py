@@ -13,6 +13,7 @@ from drs_jobs import _queries, analysis
 from drs_jobs._aws import async_clients, calls
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
+from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.pages import RawPage, Request
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._queries import JobRef
@@ -126,6 +127,13 @@ class AsyncJobsClient:
         """Return the log of a job, as `JobsClient.describe_job_log_items`. It is not awaited."""
         arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
         return AsyncPager(_queries.log_query(self._handle.metadata_client, job_id, **arguments), self._fetch)
+
+    def describe_source_servers(
+        self, *, page_size: int | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPager[SourceServer]:
+        """Return the source servers, as `JobsClient.describe_source_servers`. It is not awaited."""
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor}
+        return AsyncPager(_queries.source_servers_query(self._handle.metadata_client, **arguments), self._fetch)
 
     def watch(self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None) -> AsyncWatch:
         """Return each job whenever its snapshot changed, as `JobsClient.watch`. It is not awaited.

@@ -1,4 +1,4 @@
-"""Pure functions of jobs and their logs: failures, phases, progress, several jobs as one.
+"""Analysis of jobs and their logs: phases, progress, failures, several jobs as one. Pure functions.
 
 | module | contents |
 |---|---|
@@ -8,18 +8,18 @@
 | `failure` | the failed participants, with the reasons |
 | `cause` | the same reason of several participants, and refused calls |
 | `instances` | the EC2 instances that a job launched |
-| `combined` | several jobs as one, busy servers, and what the quotas count |
-| `names` | host names, as callers give them |
+| `several_jobs` | several jobs as one, busy servers, and what the quotas count |
 | `times` | the order of jobs and log items in time |
+| `host_names` | host names, as callers give them |
 """
 
 from drs_jobs.analysis.cause import Cause
-from drs_jobs.analysis.combined import CombinedJobs, Usage, active_jobs, busy_servers, combine, usage
 from drs_jobs.analysis.failure import Explanation, Failure, explain
 from drs_jobs.analysis.instances import instance_ids
 from drs_jobs.analysis.job_progress import Progress, progress
 from drs_jobs.analysis.log import PhaseName
 from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, Phase, phases
+from drs_jobs.analysis.several_jobs import CombinedJobs, Usage, active_jobs, busy_servers, combine, latest_snapshots, usage
 
 __all__ = [
     "Cause",
@@ -37,6 +37,7 @@ __all__ = [
     "combine",
     "explain",
     "instance_ids",
+    "latest_snapshots",
     "phases",
     "progress",
     "usage",

@@ -35,6 +35,11 @@ class PhaseName(StrEnum):
     UPDATE_LAUNCH_TEMPLATE = "UPDATE_LAUNCH_TEMPLATE"
     """Launch templates are updated for a recovered network."""
 
+    @property
+    def label(self) -> str:
+        """The phase for people, such as `conversion`."""
+        return self.value.lower().replace("_", " ")
+
 
 ORDER: Final[Mapping[PhaseName, int]] = {phase: index for index, phase in enumerate(PhaseName)}
 """The position of each phase in the order in which they happen."""

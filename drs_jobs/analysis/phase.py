@@ -68,6 +68,8 @@ class ParticipantPhases(Model):
     recovery_time: timedelta | None = None
     """The time from the creation of the job to `launched_at`; `None` without such a time, or if its launch failed.
 
+    It is `None` too if the log could not be read completely.
+
     Post-launch actions are not included, because AWS sends no times for them. `job.duration` includes them. So a server whose
     post-launch action failed has a recovery time, although its outcome is FAILED.
     """
@@ -231,7 +233,9 @@ def _participant_phases(
     launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
     creation = created(job)
     recovery_time = None
-    if launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_launch_failed and launch.ended_at and creation:
+    has_launched = launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_launch_failed
+    # An incomplete log can lack that the launch was started again.
+    if launch is not None and has_launched and not is_partial and launch.ended_at and creation:
         # The clocks of AWS can differ. A negative time would be wrong.
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
     return ParticipantPhases(

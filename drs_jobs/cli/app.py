@@ -7,18 +7,17 @@ from typing import Annotated, Any, Final
 import typer
 
 import drs_jobs
+from drs_jobs.cli.commands.check import check
 from drs_jobs.cli.commands.demo import demo
-from drs_jobs.cli.commands.drills import drills
 from drs_jobs.cli.commands.list import list_jobs
 from drs_jobs.cli.commands.local import local
 from drs_jobs.cli.commands.phases import phases
-from drs_jobs.cli.commands.recovery import recovery
 from drs_jobs.cli.commands.report import report
 from drs_jobs.cli.commands.show import show
 from drs_jobs.cli.commands.sweep import sweep
 from drs_jobs.cli.commands.watch import watch
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
-from drs_jobs.cli.options import EndpointUrl, Profile, Region, ReportOutput, apply_global_options
+from drs_jobs.cli.options import CheckOutput, EndpointUrl, Profile, Region, apply_global_options
 
 _NAME: Final = "drs-jobs"
 
@@ -30,10 +29,9 @@ _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "show": show,
     "phases": phases,
     "watch": watch,
-    "drills": drills,
-    "recovery": recovery,
-    "sweep": sweep,
+    "check": check,
     "report": report,
+    "sweep": sweep,
     "demo": demo,
     "local": local,
 }
@@ -59,16 +57,12 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
         "drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h",
         "drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s",
     ),
-    "drills": (
-        "drs-jobs drills --older-than 90d",
-        "drs-jobs drills --since 1y --servers servers.txt",
-        "drs-jobs drills --older-than 90d --fail",
+    "check": (
+        "drs-jobs check --drilled-within 90d --objective 4h --servers aws",
+        "drs-jobs check --drilled-within 90d --as-of 2024-06-30 --servers servers.csv -o csv",
+        "drs-jobs check --since 1y --history",
     ),
-    "recovery": (
-        "drs-jobs recovery --since 1y --objective 4h",
-        "drs-jobs recovery --objective 4h --fail -o junit",
-    ),
-    "report": ("drs-jobs report --since 1y --objective 4h --older-than 90d --servers servers.txt -o evidence.html",),
+    "report": ("drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv",),
     "sweep": (
         "drs-jobs sweep --accounts accounts.txt --role-name DrsReader",
         "drs-jobs sweep --accounts - --role-name DrsReader --regions eu-west-1 --failed",
@@ -126,7 +120,7 @@ def callback(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
     output_format: Annotated[
-        ReportOutput | None,
+        CheckOutput | None,
         typer.Option("--output", "-o", case_sensitive=False, help="The format of the output. See the help of each command."),
     ] = None,
 ) -> None:

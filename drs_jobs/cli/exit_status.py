@@ -26,15 +26,16 @@ class ExitStatus(IntEnum):
     """The exit status of a command."""
 
     SUCCEEDED = 0
-    """The command succeeded. For `watch`, every job succeeded; for `show` and `phases`, the job succeeded or still runs."""
+    """The command succeeded. For `watch`, every job succeeded; for `show` and `phases`, the job succeeded or still runs; for
+    `check` and `report`, the verdict is met, or there is no criterion."""
     FAILED = 1
-    """A job failed, or with `--fail` a server does not meet the limit."""
+    """A job failed, or the verdict of `check` or `report` is not met."""
     USAGE = 2
-    """Wrong arguments, an unknown job, no region, no valid credentials, or a missing extra."""
+    """Wrong arguments, an unknown job, no region, no valid credentials, a missing extra, or a file that cannot be written."""
     DEADLINE = 3
     """The deadline passed before the jobs were complete."""
     UNDETERMINED = 4
-    """The jobs are complete, and the outcome of at least one is undetermined; with `--fail`, the result of a server is."""
+    """The jobs are complete, and the outcome of at least one is undetermined; or the verdict of `check` or `report` is."""
     SERVICE = 5
     """An error from AWS or of the connection, a malformed response, output that cannot be written, or an unexpected error."""
     INTERRUPTED = 130

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from drs_jobs import DrsJobsError, Job, JobsClient
-from drs_jobs._text import format_count
 from drs_jobs.analysis import JobPhases, phases
-from drs_jobs.cli.exit_status import describe_error, print_error
+from drs_jobs.cli.exit_status import print_error
 
-_MAX_IN_FLIGHT: Final = 4
+_MAX_IN_FLIGHT: Final = 8
 """The maximum number of logs that are read at the same time. AWS documents no rate at which it throttles."""
 
 
@@ -26,7 +25,7 @@ def daemon_threads(count: int) -> Executor:
 
 
 def read_phases(client: JobsClient, jobs: Iterable[Job]) -> list[JobPhases]:
-    """Return the phases of each job, in the order of the jobs. Logs that cannot be read are one line on stderr.
+    """Return the phases of each job, in the order of the jobs. The error of a log that cannot be read is in its phases.
 
     Args:
         client: The client to read with.
@@ -34,9 +33,7 @@ def read_phases(client: JobsClient, jobs: Iterable[Job]) -> list[JobPhases]:
     """
     with daemon_threads(_MAX_IN_FLIGHT) as pool:
         futures = [pool.submit(_read, client, job) for job in jobs]
-        reports = [future.result() for future in _track(futures)]
-    _print_log_errors(reports)
-    return reports
+        return [future.result() for future in _track(futures)]
 
 
 def _track(futures: list[Future[JobPhases]]) -> Iterator[Future[JobPhases]]:
@@ -55,14 +52,6 @@ def _read(client: JobsClient, job: Job) -> JobPhases:
     except (DrsJobsError, BotoCoreError) as error:
         # A running job is fetched again, and can have been deleted since.
         return phases(job, (), log_error=error)
-
-
-def _print_log_errors(reports: Iterable[JobPhases]) -> None:
-    errors = [(report.job.job_id, report.log_error) for report in reports if report.log_error is not None]
-    if errors:
-        job_id, error = errors[0]
-        count = format_count(len(errors), "log")
-        print_error(f"{count} could not be read completely, the first is of {job_id}: {describe_error(error)[0]}")
 
 
 def print_log_error(error: Exception | None) -> None:

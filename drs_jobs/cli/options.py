@@ -1,20 +1,14 @@
-"""The options that several commands have: their types, and how their texts are parsed."""
+"""The options that several commands have."""
 
-import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import attrs
 import typer
 
 from drs_jobs import Job, JobsClient, Outcome
-from drs_jobs._text import quoted
-from drs_jobs.cli.exit_status import UsageError
 
 
 class TableOutput(StrEnum):
@@ -25,12 +19,13 @@ class TableOutput(StrEnum):
     CSV = "csv"
 
 
-class ReportOutput(StrEnum):
-    """The format of a report about servers on stdout."""
+class CheckOutput(StrEnum):
+    """The format of an assessment of servers on stdout."""
 
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    MARKDOWN = "markdown"
     JUNIT = "junit"
     PROMETHEUS = "prometheus"
 
@@ -55,19 +50,6 @@ EndpointUrl: TypeAlias = Annotated[
 ]
 TableOutputOption: TypeAlias = Annotated[
     TableOutput, typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, or CSV.")
-]
-ReportOutputOption: TypeAlias = Annotated[
-    ReportOutput,
-    typer.Option(
-        "--output",
-        "-o",
-        case_sensitive=False,
-        help="A table, JSON with one object per line, CSV, JUnit XML, or text for Prometheus's node exporter.",
-    ),
-]
-Fail: TypeAlias = Annotated[
-    bool,
-    typer.Option("--fail", help="Exit with 1 if a server does not meet the limit, and with 4 if that is unknown."),
 ]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
@@ -97,31 +79,44 @@ Outcomes: TypeAlias = Annotated[
     ),
 ]
 Failed: TypeAlias = Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")]
-OlderThan: TypeAlias = Annotated[
+DrilledWithin: TypeAlias = Annotated[
     str | None,
-    typer.Option("--older-than", help="Only servers without a successful drill for this time, such as 90d or 12w."),
+    typer.Option("--drilled-within", help="Each server must have a successful drill within this time, such as 90d or 12w."),
 ]
 Objective: TypeAlias = Annotated[
     str | None,
-    typer.Option("--objective", help="The recovery time objective (RTO) of a server, such as 4h. Default: none."),
+    typer.Option(
+        "--objective",
+        "--rto",
+        help="The latest recovery of each server must be within this time (its RTO), such as 4h or 1h30m.",
+    ),
+]
+AsOf: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="The moment of the assessment, in the forms of --since. A date is its end, today's date is now. Default: now.",
+    ),
 ]
 Servers: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--servers",
         metavar="FILE",
-        help="A file of server ids, one per line; - for stdin. Never drilled servers are shown too.",
+        help="The servers to judge, with or without jobs: a file of ids (lines, CSV with a header, JSON, or what "
+        "aws drs describe-source-servers printed), - for stdin, or aws for all that AWS has (drs:DescribeSourceServers).",
     ),
 ]
-NamesFile: TypeAlias = Annotated[
+Names: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--names", metavar="FILE", help="A CSV or JSON file with the id and the host name of each server; - for stdin."
+        "--names",
+        metavar="FILE",
+        help="The names of servers: a CSV or JSON file with ids and names, - for stdin, or aws for the host names that AWS has "
+        "(drs:DescribeSourceServers).",
     ),
 ]
-HostNames: TypeAlias = Annotated[
-    bool, typer.Option("--host-names", help="Show the host names that AWS has. Needs drs:DescribeSourceServers.")
-]
+ExitZero: TypeAlias = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever the verdict is.")]
 
 
 class Connection(NamedTuple):
@@ -187,169 +182,3 @@ class JobFilter:
     def matches(self, job: Job) -> bool:
         """Return whether a job is one of the jobs to keep."""
         return (not self.kinds or job.kind in self.kinds) and (not self.outcomes or job.outcome in self.outcomes)
-
-
-_JOB_ID: Final = re.compile(r"drsjob-[0-9a-zA-Z]{17}")
-
-
-def parse_job_id(text: str) -> str:
-    """Return a job id from the command line.
-
-    Raises:
-        ValueError: If AWS's service model does not allow it.
-    """
-    if not _JOB_ID.fullmatch(text):
-        raise ValueError(f"{quoted(text)} is not a valid job id: use drsjob- and 17 letters or digits, as drs-jobs list shows")
-    return text
-
-
-def require_limit(option: str, limit: str | None, *, fail: bool) -> None:
-    """Check that there is a limit if `--fail` is given.
-
-    Args:
-        option: The name of the option with the limit.
-        limit: Its text; `None` if it was not given.
-        fail: Whether `--fail` was given.
-
-    Raises:
-        UsageError: If there is none.
-    """
-    if fail and limit is None:
-        raise UsageError(f"--fail needs a limit: give {option} too")
-
-
-Span: TypeAlias = tuple[datetime | None, datetime | None]
-"""The first and the last moment of the jobs; `None` for no limit."""
-
-
-def parse_span(since: str | None, until: str | None, now: datetime) -> Span:
-    """Return the first and the last moment of `--since` and `--until`.
-
-    Raises:
-        ValueError: If one of them is invalid, or they are in the wrong order.
-    """
-    start, end = parse_moment("--since", since, now), parse_moment("--until", until, now, whole_day=True)
-    if start is not None and end is not None and start > end:
-        raise ValueError(f"--since {since} is later than --until {until}: swap them")
-    return start, end
-
-
-def parse_ids(option: str, file: str) -> list[str]:
-    """Return the ids in a file, one per line, without blank lines and comments that begin with `#`.
-
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-
-    Raises:
-        ValueError: If the file cannot be read, or is not UTF-8.
-    """
-    lines = (line.partition("#")[0].strip() for line in read_option_file(option, file).splitlines())
-    return [line for line in lines if line]
-
-
-def parse_servers(servers: str | None, names: str | None) -> list[str] | None:
-    """Return the ids in the file of `--servers`; `None` without that option.
-
-    Args:
-        servers: The path of the file; `-` is stdin.
-        names: The path of the file of `--names`, which can be stdin too.
-
-    Raises:
-        ValueError: If both are stdin, or if the file cannot be read, or is not UTF-8.
-    """
-    if servers == names == "-":
-        raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
-    return None if servers is None else parse_ids("--servers", servers)
-
-
-def read_option_file(option: str, file: str) -> str:
-    """Return the text of a file, without a byte order mark.
-
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-
-    Raises:
-        ValueError: If the file cannot be read, or is not UTF-8.
-    """
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"{option} {quoted(file)} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{option} {quoted(file)} is not UTF-8 text: convert it to UTF-8") from None
-
-
-_DURATION: Final = re.compile(r"([0-9]{1,12})([smhdwy]?)", re.IGNORECASE)
-_SECOND: Final = timedelta(seconds=1)
-_UNITS: Final = {
-    "": _SECOND,
-    "s": _SECOND,
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-    "y": timedelta(days=365),
-}
-
-
-def parse_duration(option: str, text: str | None) -> timedelta | None:
-    """Return a duration from the command line, such as 90, 90s, 30m, 2h, 90d, 12w or 1y; `None` if `text` is `None`.
-
-    Args:
-        option: The name of the option, for error messages.
-        text: A number of seconds, or a number with the unit s, m, h, d, w or y (365 days), in any case.
-
-    Raises:
-        ValueError: If `text` is not a duration, or is too long.
-    """
-    if text is None:
-        return None
-    if not (match := _DURATION.fullmatch(text)):
-        raise ValueError(f"{option} {quoted(text)} is not a duration: use 90s, 30m, 2h, 90d, 12w or 1y")
-    try:
-        return int(match[1]) * _UNITS[match[2].lower()]
-    except OverflowError:
-        raise ValueError(f"{option} {quoted(text)} is too long: use a shorter duration") from None
-
-
-# Without m, because it could mean minutes or months.
-_AGO: Final = re.compile(r"[0-9]{1,9}[hdwy]", re.IGNORECASE)
-
-
-def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
-    """Return a moment from the command line; `None` if `text` is `None`.
-
-    Args:
-        option: The name of the option, for error messages.
-        text: Hours, days, weeks or years before `now`, such as 90d, or a date with or without a time, in UTC by default.
-        now: The current time.
-        whole_day: Whether a date without a time is its last instant; by default it is its first.
-
-    Raises:
-        ValueError: If `text` is not a date or a duration with one of these units, or is before the year 1.
-    """
-    if text is None:
-        return None
-    try:
-        if _AGO.fullmatch(text) and (ago := parse_duration(option, text)) is not None:
-            return now - ago
-        timestamp = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise ValueError(
-            f"{option} {quoted(text)} is not a date: use 2024-06-15, 2024-06-15T12:00Z, 12h, 90d, 12w or 1y"
-        ) from None
-    if whole_day and _is_date(text):
-        timestamp = datetime.combine(timestamp, time.max)
-    return timestamp.replace(tzinfo=UTC) if timestamp.utcoffset() is None else timestamp
-
-
-def _is_date(text: str) -> bool:
-    """Return whether the text is a date without a time, in any form of ISO 8601."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

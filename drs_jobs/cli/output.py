@@ -1,9 +1,8 @@
-"""What commands print on stdout: tables, JSON lines, CSV, JUnit XML and Prometheus text.
+"""What commands print on stdout: tables, JSON lines and CSV.
 
 Control characters in text from AWS are removed.
 """
 
-import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import attrs
-import junitparser
-import prometheus_client
 import typer
 from rich.cells import cell_len
-from rich.console import Console, ConsoleRenderable
+from rich.console import Console, ConsoleRenderable, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, Outcome, unstructure_job
+from drs_jobs import Job, Outcome, SourceServer, unstructure_job
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import ParticipatingServer
@@ -32,8 +29,7 @@ from drs_jobs._text import (
     one_line,
 )
 from drs_jobs.analysis import Explanation
-from drs_jobs.cli.exit_status import ExitStatus, print_note
-from drs_jobs.evidence import DrillReport, RecoveryReport
+from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
 
 NO_NAMES: Final[Mapping[str, str]] = {}
@@ -51,6 +47,16 @@ class _Console(Console):
 def console() -> Console:
     """Return a console on stdout. It is as wide as the terminal; without a terminal, lines are not wrapped."""
     return _Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+
+
+def print_table(table: RenderableType, console: Console) -> None:
+    """Print a table of long texts. If stdout is not a terminal, no line ends with the spaces that fill up its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
 LONGEST_PROSE_WORD: Final = 20
@@ -88,23 +94,65 @@ def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, w
         width: The maximum width, in columns of the terminal.
         header: Whether the table has a header; by default it has.
     """
+    return _table(columns, rows, _fit(columns, rows, width=width, header=header), header=header)
+
+
+_DETAILS_WIDTH: Final = 120
+"""The width, in columns, from which details are the last column of a table. In narrower ones they are below each row."""
+
+
+def detailed_table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    header: str,
+    details: Sequence[Sequence[str]],
+    width: int,
+) -> RenderableType:
+    """Return a table like `fitted_table`, with texts for each row: in a last column if there is space, else below the row.
+
+    Args:
+        columns: The other columns.
+        rows: Their cells.
+        header: The header of the texts.
+        details: The texts of each row.
+        width: The maximum width, in columns of the terminal.
+    """
+    if width >= _DETAILS_WIDTH:
+        wide_rows = [[*row, text_cell("; ".join(texts), 10_000)] for row, texts in zip(rows, details, strict=True)]
+        return fitted_table([*columns, Column(header, longest_word=LONGEST_PROSE_WORD)], wide_rows, width=width)
+    widths = _fit(columns, rows, width=width, header=True)
+    parts: list[RenderableType] = []
+    for index, (row, texts) in enumerate(zip(rows, details, strict=True)):
+        parts.append(_table(columns, [row], widths, header=index == 0))
+        parts += [with_hanging_indent("  -", text) for text in texts]
+    return Group(*parts)
+
+
+def _fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool) -> dict[int, int]:
+    """Return the widths of the columns that are not dropped, by index."""
     titles = [[Text(column.header)] if header else [] for column in columns]
     cells = [[*titles[index], *(row[index] for row in rows)] for index in range(len(columns))]
     least = [max((_least_width(column, cell) for cell in cells[index]), default=0) for index, column in enumerate(columns)]
     kept = list(range(len(columns)))
     while (spare := width - sum(least[index] for index in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
         kept.remove(max(kept, key=lambda index: columns[index].rank))
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=header)
+    widths: dict[int, int] = {}
     for index in kept:
         natural = max((_natural_width(cell, width) for cell in cells[index]), default=0)
         # If `spare` is negative, the last column is too wide by that much.
         more = min(spare, natural - least[index])
         spare -= more
-        table.add_column(
-            columns[index].header, width=max(1, least[index] + more), overflow="fold", justify=columns[index].justify
-        )
+        widths[index] = max(1, least[index] + more)
+    return widths
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], widths: Mapping[int, int], *, header: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=header)
+    for index, width in widths.items():
+        table.add_column(columns[index].header, width=width, overflow="fold", justify=columns[index].justify)
     for row in rows:
-        table.add_row(*(row[index] for index in kept))
+        table.add_row(*(row[index] for index in widths))
     return table
 
 
@@ -125,18 +173,13 @@ def _natural_width(cell: Cell, available: int) -> int:
 
 
 def server_cell(source_server_id: str, names: Mapping[str, str]) -> Text:
-    """Return a cell with the host name of a server, if it is known, and its id beside it."""
-    return text_cell(" ".join((*([names[source_server_id]] if source_server_id in names else ()), source_server_id)))
+    """Return a cell with the name of a server, if it is known, and its id."""
+    return text_cell(wording.server_label(SourceServer(source_server_id, name=names.get(source_server_id))))
 
 
-def text_cell(text: str) -> Text:
-    """Return a cell with text from AWS, without markup and control characters."""
-    return Text(one_line(text, 1000))
-
-
-def alert_cell(text: str) -> Text:
-    """Return a cell that stands out, for a server without any evidence."""
-    return Text(text, style=f"bold reverse {OUTCOME_COLOURS[Outcome.FAILED]}")
+def text_cell(text: str, limit: int = 1000) -> Text:
+    """Return a cell with text from AWS, without markup and control characters, and at most `limit` characters long."""
+    return Text(one_line(text, limit))
 
 
 def time_cell(time: datetime | None) -> Text:
@@ -156,6 +199,24 @@ _FULL_TABLE_WIDTH: Final = 90
 
 def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) -> Table:
     """Return a table of jobs, one per row. If `width` is less than 90, state and outcome share a column."""
+    columns, rows = _jobs_cells(jobs, now=now, tags=tags, width=width)
+    return fitted_table(columns, rows, width=width)
+
+
+def named_jobs_table(jobs: Sequence[Job], *, names: Mapping[str, str], now: datetime, tags: bool, width: int) -> RenderableType:
+    """Return a table of jobs with the names of the servers of each; a server without a name is shown by its id."""
+    columns, rows = _jobs_cells(jobs, now=now, tags=tags, width=width)
+    details = [[", ".join(_labels(job, names))] if job.participating_servers else [] for job in jobs]
+    return detailed_table(columns, rows, header="names", details=details, width=width)
+
+
+def _labels(job: Job, names: Mapping[str, str]) -> list[str]:
+    return [names.get(server.name, server.name) for server in job.participating_servers]
+
+
+def _jobs_cells(
+    jobs: Iterable[Job], *, now: datetime, tags: bool, width: int
+) -> tuple[Sequence[Column], Sequence[Sequence[Cell]]]:
     wide = width >= _FULL_TABLE_WIDTH
     columns = [
         Column("job"),
@@ -180,7 +241,7 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) ->
         ]
         for job in jobs
     ]
-    return fitted_table(columns, rows, width=width)
+    return columns, rows
 
 
 def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES) -> None:
@@ -210,16 +271,17 @@ def with_hanging_indent(head: str, text: str) -> Table:
 # ------------------------------------------------------------------ records: JSON lines and CSV
 
 
-def job_to_json(job: Job, *, tags: bool) -> dict[str, Any]:
-    """Return a job in AWS's shape, with its outcome, duration and failed servers, and with its tags only if `tags` is true.
+def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES) -> dict[str, Any]:
+    """Return a job in AWS's shape, with its outcome, duration, failed servers and names, and its tags only if `tags` is true.
 
-    The three keys that AWS does not have are ignored by `structure_job`.
+    The keys that AWS does not have are ignored by `structure_job`.
     """
     return {
         **{key: value for key, value in unstructure_job(job).items() if tags or key != SENSITIVE_MEMBER},
         "outcome": job.outcome.name,
         "durationSeconds": None if job.duration is None else job.duration.total_seconds(),
         "failedServers": [server.source_server_id for server in job.failed_servers],
+        **host_names_record((server.source_server_id for server in job.participating_servers), names),
     }
 
 
@@ -245,11 +307,18 @@ def _json_value(value: object) -> str:
 
 
 HOST_NAME: Final = "hostName"
+_HOST_NAMES: Final = "hostNames"
 
 
 def host_name_record(source_server_id: str, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the host name of a server; nothing if it is unknown."""
     return {HOST_NAME: names[source_server_id]} if source_server_id in names else {}
+
+
+def host_names_record(server_ids: Iterable[str | None], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the names of servers by id; nothing if none is known."""
+    names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
+    return {_HOST_NAMES: names_by_id} if names_by_id else {}
 
 
 def with_host_name(columns: Sequence[str], names: Mapping[str, str]) -> Sequence[str]:
@@ -272,109 +341,17 @@ SERVER_ID: Final = AWS_NAMES[ParticipatingServer]["source_server_id"]
 _SERVERS: Final = AWS_NAMES[Job]["participating_servers"]
 
 
-def job_columns(*, tags: bool) -> list[str]:
+def job_columns(*, tags: bool, names: Mapping[str, str] = NO_NAMES) -> list[str]:
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
     columns = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
-    return [*columns, "outcome", "durationSeconds", "failedServers", *([SENSITIVE_MEMBER] if tags else [])]
+    optional = [*([_HOST_NAMES] if names else []), *([SENSITIVE_MEMBER] if tags else [])]
+    return [*columns, "outcome", "durationSeconds", "failedServers", *optional]
 
 
-def job_record(job: Job, *, tags: bool) -> dict[str, Any]:
-    """Return a job for CSV: the ids of its servers instead of objects, and its tags as one JSON text."""
-    record = job_to_json(job, tags=tags)
+def job_record(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES) -> dict[str, Any]:
+    """Return a job for CSV: the ids and the names of its servers instead of objects, and its tags as one JSON text."""
+    record = {**job_to_json(job, tags=tags), _HOST_NAMES: "; ".join(_labels(job, names))}
     record[_SERVERS] = [server.source_server_id for server in job.participating_servers]
     if SENSITIVE_MEMBER in record:
         record[SENSITIVE_MEMBER] = json.dumps(record[SENSITIVE_MEMBER])
     return record
-
-
-def span_record(report: DrillReport | RecoveryReport) -> dict[str, Any]:
-    """Return the time span and the number of the jobs that a report was made from. A job outside it was not seen."""
-    return {"firstJobAt": report.first_job_at, "lastJobAt": report.last_job_at, "jobCount": report.job_count}
-
-
-def created_at(job: Job | None) -> datetime | None:
-    """Return the creation time of a job; `None` without a job, or if it has none."""
-    return None if job is None else job.creation_date_time
-
-
-# ------------------------------------------------------------------ reports about servers: checks, JUnit and Prometheus
-
-
-@attrs.frozen(kw_only=True)
-class ServerCheck:
-    """Whether a server meets the limit of a report."""
-
-    source_server_id: str
-    outcome: Outcome
-    """SUCCEEDED if it does, FAILED if it does not, RUNNING if that depends on a running job, else UNDETERMINED."""
-    message: str = ""
-    """The reason, unless it meets the limit."""
-    duration: timedelta | None = None
-    """The recovery time of the server; `None` if it is unknown."""
-
-
-def check_status(checks: Iterable[ServerCheck]) -> ExitStatus:
-    """Return the exit status of `--fail`. Without any server it is UNDETERMINED, and a note says so."""
-    outcomes = {check.outcome for check in checks}
-    if not outcomes:
-        print_note("--fail found no server to check: check the account and the region, or give --servers")
-    if Outcome.FAILED in outcomes:
-        return ExitStatus.FAILED
-    return ExitStatus.SUCCEEDED if outcomes == {Outcome.SUCCEEDED} else ExitStatus.UNDETERMINED
-
-
-def print_junit(name: str, checks: Sequence[ServerCheck], report: DrillReport | RecoveryReport) -> None:
-    """Print a JUnit test suite with one test case per server, and with the time span of the jobs as its properties.
-
-    Args:
-        name: The name of the suite.
-        checks: The servers. FAILED is a failure, UNDETERMINED an error, RUNNING is skipped.
-        report: The report that the servers are from.
-    """
-    results = {
-        Outcome.FAILED: junitparser.Failure,
-        Outcome.UNDETERMINED: junitparser.Error,
-        Outcome.RUNNING: junitparser.Skipped,
-    }
-    suite = junitparser.TestSuite(name)
-    for key, value in span_record(report).items():
-        suite.add_property(key, value.isoformat() if isinstance(value, datetime) else str(value or ""))
-    for check in checks:
-        # XML 1.0 cannot hold control characters, and junitparser does not remove them.
-        time = None if check.duration is None else round(check.duration.total_seconds(), 3)
-        case = junitparser.TestCase(one_line(check.source_server_id), classname=name, time=time)
-        if check.outcome in results:
-            case.result = [results[check.outcome](one_line(check.message), check.outcome.name)]
-        suite.add_testcase(case)
-    xml = junitparser.JUnitXml()
-    xml.add_testsuite(suite)
-    content = io.BytesIO()
-    xml.write(content, pretty=True)  # pyright: ignore[reportUnknownMemberType]  # its type is IO without a parameter
-    # Character references are valid XML whatever the encoding of stdout is.
-    typer.echo(content.getvalue().decode("utf-8").strip().encode("ascii", "xmlcharrefreplace").decode("ascii"))
-
-
-@attrs.frozen
-class Metric:
-    """A Prometheus gauge with one value per server."""
-
-    name: str
-    help: str
-    values: Mapping[str, float]
-    """The value by source server id. A server without a value has no line."""
-
-
-def print_prometheus(metrics: Iterable[Metric]) -> None:
-    """Print gauges with the label `source_server_id`, for the text file collector of Prometheus's node exporter."""
-    registry = prometheus_client.CollectorRegistry()
-    for metric in metrics:
-        gauge = prometheus_client.Gauge(metric.name, metric.help, ["source_server_id"], registry=registry)
-        for server_id, value in metric.values.items():
-            gauge.labels(one_line(server_id)).set(value)
-    typer.echo(prometheus_client.generate_latest(registry).decode("utf-8"), nl=False)
-
-
-def print_span(report: DrillReport | RecoveryReport, count: int) -> None:
-    """Print on stderr how many servers are shown, and the number and the time span of the jobs that were read."""
-    jobs, first, last = format_count(report.job_count, "job"), report.first_job_at, report.last_job_at
-    print_note(f"{format_count(count, 'server')}, from {jobs} created {format_minute(first)} to {format_minute(last)} UTC")

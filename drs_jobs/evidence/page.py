@@ -1,51 +1,62 @@
-"""The facts of a report as one HTML page. jinja2 escapes every text."""
+"""An assessment as one HTML page. jinja2 escapes every text."""
 
-import operator
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 import attrs
 import jinja2
 from markupsafe import Markup
 
 from drs_jobs import __version__
-from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS
-from drs_jobs._models import Job, Outcome
-from drs_jobs._text import format_age, format_count, format_duration, format_minute, format_second, one_line
-from drs_jobs._time import nearest_utc
-from drs_jobs.analysis import Phase, PhaseName
-from drs_jobs.evidence.facts import Evidence, Server
+from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
+from drs_jobs._models import Outcome
+from drs_jobs._models.source_server import SourceServer
+from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_second, one_line
+from drs_jobs.analysis import Phase
+from drs_jobs.evidence import wording
+from drs_jobs.evidence.drills_and_recoveries import is_drill
+from drs_jobs.evidence.failures import common_causes, explanations
+from drs_jobs.evidence.model import SEVERITY, Assessment, RecoveryResult, Verdict
 
-_DAYS_PER_GRID: Final = 36
-"""The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
-
-_BAR_WIDTH: Final = 1000
-"""The width of the longest bar, in the units of its SVG."""
-
-_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
+_OUTCOME_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
 """A symbol for each outcome, so that a grid is readable without its colours."""
 
-_STATES: Final = ("NEVER DRILLED", "last drill failed", "overdue", "")
-"""The words for `Server.rank`."""
+_VERDICT_SYMBOLS: Final = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNDETERMINED: "?"}
+"""A symbol for each verdict, so that it is readable without its colour."""
 
 
-def page(evidence: Evidence) -> str:
-    """Return the HTML page."""
+def page(assessment: Assessment, title: str | None) -> str:
+    """Return the HTML page; see `drs_jobs.evidence.render`."""
+    reports = explanations(assessment)
+    failures = [report for report in reports if report.failures or report.job_reasons]
+    grids = list(_grids(assessment))
+    names = {row.server.source_server_id: row.server.name for row in assessment.servers}
     return _template.render(
-        evidence=evidence,
+        title=one_line(title or "") or wording.DEFAULT_TITLE,
         version=__version__,
-        tiles=_tiles(evidence),
-        grids=_grids(evidence.servers),
-        bars={server.source_server_id: bar for server, bar in _bars(evidence)},
+        assessment=assessment,
+        wording=wording,
+        rows=list(zip(assessment.worst_first, wording.rows(assessment), strict=True)),
+        names=names,
+        ambiguous_names={name for name, count in Counter(names.values()).items() if count > 1},
+        has_places=len({(row.server.account_id, row.server.region) for row in assessment.servers}) > 1,
+        tiles=_tiles(assessment),
+        accounts=list(_accounts(assessment)),
+        grids=grids,
+        shown_outcomes=[outcome for outcome in Outcome if any(outcome in grid.outcomes for grid in grids)],
+        chart=_chart(assessment),
+        failures=failures,
+        causes=common_causes(failures),
+        problems=[
+            (problem, sum(problem.concerns(row.server) for row in assessment.servers)) for problem in assessment.problems
+        ],
         outcome_colours=OUTCOME_COLOURS,
+        outcome_symbols=_OUTCOME_SYMBOLS,
+        verdict_colours=VERDICT_COLOURS,
+        verdict_symbols=_VERDICT_SYMBOLS,
         phase_colours=PHASE_COLOURS,
-        symbols=_SYMBOLS,
-        states=_STATES,
-        known_limits=evidence.limits[:-1],  # the last one is the span of the jobs
-        objective=evidence.recoveries.objective,
-        has_recoveries=any(server.recovery.latest_job is not None for server in evidence.servers),
-        Outcome=Outcome,
     )
 
 
@@ -54,13 +65,13 @@ _MAX_TEXT: Final = 2000
 
 
 def _bounded(value: object) -> object:
-    """Return a text as one bounded line if it is long or has control characters, which the escaping of HTML keeps."""
+    """Return a text as one bounded line if it is long or has control characters, because the escaping of HTML keeps those."""
     if not isinstance(value, str) or isinstance(value, Markup) or (value.isprintable() and len(value) <= _MAX_TEXT):
         return value
     return one_line(value, _MAX_TEXT)
 
 
-def _phase_words(name: str) -> str:
+def _lower_words(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
@@ -73,174 +84,151 @@ _environment: Final = jinja2.Environment(
     lstrip_blocks=True,
 )
 _filters: Final[dict[str, Callable[..., Any]]] = {
-    "age": format_age,
     "count": format_count,
     "duration": format_duration,
-    "kind": operator.attrgetter("kind"),
     "minute": format_minute,
-    "phase_words": _phase_words,
     "second": format_second,
+    "words": _lower_words,
 }
 _environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
 
 
-@attrs.frozen
-class _Tile:
-    """One number of the summary."""
-
-    number: str
-    label: str
-    detail: str
-    is_bad: bool = False
+# ------------------------------------------------------------------ summary
 
 
-def _tiles(evidence: Evidence) -> list[_Tile]:
-    total = len(evidence.servers)
-    drilled = evidence.count(lambda server: server.drill.last_drill is not None)
-    failed = evidence.count(lambda server: server.completed_outcome is Outcome.FAILED)
-    overdue = evidence.count(lambda server: server.is_overdue)
-    limit = evidence.overdue_after
-    met = evidence.count(lambda server: server.recovery.met is True)
-    missed = evidence.count(lambda server: server.recovery.met is False)
-    objective = evidence.recoveries.objective
-    return [
-        _Tile(f"{drilled:,} of {total:,}", "servers drilled", f"{total - drilled:,} never drilled", is_bad=drilled < total),
-        _Tile(
-            "-" if limit is None else f"{overdue:,}",
-            "overdue",
-            "no limit given" if limit is None else f"no successful drill for {format_age(limit)}",
-            is_bad=overdue > 0,
-        ),
-        _Tile(f"{failed:,}", "failed", "in their last complete drill", is_bad=failed > 0),
-        _Tile(
-            "-" if objective is None else f"{met:,} of {total:,}",
-            "met the objective",
-            "no objective given"
-            if objective is None
-            else f"{format_duration(objective)}; {missed:,} did not, {total - met - missed:,} undetermined",
-            is_bad=missed > 0,
-        ),
-    ]
+def _tiles(assessment: Assessment) -> list[tuple[Verdict, Sequence[str]]]:
+    """Return the verdicts, the worst first, with their number for each criterion if there are two."""
+    if assessment.verdict is None or not assessment.servers:
+        return []
+    if assessment.drilled_within is None or assessment.objective is None:
+        return [(verdict, ()) for verdict in SEVERITY]
+    criteria = {
+        wording.criteria_label(assessment.drilled_within, None): Counter(row.drilled for row in assessment.servers),
+        wording.criteria_label(None, assessment.objective): Counter(row.recovered for row in assessment.servers),
+    }
+    return [(verdict, [f"{criterion}: {counts[verdict]:,}" for criterion, counts in criteria.items()]) for verdict in SEVERITY]
 
 
-@attrs.frozen
-class _Mark:
-    """One drill of a server in a grid."""
+def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
+    """Yield the part of each account, if there are several; servers of unknown account are the last part."""
+    accounts = {row.server.account_id for row in assessment.servers}
+    accounts |= {problem.account_id for problem in assessment.problems if problem.account_id is not None}
+    for account in sorted(accounts, key=lambda account: account or "unknown") if len(accounts) > 1 else ():
+        yield (
+            account or "unknown",
+            attrs.evolve(
+                assessment,
+                servers=tuple(row for row in assessment.servers if row.server.account_id == account),
+                problems=tuple(
+                    problem
+                    for problem in assessment.problems
+                    if None in (account, problem.account_id) or problem.account_id == account
+                ),
+            ),
+        )
+
+
+# ------------------------------------------------------------------ grid of drills
+
+
+class _Mark(NamedTuple):
+    """One drill of a server."""
 
     outcome: Outcome
     title: str
 
 
-@attrs.frozen
-class _Grid:
-    """Servers by days with drills."""
+class _Grid(NamedTuple):
+    """Servers by days with drills, the newest day first."""
 
     days: Sequence[str]
-    rows: Sequence[tuple[Server, Sequence[Sequence[_Mark]]]]
+    rows: Sequence[tuple[SourceServer, Sequence[Sequence[_Mark]]]]
     """The servers, with their drills on each day."""
 
-
-_UNDATED: Final = "no date"
-
-
-def _grids(servers: Sequence[Server]) -> list[_Grid]:
-    """Return the grids, the newest first. The drills of one day share a column, because a run of waves is several jobs."""
-    by_server = [(server, _marks_by_day(server)) for server in servers]
-    days = sorted({day for _, marks in by_server for day in marks})
-    return [
-        _Grid(chosen, [(server, [marks.get(day, ()) for day in chosen]) for server, marks in by_server])
-        for end in range(len(days), 0, -_DAYS_PER_GRID)
-        if (chosen := days[max(0, end - _DAYS_PER_GRID) : end])
-    ]
+    @property
+    def outcomes(self) -> set[Outcome]:
+        """The outcomes of its drills."""
+        return {mark.outcome for _, cells in self.rows for marks in cells for mark in marks}
 
 
-def _marks_by_day(server: Server) -> dict[str, list[_Mark]]:
-    found: dict[str, list[_Mark]] = {}
-    for job, outcome in server.drills:
-        mark = _Mark(outcome, f"{format_minute(job.creation_date_time)} UTC, {job.job_id}: {outcome.name}")
-        found.setdefault(_day(job), []).append(mark)
-    return found
+_DAYS_PER_GRID: Final = 36
+"""The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
 
 
-def _day(job: Job) -> str:
-    if job.creation_date_time is None:
-        return _UNDATED
-    day: date = nearest_utc(job.creation_date_time).date()
-    return day.isoformat()
+def _grids(assessment: Assessment) -> Iterator[_Grid]:
+    """Yield the grids, the newest first. The drills of one day share a column, because a run of waves is several jobs."""
+    servers = [row.server for row in assessment.worst_first]
+    ids = {server.source_server_id for server in servers}
+    marks: dict[str, dict[str, list[_Mark]]] = {}
+    for job in filter(is_drill, assessment.jobs):
+        time = job.creation_date_time
+        day = "no date" if time is None else format_day(time)
+        for server_id in ids & {entry.source_server_id for entry in job.participating_servers}:
+            outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
+            title = f"{format_minute(time)} UTC, {job.job_id}: {outcome.name}"
+            marks.setdefault(day, {}).setdefault(server_id, []).append(_Mark(outcome, title))
+    days = list(marks)
+    for start in range(0, len(days), _DAYS_PER_GRID):
+        shown = days[start : start + _DAYS_PER_GRID]
+        yield _Grid(shown, [(server, [marks[day].get(server.source_server_id, ()) for day in shown]) for server in servers])
 
 
-@attrs.frozen
-class _Segment:
+# ------------------------------------------------------------------ bars of phases
+
+
+class _Segment(NamedTuple):
     """A phase in a bar."""
 
-    name: PhaseName
+    phase: Phase
     x: float
     width: float
-    outcome: Outcome
 
 
-@attrs.frozen
-class _Bar:
-    """The phases of a recovery from the creation of the job on."""
+class _Chart(NamedTuple):
+    """The phases of the recovery of each server, from the creation of the job on, all on the same scale."""
 
-    segments: Sequence[_Segment]
+    bars: Mapping[str, Sequence[_Segment]]
+    """The bars by server id."""
     objective_x: float | None
-    """The position of the objective; `None` without one, or if it is beyond the longest bar."""
+    """The position of the objective; `None` without one, or if it would make the bars too short."""
 
 
-def _bars(evidence: Evidence) -> list[tuple[Server, _Bar]]:
-    """Return the phases of the latest recovery of each server, all on the same scale."""
-    spans = [(server, _spans(server, evidence.generated_at)) for server in evidence.servers]
-    # Without running and failed recoveries, because one that hangs for weeks would make all other bars too short.
-    measured = [time for server, _ in spans if (time := server.recovery.latest) is not None]
-    longest = max(
-        measured
-        or [end for _, phases in spans for phase, _, end in phases if phase.outcome is not Outcome.RUNNING]
-        or [_MINUTE]
-    )
-    objective = evidence.recoveries.objective
-    # An objective that is much longer than every recovery would make the bars too short too.
-    shown = objective if objective is not None and objective <= _LONGEST_OBJECTIVE * longest else None
-    scale = max(longest, shown or longest, _MINUTE)
-    return [
-        (
-            server,
-            _Bar(
-                [
-                    _Segment(
-                        phase.name, _x(start / scale), max(2.0, round(_x(end / scale) - _x(start / scale), 1)), phase.outcome
-                    )
-                    for phase, start, end in phases
-                    if start < scale
-                ],
-                None if shown is None else _x(shown / scale),
-            ),
-        )
-        for server, phases in spans
-    ]
-
+_BAR_WIDTH: Final = 1000
+"""The width of the longest bar, in the units of its SVG."""
 
 _MINUTE: Final = timedelta(minutes=1)
-_LONGEST_OBJECTIVE: Final = 4
-"""The objective is shown if it is at most so many times as long as the longest recovery."""
 
 
-def _x(share: float) -> float:
-    """Return a position in a bar. What is beyond its end is cut off."""
-    return round(min(share, 1) * _BAR_WIDTH, 1)
+def _chart(assessment: Assessment) -> _Chart:
+    recoveries = {row.server.source_server_id: row.latest_recovery for row in assessment.servers if row.latest_recovery}
+    spans = {server_id: list(_spans(recovery, assessment.as_of)) for server_id, recovery in recoveries.items()}
+    # Without running and failed recoveries, because one that hangs for weeks would make all other bars too short.
+    times = [recovery.recovery_time for recovery in recoveries.values() if recovery.recovery_time is not None]
+    longest = max([*(times or [end for bar in spans.values() for _, _, end in bar]), _MINUTE])
+    shown = wording.drawn_objective(assessment.objective, longest)
+    scale = max(longest, shown or longest)
+
+    def x(time: timedelta) -> float:
+        # What is beyond the end of the bar is cut off.
+        return round(min(time / scale, 1) * _BAR_WIDTH, 1)
+
+    bars = {
+        server_id: [
+            _Segment(phase, x(start), max(2.0, round(x(end) - x(start), 1))) for phase, start, end in bar if start < scale
+        ]
+        for server_id, bar in spans.items()
+    }
+    return _Chart(bars, None if shown is None else x(shown))
 
 
-def _spans(server: Server, now: datetime) -> list[tuple[Phase, timedelta, timedelta]]:
-    """Return the phases with known times, as times since the creation of the job. A running phase reaches until now."""
-    job, row = server.recovery.latest_job, server.latest_phases
-    if job is None or row is None or job.creation_date_time is None:
-        return []
-    found: list[tuple[Phase, timedelta, timedelta]] = []
-    for phase in row.phases:
-        end = now if phase.outcome is Outcome.RUNNING else phase.ended_at
+def _spans(recovery: RecoveryResult, as_of: datetime) -> Iterator[tuple[Phase, timedelta, timedelta]]:
+    """Yield the phases with known times, as times since the creation of the job. A running phase reaches until `as_of`."""
+    if recovery.created_at is None or recovery.phases is None:
+        return
+    for phase in recovery.phases.phases:
+        end = as_of if phase.outcome is Outcome.RUNNING else phase.ended_at
         if phase.name in PHASE_COLOURS and phase.started_at is not None and end is not None:
-            start, stop = phase.started_at - job.creation_date_time, end - job.creation_date_time
+            start, stop = phase.started_at - recovery.created_at, end - recovery.created_at
             if timedelta() <= start <= stop:
-                found.append((phase, start, stop))
-    return found
+                yield phase, start, stop

@@ -1,23 +1,24 @@
-"""Jobs as Arrow tables and as charts. They need the extra `notebook`.
+"""Jobs and evidence as Arrow tables and as charts. They need the extra `notebook`.
 
 | module | contents |
 |---|---|
-| `tables` | `jobs_table`, `servers_table`, `action_runs_table`, `phases_table` |
+| `tables` | `jobs_table`, `servers_table`, `action_runs_table`, `phases_table`, `evidence_table` |
 | `charts` | `timeline`, `drill_history`, `drill_grid`, `phases_chart`, `recovery_chart` |
 """
 
-from drs_jobs._extras import missing_extra_error
+from drs_jobs import _extras
 
 try:
     from drs_jobs.notebook.charts import drill_grid, drill_history, phases_chart, recovery_chart, timeline
-    from drs_jobs.notebook.tables import action_runs_table, jobs_table, phases_table, servers_table
+    from drs_jobs.notebook.tables import action_runs_table, evidence_table, jobs_table, phases_table, servers_table
 except ImportError as _error:
-    raise missing_extra_error("notebook", _error) from _error
+    raise _extras.missing_extra_error("notebook", _error) from _error
 
 __all__ = [
     "action_runs_table",
     "drill_grid",
     "drill_history",
+    "evidence_table",
     "jobs_table",
     "phases_chart",
     "phases_table",

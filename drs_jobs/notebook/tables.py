@@ -1,9 +1,9 @@
-"""Jobs as Arrow tables. The schema is always the same, also for no jobs. Arrow converts to pandas, polars and Parquet.
+"""Jobs and evidence as Arrow tables. The schema is always the same, also without rows.
 
 Timestamps are in UTC, with microseconds. Durations have microseconds. Enums are dictionary-encoded strings. `job_id` joins all
 tables. `job_id` and `server_number` join the servers with the runs of their launch actions, because a job can list a server
-without an id. The `participant` of a phase is the `source_server_id` of a server, or the id of another resource. A lone
-surrogate in a text is replaced by `?`, because UTF-8 cannot encode it.
+without an id. The `participant` of a phase is the `source_server_id` of a server, or the id of another resource. The table of
+evidence has the keys of a record. A lone surrogate in a text is replaced by `?`, because UTF-8 cannot encode it.
 """
 
 # pyarrow has no types.
@@ -12,7 +12,8 @@ surrogate in a text is replaced by `?`, because UTF-8 cannot encode it.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, get_type_hints
 
 import attrs
 import pyarrow as pa
@@ -20,6 +21,8 @@ import pyarrow as pa
 from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase
+from drs_jobs.evidence import Assessment, ServerRecord
+from drs_jobs.evidence.drills_and_recoveries import is_drill
 
 _TEXT: Final = pa.string()
 _TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
@@ -49,10 +52,10 @@ _Server = tuple[Job, int, ParticipatingServer]
 _SERVER: Final[dict[str, tuple[Any, Callable[[_Server], object]]]] = {
     "job_id": (_TEXT, lambda row: row[0].job_id),
     "creation_date_time": (_TIMESTAMP, lambda row: row[0].creation_date_time),
-    "is_drill": (pa.bool_(), lambda row: row[0].is_drill),
+    "is_drill": (pa.bool_(), lambda row: is_drill(row[0])),
     "server_number": (pa.int32(), lambda row: row[1]),
     "source_server_id": (_TEXT, lambda row: row[2].source_server_id),
-    "outcome": (_ENUM, lambda row: _own_outcome(row).name),
+    "outcome": (_ENUM, lambda row: _server_outcome(row).name),
     "recovery_instance_id": (_TEXT, lambda row: row[2].recovery_instance_id),
     "launch_status": (_ENUM, lambda row: row[2].launch_status),
     "ssm_agent_discovery_datetime": (
@@ -85,7 +88,7 @@ _PhaseRow = tuple[Job, ParticipantPhases, int, Phase]
 _PHASE: Final[dict[str, tuple[Any, Callable[[_PhaseRow], object]]]] = {
     "job_id": (_TEXT, lambda row: row[0].job_id),
     "creation_date_time": (_TIMESTAMP, lambda row: row[0].creation_date_time),
-    "is_drill": (pa.bool_(), lambda row: row[0].is_drill),
+    "is_drill": (pa.bool_(), lambda row: is_drill(row[0])),
     "participant": (_TEXT, lambda row: row[1].participant),
     "participant_outcome": (_ENUM, lambda row: row[1].outcome.name),
     "launched_at": (_TIMESTAMP, lambda row: row[1].launched_at),
@@ -99,6 +102,18 @@ _PHASE: Final[dict[str, tuple[Any, Callable[[_PhaseRow], object]]]] = {
     "waiting_before": (_DURATION, lambda row: row[3].waiting_before),
     "attempts": (pa.int64(), lambda row: _int64(row[3].attempts)),
     "error": (_TEXT, lambda row: row[3].error),
+}
+
+
+def _record_column(key: str, kind: Any) -> tuple[Any, Callable[[Any], object]]:
+    """Return the type and the value of a key of a record."""
+    if key in {"asOf", "since"} or key.endswith("At"):
+        return _TIMESTAMP, lambda record: None if record[key] is None else datetime.fromisoformat(record[key])
+    return {int: pa.int64(), float | None: pa.float64()}.get(kind, _TEXT), itemgetter(key)
+
+
+_EVIDENCE: Final[dict[str, tuple[Any, Callable[[Any], object]]]] = {
+    key: _record_column(key, kind) for key, kind in get_type_hints(ServerRecord).items()
 }
 
 
@@ -116,8 +131,8 @@ def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
 def servers_table(jobs: Iterable[Job]) -> pa.Table:
     """Return a table with one row per server of a job.
 
-    `creation_date_time` and `is_drill` are those of the job. `outcome` is the server's own, which can differ from that of the
-    job, as in `analysis.last_drills`.
+    `creation_date_time` and `is_drill` are those of the job: a launch that was initiated by START_DRILL is a drill, as in
+    `evidence.assess`. `outcome` is the server's own. It can differ from that of the job.
 
     Args:
         jobs: The jobs.
@@ -145,9 +160,10 @@ def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
 def phases_table(phases: Iterable[JobPhases]) -> pa.Table:
     """Return a table with one row per phase of a participant of a job.
 
-    `creation_date_time` and `is_drill` are those of the job. `participant_outcome`, `launched_at` and `recovery_time` are those
-    of the participant, repeated in each of its rows. All other columns are those of the phase. A participant without phases has
-    no row, such as the servers of a job whose log is gone. `attempts` that do not fit into 64 bits are null.
+    `creation_date_time` and `is_drill` are those of the job, as in `servers_table`. `participant_outcome`, `launched_at` and
+    `recovery_time` are those of the participant, repeated in each of its rows. All other columns are those of the phase. A
+    participant without phases has no row, such as the servers of a job without a log. `attempts` that do not fit into 64 bits
+    are null.
 
     Args:
         phases: The phases of the jobs, from `JobsClient.phases` or `analysis.phases`.
@@ -161,11 +177,23 @@ def phases_table(phases: Iterable[JobPhases]) -> pa.Table:
     return _table(_PHASE, rows)
 
 
-def _own_outcome(row: _Server) -> Outcome:
+def evidence_table(assessment: Assessment) -> pa.Table:
+    """Return a table with one row per server of an assessment: its records, with the same keys as columns.
+
+    The columns of times (`asOf`, `since` and those that end in `At`) are timestamps in UTC, not text. Durations are in seconds,
+    as float64. Numbers of jobs are int64. All other columns are text.
+
+    Args:
+        assessment: The assessment, from `evidence.assess`.
+    """
+    return _table(_EVIDENCE, assessment.records())
+
+
+def _server_outcome(row: _Server) -> Outcome:
     job, _, server = row
-    own = None if server.source_server_id is None else job.outcome_of(server.source_server_id)
-    if own is not None:
-        return own
+    outcome = None if server.source_server_id is None else job.outcome_of(server.source_server_id)
+    if outcome is not None:
+        return outcome
     # A server without an id is a job of its own, because `outcome_of` finds servers by id.
     return attrs.evolve(job, participating_servers=(server,), participating_resources=()).outcome
 

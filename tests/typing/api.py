@@ -35,6 +35,7 @@ from drs_jobs import (
     ParticipatingServer,
     ServiceError,
     SourceNetworkID,
+    SourceServer,
     UnknownMember,
     UnknownValue,
     ValidationException,
@@ -44,7 +45,18 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs.analysis import Explanation, Failure, JobPhases, Phase, PhaseName
-from drs_jobs.evidence import DrillReport, RecoveryReport, ServerDrill, last_drills, recovery_times
+from drs_jobs.evidence import (
+    Assessment,
+    DrillResult,
+    Problem,
+    RecoveryResult,
+    ServerAssessment,
+    ServerRecord,
+    Verdict,
+    assess,
+    logs_needed,
+    render,
+)
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
@@ -118,20 +130,10 @@ def reporting(jobs: list[Job], log: list[JobLogItem]) -> None:
     assert_type(analysis.instance_ids(jobs[0], log), Mapping[str, str])
     assert_type(analysis.explain(jobs[0], log), Explanation)
     assert_type(analysis.active_jobs(jobs), tuple[Job, ...])
-    report = last_drills(jobs, source_server_ids=["s"])
-    assert_type(report, DrillReport)
-    assert_type(report.first_job_at, datetime | None)
-    assert_type(report.last_job_at, datetime | None)
-    assert_type(report.job_count, int)
-    for row in report.servers:
-        assert_type(row, ServerDrill)
-        assert_type(row.outcome, Outcome | None)
-        assert_type(row.last_drill, Job | None)
-        assert_type(row.last_completed_drill, Job | None)
-        assert_type(row.last_successful_drill, Job | None)
+    assert_type(analysis.latest_snapshots(jobs), tuple[Job, ...])
     assert_type(analysis.busy_servers(jobs), Mapping[str, Job])
     assert_type(analysis.usage(jobs).concurrent_jobs, int)
-    combined = analysis.combine(jobs)
+    combined = analysis.combine(jobs, optional_servers=["s"])
     assert_type(combined.outcome, Outcome)
     assert_type(combined.duration, timedelta | None)
     assert_type(combined.failed_servers, tuple[ParticipatingServer, ...])
@@ -156,14 +158,45 @@ def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) ->
     progress = analysis.progress(phases, now=now, earlier=[phases])
     assert_type(progress.fraction, float)
     assert_type(progress.counts, Mapping[PhaseName | None, int])
-    report = recovery_times([phases], objective=timedelta(hours=4), source_server_ids=["s"])
-    assert_type(report, RecoveryReport)
-    for server in report.servers:
-        assert_type(server.met, bool | None)
-        assert_type(server.latest_job, Job | None)
     for cause in client.explain(job).causes:
         assert_type(cause.participants, tuple[str, ...])
         assert_type(cause.refused_action, str | None)
+
+
+def evidence(client: JobsClient, jobs: list[Job], phases: list[JobPhases], now: datetime) -> None:
+    servers: list[str | SourceServer] = [
+        "s-51d6b65c73391918f",
+        SourceServer("s-51d6b65c73391918f", name="db-01", lag=timedelta()),
+    ]
+    assessment = assess(
+        [*jobs, *phases],
+        as_of=now,
+        drilled_within=timedelta(days=90),
+        objective=timedelta(hours=4),
+        servers=servers,
+        since=now,
+        problems=[Problem("text", region="eu-west-1")],
+    )
+    assert_type(assessment, Assessment)
+    assert_type(assess(jobs, as_of=now), Assessment)
+    assert_type(assess(phases, as_of=now, servers=client.describe_source_servers()), Assessment)
+    assert_type(logs_needed(jobs, as_of=now, objective=timedelta(hours=4), servers=servers), tuple[Job, ...])
+    assert_type(assessment.verdict, Verdict | None)
+    assert_type(assessment.counts, Mapping[Verdict, int])
+    assert_type(assessment.first_job_at, datetime | None)
+    assert_type(assessment.jobs, tuple[Job, ...])
+    assert_type(assessment.phases, tuple[JobPhases, ...])
+    assert_type(assessment.records(), list[ServerRecord])
+    assert_type(assessment.records()[0]["recoverySeconds"], float | None)
+    assert_type(render(assessment, title="text"), str)
+    for row in assessment.servers:
+        assert_type(row, ServerAssessment)
+        assert_type(row.server, SourceServer)
+        assert_type(row.last_success, DrillResult | None)
+        assert_type(row.latest_recovery, RecoveryResult | None)
+        assert_type(row.age, timedelta | None)
+        assert_type(row.drilled, Verdict | None)
+        assert_type(row.reasons, tuple[str, ...])
 
 
 def fields(job: Job, now: datetime) -> None:

@@ -3,7 +3,7 @@
 # pyright: strict
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 import drs_jobs
@@ -19,11 +19,12 @@ from drs_jobs import (
     ParticipatingResourceID,
     ParticipatingServer,
     SourceNetworkID,
+    SourceServer,
     UnknownMember,
     UnknownValue,
     analysis,
 )
-from drs_jobs.evidence import last_drills, recovery_times
+from drs_jobs.evidence import Problem, Verdict, assess
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 
 
@@ -203,11 +204,32 @@ def optional_arn(page: Page[Job]) -> None:
 def pure_functions(job: Job, log: Iterable[JobLogItem]) -> None:
     analysis.explain(job)  # refused
     analysis.explain(log, job)  # refused
-    last_drills(job)  # refused
+    assess([job])  # refused
+    assess([job], as_of="2026-08-31")  # refused
+    assess(job, as_of=datetime.now(UTC))  # refused
+    assess([job], as_of=datetime.now(UTC), objective=14400)  # refused
     analysis.phases(log, job)  # refused
     analysis.combine(job)  # refused
-    recovery_times([analysis.phases(job, log)], objective=14400)  # refused
     analysis.progress(analysis.phases(job, log))  # refused
+
+
+def assessing(job: Job, now: datetime) -> None:
+    assess([job], as_of=now, servers=SourceServer("s"))  # refused
+    assess([job], as_of=now, problems=["access denied"])  # refused
+    Problem("access denied", "123456789012")  # refused
+    SourceServer()  # refused
+    for record in assess([job], as_of=now).records():
+        print(record["lastDrill"])  # refused
+
+
+def match_without_one_verdict(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.MET:
+            return "good"
+        case Verdict.NOT_MET:
+            return "bad"
+        case _:
+            assert_never(verdict)  # refused
 
 
 def sweeps(result: TargetJobs | TargetFailure) -> None:

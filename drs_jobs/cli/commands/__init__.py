@@ -1,1 +1,5 @@
-"""One module per command of `drs-jobs`. `phase_reader` belongs to `watch`, and `sweep_targets` to `sweep`."""
+"""One module per command of `drs-jobs`.
+
+`evidence_reader` belongs to `check` and `report`, `check_formats` to `check`, `phase_reader` to `watch`, and `sweep_targets` to
+`sweep`.
+"""

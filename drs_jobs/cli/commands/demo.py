@@ -83,7 +83,7 @@ def _print_examples(job_id: str) -> None:
     examples = [
         f"{command} list --since 90d --failed",
         f"{command} watch {job_id}",
-        f"{command} drills --older-than 90d",
+        f"{command} check --drilled-within 90d",
         f"aws drs describe-job-log-items --job-id {job_id}",
         f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
     ]

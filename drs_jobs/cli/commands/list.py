@@ -13,6 +13,7 @@ from drs_jobs.cli.options import (
     Failed,
     JobFilter,
     Kinds,
+    Names,
     Outcomes,
     Profile,
     Region,
@@ -21,8 +22,9 @@ from drs_jobs.cli.options import (
     TableOutputOption,
     Tags,
     Until,
-    parse_span,
 )
+from drs_jobs.cli.parsers import parse_span
+from drs_jobs.cli.servers import NameSource
 
 
 def list_jobs(
@@ -37,21 +39,29 @@ def list_jobs(
     outcomes: Outcomes = None,
     failed: Failed = False,
     tags: Tags = False,
+    names: Names = None,
 ) -> None:
     """List jobs, newest first."""
     job_filter = JobFilter.from_options(kinds, outcomes, failed=failed)
     with raise_usage_errors():
         now = datetime.now(UTC)
         from_date, to_date = parse_span(since, until, now)
+        name_source = NameSource.from_option(names)
         client = Connection(profile, region, endpoint_url).make_client()
         pager = client.describe_jobs(from_date=from_date, to_date=to_date, limit=None if job_filter else limit)
+    names_by_id = name_source.resolve(client)
     jobs = job_filter.first(pager, limit)
     if output_format is TableOutput.JSON:
-        output.print_records(output.job_to_json(job, tags=tags) for job in jobs)
+        output.print_records(output.job_to_json(job, tags=tags, names=names_by_id) for job in jobs)
     elif output_format is TableOutput.CSV:
-        output.print_records((output.job_record(job, tags=tags) for job in jobs), columns=output.job_columns(tags=tags))
+        records = (output.job_record(job, tags=tags, names=names_by_id) for job in jobs)
+        output.print_records(records, columns=output.job_columns(tags=tags, names=names_by_id))
     elif rows := list(jobs):
         console = output.console()
-        console.print(output.jobs_table(rows, now=now, tags=tags, width=console.width))
+        if names_by_id:
+            table = output.named_jobs_table(rows, names=names_by_id, now=now, tags=tags, width=console.width)
+            output.print_table(table, console)
+        else:
+            console.print(output.jobs_table(rows, now=now, tags=tags, width=console.width))
     else:
         print_note("no jobs")

@@ -19,19 +19,18 @@ from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_note, raise_usage_errors, status_of
 from drs_jobs.cli.logs import print_log_error
-from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import (
     Connection,
     EndpointUrl,
-    HostNames,
     JobArgument,
-    NamesFile,
+    Names,
     Profile,
     Region,
     TableOutput,
     TableOutputOption,
-    parse_job_id,
 )
+from drs_jobs.cli.parsers import parse_job_id
+from drs_jobs.cli.servers import NameSource
 
 
 def phases(
@@ -40,17 +39,16 @@ def phases(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
     output_format: TableOutputOption = TableOutput.TABLE,
-    names: NamesFile = None,
-    host_names: HostNames = False,
+    names: Names = None,
 ) -> ExitStatus:
     """Show the phases of one job, with a bar per phase for each server. The exit status depends on the outcome of the job."""
     connection = Connection(profile, region, endpoint_url)
     with raise_usage_errors():
         job_id = parse_job_id(job)
-        name_source = NameSource.from_options(names, host_names=host_names)
+        name_source = NameSource.from_option(names)
         client = connection.make_client()
     report = client.phases(job_id)
-    names_by_id = name_source.resolve(connection)
+    names_by_id = name_source.resolve(client)
     status = status_of([report.job])
     with exit_if_pipe_closes(status):
         if output_format is TableOutput.JSON:

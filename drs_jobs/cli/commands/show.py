@@ -14,20 +14,19 @@ from drs_jobs.cli import output
 from drs_jobs.cli.commands.phases import phases_records, print_phases
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors, status_of
 from drs_jobs.cli.logs import print_log_error
-from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import (
     Connection,
     EndpointUrl,
-    HostNames,
     JobArgument,
-    NamesFile,
+    Names,
     Profile,
     Region,
     TableOutput,
     TableOutputOption,
     Tags,
-    parse_job_id,
 )
+from drs_jobs.cli.parsers import parse_job_id
+from drs_jobs.cli.servers import NameSource
 
 
 def show(
@@ -37,17 +36,16 @@ def show(
     endpoint_url: EndpointUrl = None,
     output_format: TableOutputOption = TableOutput.TABLE,
     tags: Tags = False,
-    names: NamesFile = None,
-    host_names: HostNames = False,
+    names: Names = None,
 ) -> ExitStatus:
     """Show one job: servers, launch actions, phases, failures with reasons, log. The exit status depends on its outcome."""
     connection = Connection(profile, region, endpoint_url)
     with raise_usage_errors():
         job_id = parse_job_id(job)
-        name_source = NameSource.from_options(names, host_names=host_names)
+        name_source = NameSource.from_option(names)
         client = connection.make_client()
     explanation = client.explain(job_id)
-    names_by_id = name_source.resolve(connection)
+    names_by_id = name_source.resolve(client)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         if output_format is TableOutput.JSON:
@@ -124,7 +122,7 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[s
     return {
         **output.job_to_json(explanation.job, tags=tags),
         "instanceIDs": dict(explanation.instance_ids),
-        **_host_names(explanation, names),
+        **output.host_names_record((row.participant for row in explanation.phases.participants), names),
         "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
         "jobReasons": explanation.job_reasons,
         "causes": [
@@ -140,12 +138,6 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[s
         "log": [unstructure_log_item(item) for item in explanation.log],
         "logError": output.log_error_text(explanation.log_error),
     }
-
-
-def _host_names(explanation: Explanation, names: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the host names of the participants by id; nothing if none is known."""
-    ids = [row.participant for row in explanation.phases.participants if row.participant in names]
-    return {"hostNames": {server_id: names[server_id] for server_id in ids}} if ids else {}
 
 
 PARTICIPANT_COLUMNS: Final = (output.JOB_ID, "participant", "outcome", "recoverySeconds", "instanceID", "reasons")

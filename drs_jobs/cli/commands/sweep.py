@@ -19,9 +19,8 @@ from drs_jobs.cli.options import (
     TableOutputOption,
     Tags,
     Until,
-    parse_ids,
-    parse_span,
 )
+from drs_jobs.cli.parsers import parse_accounts, parse_span
 
 IN_FLIGHT: Final = 32
 """The default of `drs_jobs.sweep`, which is not imported here, because it imports boto3."""
@@ -54,7 +53,7 @@ def sweep(
     with raise_usage_errors():
         span = parse_span(since, until, datetime.now(UTC))
         region_names = [name.strip() for name in regions.split(",") if name.strip()]
-        account_ids = list(dict.fromkeys(parse_ids("--accounts", accounts)))
+        account_ids = parse_accounts("--accounts", accounts)
     from drs_jobs.cli.commands.sweep_targets import Role, sweep_accounts  # noqa: PLC0415  # it imports boto3
 
     return sweep_accounts(

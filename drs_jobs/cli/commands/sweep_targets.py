@@ -24,7 +24,8 @@ from drs_jobs.cli.exit_status import (
     print_note,
     raise_usage_errors,
 )
-from drs_jobs.cli.options import Connection, JobFilter, Span, TableOutput
+from drs_jobs.cli.options import Connection, JobFilter, TableOutput
+from drs_jobs.cli.parsers import Span
 from drs_jobs.evidence.csv import CsvWriter
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 

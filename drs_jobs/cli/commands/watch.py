@@ -18,10 +18,9 @@ from rich.text import Text
 from drs_jobs import Job, JobOutcomeError, JobsClient, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._text import format_duration, format_second, format_target_count, quoted
+from drs_jobs._text import format_duration, format_second, format_target_count
 from drs_jobs.analysis import PhaseName
 from drs_jobs.cli import output
-from drs_jobs.cli.commands.phase_reader import PhaseReader
 from drs_jobs.cli.exit_status import (
     ExitStatus,
     describe_error,
@@ -31,17 +30,16 @@ from drs_jobs.cli.exit_status import (
     status_of,
 )
 from drs_jobs.cli.logs import print_log_error
-from drs_jobs.cli.names import NameSource
 from drs_jobs.cli.options import (
     Connection,
     EndpointUrl,
-    HostNames,
-    NamesFile,
+    Names,
     Profile,
     Region,
-    parse_duration,
-    parse_job_id,
 )
+from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
+from drs_jobs.cli.phase_reader import PhaseReader
+from drs_jobs.cli.servers import NameSource
 
 HEARTBEAT_INTERVAL: Final = 60.0
 """The longest time, in seconds, between two lines of a running job."""
@@ -75,16 +73,15 @@ def watch(
         WatchOutput,
         typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
     ] = WatchOutput.TABLE,
-    names: NamesFile = None,
-    host_names: HostNames = False,
+    names: Names = None,
 ) -> ExitStatus:
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
     connection = Connection(profile, region, endpoint_url)
     with raise_usage_errors():
-        time_limit = parse_duration("--timeout", timeout)
-        interval = parse_interval("--poll-interval", poll_interval)
+        time_limit = parse_duration("--timeout", timeout, bare_seconds=True)
+        interval = parse_positive_duration("--poll-interval", poll_interval, bare_seconds=True)
         job_ids = [parse_job_id(job) for job in jobs]
-        name_source = NameSource.from_options(names, host_names=host_names)
+        name_source = NameSource.from_option(names)
         client = connection.make_client()
         display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC))
         snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
@@ -94,18 +91,10 @@ def watch(
         try:
             display.follow(snapshots)
         except WaitTimeoutError:
-            display.print_reasons(lambda: name_source.resolve(connection))
+            display.print_reasons(lambda: name_source.resolve(client))
             raise
-        display.print_reasons(lambda: name_source.resolve(connection))
+        display.print_reasons(lambda: name_source.resolve(client))
     return status_of(display.ended)
-
-
-def parse_interval(option: str, text: str | None) -> timedelta | None:
-    """Return a duration of more than 0 from the command line; `None` if `text` is `None`. See `parse_duration`."""
-    interval = parse_duration(option, text)
-    if interval == timedelta():
-        raise ValueError(f"{option} {quoted(str(text))} is too short: use 1s or more")
-    return interval
 
 
 def _print_json(snapshots: Iterable[Job]) -> list[Job]:

@@ -8,168 +8,131 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import attrs
 import plotly.graph_objects as go
 
 from drs_jobs._models import Job, Outcome
-from drs_jobs._text import format_count, format_minute
-from drs_jobs.analysis.names import host_names
-from drs_jobs.analysis.times import created, requested_servers
-from drs_jobs.evidence import ServerDrill, last_drills
+from drs_jobs._text import format_count, format_day
+from drs_jobs.analysis.host_names import host_names
+from drs_jobs.analysis.times import created
+from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._periods import Periods
 from drs_jobs.notebook.charts._style import MAX_ROWS, OUTCOME_SYMBOLS
 
 _ROW_HEIGHT: Final = 20
 _MIN_COLUMN_WIDTH: Final = 14
+_LABEL_WIDTH: Final = 80
+"""The width of the label of a column, in pixels."""
+
+_MAX_DRILLS: Final = 4
+"""The maximum number of drills in a hover label."""
+
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-
-
-@attrs.frozen
-class _Cell:
-    """The drills of a server in a column, and the outcome of the last one for this server."""
-
-    drills: tuple[Job, ...]
-    outcome: Outcome
 
 
 def drill_grid(
     jobs: Iterable[Job],
     *,
     names: Mapping[str, str] | None = None,
-    source_server_ids: Iterable[str] | None = None,
-    dark: bool = False,
     width: int = _style.DEFAULT_WIDTH,
 ) -> go.Figure:
     """Return a chart with one row per server and one column per drill, with the server's own outcome in each drill.
 
-    Servers that were never drilled are at the top, then those with a failure in the last drill, then the others, the one with
-    the oldest last drill first. Columns are in the order of time. If there are more drills than columns that can be read, a
-    column is a month, a quarter or a longer period, and has the outcome of the server's last drill in it; the hover label has
-    all of them. At most 60 servers are drawn; the title has the number of the others.
+    The rules of `evidence.assess` decide what is a drill, and the outcome of a server. Servers without a drill are at the top,
+    then those with a failure in the last drill, then the others, the one with the oldest last drill first. Columns are in the
+    order of time. If there are more drills than columns that can be read, a column is a month, a quarter or a longer period,
+    and has the outcome of the server's last drill in it; the hover label has all of them. At most 60 servers are drawn; the
+    title has the number of the others.
 
     Args:
-        jobs: The jobs. Jobs that are not drills add their servers only.
-        names: Host names by source server id, shown beside the ids. Default none.
-        source_server_ids: The servers that have a row, including those without a drill. By default those of the jobs and of
-            `names`.
-        dark: Whether the chart is for a dark page. Default `False`.
+        jobs: The jobs of any kind. Recoveries that are not drills add their servers only.
+        names: Host names by source server id, shown beside the ids. The servers in it have a row, also without a drill.
+            Default none.
         width: The width of the chart, in pixels. Default 920.
 
     Raises:
-        TypeError: If `source_server_ids` is a str, or `names` does not map str to str.
+        TypeError: If `names` does not map str to str.
     """
-    every = list(jobs)
-    known = host_names(names)
-    requested = requested_servers(source_server_ids)
-    ids = requested if requested is not None else dict.fromkeys([*_servers(every), *known])
-    servers = sorted(last_drills(every, source_server_ids=ids).servers, key=_attention)
-    figure = _style.new_chart(dark=dark)
-    drills = sorted((job for job in every if job.is_drill), key=lambda job: created(job) or _EARLIEST)
-    never = sum(server.last_drill is None for server in servers)
-    title = f"{format_count(len(drills), 'drill')} of {format_count(len(servers) - never, 'server')}"
-    title += f", {never:,} never drilled" if never else ""
-    title += _style.others_note(len(servers) - MAX_ROWS, "server") if len(servers) > MAX_ROWS else ""
-    details = _style.describe_span(every)
-    if not servers:
-        _style.draw_empty(figure, f"no servers in {format_count(len(every), 'job')}")
-        _style.finish(figure, title, details, width=width, plot_height=160, left=24)
-        return figure
+    every_job = list(jobs)
+    names_by_id = host_names(names)
+    recoveries = all_recoveries(every_job)
+    drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **names_by_id}}
+    servers = sorted(drills, key=lambda server: _attention(server, drills[server]))
+    undrilled = sum(not drills[server] for server in servers)
     # Many servers without a drill leave space for the others.
-    spared = min(len(servers) - never, MAX_ROWS * 2 // 3)
-    rows = [*servers[: min(never, MAX_ROWS - spared)], *servers[never:]][:MAX_ROWS]
-    labels = [_style.server_label(row.source_server_id, known, _style.label_limit(width)) for row in rows]
+    space = max(MAX_ROWS - (len(servers) - undrilled), MAX_ROWS // 3)
+    rows = [*servers[: min(undrilled, space)], *servers[undrilled:]][:MAX_ROWS]
+    shown = {drill.job.job_id: drill.job for server in rows for drill in drills[server]}
+    title = f"{format_count(len(shown), 'drill')} of {format_count(sum(bool(drills[server]) for server in rows), 'server')}"
+    title += _style.note(undrilled, "server", "without a drill in these jobs")
+    title += _style.note(len(servers) - len(rows), "server", "not shown")
+    details = _style.describe_span(every_job)
+    if not rows:
+        return _style.empty_chart(title, details, f"no servers in {format_count(len(every_job), 'job')}", width=width)
+    figure = _style.new_chart()
+    labels = _style.server_labels(rows, names_by_id, width)
     left = _style.label_width(labels, width)
     pixels = _style.plot_width(width, left)
-    columns, noun = _columns(drills, most=int(pixels / _MIN_COLUMN_WIDTH))
-    _draw(figure, rows, columns, known)
-    undrilled = [number for number, row in enumerate(rows) if row.last_drill is None]
-    _style.draw_bands(figure, [(number - 0.4, number + 0.4) for number in undrilled], 0.25)
-    words = {"text": "NEVER DRILLED", "x": 0.5, "xref": "x domain", "showarrow": False, "font": {"size": 11}}
-    figure.update_layout(annotations=[{**words, "y": number} for number in undrilled])
-    every_nth = max(1, -(-len(columns) * 80 // int(pixels)))
-    shown = range(0, len(columns), every_nth)
-    names_of_columns = list(columns)
+    columns, noun = _columns(shown.values(), most=int(pixels / _MIN_COLUMN_WIDTH))
+    _draw(figure, [(server, drills[server]) for server in rows], columns, names_by_id)
+    empty_rows = [number for number, server in enumerate(rows) if not drills[server]]
+    _style.add_bands(figure, [(number - 0.4, number + 0.4) for number in empty_rows], 0.25)
+    text = {"text": "no drill in these jobs", "x": 0.5, "xref": "x domain", "showarrow": False, "font": {"size": 11}}
+    figure.update_layout(annotations=[{**text, "y": number} for number in empty_rows])
+    labelled = range(0, len(columns), max(1, -(-len(columns) * _LABEL_WIDTH // int(pixels))))
     figure.update_xaxes(
         range=[-0.5, max(len(columns), 1) - 0.5],
         tickmode="array",
-        tickvals=list(shown),
-        ticktext=[names_of_columns[number][1] for number in shown],
+        tickvals=list(labelled),
+        ticktext=[columns[number][0] for number in labelled],
         title=f"{noun} (UTC)" if columns else "",
         showgrid=False,
         zeroline=False,
     )
-    figure.update_yaxes(
-        range=[len(rows) - 0.5, -0.5], tickmode="array", tickvals=list(range(len(rows))), ticktext=labels, zeroline=False
-    )
+    _style.set_rows(figure, labels)
     _style.finish(figure, title, details, width=width, plot_height=len(rows) * _ROW_HEIGHT, left=left)
     return figure
 
 
-def _servers(jobs: Iterable[Job]) -> list[str]:
-    return sorted({server.source_server_id for job in jobs for server in job.participating_servers if server.source_server_id})
+def _attention(server_id: str, drills: Sequence[Recovery]) -> tuple[int, datetime, str]:
+    """Return the position of a server: the lower, the more attention it needs."""
+    if not drills:
+        return 0, _EARLIEST, server_id
+    return (1 if drills[0].outcome is Outcome.FAILED else 2), drills[0].created_at or _EARLIEST, server_id
 
 
-def _attention(server: ServerDrill) -> tuple[int, datetime, str]:
-    drilled_at = _EARLIEST if server.last_drill is None else created(server.last_drill) or _EARLIEST
-    return _RANKS.get(server.outcome, 2), drilled_at, server.source_server_id
+_Columns = Sequence[tuple[str, frozenset[str]]]
+"""The label of each column, and the ids of its jobs."""
 
 
-_RANKS: Final[Mapping[Outcome | None, int]] = {None: 0, Outcome.FAILED: 1}
-
-_Columns = dict[tuple[int, str], list[Job]]
-"""The drills of each column, by its position in time and its label."""
-
-
-def _columns(drills: Sequence[Job], *, most: int) -> tuple[_Columns, str]:
+def _columns(drills: Iterable[Job], *, most: int) -> tuple[_Columns, str]:
     """Return one column per drill, or per period if there are too many drills, and what a column is."""
-    if len(drills) <= most:
-        return {(number, format_minute(job.creation_date_time)[:10]): [job] for number, job in enumerate(drills)}, "drill"
-    dated = [(moment, job) for job in drills if (moment := created(job)) is not None]
-    periods = Periods.of((moment for moment, _ in dated), most)
-    numbers = [periods.number_of(moment) for moment, _ in dated]
-    columns: _Columns = (
-        {(number, periods.label(number)): [] for number in range(min(numbers), max(numbers) + 1)} if dated else {}
-    )
-    for number, (_, job) in zip(numbers, dated, strict=True):
-        columns[number, periods.label(number)].append(job)
+    times = sorted(((created(job), job.job_id) for job in drills), key=lambda item: item[0] or _EARLIEST)
+    if len(times) <= most:
+        return [("no date" if time is None else format_day(time), frozenset([job_id])) for time, job_id in times], "drill"
+    periods = Periods.of((time for time, _ in times if time is not None), most)
+    members: dict[int, set[str]] = {number: set() for number in periods.numbers}
+    for time, job_id in times:
+        if time is not None:
+            members[periods.number_of(time)].add(job_id)
+    undated = frozenset(job_id for time, job_id in times if time is None)
+    columns = [*([("no date", undated)] if undated else [])]
+    columns += [(periods.label(number), frozenset(job_ids)) for number, job_ids in members.items()]
     return columns, f"last drill of each {periods.noun}"
 
 
-def _draw(figure: go.Figure, rows: Sequence[ServerDrill], columns: _Columns, names: Mapping[str, str]) -> None:
-    positions = {row.source_server_id: number for number, row in enumerate(rows)}
-    cells: dict[Outcome, list[tuple[int, int, str]]] = {outcome: [] for outcome in OUTCOME_SYMBOLS}
-    for x, (_, jobs) in enumerate(columns.items()):
-        by_server: dict[str, list[Job]] = {}
-        for job in jobs:
-            for server_id in {server.source_server_id for server in job.participating_servers}:
-                if server_id in positions and server_id is not None:
-                    by_server.setdefault(server_id, []).append(job)
-        for server_id, own in by_server.items():
-            outcome = own[-1].outcome_of(server_id) or own[-1].outcome
-            cells[outcome].append((x, positions[server_id], _hover_text(server_id, own, names)))
-    for outcome, own_cells in cells.items():
-        if own_cells:
-            x_values, y_values, words = zip(*own_cells, strict=True)
-            figure.add_scatter(
-                name=f"{outcome.name} ({len(own_cells):,})",
-                mode="markers",
-                x=x_values,
-                y=y_values,
-                marker=_style.outcome_marker(outcome, 13),
-                hovertext=words,
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
-
-
-def _hover_text(server_id: str, drills: Sequence[Job], names: Mapping[str, str]) -> str:
-    lines = [*([names[server_id]] if server_id in names else []), server_id]
-    for job in reversed(drills[-_MAX_DRILLS:]):
-        outcome = job.outcome_of(server_id) or job.outcome
-        lines += [outcome.name, *_style.job_lines(job)]
-    lines += [f"and {len(drills) - _MAX_DRILLS:,} more drills"] if len(drills) > _MAX_DRILLS else []
-    return _style.hover(lines)
-
-
-_MAX_DRILLS: Final = 4
-"""The maximum number of drills in a hover label."""
+def _draw(
+    figure: go.Figure, rows: Sequence[tuple[str, Sequence[Recovery]]], columns: _Columns, names: Mapping[str, str]
+) -> None:
+    positions = {job_id: x for x, (_, job_ids) in enumerate(columns) for job_id in job_ids}
+    points: dict[Outcome, list[tuple[int, int, str]]] = {outcome: [] for outcome in OUTCOME_SYMBOLS}
+    for y, (server_id, drills) in enumerate(rows):
+        by_column: dict[int, list[Recovery]] = {}
+        for drill in drills:
+            by_column.setdefault(positions[drill.job.job_id], []).append(drill)
+        for x, newest_first in by_column.items():
+            entries = [[drill.outcome.name, *_style.job_lines(drill.job)] for drill in newest_first]
+            text = _style.hover([_style.server_text(server_id, names)], entries, _MAX_DRILLS)
+            points[newest_first[0].outcome].append((x, y, text))
+    for outcome, members in points.items():
+        _style.add_markers(figure, outcome, f"{outcome.name} ({len(members):,})", members, 13)

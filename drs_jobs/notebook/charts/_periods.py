@@ -1,4 +1,4 @@
-"""Periods of time, such as months, of which a chart has a readable number."""
+"""Periods of time, such as months. A chart has a readable number of them."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,23 +18,25 @@ class Periods:
 
     months: int
     """The length of a period, in months."""
+    numbers: range
+    """The numbers of the periods, from the first to the last."""
 
     @classmethod
-    def of(cls, moments: Iterable[datetime], most: int) -> "Periods":
-        """Return the shortest periods of which there are at most `most` from the first moment to the last."""
-        numbers = [cls(1).number_of(moment) for moment in moments]
-        first, last = min(numbers, default=0), max(numbers, default=0)
-        return cls(next((size for size in _SIZES if last // size - first // size < most), max(_SIZES)))
+    def of(cls, times: Iterable[datetime], most: int) -> "Periods":
+        """Return the shortest periods of which there are at most `most` from the first time to the last."""
+        months = [_month_of(time) for time in times]
+        first, last = min(months, default=0), max(months, default=-1)
+        size = next((size for size in _SIZES if last // size - first // size < most), max(_SIZES))
+        return cls(size, range(first // size, last // size + 1))
 
     @property
     def noun(self) -> str:
         """What a period is called."""
         return _SIZES[self.months]
 
-    def number_of(self, moment: datetime) -> int:
-        """Return the number of the period of a moment."""
-        utc = nearest_utc(moment)
-        return (utc.year * 12 + utc.month - 1) // self.months
+    def number_of(self, time: datetime) -> int:
+        """Return the number of the period of a time."""
+        return _month_of(time) // self.months
 
     def label(self, number: int) -> str:
         """Return the period in words, such as `2024-06`, `2024 Q2`, `2024` or `2020 to 2029`."""
@@ -48,3 +50,8 @@ class Periods:
                 return f"{year:04}"
             case _:
                 return f"{year:04} to {year + self.months // 12 - 1:04}"
+
+
+def _month_of(time: datetime) -> int:
+    utc = nearest_utc(time)
+    return utc.year * 12 + utc.month - 1

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from drs_jobs import Job, Outcome
-from drs_jobs.analysis import Usage, active_jobs, busy_servers, combine, usage
+from drs_jobs.analysis import Usage, active_jobs, busy_servers, combine, latest_snapshots, usage
 from drs_jobs.testing import make_job, make_server
 from simulated_logs import NOON
 
@@ -59,6 +59,45 @@ def test_combined_times_are_not_made_up():
     assert (undated.created_at, undated.duration) == (NOON, None)
     with pytest.raises(ValueError, match="no jobs"):
         combine([])
+
+
+def test_each_server_counts_with_its_latest_launch():
+    """A retry that succeeded is a success, as in a recovery plan, and a clean-up hides no failure."""
+    retry = _job(30, "s-c")
+    assert combine([FAILED, retry]).outcome is Outcome.SUCCEEDED
+    assert combine([retry, FAILED]).failed_servers == ()
+    clean_up = _job(60, "s-c", status="TERMINATED", type="TERMINATE", initiated_by="TERMINATE_RECOVERY_INSTANCES")
+    assert combine([FAILED, clean_up]).outcome is Outcome.FAILED
+    assert combine([FAILED, clean_up]).failed_servers == FAILED.participating_servers
+    other = attrs.evolve(clean_up, participating_servers=(make_server(source_server_id="s-c", launch_status="FAILED"),))
+    assert combine([retry, other]).outcome is Outcome.FAILED
+
+
+def test_jobs_without_servers_count_by_themselves():
+    network = _job(1, initiated_by="CREATE_NETWORK_RECOVERY")
+    assert combine([SUCCEEDED, network]).outcome is Outcome.UNDETERMINED
+    assert combine([SUCCEEDED, _job(1, type="TERMINATE")]).outcome is Outcome.SUCCEEDED
+    without_id = attrs.evolve(FAILED, participating_servers=(make_server(source_server_id=None, launch_status="FAILED"),))
+    assert combine([without_id, _job(9, "s-z")]).outcome is Outcome.FAILED
+
+
+def test_optional_servers_never_fail_the_whole():
+    combined = combine([SUCCEEDED, FAILED], optional_servers=["s-c"])
+    assert (combined.outcome, combined.failed_servers) == (Outcome.SUCCEEDED, FAILED.participating_servers)
+    assert combine([SUCCEEDED, RUNNING], optional_servers=["s-d"]).outcome is Outcome.RUNNING
+    assert combine([SUCCEEDED, UNDETERMINED], optional_servers=["s-e"]).outcome is Outcome.SUCCEEDED
+    assert combine([FAILED], optional_servers=["s-c"]).outcome is Outcome.UNDETERMINED
+    with pytest.raises(TypeError, match=r"write \['s-c'\]"):
+        combine([FAILED], optional_servers="s-c")
+
+
+def test_the_snapshot_that_is_further_on_counts():
+    pending = attrs.evolve(RUNNING, status="PENDING")
+    complete = attrs.evolve(RUNNING, status="COMPLETED")
+    later = attrs.evolve(complete, end_date_time=NOON)
+    assert latest_snapshots([RUNNING, SUCCEEDED, pending]) == (RUNNING, SUCCEEDED)
+    assert latest_snapshots([complete, RUNNING]) == latest_snapshots([pending, complete]) == (complete,)
+    assert latest_snapshots([complete, later]) == (later,)
 
 
 def test_snapshots_of_one_job_count_once():

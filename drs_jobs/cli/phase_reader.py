@@ -1,5 +1,6 @@
 """Reads the phases of running jobs, and of earlier jobs of the same servers, while the jobs are polled."""
 
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
@@ -13,7 +14,6 @@ from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
 from drs_jobs.cli.logs import daemon_threads
-from drs_jobs.evidence import recovery_times
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000
@@ -107,9 +107,13 @@ class PhaseReader:
 
 def _expected_time(current: JobPhases, earlier: tuple[JobPhases, ...]) -> timedelta | None:
     """Return the recovery time of the slowest server, by the medians of the earlier jobs; `None` if they have none."""
-    servers = [row.participant for row in current.participants]
-    rows = recovery_times(earlier, source_server_ids=servers).servers
-    return max((row.median for row in rows if row.median is not None), default=None)
+    servers = {row.participant for row in current.participants}
+    times: dict[str, list[timedelta]] = {}
+    for row in (row for report in earlier for row in report.participants):
+        if row.participant in servers and row.recovery_time is not None:
+            times.setdefault(row.participant, []).append(row.recovery_time)
+    medians = (timedelta(seconds=statistics.median(map(timedelta.total_seconds, values))) for values in times.values())
+    return max(medians, default=None)
 
 
 def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:

@@ -1,0 +1,227 @@
+"""The formats of `drs-jobs check`. All that they say comes from the assessment and from `drs_jobs.evidence.wording`."""
+
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Final
+
+import junitparser
+import prometheus_client
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from drs_jobs._html import VERDICT_COLOURS
+from drs_jobs._text import format_duration, format_instant, one_line
+from drs_jobs.cli import output
+from drs_jobs.cli.options import CheckOutput
+from drs_jobs.evidence import Assessment, ServerAssessment, Verdict, wording
+from drs_jobs.evidence.tables import records_csv
+
+_TITLE: Final = "drs-jobs check"
+
+
+def show_assessment(assessment: Assessment, output_format: CheckOutput) -> None:
+    """Print an assessment in a format."""
+    match output_format:
+        case CheckOutput.TABLE:
+            if assessment.servers:
+                console = output.console()
+                output.print_table(assessment_table(assessment, width=console.width), console)
+        case CheckOutput.JSON:
+            output.print_records(assessment.records())
+        case CheckOutput.CSV:
+            typer.echo(records_csv(assessment), nl=False)
+        case CheckOutput.MARKDOWN:
+            typer.echo("\n".join(markdown_lines(assessment)))
+        case CheckOutput.JUNIT:
+            typer.echo(junit_xml(assessment))
+        case CheckOutput.PROMETHEUS:
+            typer.echo(prometheus_text(assessment), nl=False)
+
+
+# ------------------------------------------------------------------ table
+
+
+def assessment_table(assessment: Assessment, *, width: int) -> RenderableType:
+    """Return a table with one server per row, the worst first, and the reasons of its verdict.
+
+    Args:
+        assessment: The assessment.
+        width: The maximum width, in columns of the terminal.
+    """
+    has_verdict = assessment.verdict is not None
+    has_median = any(row.median_recovery_time is not None for row in assessment.servers)
+    columns = [
+        *([output.Column("verdict")] if has_verdict else []),
+        output.Column("server", longest_word=_LONGEST_NAME),
+        *([] if has_verdict else [output.Column("last drill", rank=3)]),
+        output.Column("last success", rank=1),
+        output.Column("recovery time", rank=2),
+        *([output.Column("median", rank=4), output.Column("slowest", rank=5)] if has_median else []),
+    ]
+    rows = [
+        [
+            *([_verdict_cell(row.verdict)] if has_verdict else []),
+            output.text_cell(wording.server_label(row.server)),
+            *([] if has_verdict else [Text(wording.last_drill_label(row))]),
+            Text(wording.last_success_label(row)),
+            Text(wording.recovery_time_label(row.latest_recovery)),
+            *([_time_cell(row.median_recovery_time), _time_cell(row.slowest_recovery_time)] if has_median else []),
+        ]
+        for row in assessment.worst_first
+    ]
+    if not has_verdict:
+        return output.fitted_table(columns, rows, width=width)
+    reasons = [row.reasons for row in assessment.worst_first]
+    return output.detailed_table(columns, rows, header="reasons", details=reasons, width=width)
+
+
+_LONGEST_NAME: Final = 30
+"""The length from which a name is broken in a narrow terminal. An id has 19 characters."""
+
+
+def _verdict_cell(verdict: Verdict | None) -> Text:
+    return Text(wording.verdict_label(verdict), style="" if verdict is None else VERDICT_COLOURS[verdict])
+
+
+def _time_cell(time: timedelta | None) -> Text:
+    return Text(format_duration(time))
+
+
+# ------------------------------------------------------------------ Markdown
+
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$])")
+
+
+def markdown_lines(assessment: Assessment) -> Iterator[str]:
+    """Yield an assessment as the lines of a document in Markdown, such as a summary of a GitHub workflow."""
+    yield f"### {wording.DEFAULT_TITLE}: {_markdown(wording.conclusion_label(assessment))}"
+    yield ""
+    yield _markdown(wording.title_label(assessment))
+    yield ""
+    if assessment.servers:
+        yield _markdown_row(wording.COLUMNS)
+        yield _markdown_row("---" for _ in wording.COLUMNS)
+        for row in wording.rows(assessment):
+            cells = (row.verdict_label, row.server, row.last_success, row.age, row.recovery_time, "; ".join(row.reasons))
+            yield _markdown_row(map(_markdown, cells))
+        yield ""
+    for note in wording.notes(assessment):
+        yield f"- {_markdown(note)}"
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    """Return a text without markup, as one line."""
+    return _MARKUP.sub(r"\\\1", one_line(text, 5000))
+
+
+# ------------------------------------------------------------------ JUnit
+
+_RESULTS: Final = {Verdict.NOT_MET: junitparser.Failure, Verdict.UNDETERMINED: junitparser.Error}
+
+
+def junit_xml(assessment: Assessment) -> str:
+    """Return a JUnit test suite with one test case per server: NOT_MET is a failure, UNDETERMINED an error.
+
+    If all is undetermined although no server is, such as without servers, one more test case is an error.
+    """
+    suite = junitparser.TestSuite(_TITLE)
+    for name, value in _junit_properties(assessment):
+        suite.add_property(name, "" if value is None else one_line(str(value), 5000))
+    for row in assessment.servers:
+        time = None if row.latest_recovery is None else row.latest_recovery.recovery_time
+        suite.add_testcase(_junit_case(wording.server_label(row.server), row.verdict, wording.reasons_label(row), time))
+    if assessment.verdict not in {row.verdict for row in assessment.servers}:
+        suite.add_testcase(_junit_case("all servers", assessment.verdict, wording.conclusion_label(assessment), None))
+    xml = junitparser.JUnitXml()
+    xml.add_testsuite(suite)
+    content = io.BytesIO()
+    xml.write(content, pretty=True)  # pyright: ignore[reportUnknownMemberType]  # its type is IO without a parameter
+    # Character references are valid XML whatever the encoding of stdout is.
+    return content.getvalue().decode("utf-8").strip().encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _junit_case(name: str, verdict: Verdict | None, reasons: str, time: timedelta | None) -> junitparser.TestCase:
+    # XML 1.0 cannot hold control characters, and junitparser does not remove them.
+    text = one_line(reasons, 5000)
+    seconds = None if time is None else round(time.total_seconds(), 3)
+    case = junitparser.TestCase(one_line(name), classname=_TITLE, time=seconds)
+    if verdict is not None and verdict in _RESULTS:
+        case.result = [_RESULTS[verdict](text, verdict.value)]
+    elif text:
+        case.system_out = text
+    return case
+
+
+def _junit_properties(assessment: Assessment) -> Iterator[tuple[str, object]]:
+    yield "verdict", wording.conclusion_label(assessment)
+    yield "asOf", format_instant(assessment.as_of)
+    yield "since", format_instant(assessment.since)
+    yield "drilledWithinSeconds", output.seconds(assessment.drilled_within)
+    yield "objectiveSeconds", output.seconds(assessment.objective)
+    yield "jobCount", assessment.job_count
+    yield "firstJobAt", format_instant(assessment.first_job_at)
+    yield "lastJobAt", format_instant(assessment.last_job_at)
+    yield "laterJobs", assessment.later_jobs
+    yield "problems", "; ".join(map(wording.problem_label, assessment.problems))
+    for note in wording.notes(assessment):
+        yield "note", note
+
+
+# ------------------------------------------------------------------ Prometheus
+
+_LABELS: Final = ("source_server_id", "name", "account", "region")
+
+
+def prometheus_text(assessment: Assessment) -> str:
+    """Return gauges for the text file collector of Prometheus's node exporter. Its comments are the notes of the assessment."""
+    registry = prometheus_client.CollectorRegistry()
+
+    def add(name: str, help_text: str, values: Iterable[tuple[ServerAssessment, float | None]]) -> None:
+        gauge = prometheus_client.Gauge(name, help_text, _LABELS, registry=registry)
+        for row, value in values:
+            if value is not None:
+                gauge.labels(*_labels(row)).set(value)
+
+    if assessment.verdict is not None:
+        verdicts = prometheus_client.Gauge(
+            "drs_server_verdict", "1 for the verdict of the server, 0 for the others.", (*_LABELS, "verdict"), registry=registry
+        )
+        for row in assessment.servers:
+            for verdict in Verdict:
+                verdicts.labels(*_labels(row), verdict.value).set(row.verdict is verdict)
+    add(
+        "drs_last_successful_drill_age_seconds",
+        "Seconds since the last successful drill was started; +Inf if the jobs that were read have none.",
+        ((row, math.inf if row.age is None else row.age.total_seconds()) for row in assessment.servers),
+    )
+    add(
+        "drs_recovery_seconds",
+        "Recovery time of the recovery or drill that was judged, else of the latest; absent if it is unknown.",
+        (
+            (row, None if row.latest_recovery is None else output.seconds(row.latest_recovery.recovery_time))
+            for row in assessment.servers
+        ),
+    )
+    if assessment.objective is not None:
+        objective = assessment.objective.total_seconds()
+        add("drs_recovery_objective_seconds", "Recovery time objective.", ((row, objective) for row in assessment.servers))
+    add(
+        "drs_assessment_timestamp_seconds",
+        "Unix time of the moment of the assessment.",
+        ((row, assessment.as_of.timestamp()) for row in assessment.servers),
+    )
+    comments = (f"# {one_line(text, 1000)}\n" for text in (wording.summary_label(assessment), *wording.notes(assessment)))
+    return "".join(comments) + prometheus_client.generate_latest(registry).decode("utf-8")
+
+
+def _labels(row: ServerAssessment) -> tuple[str, ...]:
+    server = row.server
+    return tuple(one_line(text or "") for text in (server.source_server_id, server.name, server.account_id, server.region))

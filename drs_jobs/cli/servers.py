@@ -1,0 +1,213 @@
+"""The options `--servers` and `--names`: source servers and their names, from a file or from AWS."""
+
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from botocore.exceptions import BotoCoreError
+
+from drs_jobs import DrsJobsError, JobsClient, SourceServer
+from drs_jobs._aws.source_servers import structure_source_server
+from drs_jobs._models.source_server import is_source_server_id
+from drs_jobs._text import one_line, quoted
+from drs_jobs.cli.exit_status import describe_error, print_error
+from drs_jobs.cli.parsers import read_option_file, words
+
+AWS: Final = "aws"
+"""The value of `--servers` and of `--names` that means DescribeSourceServers instead of a file."""
+
+# ------------------------------------------------------------------ the options
+
+
+class ServerSource(NamedTuple):
+    """The option `--servers`: the file is read already, AWS is requested by `resolve`."""
+
+    servers: tuple[SourceServer, ...] | None
+    """The servers in the file; `None` without a file."""
+    is_aws: bool
+
+    @classmethod
+    def from_option(cls, value: str | None) -> "ServerSource":
+        """Read the file.
+
+        Raises:
+            ValueError: If the file cannot be read, or contains anything but servers.
+        """
+        return cls(None if value in (None, AWS) else parse_servers("--servers", str(value)), value == AWS)
+
+    def resolve(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
+        """Return the servers; `None` without the option."""
+        return tuple(client.describe_source_servers()) if self.is_aws else self.servers
+
+
+class NameSource(NamedTuple):
+    """The option `--names`: the file is read already, AWS is requested by `resolve`."""
+
+    names: Mapping[str, str]
+    """The names in the file by source server id."""
+    is_aws: bool
+
+    @classmethod
+    def from_option(cls, value: str | None) -> "NameSource":
+        """Read the file.
+
+        Raises:
+            ValueError: If the file cannot be read, or does not contain names.
+        """
+        return cls({} if value in (None, AWS) else parse_names("--names", str(value)), value == AWS)
+
+    def resolve(self, client: JobsClient) -> Mapping[str, str]:
+        """Return the names by source server id. If AWS does not return them, the reason is one line on stderr."""
+        if not self.is_aws:
+            return self.names
+        try:
+            return names_of(client.describe_source_servers())
+        except (BotoCoreError, DrsJobsError) as error:
+            print_error(f"no names, only ids, because DescribeSourceServers failed: {describe_error(error)[0]}")
+            return {}
+
+
+def names_of(servers: Iterable[SourceServer]) -> dict[str, str]:
+    """Return the names of servers by id, each as one line. Servers without a name are left out."""
+    names = {server.source_server_id: one_line(server.name or "", 100) for server in servers}
+    return {server_id: name for server_id, name in names.items() if name}
+
+
+# ------------------------------------------------------------------ files
+
+
+def parse_servers(option: str, file: str) -> tuple[SourceServer, ...]:
+    """Return the servers in a file, each once.
+
+    The file has ids, separated by white space, commas or semicolons; or CSV with a header; or JSON, as a list of ids, as a list
+    of objects, as an object of names by id, or as the response of DescribeSourceServers. CSV and JSON can have names.
+
+    Args:
+        option: The name of the option, for error messages.
+        file: The path of the file; `-` is stdin.
+
+    Raises:
+        ValueError: If the file cannot be read, or contains anything else. The error names the line.
+    """
+    return _parse(option, file, has_names=False)
+
+
+def parse_names(option: str, file: str) -> dict[str, str]:
+    """Return the names in a file by source server id. Servers without a name are left out.
+
+    The file has one of the forms of `parse_servers` that have names, or an id and a name per line, separated by a comma, a
+    semicolon or a tab.
+
+    Args:
+        option: The name of the option, for error messages.
+        file: The path of the file; `-` is stdin.
+
+    Raises:
+        ValueError: If the file cannot be read, is not of these forms, or has two names for one id. The error names the line.
+    """
+    return names_of(_parse(option, file, has_names=True))
+
+
+def _parse(option: str, file: str, *, has_names: bool) -> tuple[SourceServer, ...]:
+    text = read_option_file(option, file)
+    servers: dict[str, SourceServer] = {}
+    try:
+        for server in _json_servers(text) if text.lstrip()[:1] in {"{", "["} else _text_servers(text, has_names=has_names):
+            other = servers.setdefault(server.source_server_id, server)
+            if other.name and server.name and other.name != server.name:
+                raise ValueError(
+                    f"two names for {quoted(server.source_server_id)}: {quoted(other.name)} and {quoted(server.name)}"
+                )
+            if server.name:
+                servers[server.source_server_id] = server
+    except ValueError as error:
+        raise ValueError(f"{option} {quoted(file)}: {error}") from None
+    return tuple(servers.values())
+
+
+_ID_HEADERS: Final = {"id", "server", "serverid", "sourceserver", "sourceserverid"}
+_NAME_HEADERS: Final = {"name", "host", "hostname", "servername"}
+"""The headers and the keys of ids and of names, in lower case, without spaces, underscores and hyphens."""
+
+
+def _position(headers: Iterable[str], accepted: set[str]) -> int | None:
+    normalized = ("".join(char for char in header.lower() if char not in " _-") for header in headers)
+    return next((index for index, header in enumerate(normalized) if header in accepted), None)
+
+
+def _server(place: str, server_id: object, name: object = None) -> SourceServer:
+    """Return a server, after a check of its id and its name. `place` is the line or the element."""
+    if not isinstance(server_id, str) or not is_source_server_id(server_id):
+        text = quoted(server_id) if isinstance(server_id, str) else type(server_id).__name__
+        raise ValueError(f"{place}: {text} is not a source server id: use s- and 17 letters or digits")
+    if not isinstance(name, str | None):
+        raise ValueError(f"{place}: the name of {quoted(server_id)} is not a string")
+    return SourceServer(server_id, name=one_line(name or "", 100) or None)
+
+
+def _text_servers(text: str, *, has_names: bool) -> Iterator[SourceServer]:
+    """Yield the servers of a CSV file with a header, of pairs of ids and names, or of a list of ids."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    first = next(lines, "")
+    delimiter = next((char for char in "\t;," if char in first), ",")
+    headers = [cell.strip(' "') for cell in first.split(delimiter)]
+    id_column, name_column = _position(headers, _ID_HEADERS), _position(headers, _NAME_HEADERS)
+    if id_column is None and not has_names:
+        yield from (_server(f"line {number}", word) for number, word in words(text))
+        return
+    if has_names and name_column is None and id_column is not None:
+        raise ValueError("the header has no column of names: name it name")
+    has_header = id_column is not None
+    id_column, name_column = (id_column, name_column) if id_column is not None else (0, 1)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or cells[0].startswith("#"):
+                continue
+            if has_header:
+                has_header = False
+                continue
+            if len(cells) <= max(id_column, name_column or 0):
+                raise ValueError(
+                    f"line {reader.line_num} ({quoted(row[0])}) has too few columns: write an id, a comma and a name"
+                )
+            yield _server(f"line {reader.line_num}", cells[id_column], None if name_column is None else cells[name_column])
+    except csv.Error as error:
+        raise ValueError(f"it is not CSV: {error}") from None
+
+
+def _json_servers(text: str) -> Iterator[SourceServer]:
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    if isinstance(raw, dict) and isinstance(raw.get("items"), list):
+        if raw.get("nextToken") or raw.get("NextToken"):
+            raise ValueError("it has a nextToken, so it is not all servers: read them without a limit")
+        raw = raw["items"]
+    if isinstance(raw, dict):
+        yield from (_server(f"key {quoted(server_id)}", server_id, name) for server_id, name in raw.items())
+        return
+    for index, entry in enumerate(raw):
+        yield _json_server(index, entry)
+
+
+def _json_server(index: int, entry: Any) -> SourceServer:
+    place = f"element {index}"
+    if not isinstance(entry, dict):
+        return _server(place, entry)
+    keys = list(entry)
+    id_key, name_key = _position(keys, _ID_HEADERS), _position(keys, _NAME_HEADERS)
+    if id_key is None:
+        raise ValueError(f"{place} has no id: write it under the key id, and the name under the key name")
+    server = _server(place, entry[keys[id_key]], None if name_key is None else entry[keys[name_key]])
+    # AWS has the name and the place of a server in other members. Its replication is not taken, because a file can be old.
+    aws = structure_source_server({**entry, "sourceServerID": server.source_server_id}, index)
+    name = server.name or one_line(aws.name or "", 100) or None
+    return SourceServer(server.source_server_id, name=name, account_id=aws.account_id, region=aws.region)

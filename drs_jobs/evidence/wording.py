@@ -1,0 +1,284 @@
+"""The words in which all outputs for people show an assessment: one row per server, and what was read."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from drs_jobs._text import (
+    format_age,
+    format_count,
+    format_day,
+    format_duration,
+    format_minute,
+    format_more,
+    format_second,
+    one_line,
+)
+
+if TYPE_CHECKING:  # its classes call these functions
+    from drs_jobs._models import Job
+    from drs_jobs._models.source_server import SourceServer
+    from drs_jobs.analysis import JobPhases
+    from drs_jobs.evidence.drills_and_recoveries import Recovery
+    from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
+
+COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
+"""The heads of the columns of `Row`."""
+
+DEFAULT_TITLE: Final = "Disaster recovery evidence"
+
+
+class Row(NamedTuple):
+    """A server of an assessment in words."""
+
+    verdict: "Verdict | None"
+    """The verdict; `None` without a criterion."""
+    server: str
+    """The host name, if it is known, and the id."""
+    last_success: str
+    """The creation time of the last successful drill, to the minute."""
+    age: str
+    """The age of the last successful drill."""
+    recovery_time: str
+    """The recovery time of the recovery that was judged, or its upper limit."""
+    reasons: tuple[str, ...]
+    """Why the verdict is not MET, or what contradicts it."""
+
+    @property
+    def verdict_label(self) -> str:
+        """The verdict for people; a dash without a criterion."""
+        return verdict_label(self.verdict)
+
+
+def rows(assessment: "Assessment") -> list[Row]:
+    """Return one row per server, the worst first."""
+    return [
+        Row(
+            verdict=row.verdict,
+            server=server_label(row.server),
+            last_success=format_minute(None if row.last_success is None else row.last_success.created_at),
+            age=format_age(row.age),
+            recovery_time=recovery_time_label(row.latest_recovery),
+            reasons=row.reasons,
+        )
+        for row in assessment.worst_first
+    ]
+
+
+def verdict_label(verdict: "Verdict | None") -> str:
+    """Return a verdict for people; a dash without a criterion."""
+    return "-" if verdict is None else verdict.label
+
+
+def conclusion_label(assessment: "Assessment") -> str:
+    """Return the verdict of all servers, and why it is undetermined although no server is."""
+    if assessment.verdict is None:
+        return "no criterion: nothing was checked"
+    if not assessment.servers:
+        return f"{assessment.verdict.label}: there are no servers"
+    if assessment.verdict not in {row.verdict for row in assessment.servers}:
+        return f"{assessment.verdict.label}: something could not be read"
+    return assessment.verdict.label
+
+
+def server_label(server: "SourceServer", limit: int = 200) -> str:
+    """Return the host name of a server, if it is known, and its id. If both are too long, the name is cut.
+
+    Args:
+        server: The server.
+        limit: The maximum number of characters. At least 8 of a name are kept.
+    """
+    server_id = one_line(server.source_server_id, limit)
+    name = one_line(server.name or "", max(8, limit - len(server_id) - 1))
+    return f"{name} {server_id}".strip()
+
+
+def replication_label(server: "SourceServer") -> str:
+    """Return the state and the lag of the replication, such as `CONTINUOUS, lag 5m 00s`; empty if neither is known."""
+    lag = None if server.lag is None else f"lag {format_duration(server.lag)}"
+    return ", ".join(part for part in (server.replication_state, lag) if part)
+
+
+def last_success_label(row: "ServerAssessment") -> str:
+    """Return the day and the age of the last successful drill, such as `2026-08-31 (91d)`; a dash without one."""
+    if row.last_success is None:
+        return "-"
+    return (
+        "no date"
+        if row.last_success.created_at is None
+        else f"{format_day(row.last_success.created_at)} ({format_age(row.age)})"
+    )
+
+
+def last_drill_label(row: "ServerAssessment") -> str:
+    """Return the day and the outcome of the last drill, such as `2026-08-31 FAILED`; a dash without one."""
+    if row.last_drill is None:
+        return "-"
+    day = "no date" if row.last_drill.created_at is None else format_day(row.last_drill.created_at)
+    return f"{day} {row.last_drill.outcome.name}"
+
+
+def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
+    """Return a recovery time such as `9m 12s`, its upper limit such as `at most 9m 12s`, or a dash."""
+    if recovery is None or (recovery.recovery_time is None and recovery.at_most is None):
+        return "-"
+    if recovery.recovery_time is None:
+        return f"at most {format_duration(recovery.at_most)}"
+    return format_duration(recovery.recovery_time)
+
+
+_LONGEST_OBJECTIVE: Final = 4
+
+
+def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> timedelta | None:
+    """Return the objective to draw: `None` without one, or if it is more than 4 times as long as the longest recovery time.
+
+    A longer objective would make all recoveries too short to be read.
+
+    Args:
+        objective: The objective.
+        longest: The longest recovery time that is drawn; `None` if none is known.
+    """
+    is_too_long = objective is not None and longest is not None and objective > _LONGEST_OBJECTIVE * longest
+    return None if is_too_long else objective
+
+
+def undrawn_objective_label(objective: timedelta) -> str:
+    """Return why there is no line at an objective, such as `objective 4h 00m is beyond the chart`."""
+    return f"objective {format_duration(objective)} is beyond the chart"
+
+
+def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:
+    """Return the criteria, such as `drilled within 90d, recovered within 4h 00m`."""
+    criteria = [
+        *([f"drilled within {_span_label(drilled_within)}"] if drilled_within is not None else []),
+        *([f"recovered within {format_duration(objective)}"] if objective is not None else []),
+    ]
+    return ", ".join(criteria) or "no criterion"
+
+
+def _span_label(span: timedelta) -> str:
+    return f"{span.days}d" if span == timedelta(days=span.days) else format_duration(span)
+
+
+def counts_label(assessment: "Assessment") -> str:
+    """Return the number of servers, and with a criterion that of each verdict, such as `3 servers: 1 not met, 2 met`."""
+    servers = format_count(len(assessment.servers), "server")
+    counts = [f"{count:,} {verdict.label}" for verdict, count in assessment.counts.items() if count]
+    return f"{servers}: {', '.join(counts)}" if counts else servers
+
+
+def jobs_label(assessment: "Assessment") -> str:
+    """Return the number of jobs, and from when to when they were created."""
+    jobs = format_count(assessment.job_count, "job")
+    if assessment.first_job_at is None:
+        return jobs
+    return f"{jobs} created {format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)} UTC"
+
+
+def since_label(assessment: "Assessment") -> str:
+    """Return from when on jobs were read."""
+    if assessment.since is None:
+        return "all jobs that AWS has"
+    return f"jobs created from {format_second(assessment.since)} UTC on"
+
+
+def title_label(assessment: "Assessment") -> str:
+    """Return the whole assessment in one line: counts, criteria, moment and jobs."""
+    criteria = criteria_label(assessment.drilled_within, assessment.objective)
+    moment = f"as of {format_second(assessment.as_of)} UTC"
+    return f"{counts_label(assessment)}; {criteria}; {moment}; {jobs_label(assessment)}"
+
+
+def problem_label(problem: "Problem") -> str:
+    """Return a problem, with its account and region."""
+    place = " ".join(part for part in (problem.account_id, problem.region) if part)
+    return one_line(f"{place}: {problem.text}" if place else problem.text, 300)
+
+
+def summary_label(assessment: "Assessment") -> str:
+    """Return the verdict of all servers, if there is a criterion, and the whole assessment in one line."""
+    title = title_label(assessment)
+    return title if assessment.verdict is None else f"{conclusion_label(assessment)}; {title}"
+
+
+def notes(assessment: "Assessment") -> Iterator[str]:
+    """Yield what limits the evidence, one line each: what could not be read, later jobs, and servers that are not judged."""
+    for problem in assessment.problems:
+        yield f"could not be read: {problem_label(problem)}"
+    if assessment.unread_logs:
+        logs = format_count(len(assessment.unread_logs), "log")
+        yield f"{logs} could not be read completely, the first is the {log_error_label(assessment.unread_logs[0])}"
+    if assessment.later_jobs:
+        jobs = format_count(assessment.later_jobs, "job")
+        yield f"{jobs} created after {format_second(assessment.as_of)} UTC not counted"
+    if not assessment.are_servers_given:
+        yield "no list of servers: servers without jobs are not known, and servers that left are still judged"
+    if assessment.other_servers:
+        count = format_count(len(assessment.other_servers), "server")
+        yield f"{count} in these jobs, but not in the list: {list_label(assessment.other_servers)}"
+
+
+_MAX_NAMED: Final = 10
+"""The maximum number of names in a list."""
+
+
+def list_label(names: Sequence[str]) -> str:
+    """Return names as one text, the first of them and how many more there are."""
+    return f"{', '.join(names[:_MAX_NAMED])} {format_more(len(names), _MAX_NAMED)}".rstrip()
+
+
+class Limit(NamedTuple):
+    """What the jobs and logs that were read do not show."""
+
+    text: str
+    """What they do not show, and why."""
+    items: Sequence[str] = ()
+    """The jobs, one line each."""
+
+
+def limits(assessment: "Assessment") -> Iterator[Limit]:
+    """Yield what the jobs and logs that were read do not show. What could not be read is in `notes`."""
+    jobs, logs = assessment.jobs, {report.job.job_id for report in assessment.phases}
+    errors = [
+        f"{_job_label(report.job)}: {error_label(report.log_error)}"
+        for report in assessment.phases
+        if report.log_error is not None
+    ]
+    unread = [job for job in jobs if job.job_id not in logs]
+    running = [_job_label(job) for job in jobs if not job.is_complete]
+    undated = [job.job_id for job in jobs if job.creation_date_time is None]
+    nameless = [_job_label(job) for job in jobs if not all(server.source_server_id for server in job.participating_servers)]
+    missing = "phases, recovery times and reasons of failures can be missing"
+    if errors:
+        yield Limit(
+            f"{format_count(len(errors), 'job')} with a log that could not be read, or not completely: {missing}", errors
+        )
+    if unread:
+        yield Limit(f"{format_count(len(unread), 'job')} with a log that was not read: {missing}")
+    if running:
+        yield Limit(f"{format_count(len(running), 'job')} without an end: the outcome was not known yet", running)
+    if undated:
+        yield Limit(f"{format_count(len(undated), 'job')} without a creation time: age and recovery times are unknown", undated)
+    if nameless:
+        yield Limit(f"{format_count(len(nameless), 'job')} with a server without an id: no verdict rests on it", nameless)
+    yield Limit("AWS does not document how long it keeps jobs and logs: what was deleted is not in this evidence")
+
+
+def error_label(error: Exception) -> str:
+    """Return the error of a log as one line."""
+    return one_line(str(error), 500) or type(error).__name__
+
+
+def log_error_label(report: "JobPhases") -> str:
+    """Return which log could not be read, and why."""
+    return f"log of {report.job.job_id}" + ("" if report.log_error is None else f": {error_label(report.log_error)}")
+
+
+def _job_label(job: "Job") -> str:
+    return f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC"
+
+
+def reasons_label(row: "ServerAssessment") -> str:
+    """Return the reasons of a row as one text."""
+    return "; ".join(row.reasons)
