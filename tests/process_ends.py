@@ -102,8 +102,10 @@ class Cell:
     @property
     def is_possible(self) -> bool:
         """Whether the iterator has such a moment, and its end does not depend on other code."""
-        if self.iterator == "sweep on processes" and (self.moment == "request" or self.way == "fork"):
-            return self.way == "SIGTERM"  # Python waits for the tasks of an executor, which belongs to the caller
+        if self.iterator == "sweep on processes" and (self.place == "next" or self.moment == "request" or self.way == "fork"):
+            # At its end, Python waits for the tasks of a pool, which belongs to the caller. An exception of a signal handler in
+            # `submit` makes it wait without end, and a forked process waits for the processes of its parent.
+            return self.way == "SIGTERM"
         if self.place == "next" and self.is_async and self.way in {"error", "exit"}:
             return False  # asyncio does not support signal handlers that raise
         if self.place == "next":
@@ -284,8 +286,6 @@ def environment(cell: Cell, local: LocalDrs, silent: SilentServer) -> dict[str, 
     variables |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_ENDPOINT_URL_STS": silent.url}
     if cell.moment == "request":
         variables["AWS_ENDPOINT_URL_DRS"] = silent.url
-    if cell.moment == "building" and cell.is_sweep:  # so that the first result comes while other clients are being built
-        del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
     return variables
 
 

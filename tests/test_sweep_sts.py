@@ -11,7 +11,7 @@ import pytest
 
 import drs_jobs.sweep.clients
 from both_sweeps import both_sweeps
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
 from simulated_sts import DEFAULT_REGIONS, DROPPED, KEY, Refusal, Request, SimulatedAws, redirect_sts, skip_sleeps
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -164,6 +164,22 @@ def test_credentials_are_renewed_during_a_sweep(sweep: Any, aws: SimulatedAws):
     assert codes(list(sweep(targets([ACCOUNT] * 20, ["eu-west-1", "us-east-1"], role_name=ROLE)))) == {}
     assert aws.assumed[ACCOUNT] == len({request.access_key for request in aws.requests}) - 1 > 20
     assert aws.refusals == {}
+
+
+def test_one_session_for_all_threads(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """Each reads the data files of botocore, which takes longer than to build a client."""
+    # fails before the fix: up to 32 sessions
+    every = [Target(region) for region in boto3.Session().get_available_regions("drs")]
+    sessions: list[Any] = []
+    create = boto3.Session.__init__
+
+    def count(self: Any, **keywords: Any) -> None:
+        sessions.append(self)
+        create(self, **keywords)
+
+    monkeypatch.setattr(boto3.Session, "__init__", count)
+    assert failures(list(sweep(every))) == []
+    assert len(sessions) == 1
 
 
 # ------------------------------------------------------------------ signatures
