@@ -21,6 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import drs_jobs
 from command_line import run
+from drs_jobs import notebook
+from drs_jobs.cli.evidence_reader import EvidenceReader
 from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.faults import Fault, HttpResponse
 from evidence_model import Place, Result, World, chosen_snapshots, judge, make_world, raw_job, raw_log_item, without_logs
@@ -140,6 +142,15 @@ def page(text: str) -> Verdicts:
     return {server[0]: names[verdict[1]] for server, verdict in zip(servers, found, strict=True) if server and verdict}
 
 
+def notebook_table(local: LocalDrs, options: list[str]) -> Verdicts:
+    """Read the same jobs and logs for `notebook.evidence_table`."""
+    values = {name.removeprefix("--").replace("-", "_"): value for name, value in zip(options[::2], options[1::2], strict=True)}
+    arguments = dict.fromkeys(("as_of", "drilled_within", "objective", "names", "servers", "since"))
+    reader = EvidenceReader.from_options(**{**arguments, **values})
+    table = notebook.evidence_table(reader.read(drs_jobs.JobsClient(local.client()), history=True))
+    return {row["sourceServerID"]: row["verdict"] for row in table.to_pylist()}
+
+
 READERS = {"table": table, "json": records, "csv": rows, "markdown": markdown, "junit": junit, "prometheus": prometheus}
 
 
@@ -167,9 +178,12 @@ def test_outputs_agree(seed: int, local_drs: LocalDrs, tmp_path: Path):
     serve(world, local_drs)
     options = options_of(world, tmp_path)
 
-    def command(*arguments: str) -> str:
+    def add_problem() -> None:
         if world.problems:
             local_drs.inject(_MalformedJob(), operation="DescribeJobs")
+
+    def command(*arguments: str) -> str:
+        add_problem()
         result = run(*arguments, *options)
         assert result.returncode == STATUSES[expected.verdict], result.stderr
         return result.stdout
@@ -179,6 +193,8 @@ def test_outputs_agree(seed: int, local_drs: LocalDrs, tmp_path: Path):
         assert read(command("check", "--history", "-o", name)) == verdicts_of(expected), name
     command("report", str(tmp_path / "evidence.html"))
     assert page((tmp_path / "evidence.html").read_text(encoding="utf-8")) == verdicts_of(expected)
+    add_problem()
+    assert notebook_table(local_drs, options) == verdicts_of(expected)
     assert (tmp_path / "evidence.csv").read_text(encoding="utf-8") == command("check", "--history", "-o", "csv")
 
 

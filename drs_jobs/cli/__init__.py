@@ -10,5 +10,7 @@
 | `servers` | `--servers` and `--names`: source servers and their names, from a file and from AWS |
 | `output` | tables, JSON lines and CSV |
 | `logs` | the logs of many jobs, a few at a time |
+| `evidence_reader` | what `check` and `report` have in common: their options, what they read, the exit status of the verdict |
+| `phase_reader` | the logs of running jobs, for `watch` |
 | `exit_status` | exit statuses, the status and the message for each error, and lines on stderr |
 """

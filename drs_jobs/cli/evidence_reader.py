@@ -12,7 +12,7 @@ from drs_jobs.analysis import latest_snapshots
 from drs_jobs.cli.exit_status import ExitStatus, print_note
 from drs_jobs.cli.logs import read_phases
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
-from drs_jobs.cli.servers import NameSource, ServerSource, names_of
+from drs_jobs.cli.servers import NameSource, ServerSource
 from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 
@@ -92,8 +92,8 @@ class EvidenceReader:
             since=self.since,
             problems=problems,
         )
-        is_known = self.names.is_aws and self.servers.is_aws
-        return _with_names(assessment, names_of(servers or ()) if is_known else self.names.resolve(client))
+        # The servers of AWS have their names already.
+        return _with_names(assessment, {} if self.names.is_aws and self.servers.is_aws else self.names.resolve(client))
 
     def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None, *, history: bool) -> Iterable[Job]:
         if history:

@@ -102,7 +102,7 @@ Servers: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--servers",
-        metavar="FILE",
+        metavar="FILE|aws",
         help="The servers to judge, with or without jobs: a file of ids (lines, CSV with a header, JSON, or what "
         "aws drs describe-source-servers printed), - for stdin, or aws for all that AWS has (drs:DescribeSourceServers).",
     ),
@@ -111,7 +111,7 @@ Names: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--names",
-        metavar="FILE",
+        metavar="FILE|aws",
         help="The names of servers: a CSV or JSON file with ids and names, - for stdin, or aws for the host names that AWS has "
         "(drs:DescribeSourceServers).",
     ),

@@ -1,5 +1,1 @@
-"""One module per command of `drs-jobs`.
-
-`evidence_reader` belongs to `check` and `report`, `check_formats` to `check`, `phase_reader` to `watch`, and `sweep_targets` to
-`sweep`.
-"""
+"""One module per command of `drs-jobs`. `check_formats` belongs to `check`, and `sweep_targets` to `sweep`."""
