@@ -324,8 +324,12 @@ class JobsClient:
         return analysis.phases(fetched, items, log_error=error)
 
     def _fetch(self, request: Request) -> RawPage:
-        with calls.start_call(self._client, request.operation) as call:
-            call.response = call.method(**request.arguments)
+        call = calls.start_call(self._client, request.operation)
+        try:
+            with call:
+                call.response = call.method(**request.arguments)
+        finally:
+            call.operation = ""  # no handler finds it, even if a signal has interrupted the end of the block
         return call.page()
 
 

@@ -21,12 +21,12 @@ from contextvars import ContextVar, Token
 from typing import Any, Final, Self
 
 import attrs
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from drs_jobs._aws import error_bodies
 from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.responses import decode, parse_page
-from drs_jobs._errors import MalformedResponseError, service_error
+from drs_jobs._errors import MalformedResponseError, ServiceError, service_error
 from drs_jobs._pagination.pages import RawPage
 from drs_jobs._text import redact_body
 
@@ -63,6 +63,7 @@ class Call:
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
+        operation = self.operation
         # A traceback or a copied context can keep this object: then no handler finds it.
         self.operation, self.is_own_request = "", False
         if error is not None:
@@ -70,6 +71,10 @@ class Call:
         if isinstance(error, ClientError):
             _restore_headers(self.withheld_headers, error.response)
             raise service_error(error) from error
+        if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), TypeError):
+            # urllib3 changes the request for a redirect with status 303 before it refuses to follow it, and fails at that.
+            metadata = {"HTTPStatusCode": 303}
+            raise ServiceError({"Error": {"Code": "303", "Message": ""}, "ResponseMetadata": metadata}, operation) from error
         if isinstance(error, MalformedResponseError):
             # Without the frames of botocore, which reference the body.
             raise error.with_traceback(None) from None

@@ -63,11 +63,10 @@ def decode_cursor(cursor: str, identity: str) -> Position:
     encoded, _, checksum = cursor.partition(".")
     if checksum == _checksum(encoded, identity):
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
-            fields: Any = json.loads(base64.urlsafe_b64decode(encoded))
-            if isinstance(fields, list) and len(fields) == len(attrs.fields(Position)):
-                position = Position(*fields)
-                if _is_valid(position):
-                    return position
+            token, anchor, offset, skipped, is_end = json.loads(base64.urlsafe_b64decode(encoded))
+            position = Position(token, anchor, offset, skipped, is_end)
+            if _is_valid(position):
+                return position
     raise ValueError(
         f"cursor {quoted(cursor)} does not belong to this query: "
         "use it with the operation, filters, dates, region and endpoint of the run that it came from"

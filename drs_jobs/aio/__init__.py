@@ -10,14 +10,14 @@
 | `_task_guard` | a guard against two tasks in one iterator |
 """
 
-from drs_jobs._extras import missing_extra_error
+from drs_jobs import _extras
 
 try:
     from drs_jobs.aio._client import AsyncJobsClient, SupportsAsyncDescribeJobs
     from drs_jobs.aio._pager import AsyncPager, AsyncPagerIterator
     from drs_jobs.aio._sweep import sweep
 except ImportError as _error:
-    raise missing_extra_error("async", _error) from _error
+    raise _extras.missing_extra_error("async", _error) from _error
 
 __all__ = ["AsyncJobsClient", "AsyncPager", "AsyncPagerIterator", "SupportsAsyncDescribeJobs", "sweep"]
 

@@ -14,7 +14,7 @@
 
 from collections.abc import Callable
 
-from drs_jobs._extras import missing_extra_error
+from drs_jobs import _extras
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs.evidence.model import (
     Assessment,
@@ -66,7 +66,7 @@ def page_function() -> Callable[[Assessment, str | None], str]:
     try:
         from drs_jobs.evidence.page import page  # noqa: PLC0415  # of the extra `report`
     except ImportError as error:
-        raise missing_extra_error("report", error) from error
+        raise _extras.missing_extra_error("report", error) from error
     return page
 
 
