@@ -22,22 +22,25 @@ import pytest
 
 from drs_jobs.testing._server import LocalServer
 
-DEFAULT_REGIONS = frozenset(
-    f"{area}-{number}"
-    for area, count in {
-        "ap-northeast": 3,
-        "ap-south": 1,
-        "ap-southeast": 2,
-        "ca-central": 1,
-        "eu-central": 1,
-        "eu-north": 1,
-        "eu-west": 3,
-        "sa-east": 1,
-        "us-east": 2,
-        "us-west": 2,
-    }.items()
-    for number in range(1, count + 1)
-)
+DEFAULT_REGIONS = {
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+}
 """The regions that are enabled in every account. An account must opt in to any other one."""
 
 GLOBAL_HOST = "sts.amazonaws.com"
@@ -129,7 +132,8 @@ class SimulatedAws:
         account = arguments["RoleArn"].split(":")[4] if service == "sts" else credentials.account if credentials else ""
         with self._lock:
             self._attempts[service, account, region] += 1
-            self.assumed[account] += service == "sts"
+            if service == "sts":
+                self.assumed[account] += 1
             attempt, is_global = self._attempts[service, account, region], environ["HTTP_HOST"] == GLOBAL_HOST
             self.requests.append(request := Request(service, region, account, key, attempt, is_global))
         status, code = _problem(environ, body, credentials, request) or self.refuse(request) or (200, "")

@@ -17,6 +17,8 @@ from drs_jobs.cli.commands.sweep_targets import SweepFailures
 from drs_jobs.sweep import Target, TargetFailure
 from drs_jobs.sweep.workers import MAX_IN_FLIGHT
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_server
+from simulated_accounts import deny_role
+from simulated_sts import SimulatedAws
 
 SWEEP = ("sweep", "--accounts", "-", "--role-name", "DrsReader")
 
@@ -29,12 +31,9 @@ def _run_with_input(content: bytes, *arguments: str, **environment: str) -> tupl
     return result.returncode, result.stdout, result.stderr
 
 
-@pytest.mark.needs_check_env
 def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     """A table of targets, or JSON lines with account and region. Failures are on stderr, with exit status 5."""
-    from simulated_accounts import Sts  # noqa: PLC0415  # needs moto
-
-    sts = Sts()
+    sts = SimulatedAws(deny_role)
     local_drs.add_jobs(make_job(tags={"secret": "x"}), make_job(participating_servers=(make_server(launch_status="FAILED"),)))
     local_drs.add_jobs(make_job(status="STARTED"), region="us-east-1")
     accounts = tmp_path / "accounts.txt"

@@ -29,6 +29,7 @@ from drs_jobs import MalformedResponseError, ServiceError, UninitializedAccountE
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets, workers
 from drs_jobs.sweep import clients as sweep_clients
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
+from simulated_accounts import simulate_accounts
 
 ROLE = "DrsReader"
 READ_TIMEOUT = sweep_clients.READ_TIMEOUT
@@ -40,14 +41,6 @@ HANGING_IN_PROCESSES = ACCOUNTS >= 500
 @pytest.fixture(autouse=True)
 def short_read_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_clients, "READ_TIMEOUT", 4)
-
-
-@pytest.fixture
-def simulate_accounts() -> Any:
-    """The function that starts simulated accounts. Its tests have the marker needs_check_env, because it needs moto."""
-    from simulated_accounts import simulate_accounts  # noqa: PLC0415  # needs moto
-
-    return simulate_accounts
 
 
 def _target(local: LocalDrs, region: str = "eu-west-1", **fields: Any) -> Target:
@@ -104,7 +97,7 @@ def test_targets_rejects_numbers_as_accounts():
 
 
 @pytest.mark.needs_check_env
-def test_every_target_has_one_result_on_threads(simulate_accounts: Any):
+def test_every_target_has_one_result_on_threads():
     """Jobs or an error. Each role is assumed once."""
     with simulate_accounts(ACCOUNTS) as accounts:
         accounts.check(list(sweep(accounts.targets)))
@@ -112,7 +105,7 @@ def test_every_target_has_one_result_on_threads(simulate_accounts: Any):
 
 
 @pytest.mark.needs_check_env
-def test_every_target_has_one_result_on_processes(simulate_accounts: Any):
+def test_every_target_has_one_result_on_processes():
     """Tasks and results are picklable. Each process assumes each role at most once."""
     with (
         simulate_accounts(ACCOUNTS, hanging=HANGING_IN_PROCESSES) as accounts,
@@ -123,7 +116,7 @@ def test_every_target_has_one_result_on_processes(simulate_accounts: Any):
 
 
 @pytest.mark.needs_check_env
-def test_every_target_has_one_result_on_dask(simulate_accounts: Any):
+def test_every_target_has_one_result_on_dask():
     distributed = pytest.importorskip("distributed")
     arguments = {"n_workers": 2, "threads_per_worker": 4, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
@@ -166,8 +159,7 @@ def test_dates_and_pages(sweep: Any, local_drs: LocalDrs):
     assert "jobs=<3>" in repr(result)
 
 
-@pytest.mark.needs_check_env
-def test_uninitialized_account_is_a_failure(local_drs: LocalDrs, simulate_accounts: Any):
+def test_uninitialized_account_is_a_failure(local_drs: LocalDrs):
     """It differs from an account without jobs."""
     with simulate_accounts(1) as accounts:
         first = next(target for target in accounts.targets if "True" in accounts.expected[target])

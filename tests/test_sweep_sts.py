@@ -108,7 +108,7 @@ def test_credentials_of_the_global_sts(sweep: Any, mode: str, aws: SimulatedAws,
 
 @both_sweeps
 def test_sts_that_does_not_respond(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(drs_jobs.sweep.clients, "READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(drs_jobs.sweep.clients, "READ_TIMEOUT", 2)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     released = threading.Event()
 
