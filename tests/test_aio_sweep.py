@@ -239,7 +239,7 @@ def test_tasks_cancelled_by_other_code():
         work = Work(3)
         first = await anext(work.results)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            if task.get_name() != "drs_jobs.sweep_async":
+            if task.get_name() != "drs_jobs.aio.sweep":
                 task.cancel()
         found = [first, *[result async for result in work.results]]
         assert sorted(number for number, _ in found) == [0, 1, 2]
@@ -248,7 +248,7 @@ def test_tasks_cancelled_by_other_code():
 
         work = Work(50)
         await anext(work.results)
-        [task] = [task for task in asyncio.all_tasks() if task.get_name() == "drs_jobs.sweep_async"]
+        [task] = [task for task in asyncio.all_tasks() if task.get_name() == "drs_jobs.aio.sweep"]
         task.cancel()
         with pytest.raises(RuntimeError, match="other code cancelled"):
             [_ async for _ in work.results]
