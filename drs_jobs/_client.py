@@ -246,7 +246,10 @@ class JobsClient:
             MalformedResponseError: If a job in a response is invalid.
             botocore.exceptions.BotoCoreError: If botocore raises a permanent error, such as `NoCredentialsError`.
         """
-        ids = _queries.resolve_job_refs(jobs, self._client)
+        try:
+            ids = _queries.resolve_job_refs(jobs, self._client)
+        finally:
+            del jobs
         return Watch(self, _polling.Watcher(ids, timeout, poll_interval, self._clock))
 
     def wait(self, job: JobRef, *, timeout: float | timedelta | None, poll_interval: float | timedelta | None = None) -> Job:
@@ -264,7 +267,11 @@ class JobsClient:
             JobNotFoundError: If the job is missing for one minute.
             ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
         """
-        return self.wait_all([job], timeout=timeout, poll_interval=poll_interval)[0]
+        try:
+            ids = _queries.resolve_job_refs([job], self._client)
+        finally:
+            del job
+        return self.wait_all(ids, timeout=timeout, poll_interval=poll_interval)[0]
 
     def wait_all(
         self,
@@ -285,7 +292,10 @@ class JobsClient:
             JobNotFoundError: If a job is missing for one minute.
             ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
         """
-        ids = _queries.resolve_job_refs(jobs, self._client)
+        try:
+            ids = _queries.resolve_job_refs(jobs, self._client)
+        finally:
+            del jobs
         snapshots = {job.job_id: job for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
@@ -301,7 +311,11 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        fetched = self.get_job(_queries.resolve_job_ref(job, self._client))
+        try:
+            job_id = _queries.resolve_job_ref(job, self._client)
+        finally:
+            del job
+        fetched = self.get_job(job_id)
         items, error = read_log(self, fetched.job_id)
         return analysis.explain(fetched, items, log_error=error)
 
@@ -318,8 +332,12 @@ class JobsClient:
             JobNotFoundError: If no job has this id.
             ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
         """
-        job_id = _queries.resolve_job_ref(job, self._client)
-        fetched = job if isinstance(job, Job) and job.is_complete else self.get_job(job_id)
+        complete_job = job if isinstance(job, Job) and job.is_complete else None
+        try:
+            job_id = _queries.resolve_job_ref(job, self._client)
+        finally:
+            del job
+        fetched = complete_job or self.get_job(job_id)
         items, error = read_log(self, job_id)
         return analysis.phases(fetched, items, log_error=error)
 

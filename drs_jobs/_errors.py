@@ -24,7 +24,7 @@ those of botocore. Every exception can be pickled: its class and all its data th
 import math
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias
@@ -80,6 +80,27 @@ def _is_picklable(value: object) -> bool:
     except Exception:  # noqa: BLE001  # both can raise any exception
         return False
     return True
+
+
+def chain_of(error: BaseException, end: BaseException | None = None) -> Iterator[BaseException]:
+    """Return an error, its causes and its contexts, each once. The chain ends before `end`."""
+    pending: list[BaseException | None] = [error]
+    seen = {id(None), id(end)}
+    while pending:
+        link = pending.pop()
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            pending += [link.__context__, link.__cause__]
+
+
+def drop_request(error: BaseException) -> None:
+    """Remove the signed request from a transport error of botocore: crash reporters and pickles would have its credentials."""
+    if isinstance(error, HTTPClientError):
+        vars(error).update(request=None, response=None)
+        inner: Any = error.kwargs.get("error")
+        if hasattr(inner, "_request"):
+            inner._request = None  # noqa: SLF001  # of httpx, which has no other way to remove it
 
 
 _ErrorState: TypeAlias = tuple[type[DrsJobsError], tuple[object, ...], dict[str, object]]
@@ -267,7 +288,9 @@ def service_error(error: ClientError) -> ServiceError:
     """Return the `ServiceError` for an error of botocore: an instance of the class with AWS's name, if there is one."""
     response: Mapping[str, Any] = error.response
     code = _as_str(_as_mapping(response.get("Error")).get("Code")) or ""
-    return _SERVICE_ERRORS.get(code, ServiceError)(response, error.operation_name)
+    converted = _SERVICE_ERRORS.get(code, ServiceError)(response, error.operation_name)
+    converted.__cause__ = error
+    return converted
 
 
 def is_transient(error: BaseException) -> bool:

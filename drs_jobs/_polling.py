@@ -13,7 +13,7 @@ import attrs
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
 from drs_jobs._models import Job
 from drs_jobs._queries import MAX_JOB_IDS
-from drs_jobs._text import format_count, one_line
+from drs_jobs._text import format_count, one_line, redact_passwords
 from drs_jobs._time import machine_time
 
 _logger: Final = logging.getLogger("drs_jobs")
@@ -220,7 +220,7 @@ class Watcher:
         """Log a transient error. Raise a permanent one, and a transient one after the time limit for the first response."""
         if not is_transient(error) or self._is_first_response_overdue():
             raise error
-        _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(str(error)))
+        _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(redact_passwords(str(error))))
         self.latest_error = error
         if isinstance(error, ServiceError) and error.retry_after is not None:
             self.retry_after = max(self.retry_after, min(error.retry_after, MAX_RETRY_AFTER))

@@ -21,7 +21,7 @@ from drs_jobs._models.job import JOB_ARN
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.cursor import START, decode_cursor
 from drs_jobs._pagination.run import Query
-from drs_jobs._text import one_line, quoted, redact_url
+from drs_jobs._text import one_line, quoted, redact_passwords
 from drs_jobs._time import to_utc
 
 T = TypeVar("T")
@@ -65,11 +65,18 @@ def validate_job_id(job_id: object, client: object) -> str:
     return job_id
 
 
+# The dict of `start_recovery` has tags, and crash reporters send the local variables of frames. So each function that takes a
+# reference deletes it before an error can be raised, or as it is raised.
+
+
 def resolve_job_refs(jobs: Iterable[JobRef], client: object) -> tuple[str, ...]:
     kind = type(jobs).__name__
-    if isinstance(jobs, str | Job | Mapping):
-        raise TypeError(f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)")
-    ids = tuple(resolve_job_ref(job, client) for job in jobs)
+    try:
+        if isinstance(jobs, str | Job | Mapping):
+            raise TypeError(f"jobs must be a list of jobs or ids, not one {kind}: write [job], or use wait(job)")
+        ids = tuple(map(functools.partial(resolve_job_ref, client=client), jobs))
+    finally:
+        del jobs
     if not ids:
         raise ValueError("no jobs to wait for: pass at least one")
     return ids
@@ -82,14 +89,13 @@ def resolve_job_ref(job: JobRef, client: object) -> str:
         TypeError: If it is not a reference to a job.
         ValueError: If it is an ARN of another region than that of the client, or if the client would refuse the id.
     """
+    is_dict = isinstance(job, Mapping)
     match job:
         case Job():
             job_id: object = job.job_id
         case Mapping():
             # Step Functions writes members with a capital letter.
             job_id = job_id_of({str(name)[:1].lower() + str(name)[1:]: value for name, value in job.items()})
-            if job_id is None:
-                raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
         case str() if (arn := JOB_ARN.fullmatch(job)) is not None:
             region, _ = calls.region_and_endpoint(client)
             if region not in (None, arn["region"]):
@@ -99,6 +105,9 @@ def resolve_job_ref(job: JobRef, client: object) -> str:
             job_id = arn["job_id"]
         case _:
             job_id = job
+    del job
+    if is_dict and job_id is None:
+        raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
     return validate_job_id(job_id, client)
 
 
@@ -230,4 +239,5 @@ def check_client(client: object, example: str, others: Mapping[str, object]) -> 
 def describe_client(owner: object, client: object) -> str:
     """Return the region and endpoint of a client, or the class of a fake, for the `repr` of its owner."""
     region, endpoint = calls.region_and_endpoint(client)
-    return f"{type(owner).__name__}({f'region={region}, endpoint={redact_url(endpoint)}' if region else type(client).__name__})"
+    text = f"region={region}, endpoint={redact_passwords(str(endpoint))}" if region else type(client).__name__
+    return f"{type(owner).__name__}({text})"

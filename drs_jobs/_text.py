@@ -4,10 +4,10 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from drs_jobs._time import nearest_utc
 
@@ -142,30 +142,33 @@ def may_contain_tags(text: str) -> bool:
     return "tags" in text.replace("\0", "").lower() or "\\u" in text
 
 
+REDACTED: Final = "a text that may contain tags, so it is not shown"
+
+
 def redact_text(text: str) -> str:
     """Return a text of an error response, or a placeholder if it can contain tags.
 
     AWS's own error messages about tags contain no JSON objects, so they are kept.
     """
-    return "a text that may contain tags, so it is not shown" if "{" in text and may_contain_tags(text) else text
+    return REDACTED if "{" in text and may_contain_tags(text) else text
 
 
-def redact_body(body: bytes) -> str | None:
-    """Return the text of a body that is not JSON, for an error; `None` if it can contain tags.
+def redact_body(body: bytes, content_type: str) -> str | None:
+    """Return the text of a body that is not a JSON object, for an error; `None` if it can contain tags.
 
     A part of a response of DRS can have the value of a tag without the word, so only a page or a plain text is returned.
     """
     text = body.decode("utf-8", "replace").strip()
-    is_part_of_json = not text.startswith("<") and any(char in text for char in '"{}[]')
-    return None if is_part_of_json or may_contain_tags(text) else text
+    is_part_of_json = "json" in content_type.lower() or (not text.startswith("<") and any(char in text for char in '"{}[]'))
+    return None if text and (is_part_of_json or may_contain_tags(text)) else text
 
 
-def redact_url(url: str | None) -> str | None:
-    """Return a URL without the user name and the password that it can contain."""
-    if url is None or "@" not in url:
-        return url
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+_USER_INFO: Final = re.compile(r"(?<=//)[^/?#\s]*@")
+
+
+def redact_passwords(text: str) -> str:
+    """Return a text without the user names and passwords in its URLs."""
+    return _USER_INFO.sub("", text)
 
 
 def redact_value(value: object) -> object:

@@ -36,6 +36,7 @@ class EventLoop:
             config=client.meta.config,
             aws_access_key_id=credentials.access_key,
             aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
         )
         return self.run(self._clients.enter_async_context(context))
 

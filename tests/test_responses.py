@@ -124,7 +124,7 @@ def read(body: bytes) -> list[Any]:
 
     class Client:
         def describe_jobs(self, **_: object) -> Any:
-            return calls._decode(body)
+            return calls._decode(body, "application/json")
 
     def describe(error: Exception) -> None:
         seen.append((str(error), repr(vars(error))))

@@ -109,19 +109,25 @@ class OwnedClientHandle(ClientHandle):
 def _register(client: Any) -> None:
     """Register the handlers of drs_jobs with a client, and have its HTTP session follow no redirects of our requests."""
     register_handlers(client)
-    endpoint: Any = getattr(client, "_endpoint", None)
-    if type(getattr(endpoint, "http_session", None)).__name__ == "AIOHTTPSession":
-        endpoint.http_session = _SessionWithoutRedirects(endpoint.http_session)
+    follow_no_redirects(client, calls_of_drs_jobs_only=True)
 
 
-class _SessionWithoutRedirects:
-    """An HTTP session of aiobotocore. For calls of drs_jobs, a redirect is a response like any other, as in boto3.
+def follow_no_redirects(client: Any, *, calls_of_drs_jobs_only: bool) -> None:
+    """Have the HTTP session of a client return each redirect as a response like any other, as in boto3.
 
     aiohttp follows redirects by default, and would send the session token to another host.
     """
+    endpoint: Any = getattr(client, "_endpoint", None)
+    if type(getattr(endpoint, "http_session", None)).__name__ == "AIOHTTPSession":
+        endpoint.http_session = _SessionWithoutRedirects(endpoint.http_session, calls_of_drs_jobs_only)
 
-    def __init__(self, session: Any) -> None:
+
+class _SessionWithoutRedirects:
+    """An HTTP session of aiobotocore that follows no redirects, or only those of calls of the caller."""
+
+    def __init__(self, session: Any, calls_of_drs_jobs_only: bool) -> None:  # noqa: FBT001  # private
         self._session = session
+        self._calls_of_drs_jobs_only = calls_of_drs_jobs_only
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -129,7 +135,7 @@ class _SessionWithoutRedirects:
     async def send(self, request: Any) -> Any:
         """Send a request with aiobotocore's code."""
         current = current_call.get()
-        if current is None or not current.is_own_request:
+        if self._calls_of_drs_jobs_only and (current is None or not current.is_own_request):
             return await self._session.send(request)
         session = copy.copy(self._session)
         session._get_session = self._get_session  # noqa: SLF001  # aiobotocore has no option for it
@@ -219,7 +225,9 @@ def require_awaitable(method: Callable[..., Any], response: Any) -> Awaitable[ob
     """
     if inspect.isawaitable(response):
         return response
+    kind = type(response).__name__
+    del response  # crash reporters send local variables, and its jobs have tags
     raise TypeError(
-        f"{method_name(method)} returned {type(response).__name__}, not an awaitable: this is a synchronous client: "
+        f"{method_name(method)} returned {kind}, not an awaitable: this is a synchronous client: "
         "use JobsClient, or pass a client of aiobotocore"
     )

@@ -14,19 +14,21 @@ change. aiobotocore emits the same events.
 
 import inspect
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Any, Final, Self
 
 import attrs
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from drs_jobs._aws import error_bodies
 from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.responses import decode, parse_page
-from drs_jobs._errors import MalformedResponseError, ServiceError, service_error
+from drs_jobs._errors import MalformedResponseError, chain_of, drop_request, service_error
 from drs_jobs._pagination.pages import RawPage
 from drs_jobs._text import redact_body
 
@@ -54,27 +56,27 @@ class Call:
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
     _token: "Token[Call | None] | None" = attrs.field(default=None, repr=False)
+    _handled_error: BaseException | None = attrs.field(default=None, repr=False)
+    """The error that the caller handles while it makes this call."""
 
     def __enter__(self) -> Self:
         self._token = current_call.set(self)
+        self._handled_error = sys.exception()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._token is not None:
             with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
                 current_call.reset(self._token)
-        operation = self.operation
         # A traceback or a copied context can keep this object: then no handler finds it.
         self.operation, self.is_own_request = "", False
+        handled_error, self._handled_error = self._handled_error, None
         if error is not None:
             self.response = self.body = _MISSING
+            _forget_secrets(error, handled_error)
         if isinstance(error, ClientError):
             _restore_headers(self.withheld_headers, error.response)
-            raise service_error(error) from error
-        if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), TypeError):
-            # urllib3 changes the request for a redirect with status 303 before it refuses to follow it, and fails at that.
-            metadata = {"HTTPStatusCode": 303}
-            raise ServiceError({"Error": {"Code": "303", "Message": ""}, "ResponseMetadata": metadata}, operation) from error
+            raise service_error(error)
         if isinstance(error, MalformedResponseError):
             # Without the frames of botocore, which reference the body.
             raise error.with_traceback(None) from None
@@ -91,15 +93,15 @@ class Call:
         """
         response, decoded = self.response, self.body
         self.response = self.body = _MISSING
-        if not isinstance(response, Mapping):
-            raise TypeError(_type_error_text(self.method, response))
         try:
+            if not isinstance(response, Mapping):
+                raise TypeError(_type_error_text(self.method, response))
             return self._parse(response, decoded)
-        except MalformedResponseError as error:
-            malformed = error.with_traceback(None)
+        except (MalformedResponseError, TypeError) as error:
+            invalid = error.with_traceback(None)
         # Without local variables that hold raw items, because crash reporters send them, and the items have tags.
         del response, decoded
-        raise malformed
+        raise invalid
 
     def _parse(self, response: Mapping[str, Any], decoded: object) -> RawPage:
         members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
@@ -154,6 +156,7 @@ def register_handlers(client: object) -> None:
             # First, so that a call made by a handler of the caller is recognized as another one.
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
         events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
+        events.register_last("before-send", _on_send, unique_id="drs_jobs_send")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
         events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
         events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
@@ -163,6 +166,26 @@ def _response_parser_error() -> type[Exception]:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415  # a third of the time of `import drs_jobs`
 
     return ResponseParserError
+
+
+def _forget_secrets(error: BaseException, handled_error: BaseException | None) -> None:
+    """Clear the local variables of botocore's frames, which crash reporters send: they hold bodies and credentials.
+
+    Not those of an error that was raised before the call, `handled_error`, and not those of a fake.
+    """
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in _AWS_PACKAGES:
+        frames = frames.tb_next
+    if frames is None:
+        return
+    traceback.clear_frames(frames)
+    for link in chain_of(error, handled_error):
+        if link is not error:
+            traceback.clear_frames(link.__traceback__)
+        drop_request(link)
+
+
+_AWS_PACKAGES: Final = frozenset({"aiobotocore", "botocore"})
 
 
 def method_name(method: object) -> str:
@@ -234,6 +257,23 @@ def _on_request(request: Any, **_: object) -> None:
         current.is_own_request = current.context is not None and request.context is current.context
 
 
+def _on_send(request: Any, **_: object) -> None:
+    """Handle botocore's event for a request that is sent now."""
+    current = current_call.get()
+    if current is not None and current.is_own_request:
+        decode_headers(request)
+
+
+def decode_headers(request: Any, **_: object) -> None:
+    """Decode the headers of a request, which are bytes. The bytes that are sent do not change.
+
+    With bytes, urllib3 raises TypeError for a redirect with status 303, instead of returning it as a response.
+    """
+    for name, value in list(request.headers.items()):
+        if isinstance(value, bytes):
+            request.headers[name] = value.decode("latin-1")
+
+
 def _on_call_end(context: object, **_: object) -> None:
     """Handle botocore's event for the end of an API call, with a response or an error."""
     current = current_call.get()
@@ -252,25 +292,26 @@ def _on_response(
     if current is None or not current.is_own_request or operation_model.name != current.operation:
         return
     current.body, current.withheld_headers = _MISSING, {}
-    body = response_dict["body"]
+    body, content_type = response_dict["body"], response_dict["headers"].get("Content-Type", "")
     if response_dict["status_code"] >= _ERROR_STATUS:
         # botocore parses the body of status 300 like that of a success, and then raises a ClientError.
-        response_dict["body"] = b"" if response_dict["status_code"] == _ERROR_STATUS else error_bodies.sanitize(body)
+        is_redirect = response_dict["status_code"] == _ERROR_STATUS
+        response_dict["body"] = b"" if is_redirect else error_bodies.sanitize(body, content_type)
         current.withheld_headers = error_bodies.withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
     # An invalid body raises here, inside the call, so that a wrapper that merges several responses gets the error too.
-    current.body = _decode(body)
+    current.body = _decode(body, content_type)
     parse_page(current.body, None)
     customized_response_dict.update(_parsed_members(current.body))
 
 
-def _decode(body: bytes) -> object:
+def _decode(body: bytes, content_type: str) -> object:
     try:
         return decode(body)
     except (ValueError, RecursionError):
         problem = "a body that is not JSON (truncated, or from a proxy or a sign-in page)"
-        error = MalformedResponseError(problem, path="$", value=redact_body(body))
+        error = MalformedResponseError(problem, path="$", value=redact_body(body, content_type))
     # Raised outside of the `except` block, because the caught error references the body, which can contain tags.
     raise error
 

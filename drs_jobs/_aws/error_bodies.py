@@ -9,7 +9,7 @@ botocore raises an unexpected exception on some bodies and headers, and then doe
 import json
 from typing import Any, Final
 
-from drs_jobs._text import may_contain_tags, redact_text
+from drs_jobs._text import REDACTED, may_contain_tags, redact_body, redact_text
 
 _CODE_KEYS: Final = ("__type", "code", "Code")
 """The members of an error body from which botocore reads the name of the error."""
@@ -18,7 +18,7 @@ _TEXT_KEYS: Final = (*_CODE_KEYS, "message", "Message", "reason", "serviceCode",
 """The members of an error body that are strings."""
 
 
-def sanitize(body: bytes) -> bytes:
+def sanitize(body: bytes, content_type: str) -> bytes:
     """Return an error body that botocore can parse. A body that it can already parse is returned unchanged."""
     text = body.decode("utf-8", "replace")
     try:
@@ -27,7 +27,8 @@ def sanitize(body: bytes) -> bytes:
         error = None
     if not isinstance(error, dict):
         # As a message, because botocore uses the whole text as the message too.
-        return json.dumps({"message": redact_text(text)}).encode()
+        message = redact_body(body, content_type)
+        return json.dumps({"message": REDACTED if message is None else message}).encode()
     if _is_parseable(error) and body.count(b"{") + body.count(b"[") < _MAX_BRACKETS and not may_contain_tags(text):
         # Not `body`, because botocore raises UnicodeDecodeError if it is not UTF-8.
         return text.encode()

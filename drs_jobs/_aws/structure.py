@@ -40,9 +40,8 @@ def structure_job(raw: Mapping[str, Any]) -> Job:
     """
     try:
         return structure(_as_dict(raw, "jobID"), item_type=Job)
-    except MalformedResponseError:
+    finally:
         del raw  # crash reporters send local variables, and a raw job has tags
-        raise
 
 
 def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
@@ -54,7 +53,10 @@ def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
     Raises:
         MalformedResponseError: If the dict is not a log item. The error has the path and the value.
     """
-    return structure(_as_dict(raw, "event"), item_type=JobLogItem)
+    try:
+        return structure(_as_dict(raw, "event"), item_type=JobLogItem)
+    finally:
+        del raw  # it can be a response with jobs
 
 
 def _as_dict(raw: object, key: str) -> object:

@@ -27,10 +27,10 @@ def unstructure_job(job: Job) -> dict[str, Any]:
         TypeError: If `job` is not a `Job`.
         ValueError: If a datetime is naive, which is possible in a job that AWS did not send.
     """
-    if not isinstance(job, Job):
-        raise TypeError(f"unstructure_job takes a Job, not {type(job).__name__}")
-    raw: dict[str, Any] = _converter.unstructure(job)
-    return raw
+    try:
+        return _unstructure(job, Job, "unstructure_job takes a Job")
+    finally:
+        del job  # crash reporters send local variables, and a raw job has tags
 
 
 def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
@@ -43,10 +43,23 @@ def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
         TypeError: If `item` is not a `JobLogItem`.
         ValueError: If a datetime is naive.
     """
-    if not isinstance(item, JobLogItem):
-        raise TypeError(f"unstructure_log_item takes a JobLogItem, not {type(item).__name__}")
-    raw: dict[str, Any] = _converter.unstructure(item)
-    return raw
+    try:
+        return _unstructure(item, JobLogItem, "unstructure_log_item takes a JobLogItem")
+    finally:
+        del item  # it can be a raw job
+
+
+def _unstructure(item: object, item_type: type, requirement: str) -> dict[str, Any]:
+    try:
+        if not isinstance(item, item_type):
+            raise TypeError(f"{requirement}, not {type(item).__name__}")
+        raw: dict[str, Any] = _converter.unstructure(item)
+    except (TypeError, ValueError) as error:
+        invalid = error.with_traceback(None)
+    else:
+        return raw
+    del item
+    raise invalid
 
 
 def _unstructure_class(cls: Any) -> Callable[[Any], Any]:

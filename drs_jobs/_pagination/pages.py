@@ -48,7 +48,7 @@ class Page(Generic[T]):
     """AWS's id of the request, for a support case."""
     cursor: str
     """The position after this page."""
-    raw: Mapping[str, Any] = attrs.field(hash=False)
+    raw: Mapping[str, Any] = attrs.field(hash=False, repr=False)
     """The whole decoded response, unchanged, with the keys that drs_jobs ignores."""
 
     def __repr__(self) -> str:

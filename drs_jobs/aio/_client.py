@@ -145,32 +145,50 @@ class AsyncJobsClient:
             log, _ = await self._read_log(job.job_id)
             return slowest_phase(analysis.phases(job, log), now=self._clock.utc_now()) if log else None
 
-        ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
+        try:
+            ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
+        finally:
+            del jobs
         watcher = Watcher(ids, timeout, poll_interval, self._clock)
         return AsyncWatch(watcher, lambda ids: self.describe_jobs(job_ids=ids), describe_phase)
 
     async def wait(self, job: JobRef, *, timeout: Duration | None, poll_interval: Duration | None = None) -> Job:
         """Wait until a job is complete, and return it, as `JobsClient.wait`."""
-        return (await self.wait_all([job], timeout=timeout, poll_interval=poll_interval))[0]
+        try:
+            ids = _queries.resolve_job_refs([job], self._handle.metadata_client)
+        finally:
+            del job
+        return (await self.wait_all(ids, timeout=timeout, poll_interval=poll_interval))[0]
 
     async def wait_all(
         self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None
     ) -> tuple[Job, ...]:
         """Wait until all jobs are complete, and return them in the order of `jobs`, as `JobsClient.wait_all`."""
-        ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
+        try:
+            ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
+        finally:
+            del jobs
         snapshots = {job.job_id: job async for job in self.watch(ids, timeout=timeout, poll_interval=poll_interval)}
         return tuple(snapshots[job_id] for job_id in ids)
 
     async def explain(self, job: JobRef) -> Explanation:
         """Fetch a job and its log, and return the reasons for each failed participant, as `JobsClient.explain`."""
-        fetched = await self.get_job(_queries.resolve_job_ref(job, self._handle.metadata_client))
+        try:
+            job_id = _queries.resolve_job_ref(job, self._handle.metadata_client)
+        finally:
+            del job
+        fetched = await self.get_job(job_id)
         items, error = await self._read_log(fetched.job_id)
         return analysis.explain(fetched, items, log_error=error)
 
     async def phases(self, job: JobRef) -> JobPhases:
         """Fetch the log of a job, and return the phases of each participant, as `JobsClient.phases`."""
-        job_id = _queries.resolve_job_ref(job, self._handle.metadata_client)
-        fetched = job if isinstance(job, Job) and job.is_complete else await self.get_job(job_id)
+        complete_job = job if isinstance(job, Job) and job.is_complete else None
+        try:
+            job_id = _queries.resolve_job_ref(job, self._handle.metadata_client)
+        finally:
+            del job
+        fetched = complete_job or await self.get_job(job_id)
         items, error = await self._read_log(job_id)
         return analysis.phases(fetched, items, log_error=error)
 

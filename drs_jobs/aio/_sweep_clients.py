@@ -13,11 +13,20 @@ from aiobotocore.session import AioSession
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drs_jobs._aws.async_clients import follow_no_redirects
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import is_transient
 from drs_jobs.aio._client import AsyncJobsClient
 from drs_jobs.sweep import clients
-from drs_jobs.sweep.clients import ClientKey, Role, as_service_error, can_lack_retries, current_credentials, is_global_endpoint
+from drs_jobs.sweep.clients import (
+    ROLE_ERRORS,
+    ClientKey,
+    Role,
+    as_service_error,
+    can_lack_retries,
+    current_credentials,
+    is_global_endpoint,
+)
 from drs_jobs.sweep.targets import Target
 
 R = TypeVar("R")
@@ -113,6 +122,7 @@ class AsyncClientCache:
         client = await session.create_client(key.service_name, **key.arguments(self._max_in_flight)).__aenter__()
         if key.service_name == "drs":
             sign_with(client, current_credentials.get)
+        follow_no_redirects(client, calls_of_drs_jobs_only=False)
         borrowed = self._clients[key] = _BorrowedClient(client)
         if len(self._clients) > clients.MAX_CLIENTS:
             oldest = self._clients.pop(next(iter(self._clients)))
@@ -143,9 +153,12 @@ class _TaskRole(Role):
     ) -> Credentials | None:
         """Return the credentials, as `ThreadRole.fetch_credentials` does."""
         async with self._renewal:
+            failure = None
             if self.needs_call(region):
                 try:
                     self.store(await assume_role(self.request))
-                except (ClientError, BotoCoreError) as error:
-                    self.store_error(region, error)
+                except ROLE_ERRORS as error:
+                    failure = self.store_error(region, error)
+            if failure is not None:
+                raise failure
             return self.credentials()

@@ -12,7 +12,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 
+from drs_jobs._aws.calls import decode_headers
 from drs_jobs._aws.responses import fast_decoder
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
@@ -184,6 +186,8 @@ class ClientCache:
                 client = session.client(key.service_name, **key.arguments(self._arguments[1]))
             if key.service_name == "drs":
                 sign_with(client, current_credentials.get)
+            else:
+                client.meta.events.register("before-send.sts", decode_headers)
             if len(self._clients) >= MAX_CLIENTS:
                 self._clients.pop(next(iter(self._clients))).close()
             self._clients[key] = client
@@ -199,6 +203,13 @@ class ClientCache:
 def as_service_error(error: Exception) -> Exception:
     """Return an error of botocore as an error of drs_jobs, if it is one of the service."""
     return service_error(error) if isinstance(error, ClientError) and not isinstance(error, ServiceError) else error
+
+
+_MALFORMED: Final = (ResponseParserError, ValueError)
+"""botocore's errors for a response of AssumeRole that it cannot parse. Their text has the body, with the credentials."""
+
+ROLE_ERRORS: Final = (BotoCoreError, ClientError, DrsJobsError, *_MALFORMED)
+"""The errors of AssumeRole, and of its response."""
 
 
 def can_lack_retries(error: Exception) -> bool:
@@ -302,23 +313,24 @@ class Role:
         except (AttributeError, LookupError, TypeError):
             # Without the local variables, because crash reporters send them, and they have the secret key.
             response = keys = {}
-            raise DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS") from None
+            raise _no_credentials_error() from None
         self._expires_at = machine_time() + lifetime
         self._renew_at = self._expires_at - _RENEWAL_MARGIN
 
-    def store_error(self, region: str, error: Exception) -> None:
+    def store_error(self, region: str, error: Exception) -> Exception | None:
         """Keep a refusal of AssumeRole, and the credentials while they are valid.
 
-        Raises:
-            Exception: The error, if there are no valid credentials.
+        Returns:
+            The error to raise, without the context of `error`; `None` if the credentials are valid.
         """
-        error = as_service_error(error)
+        error = _no_credentials_error() if isinstance(error, _MALFORMED) else as_service_error(error)
         now = machine_time()
         if not is_transient(error):
             self._refusals[region] = error, now + _REFUSAL_LIFETIME
         if self._has_expired():
-            raise error
+            return error
         self._renew_at = now + _RENEWAL_INTERVAL
+        return None
 
     def credentials(self) -> Credentials | None:
         """Return the credentials."""
@@ -326,6 +338,10 @@ class Role:
 
     def _has_expired(self) -> bool:
         return self._credentials is None or machine_time() >= self._expires_at
+
+
+def _no_credentials_error() -> DrsJobsError:
+    return DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS")
 
 
 class ThreadRole(Role):
@@ -344,9 +360,12 @@ class ThreadRole(Role):
             BotoCoreError: If there is no connection.
         """
         with self._renewal:
+            failure = None
             if self.needs_call(region):
                 try:
                     self.store(assume_role(self.request))
-                except (ClientError, BotoCoreError) as error:
-                    self.store_error(region, error)
+                except ROLE_ERRORS as error:
+                    failure = self.store_error(region, error)
+            if failure is not None:
+                raise failure
             return self.credentials()

@@ -6,8 +6,9 @@ from typing import Any, final
 
 import attrs
 
-from drs_jobs._errors import MalformedResponseError, UninitializedAccountException, make_picklable
+from drs_jobs._errors import MalformedResponseError, UninitializedAccountException, chain_of, drop_request, make_picklable
 from drs_jobs._models import Job
+from drs_jobs._text import redact_passwords
 
 
 @attrs.frozen
@@ -22,7 +23,7 @@ class Target:
     """The AWS profile with whose credentials jobs are read, or the role is assumed; `None` for those that boto3 finds."""
     external_id: str | None = None
     """The external id that the trust policy of the role requires."""
-    endpoint_url: str | None = None
+    endpoint_url: str | None = attrs.field(default=None, repr=lambda url: redact_passwords(repr(url)))
     """Another endpoint than AWS's, such as that of a `LocalDrs`."""
 
 
@@ -127,8 +128,7 @@ def result_of(target: Target, jobs: tuple[Job, ...], malformed: list[MalformedRe
 
 def failure_of(target: Target, error: Exception, jobs: tuple[Job, ...] = ()) -> TargetFailure:
     """Return a failure. The tracebacks of the error and its causes are removed, because they reference whole clients."""
-    cause: BaseException | None = error
-    while cause is not None and cause.__traceback__ is not None:  # the second condition ends a circular chain of causes
-        cause.__traceback__ = None
-        cause = cause.__cause__ or cause.__context__
+    for link in chain_of(error):
+        link.__traceback__ = None
+        drop_request(link)
     return TargetFailure(target, error, jobs)
