@@ -134,7 +134,8 @@ class ClientCache:
         self._count_task(1)
         token = current_credentials.set(None)
         try:
-            key = ClientKey.of_drs(target, lambda: self._known_regions(self._session(target.profile_name)))
+            with self._lock:
+                key = ClientKey.of_drs(target, lambda: self._known_regions(self._session(target.profile_name)))
             current_credentials.set(self._credentials(target))
             return self._call(key, function)
         finally:
