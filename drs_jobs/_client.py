@@ -351,6 +351,11 @@ class JobsClient:
         return call.page()
 
 
+def region_of(client: JobsClient) -> str | None:
+    """Return the region that a client reads; `None` if it has a fake."""
+    return calls.region_and_endpoint(client._client)[0]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
 def read_log(client: JobsClient, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
     """Return the readable items of the log of a job, and the first error, if there is one."""
     items: list[JobLogItem] = []

@@ -134,3 +134,17 @@ def test_active_jobs():
     """Pending and started jobs, and those of an unknown status that have not ended."""
     jobs = [make_job(status=status, end_date_time=None) for status in ("PENDING", "STARTED", "LATER", "COMPLETED")]
     assert tuple(jobs[:3]) == active_jobs(iter(jobs))
+
+
+def test_launch_without_a_creation_time_could_be_the_latest():
+    undated = attrs.evolve(FAILED, creation_date_time=None)
+    retry = _job(30, "s-c")
+    assert combine([undated, retry]).outcome is combine([retry, undated]).outcome is Outcome.UNDETERMINED
+    running = attrs.evolve(undated, status="STARTED", end_date_time=None)
+    assert combine([running, retry]).outcome is Outcome.RUNNING
+    assert combine([attrs.evolve(retry, job_id="drsjob-2", creation_date_time=None), retry]).outcome is Outcome.SUCCEEDED
+
+
+def test_of_launches_of_one_moment_the_worse_counts():
+    retry = _job(5, "s-c")
+    assert combine([FAILED, retry]).outcome is combine([retry, FAILED]).outcome is Outcome.FAILED

@@ -461,7 +461,7 @@ def test_jobs_csv_has_the_participants(assessment: Assessment):
         report = reports[row["jobID"]]
         participant = next(each for each in report.participants if each.participant == row["participant"])
         durations = {f"{phase.name.lower()}Seconds": phase.duration for phase in participant.phases}
-        assert row["hostName"] == (names.get(row["participant"]) or "")
+        assert row["name"] == (names.get(row["participant"]) or "")
         assert row["outcome"] == participant.outcome.name
         assert row["createdAt"] == format_instant(report.job.creation_date_time)
         assert {key: row[key] for key in durations} == {
@@ -484,7 +484,7 @@ def test_csv_is_no_formula():
     names = ["=HYPERLINK(1)", "+1", "\t@x"]
     servers = [SourceServer(server_id(n), name=name) for n, name in enumerate(names)]
     assessment = assess([drill(1, "LAUNCHED", *range(3))], as_of=NOW, servers=servers)
-    for text, key in ((records_csv(assessment), "name"), (jobs_csv(assessment), "hostName")):
+    for text, key in ((records_csv(assessment), "name"), (jobs_csv(assessment), "name")):
         assert [row[key] for row in rows_of(text)] == ["'=HYPERLINK(1)", "'+1", "'@x"]
 
 

@@ -6,16 +6,18 @@ import re
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import pytest
 
-from drs_jobs import Job, SourceServer, structure_job, structure_log_item
+from drs_jobs import Job, JobLogEventData, SourceServer, structure_job, structure_log_item
 from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.evidence import Assessment, Problem, ServerAssessment, Verdict, assess
 from drs_jobs.evidence.wording import recovery_time_label
+from drs_jobs.testing import make_job, make_log_item, make_server
 from evidence_model import arguments, differences, judge, make_world, observed
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -115,3 +117,45 @@ def test_independent_model(start: int):
         world = make_world(seed)
         jobs, options = arguments(world, source_server=SourceServer, problem=Problem)
         assert differences(judge(world), observed(world, assess(jobs, **options))) == [], seed
+
+
+def _one(number: int, minute: int, status: str = "LAUNCHED", **fields: Any) -> Job:
+    created = AS_OF - timedelta(days=40, minutes=minute)
+    servers = (make_server(source_server_id=SERVER, launch_status=status),)
+    return make_job(
+        job_id=f"drsjob-{number:017}",
+        creation_date_time=created,
+        end_date_time=created + timedelta(hours=1),
+        participating_servers=servers,
+        **fields,
+    )
+
+
+AS_OF = datetime(2026, 8, 31, 12, tzinfo=UTC)
+SERVER = "s-00000000000000001"
+
+
+def test_order_of_jobs_of_one_moment_does_not_count():
+    jobs = [_one(1, 0), _one(2, 0, status="FAILED")]
+    for order in (jobs, jobs[::-1]):
+        assert assess(order, as_of=AS_OF, objective=timedelta(hours=4)).verdict is Verdict.NOT_MET
+
+
+def test_reasons_say_by_how_much():
+    """Also if the day, or the duration, reads like that of the criterion."""
+    row = assess([_one(1, 60)], as_of=AS_OF, drilled_within=timedelta(days=40)).servers[0]
+    assert row.reasons[0].startswith("no successful drill since 2026-07-22 12:00 UTC (last one 40 days ago")
+    data = JobLogEventData(source_server_id=SERVER)
+    log = [make_log_item(event=event, event_data=data) for event in ("LAUNCH_START", "LAUNCH_END")]
+    job = attrs.evolve(_one(1, 0), end_date_time=AS_OF)
+    log = [attrs.evolve(item, log_date_time=job.creation_date_time + timedelta(hours=4, seconds=50)) for item in log]
+    row = assess([phases(job, log)], as_of=AS_OF, objective=timedelta(hours=4)).servers[0]
+    assert row.reasons[0].startswith("launched in 4h 00m, 50 s above the objective 4h 00m")
+
+
+def test_cause_of_a_failed_drill_is_named_unless_its_recovery_is_judged():
+    drill, recovery = _one(1, 9, status="FAILED"), _one(2, 1, initiated_by="START_RECOVERY")
+    criteria = {"as_of": AS_OF, "drilled_within": timedelta(days=90), "objective": timedelta(hours=4)}
+    assert "did not launch" in assess([drill, recovery], **criteria).servers[0].reasons[1]
+    reasons = assess([drill], **criteria).servers[0].reasons
+    assert sum("did not launch" in reason for reason in reasons) == 1

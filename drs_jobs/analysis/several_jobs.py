@@ -157,16 +157,36 @@ def _latest_launches(jobs: Iterable[Job]) -> Mapping[str, Job]:
     launches: dict[str, Job] = {}
     for job in filter(is_launch, jobs):
         for server in job.participating_servers:
-            if server.source_server_id and is_later(job, launches.get(server.source_server_id)):
-                launches[server.source_server_id] = job
+            server_id = server.source_server_id
+            if server_id and _counts_before(job, launches.get(server_id), server_id):
+                launches[server_id] = job
     return launches
+
+
+def _counts_before(job: Job, other: Job | None, server_id: str) -> bool:
+    """Return whether a launch of a server was later than another one. Of one moment, the worse counts."""
+    if other is None or created(job) != created(other):
+        return is_later(job, other)
+    outcomes = (job.outcome_of(server_id), other.outcome_of(server_id))
+    return min(map(_rank, outcomes)) == _rank(outcomes[0]) < _rank(outcomes[1])
+
+
+def _rank(outcome: Outcome | None) -> int:
+    return len(_PRECEDENCE) if outcome is None else _PRECEDENCE.index(outcome)
 
 
 def _outcomes(jobs: Iterable[Job], launches: Mapping[str, Job], optional: frozenset[str]) -> Iterator[Outcome]:
     """Yield the outcome of each part that counts: the latest launch of a server, other participants, and other jobs."""
     for server_id, job in launches.items():
-        outcome = job.outcome_of(server_id)
-        if outcome is not None and (server_id not in optional or outcome in {Outcome.RUNNING, Outcome.SUCCEEDED}):
+        outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
+        # A launch without a creation time could be later.
+        others = {other.outcome_of(server_id) for other in jobs if is_launch(other) and created(other) is None} - {
+            None,
+            outcome,
+        }
+        if others and outcome is not Outcome.RUNNING:
+            outcome = Outcome.RUNNING if Outcome.RUNNING in others else Outcome.UNDETERMINED
+        if server_id not in optional or outcome in {Outcome.RUNNING, Outcome.SUCCEEDED}:
             yield outcome
     for job in jobs:
         rest = attrs.evolve(job, participating_servers=_servers_without_launch(job))

@@ -1,12 +1,13 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import attrs
 
 from drs_jobs import Job, JobsClient, MalformedResponseError, SourceServer
+from drs_jobs._client import region_of
 from drs_jobs._text import format_day, one_line
 from drs_jobs.analysis import latest_snapshots
 from drs_jobs.cli.exit_status import ExitStatus, print_note
@@ -81,6 +82,7 @@ class EvidenceReader:
             problems.append(Problem(f"a job, because of a {error}"))
 
         jobs = latest_snapshots(client.describe_jobs(from_date=self.since, on_malformed=add_problem))
+        problems += _unread_places(servers or (), jobs, region_of(client))
         reports = read_phases(client, self._jobs_with_logs(jobs, servers, history=history))
         read = {report.job.job_id for report in reports}
         assessment = assess(
@@ -104,6 +106,16 @@ class EvidenceReader:
         return logs_needed(jobs, as_of=self.as_of, objective=self.objective, servers=servers)
 
 
+def _unread_places(servers: Iterable[SourceServer], jobs: Iterable[Job], region: str | None) -> Iterator[Problem]:
+    """Yield a problem for each account and region of the given servers whose jobs were not read."""
+    accounts = {job.account_id for job in jobs if job.account_id is not None}
+    for account_id, name in dict.fromkeys((server.account_id, server.region) for server in servers):
+        is_read = name in (None, region) and (account_id is None or not accounts or account_id in accounts)
+        if not is_read:
+            place = " ".join(part for part in (account_id, name) if part)
+            yield Problem(f"the jobs of {place}: this command reads one account and region", account_id=account_id, region=name)
+
+
 def _with_names(assessment: Assessment, names: Mapping[str, str]) -> Assessment:
     """Return an assessment with names by source server id. A server that is not in `names` keeps its name."""
     rows = (
@@ -122,11 +134,9 @@ _STATUSES: Final = {
 
 def status_of_verdict(assessment: Assessment, *, exit_zero: bool) -> ExitStatus:
     """Return the exit status of the verdict. Without a criterion, jobs that could not be read are the status SERVICE."""
-    if exit_zero:
-        return ExitStatus.SUCCEEDED
     if assessment.verdict is None:
         return ExitStatus.SERVICE if assessment.problems else ExitStatus.SUCCEEDED
-    return _STATUSES[assessment.verdict]
+    return ExitStatus.SUCCEEDED if exit_zero else _STATUSES[assessment.verdict]
 
 
 def print_notes(assessment: Assessment, *, history: bool) -> None:

@@ -123,7 +123,7 @@ class Evidence:
         return newest_first(filter(is_recovery, self.jobs))
 
     def recoveries_of_servers(self) -> dict[str, list[Recovery]]:
-        """Return the recoveries of each server by its id, in the order of `recoveries`."""
+        """Return the recoveries of each server by its id, in the order of `recoveries`. Of one moment, the worse is first."""
         servers: dict[str, list[Recovery]] = {}
         for job in self.recoveries:
             report = self.phases_by_job.get(job.job_id)
@@ -138,7 +138,13 @@ class Evidence:
                         ended_later=job.job_id in self.ended_later,
                     )
                     servers.setdefault(server_id, []).append(recovery)
+        for recoveries in servers.values():
+            recoveries.sort(key=lambda recovery: _BEST_FIRST.index(recovery.outcome), reverse=True)
+            recoveries.sort(key=lambda recovery: recovery.created_at or _EARLIEST, reverse=True)
         return servers
+
+
+_BEST_FIRST = (Outcome.SUCCEEDED, Outcome.UNDETERMINED, Outcome.RUNNING, Outcome.FAILED)
 
 
 def all_recoveries(jobs: Iterable[Job | JobPhases]) -> dict[str, list[Recovery]]:

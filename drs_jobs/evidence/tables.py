@@ -37,14 +37,14 @@ def _csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> s
 
 _JOB_COLUMNS: Final = (
     "jobID",
-    "account",
+    "accountID",
     "region",
     "kind",
     "createdAt",
     "endedAt",
     "jobOutcome",
     "participant",
-    "hostName",
+    "name",
     "outcome",
     "recoverySeconds",
     *(f"{phase.lower()}Seconds" for phase in _PHASES),
@@ -60,14 +60,14 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
     for row in report.phases.participants or (ParticipantPhases(participant="", outcome=job.outcome),):
         yield {
             "jobID": job.job_id,
-            "account": job.account_id,
+            "accountID": job.account_id,
             "region": job.region,
             "kind": job.kind,
             "createdAt": format_instant(job.creation_date_time),
             "endedAt": format_instant(job.end_date_time),
             "jobOutcome": job.outcome.name,
             "participant": row.participant,
-            "hostName": names.get(row.participant),
+            "name": names.get(row.participant),
             "outcome": row.outcome.name,
             "recoverySeconds": _seconds(row.recovery_time),
             **{f"{phase.name.lower()}Seconds": _seconds(phase.duration) for phase in row.phases},

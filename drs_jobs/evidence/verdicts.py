@@ -9,7 +9,7 @@ import attrs
 
 from drs_jobs._models import Job, LaunchActionRunStatus, Outcome
 from drs_jobs._models.source_server import SourceServer, is_source_server_id
-from drs_jobs._text import format_ago, format_count, format_day, format_duration, one_line, quoted
+from drs_jobs._text import format_ago, format_count, format_day, format_duration, format_minute, one_line, quoted
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.analysis.times import created
@@ -47,6 +47,10 @@ def assess(
         ValueError: If a datetime is naive, a duration is not above 0, a server id is not of AWS's form, or `as_of` is before
             `since`.
     """
+    if isinstance(jobs, Job | JobPhases):
+        raise TypeError(f"jobs must be a list of jobs, not one {type(jobs).__name__}: write [job]")
+    if isinstance(problems, Problem):
+        raise TypeError("problems must be a list of Problem objects, not one: write [problem]")
     moment = _validated_time("as_of", as_of)
     start = None if since is None else _validated_time("since", since)
     if start is not None and moment < start:
@@ -197,18 +201,19 @@ def _assess_server(server: SourceServer, recoveries: Sequence[Recovery], criteri
     judged = recoveries[0] if recoveries else None
     problems = [problem for problem in criteria.problems if problem.concerns(server)]
     unread = [f"could not be read: {problem_label(problem)}" for problem in problems]
+    if criteria.objective is not None:
+        (recovered, reasons), judged = _judge_recoveries(recoveries, criteria.objective, criteria)
+        if problems and recovered is not Verdict.NOT_MET:
+            recovered, reasons = Verdict.UNDETERMINED, [*unread, *reasons]
+        verdicts.append(recovered)
     if criteria.drilled_within is not None:
-        drilled, drill_reasons = _judge_drills(drills, recoveries, criteria)
+        # What failed in the recovery that was judged is in its own reasons.
+        explained = judged if criteria.objective is not None else None
+        drilled, drill_reasons = _judge_drills(drills, recoveries, criteria, explained)
         if problems and drilled is not Verdict.MET:
             drilled, drill_reasons = Verdict.UNDETERMINED, [*unread, *drill_reasons]
         verdicts.append(drilled)
-        reasons += drill_reasons
-    if criteria.objective is not None:
-        (recovered, recovery_reasons), judged = _judge_recoveries(recoveries, criteria.objective, criteria)
-        if problems and recovered is not Verdict.NOT_MET:
-            recovered, recovery_reasons = Verdict.UNDETERMINED, [*unread, *recovery_reasons]
-        verdicts.append(recovered)
-        reasons += recovery_reasons
+        reasons = [*drill_reasons, *reasons]
     median, slowest = _recovery_times(recoveries)
     return ServerAssessment(
         server=server,
@@ -257,21 +262,29 @@ def _recovery_times(recoveries: Iterable[Recovery]) -> tuple[timedelta | None, t
 # ------------------------------------------------------------------ drilled
 
 
-def _judge_drills(drills: Sequence[Recovery], recoveries: Sequence[Recovery], criteria: _Criteria) -> _Judgement:
+def _judge_drills(
+    drills: Sequence[Recovery], recoveries: Sequence[Recovery], criteria: _Criteria, explained: Recovery | None
+) -> _Judgement:
     """Return whether a server was drilled successfully within the time, and why not."""
     start = criteria.drilled_since
     success = next((drill for drill in drills if drill.outcome is Outcome.SUCCEEDED and drill.created_at), None)
     if success is not None and (success.created_at or start) >= start:
         later = drills[: drills.index(success)]
         failed = next((drill for drill in later if drill.outcome is Outcome.FAILED), None)
-        return Verdict.MET, [] if failed is None else [_failed_drill(failed, criteria)]
+        return Verdict.MET, [] if failed is None else [_failed_drill(failed, criteria, explained)]
     doubts = list(_drill_doubts(recoveries, start, criteria))
-    missing = f"no successful drill since {format_day(start)} ({_last_success(success, drills, criteria)})"
+    missing = f"no successful drill since {_start_label(start, success)} ({_last_success(success, drills, criteria)})"
     return (Verdict.UNDETERMINED if doubts else Verdict.NOT_MET), [
         *doubts,
         missing,
-        *_other_drills(recoveries, start, criteria),
+        *_other_drills(recoveries, start, criteria, explained),
     ]
+
+
+def _start_label(start: datetime, success: Recovery | None) -> str:
+    """Return the day from which on drills count, and the minute if the last success was earlier on that day."""
+    time = None if success is None else success.created_at
+    return f"{format_minute(start)} UTC" if time is not None and format_day(time) == format_day(start) else format_day(start)
 
 
 def _drill_doubts(recoveries: Iterable[Recovery], start: datetime, criteria: _Criteria) -> Iterator[str]:
@@ -300,12 +313,14 @@ def _last_success(success: Recovery | None, drills: Sequence[Recovery], criteria
     return f"{subject} in {format_count(len(evidence.jobs), 'job')}{span}"
 
 
-def _other_drills(recoveries: Iterable[Recovery], start: datetime, criteria: _Criteria) -> Iterator[str]:
+def _other_drills(
+    recoveries: Iterable[Recovery], start: datetime, criteria: _Criteria, explained: Recovery | None
+) -> Iterator[str]:
     """Yield what changes nothing, but explains: the last failed drill, a running drill, and a successful recovery."""
     within = [recovery for recovery in recoveries if (time := recovery.created_at) is not None and time >= start]
     drills = [recovery for recovery in within if is_drill(recovery.job)]
     if (failed := next((drill for drill in drills if drill.outcome is Outcome.FAILED), None)) is not None:
-        yield _failed_drill(failed, criteria)
+        yield _failed_drill(failed, criteria, explained)
     if (running := next((drill for drill in drills if not drill.job.is_complete), None)) is not None:
         yield f"a drill is running, started {criteria.ago(running)}"
     others = (recovery for recovery in within if not is_drill(recovery.job) and not has_unknown_initiator(recovery.job))
@@ -313,9 +328,8 @@ def _other_drills(recoveries: Iterable[Recovery], start: datetime, criteria: _Cr
         yield f"recovered {criteria.ago(recovery)}, which is not a drill"
 
 
-def _failed_drill(drill: Recovery, criteria: _Criteria) -> str:
-    # With an objective, what failed is in the reasons of the recovery that was judged.
-    return f"last drill failed {criteria.ago(drill)}{'' if criteria.objective else _failure(drill)}"
+def _failed_drill(drill: Recovery, criteria: _Criteria, explained: Recovery | None) -> str:
+    return f"last drill failed {criteria.ago(drill)}{'' if drill is explained else _failure(drill)}"
 
 
 def _failure(recovery: Recovery) -> str:
@@ -366,7 +380,7 @@ def _judge_recoveries(
 
 
 def _judge_complete(recovery: Recovery, objective: timedelta, criteria: _Criteria) -> _Judgement:
-    time, ago, limit = recovery.recovery_time, criteria.ago(recovery), format_duration(objective)
+    time, ago = recovery.recovery_time, criteria.ago(recovery)
     verdict = recovery.verdict(objective)
     if verdict is Verdict.MET:
         return verdict, []
@@ -376,10 +390,18 @@ def _judge_complete(recovery: Recovery, objective: timedelta, criteria: _Criteri
         launched = "launched" if time is None else f"launched in {format_duration(time)}"
         return verdict, [f"{launched}, but {_failed_actions(recovery)} ({ago})"]
     if verdict is Verdict.NOT_MET:
-        return verdict, [f"launched in {format_duration(time)}, objective {limit} ({ago})"]
+        return verdict, [f"{_too_late(recovery, objective)} ({ago})"]
     if recovery.outcome is Outcome.SUCCEEDED:
         return verdict, [f"recovery time unknown ({ago}){_unknown_time(recovery)}"]
     return verdict, [f"outcome of the last recovery is undetermined ({ago}){_undetermined_outcome(recovery)}"]
+
+
+def _too_late(recovery: Recovery, objective: timedelta) -> str:
+    """Return that a launch was later than the objective, and by how much if both read alike."""
+    time = recovery.recovery_time or timedelta(0)
+    label, limit = format_duration(time), format_duration(objective)
+    difference = f"{(time - objective).total_seconds():.0f} s above the " if label == limit else ""
+    return f"launched in {label}, {difference}objective {limit}"
 
 
 def _unknown_time(recovery: Recovery) -> str:
@@ -409,7 +431,7 @@ def _judge_running(recovery: Recovery, objective: timedelta, criteria: _Criteria
     if recovery.has_failed:
         return Verdict.NOT_MET, [f"running recovery failed, started {ago}{_failure(recovery)}"]
     if time is not None and time > objective:
-        return Verdict.NOT_MET, [f"launched in {format_duration(time)}, objective {limit} (running, started {ago})"]
+        return Verdict.NOT_MET, [f"{_too_late(recovery, objective)} (running, started {ago})"]
     if created_at is None or criteria.as_of - created_at <= objective or recovery.has_launched:
         return None
     elapsed = format_duration(criteria.as_of - created_at)

@@ -170,10 +170,12 @@ def counts_label(assessment: "Assessment") -> str:
 
 def jobs_label(assessment: "Assessment") -> str:
     """Return the number of jobs, and from when to when they were created."""
+    since = "" if assessment.since is None else f", read from {format_minute(assessment.since)} UTC on"
     jobs = format_count(assessment.job_count, "job")
     if assessment.first_job_at is None:
-        return jobs
-    return f"{jobs} created {format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)} UTC"
+        return f"{jobs}{since}"
+    span = f"{format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)}"
+    return f"{jobs} created {span} UTC{since}"
 
 
 def since_label(assessment: "Assessment") -> str:
@@ -213,7 +215,8 @@ def notes(assessment: "Assessment") -> Iterator[str]:
         jobs = format_count(assessment.later_jobs, "job")
         yield f"{jobs} created after {format_second(assessment.as_of)} UTC not counted"
     if not assessment.are_servers_given:
-        yield "no list of servers: servers without jobs are not known, and servers that left are still judged"
+        since = "" if assessment.since is None else f" since {format_day(assessment.since)}"
+        yield f"no list of servers: servers without jobs{since} are not known, and servers that left are still judged"
     if assessment.other_servers:
         count = format_count(len(assessment.other_servers), "server")
         yield f"{count} in these jobs, but not in the list: {list_label(assessment.other_servers)}"
