@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from drs_jobs._aws.schema_error import SchemaError
-from drs_jobs._models.source_server import SourceServer
+from drs_jobs._models.source_server import SourceServer, is_source_server_id
 
 _ID: Final = "sourceServerID"
 _NAMES: Final = ("hostname", "fqdn")
@@ -21,7 +21,7 @@ def structure_source_server(raw: object, index: int) -> SourceServer:
         MalformedResponseError: If it has no id.
     """
     server_id = source_server_id_of(raw)
-    if server_id is None or not _SERVER_ID.fullmatch(server_id) or not isinstance(raw, dict):
+    if server_id is None or not is_source_server_id(server_id) or not isinstance(raw, dict):
         error = SchemaError("a source server with an id", None).as_malformed(f"$.items[{index}].{_ID}")
         del raw  # crash reporters send local variables, and a source server has tags
         raise error
@@ -53,7 +53,6 @@ def _text(raw: Any, *keys: str) -> str | None:
     return raw if isinstance(raw, str) else None
 
 
-_SERVER_ID: Final = re.compile(r"s-[0-9a-zA-Z]{17}")
 _ARN: Final = re.compile(r"arn:[^:]+:drs:(?P<region>[^:]+):(?P<account_id>[0-9]{12}):.+", re.DOTALL)
 _LAG: Final = re.compile(r"P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]+)?)S)?)?")
 
