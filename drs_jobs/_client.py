@@ -402,8 +402,11 @@ class Watch(Iterator[Job]):
             raise
 
     def _poll(self, step: Poll) -> None:
+        malformed: list[MalformedResponseError] = []  # so that the jobs after a malformed one are received too
+        pager = self._client.describe_jobs(job_ids=step.job_ids, on_malformed=malformed.append)
         try:
-            step.jobs.update((job.job_id, job) for job in self._client.describe_jobs(job_ids=step.job_ids))
+            step.jobs.update((job.job_id, job) for job in pager)
+            step.error = malformed[0] if malformed else None
         except Exception as error:  # noqa: BLE001  # a permanent one is raised again
             step.error = error
 

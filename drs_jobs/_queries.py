@@ -39,10 +39,9 @@ Source: `DescribeJobsRequestFiltersJobIDs` in the service model.
 def validate_job_ids(job_ids: Iterable[str], client: object) -> tuple[str, ...]:
     if isinstance(job_ids, str):
         raise TypeError(f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]")
-    try:
-        ids = tuple(job_ids)
-    except TypeError:
-        raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}") from None
+    if not isinstance(job_ids, Iterable):
+        raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}")
+    ids = tuple(job_ids)
     for job_id in ids:
         validate_job_id(job_id, client)
     if len(ids) > MAX_JOB_IDS:

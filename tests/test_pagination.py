@@ -396,6 +396,23 @@ def test_on_malformed_that_raises_loses_no_page():
     assert [job.job_id for job in client.describe_jobs(cursor=pager.cursor, on_malformed=lambda _: None)] == ["a", "b", "c"]
 
 
+def test_pages_continue_after_on_malformed_raises():
+    """Each malformed item is reported once."""
+    client = JobsClient(FakeDrs({None: {"items": [*_raw_jobs("a"), {}, *_raw_jobs("b"), {}, *_raw_jobs("c")]}}))
+    paths: list[str] = []
+
+    def give_up(error: MalformedResponseError) -> None:
+        paths.append(error.path)
+        raise KeyError
+
+    pages = client.describe_jobs(on_malformed=give_up).pages()
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            next(pages)
+    assert [[job.job_id for job in page.items] for page in pages] == [["a", "b", "c"]]
+    assert paths == ["$.items[1].jobID", "$.items[3].jobID"]
+
+
 def test_fewer_malformed_jobs_hide_no_good_job():
     """The position was after two malformed jobs, and one of them was removed."""
     fake = FakeDrs({None: {"items": [*_raw_jobs("a"), {}, {}, *_raw_jobs("b")]}})

@@ -1,6 +1,7 @@
 """Polling: intervals, deadlines, transient errors and absent jobs, with a simulated clock."""
 
 import gc
+import json
 import logging
 import pickle
 import time
@@ -910,6 +911,17 @@ def test_watch_polls_again_after_an_error(client: JobsClient, local_drs: LocalDr
         next(watching)
     local_drs.add_jobs(_done(job))
     assert [done.is_complete for done in watching] == [True]
+
+
+def test_malformed_job_does_not_hide_other_jobs(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
+    job = _done(_started())
+    malformed = make_job()
+    items = [{"jobID": malformed.job_id, "participatingServers": [1]}, unstructure_job(job)]
+    local_drs.inject(RawResponse(json.dumps({"items": items}).encode()))
+    watching = client.watch([malformed, job], timeout=60)
+    assert next(watching) == job
+    with pytest.raises(MalformedResponseError):
+        next(watching)
 
 
 def test_default_clock_is_the_real_one(client: JobsClient, local_drs: LocalDrs):

@@ -15,6 +15,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -418,9 +419,28 @@ def test_cancelled_task_is_a_failure():
     assert "cancelled" in str(result.error)
 
 
-def test_interruption_in_a_worker_ends_the_sweep():
-    with pytest.raises(KeyboardInterrupt):
-        list(sweep([Target("eu-west-1")], executor=FailingExecutor(KeyboardInterrupt())))
+def test_interruption_in_a_worker_is_a_failure():
+    """A terminal sends Ctrl-C to the processes of a pool too, and the results of other targets are needed."""
+    results = list(sweep([Target("eu-west-1")] * 2, executor=FailingExecutor(KeyboardInterrupt())))
+    assert [str(result.error) for result in results if isinstance(result, TargetFailure)] == [
+        "KeyboardInterrupt in the worker"
+    ] * 2
+
+
+def test_interrupted_iterable_is_no_silent_end(local_drs: LocalDrs):
+    """A generator that was interrupted looks as if it had no more targets."""
+
+    def interrupted() -> Iterator[Target]:
+        yield from [_target(local_drs)] * 3
+        raise KeyboardInterrupt
+
+    iterator = sweep(interrupted())
+    results: list[Any] = []
+    with pytest.raises(RuntimeError, match="some targets were not read"):
+        while True:
+            with suppress(KeyboardInterrupt):
+                results.append(next(iterator))
+    assert len(results) == 3
 
 
 def test_errors_of_executors_have_no_traceback():

@@ -70,11 +70,13 @@ class Run(Generic[T]):
     slot: to set it calls nothing.
     """
 
-    __slots__ = ("_seen", "query", "state")
+    __slots__ = ("_reported", "_seen", "query", "state")
 
     def __init__(self, query: Query[T]) -> None:
         self.query = query
         self.state = State(query.start, query.limit)
+        self._reported = 0
+        """The index after the last malformed item of the current page that `next_page` has reported to `on_malformed`."""
         self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
 
     @property
@@ -98,6 +100,7 @@ class Run(Generic[T]):
             self._seen.add(fingerprint(token))
         repeats_token = page.next_token is not None and fingerprint(page.next_token) in self._seen
         index = state.position.index_in(page.items, self.query.identify)
+        self._reported = 0
         self.state = State(state.position, state.remaining, page, repeats_token, index)
 
     def next_item(self) -> tuple[T, State] | None:
@@ -143,7 +146,9 @@ class Run(Generic[T]):
                     if self.query.on_malformed is None:
                         self.state = after
                         raise
-                    self.query.on_malformed(error)
+                    if after.next_index > self._reported:  # else the callback raised an error, and the page is read again
+                        self._reported = after.next_index
+                        self.query.on_malformed(error)
                 else:
                     after = after.after_item()
             if after.next_index >= len(page.items):

@@ -150,7 +150,9 @@ class AsyncJobsClient:
         finally:
             del jobs
         watcher = Watcher(ids, timeout, poll_interval, self._clock)
-        return AsyncWatch(watcher, lambda ids: self.describe_jobs(job_ids=ids), describe_phase)
+        return AsyncWatch(
+            watcher, lambda ids, on_malformed: self.describe_jobs(job_ids=ids, on_malformed=on_malformed), describe_phase
+        )
 
     async def wait(self, job: JobRef, *, timeout: Duration | None, poll_interval: Duration | None = None) -> Job:
         """Wait until a job is complete, and return it, as `JobsClient.wait`."""

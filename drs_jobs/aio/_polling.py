@@ -7,6 +7,7 @@ from contextlib import suppress
 import anyio
 
 from drs_jobs import _polling
+from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._polling import DescribePhases, Poll, Sleep, Step, Watcher
 from drs_jobs.aio._task_guard import TaskGuard
@@ -21,14 +22,14 @@ class AsyncWatch(AsyncIterator[Job]):
     def __init__(
         self,
         watcher: Watcher,
-        fetch: Callable[[Sequence[str]], AsyncIterable[Job]],
+        fetch: Callable[[Sequence[str], Callable[[MalformedResponseError], object]], AsyncIterable[Job]],
         describe_phase: Callable[[Job], Awaitable[str | None]],
     ) -> None:
         """Create an iterator.
 
         Args:
             watcher: Returns the steps.
-            fetch: Requests jobs by their ids.
+            fetch: Requests jobs by their ids. Its second argument is called with the error of each malformed job.
             describe_phase: Requests the log of a job, and returns in words which phase it is in; `None` if it is unknown.
         """
         self._watcher = watcher
@@ -70,9 +71,11 @@ class AsyncWatch(AsyncIterator[Job]):
         self._is_closed = True
 
     async def _poll(self, step: Poll) -> None:
+        malformed: list[MalformedResponseError] = []  # so that the jobs after a malformed one are received too
         try:
-            async for job in self._fetch(step.job_ids):
+            async for job in self._fetch(step.job_ids, malformed.append):
                 step.jobs[job.job_id] = job
+            step.error = malformed[0] if malformed else None
         except Exception as error:  # noqa: BLE001  # a permanent one is raised again
             step.error = error
 

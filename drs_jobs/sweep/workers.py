@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from drs_jobs import _queries
@@ -154,27 +155,38 @@ class _Sweep(Iterator[_Result]):
         except Exception as error:  # noqa: BLE001  # raised after the targets in flight
             self._has_more, self._targets_error = False, error
             return
+        except BaseException:
+            # A generator that was interrupted looks as if it had no more targets.
+            self._targets_error = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
+            raise
         if self._threads is not None:
             self._threads.ensure_thread()
-        target, self._target = self._target, None
+        target = self._target
         future = _submit(self._executor, self._read, target)
+        # As in `Run`, no signal handler runs between these two.
+        self._in_flight[future] = target
+        self._target = None
         # Without a reference to this object, so that `break` deletes it while targets are in flight.
         future.add_done_callback(functools.partial(_complete, self._completed, self._wake_ups, target))
-        self._in_flight[future] = target
 
     def _wait(self) -> _Result:
         while self._returned >= len(self._completed):
-            with suppress(queue.Empty):
+            try:
                 # With a time-out, because on Windows Ctrl-C does not interrupt a wait without one.
                 self._wake_ups.get(timeout=_INTERRUPT_INTERVAL)
+            except queue.Empty:
+                if self._returned >= len(self._completed):
+                    # An interruption can have prevented that a target in flight wakes this thread up.
+                    done = ((future, target) for future, target in self._in_flight.items() if future.done())
+                    self._completed += islice(done, 1)
         return _result_of(*self._completed[self._returned])
 
-    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        # It waits for no lock, because a thread that the end of the process has stopped can hold it. `is_finalizing` is an
-        # argument, because the globals of a module can be gone at the end of the process.
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing, process_id: Callable[[], int] = os.getpid) -> None:
+        # It waits for no lock, because a thread that the end of the process has stopped can hold it. The functions are
+        # arguments, because the globals of a module can be gone at the end of the process.
         if self._threads is not None:
             self._threads.stop()
-        elif not is_finalizing():
+        elif not is_finalizing() and process_id() == self._process_id:
             for future in self._in_flight:
                 future.cancel()
 
@@ -212,8 +224,8 @@ def _result_of(future: Future[_Result], target: Target) -> _Result:
     error = future.exception()
     if isinstance(error, Exception):
         return failure_of(target, error)
-    if error is not None:
-        raise error
+    if error is not None:  # such as KeyboardInterrupt, which a terminal sends to worker processes too
+        return failure_of(target, RuntimeError(f"{type(error).__name__} in the worker"))
     return future.result()
 
 
