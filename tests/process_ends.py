@@ -101,17 +101,19 @@ class Cell:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the iterator has such a moment, and its end does not depend on other code."""
-        if self.iterator == "sweep on processes" and (self.place == "next" or self.moment == "request" or self.way == "fork"):
-            # At its end, Python waits for the tasks of a pool, which belongs to the caller. An exception of a signal handler in
-            # `submit` makes it wait without end, and a forked process waits for the processes of its parent.
+        """Whether the iterator has such a moment, and only drs_jobs decides how the process ends."""
+        is_pool = self.iterator == "sweep on processes"
+        if self.way == "fork" and (self.is_async or is_pool):
+            return False  # a forked process has no event loop, and Python waits for the processes of its parent
+        if is_pool and (self.place == "next" or self.moment == "request"):
+            # At its end, Python waits for the tasks of the pool, and without end if a signal handler raised in `submit`.
             return self.way == "SIGTERM"
         if self.place == "next" and self.is_async and self.way in {"error", "exit"}:
             return False  # asyncio does not support signal handlers that raise
         if self.place == "next":
             return self.moment != "idle" or self.iterator.endswith("watch")  # which sleeps
-        # Otherwise another task of asyncio waits for the iterator. It has no loop to break, and no event loop after a fork.
-        return self.moment == "idle" or self.is_sweep or (self.is_async and self.way not in {"break", "fork"})
+        # Otherwise another task of asyncio waits for the iterator, so there is no loop to break.
+        return self.moment == "idle" or self.is_sweep or (self.is_async and self.way != "break")
 
     @property
     def signal(self) -> signal.Signals | None:
