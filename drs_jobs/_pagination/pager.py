@@ -71,7 +71,7 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
 
         It shares the position of this iterator, so that items and pages can be mixed.
         """
-        return _PageIterator(self)
+        return _PageIterator(self._run, self._fetch_page)
 
     def _fetch_page(self) -> None:
         try:
@@ -84,14 +84,15 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
 class _PageIterator(Iterator[Page[T]]):
     """An iterator over the pages of a run. Both share one position, so that `next` can be called on either at any time."""
 
-    def __init__(self, items: PagerIterator[T]) -> None:
-        self._items = items
+    def __init__(self, run: Run[T], fetch_page: Callable[[], None]) -> None:
+        self._run = run
+        self._fetch_page = fetch_page
 
     def __next__(self) -> Page[T]:
-        items, run = self._items, self._items._run  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # they share the run
+        run = self._run
         try:
             while (step := run.next_page()) is None and not run.is_finished:
-                items._fetch_page()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                self._fetch_page()
         except StopIteration as error:
             raise early_stop_error() from error
         if step is None:

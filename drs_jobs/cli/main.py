@@ -64,7 +64,8 @@ def _open_missing_streams() -> None:
     # In the order of the descriptors, because `open` uses the lowest free one. No later file or socket must get it.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # it stays open until the process ends
+            null_device = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # open until the process ends
+            setattr(sys, name, null_device)
     stdout: Any = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         # Characters that the encoding of the terminal does not have are shown as escapes.

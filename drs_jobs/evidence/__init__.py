@@ -12,8 +12,6 @@
 | `csv` | CSV for spreadsheets |
 """
 
-from collections.abc import Callable
-
 from drs_jobs import _extras
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs.evidence.model import (
@@ -54,19 +52,7 @@ def render(assessment: Assessment, *, title: str | None = None) -> str:
     Raises:
         ImportError: If the extra `report` is not installed.
     """
-    return page_function()(assessment, title)
-
-
-def page_function() -> Callable[[Assessment, str | None], str]:
-    """Import the module of the page, and return the function that `render` calls.
-
-    Raises:
-        ImportError: If the extra `report` is not installed.
-    """
-    try:
-        from drs_jobs.evidence.page import page  # noqa: PLC0415  # of the extra `report`
-    except ImportError as error:
-        raise _extras.missing_extra_error("report", error) from error
+    page: str = _extras.import_with_extra("drs_jobs.evidence.page", "report").page(assessment, title)
     return page
 
 

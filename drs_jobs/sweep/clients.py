@@ -271,14 +271,15 @@ class Role:
 
     credentials_class: type[Credentials] = Credentials
 
-    def __init__(self, profile_name: str | None, role_arn: str, external_id: str | None, is_global: bool) -> None:  # noqa: ARG002, FBT001  # of the key
+    # The profile and the kind of endpoint are only parts of the key of its cache.
+    def __init__(self, _profile_name: str | None, role_arn: str, external_id: str | None, _is_global: bool) -> None:  # noqa: FBT001
         """Create a role without credentials.
 
         Args:
-            profile_name: The profile that assumes the role; `None` for the default.
+            _profile_name: The profile that assumes the role; `None` for the default.
             role_arn: The ARN of the role.
             external_id: The external id for its trust policy; `None` for none.
-            is_global: Whether the role is assumed at the global endpoint of STS.
+            _is_global: Whether the role is assumed at the global endpoint of STS.
         """
         self.request: dict[str, str] = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
         """The arguments of AssumeRole."""

@@ -306,7 +306,8 @@ class DaemonThreadPool(Executor):
         for _ in range(self._thread_count):
             self._tasks.put(None)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as in Executor
+    # With the arguments of Executor.
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         """Have the threads end after all calls that were submitted."""
         for _ in range(self._thread_count):
             self._tasks.put(None)

@@ -279,7 +279,7 @@ class LocalDrs:
             unstructure_log_item(item)
         self._backend.add_log(job_id, items, scope)
 
-    def add_history(self, history: History) -> None:
+    def add_history(self, history: History, *, region: str | None = None, account_id: str | None = None) -> None:
         """Add the jobs, logs and source servers of a history to its account and region, as they are at its end, `until`.
 
         A job that runs at `until` goes on from there with the time of this `LocalDrs`, and completes some minutes later. Its
@@ -287,14 +287,16 @@ class LocalDrs:
 
         Args:
             history: The result of `make_history(…, logs=True)`.
+            region: The region. Default that of the history, which its ARNs name.
+            account_id: The account, one of `accounts`. Default that of the history.
 
         Raises:
             TypeError: If it is not a `History`.
-            ValueError: If its region or account is unknown.
+            ValueError: If the region or account is unknown.
         """
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
-        scope = self._scope(history.region, history.account_id)
+        scope = self._scope(region or history.region, account_id or history.account_id)
         self._backend.add_source_servers(history.source_servers, scope)
         lag = max(self.now - history.until, timedelta())
         self._backend.add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
@@ -371,16 +373,16 @@ class LocalDrs:
         """The current time of the simulated jobs, in UTC."""
         return self._backend.clock.now()
 
-    def advance(self, duration: timedelta | float) -> None:
+    def advance(self, seconds: timedelta | float) -> None:
         """Advance the time of the simulated jobs.
 
         Args:
-            duration: A timedelta, or seconds.
+            seconds: Seconds, or a timedelta.
 
         Raises:
-            ValueError: If `duration` is negative.
+            ValueError: If it is negative.
         """
-        self._backend.clock.advance(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
+        self._backend.clock.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
 
     def inject(self, fault: Fault, *, times: int | None = 1, operation: str | None = None) -> None:
         """Apply a fault to the next responses, after the faults of earlier calls.

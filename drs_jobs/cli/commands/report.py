@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import attrs
 import typer
 
+from drs_jobs._extras import import_with_extra
 from drs_jobs._text import quoted
 from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
@@ -24,7 +25,7 @@ from drs_jobs.cli.options import (
     Servers,
     Since,
 )
-from drs_jobs.evidence import page_function
+from drs_jobs.evidence import render
 from drs_jobs.evidence.tables import jobs_csv, records_csv
 
 
@@ -49,7 +50,7 @@ def report(
 
     FILE.csv has one row per server, and FILE-jobs.csv one per server and job. The logs of all drills and recoveries are read.
     """
-    make_page = page_function()
+    import_with_extra("drs_jobs.evidence.page", "report")  # before the requests
     with raise_usage_errors():
         reader = EvidenceReader.from_options(
             drilled_within=drilled_within, objective=objective, as_of=as_of, since=since, servers=servers, names=names
@@ -59,7 +60,7 @@ def report(
         client = Connection(profile, region, endpoint_url).make_client()
     assessment = reader.read(client, history=True)
     files.write(
-        {files.page: make_page(assessment, title), files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)}
+        {files.page: render(assessment, title=title), files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)}
     )
     print_notes(assessment, history=True)
     print_note(f"written to {', '.join(path.name for path in files.paths)}")
