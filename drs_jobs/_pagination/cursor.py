@@ -54,8 +54,8 @@ def encode_cursor(position: Position, identity: str) -> str:
     return f"{encoded}.{_checksum(encoded, identity)}"
 
 
-def decode_cursor(cursor: str, identity: str) -> Position:
-    """Return the position of a cursor.
+def decode_cursor(cursor: str, identity: str, accepts_token: Callable[[str], bool]) -> Position:
+    """Return the position of a cursor. `accepts_token` returns whether the client accepts a page token.
 
     Raises:
         ValueError: If it is not a cursor of a query with this identity.
@@ -65,7 +65,7 @@ def decode_cursor(cursor: str, identity: str) -> Position:
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
             token, anchor, offset, skipped, is_end = json.loads(base64.urlsafe_b64decode(encoded))
             position = Position(token, anchor, offset, skipped, is_end)
-            if _is_valid(position):
+            if _is_valid(position, accepts_token):
                 return position
     raise ValueError(
         f"cursor {quoted(cursor)} does not belong to this query: "
@@ -73,13 +73,16 @@ def decode_cursor(cursor: str, identity: str) -> Position:
     )
 
 
-def _is_valid(position: Any) -> bool:
+def _is_valid(position: Any, accepts_token: Callable[[str], bool]) -> bool:
     """Return whether the fields have values that a run can have."""
     if position.is_end is True:
         return bool(position == END)
     return (
         position.is_end is False
-        and (position.token is None or (isinstance(position.token, str) and position.token != ""))
+        and (
+            position.token is None
+            or (isinstance(position.token, str) and position.token != "" and accepts_token(position.token))
+        )
         and (position.anchor is None or isinstance(position.anchor, str))
         and all(type(number) is int and 0 <= number <= sys.maxsize for number in (position.offset, position.skipped))
         and (position.anchor is None) == (position.offset == 0)
