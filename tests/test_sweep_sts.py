@@ -168,7 +168,6 @@ def test_credentials_are_renewed_during_a_sweep(sweep: Any, aws: SimulatedAws):
 
 def test_one_session_for_all_threads(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
     """Each reads the data files of botocore, which takes longer than to build a client."""
-    # fails before the fix: up to 32 sessions
     every = [Target(region) for region in boto3.Session().get_available_regions("drs")]
     sessions: list[Any] = []
     create = boto3.Session.__init__
