@@ -272,11 +272,11 @@ class Role:
     credentials_class: type[Credentials] = Credentials
 
     # The profile and the kind of endpoint are only parts of the key of its cache.
-    def __init__(self, _profile_name: str | None, role_arn: str, external_id: str | None, _is_global: bool) -> None:  # noqa: FBT001
+    def __init__(self, _profile: str | None, role_arn: str, external_id: str | None, _is_global: bool) -> None:  # noqa: FBT001
         """Create a role without credentials.
 
         Args:
-            _profile_name: The profile that assumes the role; `None` for the default.
+            _profile: The profile that assumes the role; `None` for the default.
             role_arn: The ARN of the role.
             external_id: The external id for its trust policy; `None` for none.
             _is_global: Whether the role is assumed at the global endpoint of STS.
