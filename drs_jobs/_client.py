@@ -319,8 +319,13 @@ class JobsClient:
         return analysis.phases(fetched, items, log_error=error)
 
     def _fetch(self, request: Request) -> RawPage:
-        with calls.start_call(self._client, request.operation) as call:
-            call.response = call.method(**request.arguments)
+        outer_call = calls.current_call.get()
+        try:
+            with calls.start_call(self._client, request.operation) as call:
+                call.response = call.method(**request.arguments)
+        finally:
+            # The handler of a signal can raise an exception at the start of `__exit__`.
+            calls.current_call.set(outer_call)
         return call.page()
 
 
@@ -346,25 +351,28 @@ class Watch(Iterator[Job]):
         """The step that is executed, or that was interrupted."""
 
     def __next__(self) -> Job:
-        while (step := self._step or self._next_step()) is not None:
-            self._step = step
-            match step:
-                case Poll():
+        while True:
+            if self._step is None:
+                self._take_step()
+            match self._step:
+                case Poll() as step:
                     self._poll(step)
-                case Sleep():
+                case Sleep() as step:
                     clock = self._watcher.clock
                     clock.sleep(max(0.0, step.until - clock.now()))
-                case DescribePhases():
+                case DescribePhases() as step:
                     step.phases.update(self._describe_phases(step.jobs))
-                case Job():
+                case Job() as job:
+                    # As in `Run`, no signal handler runs between this and the return.
                     self._step = None
-                    return step
+                    return job
+                case None:
+                    raise StopIteration
             self._step = None
-        raise StopIteration
 
-    def _next_step(self) -> Step | None:
+    def _take_step(self) -> None:
         try:
-            return next(self._steps, None)
+            self._step = next(self._steps, None)
         except BaseException:
             self._steps = self._watcher.steps()  # a generator that raised an exception looks as if all jobs were complete
             raise

@@ -60,26 +60,28 @@ class DrsJobsError(Exception):
             attributes: dict[str, object] = {
                 name: value if _is_picklable(value) else None for name, value in error.__dict__.items()
             }
-            errors.append((type(error), tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), attributes))
+            # A class that was defined in a function cannot be pickled.
+            error_class = type(error) if _is_picklable(type(error)) else DrsJobsError
+            errors.append((error_class, tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), attributes))
             error = error.__cause__
         return _rebuild, (errors, None if error is None or id(error) in seen else make_picklable(error))
 
 
 def make_picklable(error: BaseException) -> BaseException:
     """Return the error itself, or a DrsJobsError with its class and message if it cannot be pickled."""
-    return error if _is_picklable(error) else DrsJobsError(f"{type(error).__name__}: {error}")
+    return error if _is_picklable(error, BaseException) else DrsJobsError(f"{type(error).__name__}: {error}")
 
 
-def _is_picklable(value: object) -> bool:
-    """Return whether `value` can be pickled and loaded.
+def _is_picklable(value: object, loaded_type: type = object) -> bool:
+    """Return whether `value` can be pickled and loaded, as an instance of `loaded_type`.
 
     botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
     """
     try:
-        pickle.loads(pickle.dumps(value))  # noqa: S301  # it was pickled here
+        loaded = pickle.loads(pickle.dumps(value))  # noqa: S301  # it was pickled here
     except Exception:  # noqa: BLE001  # both can raise any exception
         return False
-    return True
+    return isinstance(loaded, loaded_type)
 
 
 def chain_of(error: BaseException, end: BaseException | None = None) -> Iterator[BaseException]:

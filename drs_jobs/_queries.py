@@ -58,7 +58,7 @@ def validate_job_id(job_id: object, client: object) -> str:
     if not isinstance(job_id, str) or not job_id.strip():
         description = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
         raise TypeError(f"a job id must be a non-blank str, not {description}")
-    if not calls.accepts_job_id(client, job_id):
+    if not calls.accepts(client, "JobID", job_id):
         raise ValueError(f"{quoted(job_id)} is not a job id: use drsjob- and 17 letters or digits, as describe_jobs returns it")
     return job_id
 
@@ -199,7 +199,9 @@ def _query(
         request=lambda token: page_request(operation, request, page_size, token),
         structure=functools.partial(structure, item_type=item_type),
         identify=identify,
-        start=START if cursor is None else decode_cursor(cursor, identity),
+        start=START
+        if cursor is None
+        else decode_cursor(cursor, identity, functools.partial(calls.accepts, client, "PaginationToken")),
         limit=limit,
         on_malformed=on_malformed,
     )

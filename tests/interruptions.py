@@ -1,13 +1,15 @@
-"""Loops over jobs and over pages that a real signal interrupts at random times, and that continue until the end."""
+"""Loops over jobs, pages and watches that a real signal interrupts at random times, and that continue until the end."""
 
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Self
 
-from drs_jobs import JobsClient, PagerIterator
+from drs_jobs import Job, JobsClient, PagerIterator
+from drs_jobs._aws.calls import current_call
+from simulated_time import SimulatedTime
 
 PAGES: Final = 20
 JOBS_PER_PAGE: Final = 3
@@ -44,6 +46,8 @@ CONSUMERS: Final[tuple[Consume, ...]] = (by_item, by_page)
 def interrupt(consume: Consume, count: int, *, from_cursor: bool, seed: int = 0) -> Counter[str]:
     """Return the number of signals, of exceptions that left the loop, and of lost and repeated jobs.
 
+    A call that counts as unfinished after a signal would change the caller's own calls.
+
     Args:
         consume: The loop.
         count: The number of signals.
@@ -51,41 +55,98 @@ def interrupt(consume: Consume, count: int, *, from_cursor: bool, seed: int = 0)
         seed: The seed of the times.
     """
     client = JobsClient(PagesOfJobs())
-    rng = random.Random(seed)
-    duration = _duration(client, consume)
-    tally: Counter[str] = Counter(signals=0, caught=0, lost=0, repeated=0)
-
-    def handle(*_: object) -> None:
-        tally["signals"] += 1
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, handle)
-    try:
+    tally: Counter[str] = Counter()
+    with _Signals(tally, _duration(lambda: consume(iter(client.describe_jobs()), [])), seed) as signals:
         while tally["signals"] < count:
             iterator, got = iter(client.describe_jobs()), list[Any]()
-            is_over = False
-            while not is_over:
-                try:
-                    signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, duration))
-                    consume(iterator, got)
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-                    is_over = True
-                except Interrupted:
-                    tally["caught"] += 1
-                    if from_cursor:
-                        iterator = iter(client.describe_jobs(cursor=iterator.cursor))
+            while not signals.interrupt(lambda iterator=iterator, got=got: consume(iterator, got)):
+                if from_cursor:
+                    iterator = iter(client.describe_jobs(cursor=iterator.cursor))
             ids = [job.job_id for jobs in got for job in jobs]
             tally["lost"] += len(set(IDS) - set(ids))
             tally["repeated"] += len(ids) - len(set(ids))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     return tally
 
 
-def _duration(client: JobsClient, consume: Consume) -> float:
-    """Return the seconds that a run takes, when all is loaded."""
+class ProgressingJobs:
+    """A fake client whose jobs progress with each request, and complete one after the other."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    def describe_jobs(self, filters: dict[str, list[str]]) -> dict[str, Any]:
+        self.requests += 1
+        statuses = {job_id: STATUSES[min(2, (self.requests + int(job_id)) // 6)] for job_id in filters["jobIDs"]}
+        return {"items": [{"jobID": job_id, "status": status} for job_id, status in statuses.items()]}
+
+
+STATUSES: Final = ("PENDING", "STARTED", "COMPLETED")
+
+
+def interrupt_watch(count: int, seed: int = 0) -> Counter[str]:
+    """Return the number of signals, of exceptions that left the loop, of complete jobs that were lost, and of older snapshots.
+
+    A snapshot can be repeated after a signal.
+    """
+    tally: Counter[str] = Counter()
+    ids = [str(number) for number in range(6)]
+
+    def watch() -> Iterator[Job]:
+        client, simulated = JobsClient(ProgressingJobs()), SimulatedTime()
+        client._clock = simulated.clock()
+        return client.watch(ids, timeout=None)
+
+    with _Signals(tally, _duration(lambda: list(watch())), seed) as signals:
+        while tally["signals"] < count:
+            watching, got = watch(), list[Job]()
+            while not signals.interrupt(lambda watching=watching, got=got: _extend(got, watching)):
+                pass
+            tally["lost"] += len(set(ids) - {job.job_id for job in got if job.is_complete})
+            for job_id in ids:
+                seen = [STATUSES.index(str(job.status)) for job in got if job.job_id == job_id]
+                tally["older"] += seen != sorted(seen)
+    return tally
+
+
+def _extend(got: list[Job], watching: Iterator[Job]) -> None:
+    for job in watching:
+        got.append(job)  # noqa: PERF402  # `list` would lose the jobs before a signal
+
+
+class _Signals:
+    """A context manager in which a signal interrupts calls at random times."""
+
+    def __init__(self, tally: Counter[str], duration: float, seed: int) -> None:
+        self._tally, self._duration, self._rng = tally, duration, random.Random(seed)
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGALRM, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+
+    def _handle(self, *_: object) -> None:
+        self._tally["signals"] += 1
+        raise Interrupted
+
+    def interrupt(self, call: Callable[[], object]) -> bool:
+        """Return whether the call ended, and was not interrupted."""
+        try:
+            signal.setitimer(signal.ITIMER_REAL, self._rng.uniform(1e-6, self._duration))
+            call()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Interrupted:
+            self._tally["caught"] += 1
+            self._tally["unfinished calls"] += current_call.get() is not None
+            return False
+        return True
+
+
+def _duration(call: Callable[[], object]) -> float:
+    """Return the seconds that a call takes, when all is loaded."""
     for _ in range(2):
         began = time.perf_counter()
-        consume(iter(client.describe_jobs()), [])
+        call()
     return time.perf_counter() - began

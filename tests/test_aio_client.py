@@ -7,7 +7,8 @@ import itertools
 import random
 import sys
 import typing
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -586,19 +587,85 @@ def test_callers_handlers_can_call(local_drs: LocalDrs):
             asyncio.run(run(event + scope))
 
 
-def test_environment_that_changes_before_the_first_use(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
-    """The client has the region with which it was created, and so have its cursors."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    client = AsyncJobsClient(endpoint_url=local_drs.endpoint_url)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+CONFIGURATIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "nothing else": ("", {}),
+    "region": ("", {"AWS_DEFAULT_REGION": "eu-central-1"}),
+    "region in the file": ("region = eu-central-1", {"AWS_DEFAULT_REGION": ""}),
+    "endpoint": ("", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}),
+    "endpoint of DRS": ("", {"AWS_ENDPOINT_URL_DRS": "http://127.0.0.1:9"}),
+    "endpoint in the file": ("endpoint_url = http://127.0.0.1:9", {}),
+    "service in the file": ("services = s\n[services s]\ndrs =\n  endpoint_url = http://127.0.0.1:9", {}),
+    "FIPS": ("", {"AWS_USE_FIPS_ENDPOINT": "true"}),
+    "dual stack": ("use_dualstack_endpoint = true", {}),
+    "profile": ("[profile other]\nregion = us-east-1\nretry_mode = adaptive", {"AWS_PROFILE": "other"}),
+    "attempts": ("", {"AWS_MAX_ATTEMPTS": "7"}),
+    "mode of retries": ("", {"AWS_RETRY_MODE": "standard"}),
+    "attempts in the file": ("max_attempts = 9\nretry_mode = standard", {}),
+    "proxy": ("", {"HTTPS_PROXY": "http://127.0.0.1:9"}),
+    "proxies of an HTTP endpoint": ("endpoint_url = http://127.0.0.1:9", {"http_proxy": "http://127.0.0.1:8"}),
+    "CA bundle": ("", {"AWS_CA_BUNDLE": "/etc/hosts"}),
+    "CA bundle of requests": ("", {"REQUESTS_CA_BUNDLE": "/etc/hosts"}),
+    "CA bundle in the file": ("ca_bundle = /etc/hosts", {}),
+}
+"""The lines of the default profile in the configuration file, and the environment."""
 
-    async def run() -> None:
+
+def _configuration(client: AsyncJobsClient) -> dict[str, Any]:
+    """Return the configuration with which a client sends its requests."""
+
+    async def read() -> dict[str, Any]:
         async with client:
-            await client.describe_jobs().first()
+            aio_client: Any = await client._handle.ready()
+            endpoint, config = aio_client._endpoint, aio_client.meta.config
+            return {
+                "endpoint": (aio_client.meta.endpoint_url, endpoint.host),
+                "region": (aio_client.meta.region_name, aio_client._request_signer.region_name),
+                "key": (await aio_client._request_signer._credentials.get_frozen_credentials()).access_key,
+                "retries": config.retries,
+                "proxies": vars(endpoint.http_session._proxy_config),
+                "CA bundle": endpoint.http_session._verify,
+                "time-outs": (config.connect_timeout, config.read_timeout, config.tcp_keepalive),
+            }
 
-    asyncio.run(run())
-    assert "/eu-central-1/drs/" in local_drs.requests[0].headers["Authorization"]
-    assert "region=eu-central-1" in repr(client)
+    return asyncio.run(read())
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """A function that sets one of the configurations."""
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    keys = "aws_access_key_id = {0}\naws_secret_access_key = x\n"
+    credentials.write_text(f"[default]\n{keys.format('d')}[other]\n{keys.format('o')}", encoding="utf-8")
+
+    with pytest.MonkeyPatch.context() as context:
+
+        def configure(name: str) -> None:
+            lines, environment = CONFIGURATIONS[name]
+            config.write_text(f"[default]\n{lines}\n", encoding="utf-8")
+            context.undo()
+            files = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+            for variable, value in {**files, "AWS_DEFAULT_REGION": "eu-west-1", **environment}.items():
+                if value:
+                    context.setenv(variable, value)
+
+        yield configure
+
+
+@pytest.mark.parametrize("make", [AsyncJobsClient, lambda: AsyncJobsClient(session=AioSession())], ids=["own", "session"])
+@pytest.mark.parametrize("name", [name for name in CONFIGURATIONS if name != "nothing else"])
+def test_configuration_is_that_of_the_creation(name: str, make: Any, configure: Callable[[str], None]):
+    """It can change before the first use. A session without a profile finds it at the first use."""
+    if name == "profile" and make is not AsyncJobsClient:
+        return
+    seen = []
+    for first, second in ((name, "nothing else"), ("nothing else", name)):
+        configure(first)
+        expected, client = _configuration(make()), make()
+        configure(second)
+        assert f"endpoint={expected['endpoint'][0]}" in repr(client)
+        assert _configuration(client) == expected
+        seen.append(expected)
+    assert seen[0] != seen[1]
 
 
 def test_session_with_variables():

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import drs_jobs
+import unloadable
 from drs_jobs import (
     DrsJobsError,
     InternalServerException,
@@ -26,6 +27,7 @@ from drs_jobs import (
     ValidationException,
     WaitTimeoutError,
 )
+from drs_jobs._errors import make_picklable
 from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_job
 
 RESPONSE = {
@@ -195,6 +197,17 @@ def test_arguments_that_cannot_be_pickled_become_text():
     other = pickle.loads(pickle.dumps(error))
     assert type(other) is DrsJobsError
     assert "lock" in str(other)
+
+
+@pytest.mark.parametrize("name", unloadable.ERRORS)
+def test_errors_that_do_not_load(name: str):
+    """The text of each error of the chain is kept, and so is the class of those of drs_jobs that can be imported."""
+    error = unloadable.ERRORS[name]()
+    other = pickle.loads(pickle.dumps(make_picklable(error)))
+    while error is not None:
+        assert isinstance(other, type(error) if type(error).__module__ == "drs_jobs" else DrsJobsError)
+        assert str(error) in str(other)
+        error, other = error.__cause__, other.__cause__
 
 
 def test_job_not_found_message():

@@ -1,5 +1,6 @@
 """Pagination: order, limits, cursors, loops of tokens, pages that change, malformed jobs and interruptions."""
 
+import base64
 import itertools
 import json
 import os
@@ -8,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
+import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import interruptions
@@ -27,6 +29,7 @@ from drs_jobs import (
 )
 from drs_jobs._aws.structure import structure
 from drs_jobs._html import MAX_ROWS
+from drs_jobs._pagination import cursor
 from drs_jobs.testing import DropConnection, Fault, LocalDrs, RawResponse, ServerError, make_job
 
 pytestmark = pytest.mark.both_clients
@@ -225,6 +228,82 @@ def test_cursor_of_any_unicode_token_is_ascii():
     assert [job.job_id for job in client.describe_jobs(cursor=iterator.cursor)] == ["c"]
 
 
+# ------------------------------------------------------------------ forged cursors
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([2**63, 1.5, "", "a", "b", "t", "x", "\ud800", "x" * 5_000]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
+positions = st.tuples(
+    st.sampled_from([None, "t"]) | values,
+    st.sampled_from([None, *"abcde"]) | values,
+    st.integers(-1, 5) | values,
+    st.integers(-1, 5) | values,
+    st.booleans() | values,
+).map(list)
+payloads = positions | st.lists(values, max_size=6) | values
+FORGED_PAGES = {
+    None: {"items": [*_raw_jobs("a"), {}, *_raw_jobs(*"bc")], "nextToken": "t"},
+    "t": {"items": [{}, *_raw_jobs("d"), {}, {}, *_raw_jobs("e")]},
+}
+
+
+class WithModel(FakeDrs):
+    """A fake client that refuses a page token as botocore does."""
+
+    meta = boto3.client("drs", "eu-west-1").meta
+
+    def describe_jobs(self, **request: Any) -> dict[str, Any]:
+        assert len(request.get("nextToken", "")) <= 2_048
+        return super().describe_jobs(**request)
+
+
+def _forge(payload: bytes, client: Any) -> str:
+    """Return a cursor with any payload, and with the checksum of this client's query."""
+    encoded = base64.urlsafe_b64encode(payload).decode()
+    request = iter(client.describe_jobs())._run.query
+    return f"{encoded}.{cursor._checksum(encoded, request.identity)}"
+
+
+@given(payload=payloads.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=9))
+@example(b"[" * 100_000)
+@example(b'[null,null,0,0,{"a":NaN}]')
+@example(b"[null,null,0," + b"9" * 5_000 + b",false]")
+def test_forged_cursor(payload: bytes):
+    """It is a ValueError, or the rest of the jobs from a position on. An unknown page token is refused by the service."""
+    client = JobsClient(WithModel(FORGED_PAGES))
+    forged = _forge(payload, client)
+    try:
+        pager = client.describe_jobs(cursor=forged, on_malformed=lambda _: None)
+    except ValueError as error:
+        assert "does not belong to this query" in str(error)
+        return
+    try:
+        got = "".join(job.job_id for job in pager)
+    except KeyError as error:
+        assert error.args[0] not in FORGED_PAGES
+    else:
+        assert "abcde".endswith(got)
+        assert len(set(got)) == len(got)
+
+
+@given(position=st.integers(0, 5))
+def test_forged_cursor_can_be_valid(position: int):
+    """Otherwise the test above proves nothing."""
+    client = JobsClient(WithModel(FORGED_PAGES))
+    iterator = iter(client.describe_jobs(on_malformed=lambda _: None))
+    for _ in range(position):
+        next(iterator)
+    payload = base64.urlsafe_b64decode(iterator.cursor.partition(".")[0])
+    assert _forge(payload, client) == iterator.cursor
+    rest = client.describe_jobs(cursor=iterator.cursor, on_malformed=lambda _: None)
+    assert "".join(job.job_id for job in rest) == "abcde"[position:]
+
+
 # ------------------------------------------------------------------ a page that changes between two requests
 
 malformed = st.sampled_from([None, {"status": "x"}, {"jobID": 5}])
@@ -334,9 +413,9 @@ def test_page_cursor_is_before_the_malformed_job(client: JobsClient, local_drs: 
     local_drs.inject(RawResponse(json.dumps({"items": [*_raw_jobs("a"), {}, *_raw_jobs("b")]}).encode()), times=3)
     pager = client.describe_jobs()
     page = next(pager.pages())
-    for cursor in (page.cursor, pager.cursor):
+    for position in (page.cursor, pager.cursor):
         with pytest.raises(MalformedResponseError):
-            client.describe_jobs(cursor=cursor).first()
+            client.describe_jobs(cursor=position).first()
 
 
 def test_next_continues_after_on_malformed_raises(client: JobsClient, local_drs: LocalDrs):
@@ -441,7 +520,7 @@ def test_signals_lose_no_job(consume: interruptions.Consume, from_cursor: Any):
     """Real ones, whose handler raises an exception. The loop continues with the same iterator, or from its cursor."""
     tally = interruptions.interrupt(consume, SIGNALS, from_cursor=from_cursor)
     assert tally["caught"] == tally["signals"] >= SIGNALS
-    assert (tally["lost"], tally["repeated"]) == (0, 0)
+    assert (tally["lost"], tally["repeated"], tally["unfinished calls"]) == (0, 0, 0)
 
 
 def test_pages_and_next_mixed_skip_no_job():

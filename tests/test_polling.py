@@ -2,8 +2,11 @@
 
 import gc
 import logging
+import os
 import pickle
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -13,6 +16,8 @@ import attrs
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+import frozen_time
+import interruptions
 from conftest import ONE_ATTEMPT
 from drs_jobs import (
     AccessDeniedException,
@@ -30,6 +35,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs._polling import Clock
+from drs_jobs._time import machine_time, machine_timestamp
 from drs_jobs.testing import (
     BootFailure,
     CutOff,
@@ -897,6 +903,15 @@ def test_watch_continues_after_an_interruption(client: JobsClient, local_drs: Lo
     assert simulated.sleeps == [1, 2, 2]
 
 
+@pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
+def test_signals_lose_no_job_of_a_watch():
+    """Real ones, whose handler raises an exception. The loop continues with the same iterator."""
+    count = 10 * int(os.environ.get("DRS_JOBS_SIGNALS", "300"))
+    tally = interruptions.interrupt_watch(count)
+    assert tally["caught"] == tally["signals"] >= count
+    assert (tally["lost"], tally["older"], tally["unfinished calls"]) == (0, 0, 0)
+
+
 def test_watch_polls_again_after_an_error(client: JobsClient, local_drs: LocalDrs, simulated: SimulatedTime):
     """A permanent error or the deadline ends no iterator."""
     job = _started()
@@ -919,3 +934,47 @@ def test_default_clock_is_the_real_one(client: JobsClient, local_drs: LocalDrs):
     assert next(watching) == job
     local_drs.add_jobs(_done(job))
     assert next(watching).is_complete
+
+
+# ------------------------------------------------------------------ frozen time
+
+
+def _ends(call: Callable[[], object]) -> BaseException | None:
+    """Return the error of a call, which must end. It runs in a daemon thread, so that a call without an end fails the test."""
+    errors: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  # the caller examines it
+            errors.append(error)
+        else:
+            errors.append(None)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    return errors[0]
+
+
+@pytest.mark.parametrize("made_inside", [False, True])
+def test_wait_in_frozen_time(made_inside, boto_client: Any, local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """The sleeps and the deadline are those of the machine, whenever the client was made."""
+    local_drs.add_jobs(job := _started())
+    client = JobsClient(boto_client)
+    began = time.clock_gettime(time.CLOCK_MONOTONIC)
+    frozen_time.freeze(monkeypatch, real_asyncio=True)
+    if made_inside:
+        client = JobsClient(boto_client)
+    assert time.monotonic() == time.monotonic()
+    assert isinstance(_ends(lambda: client.wait(job, timeout=0.3, poll_interval=0.1)), WaitTimeoutError)
+    assert time.clock_gettime(time.CLOCK_MONOTONIC) - began >= 0.3
+    assert _polls(local_drs) >= 2
+
+
+def test_clock_of_the_machine():
+    """It is not one of the functions that a test library replaces."""
+    assert not {id(machine_time), id(machine_timestamp)} & frozen_time.FROZEN.keys()
+    assert machine_time() == pytest.approx(time.monotonic(), abs=5)
+    assert machine_timestamp() == pytest.approx(time.time(), abs=5)

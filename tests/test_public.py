@@ -4,6 +4,7 @@ import ast
 import copy
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -49,6 +50,45 @@ for value in (getattr(module, name) for name in module.__all__):
         if inspect.isfunction(function):
             typing.get_type_hints(function)
 """)
+
+
+WITHOUT_EXTRA = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+
+import drs_jobs, drs_jobs.analysis, drs_jobs.evidence, drs_jobs.sweep
+from drs_jobs.testing import LocalDrs, make_job
+
+for _ in range(2):
+    try:
+        import drs_jobs.aio
+    except ImportError as error:
+        print(error)
+with LocalDrs() as local:
+    local.add_jobs(job := make_job())
+    client = drs_jobs.JobsClient(local.client())
+    assert client.describe_jobs().collect() == (client.wait(job, timeout=1),)
+    assert client.explain(job).job == job
+    [result] = drs_jobs.sweep.sweep([drs_jobs.sweep.Target("eu-west-1", endpoint_url=local.endpoint_url)])
+    print(type(result).__name__)
+    assert "aio" not in dir(drs_jobs)
+"""
+
+
+@pytest.mark.parametrize("blocked", [("aiobotocore",), ("anyio",), ("aiobotocore", "anyio", "aiohttp", "msgspec")])
+def test_without_the_extra_async(blocked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
+    """`import drs_jobs.aio` is an error that names it, and everything else works. It is a new process for each."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    first, second, result = run(WITHOUT_EXTRA.format(blocked=blocked)).decode().splitlines()
+    assert first == second
+    assert re.match("(aiobotocore|anyio) is not installed: install drs_jobs with its extra 'async'", first)
+    assert "pip install '.[async]'" in first
+    assert result == "TargetJobs"
 
 
 COMPLETIONS = """

@@ -6,6 +6,8 @@ from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from drs_jobs import Job, JobsClient
 from drs_jobs.testing import LocalDrs, make_job
@@ -129,6 +131,65 @@ def test_every_reference_to_a_job(client: JobsClient, local_drs: LocalDrs):
     local_drs.add_jobs(job := make_job())
     for reference in (job, job.job_id, job.arn, {"jobID": job.job_id}, {"JobID": job.job_id}):
         assert client.wait(reference, timeout=0) == client.explain(reference).job == job
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=60) | st.from_regex("drsjob-[0-9a-zA-Z]{15,20}", fullmatch=True))
+def test_any_id_that_is_too_long_or_too_short(text: str, client: JobsClient, local_drs: LocalDrs):
+    """It is refused by each method, with the form of an id. AWS refuses one of the right length with other characters."""
+    if len(text) == len(JOB_ID):
+        return
+    for call in (
+        lambda: client.describe_jobs(job_ids=[JOB_ID, text]),
+        lambda: client.get_job(text),
+        lambda: client.describe_job_log_items(text),
+        lambda: client.watch([JOB_ID, text], timeout=1),
+        lambda: client.wait({"JobID": text}, timeout=1),
+        lambda: client.wait_all([Job(job_id=text)], timeout=1),
+        lambda: client.explain(text),
+        lambda: client.phases(f"arn:aws:drs:eu-west-1:123456789012:job/{text}"),
+    ):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"a job id must be a non-blank str|is not a job id: use drsjob- and 17"
+        ):
+            call()
+    assert local_drs.requests == ()
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:ec2:eu-west-1:123456789012:instance/i-00000000000000001",
+        "arn:aws:drs:eu-west-1:123456789012:source-server/s-00000000000000001",
+        "arn:aws:drs:eu-west-1:123456789012:job/",
+        f"arn:aws:drs::123456789012:job/{JOB_ID}",
+        f"arn:aws:drs:eu-west-1:123456789012:job/{JOB_ID}/x",
+        f"ARN:aws:drs:eu-west-1:123456789012:job/{JOB_ID}",
+    ],
+)
+def test_arn_of_something_else(arn: str, client: JobsClient, local_drs: LocalDrs):
+    for call in (lambda: client.wait(arn, timeout=1), lambda: client.explain(arn), lambda: client.phases({"jobID": arn})):
+        with pytest.raises(ValueError, match="is not a job id: use drsjob- and 17"):
+            call()
+    assert local_drs.requests == ()
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-us-gov", "aws-cn"])
+def test_arn_of_any_partition(partition: str, client: JobsClient, local_drs: LocalDrs):
+    local_drs.add_jobs(job := make_job())
+    assert client.wait(f"arn:{partition}:drs:eu-west-1:123456789012:job/{job.job_id}", timeout=0) == job
+
+
+@pytest.mark.parametrize(
+    "response", [{"job": {"jobID": JOB_ID}}, {"Job": {"JobID": JOB_ID}}, {"items": [{"jobID": JOB_ID}]}, {}]
+)
+def test_whole_response_is_no_reference(response: Any, client: JobsClient, local_drs: LocalDrs):
+    for call in (lambda: client.wait(response, timeout=1), lambda: client.explain(response), lambda: client.phases(response)):
+        with pytest.raises(
+            TypeError, match=r"this dict has no jobID: pass the job itself, such as start_recovery\(…\)\['job'\]"
+        ):
+            call()
+    assert local_drs.requests == ()
 
 
 def test_fake_accepts_any_id():

@@ -9,7 +9,17 @@ from typing import Any
 import attrs
 import pytest
 
-from drs_jobs import Job, JobsClient, MalformedResponseError, ParticipatingServer, SourceNetworkID, UnknownMember, structure_job
+from drs_jobs import (
+    Job,
+    JobLogItem,
+    JobsClient,
+    MalformedResponseError,
+    ParticipatingServer,
+    SourceNetworkID,
+    UnknownMember,
+    structure_job,
+    structure_log_item,
+)
 from drs_jobs.testing import LocalDrs, RawResponse
 
 pytestmark = pytest.mark.both_clients
@@ -289,6 +299,31 @@ def test_map_keys_must_be_strings():
     for key in (None, 5, ("a",)):
         with pytest.raises(MalformedResponseError):
             structure_job({"jobID": "j", "tags": {key: "x"}})
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        ({"items": [{"jobID": "j"}]}, "a whole response: pass each of its items"),
+        ({"Items": [{"JobID": "j"}], "NextToken": "t"}, "a whole response: pass each of its items"),
+        ({"job": {"jobID": "j"}, "ResponseMetadata": {}}, "the response of start_recovery: pass its job"),
+        ({"Job": {"JobID": "j"}}, "the response of start_recovery: pass its job"),
+        ({"JobID": "j", "Status": "STARTED"}, "keys with capital letters, as Step Functions writes them"),
+        ({"arn": "a"}, "expected a value, found nothing"),
+    ],
+)
+def test_shapes_that_are_confused_with_a_job(raw: Any, problem: str):
+    for value in (raw, MappingProxyType(raw)):
+        with pytest.raises(MalformedResponseError, match=problem):
+            structure_job(value)
+
+
+def test_shapes_that_are_confused_with_a_log_item():
+    """All members of a log item are optional, so the error is raised only for these shapes."""
+    for raw, problem in (({"items": [{}]}, "a whole response"), ({"Event": "JOB_START"}, "keys with capital letters")):
+        with pytest.raises(MalformedResponseError, match=problem):
+            structure_log_item(raw)
+    assert structure_log_item({}) == JobLogItem()
 
 
 def test_structure_job_accepts_any_mapping():

@@ -24,6 +24,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+import unloadable
 from both_sweeps import both_sweeps
 from drs_jobs import MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets, workers
@@ -273,6 +274,20 @@ def test_broken_process_pool():
         pool.submit(os._exit, 1)
         results = list(sweep([Target("eu-west-1")] * 40, executor=pool, max_in_flight=4))
     assert [type(result) for result in results] == [TargetFailure] * 40
+
+
+def test_errors_that_do_not_load(local_drs: LocalDrs):
+    """Each is the failure of its own target: the pool is not broken."""
+    good = [_target(local_drs)] * 5
+    bad = [_target(local_drs, region) for region in unloadable.REGIONS]
+    mixed = [target for pair in itertools.zip_longest(bad, good) for target in pair if target is not None]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=unloadable.raise_in_worker) as pool:
+        results = list(sweep(mixed, executor=pool))
+    assert [result.target for result in results if isinstance(result, TargetJobs)] == good
+    failures = {result.target.region: str(result.error) for result in results if isinstance(result, TargetFailure)}
+    for region, name in unloadable.REGIONS.items():
+        assert str(unloadable.ERRORS[name]()).split(" at 0x")[0] in failures[region]
 
 
 def test_error_with_a_live_connection_is_picklable():

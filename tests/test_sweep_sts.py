@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 import drs_jobs.sweep.clients
+import frozen_time
 from both_sweeps import both_sweeps
 from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
 from simulated_sts import DEFAULT_REGIONS, DROPPED, KEY, Refusal, Request, SimulatedAws, redirect_sts, skip_sleeps
@@ -199,3 +200,18 @@ def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(sweep: An
     assert len(results) == 30
     assert failures(results) == []
     assert aws.refusals == {}
+
+
+# ------------------------------------------------------------------ frozen time
+
+
+@both_sweeps
+def test_frozen_time(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """Credentials are renewed when they expire by the clock of the machine, and each target has its result."""
+    frozen_time.freeze(monkeypatch, real_asyncio=True)
+    aws.lifetime = 600
+    assert codes(list(sweep(targets([ACCOUNT] * 3, ["eu-west-1"], role_name=ROLE), max_in_flight=1))) == {}
+    assert aws.assumed == {ACCOUNT: 3}
+    aws.lifetime = 3600
+    assert codes(list(sweep(targets([OTHER] * 3, ["eu-west-1"], role_name=ROLE), max_in_flight=1))) == {}
+    assert aws.assumed == {ACCOUNT: 3, OTHER: 1}

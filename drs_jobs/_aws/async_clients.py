@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import botocore.session
@@ -20,6 +20,7 @@ from aiobotocore.session import AioSession
 from anyio.lowlevel import current_token
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.configprovider import ConstantProvider
 from botocore.utils import get_environ_proxies
 
 from drs_jobs._aws.calls import current_call, method_name, register_handlers
@@ -170,7 +171,10 @@ def make_session(session: Any, profile_name: str | None) -> AioSession:
         TypeError: If `session` is not one of aiobotocore, or if `profile_name` is given beside it.
     """
     if session is None:
-        return AioSession(profile=profile_name)
+        new_session = AioSession(profile=profile_name)
+        # The profile of this moment, because the client is built later, and then finds the credentials of the profile.
+        new_session.get_component("config_store").set_config_provider("profile", ConstantProvider(new_session.profile))
+        return new_session
     if profile_name is not None:
         raise TypeError("session beside profile_name: create the session with AioSession(profile=…) and pass only that")
     if not isinstance(session, AioSession):
@@ -200,10 +204,11 @@ def _resolve_configuration(session: AioSession, metadata_client: Any, config: Co
     The client is created at its first use, when these can have changed.
     """
     meta = metadata_client.meta
-    names = ("connect_timeout", "read_timeout", "retries", "max_pool_connections", "tcp_keepalive", "proxies_config")
+    names = ("connect_timeout", "read_timeout", "max_pool_connections", "tcp_keepalive", "proxies_config")
     # The endpoint is one of FIPS or of dual stack already.
     resolved = AioConfig(
         **{name: getattr(meta.config, name) for name in names},
+        retries={"total_max_attempts": _DEFAULT_ATTEMPTS[meta.config.retries["mode"]], **meta.config.retries},
         proxies=get_environ_proxies(meta.endpoint_url) if meta.config.proxies is None else meta.config.proxies,
         use_fips_endpoint=False,
         use_dualstack_endpoint=False,
@@ -215,6 +220,10 @@ def _resolve_configuration(session: AioSession, metadata_client: Any, config: Co
         "verify": (os.environ.get("REQUESTS_CA_BUNDLE") or True) if verify is None else verify,
         "config": (AioConfig() if config is None else config).merge(resolved),
     }
+
+
+_DEFAULT_ATTEMPTS: Final = {"legacy": 5, "standard": 3, "adaptive": 3}
+"""botocore's number of attempts, by its mode of retries. Without a number, it reads `AWS_MAX_ATTEMPTS` again."""
 
 
 def require_awaitable(method: Callable[..., Any], response: Any) -> Awaitable[object]:

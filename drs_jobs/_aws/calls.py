@@ -213,15 +213,15 @@ def is_asynchronous(client: object) -> bool:
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
 
 
-def accepts_job_id(client: object, job_id: str) -> bool:
-    """Return whether a client accepts a job id: botocore checks the length, and a fake accepts any id."""
+def accepts(client: object, shape: str, text: str) -> bool:
+    """Return whether a client accepts a text as a shape of the service model: botocore checks the length, a fake does not."""
     meta: Any = getattr(client, "meta", None)
     model: Any = getattr(meta, "service_model", None)
     shape_for = getattr(model, "shape_for", None)
-    limits = None if shape_for is None or inspect.iscoroutinefunction(shape_for) else shape_for("JobID").metadata
+    limits = None if shape_for is None or inspect.iscoroutinefunction(shape_for) else shape_for(shape).metadata
     if not isinstance(limits, dict) or not meta.config.parameter_validation:
         return True
-    return bool(limits["min"] <= len(job_id) <= limits["max"])
+    return bool(limits["min"] <= len(text) <= limits["max"])
 
 
 def region_and_endpoint(client: object) -> tuple[str | None, str | None]:

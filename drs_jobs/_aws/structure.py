@@ -69,11 +69,12 @@ def _as_dict(raw: object, key: str) -> object:
         return raw
     problem = None
     if key not in raw:
-        if "items" in raw:
+        names = {str(name)[:1].lower() + str(name)[1:] for name in raw}
+        if "items" in names:
             problem = "a whole response: pass each of its items"
-        elif "job" in raw:
+        elif "job" in names:
             problem = "the response of start_recovery: pass its job"
-        elif key[:1].upper() + key[1:] in raw:
+        elif key in names:
             problem = "keys with capital letters, as Step Functions writes them: pass the keys of boto3, such as jobID"
     if problem is None:
         return dict(raw)

@@ -1,5 +1,8 @@
 """Positions in a run, and their text form: cursors."""
 
+# The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
+# pyright: reportUnknownArgumentType=false
+
 import base64
 import json
 import sys
@@ -54,8 +57,8 @@ def encode_cursor(position: Position, identity: str) -> str:
     return f"{encoded}.{_checksum(encoded, identity)}"
 
 
-def decode_cursor(cursor: str, identity: str) -> Position:
-    """Return the position of a cursor.
+def decode_cursor(cursor: str, identity: str, accepts_token: Callable[[str], bool]) -> Position:
+    """Return the position of a cursor. `accepts_token` returns whether the client accepts a page token.
 
     Raises:
         ValueError: If it is not a cursor of a query with this identity.
@@ -63,10 +66,10 @@ def decode_cursor(cursor: str, identity: str) -> Position:
     encoded, _, checksum = cursor.partition(".")
     if checksum == _checksum(encoded, identity):
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
-            fields = json.loads(base64.urlsafe_b64decode(encoded))
+            fields: Any = json.loads(base64.urlsafe_b64decode(encoded))
             if isinstance(fields, list) and len(fields) == len(attrs.fields(Position)):
                 position = Position(*fields)
-                if _is_valid(position):
+                if _is_valid(position, accepts_token):
                     return position
     raise ValueError(
         f"cursor {quoted(cursor)} does not belong to this query: "
@@ -74,13 +77,16 @@ def decode_cursor(cursor: str, identity: str) -> Position:
     )
 
 
-def _is_valid(position: Any) -> bool:
+def _is_valid(position: Any, accepts_token: Callable[[str], bool]) -> bool:
     """Return whether the fields have values that a run can have."""
     if position.is_end is True:
         return bool(position == END)
     return (
         position.is_end is False
-        and (position.token is None or (isinstance(position.token, str) and position.token != ""))
+        and (
+            position.token is None
+            or (isinstance(position.token, str) and position.token != "" and accepts_token(position.token))
+        )
         and (position.anchor is None or isinstance(position.anchor, str))
         and all(type(number) is int and 0 <= number <= sys.maxsize for number in (position.offset, position.skipped))
         and (position.anchor is None) == (position.offset == 0)

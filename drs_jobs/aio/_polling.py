@@ -42,25 +42,28 @@ class AsyncWatch(AsyncIterator[Job]):
 
     async def __anext__(self) -> Job:
         with self._guard:
-            while not self._is_closed and (step := self._step or self._next_step()) is not None:
-                self._step = step
-                match step:
-                    case Poll():
+            while not self._is_closed:
+                if self._step is None:
+                    self._take_step()
+                match self._step:
+                    case Poll() as step:
                         await self._poll(step)
-                    case Sleep():
+                    case Sleep() as step:
                         clock = self._watcher.clock
                         await clock.sleep(max(0.0, step.until - clock.now()))
-                    case DescribePhases():
+                    case DescribePhases() as step:
                         await self._describe_phases(step)
-                    case Job():
+                    case Job() as job:
                         self._step = None
-                        return step
+                        return job
+                    case None:
+                        break
                 self._step = None
         raise StopAsyncIteration
 
-    def _next_step(self) -> Step | None:
+    def _take_step(self) -> None:
         try:
-            return next(self._steps, None)
+            self._step = next(self._steps, None)
         except BaseException:
             self._steps = self._watcher.steps()  # a generator that raised an exception looks as if all jobs were complete
             raise
