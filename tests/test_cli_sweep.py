@@ -41,7 +41,8 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     common = ("sweep", "--accounts", str(accounts), "--role-name", "DrsReader")
     environment = {"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
     result = run(*common, "--regions", "eu-west-1,us-east-1", **environment)
-    assert (result.returncode, result.stderr) == (0, "4 targets, 6 jobs\n")
+    # rich 13.9 prints an empty line for a disabled bar.
+    assert (result.returncode, result.stderr.lstrip()) == (0, "4 targets, 6 jobs\n")
     assert [line.split() for line in result.stdout.splitlines()[1:3]] == [
         ["123456789012", "eu-west-1", "2", "-", "1", "1", "-"],
         ["123456789012", "us-east-1", "1", "1", "-", "-", "-"],
@@ -60,7 +61,7 @@ def test_sweep(tmp_path: Path, local_drs: LocalDrs):
     assert {(row["jobID"], row["outcome"]) for row in rows} == {(line["jobID"], line["outcome"]) for line in lines}
     assert "secret" not in as_json.stdout
     from_stdin = _run_with_input(accounts.read_bytes(), *SWEEP, "--regions", "eu-west-1", **environment)
-    assert (from_stdin[0], from_stdin[2]) == (0, "2 targets, 4 jobs\n")
+    assert (from_stdin[0], from_stdin[2].lstrip()) == (0, "2 targets, 4 jobs\n")
     accounts.write_text("923456789012\n123456789012\n", encoding="utf-8")
     failed = run(*common, "--regions", "eu-west-1", **environment)
     assert failed.returncode == 5
