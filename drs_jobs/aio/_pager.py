@@ -6,7 +6,7 @@ from typing import TypeAlias, TypeVar
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._pagination.pager import PagerBase, PagerIteratorBase
 from drs_jobs._pagination.pages import Items, Page, RawPage, Request
-from drs_jobs._pagination.run import Query, Run, early_stop_error
+from drs_jobs._pagination.run import Query, early_stop_error
 from drs_jobs.aio._task_guard import TaskGuard
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
 
         It shares the position of this iterator, so that items and pages can be mixed.
         """
-        return AsyncPageIterator(self._run, self._fetch_page)
+        return AsyncPageIterator(self)
 
     async def aclose(self) -> None:
         """Do nothing: an iterator that is not exhausted holds no connection. For `contextlib.aclosing`."""
@@ -80,15 +80,14 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
 class AsyncPageIterator(AsyncIterator[Page[T]]):
     """An asynchronous iterator over the pages of a run, which shares its position."""
 
-    def __init__(self, run: Run[T], fetch_page: Callable[[], Awaitable[None]]) -> None:
-        self._run = run
-        self._fetch_page = fetch_page
+    def __init__(self, items: AsyncPagerIterator[T]) -> None:
+        self._items = items
 
     async def __anext__(self) -> Page[T]:
-        run = self._run
+        items, run = self._items, self._items._run  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # they share the run
         try:
             while (step := run.next_page()) is None and not run.is_finished:
-                await self._fetch_page()
+                await items._fetch_page()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         except (StopIteration, StopAsyncIteration) as error:
             raise early_stop_error() from error
         if step is None:
