@@ -177,6 +177,12 @@ class ParticipantRecord:
     last_phase: PhaseName | None = None
     """The phase of the last item; of items without a time only if no other has one."""
 
+    @property
+    def ends_in_failure(self) -> bool:
+        """Whether it failed as a whole, or its last event is certainly a failure."""
+        last = None if self.last_phase is None else self.phases[self.last_phase]
+        return self.has_failed or (last is not None and last.step is Step.FAIL and not last.has_conflicting_ends)
+
 
 @attrs.frozen
 class LogRecord:

@@ -79,6 +79,8 @@ class ParticipantPhases(Model):
     A participant that only the log has is RUNNING while the job is running, then FAILED if the log has its failure, else
     UNDETERMINED.
     """
+    has_failed: bool = False
+    """Whether it has failed, by its status, its launch actions or its last event. It can be `True` while the job is running."""
 
     @property
     def current(self) -> Phase | None:
@@ -138,27 +140,44 @@ def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> Job
     servers: list[ParticipantPhases] = []
     for name in dict.fromkeys([*listed, *record.participants]):
         participant_record = record.participants.get(name) or ParticipantRecord(is_server=False)
-        entries = listed.get(name)
-        outcome = _outcome_of_unlisted(job, participant_record) if entries is None else _outcome_of(job, *entries)
-        # While the job runs, the outcome of a server is RUNNING, even if its launch has failed.
-        has_failed = outcome is Outcome.FAILED or (entries is not None and any(map(has_server_failed, entries[0])))
-        has_launch_failed = outcome is Outcome.FAILED if entries is None else any(server.is_failed for server in entries[0])
+        own_servers, own_resources = listed.get(name, ([], []))
+        outcome = Outcome.RUNNING
+        if job.is_complete and name in listed:
+            part = attrs.evolve(job, participating_servers=tuple(own_servers), participating_resources=tuple(own_resources))
+            outcome = part.outcome
+        elif job.is_complete:
+            outcome = Outcome.FAILED if participant_record.ends_in_failure else Outcome.UNDETERMINED
         row = _participant_phases(
             job,
             name,
             participant_record,
             outcome,
-            has_failed=has_failed,
-            has_launch_failed=has_launch_failed,
+            # While the job runs, the outcome is RUNNING, even if the launch has failed.
+            has_failed=outcome is Outcome.FAILED
+            or any(map(has_server_failed, own_servers))
+            or any(resource.is_failed for resource in own_resources)
+            or (outcome is Outcome.RUNNING and participant_record.ends_in_failure),
+            has_launch_failed=any(server.is_failed for server in own_servers)
+            or (name not in listed and outcome is Outcome.FAILED),
             is_partial=log_error is not None,
         )
         rows.append(row)
-        if entries[0] if entries is not None else participant_record.is_server and not job.participating_servers:
+        if own_servers or (name not in listed and participant_record.is_server and not job.participating_servers):
             servers.append(row)
     times = [server.recovery_time for server in servers]
     known_times = [time for time in times if time is not None]
     slowest = max(known_times) if known_times and len(known_times) == len(times) else None
     return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
+
+
+def listed_participants(job: Job) -> set[str]:
+    """Return the names of the participants that a job lists."""
+    return {server.name for server in job.participating_servers} | {resource.name for resource in job.participating_resources}
+
+
+def participant_noun(job: Job) -> str:
+    """Return the noun for the participants of a job: `server` if it lists servers only, else `participant`."""
+    return "server" if job.participating_servers and not job.participating_resources else "participant"
 
 
 def has_server_failed(server: ParticipatingServer) -> bool:
@@ -168,7 +187,7 @@ def has_server_failed(server: ParticipatingServer) -> bool:
 
 _SERVER_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
 _NETWORK_PHASES: Final = tuple(phase for phase in PhaseName if phase not in _SERVER_PHASES)
-_NETWORK_OPERATIONS: Final = {
+NETWORK_OPERATIONS: Final = {
     InitiatedBy.CREATE_NETWORK_RECOVERY,
     InitiatedBy.UPDATE_NETWORK_RECOVERY,
     InitiatedBy.ASSOCIATE_NETWORK_RECOVERY,
@@ -181,7 +200,7 @@ _PHASES_BY_TYPE: Final[Mapping[str, tuple[PhaseName, ...]]] = {
 
 def expected_phases(job: Job) -> tuple[PhaseName, ...]:
     """Return the phases of a participant of this kind of job, in order. Not every job has a CLEANUP."""
-    if job.initiated_by in _NETWORK_OPERATIONS:
+    if job.initiated_by in NETWORK_OPERATIONS:
         return _NETWORK_PHASES
     return _PHASES_BY_TYPE.get(job.type or "", _SERVER_PHASES)
 
@@ -192,21 +211,6 @@ def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
     if phase not in expected or phase in _NETWORK_PHASES or not isinstance(job.type, JobType):
         return None
     return next(iter(expected[expected.index(phase) + 1 :]), None)
-
-
-def _outcome_of(job: Job, servers: list[ParticipatingServer], resources: list[ParticipatingResource]) -> Outcome:
-    if not job.is_complete:
-        return Outcome.RUNNING
-    part = attrs.evolve(job, participating_servers=tuple(servers), participating_resources=tuple(resources))
-    return part.outcome
-
-
-def _outcome_of_unlisted(job: Job, record: ParticipantRecord) -> Outcome:
-    if not job.is_complete:
-        return Outcome.RUNNING
-    last = record.phases.get(record.last_phase) if record.last_phase is not None else None
-    has_failed = record.has_failed or (last is not None and last.step is Step.FAIL and not last.has_conflicting_ends)
-    return Outcome.FAILED if has_failed else Outcome.UNDETERMINED
 
 
 def _participant_phases(
@@ -244,6 +248,7 @@ def _participant_phases(
         launched_at=None if launch is None else record.phases[PhaseName.LAUNCH].succeeded_at,
         recovery_time=recovery_time,
         outcome=outcome,
+        has_failed=has_failed,
     )
 
 

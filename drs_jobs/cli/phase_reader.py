@@ -1,6 +1,5 @@
 """Reads the phases of running jobs, and of earlier jobs of the same servers, while the jobs are polled."""
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
@@ -96,24 +95,11 @@ class PhaseReader:
         """Return how far a running job is; `None` if its log has not been read."""
         if (log := self._logs.get(job.job_id)) is None:
             return None
-        current, earlier = phases(job, log), self._earlier.get(job.job_id, ())
-        state = progress(current, now=self._now(), earlier=earlier)
+        state = progress(phases(job, log), now=self._now(), earlier=self._earlier.get(job.job_id, ()))
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
         fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
-        expected = _expected_time(current, earlier)
-        left = "" if expected is None else f", about {format_duration(expected * (1 - fraction))} left"
+        left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
         return PhaseProgress(fraction=fraction, text=f"{state.text}, {fraction:.0%}{left}")
-
-
-def _expected_time(current: JobPhases, earlier: tuple[JobPhases, ...]) -> timedelta | None:
-    """Return the recovery time of the slowest server, by the medians of the earlier jobs; `None` if they have none."""
-    servers = {row.participant for row in current.participants}
-    times: dict[str, list[timedelta]] = {}
-    for row in (row for report in earlier for row in report.participants):
-        if row.participant in servers and row.recovery_time is not None:
-            times.setdefault(row.participant, []).append(row.recovery_time)
-    medians = (timedelta(seconds=statistics.median(map(timedelta.total_seconds, values))) for values in times.values())
-    return max(medians, default=None)
 
 
 def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
