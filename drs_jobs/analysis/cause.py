@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -39,33 +39,19 @@ class Cause(Model):
     @property
     def hint(self) -> str | None:
         """What to do next, such as which permission to add; `None` if AWS documents nothing about this reason."""
-        return _SILENT_FAILURES.get(self.reason) or hint_for(self.reason, is_shared=len(self.participants) > 1)
+        return hint_for(self.reason, is_shared=len(self.participants) > 1)
 
 
-_SILENT_FAILURES: Final = {
-    "ended after SNAPSHOT_END; conversion never began": (
-        "check the EC2 permissions of whoever started the job, and look for its refused calls in CloudTrail: measured jobs that "
-        "ended like this lacked permissions"
-    )
-}
-"""Hints for failures without an event, by their reason. Source: measured on real jobs."""
-
-
-class Reason(NamedTuple):
-    """One reason for the failure of one participant, or of the job as a whole."""
-
-    text: str
-    """The text, with the attempt."""
-    cause: str
-    """The text without the attempt, because the cause is that of all attempts."""
+Reason: TypeAlias = tuple[str, str]
+"""A reason for the failure of one participant, or of the job as a whole: with the attempt, and without it as a cause."""
 
 
 def reason_of(item: JobLogItem) -> Reason:
-    """Return a failure in the log as a reason."""
+    """Return a failure in the log as a reason. The cause is that of all attempts."""
     data = item.event_data or JobLogEventData()
     event, error = item.event or "error", f": {data.raw_error}" if data.raw_error else ""
     attempt = "" if data.attempt_count is None else f" (attempt {data.attempt_count} of {data.max_attempts_count or '?'})"
-    return Reason(f"{event}{attempt}{error}", f"{event}{error}")
+    return f"{event}{attempt}{error}", f"{event}{error}"
 
 
 def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]:

@@ -10,7 +10,6 @@ from drs_jobs._models import Job, JobLogItem, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
 from drs_jobs.analysis.cause import Cause, Reason, causes_of, reason_of
-from drs_jobs.analysis.instances import instance_ids_from
 from drs_jobs.analysis.log import LogRecord, event_of, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
@@ -106,6 +105,28 @@ def _names(participants: Sequence[str]) -> str:
     return ", ".join(participants[:_MAX_NAMES]) + (f" {more}" if more else "")
 
 
+def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
+    """Return the EC2 instance ids by source server id, as far as the job or its log has them.
+
+    The `recovery_instance_id` of the job is often missing. Then the newest `target_instance_id` of the log is used.
+
+    Args:
+        job: The job.
+        log: The log of the job, in any order.
+    """
+    return _instance_ids(job, read_log(log))
+
+
+def _instance_ids(job: Job, record: LogRecord) -> Mapping[str, str]:
+    logged = {name: row.instance_id for name, row in record.participants.items() if row.is_server and row.instance_id}
+    listed = {
+        server.source_server_id: server.recovery_instance_id
+        for server in job.participating_servers
+        if server.source_server_id and server.recovery_instance_id
+    }
+    return logged | listed
+
+
 def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None = None) -> Explanation:
     """Return the instances of a job, and the reasons for each failed participant from its log and its launch actions.
 
@@ -123,10 +144,10 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     of_job = [(name, reason_of(item)) for item, name in _job_failures(job, record)]
     return Explanation(
         job=job,
-        instance_ids=instance_ids_from(job, record),
-        failures=tuple(Failure(participant=name, reasons=tuple(reason.text for reason in reasons)) for name, reasons in failed),
+        instance_ids=_instance_ids(job, record),
+        failures=tuple(Failure(participant=name, reasons=tuple(text for text, _ in reasons)) for name, reasons in failed),
         job_reasons=(
-            *(f"{'' if name is None else f'{name}: '}{reason.text}" for name, reason in of_job),
+            *(f"{'' if name is None else f'{name}: '}{text}" for name, (text, _) in of_job),
             *_ended_phases(phases),
         ),
         causes=causes_of([*((name, reason) for name, reasons in failed for reason in reasons), *of_job]),
@@ -165,7 +186,7 @@ def _failed_participants(job: Job, record: LogRecord, *, is_partial: bool) -> It
         participant_record = record.participants.get(key or "")
         items = [*(participant_record.failures if participant_record is not None else ()), *record.job_failures]
         other_texts = texts if items or texts or is_partial else _last_event(job, record, key)
-        yield name, [*map(reason_of, oldest_first(items)), *(Reason(text, text) for text in other_texts)]
+        yield name, [*map(reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
 
 
 def _job_failures(job: Job, record: LogRecord) -> list[tuple[JobLogItem, str | None]]:

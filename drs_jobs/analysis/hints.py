@@ -1,7 +1,7 @@
 """What to do next about AWS's error texts: the calls that AWS refused, and the launch errors that it documents."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from drs_jobs._text import one_line
@@ -9,77 +9,44 @@ from drs_jobs._text import one_line
 _MAX_HINT: Final = 300
 """The maximum number of characters of a hint."""
 
-
-class LaunchError(NamedTuple):
-    """A launch error that AWS documents."""
-
-    pattern: re.Pattern[str]
-    """It matches a part of AWS's text."""
-    hint: str
-    """What to do next."""
-    source: str
-    """The page of AWS's documentation."""
-
-
-def _documented(page: str, errors: dict[str, str]) -> list[LaunchError]:
-    source = f"https://docs.aws.amazon.com/{page}"
-    return [LaunchError(re.compile(text, re.IGNORECASE), hint, source) for text, hint in errors.items()]
-
-
 _INSTANCES_QUOTA: Final = "EC2's quota Running On-Demand Standard instances (L-1216C47A)"
 _SNAPSHOTS_QUOTA: Final = "EBS's quota Snapshots per Region (L-309BACF6)"
+_KEY_PERMISSIONS: Final = "is enabled and allows DRS kms:CreateGrant and kms:DescribeKey"
 
-LAUNCH_ERRORS: Final[Sequence[LaunchError]] = (
-    *_documented(
-        "drs/latest/userguide/launch-conversion-errors.html",
-        {
-            r"\bFailed to connect using HTTP channel\b": (
-                "allow outbound TCP 443 from the staging area subnet to the endpoints of DRS, S3 and EC2: check its route table, "
-                "security group, network ACL and DNS"
-            ),
-            r"\bConversion server launch failed\b": (
-                f"check the staging area: its subnet, its permissions and {_INSTANCES_QUOTA}; then launch again"
-            ),
-            r"\bConversion failed\b": (
-                "check that the server has a supported boot loader, file systems and drivers, and the staging area for its "
-                f"subnet, its permissions and {_INSTANCES_QUOTA}; then launch again"
-            ),
-            r"\bFailed to take snapshot\b": (
-                f"check that the server replicates, {_SNAPSHOTS_QUOTA}, and with a KMS key of your own that it is enabled and "
-                "allows kms:CreateGrant and kms:DescribeKey; then launch again"
-            ),
-        },
-    ),
-    *_documented(
-        "drs/latest/userguide/launch-configuration-errors.html",
-        {
-            r"\blifecycle state is not READY_FOR_\w+": (
-                "wait until the initial synchronization of the server is finished, and repair its replication if it is stalled "
-                "or disconnected; then launch again"
-            ),
-            r"\bOS BYOL can only be used with EC2 Dedicated Hosts\b": (
-                "turn off BYOL (OS licensing) in the launch settings of the server, or set a Dedicated Host in its EC2 launch "
-                "template"
-            ),
-            r"\bEBS encryption key could not be found in this account\b": (
-                "check that the KMS key of the replication settings exists, is enabled and is shared with this account, and "
-                "allows kms:CreateGrant and kms:DescribeKey"
-            ),
-        },
-    ),
-    *_documented(
-        "AWSEC2/latest/APIReference/errors-overview.html",
-        {
-            r"\bInvalidIPAddress\.InUse\b": (
-                "turn off Copy private IP in the launch settings for a drill beside the original, or set another subnet in the "
-                "EC2 launch template"
-            ),
-            r"\bVcpuLimitExceeded\b": f"request an increase of {_INSTANCES_QUOTA}, or terminate instances",
-            r"\bSnapshotLimitExceeded\b": f"request an increase of {_SNAPSHOTS_QUOTA}, or delete snapshots",
-        },
-    ),
-)
-"""AWS's documented launch errors. The first match counts. Refused calls are not here: see `read_refusal`."""
+LAUNCH_ERRORS: Final[Mapping[str, Mapping[str, str]]] = {
+    "https://docs.aws.amazon.com/drs/latest/userguide/launch-conversion-errors.html": {
+        "Failed to connect using HTTP channel": "allow TCP 443 from the staging area subnet to the endpoints of DRS, S3 and "
+        "EC2: check its route table, security group, network ACL and DNS",
+        "Conversion server launch failed": "check the subnet and the permissions of the staging area, and "
+        f"{_INSTANCES_QUOTA}; then launch again",
+        "Conversion failed": "check that boot loader, file systems and drivers of the server are supported, and the subnet and "
+        f"the permissions of the staging area, and {_INSTANCES_QUOTA}; then launch again",
+        "Failed to take snapshot": f"check that the server replicates, {_SNAPSHOTS_QUOTA}, and that a KMS key of your own "
+        f"{_KEY_PERMISSIONS}; then launch again",
+    },
+    "https://docs.aws.amazon.com/drs/latest/userguide/launch-configuration-errors.html": {
+        "lifecycle state is not READY_FOR_": "wait until the initial synchronization of the server is finished, and repair its "
+        "replication if it is stalled or disconnected; then launch again",
+        "OS BYOL can only be used with EC2 Dedicated Hosts": "turn off BYOL (OS licensing) in the launch settings of the "
+        "server, or set a Dedicated Host in its EC2 launch template",
+        "EBS encryption key could not be found in this account": "check that the KMS key of the replication settings exists, "
+        f"is shared with this account, {_KEY_PERMISSIONS}",
+    },
+    "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html": {
+        "InvalidIPAddress.InUse": "turn off Copy private IP in the launch settings for a drill beside the original, or set "
+        "another subnet in the EC2 launch template",
+        "VcpuLimitExceeded": f"request an increase of {_INSTANCES_QUOTA}, or terminate instances",
+        "SnapshotLimitExceeded": f"request an increase of {_SNAPSHOTS_QUOTA}, or delete snapshots",
+    },
+    "measured on real jobs": {
+        "ended after SNAPSHOT_END; conversion never began": "check the EC2 permissions of whoever started the job, and look "
+        "for refused calls in CloudTrail: jobs that ended like this lacked permissions",
+    },
+}
+"""What to do next about each documented launch error: by source a part of its text, in any case, with the hint.
+
+Refused calls are not here: see `read_refusal`.
+"""
 
 
 class Refusal(NamedTuple):
@@ -95,8 +62,8 @@ class Refusal(NamedTuple):
 
 # Source: error messages of AWS's services, such as "An error occurred (UnauthorizedOperation) when calling the DeleteVolume
 # operation: You are not authorized to perform this operation. User: … is not authorized to perform: ec2:DeleteVolume on
-# resource: arn:… because no identity-based policy allows the ec2:DeleteVolume action." The words of DRS itself are "Your IAM user
-# do not have permission for ec2:CreateSecurityGroup".
+# resource: arn:… because no identity-based policy allows the ec2:DeleteVolume action.", and of DRS, such as "Your IAM user do
+# not have permission for ec2:CreateSecurityGroup".
 _CALL: Final = re.compile(r"\(([\w.]{1,100})\) when calling the (\w{1,100}) operation")
 _ACTION: Final = re.compile(
     r"(?:not authorized to perform|not have permissions? (?:for|to(?: perform)?)):? [\"'`]?([\w-]{1,64}:[\w*]{1,100})",
@@ -137,34 +104,37 @@ def hint_for(text: str, *, service: str | None = None, is_shared: bool = False) 
         is_shared: Whether several participants have the error, with a resource of the same type each.
     """
     refusal = read_refusal(text)
-    if refusal is None:
-        hint = next((error.hint for error in LAUNCH_ERRORS if error.pattern.search(text)), None)
-    else:
+    if refusal is not None:
         hint = _refusal_hint(refusal, text, service, is_shared=is_shared)
+    else:
+        lower = text.lower()
+        hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in lower)
+        hint = next(hints, None)
     return None if hint is None else one_line(hint, _MAX_HINT)
 
 
 def _refusal_hint(refusal: Refusal, text: str, service: str | None, *, is_shared: bool) -> str | None:
     action, resource = refusal.action, refusal.resource
-    if action is not None and ":" not in action:
-        service = "ec2" if service is None and refusal.code in _EC2_REFUSALS else service
-        action = action if service is None else f"{service}:{action}"
     if _KEY.search(text):
         return f"allow the use of the key {resource or ''} in its key policy"
-    if _ENCODED.search(text) and _ACTION.search(text) is None:
-        call = "" if action is None else f" of {action}"
-        return (
-            f"read which permission the refusal{call} needs: aws sts decode-authorization-message --encoded-message ... "
-            "(allowed by sts:DecodeAuthorizationMessage)"
-        )
+    if action is not None and ":" not in action:
+        service = service or ("ec2" if refusal.code in _EC2_REFUSALS else None)
+        action = action if service is None else f"{service}:{action}"
+        if _ENCODED.search(text):
+            return f"read what to allow for {action}: {_DECODE}"
     if action is None:
-        return None
+        return f"read what to allow: {_DECODE}"
     if resource is not None and is_shared:
         resource = _RESOURCE_ID.sub("*", resource)
     principal, policy = _PRINCIPAL.search(text), _POLICY.search(text)
     target = action if resource is None else f"{action} on {resource}"
     target += "" if principal is None else f" for {principal[1]}"
-    if policy is None:
-        return f"allow {target}"
-    location = policy[1] or policy[2]
-    return f"{'allow' if policy[1] else 'remove the explicit deny of'} {target}" + (f" in the {location}" if location else "")
+    missing, denying = (None, None) if policy is None else policy.groups()
+    location = missing or denying
+    verb = "allow" if policy is None or missing else "remove the explicit deny of"
+    return f"{verb} {target}" + (f" in the {location}" if location else "")
+
+
+_DECODE: Final = (
+    "aws sts decode-authorization-message --encoded-message ... shows it to whoever is allowed sts:DecodeAuthorizationMessage"
+)

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,7 +16,7 @@ from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.log import ORDER, PhaseName
 from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, Phase, expected_phases, listed_participants, participant_noun
-from drs_jobs.analysis.times import created
+from drs_jobs.analysis.times import EARLIEST, created
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -64,9 +64,9 @@ class Progress(Model):
 
 
 _Durations: TypeAlias = Mapping[PhaseName, tuple[float | None, float]]
-"""The wait before each phase, `None` if that is not known, and its duration, in seconds."""
+"""The wait before each phase, `None` if it is not known, and the duration of the phase, in seconds."""
 
-# Measured on real drills of two Linux servers in 2022, and of two Windows servers in 2025. No other phase was measured.
+# Measured on real drills of two Linux servers in 2022 and of two Windows servers in 2025. No other phase was measured.
 _MEASURED_WAITS: Final = {PhaseName.CONVERSION: (51.0, 191.0)}
 _MEASURED_DURATIONS: Final = {
     PhaseName.SNAPSHOT: (0.2, 3.0),
@@ -113,44 +113,26 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
         ValueError: If `now` is naive.
     """
     utc_now = to_utc(now, "now")
-    job, expected = phases.job, expected_phases(phases.job)
+    job = phases.job
     counts = Counter(None if (current := row.current) is None else current.name for row in phases.participants)
     if job.is_complete:
         return Progress(fraction=1.0, text=f"complete, {job.outcome.lower()}", counts=dict(counts))
-    rows = _own_participants(phases)
-    measured = _measured(earlier, job.job_id, {row.participant for row in rows})
-    states = _states(phases, rows, utc_now, measured)
-    fractions: list[float] = []
-    times_left: list[float | None] = []
-    for row, state in zip(rows, states, strict=True):
-        usual = measured.get(row.participant, {})
-        durations = _durations(expected, usual)
-        total = sum(map(sum, durations.values()))
-        # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
-        reached = _reached(row, utc_now, durations, None if phases.log_error is None else state.status)
-        fractions.append(_MAX_FRACTION_WHILE_RUNNING * reached / total)
-        if not state.has_failed and state.order != (ORDER[expected[-1]], True):
-            times_left.append(total - reached if expected[-1] in usual else None)
+    states = _states(phases, utc_now, _measured(earlier, job))
+    fractions = [state.fraction for state in states]
     slow = tuple(state.slow for state in states if state.slow is not None)
-    known_times = [time for time in times_left if time is not None]
-    is_time_known = known_times and len(known_times) == len(times_left) and not slow and phases.log_error is None
+    times_left = [state.time_left for state in states if not state.is_finished]
+    is_time_known = None not in times_left and not slow and phases.log_error is None
     return Progress(
         # Participants that the job does not list appear in its log one by one, so their mean could decrease.
         fraction=statistics.fmean(fractions) if listed_participants(job) else max(fractions, default=0.0),
         text=_text(phases, states, utc_now),
         counts=dict(counts),
         slow=slow,
-        remaining=timedelta(seconds=max(known_times)) if is_time_known else None,
+        remaining=max(filter(None, times_left), default=None) if is_time_known else None,
     )
 
 
 # ------------------------------------------------------------------ the fraction
-
-
-def _own_participants(phases: JobPhases) -> list[ParticipantPhases]:
-    """Return the participants that the job lists; all if it lists none. Others can belong to another job."""
-    listed = listed_participants(phases.job)
-    return [row for row in phases.participants if row.participant in listed or not listed]
 
 
 def _reached(
@@ -193,12 +175,12 @@ def _durations(expected: Iterable[PhaseName], measured: _Durations) -> Mapping[P
     return {name: (0.0, other) if times is None else (times[0] or 0.0, times[1]) for name, times in measured_or_typical.items()}
 
 
-def _measured(earlier: Iterable[JobPhases], job_id: str, participants: set[str]) -> Mapping[str, _Durations]:
+def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Durations]:
     """Return the median waits and durations of the phases of each participant that succeeded in earlier jobs."""
     samples: dict[tuple[str, PhaseName], tuple[list[float], list[float]]] = {}
     for report in earlier:
-        for row in report.participants if report.job.job_id != job_id else ():
-            for phase in row.phases if row.participant in participants else ():
+        for row in report.participants if report.job.job_id != job.job_id else ():
+            for phase in row.phases:
                 if phase.outcome is Outcome.SUCCEEDED and phase.duration:
                     waits, durations = samples.setdefault((row.participant, phase.name), ([], []))
                     durations.append(phase.duration.total_seconds())
@@ -218,65 +200,78 @@ class _State(NamedTuple):
     """What one participant does: a phase, or the wait after a phase or before the first one."""
 
     participant: str
-    status: LaunchStatus | UnknownValue | None
-    has_failed: bool
     label: str
-    """The phase or the wait in words."""
     order: tuple[int, bool]
     """It is lower for a participant that is less far: the order of the phase, and whether it has ended."""
+    has_failed: bool
+    is_finished: bool
+    """Whether it has failed or ended its last phase."""
     elapsed: timedelta | None
     """The time since the start of the running phase, the end of the latest one, or the creation of the job."""
     usual: timedelta | None
     slow: SlowServer | None
+    fraction: float
+    time_left: timedelta | None
 
 
-def _states(
-    phases: JobPhases, rows: Iterable[ParticipantPhases], now: datetime, measured: Mapping[str, _Durations]
-) -> list[_State]:
+def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]) -> list[_State]:
+    """Return the state of each participant that the job lists; of all if it lists none. Others can belong to another job."""
+    listed = listed_participants(phases.job)
     statuses = {server.name: server.launch_status for server in phases.job.participating_servers}
-    return [_state(phases, row, statuses.get(row.participant), now, measured.get(row.participant, {})) for row in rows]
+    return [
+        _state(phases, row, statuses.get(row.participant), now, measured.get(row.participant, {}))
+        for row in phases.participants
+        if row.participant in listed or not listed
+    ]
 
 
 def _state(
-    phases: JobPhases,
-    row: ParticipantPhases,
-    status: LaunchStatus | UnknownValue | None,
-    now: datetime,
-    measured: _Durations,
+    phases: JobPhases, row: ParticipantPhases, status: LaunchStatus | UnknownValue | None, now: datetime, measured: _Durations
 ) -> _State:
-    latest = _latest_phase(row)
-    name, is_running, since = None, False, created(phases.job)
+    latest, expected, is_log_whole = _latest_phase(row), expected_phases(phases.job), phases.log_error is None
+    name, is_running, has_phase_failed, since = None, False, False, created(phases.job)
     if latest is not None:
-        name, is_running = latest.name, latest is row.current
+        name, has_phase_failed = latest.name, latest.outcome is Outcome.FAILED
+        # A phase without an end that another one followed is UNDETERMINED.
+        is_running = latest is row.current or (latest.outcome is Outcome.UNDETERMINED and not latest.has_ended)
         since = latest.started_at if is_running else latest.ended_at
     elif status in _REACHED:
         name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
-    has_phase_failed = latest is not None and latest.outcome is Outcome.FAILED
     has_failed = row.has_failed or has_phase_failed
-    if name is None:
-        label = "failed" if has_failed else "no phase has begun"
-    elif has_failed:
-        label = f"{name.label} failed" if is_running or has_phase_failed else f"failed after {name.label}"
-    else:
-        label = name.label if is_running else f"after {name.label}"
-    elapsed = None if since is None else max(timedelta(), now - since)
+    label = "no phase has begun" if name is None else name.label if is_running else f"after {name.label}"
+    if has_failed:
+        is_in_phase = is_running or has_phase_failed
+        label = "failed" if name is None else f"{name.label} failed" if is_in_phase else f"failed after {name.label}"
+    elapsed = None if since is None else now - since
     # A log that was cut off can lack the end of the phase, so it shows no slow one.
-    is_comparable = name is not None and not has_failed and phases.log_error is None
-    usual = _usual(phases.job, name, measured, is_running=is_running) if name is not None and is_comparable else None
+    usual = None if has_failed or not is_log_whole else _usual(phases.job, name, measured, is_running=is_running)
     slow = None
     if elapsed is not None and usual is not None and elapsed > max(2 * usual, usual + _MIN_EXCESS):
         slow = SlowServer(participant=row.participant, phase=name if is_running else None, elapsed=elapsed, usual=usual)
-    order = (-1 if name is None else ORDER[name], not is_running)
-    return _State(row.participant, status, has_failed, label, order, elapsed, usual, slow)
+    durations = _durations(expected, measured)
+    total = sum(map(sum, durations.values()))
+    # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
+    reached = _reached(row, now, durations, None if is_log_whole else status)
+    return _State(
+        participant=row.participant,
+        label=label,
+        order=(-1 if name is None else ORDER[name], not is_running),
+        has_failed=has_failed,
+        is_finished=has_failed or (name is expected[-1] and not is_running),
+        elapsed=elapsed,
+        usual=usual,
+        slow=slow,
+        fraction=_MAX_FRACTION_WHILE_RUNNING * reached / total,
+        time_left=timedelta(seconds=total - reached) if expected[-1] in measured else None,
+    )
 
 
-def _usual(job: Job, phase: PhaseName, measured: _Durations, *, is_running: bool) -> timedelta | None:
+def _usual(job: Job, phase: PhaseName | None, measured: _Durations, *, is_running: bool) -> timedelta | None:
     """Return the usual duration of a running phase, else of the wait after it; `None` if it was never measured."""
-    name = phase if is_running else dict(pairwise(expected_phases(job))).get(phase)
-    for durations in (measured, {} if job.initiated_by == InitiatedBy.FAILBACK else _LONGEST_DURATIONS):
-        if name in durations and (seconds := durations[name][is_running]) is not None:
-            return timedelta(seconds=seconds)
-    return None
+    name = phase if is_running else next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
+    longest = {} if job.initiated_by == InitiatedBy.FAILBACK else _LONGEST_DURATIONS
+    times = [durations[name][is_running] for durations in (measured, longest) if name is not None and name in durations]
+    return next((timedelta(seconds=seconds) for seconds in times if seconds is not None), None)
 
 
 def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:
@@ -287,17 +282,19 @@ def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:
     if others:
         label = min(others, key=lambda state: state.order).label
         same = [state for state in others if state.label == label]
-        longest = max(same, key=lambda state: (state.slow is not None, state.elapsed or timedelta()))
-        times = "" if longest.elapsed is None else f", {format_short_duration(longest.elapsed)}"
-        times += "" if longest.elapsed is None or longest.usual is None else f", usually {format_short_duration(longest.usual)}"
-        parts.append(f"{label} {len(same)} of {len(states)}{times}")
+        longest = max(same, key=lambda state: (state.slow is not None, state.elapsed or timedelta.min))
+        parts.append(f"{label} {len(same)} of {len(states)}{_times(longest.elapsed, longest.usual)}")
     elif not states and phases.log_error is None:
-        created_at = created(phases.job)
-        elapsed = "" if created_at is None else f", {format_short_duration(max(timedelta(), now - created_at))}"
-        parts.append(f"no phase has begun{elapsed}")
+        parts.append(f"no phase has begun{_times(phases.job.elapsed(now), None)}")
     if phases.log_error is not None:
         parts.append("the log could not be read" + (" completely" if phases.log else ""))
     return "; ".join(parts)
+
+
+def _times(elapsed: timedelta | None, usual: timedelta | None) -> str:
+    if elapsed is None:
+        return ""
+    return f", {format_short_duration(elapsed)}" + ("" if usual is None else f", usually {format_short_duration(usual)}")
 
 
 def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
@@ -307,14 +304,13 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
         phases: The phases of the job.
         now: The current time, as an aware datetime.
     """
-    states = _states(phases, _own_participants(phases), to_utc(now, "now"), {})
-    states = [state for state in states if not state.has_failed] or states
-    if not states:
-        return "no phase has begun"
-    slowest = min(states, key=lambda state: (state.order, -(state.elapsed or timedelta())))
+    utc_now = to_utc(now, "now")
+    states = _states(phases, utc_now, {})
+    others = [state for state in states if not state.has_failed]
+    if not others:
+        return _text(phases, states, utc_now)
+    slowest = min(others, key=lambda state: (state.order, -(state.elapsed or timedelta())))
     duration = "an unknown time" if slowest.elapsed is None else format_duration(slowest.elapsed)
-    if slowest.has_failed:
-        return f"{slowest.label} on {slowest.participant}"
     if slowest.order[0] < 0:
         return f"no phase of {slowest.participant} has begun for {duration}"
     return f"{slowest.label} of {slowest.participant} for {duration}"
@@ -325,7 +321,4 @@ def _latest_phase(row: ParticipantPhases) -> Phase | None:
     if row.current is not None or not row.phases:
         return row.current
     # Of phases without a time the last in order, and any phase with a time before them.
-    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or _EARLIEST)
-
-
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or EARLIEST)

@@ -131,40 +131,25 @@ def phases(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None =
 
 def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> JobPhases:
     """Return the phases from a log that has been read; see `phases`."""
-    listed: dict[str, tuple[list[ParticipatingServer], list[ParticipatingResource]]] = {}
+    servers: dict[str, list[ParticipatingServer]] = {}
     for server in job.participating_servers:
-        listed.setdefault(server.name, ([], []))[0].append(server)
+        servers.setdefault(server.name, []).append(server)
+    resources: dict[str, list[ParticipatingResource]] = {}
     for resource in job.participating_resources:
-        listed.setdefault(resource.name, ([], []))[1].append(resource)
+        resources.setdefault(resource.name, []).append(resource)
     rows: list[ParticipantPhases] = []
-    servers: list[ParticipantPhases] = []
-    for name in dict.fromkeys([*listed, *record.participants]):
+    times: list[timedelta | None] = []
+    for name in dict.fromkeys([*servers, *resources, *record.participants]):
         participant_record = record.participants.get(name) or ParticipantRecord(is_server=False)
-        own_servers, own_resources = listed.get(name, ([], []))
-        outcome = Outcome.RUNNING
-        if job.is_complete and name in listed:
-            part = attrs.evolve(job, participating_servers=tuple(own_servers), participating_resources=tuple(own_resources))
-            outcome = part.outcome
-        elif job.is_complete:
-            outcome = Outcome.FAILED if participant_record.ends_in_failure else Outcome.UNDETERMINED
-        row = _participant_phases(
+        part = attrs.evolve(
             job,
-            name,
-            participant_record,
-            outcome,
-            # While the job runs, the outcome is RUNNING, even if the launch has failed.
-            has_failed=outcome is Outcome.FAILED
-            or any(map(has_server_failed, own_servers))
-            or any(resource.is_failed for resource in own_resources)
-            or (outcome is Outcome.RUNNING and participant_record.ends_in_failure),
-            has_launch_failed=any(server.is_failed for server in own_servers)
-            or (name not in listed and outcome is Outcome.FAILED),
-            is_partial=log_error is not None,
+            participating_servers=tuple(servers.get(name, ())),
+            participating_resources=tuple(resources.get(name, ())),
         )
+        row = _participant_phases(part, name, participant_record, is_partial=log_error is not None)
         rows.append(row)
-        if own_servers or (name not in listed and participant_record.is_server and not job.participating_servers):
-            servers.append(row)
-    times = [server.recovery_time for server in servers]
+        if name in servers or (participant_record.is_server and not servers and name not in resources):
+            times.append(row.recovery_time)
     known_times = [time for time in times if time is not None]
     slowest = max(known_times) if known_times and len(known_times) == len(times) else None
     return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
@@ -213,21 +198,19 @@ def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
     return next(iter(expected[expected.index(phase) + 1 :]), None)
 
 
-def _participant_phases(
-    job: Job,
-    name: str,
-    record: ParticipantRecord,
-    outcome: Outcome,
-    *,
-    has_failed: bool,
-    has_launch_failed: bool,
-    is_partial: bool,
-) -> ParticipantPhases:
-    if not job.is_complete:
-        unfinished = Outcome.RUNNING
-    else:
+def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_partial: bool) -> ParticipantPhases:
+    """Return the phases of one participant of a job. `part` is the job without its other participants."""
+    is_listed = bool(part.participating_servers or part.participating_resources)
+    if part.is_complete:
+        outcome = part.outcome if is_listed else Outcome.FAILED if record.ends_in_failure else Outcome.UNDETERMINED
+        has_failed = outcome is Outcome.FAILED
         # If the log was cut off, it can lack the end.
         unfinished = Outcome.FAILED if has_failed and not is_partial else Outcome.UNDETERMINED
+    else:
+        # The outcome is RUNNING, even if the launch has failed.
+        outcome = unfinished = Outcome.RUNNING
+        failed = (*filter(has_server_failed, part.participating_servers), *part.failed_resources)
+        has_failed = bool(failed) or record.ends_in_failure
     ordered = _in_order(
         [
             _phase(phase, phase_record, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
@@ -235,11 +218,10 @@ def _participant_phases(
         ]
     )
     launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
-    creation = created(job)
-    recovery_time = None
-    has_launched = launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_launch_failed
+    creation, recovery_time = created(part), None
     # An incomplete log can lack that the launch was started again.
-    if launch is not None and has_launched and not is_partial and launch.ended_at and creation:
+    is_known = not is_partial and not part.failed_servers and (is_listed or outcome is not Outcome.FAILED)
+    if launch is not None and launch.outcome is Outcome.SUCCEEDED and is_known and launch.ended_at and creation:
         # The clocks of AWS can differ. A negative time would be wrong.
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
     return ParticipantPhases(
@@ -253,7 +235,12 @@ def _participant_phases(
 
 
 def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
-    outcome = _phase_outcome(record, unfinished, participant)
+    outcome = Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
+    if record.is_open:
+        outcome = unfinished
+    elif record.has_conflicting_ends:
+        # A participant that succeeded has ended all its phases.
+        outcome = Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
     is_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
     return Phase(
         name=name,
@@ -264,15 +251,6 @@ def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participan
         error=None if outcome is Outcome.SUCCEEDED else record.error,
         has_ended=record.has_ended,
     )
-
-
-def _phase_outcome(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Outcome:
-    if record.is_open:
-        return unfinished
-    if record.has_conflicting_ends:
-        # A participant that succeeded has ended all its phases.
-        return Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
-    return Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
 
 
 def _in_order(unordered: list[Phase]) -> list[Phase]:

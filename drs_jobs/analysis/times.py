@@ -7,7 +7,7 @@ from typing import Final
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
 
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def created(job: Job) -> datetime | None:
@@ -17,7 +17,7 @@ def created(job: Job) -> datetime | None:
 
 def is_later(job: Job, other: Job | None) -> bool:
     """Return whether `job` was created after `other`. Of two jobs created at the same time, the first in the input is kept."""
-    return other is None or (created(job) or _EARLIEST) > (created(other) or _EARLIEST)
+    return other is None or (created(job) or EARLIEST) > (created(other) or EARLIEST)
 
 
 def oldest_first(log: Iterable[JobLogItem]) -> list[JobLogItem]:
@@ -27,4 +27,4 @@ def oldest_first(log: Iterable[JobLogItem]) -> list[JobLogItem]:
 
 def logged_at(item: JobLogItem) -> datetime:
     """Return the time of a log item in UTC; the earliest time of all if the item has none."""
-    return _EARLIEST if item.log_date_time is None else to_utc(item.log_date_time, "log_date_time")
+    return EARLIEST if item.log_date_time is None else to_utc(item.log_date_time, "log_date_time")
