@@ -95,25 +95,26 @@ def read_refusal(text: str) -> Refusal | None:
     )
 
 
-def hint_for(text: str, *, service: str | None = None, is_shared: bool = False) -> str | None:
+def hint_for(
+    text: str, *, caller: str = "whoever started the job", service: str | None = None, is_shared: bool = False
+) -> str | None:
     """Return what to do next about an error text of AWS, as one bounded line; `None` if the text is not a documented one.
 
     Args:
         text: The error text.
+        caller: Whose call it was, if the text does not name a user. DRS calls EC2 as whoever started the job.
         service: The service whose operation it names, as in IAM's actions. By default it is taken from the text.
         is_shared: Whether several participants have the error, with a resource of the same type each.
     """
     refusal = read_refusal(text)
     if refusal is not None:
-        hint = _refusal_hint(refusal, text, service, is_shared=is_shared)
-    else:
-        lower = text.lower()
-        hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in lower)
-        hint = next(hints, None)
-    return None if hint is None else one_line(hint, _MAX_HINT)
+        return one_line(_refusal_hint(refusal, text, caller, service, is_shared=is_shared), _MAX_HINT)
+    lower = text.lower()
+    hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in lower)
+    return next(hints, None)
 
 
-def _refusal_hint(refusal: Refusal, text: str, service: str | None, *, is_shared: bool) -> str | None:
+def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None, *, is_shared: bool) -> str:
     action, resource = refusal.action, refusal.resource
     if _KEY.search(text):
         return f"allow the use of the key {resource or ''} in its key policy"
@@ -128,7 +129,7 @@ def _refusal_hint(refusal: Refusal, text: str, service: str | None, *, is_shared
         resource = _RESOURCE_ID.sub("*", resource)
     principal, policy = _PRINCIPAL.search(text), _POLICY.search(text)
     target = action if resource is None else f"{action} on {resource}"
-    target += "" if principal is None else f" for {principal[1]}"
+    target += f" for {caller if principal is None else principal[1]}"
     missing, denying = (None, None) if policy is None else policy.groups()
     location = missing or denying
     verb = "allow" if policy is None or missing else "remove the explicit deny of"

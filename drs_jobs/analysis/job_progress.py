@@ -237,10 +237,9 @@ def _state(
         since = latest.started_at if is_running else latest.ended_at
     elif status in _REACHED:
         name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
-    has_failed = row.has_failed or has_phase_failed
+    has_failed, is_in_phase = row.has_failed or has_phase_failed, is_running or has_phase_failed
     label = "no phase has begun" if name is None else name.label if is_running else f"after {name.label}"
     if has_failed:
-        is_in_phase = is_running or has_phase_failed
         label = "failed" if name is None else f"{name.label} failed" if is_in_phase else f"failed after {name.label}"
     elapsed = None if since is None else now - since
     # A log that was cut off can lack the end of the phase, so it shows no slow one.
@@ -255,7 +254,7 @@ def _state(
     return _State(
         participant=row.participant,
         label=label,
-        order=(-1 if name is None else ORDER[name], not is_running),
+        order=(-1 if name is None else ORDER[name], not is_in_phase),
         has_failed=has_failed,
         is_finished=has_failed or (name is expected[-1] and not is_running),
         elapsed=elapsed,

@@ -15,7 +15,6 @@ from drs_jobs import (
     JobNotFoundError,
     Outcome,
     ServiceError,
-    UninitializedAccountException,
     WaitTimeoutError,
 )
 from drs_jobs._errors import service_error
@@ -96,11 +95,6 @@ _RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ..
     (KeyboardInterrupt, ExitStatus.INTERRUPTED, "interrupted"),
     ((UsageError, ImportError), ExitStatus.USAGE, "{error}"),
     (WaitTimeoutError, ExitStatus.DEADLINE, "{error}"),
-    (
-        UninitializedAccountException,
-        ExitStatus.SERVICE,
-        "Elastic Disaster Recovery was never set up in this account and region, set it up first: {error}",
-    ),
     (botocore_errors.NoRegionError, ExitStatus.USAGE, "no region: give --region, or set AWS_DEFAULT_REGION"),
     (
         botocore_errors.NoCredentialsError,
@@ -171,7 +165,7 @@ def is_closed_pipe(error: BaseException) -> bool:
 
 def print_error(message: str) -> None:
     """Print an error as one line on stderr, without control characters."""
-    print_note(f"drs-jobs: {one_line(message, 500)}")
+    print_note(f"drs-jobs: {one_line(message, 800)}")
 
 
 def print_note(text: str) -> None:
