@@ -446,7 +446,7 @@ def expected_words(job: Job, log: list[JobLogItem], now: datetime, earlier: list
         elapsed = (now - since).total_seconds()
         what = name if step == "START" else f"after {name}"
         times = [spans[key] for each in earlier if (key := (str(server.source_server_id), what)) in (spans := _spans(each))]
-        usual = round(statistics.median(times), 6) if times else WINDOWS.get(what)
+        usual = timedelta(seconds=statistics.median(times)).total_seconds() if times else WINDOWS.get(what)
         is_slow = usual is not None and elapsed > 2 * usual and elapsed > usual + 300
         if is_slow:
             slow.append((server.source_server_id, name if step == "START" else None, elapsed, usual))
