@@ -521,7 +521,7 @@ def test_words_of_jobs_with_retries():
     for number in range(SIMULATED_MOMENTS // 2):
         truth = simulate(rng, number, trouble=0.6)
         ids = [server.server_id for server in truth.servers]
-        others = [simulate(rng, 1000 + n, servers=ids, trouble=rng.choice([0.0, 0.5])) for n in range(rng.randint(0, 3))]
+        others = [simulate(rng, 10**5 + n, servers=ids, trouble=rng.choice([0.0, 0.5])) for n in range(rng.randint(0, 3))]
         now = truth.created + rng.random() * (truth.end - truth.created)
         log = truth.log(now)
         rng.shuffle(log)
