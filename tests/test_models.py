@@ -272,7 +272,7 @@ def test_message_has_all_reasons_why_undetermined():
 
 def test_message_of_a_single_failure_has_no_count():
     job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"), make_server()))
-    with pytest.raises(JobFailedError, match=f"^job {job.job_id} failed: server s-1 did not launch$"):
+    with pytest.raises(JobFailedError, match=f"^job {job.job_id} failed: server s-1 did not launch; JobsClient.explain "):
         job.raise_unless_succeeded()
 
 
