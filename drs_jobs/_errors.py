@@ -288,12 +288,12 @@ class JobOutcomeError(DrsJobsError):
     def __init__(self, message: str, *, job: Job) -> None:
         super().__init__(message)
         self.job = job
+        if job.is_complete:
+            self.hint = f"drs-jobs show {one_line(job.job_id, 40)}, or JobsClient.explain, shows the reasons"
 
 
 class JobFailedError(JobOutcomeError):
     """The job is complete, and a participant or a non-optional action failed."""
-
-    hint = "JobsClient.explain and `drs-jobs show` have the reasons from its log"
 
 
 class WaitTimeoutError(DrsJobsError, TimeoutError):

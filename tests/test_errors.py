@@ -127,7 +127,11 @@ def _service_error(code: str, message: str, status: int, operation: str = "Descr
         (_service_error("ValidationException", "no", 400), None),
         (MalformedResponseError("not an object", path="$"), "check the endpoint and the proxy"),
         (MalformedResponseError("not a text", path="$.items[0].arn"), None),
-        (JobFailedError("job drsjob-1 failed", job=make_job()), JobFailedError.hint),
+        (
+            JobFailedError("job drsjob-1 failed", job=make_job(job_id="drsjob-1")),
+            "drs-jobs show drsjob-1, or JobsClient.explain, shows the reasons",
+        ),
+        (JobOutcomeError("still running", job=make_job(status="STARTED")), None),
         (WaitTimeoutError("too late", jobs=()), WaitTimeoutError.hint),
     ],
 )
