@@ -66,7 +66,7 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
         refusal = read_refusal(text)
         action, resource, code = (None, None, None) if refusal is None else refusal
         # Some sentences have the action with its service, others only the operation.
-        key: object = _without_ids(text) if action is None else (_operation(action), code)
+        key: object = _without_ids(text) if action is None else (action.rpartition(":")[2], code)
         causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
         affected = participants.setdefault(key, {})
         if participant is not None:
@@ -78,11 +78,7 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
 def cause_key(cause: Cause) -> str:
     """Return a text that is equal for the same cause in several jobs."""
     action = cause.refused_action
-    return _without_ids(cause.reason) if action is None else f"{_operation(action)} refused"
-
-
-def _operation(action: str) -> str:
-    return action.rpartition(":")[2]
+    return _without_ids(cause.reason) if action is None else f"{action.rpartition(':')[2]} refused"
 
 
 _IDS: Final = re.compile(

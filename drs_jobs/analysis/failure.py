@@ -101,8 +101,7 @@ _MAX_NAMES: Final = 3
 
 
 def _names(participants: Sequence[str]) -> str:
-    more = format_more(len(participants), _MAX_NAMES)
-    return ", ".join(participants[:_MAX_NAMES]) + (f" {more}" if more else "")
+    return f"{', '.join(participants[:_MAX_NAMES])} {format_more(len(participants), _MAX_NAMES)}".strip()
 
 
 def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
@@ -176,13 +175,11 @@ def _ended_phases(phases: JobPhases) -> list[str]:
 
 
 def _failed_participants(job: Job, record: LogRecord, *, is_partial: bool) -> Iterator[tuple[str, list[Reason]]]:
-    servers = [
-        (server.source_server_id, server.name, _run_reasons(server))
-        for server in job.participating_servers
-        if has_server_failed(server)
+    failed = [
+        *((s.source_server_id, s.name, _run_reasons(s)) for s in job.participating_servers if has_server_failed(s)),
+        *((resource.name, resource.name, list[str]()) for resource in job.failed_resources),
     ]
-    resources = [(resource.name, resource.name, list[str]()) for resource in job.failed_resources]
-    for key, name, texts in (*servers, *resources):
+    for key, name, texts in failed:
         participant_record = record.participants.get(key or "")
         items = [*(participant_record.failures if participant_record is not None else ()), *record.job_failures]
         other_texts = texts if items or texts or is_partial else _last_event(job, record, key)
@@ -200,14 +197,13 @@ def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[st
     """Return after which event a participant ended. A job can fail without any failure in its log."""
     if not job.is_complete or not participant:
         return []
-    participant_record = record.participants.get(participant)
-    if participant_record is None or participant_record.last_phase is None:
+    row = record.participants.get(participant)
+    if row is None or row.last_phase is None:
         return ["ended before its first phase began"] if record.has_job_end else []
-    phase = participant_record.phases[participant_record.last_phase]
-    text = f"ended after {event_of(participant_record.last_phase, phase.step)}"
-    following = following_phase(job, participant_record.last_phase)
+    phase, following = row.phases[row.last_phase], following_phase(job, row.last_phase)
+    text = f"ended after {event_of(row.last_phase, phase.step)}"
     if phase.is_open:
-        text += f"; {participant_record.last_phase.label} never ended"
+        text += f"; {row.last_phase.label} never ended"
     elif following is not None:
         text += f"; {following.label} never began"
     return [text]

@@ -112,8 +112,7 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     Raises:
         ValueError: If `now` is naive.
     """
-    utc_now = to_utc(now, "now")
-    job = phases.job
+    job, utc_now = phases.job, to_utc(now, "now")
     counts = Counter(None if (current := row.current) is None else current.name for row in phases.participants)
     if job.is_complete:
         return Progress(fraction=1.0, text=f"complete, {job.outcome.lower()}", counts=dict(counts))
@@ -188,8 +187,7 @@ def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Durations
                         waits.append(phase.waiting_before.total_seconds())
     medians: dict[str, dict[PhaseName, tuple[float | None, float]]] = {}
     for (participant, name), (waits, durations) in samples.items():
-        wait = statistics.median(waits) if waits else None
-        medians.setdefault(participant, {})[name] = (wait, statistics.median(durations))
+        medians.setdefault(participant, {})[name] = statistics.median(waits) if waits else None, statistics.median(durations)
     return medians
 
 
@@ -303,11 +301,10 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
         phases: The phases of the job.
         now: The current time, as an aware datetime.
     """
-    utc_now = to_utc(now, "now")
-    states = _states(phases, utc_now, {})
+    states = _states(phases, to_utc(now, "now"), {})
     others = [state for state in states if not state.has_failed]
     if not others:
-        return _text(phases, states, utc_now)
+        return _text(phases, states, to_utc(now, "now"))
     slowest = min(others, key=lambda state: (state.order, -(state.elapsed or timedelta())))
     duration = "an unknown time" if slowest.elapsed is None else format_duration(slowest.elapsed)
     if slowest.order[0] < 0:

@@ -131,24 +131,23 @@ def phases(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None =
 
 def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> JobPhases:
     """Return the phases from a log that has been read; see `phases`."""
-    servers: dict[str, list[ParticipatingServer]] = {}
-    for server in job.participating_servers:
-        servers.setdefault(server.name, []).append(server)
-    resources: dict[str, list[ParticipatingResource]] = {}
-    for resource in job.participating_resources:
-        resources.setdefault(resource.name, []).append(resource)
+    participants: list[ParticipatingServer | ParticipatingResource] = [*job.participating_servers, *job.participating_resources]
+    listed: dict[str, list[ParticipatingServer | ParticipatingResource]] = {}
+    for participant in participants:
+        listed.setdefault(participant.name, []).append(participant)
     rows: list[ParticipantPhases] = []
     times: list[timedelta | None] = []
-    for name in dict.fromkeys([*servers, *resources, *record.participants]):
+    for name in dict.fromkeys([*listed, *record.participants]):
         participant_record = record.participants.get(name) or ParticipantRecord(is_server=False)
+        entries = listed.get(name, [])
         part = attrs.evolve(
             job,
-            participating_servers=tuple(servers.get(name, ())),
-            participating_resources=tuple(resources.get(name, ())),
+            participating_servers=tuple(entry for entry in entries if isinstance(entry, ParticipatingServer)),
+            participating_resources=tuple(entry for entry in entries if isinstance(entry, ParticipatingResource)),
         )
         row = _participant_phases(part, name, participant_record, is_partial=log_error is not None)
         rows.append(row)
-        if name in servers or (participant_record.is_server and not servers and name not in resources):
+        if part.participating_servers or (participant_record.is_server and not entries and not job.participating_servers):
             times.append(row.recovery_time)
     known_times = [time for time in times if time is not None]
     slowest = max(known_times) if known_times and len(known_times) == len(times) else None
