@@ -226,6 +226,8 @@ class MalformedResponseError(DrsJobsError):
     """The invalid value; `None` if it is absent, or can contain tags."""
     cursor: str | None
     """The position after the malformed job; the start of the page if the body is malformed; `None` from `structure_job`."""
+    jobs: "tuple[Job, ...]" = ()
+    """The readable jobs, if `drs_jobs.sweep.read_jobs` raised the error; else empty."""
 
     def __init__(self, problem: str, *, path: str, value: Any = None, cursor: str | None = None) -> None:
         """Create the error for an invalid value. `problem` says in a few words what is wrong with it."""
