@@ -13,7 +13,7 @@ from drs_jobs import Job, JobLogItem, JobsClient, JobType, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
-from drs_jobs.cli.logs import daemon_threads
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000
@@ -48,7 +48,7 @@ class PhaseReader:
         """
         self._client = client
         self._now = now
-        self._executor = daemon_threads(_THREADS) if executor is None else executor
+        self.executor: Executor = DaemonThreadPool(_THREADS) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
         self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
@@ -62,9 +62,9 @@ class PhaseReader:
         """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
             if job.job_id not in self._log_reads and job.job_id not in self._unreadable:
-                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
+                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self._executor.submit(_read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self.executor.submit(_read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""
