@@ -18,7 +18,6 @@ from drs_jobs import (
     JobNotFoundError,
     Outcome,
     ServiceError,
-    UninitializedAccountException,
     WaitTimeoutError,
 )
 from drs_jobs._errors import service_error
@@ -98,17 +97,10 @@ _CREDENTIAL_CODES: Final = {
 Source: the AWS page on common errors.
 """
 
-_THROTTLING_CODES: Final = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
-
 _RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitStatus, str]]] = (
     (KeyboardInterrupt, ExitStatus.INTERRUPTED, "interrupted"),
     ((UsageError, ImportError), ExitStatus.USAGE, "{error}"),
     (WaitTimeoutError, ExitStatus.DEADLINE, "{error}"),
-    (
-        UninitializedAccountException,
-        ExitStatus.SERVICE,
-        "Elastic Disaster Recovery was never set up in this account and region, set it up first: {error}",
-    ),
     (
         botocore_errors.NoCredentialsError,
         ExitStatus.USAGE,
@@ -134,8 +126,6 @@ def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
         region = _unknown_region(str(error))
         hint = region or "check the network, the proxy, --region and --endpoint-url"
         return f"{error}: {hint}", ExitStatus.SERVICE
-    if isinstance(error, ServiceError) and error.code in _THROTTLING_CODES:
-        return f"AWS throttles these requests, try again in a minute, with less at a time: {error}", ExitStatus.SERVICE
     name = type(error).__name__
     for classes, status, message in _RULES:
         if isinstance(error, classes):
@@ -199,7 +189,7 @@ def is_closed_pipe(error: BaseException) -> bool:
 
 def print_error(message: str) -> None:
     """Print an error as one line on stderr, without control characters."""
-    print_note(f"drs-jobs: {one_line(message, 500)}")
+    print_note(f"drs-jobs: {one_line(message, 800)}")
 
 
 def print_log_error(error: Exception | None) -> None:

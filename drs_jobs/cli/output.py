@@ -24,14 +24,15 @@ from drs_jobs._models import ParticipatingServer
 from drs_jobs._text import (
     SENSITIVE_MEMBER,
     format_age,
-    format_count,
     format_duration,
     format_minute,
+    format_more,
     format_target_count,
     one_line,
 )
 from drs_jobs._time import duration_between
 from drs_jobs.analysis import Explanation
+from drs_jobs.analysis.failure import ExplainedReason, explained_reasons
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
 
@@ -320,26 +321,42 @@ def markdown(text: str) -> str:
     return _MARKUP.sub(r"\\\1", one_line(text, 5000))
 
 
+_MAX_PARTICIPANTS: Final = 3
+"""The maximum number of participants that are named for a reason."""
+
+_MAX_REASONS: Final = 4
+"""The maximum number of reasons on a terminal, so that they stay on the screen."""
+
+
 def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES) -> None:
-    """Print what several participants have in common, each failed participant with its reasons, and those of the job."""
-    for cause in explanation.causes:
-        if len(cause.participants) > 1:
-            count = format_count(len(cause.participants), "participant")
-            console.print(text_cell(f"{cause.summary}, {count}"), soft_wrap=True)
-    for failure in explanation.failures:
-        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + server_cell(failure.participant, names))
-        for reason in failure.reasons or ("no reason given",):
-            console.print(with_hanging_indent("   ", reason))
-    for reason in explanation.job_reasons:
-        console.print(with_hanging_indent("job:", reason))
+    """Print the reasons of a job, each with its participants and with what to do next."""
+    reasons = list(explained_reasons(explanation))
+    shown = reasons[:_MAX_REASONS] if console.is_terminal else reasons
+    for reason in shown:
+        style = OUTCOME_COLOURS[Outcome.FAILED]
+        head = Text("failed: ", style=style) + text_cell(_participants(reason, names)) if reason.participants else Text("job:")
+        console.print(head)
+        console.print(with_hanging_indent("   ", reason.text))
+        if reason.hint is not None:
+            console.print(with_hanging_indent("    next:", reason.hint))
+    if more := format_more(len(reasons), len(shown)):
+        console.print(f"{more} reasons: -o json")
+    if explanation.job.undetermined_reasons:
+        console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
 
 
 def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) -> Iterator[str]:
-    """Yield the reasons of each failed participant and of the job, one line each."""
-    for failure in explanation.failures:
-        reasons = "; ".join(failure.reasons) or "no reason given"
-        yield f"failed: {server_cell(failure.participant, names).plain}: {reasons}"
-    yield from (f"job: {reason}" for reason in explanation.job_reasons)
+    """Yield the reasons of a job, one line each, with what to do next."""
+    for reason in explained_reasons(explanation):
+        head = f"failed: {_participants(reason, names)}" if reason.participants else "job"
+        yield f"{head}: {reason.text}" + ("" if reason.hint is None else f"; next: {reason.hint}")
+    if explanation.job.undetermined_reasons:
+        yield f"undetermined: {explanation.job.undetermined_reasons}"
+
+
+def _participants(reason: ExplainedReason, names: Mapping[str, str]) -> str:
+    labels = [server_cell(participant, names).plain for participant in reason.participants[:_MAX_PARTICIPANTS]]
+    return f"{', '.join(labels)} {format_more(len(reason.participants), _MAX_PARTICIPANTS)}".rstrip()
 
 
 def with_hanging_indent(head: str, text: str) -> Table:

@@ -24,7 +24,7 @@ from drs_jobs._text import (
     one_line,
 )
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, ParticipantPhases, active_jobs, phases
+from drs_jobs.analysis import Explanation, ParticipantPhases, Progress, active_jobs, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -150,6 +150,8 @@ def print_explanation(
     """
     with console.capture() as capture:
         _print_outcome(console, explanation.job, now=now, tags=tags)
+        if not explanation.job.is_complete:
+            print_progress(console, progress(explanation.phases, now=now))
         output.print_reasons(console, explanation, names=names)
     head = capture.get()
     console.file.write(head)
@@ -176,6 +178,13 @@ def print_explanation(
     if has_log:
         console.print()
         console.print(log_table(explanation.log, width=console.width, names=names))
+
+
+def print_progress(console: Console, state: Progress) -> None:
+    """Print what a running job does, and mark it if a server is slow."""
+    slow = Text("slow: ", style=OUTCOME_COLOURS[Outcome.FAILED]) if state.slow else Text()
+    left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
+    console.print(slow + output.text_cell(f"{state.text}, {state.fraction:.0%}{left}"), soft_wrap=True)
 
 
 def _severity(row: ParticipantPhases) -> int:
@@ -290,6 +299,7 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[s
                 "participants": cause.participants,
                 "refusedAction": cause.refused_action,
                 "resource": cause.resource,
+                "hint": cause.hint,
             }
             for cause in explanation.causes
         ],

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, JobOutcomeError, JobsClient, Outcome, WaitTimeoutError, analysis
+from drs_jobs import Job, JobsClient, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
@@ -197,8 +197,6 @@ class WatchDisplay:
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
             output.print_reasons(self._console, explanation, names=names)
-            if job.outcome is Outcome.UNDETERMINED:
-                self._console.print(output.with_hanging_indent("undetermined:", _undetermined_reason(job)))
             print_log_error(explanation.log_error)
 
     def _show(self, snapshots: Iterable[Job]) -> None:
@@ -303,11 +301,3 @@ def _fraction(job: Job, fractions: Mapping[str, float]) -> float:
         return 1.0
     fraction_at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
     return fractions.get(job.job_id, fraction_at_target)
-
-
-def _undetermined_reason(job: Job) -> str:
-    try:
-        job.raise_unless_succeeded()
-    except JobOutcomeError as error:
-        return str(error)
-    return ""
