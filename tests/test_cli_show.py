@@ -63,7 +63,7 @@ def test_show_common_causes(local_drs: LocalDrs):
     lines = run("show", job.job_id).stdout.splitlines()
     assert "failed: s-0, s-1" in lines
     assert [line for line in lines if line.startswith("    ec2:DeleteVolume refused: LAUNCH_FAILED: User: x")]
-    assert [line for line in lines if line.startswith("     next: ") and "ec2:DeleteVolume" in line]
+    assert [line for line in lines if line.startswith("    next: ") and "ec2:DeleteVolume" in line]
     assert "failed: s-9" in lines
 
 
