@@ -1,7 +1,7 @@
 """Explanations: the instances of a job, the failed participants with the reasons, and the causes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -73,13 +73,9 @@ class Explanation(Model):
             count = len(job.participating_servers) + len(job.participating_resources)
             head += f", {len(self.failures)} of {format_count(count, participant_noun(job))} failed"
         lines = [f"{head}: {job.undetermined_reasons}" if job.undetermined_reasons else head]
-        for cause in self.causes:
-            summary = "" if cause.refused_action is None else f"{cause.summary}: "
-            lines.append(f"{_names(cause.participants) or 'job'}: {summary}{cause.reason}")
-            lines += [] if cause.hint is None else [f"next: {cause.hint}"]
-        if silent := [failure.participant for failure in self.failures if not failure.reasons]:
-            lines.append(f"{_names(silent)}: no reason given")
-        lines += [f"job: {reason}" for reason in _ended_phases(self.phases)]
+        for reason in explained_reasons(self):
+            lines.append(f"{_names(reason.participants) or 'job'}: {reason.text}")
+            lines += [] if reason.hint is None else [f"next: {reason.hint}"]
         if self.log_error is not None:
             lines.append(f"the log could not be read: {str(self.log_error) or type(self.log_error).__name__}")
         if len(lines) > _MAX_LINES:
@@ -94,6 +90,25 @@ class Explanation(Model):
     def _repr_html_(self) -> str:
         """Return the job, its causes of failure and a table of its phases, for a notebook."""
         return _html.explanation_html(self)
+
+
+class ExplainedReason(NamedTuple):
+    """A reason for people, with what to do next."""
+
+    participants: Sequence[str]
+    """The participants; empty if it is a reason of the job as a whole."""
+    text: str
+    hint: str | None = None
+
+
+def explained_reasons(explanation: Explanation) -> Iterator[ExplainedReason]:
+    """Yield each cause once, then the participants that failed without a reason, then what the phases of the job show."""
+    for cause in explanation.causes:
+        summary = "" if cause.refused_action is None else f"{cause.summary}: "
+        yield ExplainedReason(cause.participants, f"{summary}{cause.reason}", cause.hint)
+    if silent := [failure.participant for failure in explanation.failures if not failure.reasons]:
+        yield ExplainedReason(silent, "no reason given")
+    yield from (ExplainedReason((), reason) for reason in _ended_phases(explanation.phases))
 
 
 _MAX_LINES: Final = 20

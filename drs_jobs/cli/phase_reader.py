@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
+from botocore.exceptions import BotoCoreError
 
-from drs_jobs import Job, JobLogItem, JobsClient, JobType, is_transient
+from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
-from drs_jobs.cli.logs import daemon_threads
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000
@@ -31,7 +33,7 @@ class PhaseProgress:
     fraction: float
     """The fraction that is done, from 0.0 to 1.0, weighted by how long the phases take. It never decreases for one job."""
     text: str
-    """The phase of the server that is least far, the time in it, the fraction in percent, and the time left if known."""
+    """What the servers that are least far do, the fraction in percent, and the time left if known. It says if one is slow."""
 
 
 class PhaseReader:
@@ -47,7 +49,7 @@ class PhaseReader:
         """
         self._client = client
         self._now = now
-        self._executor = daemon_threads(_THREADS) if executor is None else executor
+        self.executor: Executor = DaemonThreadPool(_THREADS) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
         self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
@@ -61,9 +63,9 @@ class PhaseReader:
         """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
             if job.job_id not in self._log_reads and job.job_id not in self._unreadable:
-                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
+                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self._executor.submit(_read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""
@@ -99,23 +101,25 @@ class PhaseReader:
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
         fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
         left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
-        return PhaseProgress(fraction=fraction, text=f"{state.text}, {fraction:.0%}{left}")
+        slow = "slow: " if state.slow else ""
+        return PhaseProgress(fraction=fraction, text=f"{slow}{state.text}, {fraction:.0%}{left}")
 
 
-def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
-    """Return the phases of the latest complete jobs of the same servers."""
+def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
+    """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
     servers = _server_ids(job)
     counts: Counter[str] = Counter()
     reports: list[JobPhases] = []
-    for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
-        new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
-        if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
-            continue
-        items, error = read_log(client, other.job_id)
-        reports.append(phases(other, items, log_error=error))
-        counts.update(new)
-        if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
-            break
+    with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
+        for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
+            new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
+            if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
+                continue
+            items, error = read_log(client, other.job_id)
+            reports.append(phases(other, items, log_error=error))
+            counts.update(new)
+            if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
+                break
     return tuple(reports)
 
 
