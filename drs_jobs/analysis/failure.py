@@ -98,7 +98,9 @@ class ExplainedReason(NamedTuple):
     participants: Sequence[str]
     """The participants; empty if it is a reason of the job as a whole."""
     text: str
+    """The reason."""
     hint: str | None = None
+    """What to do next; `None` if AWS documents nothing about it."""
 
 
 def explained_reasons(explanation: Explanation) -> Iterator[ExplainedReason]:
