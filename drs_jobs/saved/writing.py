@@ -23,7 +23,7 @@ from drs_jobs._pagination.pages import Page
 from drs_jobs._text import format_instant, one_line
 from drs_jobs._time import machine_time
 from drs_jobs.analysis.several_jobs import snapshot_rank
-from drs_jobs.saved.archive import VERSION, Archive, is_half_line, is_line
+from drs_jobs.saved.archive import Archive, is_half_line, is_line, without_frames
 
 if sys.platform != "win32":
     import fcntl
@@ -70,8 +70,8 @@ def save_jobs(client: JobsClient, path: str | os.PathLike[str], *, from_date: da
     with JobsFile(path) as file:
         unsaved = UnsavedJobs(client, file.saved, from_date=from_date)
         count = sum((file.append([line]) for line in unsaved), SavedCount())
-    if unsaved.error is not None:
-        raise unsaved.error
+    if unsaved.malformed:
+        raise unsaved.malformed[0]
     return count
 
 
@@ -112,7 +112,8 @@ class UnsavedJobs:
         # Before the first request, because a job that is created later can be missing in the responses.
         saved_at = format_instant(datetime.now(UTC))
         self._client = client
-        self._malformed: list[MalformedResponseError] = []
+        self.malformed: list[MalformedResponseError] = []
+        """The errors of malformed jobs. If there is one, there is no line of the run."""
         self._jobs: dict[str, tuple[Job, Any]] = {}
         self._read(from_date=from_date)
         # Otherwise a job from before `from_date` would run for ever in the file.
@@ -120,11 +121,6 @@ class UnsavedJobs:
         for start in range(0, len(pending), _queries.MAX_JOB_IDS):
             self._read(job_ids=pending[start : start + _queries.MAX_JOB_IDS])
         self._lines = list(self._make_lines(saved, format_instant(from_date), saved_at))
-
-    @property
-    def error(self) -> MalformedResponseError | None:
-        """The error of the first malformed job. Then there is no line of the run."""
-        return next(iter(self._malformed), None)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -136,7 +132,7 @@ class UnsavedJobs:
             yield line
 
     def _read(self, **query: Any) -> None:
-        for page in self._client.describe_jobs(**query, on_malformed=self._malformed.append).pages():
+        for page in self._client.describe_jobs(**query, on_malformed=self.malformed.append).pages():
             self._keep(page)
 
     def _keep(self, page: Page[Job]) -> None:
@@ -149,17 +145,19 @@ class UnsavedJobs:
 
     def _make_lines(self, saved: Mapping[str, bool], read_from: str | None, saved_at: str | None) -> Iterator[Line]:
         jobs = [job for job, _ in self._jobs.values()]
-        account_id = next((job.account_id for job in jobs if job.account_id is not None), None)
-        region = region_of(self._client) or next((job.region for job in jobs if job.region is not None), None)
-        run: dict[str, Any] = {"savedAt": saved_at, "accountID": account_id, "region": region}
+        place = {
+            "accountID": next((job.account_id for job in jobs if job.account_id is not None), None),
+            "region": region_of(self._client) or next((job.region for job in jobs if job.region is not None), None),
+        }
         complete = [job.job_id for job in jobs if job.is_complete]
         unsaved = [job_id for job_id in complete if not saved.get(job_id)]
         for job_id in unsaved:
-            yield Line({"version": VERSION, "job": self._jobs[job_id][1], "log": None, "logError": None, **run})
-        if self.error is None:
+            raw = self._jobs[job_id][1]
+            yield Line({"version": 1, "job": raw, "log": None, "logError": None, **place, "savedAt": saved_at})
+        if not self.malformed:
             unfinished = [raw for job, raw in self._jobs.values() if not job.is_complete]
-            run |= {"readFrom": read_from, "jobs": len(jobs), "unfinished": unfinished}
-            yield Line({"version": VERSION, "run": run}, kept=len(complete) - len(unsaved))
+            run = {"readFrom": read_from, "savedAt": saved_at, **place, "jobs": len(jobs), "unfinished": unfinished}
+            yield Line({"version": 1, "run": run}, kept=len(complete) - len(unsaved))
 
     def _read_log(self, job_id: str) -> tuple[list[Any] | None, str | None]:
         """Return a log as AWS sent it, or why it could not be read."""
@@ -208,7 +206,7 @@ class JobsFile:
         try:
             if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
-            self._read_new_lines()
+            without_frames(self._read_new_lines)
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -236,79 +234,61 @@ class JobsFile:
             ValueError: If the file has anything but lines of `save_jobs` now.
         """
         with _locked(self._descriptor, self._path):
-            half_line = self._read_new_lines()
-            if half_line:
-                self._repair(half_line)
-            try:
-                return sum((self._append(line, account_id) for line in lines), SavedCount())
-            except OSError as error:
-                # Without frames, because crash reporters send their local variables, and jobs have tags.
-                raise error.with_traceback(None) from None
+            return without_frames(self._append_new, lines, account_id)
 
-    def _append(self, line: Line, account_id: str | None) -> SavedCount:
-        content = dict(line.content)
-        run = content.get("run")
-        if run is not None:
-            content["run"] = {**run, "accountID": run["accountID"] or account_id}
+    def _append_new(self, lines: Iterable[Line], account_id: str | None) -> SavedCount:
+        self._read_new_lines()
+        os.ftruncate(self._descriptor, self._end)
+        if self._end > 0:
+            os.lseek(self._descriptor, -1, os.SEEK_END)
+            if os.read(self._descriptor, 1) != b"\n":  # as an editor can leave it
+                self._end += os.write(self._descriptor, b"\n")
+        return sum((self._append(line.content, line.kept, account_id) for line in lines), SavedCount())
+
+    def _append(self, content: dict[str, Any], kept: int, account_id: str | None) -> SavedCount:
+        if "run" in content:
+            run = content["run"]
             # After a power failure, there is no line of a run without the jobs before it.
             os.fsync(self._descriptor)
-            self._write(content)
+            self._write({**content, "run": {**run, "accountID": run["accountID"] or account_id}})
             os.fsync(self._descriptor)
-            return SavedCount(kept=line.kept, unfinished=len(run["unfinished"]))
+            return SavedCount(kept=kept, unfinished=len(run["unfinished"]))
         has_log, entry = content["log"] is not None, self._archive.entries.get(content["job"]["jobID"])
         if entry is not None and entry.is_complete and (entry.has_log or not has_log):
             return SavedCount(kept=1, without_log=int(not entry.has_log))
-        content["accountID"] = content["accountID"] or account_id
-        self._write(content)
+        self._write({**content, "accountID": content["accountID"] or account_id})
         return SavedCount(added=1, without_log=int(not has_log))
 
     def _write(self, content: dict[str, Any]) -> None:
-        text = json.dumps(content, default=str).encode() + b"\n"
-        rest = text
+        text = rest = json.dumps(content, default=str).encode() + b"\n"
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
-        self._problem_of(text)
+        self._add(text)
 
-    def _read_new_lines(self) -> bytes:
-        """Read the lines that were appended since the last one. Return half a line at the end, if there is one."""
-        half_line, problem = self._scan()
-        if problem is not None:
-            raise ValueError(f"{self._path}: line {self._line_count}: {problem}")
-        return half_line
-
-    def _scan(self) -> tuple[bytes, str | None]:
+    def _read_new_lines(self) -> None:
+        """Read the lines that were appended since the last one, without half a line at the end."""
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(self._end)
             for text in file:
-                if is_half_line(text):
-                    return text, None
-                if (problem := self._problem_of(text)) is not None:
-                    return b"", problem
-        return b"", None
+                try:
+                    self._add(text)
+                except ValueError:
+                    if not is_half_line(text):
+                        raise
 
-    def _problem_of(self, text: bytes) -> str | None:
-        """Continue after a line of the file, or return what is wrong with it."""
-        self._line_count += 1
+    def _add(self, text: bytes) -> None:
+        """Continue after a line of the file."""
         try:
-            line: Any = decode(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not is_line(line):
-            return "it is not a line of drs-jobs save, so give another file"
-        try:
-            self._archive.add(line, b"")
-        except ValueError as error:
-            return str(error)
+            if not text.isspace():
+                line: Any = decode(text)
+                if not is_line(line):
+                    raise ValueError("it is not a line of drs-jobs save")
+                self._archive.add(line, b"")
+        except (TypeError, ValueError, RecursionError) as error:
+            place = f"{self._path}: line {self._line_count + 1}"
+            raise ValueError(f"{place}: {error}: give another file, only lines of drs-jobs save can be appended to") from None
         self._end += len(text)
-        return None
-
-    def _repair(self, half_line: bytes) -> None:
-        """Remove half a line at the end. If only its end is missing, it is completed."""
-        if self._problem_of(half_line) is None:
-            self._end += os.write(self._descriptor, b"\n")
-        else:
-            self._line_count -= 1
-            os.ftruncate(self._descriptor, self._end)
+        self._line_count += 1
 
 
 _LOCK_TIMEOUT: Final = 30.0
