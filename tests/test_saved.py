@@ -2,11 +2,12 @@
 
 import fcntl
 import gzip
+import hashlib
+import itertools
 import json
-import math
 import os
+import pickle
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -30,9 +31,8 @@ from drs_jobs import (
     JobStatus,
     MalformedResponseError,
     ValidationException,
-    analysis,
     is_transient,
-    unstructure_job,
+    structure_job,
 )
 from drs_jobs._pagination.pages import Request
 from drs_jobs.evidence import Problem, assess
@@ -253,8 +253,8 @@ def test_wrong_arguments(client: Any, path: Any, error: type[Exception], tmp_pat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error):
         save_jobs(client, path)
-    with pytest.raises(ValueError, match="from_date .* has no time zone"):
-        save_jobs(JobsClient(Fake()), "x", from_date=datetime(2026, 1, 1))
+    with pytest.raises(ValueError, match=r"from_date .* has no time zone"):
+        save_jobs(JobsClient(Fake()), "x", from_date=NOON.replace(tzinfo=None))
     with pytest.raises(TypeError, match="at least one file"):
         SavedJobs()
 
@@ -273,8 +273,6 @@ def test_saving_a_file_again(client: JobsClient, local_drs: LocalDrs, path: Path
 
 def test_lines_are_read_in_other_processes(client: JobsClient, local_drs: LocalDrs, path: Path):
     """What a sweep sends: what the file has, and the lines. No repr has tags."""
-    import pickle  # noqa: PLC0415  # of this test
-
     local_drs.add_jobs(make_job(tags={SECRET: SECRET}), make_job())
     with JobsFile(path) as file:
         unsaved = UnsavedJobs(client, pickle.loads(pickle.dumps(file.saved)))
@@ -413,23 +411,26 @@ KILLS = int(os.environ.get("DRS_JOBS_KILLS", "3"))
 JOBS = 500 if KILLS > 3 else 150
 
 
-def test_kill(client: JobsClient, local_drs: LocalDrs, path: Path):
+def test_kill(path: Path):
     """At random moments. Each job is there once, and no line is unreadable."""
-    local_drs.add_history(make_history(JOBS, until=local_drs.now, logs=True))
-    expected = {job.job_id for job in client.describe_jobs() if job.is_complete}
-    moments, half_lines, kept = random.Random(1), 0, []
-    for _ in range(KILLS):
-        path.unlink(missing_ok=True)
-        with start_child(local_drs, path) as process:
-            threading.Event().wait(moments.uniform(0, JOBS / 250))
-            process.kill()
-        if path.exists() and path.stat().st_size:
-            half_lines += not path.read_bytes().endswith(b"\n")
-            kept.append(len(JobsClient(SavedJobs(path)).describe_jobs().collect()))
-        save_jobs(client, path)
-        assert sorted(saved_ids(path)) == sorted(expected)
-        assert lines(path)[-1]["run"]["jobs"] == JOBS
-    print(f"\n{KILLS} kills, {half_lines} half lines, {sorted(kept)} jobs in the files")
+    moments, half_lines, counts = random.Random(1), 0, list[int]()
+    with LocalDrs(speed=0) as local:
+        local.add_history(make_history(JOBS, until=local.now, logs=True))
+        client = JobsClient(local.client())
+        complete = sorted(job.job_id for job in client.describe_jobs() if job.is_complete)
+        for _ in range(KILLS):
+            path.unlink(missing_ok=True)
+            with start_child(local, path) as process:
+                threading.Event().wait(moments.uniform(0, JOBS / 250))
+                process.kill()
+            counts.append(0)
+            if path.exists() and path.stat().st_size:
+                half_lines += not path.read_bytes().endswith(b"\n")
+                counts[-1] = len(JobsClient(SavedJobs(path)).describe_jobs().collect())
+            save_jobs(client, path)
+            assert sorted(saved_ids(path)) == complete
+            assert lines(path)[-1]["run"]["jobs"] == JOBS
+    print(f"\n{KILLS} kills, {half_lines} half lines, jobs in the files: {sorted(counts)}")
 
 
 def test_full_disk(client: JobsClient, local_drs: LocalDrs, path: Path):
@@ -488,6 +489,9 @@ def test_file_of_an_editor(client: JobsClient, path: Path):
 # ------------------------------------------------------------------ SavedJobs
 
 
+EARLIEST = datetime.fromisoformat("1000-01-02")
+
+
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), jobs=st.lists(random_jobs, max_size=6), page_sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3))
 def test_answers_are_those_of_aws(data: st.DataObject, jobs: list[Job], page_sizes: list[int], tmp_path: Path):
@@ -497,8 +501,10 @@ def test_answers_are_those_of_aws(data: st.DataObject, jobs: list[Job], page_siz
     ids = [f"drsjob-{number:017}" for number in range(8)]
     jobs = [attrs.evolve(job, job_id=job_id) for job, job_id in zip(jobs, ids, strict=False)]
     # The service model does not accept earlier dates as filters.
-    moments = st.none() | st.datetimes(datetime(1000, 1, 2), timezones=st.just(UTC))
-    if dates := sorted(job.creation_date_time for job in jobs if job.creation_date_time and job.creation_date_time.year >= 1000):
+    moments = st.none() | st.datetimes(EARLIEST, timezones=st.just(UTC))
+    if dates := sorted(
+        job.creation_date_time for job in jobs if job.creation_date_time and job.creation_date_time.year >= 1000
+    ):
         moments |= st.sampled_from(dates)
     with LocalDrs(page_sizes=page_sizes) as local:
         local.add_jobs(*jobs)
@@ -599,3 +605,324 @@ def test_logs_that_were_not_saved(path: Path):
     assert phases.participants[0].recovery_time is None
     with pytest.raises(TypeError, match="jobID"):
         SavedJobs(path).describe_job_log_items()
+
+
+def test_snapshots(path: Path, tmp_path: Path):
+    """Of several files and lines, the complete job with its log counts, wherever it is; of equal ones the last."""
+    pending, started = ({**DRILL, "status": status, "endDateTime": None} for status in ("PENDING", "STARTED"))
+    values = [job_line(), job_line(log=None), run_line(NOON, unfinished=[started]), [pending]]
+    for number in range(20):
+        order = random.Random(number).sample(values, len(values))
+        files = [write(tmp_path / str(start), *order[start::2]) for start in (0, 1)]
+        client = JobsClient(SavedJobs(*files))
+        assert client.describe_jobs().collect() == (structure_job(DRILL),)
+        assert len(client.describe_job_log_items(str(DRILL["jobID"])).collect()) == 3
+    later = {**started, "tags": {"later": "1"}}
+    write(path, [started], run_line(NOON, unfinished=[later]), [pending])
+    assert JobsClient(SavedJobs(path)).describe_jobs().collect() == (structure_job(later),)
+
+
+# ------------------------------------------------------------------ what files can have
+
+
+def capital(value: Any) -> Any:
+    """As Step Functions writes it. The keys of maps stay as they are."""
+    if isinstance(value, list):
+        return [capital(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    maps = {"tags": lambda tags: tags, "parameters": lambda found: {name: capital(member) for name, member in found.items()}}
+    return {name[0].upper() + name[1:]: maps.get(name, capital)(member) for name, member in value.items()}
+
+
+ACTION = {"name": "x", "active": True, "parameters": {"aKey": {"type": "DYNAMIC", "value": "v"}, "tags": {"value": "w"}}}
+WITH_ALL = {
+    **DRILL,
+    "tags": {"owner": "me", "jobID": "x"},
+    "participatingResources": [{"participatingResourceID": {"sourceNetworkID": "sn-1"}}],
+    "participatingServers": [{"launchActionsStatus": {"runs": [{"runId": "r", "action": ACTION}]}}],
+}
+JOBS_IN_FILES = [WITH_ALL, PENDING]
+PRINTED: dict[str, Any] = {
+    "an object": json.dumps({"items": JOBS_IN_FILES}, indent=4),
+    "an object on one line": json.dumps({"items": JOBS_IN_FILES, "ResponseMetadata": {"HTTPStatusCode": 200}}),
+    "a list": json.dumps(JOBS_IN_FILES, indent=1),
+    "lines": "".join(f"{json.dumps(job)}\r\n" for job in JOBS_IN_FILES),
+    "jobs": "\n".join(json.dumps(job, indent=2) for job in JOBS_IN_FILES),
+    "pages": "\n".join(json.dumps({"items": [job], "NextToken": "x"}, indent=4) for job in JOBS_IN_FILES) + '{"items": []}\n',
+    "glued pages": "".join(json.dumps({"items": [job]}) for job in JOBS_IN_FILES),
+    "a line and a page": json.dumps(WITH_ALL) + "\n" + json.dumps({"items": [PENDING]}, indent=4),
+    "Step Functions": json.dumps(capital({"items": JOBS_IN_FILES})),
+    "one job of Step Functions": json.dumps({"Job": capital(WITH_ALL)}) + json.dumps(capital(PENDING)),
+    "start_recovery": json.dumps({"job": WITH_ALL}) + "\n" + json.dumps({"job": PENDING}, indent=4),
+    "lines of save_jobs": json.dumps(job_line(WITH_ALL)) + "\n\n" + json.dumps(run_line(NOON, unfinished=[PENDING])),
+}
+ENCODINGS: dict[str, Any] = {
+    "UTF-8": str.encode,
+    "BOM": lambda text: text.encode("utf-8-sig"),
+    "UTF-16": lambda text: text.encode("utf-16"),  # of PowerShell
+    "big endian": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "members of gzip": lambda text: gzip.compress(text.encode()[:99]) + gzip.compress(text.encode()[99:]),
+    "gzip of UTF-16": lambda text: gzip.compress(text.encode("utf-16")),
+}
+
+
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
+@pytest.mark.parametrize("text", PRINTED.values(), ids=PRINTED)
+def test_printed_by_other_tools(text: str, encode: Any, path: Path):
+    """Their jobs are those of AWS, with tags and names of parameters as they are."""
+    path.write_bytes(encode(text))
+    saved = SavedJobs(path)
+    assert JobsClient(saved).describe_jobs().collect() == tuple(map(structure_job, (PENDING, WITH_ALL)))
+    assert saved.archive.files[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_no_jobs(path: Path):
+    assert JobsClient(SavedJobs(write(path, {"items": []}))).describe_jobs().collect() == ()
+    assert JobsClient(SavedJobs(write(path, []))).describe_jobs().collect() == ()
+
+
+HALF = json.dumps({"items": JOBS_IN_FILES}, indent=4)
+INVALID = {
+    "nothing": ("", "jsonl is empty"),
+    "white space": (" \n\n", "jsonl is empty"),
+    "a page": ("<!DOCTYPE html>\n<html>", "line 1: it is not JSON"),
+    "a table": ("----\n|  DescribeJobs |", "line 1: it is not JSON"),
+    "half an output": (HALF[: len(HALF) // 2], rf"line {HALF[: len(HALF) // 2].count(chr(10)) + 1}: it is not JSON"),
+    "half an output on one line": (json.dumps({"items": JOBS_IN_FILES})[:-9], "line 1: it is not JSON"),
+    "half a line in the middle": (f"{json.dumps(job_line())[:50]}\n{json.dumps(job_line())}\n", "line 1: it is not JSON"),
+    "a log": (json.dumps({"items": LOG}), r"line 1: .*\$\.items\[0\]\.jobID"),
+    "servers": (json.dumps([{"sourceServerID": "s-1", "arn": "x"}]), r"line 1: .*\$\.items\[0\]\.jobID"),
+    "another job": (
+        f"\n{json.dumps(DRILL)}\n{json.dumps([DRILL, {'jobID': 5}])}",
+        r"line 3: .*found 5 at \$\.items\[1\]\.jobID",
+    ),
+    "a number": (f"{json.dumps(DRILL)}\n\n5\n", "line 3: expected lines of drs-jobs save"),
+    "a text": ('"drsjob-1"', "line 1: expected lines of drs-jobs save"),
+    "null": ("null", "line 1: expected lines of drs-jobs save"),
+    "another object": ("{}", "line 1: expected lines of drs-jobs save"),
+    "an error": ('{"message": "denied"}', "line 1: expected lines of drs-jobs save"),
+    "null as items": ('{"items": null}', "line 1: expected lines of drs-jobs save"),
+    "null in items": ('{"items": [null]}', r"line 1: expected an object, found nothing at \$\.items\[0\]"),
+    "tags": (json.dumps({**DRILL, "tags": {SECRET: 5}}), r"line 1: expected an object of strings at .*tags"),
+    "a date": (json.dumps(job_line({**DRILL, "creationDateTime": "today"})), r"line 1: .*\$\.creationDateTime"),
+    "nesting": ("[" * 100_000, "line 1: it is not JSON"),
+    "a newer version": (json.dumps({**job_line(), "version": 2}), "line 1: .*update drs_jobs"),
+    "no log": (json.dumps({"version": 1, "job": DRILL}), "line 1: expected a line of version 1"),
+    "another log": (json.dumps(job_line(log="x")), "line 1: expected a line of version 1"),
+    "no run": (json.dumps({"version": 1, "run": None}), "line 1: expected a line of version 1"),
+    "no time": (json.dumps(run_line(NOON, savedAt=None)), "line 1: "),
+    "a time without a zone": (json.dumps(run_line(NOON, readFrom="2026-01-01T00:00:00")), "line 1: .*no time zone"),
+    "an unfinished text": (json.dumps(run_line(NOON, unfinished=["x"])), r"line 1: .*\$\.items\[0\]"),
+}
+
+
+@pytest.mark.parametrize("encode", [str.encode, ENCODINGS["UTF-16"], ENCODINGS["gzip"]], ids=["UTF-8", "UTF-16", "gzip"])
+@pytest.mark.parametrize(("text", "message"), INVALID.values(), ids=INVALID)
+def test_files_without_jobs(text: str, message: str, encode: Any, path: Path):
+    path.write_bytes(encode(text))
+    with pytest.raises(ValueError, match=message) as caught:
+        SavedJobs(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"items": [{"jobID": "\n\xff"}]}', "line 2: it is not text in UTF-8 or UTF-16"),
+        (b"\x89PNG\r\n\x1a\n", "line 1: it is not text"),
+        (gzip.compress(json.dumps(DRILL).encode())[:-9], "damaged"),
+        (b"\x1f\x8bxxxxxxxxxxxxxxxxxxxxxx", "damaged"),
+        (gzip.compress(b"\xff"), "damaged"),
+        (b"\xff\xfe{", "damaged"),
+    ],
+    ids=map(str, range(6)),
+)
+def test_damaged_files(content: bytes, message: str, path: Path):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        SavedJobs(path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path):
+    for name in (".", "missing"):
+        with pytest.raises(OSError, match=name):
+            SavedJobs(tmp_path / name)
+
+
+def test_errors_have_no_tags(client: JobsClient, local_drs: LocalDrs, path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nor have the local variables of their frames."""
+    secret = {**DRILL, "tags": {SECRET: SECRET}}
+    errors: list[BaseException] = []
+
+    def fail(function: Any, *arguments: Any) -> None:
+        with pytest.raises(Exception) as caught:  # each is checked elsewhere
+            function(*arguments)
+        errors.append(caught.value)
+
+    for values in (
+        [job_line(secret), 5],
+        [[secret, {**secret, "tags": {SECRET: 5}}]],
+        [secret, {**job_line(secret), "version": 2}],
+    ):
+        fail(SavedJobs, write(path, *values))
+        fail(save_jobs, client, path)
+    path.write_text(json.dumps({"items": [secret]}, indent=1) + "x", encoding="utf-8")
+    fail(SavedJobs, path)
+    saved = SavedJobs(write(path, job_line(secret, log=None)))
+    fail(lambda: saved.describe_job_log_items(jobID=DRILL["jobID"]))
+    fail(lambda: saved.describe_jobs(nextToken="x"))
+    for operation in ("DescribeJobs", "write"):
+        path.unlink()
+        local_drs.page_sizes = (1,)
+        local_drs.add_jobs(*(make_job(tags={SECRET: SECRET}) for _ in range(2)))
+        if operation == "write":
+            monkeypatch.setattr(os, "write", lambda *_: os.truncate("", 0))
+        else:
+            respond(local_drs, {"items": [secret, 5], "nextToken": "x"})
+        fail(save_jobs, client, path)
+    assert [(type(error), place) for error in errors for place, text in crash_reports.texts(error) if SECRET in text] == []
+    assert len(errors) == 11
+
+
+# ------------------------------------------------------------------ what files cover
+
+DAY = timedelta(days=1)
+WEST = Place("123456789012", "us-west-2")
+EAST = {"region": "us-east-1"}
+
+
+def covered(path: Path, *values: Any, as_of: datetime | None = None) -> Any:
+    return coverage(SavedJobs(write(path, *values)), as_of)
+
+
+def test_one_run(path: Path):
+    """It covers all jobs until it began."""
+    found = covered(path, job_line(), run_line(NOON))
+    assert (found.as_of, found.since, found.places, found.problems, found.notes) == (NOON, None, (WEST,), (), ())
+    found = covered(path, run_line(NOON), as_of=NOON - DAY)
+    assert (found.as_of, found.since, found.problems) == (NOON - DAY, None, ())
+    [problem] = covered(path, run_line(NOON), as_of=NOON + timedelta(seconds=1)).problems
+    assert (problem.account_id, problem.region) == WEST
+    assert problem.text == "jobs created after 2026-03-01 12:00:00 UTC: no run covers them"
+
+
+@pytest.mark.parametrize(
+    ("spans", "as_of", "since", "is_covered"),
+    [
+        ([(-9, 0)], 0, -9, True),
+        ([(-9, 0)], -9, -9, True),
+        ([(-9, 0)], -10, None, False),  # before the first
+        ([(-9, -5), (-5, 0)], 0, -9, True),
+        ([(-9, -5), (-4, 0)], 0, -4, True),  # a gap
+        ([(-9, -5), (-4, 0)], -6, -9, True),
+        ([(-9, -5), (-4, 0)], -4.5, -9, False),
+        ([(-9, -5), (-4, 0), (-6, 0)], 0, -9, True),  # closed later
+        ([(-9, -5), (-4, 0), (None, -7)], 0, -4, True),
+        ([(-9, -5), (-4, 0), (None, -5)], -5, None, True),
+        ([(-9, -5), (-4, 0), (None, 1)], 0, None, True),
+        ([(-2, -1), (-8, 0), (-5, -3)], 0, -8, True),
+        ([(1, 0)], 0, None, False),  # from the future
+    ],
+)
+def test_spans(spans: Any, as_of: float, since: float | None, is_covered: bool, path: Path):  # noqa: FBT001
+    """Days before and after noon, in any order of lines."""
+    values = [run_line(NOON + end * DAY, None if start is None else NOON + start * DAY) for start, end in spans]
+    for order in itertools.permutations(values):
+        found = covered(path, *order, as_of=NOON + as_of * DAY)
+        assert found.since == (None if since is None else NOON + since * DAY)
+        assert (not found.problems) is is_covered
+
+
+def test_several_places(path: Path, tmp_path: Path):
+    """The last moment that all cover, since the last of their starts. One that is a day behind is named."""
+    east = run_line(NOON - 2 * DAY, NOON - 90 * DAY, **EAST)
+    files = [write(path, run_line(NOON), job_line()), write(tmp_path / "east.jsonl", east)]
+    found = coverage(SavedJobs(*files))
+    assert (found.as_of, found.since, found.problems) == (NOON - 2 * DAY, NOON - 90 * DAY, ())
+    assert {*found.places} == {WEST, Place("123456789012", "us-east-1")}
+    [note] = found.notes
+    assert note.startswith("123456789012 us-east-1 was last saved at 2026-02-27 12:00:00 UTC, but 123456789012 us-west-2 at")
+    [problem] = coverage(SavedJobs(*files), NOON).problems
+    assert (problem.region, problem.account_id) == ("us-east-1", "123456789012")
+    assert covered(path, run_line(NOON), run_line(NOON - DAY, **EAST)).notes == ()
+
+
+def test_run_that_did_not_end(path: Path):
+    """Nothing says that the jobs are all."""
+    found = covered(path, job_line())
+    assert (found.as_of, found.since, found.places) == (None, None, (WEST,))
+    assert [(problem.text, problem.region) for problem in found.problems] == [
+        ("all jobs: no run that saves them has ended", "us-west-2")
+    ]
+    found = covered(path, job_line(**EAST), run_line(NOON))
+    assert (found.as_of, [problem.region for problem in found.problems]) == (NOON, ["us-east-1"])
+
+
+def test_unknown_account(path: Path):
+    """Before its first job, a region does not show its account."""
+    unknown = run_line(NOON - 9 * DAY, accountID=None, jobs=0)
+    found = covered(path, unknown)
+    assert (found.as_of, found.places, found.problems) == (NOON - 9 * DAY, (Place(None, "us-west-2"),), ())
+    [problem] = covered(path, unknown, as_of=NOON).problems
+    assert (problem.account_id, problem.region) == (None, "us-west-2")
+    found = covered(path, unknown, run_line(NOON, NOON - DAY))
+    assert (found.as_of, found.since, found.places, found.problems) == (NOON, NOON - DAY, (WEST,), ())
+    # It can be another account.
+    found = covered(path, run_line(NOON - 9 * DAY, accountID=None), run_line(NOON))
+    assert (found.as_of, len(found.places)) == (NOON - 9 * DAY, 2)
+    assert covered(path, unknown, run_line(NOON, **EAST)).as_of == NOON - 9 * DAY
+
+
+def test_output_of_another_tool(path: Path):
+    """It counts as all jobs, until the last time that it has or a given moment, with a note."""
+    ended_at = datetime(2022, 12, 7, 19, 24, 32, 155509, tzinfo=UTC)
+    found = covered(path, [DRILL])
+    assert (found.as_of, found.since, found.places, found.problems) == (ended_at, None, (WEST,), ())
+    assert found.notes == (
+        "123456789012 us-west-2: printed by another tool, so later jobs, and those that a filter left out, are not known",
+    )
+    found = covered(path, [DRILL], as_of=NOON)
+    assert (found.as_of, found.problems, len(found.notes)) == (NOON, (), 1)
+    found = covered(path, [DRILL], run_line(NOON))
+    assert (found.as_of, found.problems, found.notes) == (NOON, (), ())
+    assert covered(path, [DRILL], run_line(NOON, **EAST)).as_of == ended_at
+    found = covered(path, [])
+    assert (found.as_of, found.places, found.problems, found.notes) == (None, (), (), ())
+    found = covered(path, [{"jobID": "drsjob-1"}])
+    assert (found.as_of, found.places) == (None, (Place(None, None),))
+    assert found.notes[0].startswith("unknown account and region: ")
+
+
+def test_page_token_at_the_end(path: Path):
+    """The output has not all jobs."""
+    for name in ("NextToken", "nextToken"):
+        [problem] = covered(path, {"items": [DRILL], name: "x"}).problems
+        assert problem == Problem(
+            "jobs after the end of jobs.jsonl, a page token", account_id="123456789012", region="us-west-2"
+        )
+    assert covered(path, {"items": [DRILL], "NextToken": "x"}, {"items": [DRILL]}).problems == ()
+    assert covered(path, {"items": [DRILL], "NextToken": "x"}, run_line(NOON)).problems == ()
+    [problem] = covered(path, {"items": [], "NextToken": "x"}).problems
+    assert problem.account_id is problem.region is None
+
+
+def test_evidence_from_a_file(client: JobsClient, local_drs: LocalDrs, path: Path):
+    """It is that of AWS, if it is judged at the same moment."""
+    history = make_history(200, until=local_drs.now, logs=True)
+    local_drs.add_history(history)
+    save_jobs(client, path)
+    saved = SavedJobs(path)
+    found = coverage(saved)
+    assert found.problems == ()
+    assert found.as_of is not None
+
+    def records(source: JobsClient) -> Any:
+        jobs = [source.phases(job) if job.is_complete else job for job in source.describe_jobs()]
+        criteria: Any = {"drilled_within": 90 * DAY, "objective": timedelta(hours=4), "as_of": found.as_of}
+        return assess(jobs, **criteria, since=found.since, problems=found.problems).records()
+
+    assert records(client) == records(JobsClient(saved))
+    assert len(records(client)) > 5
