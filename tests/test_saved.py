@@ -259,16 +259,10 @@ def test_wrong_arguments(client: Any, path: Any, error: type[Exception], tmp_pat
         SavedJobs()
 
 
-def test_saving_a_file_again(client: JobsClient, local_drs: LocalDrs, path: Path, tmp_path: Path):
-    """Saved jobs are a source like any other."""
-    local_drs.add_history(make_history(30, until=NOON, logs=True))
-    save_jobs(client, path)
-    save_jobs(JobsClient(SavedJobs(path)), copy := tmp_path / "copy.jsonl")
-    jobs = JobsClient(SavedJobs(copy)).describe_jobs().collect()
-    assert jobs == client.describe_jobs().collect()
-    for job in jobs:
-        if job.is_complete:
-            assert JobsClient(SavedJobs(copy)).phases(job) == client.phases(job)
+def test_saving_a_file_again(path: Path, tmp_path: Path):
+    """It would say that AWS has no other jobs now."""
+    with pytest.raises(ValueError, match="copy the file"):
+        save_jobs(JobsClient(SavedJobs(write(path, job_line()))), tmp_path / "copy.jsonl")
 
 
 def test_lines_are_read_in_other_processes(client: JobsClient, local_drs: LocalDrs, path: Path):
@@ -309,6 +303,8 @@ CONTENTS = {
     "a newer version": json.dumps({**job_line(), "version": 2}).encode() + b"\n",
     "a bad line": json.dumps(job_line()).encode() + b"\nnot JSON\n" + json.dumps(job_line()).encode() + b"\n",
     "not a job": json.dumps(job_line({"jobID": 5})).encode() + b"\n",
+    "not a job at the end": json.dumps(job_line({"jobID": 5})).encode(),
+    "a line and half a line": json.dumps(job_line()).encode() + json.dumps(job_line()).encode()[:50],
     "a job without an id": json.dumps(job_line({})).encode() + b"\n",
     "two lines as one": json.dumps(job_line()).encode() * 2 + b"\n",
 }
@@ -408,7 +404,7 @@ def start_child(local_drs: LocalDrs, path: Path, limit: int = 0) -> subprocess.P
 
 
 KILLS = int(os.environ.get("DRS_JOBS_KILLS", "3"))
-JOBS = 500 if KILLS > 3 else 150
+JOBS = 500 if KILLS > 3 else 60
 
 
 def test_kill(path: Path):
@@ -709,8 +705,8 @@ INVALID = {
     "a date": (json.dumps(job_line({**DRILL, "creationDateTime": "today"})), r"line 1: .*\$\.creationDateTime"),
     "nesting": ("[" * 100_000, "line 1: it is not JSON"),
     "a newer version": (json.dumps({**job_line(), "version": 2}), "line 1: .*update drs_jobs"),
-    "no log": (json.dumps({"version": 1, "job": DRILL}), "line 1: expected a line of version 1"),
-    "another log": (json.dumps(job_line(log="x")), "line 1: expected a line of version 1"),
+    "another log": (json.dumps(job_line(log="x")), "line 1: expected a list or null as log"),
+    "another account": (json.dumps(job_line(accountID=5)), "line 1: expected texts or null as accountID"),
     "no run": (json.dumps({"version": 1, "run": None}), "line 1: expected a line of version 1"),
     "no time": (json.dumps(run_line(NOON, savedAt=None)), "line 1: "),
     "a time without a zone": (json.dumps(run_line(NOON, readFrom="2026-01-01T00:00:00")), "line 1: .*no time zone"),
@@ -911,7 +907,7 @@ def test_page_token_at_the_end(path: Path):
 
 def test_evidence_from_a_file(client: JobsClient, local_drs: LocalDrs, path: Path):
     """It is that of AWS, if it is judged at the same moment."""
-    history = make_history(200, until=local_drs.now, logs=True)
+    history = make_history(60, until=local_drs.now, logs=True)
     local_drs.add_history(history)
     save_jobs(client, path)
     saved = SavedJobs(path)

@@ -27,9 +27,7 @@ from drs_jobs.analysis.several_jobs import snapshot_rank
 
 T = TypeVar("T")
 
-LINE_START: Final = b'{"version": 1, "'
-"""The beginning of each line of `save_jobs`, with the version of the format."""
-
+_LINE_START: Final = b'{"version": 1, "'
 _EXPECTED: Final = "expected lines of drs-jobs save, or what aws drs describe-jobs printed as JSON"
 
 
@@ -116,7 +114,7 @@ class Archive:
                 count += 1
                 try:
                     self.add(value, text)
-                except (TypeError, ValueError, RecursionError) as error:
+                except (ValueError, RecursionError) as error:
                     raise ValueError(f"{path}: line {number}: {error}") from None
         if not count:
             raise ValueError(f"{path} is empty: {_EXPECTED}")
@@ -126,15 +124,19 @@ class Archive:
         """Add what is in a JSON value. `text` is kept if it is a line of `save_jobs` with a job.
 
         Raises:
-            TypeError, ValueError: If there is anything but jobs in it.
+            ValueError: If there is anything but jobs in it.
         """
         match value:
-            case {"version": 1, "job": raw, "log": None | [*_] as log}:
-                place = Place(value.get("accountID"), value.get("region"))
+            case {"version": 1, "job": raw}:
+                account_id, region, log_error = _texts(value, "accountID", "region", "logError")
+                place, log = Place(account_id, region), value.get("log")
+                if not isinstance(log, list | None):
+                    raise ValueError("expected a list or null as log")
+                self._add_job(raw, None, place, text, has_log=log is not None, log_error=log_error)
                 self.saved_places[place] = None
-                self._add_job(raw, None, place, text, has_log=log is not None, log_error=value.get("logError"))
-            case {"version": 1, "run": {"savedAt": saved_at, "jobs": int(count), "unfinished": [*unfinished]} as run}:
-                place, read_from = Place(run.get("accountID"), run.get("region")), run.get("readFrom")
+            case {"version": 1, "run": {"savedAt": str(saved_at), "jobs": int(count), "unfinished": [*unfinished]} as run}:
+                account_id, region, read_from = _texts(run, "accountID", "region", "readFrom")
+                place = Place(account_id, region)
                 self.runs.append(Run(place, None if read_from is None else _time(read_from), _time(saved_at), count))
                 for index, raw in enumerate(unfinished):
                     self._add_job(raw, index, place)
@@ -181,8 +183,21 @@ def is_line(value: object) -> bool:
 
 
 def is_half_line(text: bytes) -> bool:
-    """Return whether a text is the beginning of a line of `save_jobs`."""
-    return b"\n" not in text and (text.startswith(LINE_START) or LINE_START.startswith(text))
+    """Return whether the text at the end of a file is only the beginning of a line of `save_jobs`."""
+    if b"\n" in text or not (text.startswith(_LINE_START) or _LINE_START.startswith(text)):
+        return False
+    try:
+        DECODER.raw_decode(text.decode())
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _texts(members: dict[str, Any], *names: str) -> list[str | None]:
+    values = [members.get(name) for name in names]
+    if not all(isinstance(value, str | None) for value in values):
+        raise ValueError(f"expected texts or null as {', '.join(names)}")
+    return values
 
 
 def _time(text: str) -> datetime:

@@ -103,9 +103,8 @@ class SavedJobs:
         return {"items": [log[index] for (index,) in keys], **token}
 
 
-def _load(entry: Entry) -> dict[str, Any]:
-    line: Any = decode(zlib.decompress(entry.line))
-    return line  # type: ignore[no-any-return]
+def _load(entry: Entry) -> Any:
+    return decode(zlib.decompress(entry.line))
 
 
 def _reason_without_log(entry: Entry | None) -> str:

@@ -16,7 +16,7 @@ import attrs
 
 from drs_jobs import _queries
 from drs_jobs._aws.responses import decode, job_id_of
-from drs_jobs._client import JobsClient, region_of
+from drs_jobs._client import JobsClient, region_of, source_of
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._pagination.pages import Page
@@ -24,9 +24,21 @@ from drs_jobs._text import format_instant, one_line
 from drs_jobs._time import machine_time
 from drs_jobs.analysis.several_jobs import snapshot_rank
 from drs_jobs.saved.archive import Archive, is_half_line, is_line, without_frames
+from drs_jobs.saved.client import SavedJobs
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+
+    def _set_lock(descriptor: int, *, is_locked: bool) -> None:
+        """Lock a byte far behind the lines, because nobody can read a locked one."""
+        os.lseek(descriptor, 2**31 - 2, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK if is_locked else msvcrt.LK_UNLCK, 1)
+
+else:
     import fcntl
+
+    def _set_lock(descriptor: int, *, is_locked: bool) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if is_locked else fcntl.LOCK_UN)
 
 
 @attrs.frozen
@@ -51,17 +63,21 @@ def save_jobs(client: JobsClient, path: str | os.PathLike[str], *, from_date: da
     """Append each complete job that a file does not have, with its log, and then a line that says what was read.
 
     A line is a JSON object. Jobs that are not complete are in the line of the run. Logs that the file has are not requested
-    again. If it is interrupted, the next run continues. Several processes can append to one file at the same time, except on
-    Windows. Only the owner can read a new file, because jobs have tags.
+    again. If it is interrupted, the next run continues. Several processes can append to one file at the same time. A new file
+    can be read by its owner only, because jobs have tags.
 
     Args:
         client: The client to read with.
         path: The path of the file. It is created if it does not exist. It cannot be compressed, or a symbolic link.
         from_date: From when on jobs are read, as in `JobsClient.describe_jobs`; by default all.
 
+    Returns:
+        How many jobs were added, and how many not.
+
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the file has anything but lines of `save_jobs`, or `from_date` is naive. The file does not change.
+        ValueError: If the file has anything but lines of `save_jobs`, if `client` reads saved jobs, or if `from_date` is naive.
+            The file does not change.
         OSError: If the file cannot be appended to. Each line that was written is complete, but perhaps the last one.
         MalformedResponseError: If a job is malformed. The other jobs were appended, without a line of the run.
         ServiceError: If AWS returns an error for the jobs, as in `JobsClient.describe_jobs` with all its other errors.
@@ -105,10 +121,13 @@ class UnsavedJobs:
 
         Raises:
             TypeError: If `client` is not a `JobsClient`.
+            ValueError: If it reads saved jobs, because these do not show what AWS has now.
             ServiceError: As in `JobsClient.describe_jobs`, with all its other errors.
         """
         if not isinstance(client, JobsClient):
             raise TypeError(f"client must be a JobsClient, not {type(client).__name__}: write JobsClient(client)")
+        if isinstance(source_of(client), SavedJobs):
+            raise ValueError("saved jobs cannot be saved again, because AWS can have more now: copy the file")
         # Before the first request, because a job that is created later can be missing in the responses.
         saved_at = format_instant(datetime.now(UTC))
         self._client = client
@@ -270,11 +289,9 @@ class JobsFile:
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(self._end)
             for text in file:
-                try:
-                    self._add(text)
-                except ValueError:
-                    if not is_half_line(text):
-                        raise
+                if is_half_line(text):
+                    break
+                self._add(text)
 
     def _add(self, text: bytes) -> None:
         """Continue after a line of the file."""
@@ -284,7 +301,7 @@ class JobsFile:
                 if not is_line(line):
                     raise ValueError("it is not a line of drs-jobs save")
                 self._archive.add(line, b"")
-        except (TypeError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             place = f"{self._path}: line {self._line_count + 1}"
             raise ValueError(f"{place}: {error}: give another file, only lines of drs-jobs save can be appended to") from None
         self._end += len(text)
@@ -298,19 +315,16 @@ _LOCK_TIMEOUT: Final = 30.0
 @contextmanager
 def _locked(descriptor: int, path: Path) -> Generator[None]:
     """Lock a file. The lock ends with its process, however that ends."""
-    if sys.platform == "win32":  # it has no lock that others can read through
-        yield
-        return
     deadline = machine_time() + _LOCK_TIMEOUT
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _set_lock(descriptor, is_locked=True)
             break
-        except BlockingIOError:
+        except (BlockingIOError, PermissionError):  # the second on Windows
             if machine_time() >= deadline:
                 raise BlockingIOError(errno.EAGAIN, "another process is writing to it, try again later", str(path)) from None
         time.sleep(0.02)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        _set_lock(descriptor, is_locked=False)
