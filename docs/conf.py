@@ -27,7 +27,7 @@ author = "the drs_jobs maintainers"
 copyright = f"2026, {author}. Apache-2.0"  # noqa: A001  # the name that Sphinx reads
 release = drs_jobs.__version__
 extensions = [
-    "myst_nb",
+    "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -53,10 +53,6 @@ ogp_site_url = html_baseurl
 ogp_site_name = "drs_jobs: typed jobs of AWS Elastic Disaster Recovery"
 ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
-
-nb_execution_mode = "force"  # the tour, at each build
-nb_execution_raise_on_error = True
-nb_execution_timeout = 120
 
 default_role = "code"  # a name between backticks in a docstring is code
 napoleon_numpy_docstring = False  # docstrings are in Google style
