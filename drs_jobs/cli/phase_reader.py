@@ -1,6 +1,5 @@
 """Reads the phases of running jobs, and of earlier jobs of the same servers, while the jobs are polled."""
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
@@ -13,7 +12,7 @@ from drs_jobs import Job, JobLogItem, JobsClient, JobType, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
-from drs_jobs.cli.logs import daemon_threads
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000
@@ -32,7 +31,7 @@ class PhaseProgress:
     fraction: float
     """The fraction that is done, from 0.0 to 1.0, weighted by how long the phases take. It never decreases for one job."""
     text: str
-    """The phase of the server that is least far, the time in it, the fraction in percent, and the time left if known."""
+    """What the servers that are least far do, the fraction in percent, and the time left if known. It says if one is slow."""
 
 
 class PhaseReader:
@@ -48,7 +47,7 @@ class PhaseReader:
         """
         self._client = client
         self._now = now
-        self._executor = daemon_threads(_THREADS) if executor is None else executor
+        self.executor: Executor = DaemonThreadPool(_THREADS) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
         self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
@@ -62,9 +61,9 @@ class PhaseReader:
         """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
             if job.job_id not in self._log_reads and job.job_id not in self._unreadable:
-                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
+                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self._executor.submit(_read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self.executor.submit(_read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""
@@ -96,24 +95,12 @@ class PhaseReader:
         """Return how far a running job is; `None` if its log has not been read."""
         if (log := self._logs.get(job.job_id)) is None:
             return None
-        current, earlier = phases(job, log), self._earlier.get(job.job_id, ())
-        state = progress(current, now=self._now(), earlier=earlier)
+        state = progress(phases(job, log), now=self._now(), earlier=self._earlier.get(job.job_id, ()))
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
         fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
-        expected = _expected_time(current, earlier)
-        left = "" if expected is None else f", about {format_duration(expected * (1 - fraction))} left"
-        return PhaseProgress(fraction=fraction, text=f"{state.text}, {fraction:.0%}{left}")
-
-
-def _expected_time(current: JobPhases, earlier: tuple[JobPhases, ...]) -> timedelta | None:
-    """Return the recovery time of the slowest server, by the medians of the earlier jobs; `None` if they have none."""
-    servers = {row.participant for row in current.participants}
-    times: dict[str, list[timedelta]] = {}
-    for row in (row for report in earlier for row in report.participants):
-        if row.participant in servers and row.recovery_time is not None:
-            times.setdefault(row.participant, []).append(row.recovery_time)
-    medians = (timedelta(seconds=statistics.median(map(timedelta.total_seconds, values))) for values in times.values())
-    return max(medians, default=None)
+        left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
+        slow = "slow: " if state.slow else ""
+        return PhaseProgress(fraction=fraction, text=f"{slow}{state.text}, {fraction:.0%}{left}")
 
 
 def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
