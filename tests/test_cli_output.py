@@ -17,7 +17,7 @@ from rich.text import Text
 from command_line import run, run_here
 from drs_jobs import Job, JobsClient, Outcome, structure_job
 from drs_jobs._text import format_duration
-from drs_jobs.analysis import Explanation, Failure
+from drs_jobs.analysis import explain
 from drs_jobs.cli.commands.show import actions_table, log_table
 from drs_jobs.cli.commands.watch import bars_table
 from drs_jobs.cli.output import (
@@ -154,19 +154,16 @@ def test_details_are_a_column_or_below():
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_reasons_continue_under_their_column(width: int):
     text = "word " * 40
-    failures = (Failure(participant="s-1", reasons=(text, "x" * 100)),)
-    explanation = Explanation(job=make_job(), failures=failures, job_reasons=(text,), log=(), log_error=None)
+    job = make_job(participating_servers=(make_server(source_server_id="s-1", launch_status="FAILED"),))
+    items = [make_log_item(event="LAUNCH_FAILED", source_server_id="s-1", raw_error=error) for error in (text, "x" * 100)]
     shown = io.StringIO()
-    print_reasons(Console(file=shown, width=width), explanation)
-    _, *lines = shown.getvalue().splitlines()
-    start = next(index for index, line in enumerate(lines) if line.startswith("job:"))
-    of_server, of_job = lines[:start], lines[start:]
+    print_reasons(Console(file=shown, width=width), explain(job, items))
+    lines = shown.getvalue().splitlines()
+    assert [line for line in lines if not line.startswith("    ")] == ["failed: s-1"] * 2
+    of_server = [line for line in lines if line.startswith("    ")]
     assert len(of_server) >= 5
-    assert {len(line) - len(line.lstrip()) for line in of_server} == {4}
-    assert of_job[0].startswith("job: word")
-    assert {len(line) - len(line.lstrip()) for line in of_job[1:]} == {5}
     assert max(len(line.rstrip()) for line in lines) <= width
-    assert "".join("".join(of_server).split()) == "word" * 40 + "x" * 100
+    assert "".join("".join(of_server).split()) == f"LAUNCH_FAILED:{'word' * 40}LAUNCH_FAILED:{'x' * 100}"
 
 
 # ------------------------------------------------------------------ formats for machines

@@ -61,9 +61,10 @@ def test_show_common_causes(local_drs: LocalDrs):
     local_drs.add_jobs(job)
     local_drs.add_log(job.job_id, *items, make_log_item(event="LAUNCH_FAILED", source_server_id="s-9"))
     lines = run("show", job.job_id).stdout.splitlines()
-    assert "ec2:DeleteVolume refused, 2 participants" in lines
-    assert "job: s-9: LAUNCH_FAILED" in lines
-    assert not [line for line in lines if line.endswith(", 1 participant")]
+    assert "failed: s-0, s-1" in lines
+    assert [line for line in lines if line.startswith("    ec2:DeleteVolume refused: LAUNCH_FAILED: User: x")]
+    assert [line for line in lines if line.startswith("    next: ") and "ec2:DeleteVolume" in line]
+    assert "failed: s-9" in lines
 
 
 def test_show_json(local_drs: LocalDrs):

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
+from botocore.exceptions import BotoCoreError
 
-from drs_jobs import Job, JobLogItem, JobsClient, JobType, is_transient
+from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
@@ -63,7 +65,7 @@ class PhaseReader:
             if job.job_id not in self._log_reads and job.job_id not in self._unreadable:
                 self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self.executor.submit(_read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""
@@ -103,20 +105,21 @@ class PhaseReader:
         return PhaseProgress(fraction=fraction, text=f"{slow}{state.text}, {fraction:.0%}{left}")
 
 
-def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
-    """Return the phases of the latest complete jobs of the same servers."""
+def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
+    """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
     servers = _server_ids(job)
     counts: Counter[str] = Counter()
     reports: list[JobPhases] = []
-    for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
-        new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
-        if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
-            continue
-        items, error = read_log(client, other.job_id)
-        reports.append(phases(other, items, log_error=error))
-        counts.update(new)
-        if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
-            break
+    with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
+        for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
+            new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
+            if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
+                continue
+            items, error = read_log(client, other.job_id)
+            reports.append(phases(other, items, log_error=error))
+            counts.update(new)
+            if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
+                break
     return tuple(reports)
 
 

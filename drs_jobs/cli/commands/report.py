@@ -42,7 +42,7 @@ def report(
         reader = EvidenceReader.from_options(criteria, connection, organisation, saved, history=True)
     assessment = reader.read()
     saved_files = () if reader.source.saved is None else reader.source.saved.archive.files
-    hashes = {saved_file.path.name: saved_file.sha256 for saved_file in saved_files}
+    hashes = {saved_file.name: saved_file.sha256 for saved_file in saved_files}
     text = page.page(assessment, title, files=hashes, notes=reader.notes)
     files.write({files.page: text, files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)})
     print_notes(assessment, reader)

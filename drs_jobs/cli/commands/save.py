@@ -1,5 +1,6 @@
 """`drs-jobs save`: keeps jobs and logs in a file."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from drs_jobs.cli.options import Connection, Organisation, Since, with_option_gr
 from drs_jobs.cli.parsers import parse_moment
 from drs_jobs.cli.sources import JobSource, track
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.writing import JobsFile, Line, SavedCount, SavedIds, UnsavedJobs
+from drs_jobs.saved.writing import JobsFile, Line, SavedCount, UnsavedJobs
 
 
 @with_option_groups
@@ -76,7 +77,7 @@ class _Unsaved:
 class _Read:
     """Reads what a file lacks of one account and region."""
 
-    saved: SavedIds
+    saved: Mapping[str, bool]
     from_date: datetime | None
 
     def __call__(self, client: JobsClient) -> _Unsaved:

@@ -24,7 +24,7 @@ from drs_jobs._text import (
     one_line,
 )
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -36,6 +36,7 @@ from drs_jobs.cli.exit_status import (
 )
 from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
+from drs_jobs.cli.phase_reader import read_earlier
 from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
 from drs_jobs.cli.servers import NameSource
 from drs_jobs.cli.sources import single_client
@@ -80,7 +81,8 @@ def show(
             case JobsOutput.TABLE:
                 console = output.console()
                 now = datetime.now(UTC)
-                print_explanation(console, explanation, now=now, tags=tags, names=names_by_id, has_log=has_log)
+                earlier = () if explanation.job.is_complete else read_earlier(client, explanation.job, now)
+                print_explanation(console, explanation, now=now, earlier=earlier, tags=tags, names=names_by_id, has_log=has_log)
                 if follows_log and not explanation.job.is_complete:
                     ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
                     _print_outcome(console, ended, now=datetime.now(UTC), tags=tags)
@@ -140,6 +142,7 @@ def print_explanation(
     explanation: Explanation,
     *,
     now: datetime,
+    earlier: Iterable[JobPhases] = (),
     tags: bool = False,
     names: Mapping[str, str] = output.NO_NAMES,
     has_log: bool = False,
@@ -151,7 +154,7 @@ def print_explanation(
     with console.capture() as capture:
         _print_outcome(console, explanation.job, now=now, tags=tags)
         if not explanation.job.is_complete:
-            print_progress(console, progress(explanation.phases, now=now))
+            print_progress(console, progress(explanation.phases, now=now, earlier=earlier))
         output.print_reasons(console, explanation, names=names)
     head = capture.get()
     console.file.write(head)
