@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import drs_jobs
-from drs_jobs import _errors, _models, _pagination, analysis, evidence, notebook, sweep, testing
+from drs_jobs import _errors, _models, _pagination, analysis, evidence, notebook, saved, sweep, testing
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._models import enums
 from drs_jobs._models.base import Model
@@ -51,7 +51,7 @@ def test_everything_public_has_a_docstring():
                 assert member.__doc__, f"{name}.{member_name}"
 
 
-@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, notebook, sweep, testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, notebook, saved, sweep, testing], ids=lambda module: module.__name__)
 def test_reference_has_every_public_name(module: ModuleType):
     """Each is on one page, under the name with which it is imported. What `drs_jobs` has too is on its pages."""
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("reference*.md"))

@@ -38,7 +38,7 @@ def year(pictures: Any) -> Iterator[Any]:
 
 
 @pytest.mark.needs_check_env
-@pytest.mark.parametrize("command", ["list --since 30d", "check --objective 20m", "phases {failed}"])
+@pytest.mark.parametrize("command", ["list --since 30d", "check --objective 20m", "show {failed}"])
 def test_terminal_is_the_same_in_each_build(command: str, pictures: Any, year: Any):
     """In another LocalDrs, on another port and at another time."""
     line = f"drs-jobs {command}".format(failed=year.latest(Outcome.FAILED).job.job_id)

@@ -48,7 +48,7 @@ REPORT_COMMAND: Final = (
 CLOCK_READERS: Final = (
     "cli.evidence_reader",
     "cli.commands.list",
-    "cli.commands.phases",
+    "cli.commands.save",
     "cli.commands.show",
     "cli.commands.watch",
     "testing.clock",
