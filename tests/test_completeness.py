@@ -51,7 +51,9 @@ def test_everything_public_has_a_docstring():
                 assert member.__doc__, f"{name}.{member_name}"
 
 
-@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, notebook, saved, sweep, testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [drs_jobs, analysis, evidence, notebook, saved, sweep, testing], ids=lambda module: module.__name__
+)
 def test_reference_has_every_public_name(module: ModuleType):
     """Each is on one page, under the name with which it is imported. What `drs_jobs` has too is on its pages."""
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("reference*.md"))
