@@ -15,9 +15,9 @@ from drs_jobs._text import format_count, format_day
 from drs_jobs.analysis.times import created
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
 from drs_jobs.notebook.charts import _style
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._periods import Periods
 from drs_jobs.notebook.charts._style import MAX_ROWS, OUTCOME_SYMBOLS
-from drs_jobs.notebook.host_names import host_names
 
 _ROW_HEIGHT: Final = 20
 _MIN_COLUMN_WIDTH: Final = 14

@@ -17,8 +17,8 @@ from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._bars import Bar, Look, add_bars
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._style import MAX_ROWS, minutes_of
-from drs_jobs.notebook.host_names import host_names
 
 _ROW_HEIGHT: Final = 26
 _MIN_BAR_WIDTH: Final = 12

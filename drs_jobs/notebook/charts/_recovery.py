@@ -22,8 +22,8 @@ from drs_jobs.evidence import Verdict, wording
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries
 from drs_jobs.evidence.verdicts import validate_duration
 from drs_jobs.notebook.charts import _style
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._style import OUTCOME_SYMBOLS, minutes_of
-from drs_jobs.notebook.host_names import host_names
 
 _MAX_LINES: Final = 60
 """The maximum number of servers whose points are connected."""

@@ -19,8 +19,8 @@ from drs_jobs._text import format_count, format_duration, format_minute, format_
 from drs_jobs.analysis import latest_snapshots
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._bars import Bar, Look, add_bars
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._style import OUTCOME_PATTERNS, OUTCOME_SYMBOLS
-from drs_jobs.notebook.host_names import host_names
 
 _LANES: Final = (*dict.fromkeys(KINDS.values()), "other kinds")
 """The lanes, from top to bottom. Kinds that this version does not know share the last one."""
