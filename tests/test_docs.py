@@ -54,11 +54,11 @@ SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare
 AIO = pytest.mark.needs_aiobotocore
 CHECK = pytest.mark.needs_check_env
 MARKS = {
-    "docs/asynchronous.md": [AIO, pytest.mark.needs_trio],
+    "docs/asynchronous.md": [AIO],
     "docs/notebook.md": [CHECK],
     "docs/sweep.md": [CHECK],
 }
-"""Pages with examples of aiobotocore and trio, and of Dask, Polars and DuckDB."""
+"""Pages with examples of aiobotocore, and of Dask, Polars and DuckDB."""
 
 
 def _parameter(path: Path) -> Any:

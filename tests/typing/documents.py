@@ -16,13 +16,11 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
 
-# Dask has a py.typed file, although most of its functions have no types. trio is only in the environment of aiobotocore.
+# Dask has a py.typed file, although most of its functions have no types.
 MYPY_CONFIGURATION = """\
 [mypy]
 strict = True
 untyped_calls_exclude = distributed
-[mypy-trio.*]
-ignore_missing_imports = True
 """
 MYPY = ["mypy", "--config-file=mypy.ini"]
 RUFF = ["ruff", "check", "--isolated", "--select=F", "--output-format=concise"]
