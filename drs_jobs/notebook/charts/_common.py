@@ -30,6 +30,8 @@ MAX_ROWS: Final = 60
 FADED: Final = "#767676"
 """A colour for what is not an outcome, readable on white and on black, and below white text."""
 
+_FAILED: Final = OUTCOME_COLOURS[Outcome.FAILED]
+
 OUTCOME_MARKERS: Final[Mapping[Outcome, str]] = {
     Outcome.SUCCEEDED: "circle",
     Outcome.UNDETERMINED: "diamond",
@@ -65,7 +67,7 @@ def server_text(server_id: str, names: Mapping[str, str]) -> str:
     return wording.server_label(SourceServer(server_id, name=names.get(server_id)), _MAX_NAME)
 
 
-def hover(lines: Iterable[str], entries: Sequence[str] = (), shown: int = 4) -> str:
+def hover(lines: Iterable[str], entries: Sequence[str] = (), shown: int = 3) -> str:
     """Return the text of a hover label, escaped for plotly: lines, then at most `shown` entries and how many more."""
     return "<br>".join(label(line, 120) for line in (*lines, *entries[:shown], format_more(len(entries), shown)) if line)
 
@@ -110,7 +112,8 @@ _versions: Final[set[str]] = set()
 class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
     """A plotly figure that `jupyter nbconvert` keeps.
 
-    With plotly's default renderer in Jupyter, an output has only JSON, which nbconvert leaves out. This one has HTML too. The first chart of a process embeds plotly.js, 5 MB, so that a page with the charts needs no network.
+    With plotly's default renderer in Jupyter, an output has only JSON, which nbconvert leaves out. This one has HTML too. The
+    first chart of a process embeds plotly.js, 5 MB, so that a page with the charts needs no network.
     """
 
     def show(self, *args: Any, **kwargs: Any) -> None:
@@ -152,22 +155,31 @@ def empty_chart(title: str, details: str, text: str) -> Chart:
 
 
 def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
-    """Set the title, the height and the legend. The width is that of the page.
+    """Set the title, the height and the legend, and return the figure. The width is that of the page.
 
     Args:
-        figure: The figure, which is returned.
-        title: The title: what is drawn, with its number.
+        figure: The figure.
+        title: What is drawn, with its number.
         details: The line below it, in a smaller font.
         height: The height of the plot, in pixels, without title, legend and labels.
     """
     # As long as a line on a phone of 390 pixels.
-    lines = [*_wrapped(title, 42), *(f"<span style='font-size:12px'>{line}</span>" for line in _wrapped(details, 58))]
-    top = 34 + 21 * len(lines)
+    lines = [*_wrapped(title, 50), *(f"<span style='font-size:12px'>{line}</span>" for line in _wrapped(details, 63))]
+    # Below the buttons of plotly, which are as wide as a phone.
+    top = 52 + 21 * len(lines)
     figure.update_layout(
-        title={"text": "<br>".join(lines), "font": {"size": 16}, "x": 0, "y": 1, "yanchor": "top", "pad": {"l": 12, "t": 12}},
-        height=top + height + 90,
+        title={"text": "<br>".join(lines), "font": {"size": 16}, "x": 0, "y": 1, "yanchor": "top", "pad": {"l": 12, "t": 40}},
+        height=top + height + 120,
         margin={"l": 12, "r": 24, "t": top, "b": 50},
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "xref": "container",
+            "x": 0,
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         hovermode="closest",
         hoverlabel={"align": "left", "namelength": -1},
     )
@@ -184,77 +196,73 @@ def _wrapped(text: str, width: int) -> list[str]:
 # ------------------------------------------------------------------ rows, bars and points
 
 
-def set_rows(figure: Chart, labels: Mapping[float, str], count: int) -> None:
+def set_rows(figure: Chart, labels: Mapping[float, str] | Mapping[int, str], count: int) -> None:
     """Set the labels of a chart of rows, from top to bottom, by their position."""
     texts = [label(text) for text in labels.values()]
     figure.update_yaxes(range=[count - 0.5, -0.5], tickvals=list(labels), ticktext=texts, showgrid=False)
-
-
-def server_rows(server_ids: Iterable[str], names: Mapping[str, str]) -> dict[float, str]:
-    """Return the labels of rows of servers by position."""
-    return {position: server_text(server_id, names) for position, server_id in enumerate(server_ids)}
 
 
 @attrs.frozen
 class Bar:
     """A bar in a row, in the units of the x axis."""
 
-    look: str
+    name: str
     """The name in the legend."""
     row: int
     start: float
     end: float
     hover: str
     outcome: Outcome
-    """It has the pattern of the outcome, and a red outline if it failed."""
 
 
 def add_bars(
-    figure: Chart, bars: Sequence[Bar], looks: Mapping[str, tuple[str, str]], *, height: float, size: float, shortest: float
+    figure: Chart, bars: Sequence[Bar], colours: Mapping[str, str], *, height: float, size: float, shortest: float
 ) -> None:
-    """Draw bars, with a marker on each short one, so that it can be seen and has a hover label.
+    """Draw bars with the patterns of their outcomes. A failed one has a red outline. A short one has a marker.
 
     Args:
         figure: The figure.
         bars: The bars.
-        looks: The colour and the marker of each look. Later ones are drawn over the others.
+        colours: The colours of names in the legend. Later ones are drawn over the others.
         height: The height of the bars, as a part of the height of a row.
         size: The size of the markers, in pixels.
         shortest: The length of a bar below which it has a marker.
     """
-    for look, (colour, marker) in looks.items():
-        # The legend has the outline and the pattern of the first bar.
-        members = sorted((bar for bar in bars if bar.look == look), key=lambda bar: bar.outcome is not Outcome.SUCCEEDED)
+    for name, colour in colours.items():
+        # The legend has the look of the first bar.
+        members = sorted((bar for bar in bars if bar.name == name), key=lambda bar: bar.outcome is not Outcome.SUCCEEDED)
         short = [bar for bar in members if bar.end - bar.start < shortest]
-        shared = {"name": look, "legendgroup": look, "hoverinfo": "text"}
-        patterns = [OUTCOME_PATTERNS[bar.outcome] for bar in members]
+        shared = {"name": name, "legendgroup": name, "hoverinfo": "text"}
         if members:
+            # A bar in the colour of failures needs no outline.
+            widths = [3 if bar.outcome is Outcome.FAILED and colour != _FAILED else 0 for bar in members]
             figure.add_bar(
                 orientation="h",
                 base=[bar.start for bar in members],
                 x=[bar.end - bar.start for bar in members],
                 y=[bar.row for bar in members],
                 width=height,
-                marker={"color": colour, "line": _outline(members), "pattern": {**_HATCH, "shape": patterns}},
+                marker={
+                    "color": colour,
+                    "line": {"color": _FAILED, "width": widths},
+                    "pattern": {**_HATCH, "shape": [OUTCOME_PATTERNS[bar.outcome] for bar in members]},
+                },
                 hovertext=[bar.hover for bar in members],
                 showlegend=len(short) < len(members),
                 **shared,
             )
         if short:
+            symbols = [OUTCOME_MARKERS[bar.outcome] for bar in short]
             figure.add_scatter(
                 mode="markers",
                 x=[(bar.start + bar.end) / 2 for bar in short],
                 y=[bar.row for bar in short],
-                marker={"color": colour, "symbol": marker, "size": size, "opacity": 1, "line": _outline(short)},
+                marker={"color": colour, "symbol": symbols, "size": size, "opacity": 1},
                 hovertext=[bar.hover for bar in short],
                 showlegend=len(short) == len(members),
                 **shared,
             )
     figure.update_layout(barmode="overlay")
-
-
-def _outline(bars: Iterable[Bar]) -> dict[str, Any]:
-    return {"color": OUTCOME_COLOURS[Outcome.FAILED], "width": [3 if bar.outcome is Outcome.FAILED else 0 for bar in bars]}
 
 
 def add_points(figure: Chart, outcome: Outcome, name: str, points: Sequence[tuple[Any, Any, str]]) -> None:
@@ -280,23 +288,17 @@ _PERIODS: Final[Mapping[str, tuple[Callable[[datetime], int], Callable[[int], st
 
 
 def by_period(items: Sequence[tuple[datetime, _T]], most: int, *, shortest: str = "month") -> tuple[str, dict[str, list[_T]]]:
-    """Group items by the shortest period of which there are at most `most`; by decades if no period is that long.
+    """Return the shortest period, not below `shortest`, of which there are at most `most`, and the items by their labels.
 
-    Args:
-        items: The items with their times, at least one.
-        most: The maximum number of periods.
-        shortest: The shortest period. Default month.
-
-    Returns:
-        What a period is, and the items by the label of their period, from the first to the last, those without items included.
+    The periods are those from the first to the last, also without items; decades even if they are more than `most`. There is at
+    least one item.
     """
     times = [nearest_utc(time) for time, _ in items]
-    for noun in list(_PERIODS)[list(_PERIODS).index(shortest) :]:
-        number_of, label_of = _PERIODS[noun]
-        first, last = number_of(min(times)), number_of(max(times))
-        if last - first < most:
-            break
-    groups: dict[str, list[_T]] = {label_of(number): [] for number in range(first, last + 1)}
+    nouns = list(_PERIODS)[list(_PERIODS).index(shortest) :]
+    spans = {noun: [_PERIODS[noun][0](time) for time in (min(times), max(times))] for noun in nouns}
+    noun = next((noun for noun, (first, last) in spans.items() if last - first < most), nouns[-1])
+    number_of, label_of = _PERIODS[noun]
+    groups: dict[str, list[_T]] = {label_of(number): [] for number in range(spans[noun][0], spans[noun][1] + 1)}
     for time, (_, item) in zip(times, items, strict=True):
         groups[label_of(number_of(time))].append(item)
     return noun, groups
@@ -359,12 +361,7 @@ def minutes_of(duration: timedelta) -> float:
 
 
 def duration_axis(longest: float, *, most: int = 6) -> dict[str, Any]:
-    """Return the ticks of an axis of durations, such as `30m 00s`.
-
-    Args:
-        longest: The longest duration, in minutes.
-        most: The maximum number of ticks above 0.
-    """
+    """Return at most `most` ticks for an axis of durations, in minutes, such as `30m 00s`, and the 0."""
     seconds = max(longest * 60, 1.0)
     step = next((step for step in _TICK_STEPS if seconds / step <= most), _TICK_STEPS[-1])
     ticks = range(0, int(seconds * 1.1) + 1, step)

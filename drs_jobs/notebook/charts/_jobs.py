@@ -108,11 +108,11 @@ def _bars(dated: Sequence[tuple[datetime, Job]], until: datetime, names: Mapping
             top = bottom
     row_height = min(max(600 / top, 8), 24)
     size = min(row_height - 1, 12)
-    looks = {legend[outcome]: (OUTCOME_COLOURS[outcome], marker) for outcome, marker in OUTCOME_MARKERS.items()}
-    _common.add_bars(figure, bars, looks, height=size / row_height, size=size, shortest=marker_width / 2)
-    figure.update_xaxes(type="date", range=[first - marker_width, last + marker_width], nticks=7, title="UTC")
+    colours = {name: OUTCOME_COLOURS[outcome] for outcome, name in legend.items()}
+    _common.add_bars(figure, bars, colours, height=size / row_height, size=size, shortest=marker_width / 2)
+    figure.update_xaxes(type="date", range=[first - 2 * marker_width, last + 2 * marker_width], nticks=6, title="UTC")
     _common.set_rows(figure, labels, top)
-    return _common.finish(figure, title, details, height=max(top * row_height, 60))
+    return _common.finish(figure, title, details, height=max(top * row_height, 80))
 
 
 def _span(time: datetime, job: Job, until: datetime) -> tuple[float, float]:
@@ -147,7 +147,7 @@ def _job_text(job: Job, until: datetime, names: Mapping[str, str]) -> str:
         *(resource.name for resource in job.failed_resources),
         *(f"{run.name}: {run.failure_reason or 'no reason given'}" for run in job.failed_actions),
     ]
-    return _common.hover(lines, [f"failed: {failure}" for failure in failures])
+    return _common.hover(lines, [f"failed: {failure}" for failure in failures], shown=8)
 
 
 def drill_history(jobs: Iterable[Job]) -> go.Figure:
@@ -201,7 +201,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
             row=row,
             col=1,
         )
-    longest = max([1 / 60, *(minutes for minutes, _ in medians.values())])
+    longest = max((minutes for minutes, _ in medians.values()), default=0) or 1
     figure.update_yaxes(range=[0, 108], tickvals=[0, 50, 100], row=2, col=1)
     figure.update_yaxes(range=[0, longest * 1.15], **_common.duration_axis(longest, most=3), row=3, col=1)
     title += f" in {format_count(len(periods), noun)}{undated}"
@@ -273,9 +273,9 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     texts = [columns[number][0] for number in labelled]
     figure.update_xaxes(range=[-0.5, width - 0.5], tickvals=list(labelled), ticktext=texts, showgrid=False, zeroline=False)
     figure.update_xaxes(title=f"{noun} (UTC)" if columns else "")
-    _common.set_rows(figure, _common.server_rows(rows, names_by_id), len(rows))
+    _common.set_rows(figure, {y: _common.server_text(server, names_by_id) for y, server in enumerate(rows)}, len(rows))
     figure.update_yaxes(showgrid=True)
-    return _common.finish(figure, title, details, height=max(len(rows) * 20, 60))
+    return _common.finish(figure, title, details, height=max(len(rows) * 20, 80))
 
 
 def _attention(server_id: str, drills: Sequence[Recovery]) -> tuple[int, datetime, str]:

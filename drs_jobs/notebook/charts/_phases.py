@@ -25,9 +25,7 @@ from drs_jobs.notebook.charts import _common
 from drs_jobs.notebook.charts._common import MAX_ROWS, OUTCOME_MARKERS, Bar, Chart, minutes_of
 
 # A job has the phases of servers or those of networks, so that no chart has a colour twice.
-_LOOKS: Final = {
-    phase.label: (colour, "diamond") for phase, colour in zip(PhaseName, cycle(PHASE_COLOURS.values()), strict=False)
-}
+_COLOURS: Final = dict(zip((phase.label for phase in PhaseName), cycle(PHASE_COLOURS.values()), strict=False))
 
 
 def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mapping[str, str] | None = None) -> go.Figure:
@@ -65,25 +63,25 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     spans.sort(key=lambda item: (bool(item[1]), -max((end for *_, end in item[1]), default=0)))
     rows = spans[:MAX_ROWS]
     bars = [
-        Bar(phase.name.label, number, *span, _phase_text(participant, phase, names_by_id), phase.outcome)
-        for number, (participant, row_spans) in enumerate(rows)
-        for phase, *span in row_spans
+        Bar(phase.name.label, row, start_at, end_at, _phase_text(participant, phase, names_by_id), phase.outcome)
+        for row, (participant, row_spans) in enumerate(rows)
+        for phase, start_at, end_at in row_spans
     ]
     low = min([0.0, *(bar.start for bar in bars)])
     high = max([low + 1 / 60, *(bar.end for bar in bars)])
     margin = (high - low) / 60
     figure = _common.new_chart()
-    _common.add_bars(figure, bars, _LOOKS, height=0.6, size=11, shortest=margin)
+    _common.add_bars(figure, bars, _COLOURS, height=0.5, size=13, shortest=margin)
     figure.update_xaxes(**_common.duration_axis(high), range=[low - margin, high + margin], zeroline=False)
     figure.update_xaxes(title="time since the creation of the job")
-    labels = _common.server_rows([participant.participant for participant, _ in rows], names_by_id)
+    labels = {y: _common.server_text(participant.participant, names_by_id) for y, (participant, _) in enumerate(rows)}
     _common.set_rows(figure, labels, len(rows))
     results = [_result(participant, has_bars=bool(row_spans)) for participant, row_spans in rows]
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "matches": "y", "showgrid": False})
     figure.update_layout(yaxis2={"tickvals": list(labels), "ticktext": results})
     # plotly draws the second axis only with a trace.
     figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False)
-    return _common.finish(figure, title, details, height=max(len(rows) * 26, 60))
+    return _common.finish(figure, title, details, height=max(len(rows) * 26, 80))
 
 
 def _spans(participant: ParticipantPhases, start: datetime, end: datetime | None) -> list[tuple[Phase, float, float]]:
@@ -122,10 +120,11 @@ def _phase_text(participant: ParticipantPhases, phase: Phase, names: Mapping[str
     return _common.hover(lines)
 
 
-_COLUMNS: Final = 80
-_ROWS: Final = 40
+_COLUMNS: Final = 60
+_ROWS: Final = 30
 """The parts of the chart in which recoveries are one point, so that each point has a hover label."""
 
+_MAX_CONNECTED: Final = 300
 _OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
     Verdict.MET: Outcome.SUCCEEDED,
     Verdict.UNDETERMINED: Outcome.UNDETERMINED,
@@ -140,9 +139,9 @@ def recovery_chart(
     """Return a chart of the recovery time of each server over time, with the verdict of each recovery.
 
     The rules of `evidence.assess` decide what is a recovery, and its verdict. Each recovery or drill of a server is a point at
-    the creation of the job. The points of a server are connected, for at most 60 servers. Points that would cover each other
-    are one, with the worst result of them, and its hover label has the worst ones. Recoveries without a recovery time are in a
-    band at the top. Recoveries that run are not drawn; the title has the number of their jobs.
+    the creation of the job. The points of a server are connected, if there are at most 300 in all. Points that would cover each
+    other are one, with the worst result of them, and its hover label has the worst ones. Recoveries without a recovery time are
+    in a band at the top. Recoveries that run are not drawn; the title has the number of their jobs.
 
     Args:
         phases: The phases of the jobs, in any order. A job that is given twice is drawn once.
@@ -180,7 +179,7 @@ def recovery_chart(
         for time, recovery in dated
     ]
     figure = _common.new_chart()
-    if len(servers) <= MAX_ROWS:
+    if len(points) <= _MAX_CONNECTED:
         _add_lines(figure, points)
     _add_points(figure, points, band / _ROWS, names_by_id, objective)
     axis = _common.duration_axis(highest)
@@ -193,7 +192,7 @@ def recovery_chart(
         text = f"objective {format_duration(line)}"
         figure.add_hline(minutes_of(line), line=dashes, annotation_text=text, annotation_position="bottom right")
     figure.update_yaxes(**axis, range=[0, highest * (1.3 if has_band else 1.12)])
-    figure.update_xaxes(type="date", title="UTC", nticks=7)
+    figure.update_xaxes(type="date", title="UTC", nticks=6)
     return _common.finish(figure, title, details, height=360)
 
 
