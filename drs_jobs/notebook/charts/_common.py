@@ -149,8 +149,7 @@ def empty_chart(title: str, details: str, text: str) -> Chart:
     figure = new_chart()
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[0, 1])
-    lines = "<br>".join(_wrapped(text, 40))
-    figure.add_annotation(text=lines, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 15})
+    figure.add_annotation(text=label(text), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 13})
     return finish(figure, title, details, height=100)
 
 
@@ -163,8 +162,10 @@ def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
         details: The line below it, in a smaller font.
         height: The height of the plot, in pixels, without title, legend and labels.
     """
+    clauses = one_line(title, 300).replace(", and ", ",\nand ").replace("; ", ";\n").splitlines()
     # As long as a line on a phone of 390 pixels.
-    lines = [*_wrapped(title, 50), *(f"<span style='font-size:12px'>{line}</span>" for line in _wrapped(details, 63))]
+    lines = [line for clause in clauses for line in _wrapped(clause, 50)]
+    lines += [f"<span style='font-size:12px'>{line}</span>" for line in _wrapped(details, 63)]
     # Below the buttons of plotly, which are as wide as a phone.
     top = 52 + 21 * len(lines)
     figure.update_layout(
@@ -190,7 +191,7 @@ def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
 
 def _wrapped(text: str, width: int) -> list[str]:
     """Return a text as escaped lines of at most `width` characters."""
-    return [label(line, width) for line in textwrap.wrap(one_line(text, 200), width, break_on_hyphens=False)]
+    return [label(line, width) for line in textwrap.wrap(one_line(text, 300), width, break_on_hyphens=False)]
 
 
 # ------------------------------------------------------------------ rows, bars and points

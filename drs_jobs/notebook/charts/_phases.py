@@ -59,8 +59,8 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
         return _common.empty_chart(title, details, f"no {'times' if count else 'participants'} in the job and its log")
     end = job.end_date_time if job.is_complete else until
     spans = [(row, _spans(row, nearest_utc(start), end)) for row in phases.participants]
-    # Those without a phase in the log are first, then the slowest.
-    spans.sort(key=lambda item: (bool(item[1]), -max((end for *_, end in item[1]), default=0)))
+    # The slowest are first, and those without a phase in the log are last.
+    spans.sort(key=lambda item: (not item[1], -max((end for *_, end in item[1]), default=0)))
     rows = spans[:MAX_ROWS]
     bars = [
         Bar(phase.name.label, row, start_at, end_at, _phase_text(participant, phase, names_by_id), phase.outcome)
@@ -206,7 +206,8 @@ def _add_lines(figure: Chart, points: _Points) -> None:
     for time, minutes, recovery in points:
         if recovery.recovery_time is not None:
             by_server.setdefault(recovery.server_id, []).append((time, minutes))
-    x, y = zip(*(point for places in by_server.values() for point in (*places, (None, None))), strict=True)
+    places = [place for history in by_server.values() for place in (*history, (None, None))]
+    x, y = [time for time, _ in places], [minutes for _, minutes in places]
     line = {"color": _common.FADED, "width": 1}
     figure.add_scatter(mode="lines", x=x, y=y, line=line, opacity=0.6, hoverinfo="skip", showlegend=False)
 
