@@ -99,6 +99,7 @@ def note(count: int, noun: str, reason: str) -> str:
 
 # ------------------------------------------------------------------ figures
 
+_CORNER: Final = {"xref": "container", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 _LOADER: Final = (
     "<script>window.Plotly || document.write("
     '\'<script src="https://cdn.plot.ly/plotly-{version}.min.js" charset="utf-8"><\\/script>\')</script>'
@@ -137,30 +138,22 @@ class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
 
 
 def new_chart() -> Chart:
-    """Return an empty figure. All colours but those of the data are those of its theme.
-
-    The theme is plotly's default, if that was changed, else the white one.
-    """
+    """Return an empty figure with the colours of plotly's default theme, if it was changed, else of the white one."""
     return Chart(layout={"template": "plotly_white" if pio.templates.default == "plotly" else pio.templates.default})
 
 
 def empty_chart(title: str, details: str, text: str) -> Chart:
     """Return a figure with a text in place of the data."""
     figure = new_chart()
-    figure.update_xaxes(visible=False, range=[0, 1])
-    figure.update_yaxes(visible=False, range=[0, 1])
+    figure.update_layout(xaxis_visible=False, yaxis_visible=False)
     figure.add_annotation(text=label(text), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 13})
     return finish(figure, title, details, height=100)
 
 
 def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
-    """Set the title, the height and the legend, and return the figure. The width is that of the page.
+    """Set the title with a second line of details, the height and the legend, and return the figure.
 
-    Args:
-        figure: The figure.
-        title: What is drawn, with its number.
-        details: The line below it, in a smaller font.
-        height: The height of the plot, in pixels, without title, legend and labels.
+    `height` is that of the plot, in pixels, without title, legend and labels. The width of the figure is that of the page.
     """
     clauses = one_line(title, 300).replace(", and ", ",\nand ").replace("; ", ";\n").splitlines()
     # As long as a line on a phone of 390 pixels.
@@ -172,15 +165,7 @@ def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
         title={"text": "<br>".join(lines), "font": {"size": 16}, "x": 0, "y": 1, "yanchor": "top", "pad": {"l": 12, "t": 40}},
         height=top + height + 120,
         margin={"l": 12, "r": 24, "t": top, "b": 50},
-        legend={
-            "orientation": "h",
-            "xref": "container",
-            "x": 0,
-            "yref": "container",
-            "y": 0,
-            "yanchor": "bottom",
-            "traceorder": "normal",
-        },
+        legend={"orientation": "h", "traceorder": "normal", **_CORNER},
         hovermode="closest",
         hoverlabel={"align": "left", "namelength": -1},
     )
@@ -219,15 +204,10 @@ class Bar:
 def add_bars(
     figure: Chart, bars: Sequence[Bar], colours: Mapping[str, str], *, height: float, size: float, shortest: float
 ) -> None:
-    """Draw bars with the patterns of their outcomes. A failed one has a red outline. A short one has a marker.
+    """Draw bars with the patterns of their outcomes. A failed one has a red outline.
 
-    Args:
-        figure: The figure.
-        bars: The bars.
-        colours: The colours of names in the legend. Later ones are drawn over the others.
-        height: The height of the bars, as a part of the height of a row.
-        size: The size of the markers, in pixels.
-        shortest: The length of a bar below which it has a marker.
+    `colours` are those of the names in the legend, and later ones are drawn over the others. `height` is a part of the height
+    of a row. A bar shorter than `shortest`, in the units of the x axis, has a marker of `size` pixels.
     """
     for name, colour in colours.items():
         # The legend has the look of the first bar.

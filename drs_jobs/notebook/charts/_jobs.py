@@ -235,16 +235,19 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     space = max(MAX_ROWS - (len(servers) - undrilled), MAX_ROWS // 3)
     rows = [*servers[: min(undrilled, space)], *servers[undrilled:]][:MAX_ROWS]
     shown = {drill.job.job_id: drill.job for server in rows for drill in drills[server]}
-    title = f"{format_count(len(shown), 'drill')} of {format_count(sum(bool(drills[server]) for server in rows), 'server')}"
-    title += _common.note(undrilled, "server", "without a drill in these jobs")
-    title += _common.note(len(servers) - len(rows), "server", "not shown")
+    empty_rows = [number for number, server in enumerate(rows) if not drills[server]]
+    title = f"{format_count(len(shown), 'drill')} of {format_count(len(rows) - len(empty_rows), 'server')}"
+    title += _common.note(len(empty_rows), "server", "without a drill in these jobs")
+    hidden = undrilled - len(empty_rows)
+    title += _common.note(
+        len(servers) - len(rows), "server", f"not shown ({hidden:,} without a drill)" if hidden else "not shown"
+    )
     details = _common.describe_span(every_job)
     if not rows:
         return _common.empty_chart(title, details, f"no servers in {format_count(len(every_job), 'job')}")
     figure = _common.new_chart()
     columns, noun = _columns(shown.values())
     width = max(len(columns), 1)
-    empty_rows = [number for number, server in enumerate(rows) if not drills[server]]
     figure.add_bar(
         orientation="h",
         base=-0.5,
