@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 import plotly.graph_objects as go
@@ -60,6 +60,19 @@ def label(text: str, limit: int = 100) -> str:
     """Return a text as one line, escaped for plotly."""
     # plotly interprets some HTML in its texts, and on a page with MathJax, such as a notebook, TeX between dollar signs.
     return escape(one_line(text, limit), quote=False).replace("$", "&#36;")
+
+
+def host_names(names: object) -> dict[str, str]:
+    """Return the names that are not blank, each as one line, by source server id; none for `None`.
+
+    Raises:
+        TypeError: If `names` does not map str to str.
+    """
+    names = {} if names is None else names
+    if not isinstance(names, Mapping) or not all(isinstance(part, str) for item in names.items() for part in item):
+        raise TypeError(f"names must map source server ids to host names, str to str; this {type(names).__name__} does not")
+    lines = {server_id: one_line(name, 100) for server_id, name in cast("Mapping[str, str]", names).items()}
+    return {server_id: line for server_id, line in lines.items() if line}
 
 
 def server_text(server_id: str, names: Mapping[str, str]) -> str:

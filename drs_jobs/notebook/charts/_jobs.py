@@ -18,7 +18,6 @@ from drs_jobs._models.job import KINDS
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_target_count
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import latest_snapshots
-from drs_jobs.analysis.host_names import host_names
 from drs_jobs.analysis.times import created
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
 from drs_jobs.notebook.charts import _common
@@ -55,7 +54,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping
         ValueError: If `now` has no time zone.
     """
     until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
-    names_by_id = host_names(names)
+    names_by_id = _common.host_names(names)
     snapshots = latest_snapshots(jobs)
     dated = [(time, job) for job in snapshots if (time := job.creation_date_time) is not None]
     title, details = format_count(len(dated), "job"), _common.describe_span(snapshots)
@@ -226,7 +225,7 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
         TypeError: If `names` does not map str to str.
     """
     every_job = list(jobs)
-    names_by_id = host_names(names)
+    names_by_id = _common.host_names(names)
     recoveries = all_recoveries(every_job)
     drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **names_by_id}}
     servers = sorted(drills, key=lambda server: _attention(server, drills[server]))

@@ -17,7 +17,6 @@ from drs_jobs._models import Outcome
 from drs_jobs._text import format_count, format_duration, format_minute, format_second
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
-from drs_jobs.analysis.host_names import host_names
 from drs_jobs.evidence import Verdict, wording
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries
 from drs_jobs.evidence.verdicts import validate_duration
@@ -47,7 +46,7 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
         ValueError: If `now` has no time zone.
     """
     until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
-    names_by_id = host_names(names)
+    names_by_id = _common.host_names(names)
     job, count = phases.job, len(phases.participants)
     title = f"phases of {format_count(min(count, MAX_ROWS), 'participant')}, {job.kind} {job.job_id}"
     title += _common.note(count - MAX_ROWS, "participant", "not shown")
@@ -155,7 +154,7 @@ def recovery_chart(
         ValueError: If `objective` is not above 0.
     """
     validate_duration("objective", objective)
-    names_by_id = host_names(names)
+    names_by_id = _common.host_names(names)
     recoveries = [recovery for history in all_recoveries(phases).values() for recovery in history]
     dated = [(time, r) for r in recoveries if r.job.is_complete and (time := r.created_at) is not None]
     dated.sort(key=lambda item: item[0])
