@@ -55,23 +55,16 @@ CLOCK_READERS: Final = (
 )
 """The modules that read the current time."""
 
-CHART_WIDTH: Final = 730
-"""The width of a chart, in pixels: that of the text."""
-
 OBJECTIVE: Final = timedelta(minutes=20)
 
-CHARTS: Final[dict[str, Callable[..., Any]]] = {
-    "timeline": lambda year, **style: notebook.timeline(year.jobs, now=NOW, **style),
-    "drill_history": lambda year, **style: notebook.drill_history(year.jobs, **style),
-    "drill_grid": lambda year, **style: notebook.drill_grid(year.jobs, names=year.names, **style),
-    "phases_chart": lambda year, **style: notebook.phases_chart(
-        year.latest(Outcome.FAILED), now=NOW, names=year.names, **style
-    ),
-    "recovery_chart": lambda year, **style: notebook.recovery_chart(
-        year.phases, objective=OBJECTIVE, names=year.names, **style
-    ),
+CHARTS: Final[dict[str, Callable[["Year"], Any]]] = {
+    "timeline": lambda year: notebook.timeline(year.jobs, now=NOW),
+    "drill_history": lambda year: notebook.drill_history(year.jobs),
+    "drill_grid": lambda year: notebook.drill_grid(year.jobs, names=year.names),
+    "phases_chart": lambda year: notebook.phases_chart(year.latest(Outcome.FAILED), now=NOW, names=year.names),
+    "recovery_chart": lambda year: notebook.recovery_chart(year.phases, objective=OBJECTIVE, names=year.names),
 }
-"""The charts that a page can show, by name. Each is a function of the simulated year, and of `width`."""
+"""The charts that a page can show, by name. Each is a function of the simulated year."""
 
 # Without the font that rich loads from another host.
 _SVG_FORMAT: Final = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -260,7 +253,7 @@ class Report(_Picture):
 def themed_chart_html(name: str, year: Year, *, is_dark: bool) -> str:
     """Return a chart for light or for dark pages; the theme of the site hides it on the others."""
     theme = "dark" if is_dark else "light"
-    figure = CHARTS[name](year, width=CHART_WIDTH)
+    figure = CHARTS[name](year)
     if is_dark:
         figure.update_layout(template="plotly_dark")
     fragment = figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"chart-{name}-{theme}")
