@@ -19,6 +19,7 @@ import snowballstemmer
 
 import drs_jobs.analysis
 import drs_jobs.evidence
+import drs_jobs.saved
 import drs_jobs.sweep
 
 SEARCHES = {
@@ -121,7 +122,7 @@ def _pages_with(index: Mapping[str, Any], term: str) -> set[str]:
 def reference_problems(site: Path) -> Iterator[str]:
     """Yield each field of a public class that the reference does not have."""
     ids = {anchor for path in site.glob("reference*.html") for anchor in _Page(path.read_text(encoding="utf-8")).ids}
-    for module in (drs_jobs, drs_jobs.analysis, drs_jobs.evidence, drs_jobs.sweep):
+    for module in (drs_jobs, drs_jobs.analysis, drs_jobs.evidence, drs_jobs.saved, drs_jobs.sweep):
         for cls in filter(attrs.has, filter(inspect.isclass, (getattr(module, name) for name in module.__all__))):
             for field in attrs.fields(cls):
                 name = f"{cls.__module__}.{cls.__name__}.{field.name}"

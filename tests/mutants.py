@@ -34,6 +34,7 @@ MODULES: Final = {
     "aio": ("drs_jobs/aio", "aio_client aio_sweep"),
     "analysis": ("drs_jobs/analysis", "analysis_several_jobs analysis_failure analysis_phase analysis_progress completeness"),
     "evidence": ("drs_jobs/evidence", "evidence_csv evidence_page evidence_rules"),
+    "saved": ("drs_jobs/saved", "saved"),
     "sweep": ("drs_jobs/sweep", "sweep sweep_sts sweep_workers"),
 }
 """The path and the test files of each core module."""

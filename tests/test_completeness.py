@@ -40,7 +40,7 @@ def test_enum_names_equal_enum_values():
 
 def test_everything_public_has_a_docstring():
     """Inherited docstrings do not count."""
-    modules = (drs_jobs, analysis, evidence, sweep, testing)
+    modules = (drs_jobs, analysis, evidence, saved, sweep, testing)
     for value, name in ((getattr(module, name), name) for module in modules for name in module.__all__):
         if not inspect.isclass(value) and not inspect.isfunction(value):
             continue  # the reference describes aliases
