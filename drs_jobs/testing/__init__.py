@@ -23,7 +23,6 @@
 from drs_jobs.testing.factories import make_job, make_log_item, make_resource, make_run, make_server
 from drs_jobs.testing.failures import (
     BootFailure,
-    JobDeleted,
     LaunchActionFailure,
     PhaseFailure,
     RefusedCall,
@@ -52,7 +51,6 @@ __all__ = [
     "Fault",
     "History",
     "HtmlPage",
-    "JobDeleted",
     "LaunchActionFailure",
     "LocalDrs",
     "PhaseFailure",

@@ -1,4 +1,4 @@
-"""What one account has in one region: jobs, source servers, recovery instances and tags."""
+"""What one account has in one region: jobs, source servers, recovery instances, configurations and tags."""
 
 import bisect
 from collections import defaultdict
@@ -10,7 +10,7 @@ import attrs
 
 from drs_jobs._models import Job, JobType, LaunchStatus
 from drs_jobs.testing.page_tokens import Key
-from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, StaticJob
+from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, SimulatedTermination, StaticJob
 
 
 class Scope(NamedTuple):
@@ -24,38 +24,38 @@ class RecoveryInstance(NamedTuple):
     """A recovery instance that exists."""
 
     instance: LaunchedInstance
-    job: BackendJob
-    """The job that launched it."""
-    later_jobs: tuple[BackendJob, ...]
-    """The later jobs of its source server, newest first."""
+    job: Job
+    """The job that launched it, as it was created."""
+    is_terminating: bool
 
 
 @attrs.define
 class AccountRegion:
-    """The jobs, source servers, recovery instances and tags of one account in one region. Not thread-safe."""
+    """The data of one account in one region. Not thread-safe."""
 
     scope: Scope
     source_servers: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]])
     """The added source servers in AWS's shape, by id, in the order in which they were added."""
-    _jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
+    configurations: dict[tuple[str, str], dict[str, Any]] = attrs.field(factory=dict[tuple[str, str], dict[str, Any]])
+    """The changed configurations in AWS's shape, by the name of their shape and the id of the source server."""
+    tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]])
+    """The tags of resources whose tags were changed, by ARN."""
+    jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
+    """The jobs by id."""
     _order: list[Key] = attrs.field(factory=list[Key], init=False)
     """The sort keys of the jobs: newest first, jobs without a creation date last."""
     _unfinished: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
     _jobs_by_server: defaultdict[str, list[BackendJob]] = attrs.field(factory=lambda: defaultdict(list), init=False)
     """The jobs that launch or terminate instances of a source server, newest first."""
-    _tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]], init=False)
-    """The tags of resources whose tags were changed, by ARN."""
-
-    # ------------------------------------------------------------------ jobs
 
     def add_job(self, job: BackendJob) -> None:
         """Add a job, or replace the job with the same id."""
         job_id = job.created.job_id
-        if (old := self._jobs.get(job_id)) is not None:
+        if (old := self.jobs.get(job_id)) is not None:
             self.delete_job(job_id)
             for server_id in old.source_server_ids:
                 self._jobs_by_server[server_id].remove(old)
-        self._jobs[job_id] = job
+        self.jobs[job_id] = job
         bisect.insort(self._order, _job_key(job.created))
         if not (isinstance(job, StaticJob) and job.created.is_complete):
             self._unfinished[job_id] = job
@@ -64,14 +64,9 @@ class AccountRegion:
 
     def delete_job(self, job_id: str) -> None:
         """Remove a job and its log. Instances that it launched stay."""
-        job = self._jobs.pop(job_id)
+        job = self.jobs.pop(job_id)
         self._unfinished.pop(job_id, None)
         del self._order[bisect.bisect_left(self._order, _job_key(job.created))]
-
-    def find_job(self, job_id: str, now: datetime) -> BackendJob | None:
-        """Return a job by its id; `None` if there is none, or none any more."""
-        job = self._jobs.get(job_id)
-        return None if job is None or job.job_at(now) is None else job
 
     def jobs_after(self, key: Key, job_ids: Iterable[str], is_match: Callable[[Job], bool]) -> Iterator[tuple[Key, BackendJob]]:
         """Iterate over jobs in AWS's order.
@@ -81,21 +76,17 @@ class AccountRegion:
             job_ids: The ids to which to limit the jobs; empty for all.
             is_match: Whether a job, as it was created, is wanted.
         """
-        order = sorted(_job_key(self._jobs[job_id].created) for job_id in set(job_ids) if job_id in self._jobs)
+        order = sorted(_job_key(self.jobs[job_id].created) for job_id in set(job_ids) if job_id in self.jobs)
         order = order if job_ids else self._order
         for index in range(bisect.bisect_right(order, key) if key else 0, len(order)):
-            job = self._jobs[order[index][-1]]
+            job = self.jobs[order[index][-1]]
             if is_match(job.created):
                 yield order[index], job
 
     def busy_server_ids(self, now: datetime) -> set[str]:
         """Return the ids of the source servers that take part in an unfinished job."""
-        for job_id, job in list(self._unfinished.items()):
-            if (state := job.job_at(now)) is None or state.is_complete:
-                del self._unfinished[job_id]
+        self._unfinished = {job_id: job for job_id, job in self._unfinished.items() if not job.job_at(now).is_complete}
         return {server_id for job in self._unfinished.values() for server_id in job.source_server_ids}
-
-    # ------------------------------------------------------------------ servers
 
     def knows_server(self, source_server_id: str) -> bool:
         """Return whether a source server exists. If none were added, every id does."""
@@ -114,7 +105,8 @@ class AccountRegion:
                 if instance.source_server_id == source_server_id:
                     if any(_removes(other, instance, now) for other in newer):
                         return None
-                    return RecoveryInstance(instance, job, tuple(newer))
+                    is_terminating = any(isinstance(other, SimulatedTermination) for other in newer)
+                    return RecoveryInstance(instance, job.created, is_terminating)
             newer.append(job)
         return None
 
@@ -122,21 +114,6 @@ class AccountRegion:
         """Return the recovery instances of all source servers, in the order of their launch."""
         instances = (self.recovery_instance(server_id, now) for server_id in self._jobs_by_server)
         return sorted((one for one in instances if one is not None), key=lambda one: one.instance.launched_at)
-
-    # ------------------------------------------------------------------ tags
-
-    def tags(self, arn: str, created_with: dict[str, str]) -> dict[str, str]:
-        """Return the tags of a resource: those that it was created with, or what they were changed to."""
-        return self._tags.get(arn, created_with)
-
-    def set_tags(self, arn: str, tags: dict[str, str]) -> None:
-        """Set the tags of a resource."""
-        self._tags[arn] = tags
-
-    def forget_tags(self, arn: str | None) -> None:
-        """Forget how the tags of a resource were changed, because it is replaced."""
-        if arn is not None:
-            self._tags.pop(arn, None)
 
 
 def _removes(job: BackendJob, instance: LaunchedInstance, now: datetime) -> bool:

@@ -1,14 +1,17 @@
 """Faults to inject into responses: `LocalDrs.inject(Throttle(), times=2)` applies one to each of the next two responses."""
 
 import json
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from drs_jobs.testing.aws_errors import AwsError
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -155,3 +158,63 @@ class Slow(Fault):
     def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
         """Return the correct response with the delay."""
         return attrs.evolve(respond(), delay=self.seconds)
+
+
+@attrs.define
+class _Entry(Generic[T]):
+    value: T
+    operation: str | None
+    """AWS's name of the operation; `None` for every operation."""
+    remaining: int | None
+    """The number of requests left; `None` for no limit."""
+
+
+@attrs.define
+class Schedule(Generic[T]):
+    """Faults or canned responses for the next requests, in the order in which they were added. Thread-safe.
+
+    Those without a limit come last. Of these, one for the operation precedes one for every operation, and a later one an
+    earlier one.
+    """
+
+    _entries: list[_Entry[T]] = attrs.field(factory=list[_Entry[T]], init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def add(self, value: T, *, times: int | None, operation: str | None) -> None:
+        """Add a value.
+
+        Args:
+            value: The value.
+            times: The number of requests that it is for; `None` is no limit.
+            operation: AWS's name of the operation that it is for; `None` for every operation.
+
+        Raises:
+            ValueError: If `times` is negative.
+        """
+        if times is not None and times < 0:
+            raise ValueError(f"times must be 0 or more, or None for every request, not {times}")
+        with self._lock:
+            self._entries = [entry for entry in self._entries if entry.remaining != 0]
+            self._entries.append(_Entry(value, operation, times))
+
+    def take(self, operation: str | None, is_match: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Return the value for a request of this operation, and count it; `None` if there is none.
+
+        Args:
+            operation: AWS's name of the operation; `None` if it has none.
+            is_match: Whether a value is for the request. Default: each is.
+        """
+        with self._lock:
+            entries = [one for one in self._entries if one.operation in (None, operation) and is_match(one.value)]
+            for entry in entries:
+                if entry.remaining:
+                    entry.remaining -= 1
+                    return entry.value
+            unlimited = [entry for entry in reversed(entries) if entry.remaining is None]
+            found = max(unlimited, key=lambda entry: entry.operation is not None, default=None)
+            return None if found is None else found.value
+
+    def clear(self) -> None:
+        """Remove all values."""
+        with self._lock:
+            self._entries.clear()

@@ -1,8 +1,8 @@
 """A fleet of source servers, and the drills, recoveries and clean-ups that a history has of it."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -16,6 +16,8 @@ from drs_jobs._models import (
     LaunchStatus,
     ParticipatingServer,
 )
+from drs_jobs.testing.account_region import AccountRegion, Scope
+from drs_jobs.testing.aws_shapes import complete_source_server, source_server
 from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import (
     DISK_SPACE_VALIDATION,
@@ -27,8 +29,8 @@ from drs_jobs.testing.failures import (
     SilentFailure,
     Stuck,
 )
-from drs_jobs.testing.service_model import partition_of
-from drs_jobs.testing.simulated_jobs import SimulatedRecovery, SimulatedServer, SimulatedTermination
+from drs_jobs.testing.simulated_jobs import SimulatedRecovery, SimulatedTermination
+from drs_jobs.testing.timelines import SimulatedServer
 
 SimulatedJob: TypeAlias = SimulatedRecovery | SimulatedTermination
 """A job of a history."""
@@ -106,33 +108,33 @@ class _PlannedJob(NamedTuple):
 class Fleet:
     """The servers of a history, and what happens to them."""
 
-    def __init__(self, count: int, until: datetime, seed: int, *, region: str, account_id: str) -> None:
+    def __init__(self, count: int, until: datetime, seed: int, scope: Scope) -> None:
         """Plan the jobs and create the servers.
 
         Args:
             count: The number of jobs, 0 or more.
             until: The end of the history, in UTC.
             seed: The seed of the random generator.
-            region: The region in the ARNs.
-            account_id: The account in the ARNs.
+            scope: The account and region in the ARNs.
         """
         text = f"{seed} {count}"
         self._random = Random(text)
         self._factory = JobFactory(text)
         self._seed = seed
-        self._region, self._account_id = region, account_id
+        self._data = AccountRegion(scope)
         self._until = until
         self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
         self._servers = self._make_servers(count) if count else []
         self._members = {wave.tag: [server for server in self._servers if server.wave is wave] for wave in WAVES}
         self._instances: dict[str, str] = {}
         """The recovery instances that exist, by source server id."""
-        self._last_jobs: dict[str, SimulatedRecovery] = {}
         self._stuck: set[str] = set()
 
     def run(self) -> tuple[SimulatedJob, ...]:
         """Return the jobs, newest first. To be called once."""
         jobs = [self._clean_up(planned) or self._recovery(planned) for planned in self._planned]
+        for job in jobs:
+            self._data.add_job(job)
         return tuple(reversed(jobs))
 
     def source_servers(self) -> tuple[dict[str, Any], ...]:
@@ -201,8 +203,8 @@ class Fleet:
         )
         self._instances.clear()
         created = self._factory.job(
-            region=self._region,
-            account_id=self._account_id,
+            region=self._data.scope.region,
+            account_id=self._data.scope.account_id,
             type=JobType.TERMINATE,
             status=JobStatus.PENDING,
             creation_date_time=planned.created_at,
@@ -223,8 +225,8 @@ class Fleet:
         chosen = self._random.sample(members, size)
         failing = chosen if isinstance(planned.failure, RefusedCall | SilentFailure) else chosen[:1]
         created = self._factory.job(
-            region=self._region,
-            account_id=self._account_id,
+            region=self._data.scope.region,
+            account_id=self._data.scope.account_id,
             status=JobStatus.PENDING,
             initiated_by=planned.initiated_by,
             creation_date_time=planned.created_at,
@@ -247,54 +249,28 @@ class Fleet:
             seed=self._seed,
             launch_actions=(DISK_SPACE_VALIDATION,) if planned.has_actions else (),
         )
-        self._remember(job)
-        return job
-
-    def _remember(self, job: SimulatedRecovery) -> None:
-        """Keep what later jobs and the source servers depend on."""
-        for server in job.servers:
-            self._last_jobs[server.source_server_id] = job
-            if isinstance(server.failure, Stuck):
-                self._stuck |= {server.source_server_id for server in job.servers}
+        for server in servers:
             self._instances.pop(server.source_server_id, None)
             if instance_id := _remaining_instance(server):
                 self._instances[server.source_server_id] = instance_id
+        if isinstance(planned.failure, Stuck):
+            self._stuck |= set(job.source_server_ids)
+        return job
 
     def _source_server(self, server: _Server) -> dict[str, Any]:
-        """Return the server as in the response of DescribeSourceServers. Its timestamps are as in the service model."""
-        server_id, host_name = server.source_server_id, server.host_name
+        """Return the server as in the response of DescribeSourceServers."""
         described: dict[str, Any] = {
-            "sourceServerID": server_id,
-            "arn": f"arn:{partition_of(self._region)}:drs:{self._region}:{self._account_id}:source-server/{server_id}",
-            "tags": {"Name": host_name, "Wave": server.wave.tag},
-            "lastLaunchResult": "NOT_STARTED",
-            "dataReplicationInfo": {"dataReplicationState": "CONTINUOUS" if server.left_at is None else "DISCONNECTED"},
-            "lifeCycle": {"addedToServiceDateTime": _timestamp(server.joined_at)},
+            "sourceServerID": server.source_server_id,
+            "tags": {"Name": server.host_name, "Wave": server.wave.tag},
+            "lifeCycle": {"addedToServiceDateTime": server.joined_at.isoformat()},
             "sourceProperties": {
-                "identificationHints": {"hostname": host_name, "fqdn": f"{host_name}.example.com"},
+                "identificationHints": {"hostname": server.host_name, "fqdn": f"{server.host_name}.example.com"},
                 "os": {"fullString": server.operating_system},
             },
-            "replicationDirection": "FAILOVER",
         }
-        if (job := self._last_jobs.get(server_id)) is not None:
-            snapshot = job.job_at(self._until) or job.created
-            status = next(s.launch_status for s in snapshot.participating_servers if s.source_server_id == server_id)
-            # A server whose job still runs has no recovery instance yet.
-            if server_id in self._instances and job.ends_at is not None and job.ends_at <= self._until:
-                described["recoveryInstanceId"] = self._instances[server_id]
-            described["lastLaunchResult"] = _LAUNCH_RESULTS.get(status, "PENDING")
-            described["lifeCycle"]["lastLaunch"] = {
-                "initiated": {
-                    "apiCallDateTime": _timestamp(job.created.creation_date_time),
-                    "jobID": job.created.job_id,
-                    "type": "DRILL" if job.created.is_drill else "RECOVERY",
-                },
-                "status": str(status),
-            }
-        return described
-
-
-_LAUNCH_RESULTS: Final[Mapping[Any, str]] = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILED: "FAILED"}
+        if server.left_at is not None:
+            described["dataReplicationInfo"] = {"dataReplicationState": "DISCONNECTED"}
+        return source_server(complete_source_server(described, self._data.scope), self._data, self._until)
 
 
 def _remaining_instance(server: SimulatedServer) -> str | None:
@@ -304,12 +280,8 @@ def _remaining_instance(server: SimulatedServer) -> str | None:
             return server.instance_id
         case PhaseFailure("CLEANUP"):
             return server.previous_instance_id
-        case PhaseFailure() | RefusedCall() if server.failure.instance_exists:
+        case PhaseFailure() if server.failure.instance_exists:
             return server.instance_id
         case _:
             return None
 
-
-def _timestamp(when: datetime | None) -> str:
-    assert when is not None  # the jobs of a history have creation dates
-    return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

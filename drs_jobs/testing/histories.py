@@ -8,6 +8,7 @@ import attrs
 
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
+from drs_jobs.testing.account_region import Scope
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.fleets import Fleet, SimulatedJob
 
@@ -69,9 +70,7 @@ class History(Sequence[Job]):
         return f"History(jobs=<{len(self)}>, source_servers=<{len(self.source_servers)}>, until={self.until.isoformat()})"
 
     def _snapshot(self, job: SimulatedJob) -> Job:
-        snapshot = job.job_at(self.until)
-        assert snapshot is not None  # no job of a history is deleted
-        return snapshot
+        return job.job_at(self.until)
 
 
 @overload
@@ -130,7 +129,7 @@ def make_history(
         raise ValueError(f"count must be 0 or more, not {count}")
     until = to_utc(until, "until")
     try:
-        fleet = Fleet(count, until, seed, region=region, account_id=account_id)
+        fleet = Fleet(count, until, seed, Scope(account_id, region))
     except OverflowError:
         raise ValueError(f"a history of {count} jobs until {until} begins before the year 1: choose a later date") from None
     history = History(fleet.run(), fleet.source_servers(), until, region, account_id)

@@ -1,7 +1,6 @@
 """Pages and their tokens: a token belongs to one query of one account and region."""
 
 import base64
-import hashlib
 import hmac
 import itertools
 import json
@@ -27,7 +26,7 @@ class Pages:
     sizes: tuple[int, ...]
     """Sizes of the pages, repeated in a cycle; 0 is an empty page with a token."""
     _secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), init=False, repr=False)
-    """Signs the tokens, so that a token of another endpoint is invalid."""
+    """Signs each token with its query, so that a token of another query or endpoint is invalid."""
 
     def page(self, query: list[Any], request: Mapping[str, Any], items_after: ItemsAfter) -> dict[str, Any]:
         """Return the members of one page: `items`, and `nextToken` unless it is the last.
@@ -40,22 +39,17 @@ class Pages:
         Raises:
             AwsError: If the token belongs to something else.
         """
-        query_digest = hashlib.sha256(json.dumps(query, sort_keys=True).encode()).hexdigest()
-        after, number = self._read_token(request.get("nextToken"), query_digest)
+        after, number = self._read_token(request.get("nextToken"), query)
         size = self.sizes[number % len(self.sizes)]
         size = min(size, request.get("maxResults") or size)
         entries = list(itertools.islice(items_after(after), size + 1))
         page: dict[str, Any] = {"items": [item for _, item in entries[:size]]}
         if len(entries) > size:
-            last = entries[size - 1][0] if size else after
-            page["nextToken"] = self._write_token(query_digest, last, number + 1)
+            state = json.dumps([entries[size - 1][0] if size else after, number + 1]).encode()
+            page["nextToken"] = base64.urlsafe_b64encode(self._sign(state, query) + state).decode()
         return page
 
-    def _write_token(self, query_digest: str, after: Key, number: int) -> str:
-        state = json.dumps([query_digest, after, number]).encode()
-        return base64.urlsafe_b64encode(self._sign(state) + state).decode()
-
-    def _read_token(self, token: str | None, query_digest: str) -> tuple[Key, int]:
+    def _read_token(self, token: str | None, query: list[Any]) -> tuple[Key, int]:
         """Return the key after which the page begins, and the number of the page."""
         if not token:
             return (), 0
@@ -64,15 +58,14 @@ class Pages:
         except ValueError:
             signed = b""
         signature, state = signed[:_SIGNATURE_SIZE], signed[_SIGNATURE_SIZE:]
-        if hmac.compare_digest(signature, self._sign(state)):
-            token_digest, after, number = json.loads(state)
-            if token_digest == query_digest:
-                return tuple(after), number
-        message = "the token was not returned for this query, account and region"
-        raise validation_error(message, [("nextToken", message)])
+        if not hmac.compare_digest(signature, self._sign(state, query)):
+            message = "the token was not returned for this query, account and region"
+            raise validation_error(message, [("nextToken", message)])
+        after, number = json.loads(state)
+        return tuple(after), number
 
-    def _sign(self, state: bytes) -> bytes:
-        return hmac.digest(self._secret, state, "sha256")
+    def _sign(self, state: bytes, query: list[Any]) -> bytes:
+        return hmac.digest(self._secret, json.dumps(query, sort_keys=True).encode() + state, "sha256")
 
 
 _SIGNATURE_SIZE: Final = 32

@@ -8,14 +8,23 @@ from typing import Any
 
 import botocore.session
 from botocore import xform_name
+from botocore.loaders import Loader, create_loader
 from botocore.model import ServiceModel
+
+
+@functools.cache
+def _loader() -> Loader:
+    """Return the loader of botocore's data files, which keeps what it has read."""
+    return create_loader()
 
 
 def session_without_configuration() -> botocore.session.Session:
     """Return a botocore session that ignores the shared AWS configuration and the profile variables of the environment."""
     no_file = (None, None, os.devnull, None)
     session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    return botocore.session.Session(session_vars=session_vars)
+    session = botocore.session.Session(session_vars=session_vars)
+    session.register_component("data_loader", _loader())
+    return session
 
 
 @functools.cache

@@ -26,37 +26,16 @@ from drs_jobs._models import (
     ParticipatingServer,
     UnknownValue,
 )
-from drs_jobs.testing.failures import (
-    DISK_SPACE_VALIDATION,
-    PHASES,
-    InjectedFailure,
-    JobDeleted,
-    LaunchActionFailure,
-    PhaseFailure,
-    RefusedCall,
-    SilentFailure,
-)
-from drs_jobs.testing.profiles import PROFILES
-from drs_jobs.testing.timelines import Step, Timeline, build_timeline, plan_server
+from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActionFailure, PhaseFailure
+from drs_jobs.testing.timelines import SimulatedServer, Step, Timeline, build_timeline
 
 _NO_ACTIONS: Final = LaunchActionsStatus()
-_FAILURE_EVENTS: Final = frozenset(events.failure for events in PHASES.values())
-
-
-@attrs.frozen
-class SimulatedServer:
-    """The plan of one server in a simulated job."""
-
-    source_server_id: str
-    """The source server's id."""
-    instance_id: str
-    """The EC2 instance that it launches."""
-    conversion_server_id: str
-    """The EC2 instance that converts its volumes. The log has it at CONVERSION_END."""
-    previous_instance_id: str | None = None
-    """The recovery instance of an earlier drill, which is cleaned up first. Default: none."""
-    failure: InjectedFailure | None = None
-    """What fails. Default: nothing."""
+_STATUSES: Final = {
+    PHASES["LAUNCH"].start: LaunchStatus.IN_PROGRESS,
+    PHASES["LAUNCH"].end: LaunchStatus.LAUNCHED,
+    **{events.failure: LaunchStatus.FAILED for events in PHASES.values()},
+}
+"""The launch status of a server after an event."""
 
 
 @attrs.frozen
@@ -69,16 +48,8 @@ class LaunchedInstance:
     """The EC2 instance id."""
     launched_at: datetime
     """The time of LAUNCH_END, or of LAUNCH_FAILED if the instance exists although the launch failed (a guess), in UTC."""
-
-
-def _check_profile(_: object, __: object, profile: object) -> None:
-    if not isinstance(profile, str) or profile not in PROFILES:
-        raise ValueError(f"profile must be {' or '.join(map(repr, PROFILES))}, not {profile!r}")
-
-
-def _check_created(_: object, __: object, job: Job) -> None:
-    if job.creation_date_time is None or job.creation_date_time.utcoffset() is None:
-        raise ValueError(f"job {job.job_id} needs a creation_date_time with a time zone, not {job.creation_date_time}")
+    snapshot_at: datetime | None
+    """The time of its data: that of a recovery snapshot, or of SNAPSHOT_END (a guess); of an added job, its creation."""
 
 
 @attrs.frozen
@@ -88,16 +59,14 @@ class _SimulatedJob:
     _phases: ClassVar[Sequence[str]]
     """The phases of this kind of job, in order."""
 
-    created: Job = attrs.field(validator=_check_created)
-    """The job directly after its creation."""
+    created: Job
+    """The job directly after its creation, with an aware creation date."""
     servers: tuple[SimulatedServer, ...] = ()
     """The servers, in the order in which they start."""
-    profile: str = attrs.field(default="linux", validator=_check_profile, kw_only=True)
-    """`linux` or `windows`: how long the phases take. Default `linux`."""
+    profile: str = attrs.field(default="linux", kw_only=True)
+    """A key of `profiles.PROFILES`: how long the phases take. Default `linux`."""
     seed: int | str = attrs.field(default=0, kw_only=True)
     """The durations depend on it and on the job's id. Default 0."""
-    has_recovery_instance_ids: bool = attrs.field(default=False, kw_only=True)
-    """Whether launched servers have a `recoveryInstanceID`. Default `False`, as AWS leaves it out."""
     launch_actions: tuple[LaunchAction, ...] = attrs.field(default=(), kw_only=True)
     """Post-launch actions, which run on each launched server and succeed, unless a failure is injected. Default: none.
 
@@ -107,86 +76,70 @@ class _SimulatedJob:
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)
     """How far the clock is ahead of the time of the job itself. Default 0."""
 
-    def job_at(self, now: datetime) -> Job | None:
-        """Return the job as it is at the time `now`; `None` once AWS has deleted it."""
-        return None if self._moment(now) == self._deleted_at else self.state_at(now)
-
-    def state_at(self, now: datetime) -> Job:
-        """Return the job as it is at the time `now`, or as it was when AWS deleted it."""
-        simulated_now = self._moment(now)
+    def job_at(self, now: datetime) -> Job:
+        """Return the job as it is at the time `now`."""
+        now -= self.lag
         completed = self._completed
-        if completed is not None and completed.end_date_time is not None and simulated_now >= completed.end_date_time:
+        if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
             return completed
-        return self._unfinished_at(self._age(now))
+        age, timeline = self._age(now), self._timeline()
+        if age < timeline.steps[0].age:
+            return self.created
+        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(age, timeline))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """Return the log up to the time `now`, oldest first; it is empty once AWS has deleted the job."""
-        if self._moment(now) == self._deleted_at:
-            return ()
-        age = self._age(now)
-        items = (self._log_item(step) for step in self._timeline().steps if step.age <= age)
-        return _merged(items, (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now))
+        """Return the log up to the time `now`, oldest first."""
+        extra = (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now)
+        return _merged(map(self._log_item, self._steps_until(now)), extra)
 
     @property
     def source_server_ids(self) -> tuple[str, ...]:
         """The ids of the source servers that it processes."""
         return tuple(server.source_server_id for server in self.servers)
 
-    @property
-    def ends_at(self) -> datetime | None:
-        """The job's `endDateTime`, or the time of its deletion if that is earlier; `None` if it never ends."""
-        end = None if self._completed is None else self._completed.end_date_time
-        return min((time for time in (end, self._deleted_at) if time is not None), default=None)
-
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
-        return tuple(
-            LaunchedInstance(server.source_server_id, server.instance_id, self._time(step))
-            for step, server in self._server_steps(self._age(now))
-            if step.event == PHASES["LAUNCH"].end or (step.event == PHASES["LAUNCH"].failure and _instance_exists(server))
-        )
+        instances: list[LaunchedInstance] = []
+        snapshots: dict[str, datetime] = {}
+        for step in self._steps_until(now):
+            if (server := step.server) is None:
+                continue
+            if step.event == PHASES["SNAPSHOT"].end:
+                snapshots[server.source_server_id] = self._time(step)
+            if step.event == PHASES["LAUNCH"].end or (step.event == PHASES["LAUNCH"].failure and _instance_exists(server)):
+                snapshot_at = server.snapshot_at or snapshots[server.source_server_id]
+                instances.append(
+                    LaunchedInstance(server.source_server_id, server.instance_id, self._time(step), snapshot_at)
+                )
+        return tuple(instances)
 
     def removed_instances_at(self, now: datetime) -> tuple[str, ...]:
         """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
-        return tuple(
-            server.previous_instance_id
-            for step, server in self._server_steps(self._age(now))
-            if step.event == PHASES["CLEANUP"].end and server.previous_instance_id is not None
-        )
+        cleaned = (step.server for step in self._steps_until(now) if step.event == PHASES["CLEANUP"].end)
+        return tuple(server.previous_instance_id for server in cleaned if server and server.previous_instance_id)
 
     @property
     def _creation(self) -> datetime:
-        assert self.created.creation_date_time is not None  # the validator has checked it
+        assert self.created.creation_date_time is not None  # all simulated jobs have one
         return self.created.creation_date_time
 
-    def _moment(self, now: datetime) -> datetime:
-        """Return the time of the job itself, which ends with its deletion."""
-        now -= self.lag
-        return now if self._deleted_at is None else min(now, self._deleted_at)
-
     def _age(self, now: datetime) -> int:
-        """Return the microseconds from the job's creation to its deletion, or to `now` if that is earlier."""
-        return (self._moment(now) - self._creation) // timedelta(microseconds=1)
-
-    @property
-    def _deleted_at(self) -> datetime | None:
-        ages = [server.failure.after for server in self.servers if isinstance(server.failure, JobDeleted)]
-        return self._creation + min(ages) if ages else None
+        """Return the microseconds from the job's creation to its own time `now`."""
+        return (now - self._creation) // timedelta(microseconds=1)
 
     def _timeline(self) -> Timeline:
         # It is not stored, so that a history of many jobs needs little memory.
-        has_actions = bool(self.launch_actions)
-        plans = [
-            plan_server(server.failure, is_cleaned=server.previous_instance_id is not None, has_actions=has_actions)
-            for server in self.servers
-        ]
         return build_timeline(
-            plans,
+            self.servers,
             phases=self._phases,
             profile=self.profile,
             seed=f"{self.seed} {self.created.job_id}",
-            is_silent=any(isinstance(server.failure, SilentFailure) for server in self.servers),
+            has_actions=bool(self.launch_actions),
         )
+
+    def _steps_until(self, now: datetime) -> list[Step]:
+        age = self._age(now - self.lag)
+        return [step for step in self._timeline().steps if step.age <= age]
 
     @functools.cached_property
     def _completed(self) -> Job | None:
@@ -202,46 +155,27 @@ class _SimulatedJob:
         end = self._creation + timedelta(microseconds=timeline.end)
         return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=end, participating_servers=servers)
 
-    def _unfinished_at(self, age: int) -> Job:
-        timeline = self._timeline()
-        if age < timeline.steps[0].age:
-            return self.created
-        servers = tuple(self._servers_at(age, timeline))
-        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=servers)
-
-    def _servers_at(self, age: int, timeline: Timeline) -> list[ParticipatingServer]:
-        statuses = [LaunchStatus.PENDING] * len(self.servers)
+    def _servers_at(self, age: int, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
+        statuses = dict.fromkeys(self.source_server_ids, LaunchStatus.PENDING)
         for step in timeline.steps:
-            if step.age > age:
-                break
-            if step.server is None:
-                continue
-            if step.event == PHASES["LAUNCH"].start:
-                statuses[step.server] = LaunchStatus.IN_PROGRESS
-            elif step.event == PHASES["LAUNCH"].end:
-                statuses[step.server] = LaunchStatus.LAUNCHED
-            elif step.event in _FAILURE_EVENTS:
-                statuses[step.server] = LaunchStatus.FAILED
-        return [
-            self._server(server, status, are_actions_complete=timeline.action_ends.get(index, age) <= age)
-            for index, (server, status) in enumerate(zip(self.servers, statuses, strict=True))
-        ]
-
-    def _server(self, server: SimulatedServer, status: LaunchStatus, *, are_actions_complete: bool) -> ParticipatingServer:
-        is_launched = status == LaunchStatus.LAUNCHED
-        runs = self._runs(server, are_complete=are_actions_complete) if is_launched else ()
-        return ParticipatingServer(
-            source_server_id=server.source_server_id,
-            recovery_instance_id=server.instance_id if is_launched and self.has_recovery_instance_ids else None,
-            launch_status=status,
-            launch_actions_status=LaunchActionsStatus(runs=runs) if runs else _NO_ACTIONS,
+            if step.age <= age and step.server is not None and step.event in _STATUSES:
+                statuses[step.server.source_server_id] = _STATUSES[step.event]
+        return tuple(
+            ParticipatingServer(
+                source_server_id=server_id,
+                launch_status=statuses[server_id],
+                launch_actions_status=self._actions(
+                    server, statuses[server_id], are_complete=timeline.action_ends.get(server_id, age) <= age
+                ),
+            )
+            for server_id, server in zip(self.source_server_ids, self.servers, strict=True)
         )
 
-    def _runs(self, server: SimulatedServer, *, are_complete: bool) -> tuple[LaunchActionRun, ...]:
+    def _actions(self, server: SimulatedServer, status: LaunchStatus, *, are_complete: bool) -> LaunchActionsStatus:
         failure = server.failure if isinstance(server.failure, LaunchActionFailure) else None
         actions = self.launch_actions or ((DISK_SPACE_VALIDATION,) if failure is not None else ())
-        if not actions:
-            return ()
+        if status != LaunchStatus.LAUNCHED or not actions:
+            return _NO_ACTIONS
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         runs = [
             LaunchActionRun(
@@ -253,33 +187,23 @@ class _SimulatedJob:
         ]
         if are_complete and failure is not None:
             runs[-1] = attrs.evolve(runs[-1], status=LaunchActionRunStatus.FAILED, failure_reason=failure.reason)
-        return tuple(runs)
-
-    def _server_steps(self, age: int) -> Iterable[tuple[Step, SimulatedServer]]:
-        for step in self._timeline().steps:
-            if step.age <= age and step.server is not None:
-                yield step, self.servers[step.server]
+        return LaunchActionsStatus(runs=tuple(runs))
 
     def _log_item(self, step: Step) -> JobLogItem:
-        server = None if step.server is None else self.servers[step.server]
-        return JobLogItem(event=step.event, event_data=self._event_data(step.event, server), log_date_time=self._time(step))
+        data = JobLogEventData() if step.server is None else self._event_data(step.event, step.server)
+        return JobLogItem(event=step.event, event_data=data, log_date_time=self._time(step))
 
-    def _event_data(self, event: JobLogEvent | UnknownValue, server: SimulatedServer | None) -> JobLogEventData:
-        if server is None:
-            return JobLogEventData()
+    def _event_data(self, event: JobLogEvent | UnknownValue, server: SimulatedServer) -> JobLogEventData:
         data = JobLogEventData(source_server_id=server.source_server_id)
         if event == PHASES["CONVERSION"].end:
             return attrs.evolve(data, conversion_server_id=server.conversion_server_id)
         if event == PHASES["LAUNCH"].end:
-            return attrs.evolve(data, target_instance_id=self._target_instance_id(server))
-        if event in _FAILURE_EVENTS and isinstance(server.failure, PhaseFailure | RefusedCall):
-            instance_id = self._target_instance_id(server) if server.failure.instance_exists else None
+            return attrs.evolve(data, target_instance_id=server.instance_id)
+        if isinstance(server.failure, PhaseFailure) and event == PHASES[server.failure.phase].failure:
+            instance_id = server.instance_id if server.failure.instance_exists else None
             raw_error = server.failure.raw_error(self.created, server.source_server_id)
             return attrs.evolve(data, raw_error=raw_error, target_instance_id=instance_id)
         return data
-
-    def _target_instance_id(self, server: SimulatedServer) -> str | None:
-        return server.instance_id
 
     def _time(self, step: Step) -> datetime:
         return self._creation + timedelta(microseconds=step.age)
@@ -297,40 +221,17 @@ class SimulatedRecovery(_SimulatedJob):
 
 
 @attrs.frozen
-class SimulatedFailback(_SimulatedJob):
-    """A simulated failback, as StartFailbackLaunch starts it.
-
-    All of it is a guess, because no log of a failback was ever seen: each server has the phase LAUNCH alone, which takes as
-    long as in a recovery, and its log has no `targetInstanceID`, because it launches no EC2 instance. Each server has the
-    `recoveryInstanceID` of the instance from which it fails back, from the beginning to the end.
-    """
-
-    _phases: ClassVar[Sequence[str]] = ("LAUNCH",)
-
-    def _server(self, server: SimulatedServer, status: LaunchStatus, *, are_actions_complete: bool) -> ParticipatingServer:
-        participant = super()._server(server, status, are_actions_complete=are_actions_complete)
-        return attrs.evolve(participant, recovery_instance_id=server.previous_instance_id)
-
-    def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # it launches none
-        """Return no instances: a failback launches no recovery instance."""
-        return ()
-
-    def _target_instance_id(self, server: SimulatedServer) -> str | None:  # noqa: ARG002  # it launches none
-        return None
-
-
-@attrs.frozen
 class SimulatedTermination(_SimulatedJob):
     """A simulated job of TerminateRecoveryInstances, which cleans up the `previous_instance_id` of each server.
 
-    It lists no servers, as claimed of real ones that are complete. Its log and its durations are a guess, because no log of one
-    was ever seen: CLEANUP_START and CLEANUP_END per server.
+    It lists the servers as PENDING, as AWS's example does, and none once it is complete, as claimed of real ones. That they are
+    PENDING until then, its log and its durations are a guess: the log has CLEANUP_START and CLEANUP_END per server.
     """
 
     _phases: ClassVar[Sequence[str]] = ("CLEANUP",)
 
-    def _servers_at(self, age: int, timeline: Timeline) -> list[ParticipatingServer]:  # noqa: ARG002  # it lists none
-        return []
+    def _servers_at(self, age: int, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
+        return () if timeline.end is not None and age >= timeline.end else self.created.participating_servers
 
 
 @attrs.frozen
@@ -346,18 +247,9 @@ class StaticJob:
         """Return the job."""
         return self.created
 
-    state_at = job_at
-
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the log does not change with time
         """Return the log, oldest first. Items without a time come first."""
         return _merged((), self.extra_log)
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """The end date of a complete job, or the earliest possible date if it has none; `None` if it is not complete."""
-        if not self.created.is_complete:
-            return None
-        return self.created.end_date_time or _EARLIEST
 
     @property
     def source_server_ids(self) -> tuple[str, ...]:
@@ -367,22 +259,23 @@ class StaticJob:
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # the job does not change with time
         """Return the recovery instances that the job lists as launched."""
-        launched_at = self.created.end_date_time or self.created.creation_date_time or _EARLIEST
+        created_at = self.created.creation_date_time
+        launched_at = self.created.end_date_time or created_at or _EARLIEST
         return tuple(
-            LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at)
+            LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
             for server in self.created.participating_servers
             if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
         )
 
 
-BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | SimulatedFailback | StaticJob
+BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | StaticJob
 """A job in `Backend`."""
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def _instance_exists(server: SimulatedServer) -> bool:
-    return isinstance(server.failure, PhaseFailure | RefusedCall) and server.failure.instance_exists
+    return isinstance(server.failure, PhaseFailure) and server.failure.instance_exists
 
 
 def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:

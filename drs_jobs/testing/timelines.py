@@ -2,51 +2,40 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from random import Random
 from typing import Final, NamedTuple
 
+import attrs
+
 from drs_jobs._models import JobLogEvent, UnknownValue
 from drs_jobs.testing import profiles
-from drs_jobs.testing.failures import (
-    PHASES,
-    InjectedFailure,
-    LaunchActionFailure,
-    PhaseFailure,
-    RefusedCall,
-    Stuck,
-)
+from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
 
 _PHASES_BEFORE_SILENT_END: Final = ("CLEANUP", "SNAPSHOT")
 
 
-class ServerPlan(NamedTuple):
-    """What the timeline of one server depends on."""
+@attrs.frozen
+class SimulatedServer:
+    """The plan of one server in a simulated job."""
 
-    has_clean_up: bool = False
-    """Whether it has the phase CLEANUP."""
-    has_actions: bool = False
-    """Whether post-launch actions run if it launches."""
-    failing_phase: str | None = None
-    """The phase in which it fails; `None` if it fails in none."""
-    stuck_phase: str | None = None
-    """The phase that never ends; `None` if all end."""
+    source_server_id: str
+    """The source server's id."""
+    instance_id: str
+    """The EC2 instance that it launches."""
+    conversion_server_id: str
+    """The EC2 instance that converts its volumes. The log has it at CONVERSION_END."""
+    previous_instance_id: str | None = None
+    """The recovery instance of an earlier drill, which is cleaned up first. Default: none."""
+    failure: InjectedFailure | None = None
+    """What fails. Default: nothing."""
+    snapshot_at: datetime | None = None
+    """The time of the recovery snapshot from which it is recovered. Default: the snapshot that the job takes."""
 
-
-def plan_server(failure: InjectedFailure | None, *, is_cleaned: bool, has_actions: bool) -> ServerPlan:
-    """Return the plan of a server.
-
-    Args:
-        failure: The injected failure; `None` for none.
-        is_cleaned: Whether an earlier recovery instance is removed first.
-        has_actions: Whether post-launch actions run if it launches, without a failure that brings one.
-    """
-    match failure:
-        case PhaseFailure() | RefusedCall():
-            return ServerPlan(is_cleaned or failure.phase == "CLEANUP", has_actions, failing_phase=failure.phase)
-        case Stuck(phase):
-            return ServerPlan(is_cleaned or phase == "CLEANUP", has_actions, stuck_phase=phase)
-        case _:
-            return ServerPlan(is_cleaned, has_actions or isinstance(failure, LaunchActionFailure))
+    @property
+    def failing_phase(self) -> str | None:
+        """The phase that fails or never ends; `None` for none."""
+        return self.failure.phase if isinstance(self.failure, PhaseFailure | Stuck) else None
 
 
 class Step(NamedTuple):
@@ -56,8 +45,8 @@ class Step(NamedTuple):
     """Microseconds since the job's creation."""
     event: JobLogEvent | UnknownValue
     """The event."""
-    server: int | None = None
-    """The position of the server in the job; `None` for an event of the job itself."""
+    server: SimulatedServer | None = None
+    """The server; `None` for an event of the job itself."""
 
 
 class Timeline(NamedTuple):
@@ -67,42 +56,44 @@ class Timeline(NamedTuple):
     """The events, oldest first, at strictly increasing times."""
     end: int | None
     """The `endDateTime`, in microseconds since the job's creation; `None` if it never ends."""
-    action_ends: Mapping[int, int]
-    """The end of the post-launch actions by position of the server, in microseconds since the job's creation."""
+    action_ends: Mapping[str, int]
+    """The end of the post-launch actions by source server id, in microseconds since the job's creation."""
 
 
 def build_timeline(
-    plans: Sequence[ServerPlan], *, phases: Sequence[str], profile: str, seed: str, is_silent: bool = False
+    servers: Sequence[SimulatedServer], *, phases: Sequence[str], profile: str, seed: str, has_actions: bool
 ) -> Timeline:
     """Return the timeline of a job.
 
     Args:
-        plans: One plan per server.
+        servers: The servers, in the order in which they start.
         phases: The phases of this kind of job, in order.
         profile: A key of `profiles.PROFILES`.
         seed: The seed of the durations.
-        is_silent: Whether the job ends after the snapshots without any event of a failure. Default `False`.
+        has_actions: Whether post-launch actions run on each launched server, also without a failure that brings one.
     """
     random = Random(seed)
-    durations = profiles.draw_durations(profile, [plan.failing_phase == "LAUNCH" for plan in plans], random)
+    launch_fails = [isinstance(server.failure, PhaseFailure) and server.failing_phase == "LAUNCH" for server in servers]
+    durations = profiles.draw_durations(profile, launch_fails, random)
+    is_silent = any(isinstance(server.failure, SilentFailure) for server in servers)
     if is_silent:
         phases = _PHASES_BEFORE_SILENT_END
     steps = [Step(_microseconds(durations.job_start), JobLogEvent.JOB_START)]
-    action_ends: dict[int, int] = {}
+    action_ends: dict[str, int] = {}
     is_stuck = False
-    for server, (plan, spans) in enumerate(zip(plans, _spans_by_server(plans, phases, durations, random), strict=True)):
+    for server, spans in zip(servers, _spans_by_server(servers, phases, durations, random), strict=True):
         for phase, start, end in spans:
             events = PHASES[phase]
             steps.append(Step(start, events.start, server))
-            if plan.stuck_phase == phase:
-                is_stuck = True
-                break
-            if plan.failing_phase == phase:
-                steps.append(Step(end, events.failure, server))
+            if phase == server.failing_phase:
+                if isinstance(server.failure, Stuck):
+                    is_stuck = True
+                else:
+                    steps.append(Step(end, events.failure, server))
                 break
             steps.append(Step(end, events.end, server))
-            if phase == "LAUNCH" and plan.has_actions:
-                action_ends[server] = end + _draw(profiles.LAUNCH_ACTIONS, random)
+            if phase == "LAUNCH" and (has_actions or isinstance(server.failure, LaunchActionFailure)):
+                action_ends[server.source_server_id] = end + _draw(profiles.LAUNCH_ACTIONS, random)
     if is_stuck:
         return Timeline(_strictly_increasing(steps), None, action_ends)
     last_step = _draw(profiles.SILENT_STEP, random) if is_silent else _microseconds(durations.last_step)
@@ -112,14 +103,17 @@ def build_timeline(
 
 
 def _spans_by_server(
-    plans: Sequence[ServerPlan], phases: Sequence[str], durations: profiles.JobDurations, random: Random
+    servers: Sequence[SimulatedServer], phases: Sequence[str], durations: profiles.JobDurations, random: Random
 ) -> Iterator[list[tuple[str, int, int]]]:
     """Yield the phases of each server with their start and end, as if nothing failed.
 
     The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
     """
-    delays = list(itertools.accumulate((_draw(profiles.BETWEEN_SERVERS, random) for _ in plans[1:]), initial=0))
-    clean_ups = [_draw(profiles.CLEANUP, random) if plan.has_clean_up else 0 for plan in plans]
+    delays = list(itertools.accumulate((_draw(profiles.BETWEEN_SERVERS, random) for _ in servers[1:]), initial=0))
+    clean_ups = [
+        _draw(profiles.CLEANUP, random) if server.previous_instance_id or server.failing_phase == "CLEANUP" else 0
+        for server in servers
+    ]
     snapshot, waiting, conversion = map(_microseconds, (durations.snapshot, durations.waiting, durations.conversion))
     start = _microseconds(durations.job_start) + _draw(profiles.BETWEEN_PHASES, random)
     starts: dict[str, int] = {}
