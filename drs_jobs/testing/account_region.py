@@ -2,14 +2,12 @@
 
 import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
 from drs_jobs._models import Job, JobType, LaunchStatus
-from drs_jobs.testing.page_tokens import Key
 from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, SimulatedTermination, StaticJob
 
 
@@ -40,53 +38,30 @@ class AccountRegion:
     """The changed configurations in AWS's shape, by the name of their shape and the id of the source server."""
     tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]])
     """The tags of resources whose tags were changed, by ARN."""
-    jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
+    jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob])
     """The jobs by id."""
-    _order: list[Key] = attrs.field(factory=list[Key], init=False)
-    """The sort keys of the jobs: newest first, jobs without a creation date last."""
-    _unfinished: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
     _jobs_by_server: defaultdict[str, list[BackendJob]] = attrs.field(factory=lambda: defaultdict(list), init=False)
-    """The jobs that launch or terminate instances of a source server, newest first."""
+    """The jobs that launch or terminate instances of a source server, newest first. Those of deleted jobs stay."""
 
     def add_job(self, job: BackendJob) -> None:
         """Add a job, or replace the job with the same id."""
-        job_id = job.created.job_id
-        if (old := self.jobs.get(job_id)) is not None:
-            self.delete_job(job_id)
+        if (old := self.jobs.get(job.created.job_id)) is not None:
             for server_id in old.source_server_ids:
                 self._jobs_by_server[server_id].remove(old)
-        self.jobs[job_id] = job
-        bisect.insort(self._order, _job_key(job.created))
-        if not (isinstance(job, StaticJob) and job.created.is_complete):
-            self._unfinished[job_id] = job
+        self.jobs[job.created.job_id] = job
         for server_id in job.source_server_ids:
-            bisect.insort_left(self._jobs_by_server[server_id], job, key=_age)
+            bisect.insort_left(self._jobs_by_server[server_id], job, key=lambda job: job_key(job)[0])
 
-    def delete_job(self, job_id: str) -> None:
-        """Remove a job and its log. Instances that it launched stay."""
-        job = self.jobs.pop(job_id)
-        self._unfinished.pop(job_id, None)
-        del self._order[bisect.bisect_left(self._order, _job_key(job.created))]
+    def add_source_server(self, server: dict[str, Any]) -> None:
+        """Add a source server with an ARN, or replace the one with the same id."""
+        server_id = server["sourceServerID"]
+        self.source_servers[server_id] = server
+        self.tags.pop(server["arn"], None)
+        self.configurations = {key: value for key, value in self.configurations.items() if key[1] != server_id}
 
-    def jobs_after(self, key: Key, job_ids: Iterable[str], is_match: Callable[[Job], bool]) -> Iterator[tuple[Key, BackendJob]]:
-        """Iterate over jobs in AWS's order.
-
-        Args:
-            key: The key of the job after which to begin.
-            job_ids: The ids to which to limit the jobs; empty for all.
-            is_match: Whether a job, as it was created, is wanted.
-        """
-        order = sorted(_job_key(self.jobs[job_id].created) for job_id in set(job_ids) if job_id in self.jobs)
-        order = order if job_ids else self._order
-        for index in range(bisect.bisect_right(order, key) if key else 0, len(order)):
-            job = self.jobs[order[index][-1]]
-            if is_match(job.created):
-                yield order[index], job
-
-    def busy_server_ids(self, now: datetime) -> set[str]:
-        """Return the ids of the source servers that take part in an unfinished job."""
-        self._unfinished = {job_id: job for job_id, job in self._unfinished.items() if not job.job_at(now).is_complete}
-        return {server_id for job in self._unfinished.values() for server_id in job.source_server_ids}
+    def is_busy(self, source_server_id: str, now: datetime) -> bool:
+        """Return whether a source server takes part in an unfinished job."""
+        return any(not job.job_at(now).is_complete for job in self._jobs_by_server.get(source_server_id, ()))
 
     def knows_server(self, source_server_id: str) -> bool:
         """Return whether a source server exists. If none were added, every id does."""
@@ -126,13 +101,7 @@ def _removes(job: BackendJob, instance: LaunchedInstance, now: datetime) -> bool
     return instance.instance_id in job.removed_instances_at(now)
 
 
-_LAST: Final = float("inf")
-
-
-def _job_key(job: Job) -> Key:
-    return _age(job), job.job_id
-
-
-def _age(job: BackendJob | Job) -> float:
-    created = (job if isinstance(job, Job) else job.created).creation_date_time
-    return _LAST if created is None else -created.timestamp()
+def job_key(job: BackendJob) -> tuple[float, str]:
+    """Return the key that sorts jobs in AWS's order: newest first, jobs without a creation date last."""
+    created_at = job.created.creation_date_time
+    return (float("inf") if created_at is None else -created_at.timestamp()), job.created.job_id

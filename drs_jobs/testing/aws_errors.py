@@ -3,34 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 
+
+@attrs.define(eq=False)
 class AwsError(Exception):
     """An error response of AWS."""
 
-    def __init__(
-        self,
-        code: str,
-        status: int,
-        message: str,
-        *,
-        members: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Create the error.
-
-        Args:
-            code: AWS's name of the error, such as `ConflictException`.
-            status: The HTTP status.
-            message: The `message` in the body.
-            members: Further members of the body. Default: none.
-            headers: Further HTTP headers. Default: none.
-        """
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.status = status
-        self.message = message
-        self.members: Mapping[str, Any] = members or {}
-        self.headers: Mapping[str, str] = headers or {}
+    code: str
+    """AWS's name of the error, such as `ConflictException`."""
+    status: int
+    message: str
+    members: Mapping[str, Any] = attrs.field(factory=dict[str, Any], kw_only=True)
+    """Further members of the body. Default: none."""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
+    """Further HTTP headers. Default: none."""
 
 
 def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:

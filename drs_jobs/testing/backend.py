@@ -3,37 +3,45 @@
 # isinstance narrows raw JSON to dict or list, with unknown types of keys and elements.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import base64
 import copy
+import hmac
+import itertools
+import json
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import attrs
+from botocore import xform_name
 
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._models import (
     InitiatedBy,
     Job,
-    JobLogItem,
     JobStatus,
     JobType,
-    LaunchActionsStatus,
     LaunchStatus,
     ParticipatingServer,
 )
 from drs_jobs._text import one_line
 from drs_jobs.testing import aws_shapes
-from drs_jobs.testing.account_region import AccountRegion, RecoveryInstance, Scope
+from drs_jobs.testing.account_region import AccountRegion, RecoveryInstance, Scope, job_key
 from drs_jobs.testing.aws_errors import HookError, conflict, resource_not_found, unsupported, validation_error
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import InjectedFailure
 from drs_jobs.testing.faults import Schedule
-from drs_jobs.testing.page_tokens import Key, Pages
 from drs_jobs.testing.service_model import input_shape, service_model
-from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, SimulatedRecovery, SimulatedTermination, StaticJob
+from drs_jobs.testing.simulated_jobs import (
+    LaunchedInstance,
+    SimulatedRecovery,
+    SimulatedTermination,
+    pending_server,
+)
 from drs_jobs.testing.timelines import SimulatedServer
 from drs_jobs.testing.validation import known_members, request_failures, require_valid, response_failures, shape_failures
 
@@ -43,6 +51,12 @@ Members: TypeAlias = dict[str, Any]
 CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The members of a response, or a function that returns them for those of a request."""
 
+Key: TypeAlias = tuple[Any, ...]
+"""The sort key of an item, of JSON's types. A page begins after the key of the last item of the page before."""
+
+T = TypeVar("T")
+
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _MOMENT: Final = timedelta(microseconds=1)
 _RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "sourceServerID")
 
@@ -60,15 +74,19 @@ class _Launch(NamedTuple):
 
 @attrs.define
 class Backend:
-    """The DRS operations on data in memory. Thread-safe: each operation happens as a whole, or not at all."""
+    """The DRS operations on data in memory, each as a method with its name in boto3.
 
-    pages: Pages
-    clock: LocalClock = attrs.field(factory=LocalClock)
+    Thread-safe: each operation happens as a whole, or not at all.
+    """
+
+    clock: LocalClock
     """The clock of the simulated jobs."""
-    profile: str = "linux"
+    profile: str
     """The profile of the durations of simulated recoveries."""
-    has_recovery_instance_ids: bool = False
+    has_recovery_instance_ids: bool
     """Whether a completed job has recovery instance ids. Those of AWS have none."""
+    page_sizes: tuple[int, ...] = (1000,)
+    """Sizes of the pages, repeated in a cycle; 0 is an empty page with a token."""
     injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])
     """The failures of later recoveries, by source server id."""
     responses: Schedule[CannedResponse] = attrs.field(factory=Schedule[CannedResponse])
@@ -82,7 +100,9 @@ class Backend:
     _is_launching: bool = attrs.field(default=False, init=False)
     _mismatches: set[tuple[str, Scope]] = attrs.field(factory=set[tuple[str, Scope]], init=False)
     """The mismatches that were logged: the job, and the account and region of the request."""
-    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
+    _secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), init=False, repr=False)
+    """Signs each token with its query, so that a token of another query or endpoint is invalid."""
+    lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def call(self, operation: str, request: Any, scope: Scope) -> Members:
         """Validate a request against the service model and return the members of the response.
@@ -104,13 +124,13 @@ class Backend:
         canned = self.responses.take(operation, lambda response: callable(response) or _can_answer(response, request))
         if canned is not None:
             return _call_function(operation, canned, request) if callable(canned) else dict(canned)
-        if (method_name := OPERATIONS.get(operation)) is None:
+        method: Callable[[Members, AccountRegion], Members] | None = getattr(self, xform_name(operation), None)
+        if method is None:
             raise unsupported(
                 f"LocalDrs does not simulate {operation}: add a response with local.respond({operation!r}, {{...}})"
             )
-        method: Callable[[Members, AccountRegion], Members] = getattr(self, method_name)
-        with self._lock:
-            return method(request, self._account_region(scope))
+        with self.lock:
+            return method(request, self.account_region(scope))
 
     def launch_instances(self) -> None:
         """Call `on_launch` for each instance whose launch has ended.
@@ -122,7 +142,7 @@ class Backend:
             HookError: If it raises, or returns no id of an instance.
         """
         while True:
-            with self._lock:
+            with self.lock:
                 if self._is_launching or not self._launches or self._launches[0].at > self.clock.now():
                     return
                 self._is_launching = True
@@ -132,7 +152,7 @@ class Backend:
                 if function is not None:
                     instance_id = _launched_instance_id(function, launch.instance.source_server_id)
             finally:
-                with self._lock:
+                with self.lock:
                     self._is_launching = False
                     if launch in self._launches:  # otherwise, `clear` was called
                         self._launches.remove(launch)
@@ -143,41 +163,13 @@ class Backend:
         now = self.clock.now()
         return min(now, self._launches[0].at - _MOMENT) if self._launches else now
 
-    def add_jobs(self, jobs: Iterable[BackendJob], scope: Scope) -> None:
-        """Add jobs, or replace the jobs with the same ids."""
-        with self._lock:
-            data = self._account_region(scope)
-            for job in jobs:
-                data.tags.pop(job.created.arn or "", None)
-                data.add_job(job)
-
-    def add_log(self, job_id: str, items: Sequence[JobLogItem], scope: Scope) -> None:
-        """Add items to the log of a job.
-
-        Raises:
-            KeyError: If there is no such job in this account and region.
-        """
-        with self._lock:
-            data = self._account_region(scope)
-            job = data.jobs.get(job_id)
-            if job is None:
-                raise KeyError(f"account {scope.account_id} has no job {job_id} in {scope.region}: call add_jobs first")
-            data.add_job(attrs.evolve(job, extra_log=(*job.extra_log, *items)))
-
-    def add_source_servers(self, servers: Sequence[Mapping[str, Any]], scope: Scope) -> None:
-        """Add source servers in AWS's shape, or replace those with the same ids."""
-        with self._lock:
-            data = self._account_region(scope)
-            for server in servers:
-                server_id = server["sourceServerID"]
-                completed = aws_shapes.complete_source_server(server, scope)
-                data.source_servers[server_id] = completed
-                data.tags.pop(completed["arn"], None)
-                data.configurations = {key: value for key, value in data.configurations.items() if key[1] != server_id}
+    def account_region(self, scope: Scope) -> AccountRegion:
+        """Return the data of an account and region, to be used with the lock."""
+        return self._data.setdefault(scope, AccountRegion(scope))
 
     def clear(self) -> None:
         """Remove all data, injected failures, canned responses and the function of `on_launch`."""
-        with self._lock:
+        with self.lock:
             self._data.clear()
             self.injected_failures.clear()
             self.responses.clear()
@@ -195,7 +187,7 @@ class Backend:
         """
         filters: Mapping[str, Any] = request.get("filters") or {}
         for job_id in (*(filters.get("jobIDs") or ()), *([request["jobID"]] if request.get("jobID") else ())):
-            with self._lock:
+            with self.lock:
                 owners = [owner for owner, data in self._data.items() if job_id in data.jobs]
                 if not owners or scope in owners or (job_id, scope) in self._mismatches:
                     continue
@@ -209,32 +201,25 @@ class Backend:
                 *scope,
             )
 
-    def _account_region(self, scope: Scope) -> AccountRegion:
-        return self._data.setdefault(scope, AccountRegion(scope))
-
     # ------------------------------------------------------------------ jobs
 
     def describe_jobs(self, request: Members, data: AccountRegion) -> Members:
         """DescribeJobs: newest first, with inclusive dates. AWS documents neither the order nor the inclusion."""
         filters = request.get("filters") or {}
-        now = self._now()
-
-        def after(key: Key) -> Iterator[tuple[Key, Members]]:
-            for job_key, job in data.jobs_after(key, filters.get("jobIDs") or (), _date_predicate(filters)):
-                yield job_key, self._job_members(job, now, data)
-
-        return self._page("DescribeJobs", request, data, after)
+        is_match, now = _date_range(filters, "fromDate", "toDate"), self._now()
+        ids = filters.get("jobIDs") or data.jobs
+        jobs = [job for job in map(data.jobs.get, set(ids)) if job and is_match(job.created.creation_date_time)]
+        keys = sorted(map(job_key, jobs))
+        return self._page(
+            "DescribeJobs", request, data, ((key, key[1]) for key in keys), lambda one: self._job_members(one, now, data)
+        )
 
     def describe_job_log_items(self, request: Members, data: AccountRegion) -> Members:
         """DescribeJobLogItems: oldest first. The log of an unknown job is empty."""
         job = data.jobs.get(request["jobID"])
         log = () if job is None else job.log_at(self._now())
-
-        def after(key: Key) -> Iterator[tuple[Key, Members]]:
-            for index in range(key[0] + 1 if key else 0, len(log)):
-                yield (index,), unstructure_log_item(log[index])
-
-        return self._page("DescribeJobLogItems", request, data, after)
+        items = (((index,), item) for index, item in enumerate(log))
+        return self._page("DescribeJobLogItems", request, data, items, unstructure_log_item)
 
     def start_recovery(self, request: Members, data: AccountRegion) -> Members:
         """StartRecovery: starts a simulated recovery. The errors for an unknown source server or snapshot are guesses."""
@@ -249,7 +234,7 @@ class Backend:
             now,
             type=JobType.LAUNCH,
             initiated_by=InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY,
-            participating_servers=tuple(_pending_server(one, LaunchActionsStatus()) for one in snapshot_ids),
+            participating_servers=tuple(map(pending_server, snapshot_ids)),
             tags=request.get("tags") or {},
         )
         servers: list[SimulatedServer] = []
@@ -269,7 +254,7 @@ class Backend:
         data.add_job(recovery)
         later = (_Launch(one.launched_at, data, created.job_id, one) for one in recovery.instances_at(_LATEST))
         self._launches = sorted([*self._launches, *later], key=lambda launch: launch.at)
-        response = self._job_members(recovery, now, data)
+        response = self._job_members(created.job_id, now, data)
         return {"job": response | {"tags": {**response["tags"], "resourceArn": created.arn}}}  # a pseudo-tag, as measured
 
     def terminate_recovery_instances(self, request: Members, data: AccountRegion) -> Members:
@@ -277,7 +262,10 @@ class Backend:
         now = self._now()
         instances = self._existing_instances(request["recoveryInstanceIDs"], data, now)
         # The response of the real service has no initiatedBy here.
-        participants = tuple(_pending_server(one.instance.source_server_id) for one in instances)
+        participants = tuple(
+            ParticipatingServer(source_server_id=one.instance.source_server_id, launch_status=LaunchStatus.PENDING)
+            for one in instances
+        )
         created = self._create_job(data, now, type=JobType.TERMINATE, initiated_by=None, participating_servers=participants)
         servers = tuple(
             SimulatedServer(
@@ -290,14 +278,14 @@ class Backend:
         )
         termination = SimulatedTermination(created, servers, profile=self.profile, seed=created.job_id)
         data.add_job(termination)
-        return {"job": self._job_members(termination, now, data)}
+        return {"job": self._job_members(created.job_id, now, data)}
 
     def delete_job(self, request: Members, data: AccountRegion) -> Members:
         """DeleteJob: deletes a completed job. That an unfinished one is a conflict is a guess."""
         job = self._find_job(request["jobID"], data)
         if not job.is_complete:
             raise conflict(f"job {job.job_id} is {job.status}: only a completed job can be deleted")
-        data.delete_job(job.job_id)
+        del data.jobs[job.job_id]
         return {}
 
     def _create_job(self, data: AccountRegion, now: datetime, **fields: Any) -> Job:
@@ -307,7 +295,7 @@ class Backend:
         )
 
     def _require_not_busy(self, source_server_ids: Iterable[str], data: AccountRegion, now: datetime) -> None:
-        if busy := data.busy_server_ids(now).intersection(source_server_ids):
+        if busy := [server_id for server_id in source_server_ids if data.is_busy(server_id, now)]:
             raise conflict(f"{len(busy)} source servers are currently being processed by a Job, such as {min(busy)}")
 
     def _existing_instances(self, instance_ids: Sequence[str], data: AccountRegion, now: datetime) -> list[RecoveryInstance]:
@@ -324,7 +312,8 @@ class Backend:
             raise resource_not_found("Job", job_id)
         return job.job_at(self._now())
 
-    def _job_members(self, job: BackendJob, now: datetime, data: AccountRegion) -> Members:
+    def _job_members(self, job_id: str, now: datetime, data: AccountRegion) -> Members:
+        job = data.jobs[job_id]
         state = job.job_at(now)
         tags = data.tags.get(state.arn or "", dict(state.tags))
         # The service sends these empty collections.
@@ -343,32 +332,29 @@ class Backend:
 
     def describe_source_servers(self, request: Members, data: AccountRegion) -> Members:
         """DescribeSourceServers: in the order in which they were added. AWS documents no order."""
-        filters = request.get("filters") or {}
-        now = self._now()
-
-        def after(key: Key) -> Iterator[tuple[Key, Members]]:
-            for index, server in enumerate(data.source_servers.values()):
-                if (index,) > key and aws_shapes.matches_source_server(server, filters):
-                    yield (index,), aws_shapes.source_server(server, data, now)
-
-        return self._page("DescribeSourceServers", request, data, after)
+        filters, now = request.get("filters") or {}, self._now()
+        servers = (
+            ((index,), server)
+            for index, server in enumerate(data.source_servers.values())
+            if aws_shapes.matches_source_server(server, filters)
+        )
+        return self._page(
+            "DescribeSourceServers", request, data, servers, lambda server: aws_shapes.source_server(server, data, now)
+        )
 
     def describe_recovery_instances(self, request: Members, data: AccountRegion) -> Members:
         """DescribeRecoveryInstances: in the order of their launch. AWS documents no order."""
         filters = request.get("filters") or {}
         instance_ids, server_ids = filters.get("recoveryInstanceIDs"), filters.get("sourceServerIDs")
-        now = self._now()
-
-        def after(key: Key) -> Iterator[tuple[Key, Members]]:
-            for one in data.recovery_instances(now):
-                launched_at, instance_id = one.instance.launched_at.timestamp(), one.instance.instance_id
-                is_match = (not instance_ids or instance_id in instance_ids) and (
-                    not server_ids or one.instance.source_server_id in server_ids
-                )
-                if is_match and (launched_at, instance_id) > key:
-                    yield (launched_at, instance_id), aws_shapes.recovery_instance(one, data)
-
-        return self._page("DescribeRecoveryInstances", request, data, after)
+        instances = (
+            ((one.instance.launched_at.timestamp(), one.instance.instance_id), one)
+            for one in data.recovery_instances(self._now())
+            if not instance_ids or one.instance.instance_id in instance_ids
+            if not server_ids or one.instance.source_server_id in server_ids
+        )
+        return self._page(
+            "DescribeRecoveryInstances", request, data, instances, lambda one: aws_shapes.recovery_instance(one, data)
+        )
 
     def describe_recovery_snapshots(self, request: Members, data: AccountRegion) -> Members:
         """DescribeRecoverySnapshots: oldest first unless `order` is DESC, a guess, as is the error for an unknown server."""
@@ -376,26 +362,25 @@ class Backend:
         if not data.knows_server(server_id):
             message = f"source server {server_id} does not exist"
             raise validation_error(message, [("sourceServerID", message)])
-        filters = request.get("filters") or {}
-        start, end = _date_filter(filters, "fromDateTime"), _date_filter(filters, "toDateTime")
-        is_newest_first = request.get("order") == "DESC"
-        snapshots = aws_shapes.recovery_snapshots(server_id, self._now())
+        is_match = _date_range(request.get("filters") or {}, "fromDateTime", "toDateTime")
+        sign = -1 if request.get("order") == "DESC" else 1
+        snapshots = [
+            ((sign * time.timestamp(),), snapshot)
+            for time, snapshot in aws_shapes.recovery_snapshots(server_id, self._now())
+            if is_match(time)
+        ]
+        return self._page("DescribeRecoverySnapshots", request, data, snapshots[::sign], dict)
 
-        def after(key: Key) -> Iterator[tuple[Key, Members]]:
-            for time, snapshot in reversed(snapshots) if is_newest_first else snapshots:
-                position = (-time.timestamp() if is_newest_first else time.timestamp(),)
-                if position > key and (start is None or start <= time) and (end is None or time <= end):
-                    yield position, snapshot
-
-        return self._page("DescribeRecoverySnapshots", request, data, after)
-
-    def launch_configuration(self, request: Members, data: AccountRegion) -> Members:
-        """GetLaunchConfiguration and UpdateLaunchConfiguration."""
+    def update_launch_configuration(self, request: Members, data: AccountRegion) -> Members:
+        """UpdateLaunchConfiguration and, with nothing to change, GetLaunchConfiguration."""
         return _configuration("LaunchConfiguration", request, data)
 
-    def replication_configuration(self, request: Members, data: AccountRegion) -> Members:
-        """GetReplicationConfiguration and UpdateReplicationConfiguration."""
+    def update_replication_configuration(self, request: Members, data: AccountRegion) -> Members:
+        """UpdateReplicationConfiguration and, with nothing to change, GetReplicationConfiguration."""
         return _configuration("ReplicationConfiguration", request, data)
+
+    get_launch_configuration = update_launch_configuration
+    get_replication_configuration = update_replication_configuration
 
     # ------------------------------------------------------------------ tags
 
@@ -433,34 +418,57 @@ class Backend:
                     return data.tags.get(arn, {})
         raise resource_not_found(resource_type or "resource", arn)
 
+    # ------------------------------------------------------------------ pages
+
     def _page(
-        self, operation: str, request: Members, data: AccountRegion, items_after: Callable[[Key], Iterable[tuple[Key, Any]]]
+        self,
+        operation: str,
+        request: Members,
+        data: AccountRegion,
+        items: Iterable[tuple[Key, T]],
+        members_of: Callable[[T], Members],
     ) -> Members:
+        """Return the members of one page: `items`, and `nextToken` unless it is the last.
+
+        Args:
+            operation: AWS's name of the operation.
+            request: The members of the request.
+            data: The account and region.
+            items: All items that match the request, in the order of their keys.
+            members_of: Returns an item in AWS's shape.
+
+        Raises:
+            AwsError: If the token belongs to another query.
+        """
         query = {name: value for name, value in request.items() if name not in ("maxResults", "nextToken")}
-        return self.pages.page([*data.scope, operation, _normalize(query)], request, items_after)
+        query_text = json.dumps([*data.scope, operation, _normalize(query)], sort_keys=True).encode()
+        after, number = self._read_token(request.get("nextToken"), query_text)
+        size = self.page_sizes[number % len(self.page_sizes)]
+        size = min(size, request.get("maxResults") or size)
+        entries = list(itertools.islice((entry for entry in items if entry[0] > after), size + 1))
+        page: Members = {"items": [members_of(item) for _, item in entries[:size]]}
+        if len(entries) > size:
+            state = json.dumps([entries[size - 1][0] if size else after, number + 1]).encode()
+            page["nextToken"] = base64.urlsafe_b64encode(self._sign(query_text, state) + state).decode()
+        return page
 
+    def _read_token(self, token: str | None, query_text: bytes) -> tuple[Key, int]:
+        """Return the key after which the page begins, and the number of the page."""
+        if not token:
+            return (), 0
+        try:
+            signed = base64.b64decode(token, altchars=b"-_", validate=True)
+        except ValueError:
+            signed = b""
+        signature, state = signed[:32], signed[32:]
+        if not hmac.compare_digest(signature, self._sign(query_text, state)):
+            message = "the token was not returned for this query, account and region"
+            raise validation_error(message, [("nextToken", message)])
+        after, number = json.loads(state)
+        return tuple(after), number
 
-OPERATIONS: Final = {
-    "DeleteJob": "delete_job",
-    "DescribeJobLogItems": "describe_job_log_items",
-    "DescribeJobs": "describe_jobs",
-    "DescribeRecoveryInstances": "describe_recovery_instances",
-    "DescribeRecoverySnapshots": "describe_recovery_snapshots",
-    "DescribeSourceServers": "describe_source_servers",
-    "GetLaunchConfiguration": "launch_configuration",
-    "GetReplicationConfiguration": "replication_configuration",
-    "ListTagsForResource": "list_tags_for_resource",
-    "StartRecovery": "start_recovery",
-    "TagResource": "tag_resource",
-    "TerminateRecoveryInstances": "terminate_recovery_instances",
-    "UntagResource": "untag_resource",
-    "UpdateLaunchConfiguration": "launch_configuration",
-    "UpdateReplicationConfiguration": "replication_configuration",
-}
-"""The method of `Backend` for each simulated operation."""
-
-
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+    def _sign(self, query_text: bytes, state: bytes) -> bytes:
+        return hmac.digest(self._secret, query_text + state, "sha256")
 
 
 def _can_answer(response: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
@@ -534,12 +542,6 @@ def _configuration(shape: str, request: Members, data: AccountRegion) -> Members
     return data.configurations[shape, server_id]
 
 
-def _pending_server(source_server_id: str, actions: LaunchActionsStatus | None = None) -> ParticipatingServer:
-    return ParticipatingServer(
-        source_server_id=source_server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=actions
-    )
-
-
 def _normalize(query: Any) -> Any:
     """Return a query in a form that is equal for equal queries: without empty filters, ids sorted and without repetition."""
     if isinstance(query, dict):
@@ -547,19 +549,19 @@ def _normalize(query: Any) -> Any:
     return sorted(set(query)) if isinstance(query, list) else query
 
 
-def _date_predicate(filters: Mapping[str, Any]) -> Callable[[Job], bool]:
-    start, end = _date_filter(filters, "fromDate"), _date_filter(filters, "toDate")
+def _date_range(filters: Mapping[str, Any], start_name: str, end_name: str) -> Callable[[datetime | None], bool]:
+    """Return whether a time is within two filters, inclusive. A time that is not known is if there are no filters."""
+    start, end = _date(filters, start_name), _date(filters, end_name)
 
-    def is_match(job: Job) -> bool:
-        if start is None and end is None:
-            return True
-        created = job.creation_date_time
-        return created is not None and (start is None or start <= created) and (end is None or created <= end)
+    def is_match(time: datetime | None) -> bool:
+        if time is None:
+            return start is None and end is None
+        return (start is None or start <= time) and (end is None or time <= end)
 
     return is_match
 
 
-def _date_filter(filters: Mapping[str, Any], name: str) -> datetime | None:
+def _date(filters: Mapping[str, Any], name: str) -> datetime | None:
     text = filters.get(name)
     try:
         return None if text is None else datetime.fromisoformat(text)

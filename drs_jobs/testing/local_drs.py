@@ -1,13 +1,10 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
-import contextlib
 import copy
 import os
-import socket
-import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +16,7 @@ from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._extras import missing_extra_error
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.source_server import is_source_server_id
+from drs_jobs.testing import aws_shapes
 from drs_jobs.testing._server import LocalServer
 from drs_jobs.testing.account_region import Scope
 from drs_jobs.testing.aws_errors import AwsError, HookError, unsupported, validation_error
@@ -28,7 +26,6 @@ from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import Fault, HttpResponse, Schedule
 from drs_jobs.testing.histories import History
-from drs_jobs.testing.page_tokens import Pages
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.routes import encoded_account, parse_credential, parse_request
 from drs_jobs.testing.service_model import (
@@ -37,12 +34,12 @@ from drs_jobs.testing.service_model import (
     require_operation,
     service_model,
     session_without_configuration,
-    success_status,
 )
-from drs_jobs.testing.simulated_jobs import StaticJob
+from drs_jobs.testing.simulated_jobs import BackendJob, StaticJob
 from drs_jobs.testing.validation import require_valid, response_failures, shape_failures
 
 try:
+    from werkzeug.exceptions import HTTPException
     from werkzeug.wrappers import Request, Response
 except ImportError as _error:
     raise missing_extra_error("testing", _error) from _error
@@ -128,17 +125,12 @@ class LocalDrs:
         for account_id in self.accounts.values():
             if (problem := account_problem(account_id)) is not None:
                 raise ValueError(f"accounts maps access keys to account ids: {problem}")
-        self._backend = Backend(
-            pages=Pages((1,)),
-            clock=LocalClock(speed),
-            profile=profile,
-            has_recovery_instance_ids=has_recovery_instance_ids,
-        )
+        self._backend = Backend(LocalClock(speed), profile, has_recovery_instance_ids)
         self.page_sizes = tuple(page_sizes)
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
         self._hook_errors: list[HookError] = []
-        self._server: _Server | None = None
+        self._server: LocalServer | None = None
 
     def start(self) -> Self:
         """Start serving on a free port; if it is running already, nothing changes. `with LocalDrs() as local:` does it too.
@@ -147,7 +139,7 @@ class LocalDrs:
             This `LocalDrs`.
         """
         if self._server is None:
-            self._server = _Server(self._respond)
+            self._server = LocalServer(self._app, name="LocalDrs")
         return self
 
     def stop(self) -> None:
@@ -185,13 +177,13 @@ class LocalDrs:
     @property
     def page_sizes(self) -> tuple[int, ...]:
         """The sizes of the pages, repeated in a cycle. They can be set at any time."""
-        return self._backend.pages.sizes
+        return self._backend.page_sizes
 
     @page_sizes.setter
     def page_sizes(self, sizes: Sequence[int]) -> None:
         if not any(sizes) or min(sizes) < 0:
             raise ValueError(f"page_sizes must be 0 or more, one of them at least 1, not {list(sizes)}")
-        self._backend.pages.sizes = tuple(sizes)
+        self._backend.page_sizes = tuple(sizes)
 
     @property
     def endpoint_url(self) -> str:
@@ -254,7 +246,14 @@ class LocalDrs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
             unstructure_job(job)  # raises here, not later in the server, if the job is invalid
-        self._backend.add_jobs((StaticJob(job) for job in jobs), scope)
+        self._add_jobs(map(StaticJob, jobs), scope)
+
+    def _add_jobs(self, jobs: Iterable[BackendJob], scope: Scope) -> None:
+        with self._backend.lock:
+            data = self._backend.account_region(scope)
+            for job in jobs:
+                data.tags.pop(job.created.arn or "", None)
+                data.add_job(job)
 
     def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, account_id: str | None = None) -> None:
         """Add items to the log of a job, which is returned oldest first.
@@ -272,7 +271,11 @@ class LocalDrs:
         scope = self._scope(region, account_id)
         for item in items:
             unstructure_log_item(item)
-        self._backend.add_log(job_id, items, scope)
+        with self._backend.lock:
+            data = self._backend.account_region(scope)
+            if (job := data.jobs.get(job_id)) is None:
+                raise KeyError(f"account {scope.account_id} has no job {job_id} in {scope.region}: call add_jobs first")
+            data.add_job(attrs.evolve(job, extra_log=(*job.extra_log, *items)))
 
     def add_history(self, history: History, *, region: str | None = None, account_id: str | None = None) -> None:
         """Add the jobs, logs and source servers of a history to its account and region, as they are at its end, `until`.
@@ -292,9 +295,9 @@ class LocalDrs:
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
         scope = self._scope(region or history.region, account_id or history.account_id)
-        self._backend.add_source_servers(history.source_servers, scope)
+        self.add_source_servers(*history.source_servers, region=scope.region, account_id=scope.account_id)
         lag = max(self.now - history.until, timedelta())
-        self._backend.add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
+        self._add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
 
     def add_source_servers(self, *servers: Mapping[str, Any], region: str = REGION, account_id: str | None = None) -> None:
         """Add source servers, or replace those with the same ids. From then on, other source servers do not exist.
@@ -316,7 +319,9 @@ class LocalDrs:
             if not server.get("sourceServerID"):
                 msg = "the source server has no sourceServerID, which is required"
                 raise ValueError(msg)
-        self._backend.add_source_servers(servers, scope)
+        with self._backend.lock:
+            for server in servers:
+                self._backend.account_region(scope).add_source_server(aws_shapes.complete_source_server(server, scope))
 
     def respond(self, operation: str, response: CannedResponse, *, times: int | None = None) -> None:
         """Add a canned response, for an operation that LocalDrs does not simulate, or instead of its simulation.
@@ -470,73 +475,58 @@ class LocalDrs:
             # A page in a browser can send requests here under a name of its own, and would read the responses.
             return HttpResponse.from_error(AwsError("UnknownHostException", 421, f"LocalDrs is at http://{host} only"))
         operation, members = parse_request(request)
-        credential = parse_credential(request)
-        key, region, account_id = None, None, None
-        if credential is not None:
-            key, region = credential
-            account_id = self.accounts.get(key) or encoded_account(key) or ACCOUNT_ID
-        self._requests.append(RecordedRequest(operation, members, region, account_id, key, dict(request.headers)))
-
-        def respond() -> HttpResponse:
-            try:
-                if operation is None:
-                    raise unsupported(f"the service model has no operation {request.method} {request.path}")
-                if key is None or region is None or account_id is None:
-                    raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-                if (problem := region_problem(region)) is not None:
-                    raise AwsError("UnrecognizedClientException", 403, problem)
-                if members is None:
-                    raise validation_error("The body is not JSON", reason="cannotParse")
-                scope = Scope(account_id, region)
-                response = self._backend.call(operation, members, scope)
-                self._backend.warn_of_mismatches(members, scope, key)
-                return HttpResponse.from_members(response, success_status(operation))
-            except AwsError as error:
-                return HttpResponse.from_error(error)
-            except HookError as error:
-                self._hook_errors.append(error)
-                return HttpResponse.from_error(AwsError("TestErrorException", 400, str(error)))
-            except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
-                return HttpResponse.from_error(AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}"))
-
+        key, region = parse_credential(request) or (None, None)
+        account_id = None if key is None else self.accounts.get(key) or encoded_account(key) or ACCOUNT_ID
+        recorded = RecordedRequest(operation, members, region, account_id, key, dict(request.headers))
+        self._requests.append(recorded)
         fault = self._faults.take(operation)
-        return respond() if fault is None else fault.apply(respond)
+        return self._process(recorded) if fault is None else fault.apply(lambda: self._process(recorded))
 
-
-class _Server(LocalServer):
-    """The server of a `LocalDrs`."""
-
-    def __init__(self, respond: Any) -> None:
-        self._respond = respond
-        self._stopping = threading.Event()
-        super().__init__(self._app, name="LocalDrs")
-
-    def stop(self) -> None:
-        self._stopping.set()
-        super().stop()
+    def _process(self, request: RecordedRequest) -> HttpResponse:
+        try:
+            if request.operation is None:
+                raise unsupported("the service model has no operation with this method and path")
+            if request.access_key_id is None or request.region is None or request.account_id is None:
+                raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
+            if (problem := region_problem(request.region)) is not None:
+                raise AwsError("UnrecognizedClientException", 403, problem)
+            if request.body is None:
+                raise validation_error("The body is not JSON", reason="cannotParse")
+            scope = Scope(request.account_id, request.region)
+            response = self._backend.call(request.operation, request.body, scope)
+            self._backend.warn_of_mismatches(request.body, scope, request.access_key_id)
+            status = service_model().operation_model(request.operation).http["responseCode"]
+            return HttpResponse.from_members(response, status)
+        except AwsError as error:
+            return HttpResponse.from_error(error)
+        except HookError as error:
+            self._hook_errors.append(error)
+            return HttpResponse.from_error(AwsError("TestErrorException", 400, str(error)))
+        except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
+            return HttpResponse.from_error(AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}"))
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
-        http_response: HttpResponse = self._respond(Request(environ))
-        if http_response.delay:
-            self._stopping.wait(http_response.delay)
-        response = Response(
-            http_response.body, http_response.status, {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
-        )
+        """Serve an HTTP request, as a WSGI application."""
+        request = Request(environ)
+        try:
+            request.get_data()
+        except (HTTPException, OSError) as error:  # the client died in the middle of its request
+            raise ConnectionAbortedError from error
+        http_response = self._respond(request)
+        if http_response.delay and self._server is not None:
+            self._server.stopping.wait(http_response.delay)
+        headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
+        response = Response(http_response.body, http_response.status, headers)
         cut_after = http_response.cut_connection_after
         if cut_after is not None and cut_after < 0:
-            _close(environ["werkzeug.socket"])
-        elif cut_after is not None:
+            raise ConnectionAbortedError
+        if cut_after is not None:
             response.headers["Content-Length"] = str(len(http_response.body))
-            response.response = _truncated_body(http_response.body[:cut_after], environ)
+            response.response = _truncated_body(http_response.body[:cut_after])
         return response(environ, start_response)
 
 
-def _truncated_body(start: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
+def _truncated_body(start: bytes) -> Iterator[bytes]:
     """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
-    _close(environ["werkzeug.socket"])
-
-
-def _close(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the client has closed it already
-        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError

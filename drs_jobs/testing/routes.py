@@ -7,7 +7,7 @@ import base64
 import functools
 import json
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from drs_jobs._extras import missing_extra_error
 from drs_jobs.testing.service_model import input_shape, service_model
@@ -22,13 +22,6 @@ except ImportError as _error:
 _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACCOUNT_KEY: Final = re.compile(r"(?:AKIA|ASIA)([Q-Z2-7][A-Z2-7]{15})")
 """An access key that encodes its account, as those of AWS and moto do."""
-
-
-class Credential(NamedTuple):
-    """The scope of a request's signature."""
-
-    access_key_id: str
-    region: str
 
 
 @functools.cache
@@ -77,13 +70,13 @@ def _decode(type_name: str, values: list[str]) -> Any:
     return int(values[0]) if type_name == "integer" and re.fullmatch(r"-?\d{1,18}", values[0]) else values[0]
 
 
-def parse_credential(request: Request) -> Credential | None:
-    """Return the credential of a request that is signed for the service `drs`; `None` for any other request."""
+def parse_credential(request: Request) -> tuple[str, str] | None:
+    """Return the access key and region of a request that is signed for the service `drs`; `None` for any other request."""
     # A presigned URL has the credential in its query.
     header = request.headers.get("Authorization", "").partition("Credential=")[2].partition(",")[0].strip()
     match (header or request.args.get("X-Amz-Credential", "")).split("/"):
         case [key, date, region, "drs", "aws4_request"] if key and len(date) == 8 and _REGION.fullmatch(region):
-            return Credential(key, region)
+            return key, region
         case _:
             return None
 

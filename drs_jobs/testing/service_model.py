@@ -51,12 +51,6 @@ def partition_of(region: str) -> str:
     return partition
 
 
-def success_status(operation: str) -> int:
-    """Return the HTTP status of a successful response."""
-    status: int = service_model().operation_model(operation).http["responseCode"]
-    return status
-
-
 def input_shape(operation: str) -> Any:
     """Return the shape of the members of a request; `None` if it has none."""
     return service_model().operation_model(operation).input_shape

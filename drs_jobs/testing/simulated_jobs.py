@@ -14,8 +14,6 @@ import attrs
 
 from drs_jobs._models import (
     Job,
-    JobLogEvent,
-    JobLogEventData,
     JobLogItem,
     JobStatus,
     LaunchAction,
@@ -24,10 +22,9 @@ from drs_jobs._models import (
     LaunchActionsStatus,
     LaunchStatus,
     ParticipatingServer,
-    UnknownValue,
 )
-from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActionFailure, PhaseFailure
-from drs_jobs.testing.timelines import SimulatedServer, Step, Timeline, build_timeline
+from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActionFailure
+from drs_jobs.testing.timelines import LogEntry, SimulatedServer, Timeline, build_timeline
 
 _NO_ACTIONS: Final = LaunchActionsStatus()
 _STATUSES: Final = {
@@ -43,9 +40,7 @@ class LaunchedInstance:
     """An EC2 instance that a job launched."""
 
     source_server_id: str
-    """The source server's id."""
     instance_id: str
-    """The EC2 instance id."""
     launched_at: datetime
     """The time of LAUNCH_END, or of LAUNCH_FAILED if the instance exists although the launch failed (a guess), in UTC."""
     snapshot_at: datetime | None
@@ -82,15 +77,15 @@ class _SimulatedJob:
         completed = self._completed
         if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
             return completed
-        age, timeline = self._age(now), self._timeline()
-        if age < timeline.steps[0].age:
+        timeline = self._timeline()
+        if now < timeline.log[0].at:
             return self.created
-        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(age, timeline))
+        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(now, timeline))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
         """Return the log up to the time `now`, oldest first."""
         extra = (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now)
-        return _merged(map(self._log_item, self._steps_until(now)), extra)
+        return _merged((entry.item for entry in self._log_until(now)), extra)
 
     @property
     def source_server_ids(self) -> tuple[str, ...]:
@@ -99,37 +94,28 @@ class _SimulatedJob:
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
+        snapshots = {server.source_server_id: server.snapshot_at for server in self.servers}
         instances: list[LaunchedInstance] = []
-        snapshots: dict[str, datetime] = {}
-        for step in self._steps_until(now):
-            if (server := step.server) is None:
-                continue
-            if step.event == PHASES["SNAPSHOT"].end:
-                snapshots[server.source_server_id] = self._time(step)
-            if step.event == PHASES["LAUNCH"].end or (step.event == PHASES["LAUNCH"].failure and _instance_exists(server)):
-                snapshot_at = server.snapshot_at or snapshots[server.source_server_id]
-                instances.append(
-                    LaunchedInstance(server.source_server_id, server.instance_id, self._time(step), snapshot_at)
-                )
+        for at, item in self._log_until(now):
+            data = item.event_data
+            if data is not None and (server_id := data.source_server_id) is not None:
+                if item.event == PHASES["SNAPSHOT"].end:
+                    snapshots[server_id] = snapshots[server_id] or at
+                if data.target_instance_id is not None:
+                    instances.append(LaunchedInstance(server_id, data.target_instance_id, at, snapshots[server_id]))
         return tuple(instances)
 
     def removed_instances_at(self, now: datetime) -> tuple[str, ...]:
         """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
-        cleaned = (step.server for step in self._steps_until(now) if step.event == PHASES["CLEANUP"].end)
-        return tuple(server.previous_instance_id for server in cleaned if server and server.previous_instance_id)
-
-    @property
-    def _creation(self) -> datetime:
-        assert self.created.creation_date_time is not None  # all simulated jobs have one
-        return self.created.creation_date_time
-
-    def _age(self, now: datetime) -> int:
-        """Return the microseconds from the job's creation to its own time `now`."""
-        return (now - self._creation) // timedelta(microseconds=1)
+        ended = (item for _, item in self._log_until(now) if item.event == PHASES["CLEANUP"].end)
+        cleaned = {item.event_data.source_server_id for item in ended if item.event_data is not None}
+        previous = ((server.source_server_id, server.previous_instance_id) for server in self.servers)
+        return tuple(instance_id for server_id, instance_id in previous if instance_id and server_id in cleaned)
 
     def _timeline(self) -> Timeline:
         # It is not stored, so that a history of many jobs needs little memory.
         return build_timeline(
+            self.created,
             self.servers,
             phases=self._phases,
             profile=self.profile,
@@ -137,9 +123,9 @@ class _SimulatedJob:
             has_actions=bool(self.launch_actions),
         )
 
-    def _steps_until(self, now: datetime) -> list[Step]:
-        age = self._age(now - self.lag)
-        return [step for step in self._timeline().steps if step.age <= age]
+    def _log_until(self, now: datetime) -> list[LogEntry]:
+        now -= self.lag
+        return [entry for entry in self._timeline().log if entry.at <= now]
 
     @functools.cached_property
     def _completed(self) -> Job | None:
@@ -152,30 +138,24 @@ class _SimulatedJob:
             server if server.launch_status == LaunchStatus.LAUNCHED else attrs.evolve(server, launch_status=LaunchStatus.FAILED)
             for server in self._servers_at(timeline.end, timeline)
         )
-        end = self._creation + timedelta(microseconds=timeline.end)
-        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=end, participating_servers=servers)
+        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=timeline.end, participating_servers=servers)
 
-    def _servers_at(self, age: int, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        statuses = dict.fromkeys(self.source_server_ids, LaunchStatus.PENDING)
-        for step in timeline.steps:
-            if step.age <= age and step.server is not None and step.event in _STATUSES:
-                statuses[step.server.source_server_id] = _STATUSES[step.event]
+    def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
+        events = ((item.event, item.event_data) for at, item in timeline.log if at <= now)
+        statuses = {data.source_server_id: _STATUSES[event] for event, data in events if data and event in _STATUSES}
         return tuple(
             ParticipatingServer(
-                source_server_id=server_id,
-                launch_status=statuses[server_id],
-                launch_actions_status=self._actions(
-                    server, statuses[server_id], are_complete=timeline.action_ends.get(server_id, age) <= age
-                ),
+                source_server_id=server.source_server_id,
+                launch_status=(status := statuses.get(server.source_server_id, LaunchStatus.PENDING)),
+                launch_actions_status=_NO_ACTIONS
+                if status != LaunchStatus.LAUNCHED
+                else self._actions(server, are_complete=timeline.action_ends.get(server.source_server_id, now) <= now),
             )
-            for server_id, server in zip(self.source_server_ids, self.servers, strict=True)
+            for server in self.servers
         )
 
-    def _actions(self, server: SimulatedServer, status: LaunchStatus, *, are_complete: bool) -> LaunchActionsStatus:
+    def _actions(self, server: SimulatedServer, *, are_complete: bool) -> LaunchActionsStatus:
         failure = server.failure if isinstance(server.failure, LaunchActionFailure) else None
-        actions = self.launch_actions or ((DISK_SPACE_VALIDATION,) if failure is not None else ())
-        if status != LaunchStatus.LAUNCHED or not actions:
-            return _NO_ACTIONS
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         runs = [
             LaunchActionRun(
@@ -183,30 +163,11 @@ class _SimulatedJob:
                 run_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
                 status=LaunchActionRunStatus.SUCCEEDED if are_complete else LaunchActionRunStatus.IN_PROGRESS,
             )
-            for action in actions
+            for action in self.launch_actions or ((DISK_SPACE_VALIDATION,) if failure is not None else ())
         ]
         if are_complete and failure is not None:
             runs[-1] = attrs.evolve(runs[-1], status=LaunchActionRunStatus.FAILED, failure_reason=failure.reason)
         return LaunchActionsStatus(runs=tuple(runs))
-
-    def _log_item(self, step: Step) -> JobLogItem:
-        data = JobLogEventData() if step.server is None else self._event_data(step.event, step.server)
-        return JobLogItem(event=step.event, event_data=data, log_date_time=self._time(step))
-
-    def _event_data(self, event: JobLogEvent | UnknownValue, server: SimulatedServer) -> JobLogEventData:
-        data = JobLogEventData(source_server_id=server.source_server_id)
-        if event == PHASES["CONVERSION"].end:
-            return attrs.evolve(data, conversion_server_id=server.conversion_server_id)
-        if event == PHASES["LAUNCH"].end:
-            return attrs.evolve(data, target_instance_id=server.instance_id)
-        if isinstance(server.failure, PhaseFailure) and event == PHASES[server.failure.phase].failure:
-            instance_id = server.instance_id if server.failure.instance_exists else None
-            raw_error = server.failure.raw_error(self.created, server.source_server_id)
-            return attrs.evolve(data, raw_error=raw_error, target_instance_id=instance_id)
-        return data
-
-    def _time(self, step: Step) -> datetime:
-        return self._creation + timedelta(microseconds=step.age)
 
 
 @attrs.frozen
@@ -230,8 +191,8 @@ class SimulatedTermination(_SimulatedJob):
 
     _phases: ClassVar[Sequence[str]] = ("CLEANUP",)
 
-    def _servers_at(self, age: int, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        return () if timeline.end is not None and age >= timeline.end else self.created.participating_servers
+    def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
+        return () if timeline.end is not None and now >= timeline.end else self.created.participating_servers
 
 
 @attrs.frozen
@@ -268,14 +229,17 @@ class StaticJob:
         )
 
 
+def pending_server(source_server_id: str) -> ParticipatingServer:
+    """Return a server in a recovery that was just created."""
+    return ParticipatingServer(
+        source_server_id=source_server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=_NO_ACTIONS
+    )
+
+
 BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | StaticJob
 """A job in `Backend`."""
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-
-
-def _instance_exists(server: SimulatedServer) -> bool:
-    return isinstance(server.failure, PhaseFailure) and server.failure.instance_exists
 
 
 def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:

@@ -1,14 +1,14 @@
-"""The timeline of a simulated job: its events, counted in microseconds from its creation."""
+"""The timeline of a simulated job: its log from the beginning to the end."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
 
 import attrs
 
-from drs_jobs._models import JobLogEvent, UnknownValue
+from drs_jobs._models import Job, JobLogEvent, JobLogEventData, JobLogItem, UnknownValue
 from drs_jobs.testing import profiles
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
 
@@ -17,18 +17,13 @@ _PHASES_BEFORE_SILENT_END: Final = ("CLEANUP", "SNAPSHOT")
 
 @attrs.frozen
 class SimulatedServer:
-    """The plan of one server in a simulated job."""
+    """The plan of one server in a simulated job: its own EC2 instance, that of the conversion, and that of an earlier drill."""
 
     source_server_id: str
-    """The source server's id."""
     instance_id: str
-    """The EC2 instance that it launches."""
     conversion_server_id: str
-    """The EC2 instance that converts its volumes. The log has it at CONVERSION_END."""
     previous_instance_id: str | None = None
-    """The recovery instance of an earlier drill, which is cleaned up first. Default: none."""
     failure: InjectedFailure | None = None
-    """What fails. Default: nothing."""
     snapshot_at: datetime | None = None
     """The time of the recovery snapshot from which it is recovered. Default: the snapshot that the job takes."""
 
@@ -38,34 +33,39 @@ class SimulatedServer:
         return self.failure.phase if isinstance(self.failure, PhaseFailure | Stuck) else None
 
 
-class Step(NamedTuple):
-    """One event in the log of a job."""
+class LogEntry(NamedTuple):
+    """An item of the log, and its time, which every simulated item has."""
 
-    age: int
-    """Microseconds since the job's creation."""
-    event: JobLogEvent | UnknownValue
-    """The event."""
-    server: SimulatedServer | None = None
-    """The server; `None` for an event of the job itself."""
+    at: datetime
+    item: JobLogItem
 
 
 class Timeline(NamedTuple):
-    """The events of a job, and its end."""
+    """The log of a job, and its end."""
 
-    steps: Sequence[Step]
-    """The events, oldest first, at strictly increasing times."""
-    end: int | None
-    """The `endDateTime`, in microseconds since the job's creation; `None` if it never ends."""
-    action_ends: Mapping[str, int]
-    """The end of the post-launch actions by source server id, in microseconds since the job's creation."""
+    log: Sequence[LogEntry]
+    """The log, oldest first, at strictly increasing times."""
+    end: datetime | None
+    """The `endDateTime`; `None` if the job never ends."""
+    action_ends: Mapping[str, datetime]
+    """The end of the post-launch actions by source server id."""
+
+
+class _Step(NamedTuple):
+    """An event of a server, or of the job itself, in microseconds since the job's creation."""
+
+    age: int
+    event: JobLogEvent | UnknownValue
+    server: SimulatedServer | None = None
 
 
 def build_timeline(
-    servers: Sequence[SimulatedServer], *, phases: Sequence[str], profile: str, seed: str, has_actions: bool
+    created: Job, servers: Sequence[SimulatedServer], *, phases: Sequence[str], profile: str, seed: str, has_actions: bool
 ) -> Timeline:
     """Return the timeline of a job.
 
     Args:
+        created: The job directly after its creation, with a creation date.
         servers: The servers, in the order in which they start.
         phases: The phases of this kind of job, in order.
         profile: A key of `profiles.PROFILES`.
@@ -78,28 +78,37 @@ def build_timeline(
     is_silent = any(isinstance(server.failure, SilentFailure) for server in servers)
     if is_silent:
         phases = _PHASES_BEFORE_SILENT_END
-    steps = [Step(_microseconds(durations.job_start), JobLogEvent.JOB_START)]
+    steps = [_Step(_microseconds(durations.job_start), JobLogEvent.JOB_START)]
     action_ends: dict[str, int] = {}
     is_stuck = False
     for server, spans in zip(servers, _spans_by_server(servers, phases, durations, random), strict=True):
         for phase, start, end in spans:
             events = PHASES[phase]
-            steps.append(Step(start, events.start, server))
+            steps.append(_Step(start, events.start, server))
             if phase == server.failing_phase:
-                if isinstance(server.failure, Stuck):
-                    is_stuck = True
-                else:
-                    steps.append(Step(end, events.failure, server))
+                is_stuck = is_stuck or isinstance(server.failure, Stuck)
+                steps += [] if isinstance(server.failure, Stuck) else [_Step(end, events.failure, server)]
                 break
-            steps.append(Step(end, events.end, server))
+            steps.append(_Step(end, events.end, server))
             if phase == "LAUNCH" and (has_actions or isinstance(server.failure, LaunchActionFailure)):
                 action_ends[server.source_server_id] = end + _draw(profiles.LAUNCH_ACTIONS, random)
-    if is_stuck:
-        return Timeline(_strictly_increasing(steps), None, action_ends)
-    last_step = _draw(profiles.SILENT_STEP, random) if is_silent else _microseconds(durations.last_step)
-    job_end = max(*(step.age for step in steps), *action_ends.values(), 0) + last_step
-    steps.append(Step(job_end, JobLogEvent.JOB_END))
-    return Timeline(_strictly_increasing(steps), job_end - _draw(profiles.JOB_END, random), action_ends)
+    job_end = None
+    if not is_stuck:
+        last_step = _draw(profiles.SILENT_STEP, random) if is_silent else _microseconds(durations.last_step)
+        steps.append(_Step(max(*(step.age for step in steps), *action_ends.values(), 0) + last_step, JobLogEvent.JOB_END))
+        job_end = steps[-1].age - _draw(profiles.JOB_END, random)
+    steps.sort(key=lambda step: step.age)
+    ages = list(itertools.accumulate((step.age for step in steps), lambda before, age: max(age, before + 1)))
+
+    def time(age: int) -> datetime:
+        assert created.creation_date_time is not None  # all simulated jobs have one
+        return created.creation_date_time + timedelta(microseconds=age)
+
+    log = [
+        LogEntry(time(age), JobLogItem(event=step.event, event_data=_event_data(step, created), log_date_time=time(age)))
+        for age, step in zip(ages, steps, strict=True)
+    ]
+    return Timeline(log, None if job_end is None else time(job_end), {server: time(age) for server, age in action_ends.items()})
 
 
 def _spans_by_server(
@@ -134,13 +143,20 @@ def _spans_by_server(
         ]
 
 
-def _strictly_increasing(steps: list[Step]) -> list[Step]:
-    """Return the steps oldest first. A step at the time of the one before it is a microsecond later."""
-    steps.sort(key=lambda step: step.age)
-    for index in range(1, len(steps)):
-        if steps[index].age <= steps[index - 1].age:
-            steps[index] = steps[index]._replace(age=steps[index - 1].age + 1)
-    return steps
+def _event_data(step: _Step, created: Job) -> JobLogEventData:
+    server = step.server
+    if server is None:
+        return JobLogEventData()
+    target_instance_id, raw_error = server.instance_id if step.event == PHASES["LAUNCH"].end else None, None
+    if isinstance(server.failure, PhaseFailure) and step.event == PHASES[server.failure.phase].failure:
+        target_instance_id = server.instance_id if server.failure.instance_exists else None
+        raw_error = server.failure.raw_error(created, server.source_server_id)
+    return JobLogEventData(
+        source_server_id=server.source_server_id,
+        conversion_server_id=server.conversion_server_id if step.event == PHASES["CONVERSION"].end else None,
+        target_instance_id=target_instance_id,
+        raw_error=raw_error,
+    )
 
 
 def _draw(duration: profiles.Range, random: Random) -> int:
