@@ -1,14 +1,7 @@
 """A local DRS endpoint and realistic jobs, to test code that reads disaster-recovery jobs. Requires the extra `testing`."""
 
 from drs_jobs.testing.factories import make_job, make_log_item, make_resource, make_run, make_server
-from drs_jobs.testing.failures import (
-    BootFailure,
-    LaunchActionFailure,
-    PhaseFailure,
-    RefusedCall,
-    SilentFailure,
-    Stuck,
-)
+from drs_jobs.testing.failures import BootFailure, LaunchActionFailure, PhaseFailure, RefusedCall, SilentFailure, Stuck
 from drs_jobs.testing.faults import (
     CutOff,
     DropConnection,

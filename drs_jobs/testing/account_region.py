@@ -32,14 +32,11 @@ class AccountRegion:
     """The data of one account in one region. Not thread-safe."""
 
     scope: Scope
-    source_servers: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]])
-    """The added source servers in AWS's shape, by id, in the order in which they were added."""
+    source_servers: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]])  # those that were added, by id
     configurations: dict[tuple[str, str], dict[str, Any]] = attrs.field(factory=dict[tuple[str, str], dict[str, Any]])
     """The changed configurations in AWS's shape, by the name of their shape and the id of the source server."""
-    tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]])
-    """The tags of resources whose tags were changed, by ARN."""
+    tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]])  # those that were changed, by ARN
     jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob])
-    """The jobs by id."""
     _jobs_by_server: defaultdict[str, list[BackendJob]] = attrs.field(factory=lambda: defaultdict(list), init=False)
     """The jobs that launch or terminate instances of a source server, newest first. Those of deleted jobs stay."""
 
@@ -73,7 +70,7 @@ class AccountRegion:
         return next((job for job in jobs if job.created.type == JobType.LAUNCH), None)
 
     def recovery_instance(self, source_server_id: str, now: datetime) -> RecoveryInstance | None:
-        """Return the recovery instance of a source server. A server has one at most, as in AWS."""
+        """Return the recovery instance of a source server, which has one at most, as in AWS."""
         newer: list[BackendJob] = []
         for job in self._jobs_by_server.get(source_server_id, ()):
             for instance in job.instances_at(now):

@@ -103,13 +103,7 @@ def _hints(server: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def default_configuration(shape: str, source_server_id: str, data: AccountRegion) -> dict[str, Any]:
-    """Return the configuration of a source server before it is changed. Its values are guesses, from AWS's examples.
-
-    Args:
-        shape: `LaunchConfiguration` or `ReplicationConfiguration`.
-        source_server_id: The id of the source server.
-        data: The account and region of the server.
-    """
+    """Return a `LaunchConfiguration` or `ReplicationConfiguration` before it is changed, a guess from AWS's examples."""
     hints = _hints(data.source_servers.get(source_server_id, {})) or {}
     common = {"sourceServerID": source_server_id, "name": hints.get("hostname") or source_server_id}
     if shape == "LaunchConfiguration":

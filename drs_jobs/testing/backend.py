@@ -11,7 +11,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
@@ -19,31 +19,25 @@ import attrs
 from botocore import xform_name
 
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
-from drs_jobs._models import (
-    InitiatedBy,
-    Job,
-    JobStatus,
-    JobType,
-    LaunchStatus,
-    ParticipatingServer,
-)
+from drs_jobs._models import InitiatedBy, Job, JobStatus, JobType, LaunchStatus, ParticipatingServer
 from drs_jobs._text import one_line
 from drs_jobs.testing import aws_shapes
-from drs_jobs.testing.account_region import AccountRegion, RecoveryInstance, Scope, job_key
-from drs_jobs.testing.aws_errors import HookError, conflict, resource_not_found, unsupported, validation_error
+from drs_jobs.testing.account_region import AccountRegion, Scope, job_key
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import InjectedFailure
-from drs_jobs.testing.faults import Schedule
-from drs_jobs.testing.service_model import input_shape, service_model
-from drs_jobs.testing.simulated_jobs import (
-    LaunchedInstance,
-    SimulatedRecovery,
-    SimulatedTermination,
-    pending_server,
+from drs_jobs.testing.faults import HookError, Schedule, conflict, resource_not_found, unsupported, validation_error
+from drs_jobs.testing.service_model import (
+    input_shape,
+    known_members,
+    request_failures,
+    require_valid,
+    response_failures,
+    service_model,
+    shape_failures,
 )
+from drs_jobs.testing.simulated_jobs import LaunchedInstance, SimulatedRecovery, SimulatedTermination, pending_server
 from drs_jobs.testing.timelines import SimulatedServer
-from drs_jobs.testing.validation import known_members, request_failures, require_valid, response_failures, shape_failures
 
 Members: TypeAlias = dict[str, Any]
 """The members of a request or response, as JSON has them."""
@@ -80,19 +74,12 @@ class Backend:
     """
 
     clock: LocalClock
-    """The clock of the simulated jobs."""
-    profile: str
-    """The profile of the durations of simulated recoveries."""
+    profile: str  # of the durations of simulated recoveries
     has_recovery_instance_ids: bool
-    """Whether a completed job has recovery instance ids. Those of AWS have none."""
     page_sizes: tuple[int, ...] = (1000,)
-    """Sizes of the pages, repeated in a cycle; 0 is an empty page with a token."""
-    injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])
-    """The failures of later recoveries, by source server id."""
+    injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])  # by source server id
     responses: Schedule[CannedResponse] = attrs.field(factory=Schedule[CannedResponse])
-    """Canned responses, which take precedence over the operations."""
     on_launch: Callable[[str], str] | None = None
-    """Returns the id of the instance that is launched for a source server. Default: LocalDrs makes one up."""
     _factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
     _launches: list[_Launch] = attrs.field(factory=list[_Launch], init=False)
@@ -104,13 +91,8 @@ class Backend:
     """Signs each token with its query, so that a token of another query or endpoint is invalid."""
     lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
-    def call(self, operation: str, request: Any, scope: Scope) -> Members:
-        """Validate a request against the service model and return the members of the response.
-
-        Args:
-            operation: AWS's name of the operation, such as `DescribeJobs`.
-            request: The members of the request.
-            scope: The account and region.
+    def call(self, operation: str, request: Any, scope: Scope, access_key_id: str) -> Members:
+        """Validate the members of a request against the service model and return those of the response.
 
         Raises:
             AwsError: If AWS would return an error response, or there is no response for this operation.
@@ -120,6 +102,7 @@ class Backend:
             message = f"{len(failures)} validation errors, the first at {failures[0][0] or 'the body'}: {failures[0][1]}"
             raise validation_error(message, failures)
         request = known_members(input_shape(operation), request)
+        self._warn_of_mismatches(request, scope, access_key_id)
         self.launch_instances()
         canned = self.responses.take(operation, lambda response: callable(response) or _can_answer(response, request))
         if canned is not None:
@@ -133,10 +116,7 @@ class Backend:
             return method(request, self.account_region(scope))
 
     def launch_instances(self) -> None:
-        """Call `on_launch` for each instance whose launch has ended.
-
-        It is called without the lock, because it can send requests. Until it returns, no request sees the launch: `_now` stops
-        before it.
+        """Call `on_launch` for each instance whose launch has ended: without the lock, because it can send requests.
 
         Raises:
             HookError: If it raises, or returns no id of an instance.
@@ -147,7 +127,7 @@ class Backend:
                     return
                 self._is_launching = True
                 launch, function = self._launches[0], self.on_launch
-            instance_id = launch.instance.instance_id
+            instance_id = None
             try:
                 if function is not None:
                     instance_id = _launched_instance_id(function, launch.instance.source_server_id)
@@ -156,7 +136,8 @@ class Backend:
                     self._is_launching = False
                     if launch in self._launches:  # otherwise, `clear` was called
                         self._launches.remove(launch)
-                        _replace_instance_id(launch, instance_id)
+                        if instance_id is not None:
+                            _replace_instance_id(launch, instance_id)
 
     def _now(self) -> datetime:
         """Return the time, which stops before a launch until the function of `on_launch` has returned."""
@@ -177,16 +158,9 @@ class Backend:
             self._launches.clear()
             self._mismatches.clear()
 
-    def warn_of_mismatches(self, request: Mapping[str, Any], scope: Scope, access_key_id: str) -> None:
-        """Log one WARNING for each job of a request that only another account or region has, because AWS just returns nothing.
-
-        Args:
-            request: The valid members of a request of any operation.
-            scope: The account and region of the request.
-            access_key_id: The access key in its signature.
-        """
-        filters: Mapping[str, Any] = request.get("filters") or {}
-        for job_id in (*(filters.get("jobIDs") or ()), *([request["jobID"]] if request.get("jobID") else ())):
+    def _warn_of_mismatches(self, request: Members, scope: Scope, access_key_id: str) -> None:
+        """Log one WARNING for each job that only another account or region has, because AWS returns nothing."""
+        for job_id in [resource_id for kind, resource_id in _resource_ids(request) if kind == "jobID"]:
             with self.lock:
                 owners = [owner for owner, data in self._data.items() if job_id in data.jobs]
                 if not owners or scope in owners or (job_id, scope) in self._mismatches:
@@ -260,21 +234,18 @@ class Backend:
     def terminate_recovery_instances(self, request: Members, data: AccountRegion) -> Members:
         """TerminateRecoveryInstances: starts a simulated termination. The error for an unknown instance is a guess."""
         now = self._now()
-        instances = self._existing_instances(request["recoveryInstanceIDs"], data, now)
+        by_id = {one.instance.instance_id: one.instance for one in data.recovery_instances(now)}
+        if unknown := set(request["recoveryInstanceIDs"]) - by_id.keys():
+            raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
+        instances = [by_id[instance_id] for instance_id in dict.fromkeys(request["recoveryInstanceIDs"])]
+        self._require_not_busy((one.source_server_id for one in instances), data, now)
         # The response of the real service has no initiatedBy here.
         participants = tuple(
-            ParticipatingServer(source_server_id=one.instance.source_server_id, launch_status=LaunchStatus.PENDING)
-            for one in instances
+            ParticipatingServer(source_server_id=one.source_server_id, launch_status=LaunchStatus.PENDING) for one in instances
         )
         created = self._create_job(data, now, type=JobType.TERMINATE, initiated_by=None, participating_servers=participants)
         servers = tuple(
-            SimulatedServer(
-                source_server_id=one.instance.source_server_id,
-                instance_id=self._factory.instance_id(),
-                conversion_server_id=self._factory.instance_id(),
-                previous_instance_id=one.instance.instance_id,
-            )
-            for one in instances
+            SimulatedServer(one.source_server_id, "", "", previous_instance_id=one.instance_id) for one in instances
         )
         termination = SimulatedTermination(created, servers, profile=self.profile, seed=created.job_id)
         data.add_job(termination)
@@ -297,15 +268,6 @@ class Backend:
     def _require_not_busy(self, source_server_ids: Iterable[str], data: AccountRegion, now: datetime) -> None:
         if busy := [server_id for server_id in source_server_ids if data.is_busy(server_id, now)]:
             raise conflict(f"{len(busy)} source servers are currently being processed by a Job, such as {min(busy)}")
-
-    def _existing_instances(self, instance_ids: Sequence[str], data: AccountRegion, now: datetime) -> list[RecoveryInstance]:
-        """Return the recovery instances with these ids, which no unfinished job processes."""
-        by_id = {one.instance.instance_id: one for one in data.recovery_instances(now)}
-        if unknown := set(instance_ids) - by_id.keys():
-            raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
-        instances = [by_id[instance_id] for instance_id in dict.fromkeys(instance_ids)]
-        self._require_not_busy((one.instance.source_server_id for one in instances), data, now)
-        return instances
 
     def _find_job(self, job_id: str, data: AccountRegion) -> Job:
         if (job := data.jobs.get(job_id)) is None:
@@ -428,18 +390,7 @@ class Backend:
         items: Iterable[tuple[Key, T]],
         members_of: Callable[[T], Members],
     ) -> Members:
-        """Return the members of one page: `items`, and `nextToken` unless it is the last.
-
-        Args:
-            operation: AWS's name of the operation.
-            request: The members of the request.
-            data: The account and region.
-            items: All items that match the request, in the order of their keys.
-            members_of: Returns an item in AWS's shape.
-
-        Raises:
-            AwsError: If the token belongs to another query.
-        """
+        """Return the members of one page of the items, which are in the order of their keys."""
         query = {name: value for name, value in request.items() if name not in ("maxResults", "nextToken")}
         query_text = json.dumps([*data.scope, operation, _normalize(query)], sort_keys=True).encode()
         after, number = self._read_token(request.get("nextToken"), query_text)

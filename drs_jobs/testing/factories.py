@@ -147,12 +147,9 @@ def _member(enum: type[EnumT], value: Any) -> Any:
     return enum.__members__.get(value, UnknownValue(value))
 
 
-def _launch_status(job_type: object, status: object) -> LaunchStatus:
-    if status == JobStatus.PENDING:
-        return LaunchStatus.PENDING
-    if status == JobStatus.STARTED:
-        return LaunchStatus.IN_PROGRESS
-    return LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
+def _launch_status(job_type: object, status: Any) -> LaunchStatus:
+    done = LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
+    return {JobStatus.PENDING: LaunchStatus.PENDING, JobStatus.STARTED: LaunchStatus.IN_PROGRESS}.get(status, done)
 
 
 # Each factory has its own seed, so that ids do not collide: `Backend` uses 2.

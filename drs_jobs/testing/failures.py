@@ -105,12 +105,7 @@ class RefusedCall(PhaseFailure):
     """Whether the EC2 instance exists: only for `ec2:DeleteVolume` in the phase LAUNCH, whose last step it is."""
 
     def raw_error(self, job: Job, source_server_id: str) -> str:
-        """Return AWS's sentence about the refused call.
-
-        Args:
-            job: The job, for its partition, region and account.
-            source_server_id: The server, for the id of its volume.
-        """
+        """Return AWS's sentence about the refused call, with the job's own account and the server's own volume."""
         service, _, operation = self.action.partition(":")
         account_id = job.account_id or "123456789012"
         partition = job.arn.split(":")[1] if job.arn and job.account_id else "aws"

@@ -13,7 +13,6 @@ from drs_jobs.testing.account_region import AccountRegion, Scope
 from drs_jobs.testing.aws_shapes import complete_source_server, source_server
 from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
 from drs_jobs.testing.failures import (
-    DISK_SPACE_VALIDATION,
     BootFailure,
     InjectedFailure,
     LaunchActionFailure,
@@ -29,10 +28,8 @@ SimulatedJob: TypeAlias = SimulatedRecovery | SimulatedTermination
 """A job of a history."""
 
 _YEAR: Final = timedelta(days=365)
-_INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))
-"""The shortest and the longest time between two drills, however many jobs the history has."""
-_JOBS_PER_DRILL: Final = 3.5
-"""One per wave, and a clean-up after every second drill."""
+_INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))  # the shortest and the longest time between two drills
+_JOBS_PER_DRILL: Final = 3.5  # one per wave, and a clean-up after every second drill
 _PERMANENT_SERVERS: Final = 9
 _SMALLEST_FLEET: Final = 15
 _LARGEST_FLEET: Final = 240
@@ -70,15 +67,12 @@ _FAILURES: Final[Sequence[Callable[[], InjectedFailure]]] = (
 
 
 class _Server(NamedTuple):
+    source_server_id: str
     described: Mapping[str, Any]  # in AWS's shape
     wave: Wave
     joined_at: datetime
     left_at: datetime | None
     is_drilled: bool
-
-    @property
-    def source_server_id(self) -> str:
-        return str(self.described["sourceServerID"])
 
     def can_be_drilled(self, when: datetime) -> bool:
         return self.is_drilled and self.joined_at <= when and (self.left_at is None or when < self.left_at)
@@ -103,8 +97,7 @@ class _Fleet:
         self._until = until
         self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
         self._servers = list(self._make_servers(count)) if count else []
-        self._instances: dict[str, str] = {}
-        """The recovery instances that exist, by source server id."""
+        self._instances: dict[str, str] = {}  # the recovery instances that exist, by source server id
         self._stuck: set[str] = set()
 
     def jobs(self) -> tuple[SimulatedJob, ...]:
@@ -170,7 +163,7 @@ class _Fleet:
             }
             if left_at is not None:
                 described["dataReplicationInfo"] = {"dataReplicationState": "DISCONNECTED"}
-            yield _Server(described, wave, joined_at, left_at, is_drilled=index < total - _NEVER_DRILLED)
+            yield _Server(source_server_id, described, wave, joined_at, left_at, is_drilled=index < total - _NEVER_DRILLED)
 
     def _create_job(self, created_at: datetime, **fields: Any) -> Job:
         account_id, region = self._data.scope
@@ -215,8 +208,7 @@ class _Fleet:
             )
             for server_id in chosen
         )
-        actions = (DISK_SPACE_VALIDATION,) if planned.has_actions else ()
-        return SimulatedRecovery(created, servers, profile=wave.profile, seed=self._seed, launch_actions=actions)
+        return SimulatedRecovery(created, servers, profile=wave.profile, seed=self._seed, has_actions=planned.has_actions)
 
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)

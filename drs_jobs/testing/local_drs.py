@@ -19,12 +19,11 @@ from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs.testing import aws_shapes
 from drs_jobs.testing._server import LocalServer
 from drs_jobs.testing.account_region import Scope
-from drs_jobs.testing.aws_errors import AwsError, HookError, unsupported, validation_error
 from drs_jobs.testing.backend import Backend, CannedResponse
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
-from drs_jobs.testing.faults import Fault, HttpResponse, Schedule
+from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, unsupported, validation_error
 from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.routes import encoded_account, parse_credential, parse_request
@@ -32,11 +31,13 @@ from drs_jobs.testing.service_model import (
     account_problem,
     region_problem,
     require_operation,
+    require_valid,
+    response_failures,
     service_model,
     session_without_configuration,
+    shape_failures,
 )
 from drs_jobs.testing.simulated_jobs import BackendJob, StaticJob
-from drs_jobs.testing.validation import require_valid, response_failures, shape_failures
 
 try:
     from werkzeug.exceptions import HTTPException
@@ -493,8 +494,7 @@ class LocalDrs:
             if request.body is None:
                 raise validation_error("The body is not JSON", reason="cannotParse")
             scope = Scope(request.account_id, request.region)
-            response = self._backend.call(request.operation, request.body, scope)
-            self._backend.warn_of_mismatches(request.body, scope, request.access_key_id)
+            response = self._backend.call(request.operation, request.body, scope, request.access_key_id)
             status = service_model().operation_model(request.operation).http["responseCode"]
             return HttpResponse.from_members(response, status)
         except AwsError as error:

@@ -78,12 +78,7 @@ class JobDurations(NamedTuple):
 def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
     """Return durations within the measured ranges, whose sum is within the measured range too.
 
-    Only the launch takes a different time for each server, as measured.
-
-    Args:
-        name: A key of `PROFILES`.
-        launch_fails: For each server, whether its launch fails.
-        random: The random generator.
+    Only the launch takes a different time for each server, as measured. `launch_fails` has one element per server.
     """
     profile = PROFILES[name]
     failing = [index for index, fails in enumerate(launch_fails) if fails]

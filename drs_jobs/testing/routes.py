@@ -21,7 +21,6 @@ except ImportError as _error:
 
 _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACCOUNT_KEY: Final = re.compile(r"(?:AKIA|ASIA)([Q-Z2-7][A-Z2-7]{15})")
-"""An access key that encodes its account, as those of AWS and moto do."""
 
 
 @functools.cache
@@ -38,11 +37,9 @@ def _routes() -> Map:
 
 
 def parse_request(request: Request) -> tuple[str | None, Any]:
-    """Return the operation of an HTTP request, and its members.
+    """Return the operation of an HTTP request, and its members in the body, the path and the query.
 
-    Returns:
-        AWS's name of the operation, or `None` if there is none with this method and path. The members in the body, the path
-        and the query, or `None` if the body is not JSON.
+    The operation is `None` if there is none with this method and path, and the members are if the body is not JSON.
     """
     try:
         body = json.loads(request.get_data() or b"{}")

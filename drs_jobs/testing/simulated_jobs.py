@@ -16,7 +16,6 @@ from drs_jobs._models import (
     Job,
     JobLogItem,
     JobStatus,
-    LaunchAction,
     LaunchActionRun,
     LaunchActionRunStatus,
     LaunchActionsStatus,
@@ -24,7 +23,7 @@ from drs_jobs._models import (
     ParticipatingServer,
 )
 from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActionFailure
-from drs_jobs.testing.timelines import LogEntry, SimulatedServer, Timeline, build_timeline
+from drs_jobs.testing.timelines import SimulatedServer, Timeline, build_timeline
 
 _NO_ACTIONS: Final = LaunchActionsStatus()
 _STATUSES: Final = {
@@ -51,25 +50,16 @@ class LaunchedInstance:
 class _SimulatedJob:
     """What the simulated jobs have in common."""
 
-    _phases: ClassVar[Sequence[str]]
-    """The phases of this kind of job, in order."""
+    _phases: ClassVar[Sequence[str]]  # of this kind of job, in order
 
-    created: Job
-    """The job directly after its creation, with an aware creation date."""
-    servers: tuple[SimulatedServer, ...] = ()
-    """The servers, in the order in which they start."""
-    profile: str = attrs.field(default="linux", kw_only=True)
-    """A key of `profiles.PROFILES`: how long the phases take. Default `linux`."""
-    seed: int | str = attrs.field(default=0, kw_only=True)
-    """The durations depend on it and on the job's id. Default 0."""
-    launch_actions: tuple[LaunchAction, ...] = attrs.field(default=(), kw_only=True)
-    """Post-launch actions, which run on each launched server and succeed, unless a failure is injected. Default: none.
-
-    The duration of their runs is a guess, because the API has no times of them."""
-    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)
-    """Items that were added to the log. They appear at their time; items without a time come first."""
-    lag: timedelta = attrs.field(default=timedelta(), kw_only=True)
-    """How far the clock is ahead of the time of the job itself. Default 0."""
+    created: Job  # directly after its creation, with an aware creation date
+    servers: tuple[SimulatedServer, ...] = ()  # in the order in which they start
+    profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take
+    seed: int | str = attrs.field(default=0, kw_only=True)  # the durations depend on it and on the job's id
+    has_actions: bool = attrs.field(default=False, kw_only=True)
+    """Whether a post-launch action runs on each launched server. Its duration is a guess: the API has no times of its run."""
+    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items, which appear at their time
+    lag: timedelta = attrs.field(default=timedelta(), kw_only=True)  # how far the clock is ahead of the time of the job itself
 
     def job_at(self, now: datetime) -> Job:
         """Return the job as it is at the time `now`."""
@@ -78,14 +68,14 @@ class _SimulatedJob:
         if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
             return completed
         timeline = self._timeline()
-        if now < timeline.log[0].at:
+        if now < timeline.log[0][0]:
             return self.created
         return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(now, timeline))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
         """Return the log up to the time `now`, oldest first."""
         extra = (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now)
-        return _merged((entry.item for entry in self._log_until(now)), extra)
+        return _merged((item for _, item in self._log_until(now)), extra)
 
     @property
     def source_server_ids(self) -> tuple[str, ...]:
@@ -120,12 +110,12 @@ class _SimulatedJob:
             phases=self._phases,
             profile=self.profile,
             seed=f"{self.seed} {self.created.job_id}",
-            has_actions=bool(self.launch_actions),
+            has_actions=self.has_actions,
         )
 
-    def _log_until(self, now: datetime) -> list[LogEntry]:
+    def _log_until(self, now: datetime) -> list[tuple[datetime, JobLogItem]]:
         now -= self.lag
-        return [entry for entry in self._timeline().log if entry.at <= now]
+        return [(at, item) for at, item in self._timeline().log if at <= now]
 
     @functools.cached_property
     def _completed(self) -> Job | None:
@@ -156,18 +146,16 @@ class _SimulatedJob:
 
     def _actions(self, server: SimulatedServer, *, are_complete: bool) -> LaunchActionsStatus:
         failure = server.failure if isinstance(server.failure, LaunchActionFailure) else None
+        if failure is None and not self.has_actions:
+            return _NO_ACTIONS
+        status, reason = LaunchActionRunStatus.IN_PROGRESS, None
+        if are_complete:
+            status = LaunchActionRunStatus.SUCCEEDED if failure is None else LaunchActionRunStatus.FAILED
+            reason = None if failure is None else failure.reason
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
-        runs = [
-            LaunchActionRun(
-                action=action,
-                run_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
-                status=LaunchActionRunStatus.SUCCEEDED if are_complete else LaunchActionRunStatus.IN_PROGRESS,
-            )
-            for action in self.launch_actions or ((DISK_SPACE_VALIDATION,) if failure is not None else ())
-        ]
-        if are_complete and failure is not None:
-            runs[-1] = attrs.evolve(runs[-1], status=LaunchActionRunStatus.FAILED, failure_reason=failure.reason)
-        return LaunchActionsStatus(runs=tuple(runs))
+        run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
+        run = LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
+        return LaunchActionsStatus(runs=(run,))
 
 
 @attrs.frozen
@@ -200,9 +188,7 @@ class StaticJob:
     """A job that does not change with time."""
 
     created: Job
-    """The job."""
-    extra_log: tuple[JobLogItem, ...] = ()
-    """The items of its log, in the order in which they were added."""
+    extra_log: tuple[JobLogItem, ...] = ()  # in the order in which the items were added
 
     def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the job does not change with time
         """Return the job."""

@@ -24,8 +24,7 @@ class SimulatedServer:
     conversion_server_id: str
     previous_instance_id: str | None = None
     failure: InjectedFailure | None = None
-    snapshot_at: datetime | None = None
-    """The time of the recovery snapshot from which it is recovered. Default: the snapshot that the job takes."""
+    snapshot_at: datetime | None = None  # of the recovery snapshot to recover; `None` for the one that the job takes
 
     @property
     def failing_phase(self) -> str | None:
@@ -33,22 +32,12 @@ class SimulatedServer:
         return self.failure.phase if isinstance(self.failure, PhaseFailure | Stuck) else None
 
 
-class LogEntry(NamedTuple):
-    """An item of the log, and its time, which every simulated item has."""
-
-    at: datetime
-    item: JobLogItem
-
-
 class Timeline(NamedTuple):
     """The log of a job, and its end."""
 
-    log: Sequence[LogEntry]
-    """The log, oldest first, at strictly increasing times."""
-    end: datetime | None
-    """The `endDateTime`; `None` if the job never ends."""
-    action_ends: Mapping[str, datetime]
-    """The end of the post-launch actions by source server id."""
+    log: Sequence[tuple[datetime, JobLogItem]]  # oldest first, at strictly increasing times
+    end: datetime | None  # the `endDateTime`; `None` if the job never ends
+    action_ends: Mapping[str, datetime]  # of the post-launch actions, by source server id
 
 
 class _Step(NamedTuple):
@@ -62,16 +51,7 @@ class _Step(NamedTuple):
 def build_timeline(
     created: Job, servers: Sequence[SimulatedServer], *, phases: Sequence[str], profile: str, seed: str, has_actions: bool
 ) -> Timeline:
-    """Return the timeline of a job.
-
-    Args:
-        created: The job directly after its creation, with a creation date.
-        servers: The servers, in the order in which they start.
-        phases: The phases of this kind of job, in order.
-        profile: A key of `profiles.PROFILES`.
-        seed: The seed of the durations.
-        has_actions: Whether post-launch actions run on each launched server, also without a failure that brings one.
-    """
+    """Return the timeline of a job whose servers start in this order, with or without post-launch actions on all of them."""
     random = Random(seed)
     launch_fails = [isinstance(server.failure, PhaseFailure) and server.failing_phase == "LAUNCH" for server in servers]
     durations = profiles.draw_durations(profile, launch_fails, random)
@@ -105,7 +85,7 @@ def build_timeline(
         return created.creation_date_time + timedelta(microseconds=age)
 
     log = [
-        LogEntry(time(age), JobLogItem(event=step.event, event_data=_event_data(step, created), log_date_time=time(age)))
+        (time(age), JobLogItem(event=step.event, event_data=_event_data(step, created), log_date_time=time(age)))
         for age, step in zip(ages, steps, strict=True)
     ]
     return Timeline(log, None if job_end is None else time(job_end), {server: time(age) for server, age in action_ends.items()})
