@@ -279,7 +279,7 @@ class Backend:
         state = job.job_at(now)
         tags = data.tags.get(state.arn or "", dict(state.tags))
         # The service sends these empty collections.
-        members = {"participatingResources": [], "participatingServers": []} | unstructure_job(state) | {"tags": tags}
+        members: Members = {"participatingResources": [], "participatingServers": [], **unstructure_job(state), "tags": tags}
         instance_ids: dict[str, str] = {}
         if self.has_recovery_instance_ids and isinstance(job, SimulatedRecovery):
             instance_ids = {one.source_server_id: one.instance_id for one in job.instances_at(now)}

@@ -110,27 +110,21 @@ class ErrorResponse(Fault):
 
 
 @attrs.frozen
-class Throttle(Fault):
+class Throttle(ErrorResponse):
     """A ThrottlingException (429), with or without `Retry-After`. The request is not processed."""
 
-    retry_after: int | str | None = None
-    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
-
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
-        """Return the error response."""
-        return ErrorResponse("ThrottlingException", 429, "Rate exceeded", self.retry_after).apply(respond)
+    code: str = attrs.field(default="ThrottlingException", init=False)
+    status: int = attrs.field(default=429, init=False)
+    message: str = attrs.field(default="Rate exceeded", init=False)
 
 
 @attrs.frozen
-class ServerError(Fault):
+class ServerError(ErrorResponse):
     """An InternalServerException (500), with or without `Retry-After`. The request is not processed."""
 
-    retry_after: int | str | None = None
-    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
-
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
-        """Return the error response."""
-        return ErrorResponse("InternalServerException", 500, "Internal failure", self.retry_after).apply(respond)
+    code: str = attrs.field(default="InternalServerException", init=False)
+    status: int = attrs.field(default=500, init=False)
+    message: str = attrs.field(default="Internal failure", init=False)
 
 
 @attrs.frozen

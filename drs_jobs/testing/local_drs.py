@@ -394,7 +394,7 @@ class LocalDrs:
         failure = BootFailure() if failure is None else failure
         if not isinstance(failure, InjectedFailure):
             raise TypeError(f"fail_server takes a failure such as BootFailure(), not {failure!r}")
-        if not isinstance(source_server_id, str) or not is_source_server_id(source_server_id):
+        if not is_source_server_id(str(source_server_id)):
             raise ValueError(f"{source_server_id!r} is not the id of a source server, such as s-00000000000000001")
         self._backend.injected_failures[source_server_id] = failure
 

@@ -5,7 +5,7 @@ The durations are in `profiles`. An attribute or a method that simulates what wa
 
 import functools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import ClassVar, Final, TypeAlias
@@ -26,7 +26,7 @@ from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActio
 from drs_jobs.testing.timelines import SimulatedServer, Timeline, build_timeline
 
 _NO_ACTIONS: Final = LaunchActionsStatus()
-_STATUSES: Final = {
+_STATUSES: Final[Mapping[object, LaunchStatus]] = {
     PHASES["LAUNCH"].start: LaunchStatus.IN_PROGRESS,
     PHASES["LAUNCH"].end: LaunchStatus.LAUNCHED,
     **{events.failure: LaunchStatus.FAILED for events in PHASES.values()},
