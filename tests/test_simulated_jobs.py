@@ -262,7 +262,11 @@ def test_jobs_only_go_forward(job: SimulatedRecovery, ages: list[float]):
     """An earlier log is a prefix of a later one; statuses never go back, and agree with the log."""
     whole = job.log_at(LATER)
     assert all(a.log_date_time < b.log_date_time for a, b in itertools.pairwise(whole))
-    moments = [NOON + timedelta(seconds=age) for age in ages] + [item.log_date_time for item in whole] + [outcome(job).end_date_time or NOON]
+    moments = (
+        [NOON + timedelta(seconds=age) for age in ages]
+        + [item.log_date_time for item in whole]
+        + [outcome(job).end_date_time or NOON]
+    )
     described = []
     for now in sorted(moments):
         log, state = job.log_at(now), job.job_at(now)
