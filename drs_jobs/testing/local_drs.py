@@ -106,7 +106,7 @@ class LocalDrs:
             speed: Simulated seconds per real second. With 60, one minute passes per second; with 0, the time changes only by
                 `advance`. With more than 1, the time runs ahead of your clock: the dates of started jobs are in your future,
                 so `to_date=datetime.now(UTC)` does not find them, and `job.elapsed(datetime.now(UTC))` is negative. Use `now`
-                of this object there, or jobs of a history that ends now: `make_history(…, until=local.now)`. Default 1.
+                of this object there, or a history that ends now: `make_history(…, until=datetime.now(UTC))`. Default 1.
             profile: The durations of simulated recoveries, as measured: `"linux"` (about nine minutes) or `"windows"` (about
                 24 minutes). Default `"linux"`.
             accounts: The account id of each access key, such as `{"ASIAEXAMPLE": "111122223333"}`. An access key of AWS's or
