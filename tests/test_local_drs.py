@@ -32,7 +32,6 @@ from drs_jobs import (
     ThrottlingException,
     UnknownValue,
     structure_job,
-    unstructure_job,
 )
 from drs_jobs.testing import DropConnection, LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
 from drs_jobs.testing.backend import Backend
