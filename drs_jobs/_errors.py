@@ -195,7 +195,10 @@ class ThrottlingException(ServiceError):
 class UninitializedAccountException(ServiceError):
     """Elastic Disaster Recovery was never set up in this account and region (HTTP 400). This is not the same as no jobs."""
 
-    hint = "Elastic Disaster Recovery was never set up in this account and region: set it up there, or leave the region out"
+    hint: str | None = (
+        "Elastic Disaster Recovery was never set up in this account and region: set it up there, or leave the region out"
+    )
+    """What to do next."""
 
 
 class ValidationException(ServiceError):
@@ -232,8 +235,7 @@ class MalformedResponseError(DrsJobsError):
     def __init__(self, problem: str, *, path: str, value: Any = None, cursor: str | None = None) -> None:
         """Create the error for an invalid value. `problem` says in a few words what is wrong with it."""
         super().__init__(f"malformed response: {problem} at {one_line(path)}")
-        if path == "$":
-            self.hint = "check the endpoint and the proxy"
+        self.hint: str | None = "check the endpoint and the proxy" if path == "$" else None
         self.path = path
         self.value = value
         self.cursor = cursor
@@ -290,8 +292,8 @@ class JobOutcomeError(DrsJobsError):
     def __init__(self, message: str, *, job: Job) -> None:
         super().__init__(message)
         self.job = job
-        if job.is_complete:
-            self.hint = f"drs-jobs show {one_line(job.job_id, 40)}, or JobsClient.explain, shows the reasons"
+        name = one_line(job.job_id, 40)
+        self.hint: str | None = f"drs-jobs show {name}, or JobsClient.explain, shows the reasons" if job.is_complete else None
 
 
 class JobFailedError(JobOutcomeError):
@@ -301,7 +303,8 @@ class JobFailedError(JobOutcomeError):
 class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
 
-    hint = "the jobs themselves go on: wait again with a longer timeout"
+    hint: str | None = "the jobs themselves go on: wait again with a longer timeout"
+    """What to do next."""
 
     jobs: tuple[Job, ...]
     """The last snapshot of every job that was seen, complete or not, in the order requested. A job can have been never seen."""

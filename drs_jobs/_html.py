@@ -224,8 +224,7 @@ def _phase(phase: "Phase") -> str:
 
 def _cause(cause: "Cause") -> list[str]:
     """Return a cause, and what to do next, as lines of text."""
-    label = f"{format_count(len(cause.participants), 'participant')}: {cause.summary}"
-    label = f"{label}: {cause.reason}" if cause.refused_action else label
+    label = f"{format_count(len(cause.participants), 'participant')}: {cause.text}"
     return [label] if cause.hint is None else [label, f"next: {cause.hint}"]
 
 

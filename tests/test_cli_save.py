@@ -135,7 +135,7 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
             2,
             "line 1: expected a value, found nothing at $.items",
         ),
-        ("<html>", ["save", "FILE"], 2, "it is not a line of drs-jobs save"),
+        ("<html>", ["save", "FILE"], 2, "only lines of drs-jobs save can be appended to"),
         (None, ["list", "--from", "FILE"], 2, "cannot be read: No such file"),
         (None, ["list", "--from", "2024-06-01"], 2, "cannot be read: No such file"),
         ("", ["list", "--from", "FILE", "--endpoint-url", "x"], 2, "leave out --endpoint-url"),

@@ -37,6 +37,11 @@ class Cause(Model):
         return self.reason if self.refused_action is None else f"{self.refused_action} refused"
 
     @property
+    def text(self) -> str:
+        """The reason for people, with what AWS refused first."""
+        return self.reason if self.refused_action is None else f"{self.summary}: {self.reason}"
+
+    @property
     def hint(self) -> str | None:
         """What to do next, such as which permission to add; `None` if AWS documents nothing about this reason."""
         return hint_for(self.reason, is_shared=len(self.participants) > 1)

@@ -1,7 +1,7 @@
 """Explanations: the instances of a job, the failed participants with the reasons, and the causes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import attrs
 
@@ -92,25 +92,12 @@ class Explanation(Model):
         return _html.explanation_html(self)
 
 
-class ExplainedReason(NamedTuple):
-    """A reason for people, with what to do next."""
-
-    participants: Sequence[str]
-    """The participants; empty if it is a reason of the job as a whole."""
-    text: str
-    """The reason."""
-    hint: str | None = None
-    """What to do next; `None` if AWS documents nothing about it."""
-
-
-def explained_reasons(explanation: Explanation) -> Iterator[ExplainedReason]:
+def explained_reasons(explanation: Explanation) -> Iterator[Cause]:
     """Yield each cause once, then the participants that failed without a reason, then what the phases of the job show."""
-    for cause in explanation.causes:
-        summary = "" if cause.refused_action is None else f"{cause.summary}: "
-        yield ExplainedReason(cause.participants, f"{summary}{cause.reason}", cause.hint)
-    if silent := [failure.participant for failure in explanation.failures if not failure.reasons]:
-        yield ExplainedReason(silent, "no reason given")
-    yield from (ExplainedReason((), reason) for reason in _ended_phases(explanation.phases))
+    yield from explanation.causes
+    if silent := tuple(failure.participant for failure in explanation.failures if not failure.reasons):
+        yield Cause(reason="no reason given", participants=silent)
+    yield from (Cause(reason=reason) for reason in _ended_phases(explanation.phases))
 
 
 _MAX_LINES: Final = 20

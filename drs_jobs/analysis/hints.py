@@ -6,9 +6,6 @@ from typing import Final, NamedTuple
 
 from drs_jobs._text import one_line
 
-_MAX_HINT: Final = 300
-"""The maximum number of characters of a hint."""
-
 _INSTANCES_QUOTA: Final = "EC2's quota Running On-Demand Standard instances (L-1216C47A)"
 _SNAPSHOTS_QUOTA: Final = "EBS's quota Snapshots per Region (L-309BACF6)"
 _KEY_PERMISSIONS: Final = "is enabled and allows DRS kms:CreateGrant and kms:DescribeKey"
@@ -77,7 +74,6 @@ _POLICY: Final = re.compile(
 _KEY: Final = re.compile(r"not authorized to use key\b", re.IGNORECASE)
 _ENCODED: Final = re.compile(r"Encoded authorization failure message", re.IGNORECASE)
 _REFUSALS: Final = {"UnauthorizedOperation", "AuthFailure", "AccessDenied", "AccessDeniedException"}
-_EC2_REFUSALS: Final = {"UnauthorizedOperation", "AuthFailure"}
 _RESOURCE_ID: Final = re.compile(r"(?<=/)[a-z]{1,16}-[0-9a-zA-Z]{8,}$")
 
 
@@ -108,9 +104,8 @@ def hint_for(
     """
     refusal = read_refusal(text)
     if refusal is not None:
-        return one_line(_refusal_hint(refusal, text, caller, service, is_shared=is_shared), _MAX_HINT)
-    lower = text.lower()
-    hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in lower)
+        return one_line(_refusal_hint(refusal, text, caller, service, is_shared=is_shared))
+    hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in text.lower())
     return next(hints, None)
 
 
@@ -119,7 +114,7 @@ def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None,
     if _KEY.search(text):
         return f"allow the use of the key {resource or ''} in its key policy"
     if action is not None and ":" not in action:
-        service = service or ("ec2" if refusal.code in _EC2_REFUSALS else None)
+        service = service or ("ec2" if refusal.code in {"UnauthorizedOperation", "AuthFailure"} else None)
         action = action if service is None else f"{service}:{action}"
         if _ENCODED.search(text):
             return f"read what to allow for {action}: {_DECODE}"

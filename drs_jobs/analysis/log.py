@@ -218,9 +218,6 @@ def event_of(phase: PhaseName, step: Step | None) -> str:
     return next(event for event, effect in EFFECTS.items() if effect == (phase, step))
 
 
-_NO_DATA: Final = JobLogEventData()
-
-
 def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
     record = ParticipantRecord(
         is_server=any(item.event_data is not None and item.event_data.source_server_id for item in items),
@@ -229,7 +226,7 @@ def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
     last = None
     # Items without a time first, because each item with a time has priority over them.
     for item in sorted(items, key=lambda item: item.log_date_time is not None):
-        data = item.event_data or _NO_DATA
+        data = item.event_data or JobLogEventData()
         record.instance_id = data.target_instance_id or record.instance_id
         if (effect := EFFECTS.get(item.event or "")) is None:
             continue

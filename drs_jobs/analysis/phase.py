@@ -149,8 +149,7 @@ def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> Job
         rows.append(row)
         if part.participating_servers or (participant_record.is_server and not entries and not job.participating_servers):
             times.append(row.recovery_time)
-    known_times = [time for time in times if time is not None]
-    slowest = max(known_times) if known_times and len(known_times) == len(times) else None
+    slowest = None if None in times else max((time for time in times if time is not None), default=None)
     return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
 
 

@@ -31,8 +31,8 @@ from drs_jobs._text import (
     one_line,
 )
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation
-from drs_jobs.analysis.failure import ExplainedReason, explained_reasons
+from drs_jobs.analysis import Cause, Explanation
+from drs_jobs.analysis.failure import explained_reasons
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
 
@@ -354,7 +354,7 @@ def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) 
         yield f"undetermined: {explanation.job.undetermined_reasons}"
 
 
-def _participants(reason: ExplainedReason, names: Mapping[str, str]) -> str:
+def _participants(reason: Cause, names: Mapping[str, str]) -> str:
     labels = [server_cell(participant, names).plain for participant in reason.participants[:_MAX_PARTICIPANTS]]
     return f"{', '.join(labels)} {format_more(len(reason.participants), _MAX_PARTICIPANTS)}".rstrip()
 

@@ -51,6 +51,7 @@ class PhaseReader:
         self._now = now
         self.executor: Executor = DaemonThreadPool(_THREADS) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
+        self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
         self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
         self._earlier_reads: dict[str, Future[tuple[JobPhases, ...]]] = {}
@@ -82,6 +83,7 @@ class PhaseReader:
         # After an error, the log that was read before can have more items.
         if error is None or len(items) > len(self._logs.get(job_id, ())):
             self._logs[job_id] = items
+        self._log_errors[job_id] = error
         if error is not None:
             self.error = self.error or error
             if not is_transient(error):
@@ -97,7 +99,9 @@ class PhaseReader:
         """Return how far a running job is; `None` if its log has not been read."""
         if (log := self._logs.get(job.job_id)) is None:
             return None
-        state = progress(phases(job, log), now=self._now(), earlier=self._earlier.get(job.job_id, ()))
+        # A log that could not be read again lacks what has happened since, so nothing in it is slow.
+        report = phases(job, log, log_error=self._log_errors[job.job_id])
+        state = progress(report, now=self._now(), earlier=self._earlier.get(job.job_id, ()))
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
         fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
         left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
