@@ -333,7 +333,8 @@ def test_failures_without_a_reason():
 def test_rows_that_grow_with_the_jobs_are_bounded():
     """The table of verdicts is not. The page says how many rows are not shown, and where they are."""
     log = [item for server in range(60) for item in log_with(f"error {server}", server)]
-    log += [attrs.evolve(item, event="LAUNCH_START", log_date_time=NOW - DAYS * 1.05) for item in log]
+    start = {"event": "LAUNCH_START", "log_date_time": NOW - 1.05 * DAYS}
+    log += [make_log_item(source_server_id=server_id(server), **start) for server in range(60)]
     reports = [phases(drill(1.1 + n, "FAILED", *range(60)), log) for n in range(120)]
     page = outline(assess(reports, as_of=NOW, **BOTH))
     assert len(server_rows(page)) == 60
