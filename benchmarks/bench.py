@@ -27,7 +27,7 @@ from peers import PEERS
 
 from drs_jobs import JobsClient
 from drs_jobs._polling import Clock
-from drs_jobs.sweep import TargetJobs, sweep, targets
+from drs_jobs.sweep import TargetResult, sweep, targets
 from drs_jobs.testing import LocalDrs, make_job
 
 HERE: Final = Path(__file__).parent
@@ -318,8 +318,8 @@ def sweeps(drs: str, sts: str) -> str:
     # Both keep the jobs of one target at a time, and count them.
     def with_sweep(accounts: int) -> None:
         for result in sweep(targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader")):
-            assert isinstance(result, TargetJobs)
-            assert len(result.jobs) == 100
+            assert isinstance(result, TargetResult)
+            assert len(result.value) == 100
 
     def with_one_session_each(accounts: int) -> None:
         for target in targets([f"{n:012}" for n in range(accounts)], regions, role_name="DrsReader"):

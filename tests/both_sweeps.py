@@ -1,22 +1,25 @@
 """`sweep`, and the asynchronous one as a synchronous iterator, so that one set of cases tests both."""
 
 import asyncio
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from drs_jobs.sweep import TargetFailure, TargetJobs, sweep
+from drs_jobs.sweep import TargetFailure, TargetResult, read_jobs, sweep
 
 
-def sweep_in_event_loop(targets: Any, **arguments: Any) -> Iterator[TargetJobs | TargetFailure]:
+def sweep_in_event_loop(targets: Any, read: Any = None, **arguments: Any) -> Iterator[TargetResult[Any] | TargetFailure]:
     """The results of `drs_jobs.aio.sweep`. The event loop runs only while the caller waits for a result."""
     from drs_jobs import aio  # noqa: PLC0415  # needs aiobotocore
 
-    return _blocking(aio.sweep(targets, **arguments))
+    if getattr(read, "func", None) is read_jobs:
+        read = functools.partial(aio.read_jobs, **read.keywords)
+    return _blocking(aio.sweep(targets, read, **arguments))
 
 
-def _blocking(results: Any) -> Iterator[TargetJobs | TargetFailure]:
+def _blocking(results: Any) -> Iterator[TargetResult[Any] | TargetFailure]:
     async def take() -> Any:
         return await anext(results, None)
 

@@ -3,11 +3,12 @@
 import contextlib
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import pytest
 
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs
+from drs_jobs.sweep import Target, TargetFailure, TargetResult
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, Slow, make_job
 from simulated_sts import KEY, Refusal, Request, SimulatedAws
 
@@ -71,7 +72,7 @@ class SimulatedAccounts:
         self.targets.append(target)
         self.expected[target] = expected
 
-    def check(self, results: list[TargetJobs | TargetFailure]) -> None:
+    def check(self, results: list[TargetResult[Any] | TargetFailure]) -> None:
         """Check that there is exactly one result per target, and the expected one."""
         assert len(results) == len(self.targets)
         found = {result.target: describe(result) for result in results}
@@ -87,10 +88,10 @@ class SimulatedAccounts:
             assert count <= processes * (len(JOBS) if account.startswith(DENIED_PREFIX) else 1), account
 
 
-def describe(result: TargetJobs | TargetFailure) -> str:
+def describe(result: TargetResult[Any] | TargetFailure) -> str:
     """The number of jobs of a result, or the name of its error."""
-    if isinstance(result, TargetJobs):
-        return f"{len(result.jobs)} jobs"
+    if isinstance(result, TargetResult):
+        return f"{len(result.value)} jobs"
     return f"uninitialized {result.is_uninitialized}, {type(result.error).__name__}"
 
 

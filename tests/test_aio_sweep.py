@@ -25,7 +25,7 @@ from aiobotocore.client import AioBaseClient
 from drs_jobs.aio import sweep
 from drs_jobs.aio._sweep import AsyncSweep
 from drs_jobs.aio._sweep_clients import AsyncClientCache, _BorrowedClient
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs
+from drs_jobs.sweep import Target, TargetFailure, TargetResult
 from drs_jobs.sweep import clients as sweep_clients
 from drs_jobs.testing import ErrorResponse, LocalDrs, Slow
 from simulated_accounts import simulate_accounts
@@ -422,10 +422,10 @@ def test_new_client_after_a_transient_error(local_drs: LocalDrs, clients: Counte
     async def main() -> None:
         results = sweep(some(), max_in_flight=2)
         found = [await anext(results), await anext(results)]
-        assert [type(result) for result in found] == [TargetFailure, TargetJobs]
+        assert [type(result) for result in found] == [TargetFailure, TargetResult]
         assert clients == {"made": 2}
         released.set()
-        assert isinstance(await anext(results), TargetJobs)
+        assert isinstance(await anext(results), TargetResult)
         assert await anext(results, None) is None
         assert clients == {"made": 2, "closed": 2}
 
@@ -486,6 +486,6 @@ def test_unknown_profile_and_region_are_failures(local_drs: LocalDrs):
         results = {result.target: result async for result in sweep([*bad, target_of(local_drs)])}
         errors = [type(getattr(results[target], "error", None)).__name__ for target in bad]
         assert errors == ["ProfileNotFound", "ValueError"]
-        assert results[target_of(local_drs)] == TargetJobs(target_of(local_drs), ())
+        assert results[target_of(local_drs)] == TargetResult(target_of(local_drs), ())
 
     run(main)

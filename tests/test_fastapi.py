@@ -102,7 +102,7 @@ def test_progress_then_outcome(local: LocalDrs, job_id: str):
                 seen.append(update)
         fractions = [update["fraction"] for update in seen]
         assert fractions == sorted(fractions)
-        assert "conversion 2 of 2 servers, 1m" in str(seen)
+        assert "conversion 2 of 2, 1m" in str(seen)
         assert {update["outcome"] for update in seen[:-1]} == {"RUNNING"}
         assert seen[-1]["outcome"] == "FAILED"
         assert seen[-1]["reasons"] == [f"{SERVERS[1]}: CONVERSION_FAIL: <b>no disk space</b>"]

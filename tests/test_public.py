@@ -88,7 +88,7 @@ def test_without_the_extra_async(blocked: tuple[str, ...], monkeypatch: pytest.M
     assert first == second
     assert re.match("(aiobotocore|anyio) is not installed: install drs_jobs with its extra 'async'", first)
     assert "pip install '.[async]'" in first
-    assert result == "TargetJobs"
+    assert result == "TargetResult"
 
 
 COMPLETIONS = """

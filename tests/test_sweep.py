@@ -1,5 +1,6 @@
 """Sweeps have one result per target on threads, processes and a Dask cluster, for every kind of failure."""
 
+import functools
 import gc
 import itertools
 import json
@@ -27,8 +28,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 import unloadable
 from both_sweeps import both_sweeps
-from drs_jobs import MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets, workers
+from drs_jobs import JobsClient, MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, read_phases, sweep, targets, workers
 from drs_jobs.sweep import clients as sweep_clients
 from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
 from simulated_accounts import simulate_accounts
@@ -155,21 +156,21 @@ def test_dates_and_pages(sweep: Any, local_drs: LocalDrs):
     jobs = [make_job(creation_date_time=datetime(2024, month, 15, tzinfo=UTC)) for month in (5, 6, 6, 6, 7)]
     local_drs.add_jobs(*jobs)
     local_drs.page_sizes = (1,)
-    [result] = sweep([_target(local_drs)], from_date=start, to_date=end)
-    assert isinstance(result, TargetJobs)
-    assert set(jobs[1:4]) == set(result.jobs)
-    assert "jobs=<3>" in repr(result)
+    [result] = sweep([_target(local_drs)], functools.partial(read_jobs, from_date=start, to_date=end))
+    assert isinstance(result, TargetResult)
+    assert set(jobs[1:4]) == set(result.value)
+    assert "value=<3>" in repr(result)
 
 
 def test_uninitialized_account_is_a_failure(local_drs: LocalDrs):
     """It differs from an account without jobs."""
     with simulate_accounts(1) as accounts:
         first = next(target for target in accounts.targets if "True" in accounts.expected[target])
-        [never, empty] = sorted(sweep([first, _target(local_drs)]), key=lambda result: isinstance(result, TargetJobs))
+        [never, empty] = sorted(sweep([first, _target(local_drs)]), key=lambda result: isinstance(result, TargetResult))
     assert isinstance(never, TargetFailure)
     assert never.is_uninitialized
     assert isinstance(never.error, UninitializedAccountException)
-    assert TargetJobs(_target(local_drs), ()) == empty
+    assert TargetResult(_target(local_drs), ()) == empty
 
 
 class CountingExecutor(Executor):
@@ -185,7 +186,7 @@ class CountingExecutor(Executor):
         self.most = max(self.most, len(self.waiting))
         if len(self.waiting) == 7:
             for number, other in enumerate(self.waiting):
-                other.set_result(TargetJobs(Target(str(number)), ()))
+                other.set_result(TargetResult(Target(str(number)), ()))
             self.waiting.clear()
         return future
 
@@ -231,7 +232,7 @@ def test_error_of_the_iterable_is_raised_last(sweep: Any, local_drs: LocalDrs):
     with pytest.raises(KeyError, match="file ends"):
         for result in sweep(some()):
             results += [result]
-    assert [TargetJobs(_target(local_drs), ())] * 3 == results
+    assert [TargetResult(_target(local_drs), ())] * 3 == results
 
 
 @attrs.frozen
@@ -258,7 +259,7 @@ def test_unpicklable_task_is_a_failure(executor_class: Any, local_drs: LocalDrs)
     with executor_class(1, **arguments) as pool:
         results = {result.target: result for result in sweep([bad, good], executor=pool)}
     assert isinstance(results[bad], TargetFailure)
-    assert results[good] == TargetJobs(good, ())
+    assert results[good] == TargetResult(good, ())
 
 
 def test_broken_process_pool():
@@ -277,7 +278,7 @@ def test_errors_that_do_not_load(local_drs: LocalDrs):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=unloadable.raise_in_worker) as pool:
         results = list(sweep(mixed, executor=pool))
-    assert [result.target for result in results if isinstance(result, TargetJobs)] == good
+    assert [result.target for result in results if isinstance(result, TargetResult)] == good
     failures = {result.target.region: str(result.error) for result in results if isinstance(result, TargetFailure)}
     for region, name in unloadable.REGIONS.items():
         assert str(unloadable.ERRORS[name]()).split(" at 0x")[0] in failures[region]
@@ -360,7 +361,7 @@ def test_refusal_counts_for_its_region(now: list[float]):
         ({"max_in_flight": 0}, ValueError),
         ({"max_in_flight": 1.5}, TypeError),
         ({"executor": object()}, TypeError),
-        ({"from_date": datetime(2024, 1, 1)}, ValueError),  # noqa: DTZ001  # the case under test
+        ({"read": "jobs"}, TypeError),
     ],
 )
 def test_invalid_arguments(sweep: Any, arguments: Any, error_class: Any):
@@ -488,11 +489,59 @@ def test_invalid_target_is_a_failure(sweep: Any, bad: Any, local_drs: LocalDrs):
     good = _target(local_drs)
     results = list(sweep([good, bad, good, bad]))
     failures = [result for result in results if isinstance(result, TargetFailure)]
-    assert results.count(TargetJobs(good, ())) == len(failures) == 2
+    assert results.count(TargetResult(good, ())) == len(failures) == 2
     assert [failure.target for failure in failures] == [bad, bad]
     for failure in failures:
         assert isinstance(failure.error, TypeError)
         assert "expected a Target" in str(failure.error)
+
+
+def test_read_of_the_caller(local_drs: LocalDrs):
+    """Its result is the value, its error the failure of its target, and a lazy result is an error."""
+    local_drs.add_jobs(make_job(), make_job())
+
+    def count(client: JobsClient) -> int:
+        return len(client.describe_jobs().collect())
+
+    def fail(client: JobsClient) -> int:
+        raise KeyError(repr(client))
+
+    def leave(_: JobsClient) -> int:
+        raise SystemExit(3)
+
+    [result] = sweep([_target(local_drs)], count)
+    assert result == TargetResult(_target(local_drs), 2)
+    for read, error_class, text in (
+        (fail, KeyError, "JobsClient"),
+        (leave, RuntimeError, "SystemExit"),
+        (lambda client: client.describe_jobs(), TypeError, "returned a Pager"),
+        (lambda client: (job for job in client.describe_jobs()), TypeError, "returned a generator"),
+    ):
+        [failure] = sweep([_target(local_drs)], read)
+        assert isinstance(failure, TargetFailure)
+        assert isinstance(failure.error, error_class)
+        assert text in str(failure.error)
+    with ProcessPoolExecutor(1) as pool:
+        [unpicklable] = sweep([_target(local_drs)], lambda client: 1, executor=pool)
+        [other] = sweep([_target(local_drs)], _return_a_lock, executor=pool)
+        [counted] = sweep([_target(local_drs)], read_phases, executor=pool)
+    assert isinstance(unpicklable, TargetFailure)
+    assert isinstance(other, TargetFailure)
+    assert isinstance(counted, TargetResult)
+    assert [type(report).__name__ for report in counted.value] == ["JobPhases"] * 2
+
+
+def _return_a_lock(_: JobsClient) -> object:
+    return threading.Lock()
+
+
+def test_phases_of_jobs_without_a_readable_log(local_drs: LocalDrs):
+    """Its error is in the phases of its job, and no target is lost."""
+    local_drs.add_jobs(make_job(), make_job(status="STARTED"))
+    local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobLogItems")
+    [result] = sweep([_target(local_drs)], read_phases)
+    assert isinstance(result, TargetResult)
+    assert [type(report.log_error).__name__ for report in result.value] == ["AccessDeniedException"] * 2
 
 
 @both_sweeps
@@ -549,7 +598,7 @@ def test_new_client_after_a_transient_error(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     local_drs.inject(ErrorResponse("InternalServerException", 500), times=2)
     results = list(sweep([_target(local_drs)] * 5, max_in_flight=1))
-    assert [type(result).__name__ for result in results] == ["TargetFailure"] * 2 + ["TargetJobs"] * 3
+    assert [type(result).__name__ for result in results] == ["TargetFailure"] * 2 + ["TargetResult"] * 3
     assert len(clients["made"]) == len(clients["closed"]) == 3
 
 
@@ -560,7 +609,7 @@ def test_clients_of_many_endpoints_are_limited(
     many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
     cache = sweep_clients.ClientCache("id", 2)
     for number, target in enumerate(many, start=1):
-        assert cache.read(target, id) == id(clients["made"][-1])
+        assert cache.read(target, lambda client: client.meta) is clients["made"][-1].meta
         assert (len(clients["made"]), len(clients["closed"])) == (number, max(0, number - 2))
 
 
@@ -570,7 +619,7 @@ def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     monkeypatch.setattr(sweep_clients, "_make_session", lambda *arguments: (next(sessions), make(*arguments))[1])
     sweeps = [sweep([_target(local_drs)] * 6, max_in_flight=1) for _ in range(9)]
     rounds = [[next(one) for one in sweeps] for _ in range(6)]
-    assert all(isinstance(result, TargetJobs) for results in rounds for result in results)
+    assert all(isinstance(result, TargetResult) for results in rounds for result in results)
     assert next(sessions) == 9
 
 
@@ -610,16 +659,16 @@ def test_caches_of_sweeps_in_another_process(now: list[float], monkeypatch: pyte
 FORK_BESIDE_THREADS = """
     import multiprocessing, sys, threading
     from concurrent.futures import ProcessPoolExecutor
-    from drs_jobs.sweep import Target, TargetJobs, sweep
+    from drs_jobs.sweep import Target, TargetResult, sweep
 
     many = [Target("eu-west-1", endpoint_url=sys.argv[1])] * 40
     def on_threads():
-        assert all(isinstance(result, TargetJobs) for result in sweep(many))
+        assert all(isinstance(result, TargetResult) for result in sweep(many))
     threads = [threading.Thread(target=on_threads) for _ in range(2)]
     for thread in threads:
         thread.start()
     with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("fork")) as pool:
-        print(sum(isinstance(result, TargetJobs) for result in sweep(many, executor=pool)))
+        print(sum(isinstance(result, TargetResult) for result in sweep(many, executor=pool)))
     for thread in threads:
         thread.join()
 """
@@ -641,7 +690,7 @@ def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_d
     """On Windows, Ctrl-C does not interrupt a wait without one. Late results are not lost."""
     monkeypatch.setattr(workers, "_INTERRUPT_INTERVAL", 0.001)
     local_drs.inject(Slow(0.05))
-    assert list(sweep([_target(local_drs)])) == [TargetJobs(_target(local_drs), ())]
+    assert list(sweep([_target(local_drs)])) == [TargetResult(_target(local_drs), ())]
 
 
 def test_cache_counts_its_tasks(local_drs: LocalDrs):
@@ -676,7 +725,7 @@ class SlowExecutor(Executor):
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.futures.append(Future())
         if len(self.futures) == 3:
-            self.futures[0].set_result(TargetJobs(Target("eu-west-1"), ()))
+            self.futures[0].set_result(TargetResult(Target("eu-west-1"), ()))
         return self.futures[-1]
 
 
@@ -708,7 +757,7 @@ def test_targets_that_fail_are_not_read_again(sweep: Any, local_drs: LocalDrs):
     with pytest.raises(KeyError, match="not readable"):
         for result in sweep(FailingTargets(_target(local_drs))):
             results += [result]
-    assert results == [TargetJobs(_target(local_drs), ())]
+    assert results == [TargetResult(_target(local_drs), ())]
 
 
 def test_causes_and_contexts_have_no_frames():

@@ -4,15 +4,16 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 import pytest
 
-import drs_jobs.sweep.clients
 import frozen_time
 from both_sweeps import both_sweeps
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
+from drs_jobs import JobsClient
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, clients, sweep, targets
 from simulated_sts import DEFAULT_REGIONS, DROPPED, KEY, Refusal, Request, SimulatedAws, redirect_sts, skip_sleeps
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -35,9 +36,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
 def failures(results: list[Any]) -> list[TargetFailure]:
     """The failures. Every other target must have the jobs of its account and region. A target without a role has no account."""
     for result in results:
-        if isinstance(result, TargetJobs):
+        if isinstance(result, TargetResult):
             account = (result.target.role_arn or "::::").split(":")[4]
-            ids = [job.job_id for job in result.jobs]
+            ids = [job.job_id for job in result.value]
             assert ids == [f"{account}-{result.target.region}-{page}" for page in range(len(ids))] != []
     return [result for result in results if isinstance(result, TargetFailure)]
 
@@ -109,7 +110,7 @@ def test_credentials_of_the_global_sts(sweep: Any, mode: str, aws: SimulatedAws,
 
 @both_sweeps
 def test_sts_that_does_not_respond(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(drs_jobs.sweep.clients, "READ_TIMEOUT", 2)
+    monkeypatch.setattr(clients, "READ_TIMEOUT", 2)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     released = threading.Event()
 
@@ -216,6 +217,38 @@ def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(sweep: An
     assert len(results) == 30
     assert failures(results) == []
     assert aws.refusals == {}
+
+
+def test_threads_of_a_read_sign_for_its_target(aws: SimulatedAws):
+    """Whatever threads the function of the caller starts: a thread inherits no context."""
+    aws.pages = 3
+
+    def read(client: JobsClient) -> set[str]:
+        with ThreadPoolExecutor(4) as pool:
+            return {job.job_id for jobs in pool.map(lambda _: client.describe_jobs().collect(), range(4)) for job in jobs}
+
+    results = list(sweep(targets([ACCOUNT, OTHER], ["eu-west-1", "us-east-1"], role_name=ROLE), read))
+    assert [type(result) for result in results] == [TargetResult] * 4
+    reads = Counter((request.account, request.region) for request in aws.requests if request.service == "drs")
+    assert reads == dict.fromkeys(itertools.product([ACCOUNT, OTHER], ["eu-west-1", "us-east-1"]), 12)
+
+
+def test_long_read_renews_its_credentials(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """A read of many logs can take longer than credentials are valid."""
+    aws.lifetime = 601
+    passed = [0.0]
+    machine_time = clients.machine_time
+    monkeypatch.setattr(clients, "machine_time", lambda: machine_time() + passed[0])
+
+    def read(client: JobsClient) -> int:
+        for _ in range(4):
+            client.describe_jobs().collect()
+            passed[0] += 61
+        return len({request.access_key for request in aws.requests if request.service == "drs"})
+
+    [result] = sweep(targets([ACCOUNT], ["eu-west-1"], role_name=ROLE), read)
+    assert isinstance(result, TargetResult)
+    assert result.value == aws.assumed[ACCOUNT] == 4
 
 
 # ------------------------------------------------------------------ frozen time

@@ -5,7 +5,7 @@
 | `_client` | `AsyncJobsClient`, which does what `JobsClient` does |
 | `_pager` | `AsyncPager` and its iterators |
 | `_polling` | executes the steps of polling |
-| `_sweep` | `sweep` with the tasks of one event loop |
+| `_sweep` | `sweep`, `read_jobs`, `read_phases`, with the tasks of one event loop |
 | `_sweep_clients` | the sessions, clients and credentials of a sweep |
 | `_task_guard` | a guard against two tasks in one iterator |
 """
@@ -15,11 +15,19 @@ from drs_jobs import _extras
 try:
     from drs_jobs.aio._client import AsyncJobsClient, SupportsAsyncDescribeJobs
     from drs_jobs.aio._pager import AsyncPager, AsyncPagerIterator
-    from drs_jobs.aio._sweep import sweep
+    from drs_jobs.aio._sweep import read_jobs, read_phases, sweep
 except ImportError as _error:
     raise _extras.missing_extra_error("async", _error) from _error
 
-__all__ = ["AsyncJobsClient", "AsyncPager", "AsyncPagerIterator", "SupportsAsyncDescribeJobs", "sweep"]
+__all__ = [
+    "AsyncJobsClient",
+    "AsyncPager",
+    "AsyncPagerIterator",
+    "SupportsAsyncDescribeJobs",
+    "read_jobs",
+    "read_phases",
+    "sweep",
+]
 
 for _value in (AsyncJobsClient, AsyncPager, AsyncPagerIterator, SupportsAsyncDescribeJobs):
     _value.__module__ = __name__

@@ -2,17 +2,21 @@
 
 import asyncio
 import functools
+import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, overload
 
-from drs_jobs._errors import MalformedResponseError
+from botocore.exceptions import BotoCoreError
+
+from drs_jobs._errors import DrsJobsError, MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs.aio._client import AsyncJobsClient
 from drs_jobs.aio._sweep_clients import AsyncClientCache
 from drs_jobs.aio._task_guard import TaskGuard
-from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, failure_of, result_of
-from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, validate
+from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
+from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, validate
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -149,48 +153,88 @@ async def _read(
         results.put_nowait(failure(target, RuntimeError("the task of this target was cancelled")) if result is None else result)
 
 
+@overload
+def sweep(
+    targets: Iterable[Target] | AsyncIterable[Target], *, max_in_flight: int = MAX_IN_FLIGHT
+) -> AsyncSweep[Target, TargetResult[tuple[Job, ...]] | TargetFailure]: ...
+@overload
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target],
+    read: Callable[[AsyncJobsClient], Awaitable[T]],
     *,
-    from_date: datetime | None = None,
-    to_date: datetime | None = None,
     max_in_flight: int = MAX_IN_FLIGHT,
-) -> AsyncSweep[Target, TargetJobs | TargetFailure]:
+) -> AsyncSweep[Target, TargetResult[T] | TargetFailure]: ...
+def sweep(
+    targets: Iterable[Target] | AsyncIterable[Target],
+    read: Callable[[AsyncJobsClient], Awaitable[Any]] | None = None,
+    *,
+    max_in_flight: int = MAX_IN_FLIGHT,
+) -> AsyncSweep[Target, TargetResult[Any] | TargetFailure]:
     """Return an asynchronous iterator over one result per target, as `sweep` does, with the requests of one asyncio event loop.
 
     A cancelled `anext` loses no result: the next one continues. `aclose()`, which `contextlib.aclosing` calls, cancels the
     targets in flight and closes the clients. So does the deletion of the iterator, as after `break`.
 
     Args:
-        targets: As in `sweep`, or an asynchronous iterable.
-        from_date: As in `sweep`, as are all of the following.
-        to_date: The end of the date range.
+        targets: As in `drs_jobs.sweep.sweep`, or an asynchronous iterable.
+        read: The coroutine function to call with the `AsyncJobsClient` of each target, by default `read_jobs` of this module.
         max_in_flight: The maximum number of targets that are read at the same time, by default 32.
 
     Returns:
-        An `AsyncIterator` with the method `aclose()`: `TargetJobs` for each target whose jobs were read, and `TargetFailure`
-        for each other one.
+        An `AsyncIterator` with the method `aclose()`: `TargetResult` for each target that was read, and `TargetFailure` for
+        each other one.
 
     Raises:
         TypeError: If an argument has the wrong type. Raised by this call, as is the following.
         ValueError: If an argument has an invalid value.
         RuntimeError: If no event loop of asyncio runs. Raised by `anext`.
     """
-    in_flight, dates = validate(targets, from_date, to_date, max_in_flight)
+    in_flight = validate(targets, max_in_flight)
+    function: Any = read_jobs if read is None else read
+    if not callable(function):
+        raise TypeError(f"read must be a coroutine function of an AsyncJobsClient, not {function!r}")
     cache = AsyncClientCache(in_flight)
-    return AsyncSweep(targets, functools.partial(_read_target, cache, *dates), failure_of, cache.close, in_flight)
+    return AsyncSweep(targets, functools.partial(_read_target, cache, function), failure_of, cache.close, in_flight)
 
 
 async def _read_target(
-    cache: AsyncClientCache, from_date: datetime | None, to_date: datetime | None, target: Target
-) -> TargetJobs | TargetFailure:
-    """Return the result of one target. Other errors than malformed jobs are raised."""
+    cache: AsyncClientCache, read: Callable[[AsyncJobsClient], Any], target: Target
+) -> TargetResult[Any] | TargetFailure:
+    """Return the result of one target, or raise the error."""
     check_target(target)
 
-    async def read(client: AsyncJobsClient) -> tuple[tuple[Job, ...], list[MalformedResponseError]]:
-        malformed: list[MalformedResponseError] = []
-        pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
-        return tuple(await pager.collect()), malformed
+    async def call(client: AsyncJobsClient) -> Any:
+        result: Any = read(client)
+        if not inspect.isawaitable(result):
+            name = type(result).__name__
+            raise TypeError(f"read must be a coroutine function; it returned {name}: use drs_jobs.sweep.sweep for functions")
+        return check_value(await result)
 
-    jobs, malformed = await cache.read(target, read)
-    return result_of(target, jobs, malformed)
+    return TargetResult(target, await cache.read(target, call))
+
+
+async def read_jobs(
+    client: AsyncJobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None
+) -> tuple[Job, ...]:
+    """Return all jobs of an account and region, newest first, as `drs_jobs.sweep.read_jobs`. It is the default of `sweep`."""
+    malformed: list[MalformedResponseError] = []
+    pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
+    jobs = tuple(await pager.collect())
+    if malformed:
+        malformed[0].jobs = jobs
+        raise malformed[0]
+    return jobs
+
+
+async def read_phases(
+    client: AsyncJobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None
+) -> tuple[JobPhases, ...]:
+    """Return the phases of all jobs of an account and region, newest first, as `drs_jobs.sweep.read_phases`."""
+    return tuple([await _phases_of(client, job) for job in await read_jobs(client, from_date=from_date, to_date=to_date)])
+
+
+async def _phases_of(client: AsyncJobsClient, job: Job) -> JobPhases:
+    try:
+        return await client.phases(job)
+    except (DrsJobsError, BotoCoreError) as error:  # a running job can have been deleted since
+        return phases(job, (), log_error=error)

@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 import boto3
@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_jobs._aws.async_clients import follow_no_redirects
+from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import is_transient
 from drs_jobs.aio._client import AsyncJobsClient
@@ -21,6 +22,7 @@ from drs_jobs.sweep import clients
 from drs_jobs.sweep.clients import (
     ROLE_ERRORS,
     ClientKey,
+    CredentialsAge,
     Role,
     as_service_error,
     can_lack_retries,
@@ -32,7 +34,7 @@ from drs_jobs.sweep.targets import Target
 R = TypeVar("R")
 
 
-@attrs.define(eq=False, slots=False)  # for the cached property
+@attrs.define(eq=False)
 class _BorrowedClient:
     """A client of aiobotocore, and the number of calls that use it now.
 
@@ -43,10 +45,43 @@ class _BorrowedClient:
     users: int = 0
     is_new: bool = True
 
-    @functools.cached_property
-    def jobs_client(self) -> AsyncJobsClient:
-        """Created once for all targets, because each creation registers the handlers of drs_jobs again."""
-        return AsyncJobsClient(self.client)
+
+class _TargetCredentials:
+    """The credentials of a target, while it is read."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[Credentials | None]]) -> None:
+        self._fetch = fetch
+        self._age = CredentialsAge()
+        self._credentials: Credentials | None = None
+
+    async def get(self) -> Credentials | None:
+        """Return the credentials."""
+        if self._age.is_due():
+            self._credentials = await self._fetch()
+        return self._credentials
+
+
+class _TargetClient:
+    """A shared client, whose requests are signed with the credentials of one target."""
+
+    def __init__(self, client: Any, credentials: _TargetCredentials) -> None:
+        self._client = client
+        self._credentials = credentials
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if name not in METHODS.values():
+            return attribute
+
+        async def call(**request: Any) -> Any:
+            token = current_credentials.set(await self._credentials.get())
+            try:
+                return await attribute(**request)
+            finally:
+                with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
+                    current_credentials.reset(token)
+
+        return call
 
 
 class AsyncClientCache:
@@ -61,14 +96,16 @@ class AsyncClientCache:
         self._role = functools.lru_cache(maxsize=1_000)(_TaskRole)
 
     async def read(self, target: Target, function: Callable[[AsyncJobsClient], Awaitable[R]]) -> R:
-        """Return the result of a function of a client, which signs with the credentials of the target in this task.
+        """Return the result of a function of a client, which signs with the credentials of the target.
 
         The function is called again with a new client, if the client had no retries left.
         """
         key = ClientKey.of_drs(target, lambda: self._known_regions(target.profile_name))
-        # They stay set, because the context of the task ends with the target.
-        current_credentials.set(await self._credentials(target))
-        return await self._call(key, lambda borrowed: function(borrowed.jobs_client))
+        credentials = _TargetCredentials(await self._fetch_function(target))
+        await credentials.get()  # outside of `_call`, which concerns the errors of DRS
+        return await self._call(
+            key, lambda borrowed: function(AsyncJobsClient(cast("Any", _TargetClient(borrowed.client, credentials))))
+        )
 
     async def close(self) -> None:
         """Close the clients, which no target uses any more. A cancellation meanwhile leaves no client open."""
@@ -78,16 +115,19 @@ class AsyncClientCache:
             with suppress(asyncio.CancelledError):
                 await borrowed.client.close()
 
-    async def _credentials(self, target: Target) -> Credentials | None:
+    async def _fetch_function(self, target: Target) -> Callable[[], Awaitable[Credentials | None]]:
+        """Return a function that returns the credentials of a target, and renews them if they expire soon."""
         if target.role_arn is None:
-            return None
+            return _no_credentials
         key = ClientKey.of_sts(target)
         async with self._borrow(key) as sts:
             is_global = is_global_endpoint(sts.client)
         role = self._role(target.profile_name, target.role_arn, target.external_id, is_global)
-        return await role.fetch_credentials(
-            target.region, lambda request: self._call(key, lambda sts: sts.client.assume_role(**request))
-        )
+
+        def assume_role(request: dict[str, str]) -> Awaitable[Any]:
+            return self._call(key, lambda sts: sts.client.assume_role(**request))
+
+        return functools.partial(role.fetch_credentials, target.region, assume_role)
 
     async def _call(self, key: ClientKey, function: Callable[[_BorrowedClient], Awaitable[R]]) -> R:
         """Return the result of a function of a client. After a transient error, other calls get a new client."""
@@ -129,6 +169,10 @@ class AsyncClientCache:
             if oldest.users == 0:
                 await oldest.client.close()
         return borrowed
+
+
+async def _no_credentials() -> None:
+    """Return `None`: a target without a role is read with the client's own credentials."""
 
 
 def _make_session(profile_name: str | None) -> AioSession:

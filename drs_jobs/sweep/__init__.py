@@ -9,13 +9,13 @@ be renewed. `drs_jobs.aio.sweep` does the same with the tasks of one asyncio eve
 |---|---|
 | `targets` | `Target`, `targets`, and the results |
 | `clients` | sessions, clients and credentials, in each process that works for a sweep |
-| `workers` | `sweep`, what it does for each target, and its threads |
+| `workers` | `sweep`, `read_jobs`, `read_phases`, and the threads |
 """
 
-from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, targets
-from drs_jobs.sweep.workers import sweep
+from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, targets
+from drs_jobs.sweep.workers import read_jobs, read_phases, sweep
 
-__all__ = ["Target", "TargetFailure", "TargetJobs", "sweep", "targets"]
+__all__ = ["Target", "TargetFailure", "TargetResult", "read_jobs", "read_phases", "sweep", "targets"]
 
-for _value in (Target, TargetFailure, TargetJobs):
+for _value in (Target, TargetFailure, TargetResult):
     _value.__module__ = __name__

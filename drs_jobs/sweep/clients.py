@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
 from drs_jobs._aws.calls import decode_headers
+from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.responses import fast_decoder
 from drs_jobs._aws.signing import sign_with
 from drs_jobs._errors import DrsJobsError, ServiceError, is_transient, service_error
@@ -59,7 +60,59 @@ def worker_cache(sweep_id: str, max_in_flight: int) -> "ClientCache":
 
 
 current_credentials: ContextVar[Credentials | None] = ContextVar("drs_jobs_credentials", default=None)
-"""The credentials of the target that a thread or task reads now; `None` for those of the client."""
+"""The credentials of the target whose request is made now; `None` for those of the client."""
+
+
+class CredentialsAge:
+    """Says when the credentials of a target are fetched again: a read of many logs can take longer than they are valid."""
+
+    _fetched_at: float | None = None
+
+    def is_due(self) -> bool:
+        """Return whether they were not fetched in the last minute, and count them as fetched now."""
+        now = machine_time()
+        if self._fetched_at is not None and now - self._fetched_at < _RENEWAL_INTERVAL:
+            return False
+        self._fetched_at = now
+        return True
+
+
+class _TargetCredentials:
+    """The credentials of a target, while it is read."""
+
+    def __init__(self, fetch: Callable[[], Credentials | None]) -> None:
+        self._fetch = fetch
+        self._age = CredentialsAge()
+        self._credentials: Credentials | None = None
+
+    def get(self) -> Credentials | None:
+        """Return the credentials."""
+        if self._age.is_due():
+            self._credentials = self._fetch()
+        return self._credentials
+
+
+class _TargetClient:
+    """A shared client, whose requests are signed with the credentials of one target, in whatever thread they are made."""
+
+    def __init__(self, client: Any, credentials: _TargetCredentials) -> None:
+        self._client = client
+        self._credentials = credentials
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if name not in METHODS.values():
+            return attribute
+
+        def call(**request: Any) -> Any:
+            token = current_credentials.set(self._credentials.get())
+            try:
+                return attribute(**request)
+            finally:
+                current_credentials.reset(token)
+
+        return call
+
 
 MAX_CLIENTS: Final = 100
 """More clients than a sweep needs at the same time: one per region, and one per region of STS."""
@@ -127,19 +180,18 @@ class ClientCache:
         return worker_cache, self._arguments
 
     def read(self, target: Target, function: Callable[[Any], R]) -> R:
-        """Return the result of a function of a boto3 client, which signs with the credentials of the target in this thread.
+        """Return the result of a function of a boto3 client, which signs with the credentials of the target.
 
         The function is called again with a new client, if the client had no retries left.
         """
         self._count_task(1)
-        token = current_credentials.set(None)
         try:
             with self._lock:
                 key = ClientKey.of_drs(target, lambda: self._known_regions(self._session(target.profile_name)))
-            current_credentials.set(self._credentials(target))
-            return self._call(key, function)
+            credentials = _TargetCredentials(self._fetch_function(target))
+            credentials.get()  # outside of `_call`, which concerns the errors of DRS
+            return self._call(key, lambda client: function(_TargetClient(client, credentials)))
         finally:
-            current_credentials.reset(token)
             self._count_task(-1)
             self.last_use = machine_time()
 
@@ -153,13 +205,18 @@ class ClientCache:
         with self._lock:
             self.tasks += change
 
-    def _credentials(self, target: Target) -> Credentials | None:
+    def _fetch_function(self, target: Target) -> Callable[[], Credentials | None]:
+        """Return a function that returns the credentials of a target, and renews them if they expire soon."""
         if target.role_arn is None:
-            return None
+            return lambda: None
         key = ClientKey.of_sts(target)
         client, _ = self._client(key)
         role = self._role(target.profile_name, target.role_arn, target.external_id, is_global_endpoint(client))
-        return role.fetch_credentials(target.region, lambda request: self._call(key, lambda sts: sts.assume_role(**request)))
+
+        def assume_role(request: dict[str, str]) -> Any:
+            return self._call(key, lambda sts: sts.assume_role(**request))
+
+        return functools.partial(role.fetch_credentials, target.region, assume_role)
 
     def _call(self, key: ClientKey, function: Callable[[Any], R]) -> R:
         """Return the result of a function of a client. After a transient error, other calls get a new client."""
@@ -253,7 +310,7 @@ def find_known_regions(session: Any) -> frozenset[str]:
 
 
 _RENEWAL_MARGIN: Final = 600.0
-"""Seconds before their expiration at which credentials are renewed: much longer than one target takes."""
+"""Seconds before their expiration at which credentials are renewed: longer than a request takes with all its attempts."""
 
 _RENEWAL_INTERVAL: Final = 60.0
 """Seconds after a failed renewal before the next one, while the credentials are still valid."""
@@ -265,7 +322,7 @@ _REFUSAL_LIFETIME: Final = 60.0
 class Role:
     """The credentials of one role, which are the same for all regions. It makes no calls.
 
-    The credentials are taken once per target, because a failed renewal must not lose a target whose credentials are valid.
+    A failed renewal loses no target while the credentials are still valid.
     A refusal counts only for the region of STS that gave it: an opt-in region that is not enabled refuses every role.
     """
 

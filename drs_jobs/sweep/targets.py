@@ -1,14 +1,16 @@
 """The targets of a sweep, and the result of each."""
 
 import functools
-from collections.abc import Iterable, Iterator
-from typing import Any, final
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, Generic, TypeVar, final
 
 import attrs
 
 from drs_jobs._errors import MalformedResponseError, UninitializedAccountException, chain_of, drop_request, make_picklable
 from drs_jobs._models import Job
-from drs_jobs._text import redact_passwords
+from drs_jobs._text import one_line, redact_passwords
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 @attrs.frozen
@@ -29,30 +31,31 @@ class Target:
 
 @final
 @attrs.frozen(repr=False)
-class TargetJobs:
-    """All jobs of a target."""
+class TargetResult(Generic[T_co]):
+    """What was read of a target."""
 
     target: Target
     """The target."""
-    jobs: tuple[Job, ...]
-    """Its jobs, newest first; empty if there are none."""
+    value: T_co
+    """What the function of the sweep returned: by default a tuple of the jobs, newest first."""
 
     def __repr__(self) -> str:
-        """Return a text with the number of jobs instead of the jobs."""
-        return f"TargetJobs({self.target!r}, jobs=<{len(self.jobs)}>)"
+        """Return a text with the number of elements instead of the elements."""
+        text = f"<{len(self.value)}>" if isinstance(self.value, Sized) else one_line(repr(self.value), 100)
+        return f"TargetResult({self.target!r}, value={text})"
 
 
 @final
 @attrs.frozen(repr=False)
 class TargetFailure:
-    """A target whose jobs could not be read, or not all of them."""
+    """A target that could not be read, or not completely."""
 
     target: Target
     """The target, or the object that was given instead of one."""
     error: Exception
     """The error, of drs_jobs or of botocore. It has no traceback, because that would keep the whole client in memory."""
     jobs: tuple[Job, ...] = ()
-    """The readable jobs, if `error` is the first MalformedResponseError of a target with malformed jobs. Empty otherwise."""
+    """The readable jobs, if `read_jobs` raised the MalformedResponseError of the first malformed job. Empty otherwise."""
 
     def __repr__(self) -> str:
         """Return a text with the number of jobs instead of the jobs."""
@@ -121,14 +124,9 @@ def _regions(partition: str) -> tuple[str, ...]:
     return regions
 
 
-def result_of(target: Target, jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> TargetJobs | TargetFailure:
-    """Return the result of a target: a failure if there are malformed jobs."""
-    return failure_of(target, malformed[0], jobs) if malformed else TargetJobs(target, jobs)
-
-
-def failure_of(target: Target, error: Exception, jobs: tuple[Job, ...] = ()) -> TargetFailure:
+def failure_of(target: Target, error: Exception) -> TargetFailure:
     """Return a failure. The tracebacks of the error and its causes are removed, because they reference whole clients."""
     for link in chain_of(error):
         link.__traceback__ = None
         drop_request(link)
-    return TargetFailure(target, error, jobs)
+    return TargetFailure(target, error, error.jobs if isinstance(error, MalformedResponseError) else ())

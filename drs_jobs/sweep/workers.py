@@ -1,6 +1,7 @@
 """A sweep on threads, or on any executor: reads the jobs of each target, and returns the results in order of completion."""
 
 import functools
+import inspect
 import os
 import queue
 import sys
@@ -11,14 +12,20 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar, cast, overload
+
+from botocore.exceptions import BotoCoreError
 
 from drs_jobs import _queries
 from drs_jobs._client import JobsClient
-from drs_jobs._errors import MalformedResponseError
+from drs_jobs._errors import DrsJobsError, MalformedResponseError
 from drs_jobs._models import Job
+from drs_jobs._pagination.pager import Pager
+from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.sweep.clients import ClientCache
-from drs_jobs.sweep.targets import Target, TargetFailure, TargetJobs, failure_of, result_of
+from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
+
+T = TypeVar("T")
 
 MAX_IN_FLIGHT: Final = 32
 """The default number of targets that are read at the same time."""
@@ -27,14 +34,25 @@ _INTERRUPT_INTERVAL: Final = 0.5
 """The interval, in seconds, at which Windows can interrupt the wait for the next result."""
 
 
+@overload
+def sweep(
+    targets: Iterable[Target], *, executor: Executor | None = None, max_in_flight: int = MAX_IN_FLIGHT
+) -> Iterator[TargetResult[tuple[Job, ...]] | TargetFailure]: ...
+@overload
 def sweep(
     targets: Iterable[Target],
+    read: Callable[[JobsClient], T],
     *,
-    from_date: datetime | None = None,
-    to_date: datetime | None = None,
     executor: Executor | None = None,
     max_in_flight: int = MAX_IN_FLIGHT,
-) -> Iterator[TargetJobs | TargetFailure]:
+) -> Iterator[TargetResult[T] | TargetFailure]: ...
+def sweep(
+    targets: Iterable[Target],
+    read: Callable[[JobsClient], Any] | None = None,
+    *,
+    executor: Executor | None = None,
+    max_in_flight: int = MAX_IN_FLIGHT,
+) -> Iterator[TargetResult[Any] | TargetFailure]:
     """Return an iterator over one result per target, in order of completion. An error of one target does not end the sweep.
 
     The time-outs are 10 seconds for a connection and 20 seconds for a response, per attempt. botocore makes 3 attempts, or
@@ -43,34 +61,38 @@ def sweep(
     Args:
         targets: The targets, any number. They are read one at a time, as earlier ones complete. An error of the iterable
             itself is raised after the results of the targets in flight.
-        from_date: The start of the date range, as in `JobsClient.describe_jobs`.
-        to_date: The end of the date range, as in `JobsClient.describe_jobs`.
+        read: The function to call with the `JobsClient` of each target, by default `read_jobs`. `read_phases` reads the logs
+            too; `functools.partial(read_jobs, from_date=…)` only newer jobs. Its errors are the failure of the target. It is
+            called once more after a transient error, if the client that several targets share had no retries left. A pool of
+            processes and Dask need a function and a result that can be pickled.
         executor: The executor, such as a ProcessPoolExecutor or `dask.distributed.Client.get_executor()`, which the caller
             shuts down. By default the sweep runs on threads.
         max_in_flight: The maximum number of targets that are read at the same time, by default 32. An executor with fewer
             workers reads fewer.
 
     Returns:
-        `TargetJobs` for each target whose jobs were read, and `TargetFailure` for each other one.
+        `TargetResult` for each target that was read, and `TargetFailure` for each other one.
 
     Raises:
         TypeError: If an argument has the wrong type. Raised by this call.
         ValueError: If an argument has an invalid value. Raised by this call.
     """
-    in_flight, dates = validate(targets, from_date, to_date, max_in_flight)
+    in_flight = validate(targets, max_in_flight)
+    function: Any = read_jobs if read is None else read
+    if not callable(function) or inspect.iscoroutinefunction(function):
+        raise TypeError(
+            f"read must be a function of a JobsClient, not {function!r}: use drs_jobs.aio.sweep for coroutine functions"
+        )
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
     cache = ClientCache(uuid.uuid4().hex, in_flight)
-    return _Sweep(iter(targets), functools.partial(_read_target, cache, *dates), executor, in_flight, cache.close)
+    return _Sweep(iter(targets), functools.partial(_read_target, cache, function), executor, in_flight, cache.close)
 
 
-Dates = tuple[datetime | None, datetime | None]
-
-
-def validate(targets: object, from_date: datetime | None, to_date: datetime | None, max_in_flight: int) -> tuple[int, Dates]:
-    """Return the number of targets in flight, and the dates in UTC.
+def validate(targets: object, max_in_flight: int) -> int:
+    """Return the number of targets in flight.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -78,11 +100,11 @@ def validate(targets: object, from_date: datetime | None, to_date: datetime | No
     """
     if isinstance(targets, str | Target):
         raise TypeError(f"targets must be a list of Target, not one {type(targets).__name__}: write [target]")
-    limit = _queries.validate_count("max_in_flight", max_in_flight, 1)
-    return limit or MAX_IN_FLIGHT, _queries.validate_date_range(from_date, to_date)
+    _queries.validate_count("max_in_flight", max_in_flight, 1)
+    return max_in_flight
 
 
-_Result: TypeAlias = TargetJobs | TargetFailure
+_Result: TypeAlias = TargetResult[Any] | TargetFailure
 _Completed: TypeAlias = list[tuple[Future[_Result], Target]]
 
 
@@ -232,19 +254,70 @@ def _result_of(future: Future[_Result], target: Target) -> _Result:
 # ------------------------------------------------------------------ code that runs in the workers
 
 
-def _read_target(cache: ClientCache, from_date: datetime | None, to_date: datetime | None, target: Target) -> _Result:
+def _read_target(cache: ClientCache, read: Callable[[JobsClient], Any], target: Target) -> _Result:
     """Return the result of one target. It runs in a thread or process of the executor."""
-
-    def read(client: Any) -> tuple[tuple[Job, ...], list[MalformedResponseError]]:
-        malformed: list[MalformedResponseError] = []
-        pager = JobsClient(client).describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
-        return tuple(pager), malformed
-
     try:
-        jobs, malformed = cache.read(target, read)
+        return TargetResult(target, cache.read(target, lambda client: check_value(read(JobsClient(client)))))
     except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
         return failure_of(target, error)
-    return result_of(target, jobs, malformed)
+
+
+def check_value(value: T) -> T:
+    """Return what a function of a sweep returned.
+
+    Raises:
+        TypeError: If it is lazy, so that it would be read when the client of the target is not available any more.
+    """
+    if isinstance(value, Pager | Iterator):
+        name = type(cast("object", value)).__name__
+        raise TypeError(f"read returned a {name}, which is not read yet: return a tuple of what it has")
+    return value
+
+
+def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None) -> tuple[Job, ...]:
+    """Return all jobs of an account and region, newest first. It is the default of `sweep`.
+
+    Args:
+        client: The client.
+        from_date: The start of the date range, as in `JobsClient.describe_jobs`.
+        to_date: The end of the date range, as in `JobsClient.describe_jobs`.
+
+    Raises:
+        MalformedResponseError: If a job is malformed. It has the other jobs in `jobs`.
+        ServiceError: If AWS returns an error. All other errors are as in `JobsClient.describe_jobs`.
+    """
+    malformed: list[MalformedResponseError] = []
+    jobs = tuple(client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append))
+    if malformed:
+        malformed[0].jobs = jobs
+        raise malformed[0]
+    return jobs
+
+
+def read_phases(
+    client: JobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None
+) -> tuple[JobPhases, ...]:
+    """Return the phases of all jobs of an account and region, newest first. It reads one log after the other.
+
+    The error of a log that cannot be read is in its phases.
+
+    Args:
+        client: The client.
+        from_date: The start of the date range, as in `JobsClient.describe_jobs`.
+        to_date: The end of the date range, as in `JobsClient.describe_jobs`.
+
+    Raises:
+        MalformedResponseError, ServiceError: As in `read_jobs`.
+    """
+    return tuple(phases_of(client, job) for job in read_jobs(client, from_date=from_date, to_date=to_date))
+
+
+def phases_of(client: JobsClient, job: Job) -> JobPhases:
+    """Return the phases of a job. An error of its log is in them, and so is that of a running job that was deleted since."""
+    try:
+        return client.phases(job)
+    except (DrsJobsError, BotoCoreError) as error:
+        return phases(job, (), log_error=error)
 
 
 # ------------------------------------------------------------------ threads

@@ -2,6 +2,7 @@
 
 # pyright: strict
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,7 @@ from drs_jobs.evidence import (
     render,
 )
 from drs_jobs.saved import SavedCount, SavedJobs, save_jobs
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, read_phases, sweep, targets
 
 
 class HandMade:
@@ -344,10 +345,9 @@ def failing(client: JobsClient, handler: Callable[[ServiceError], None]) -> None
 def sweeping(executor: Executor, now: datetime) -> None:
     found = targets(["123456789012"], "all", role_name="DrsReader", partition="aws", external_id=None)
     assert_type(found, Iterator[Target])
-    for outcome in sweep(found, from_date=now, to_date=None, executor=executor, max_in_flight=10):
-        assert_type(outcome.jobs, tuple[Job, ...])
+    for outcome in sweep(found, executor=executor, max_in_flight=10):
         match outcome:
-            case TargetJobs(target, jobs):
+            case TargetResult(target, jobs):
                 assert_type(target, Target)
                 assert_type(jobs, tuple[Job, ...])
             case TargetFailure():
@@ -355,26 +355,34 @@ def sweeping(executor: Executor, now: datetime) -> None:
                 assert_type(outcome.is_uninitialized, bool)
             case _:
                 assert_never(outcome)
+    newer = sweep(found, functools.partial(read_jobs, from_date=now))
+    assert_type(newer, Iterator[TargetResult[tuple[Job, ...]] | TargetFailure])
+    assert_type(sweep(found, read_phases), Iterator[TargetResult[tuple[JobPhases, ...]] | TargetFailure])
+    assert_type(sweep(found, count_jobs), Iterator[TargetResult[int] | TargetFailure])
 
 
-def narrowing_results(result: TargetJobs | TargetFailure) -> tuple[Job, ...]:
+def count_jobs(client: JobsClient) -> int:
+    return len(client.describe_jobs().collect())
+
+
+def narrowing_results(result: TargetResult[tuple[Job, ...]] | TargetFailure) -> tuple[Job, ...]:
     """The two results of a sweep, narrowed without `match`."""
-    if isinstance(result, TargetJobs):
-        assert_type(result, TargetJobs)
-        return result.jobs
+    if isinstance(result, TargetResult):
+        assert_type(result, TargetResult[tuple[Job, ...]])
+        return result.value
     assert_type(result, TargetFailure)
     raise result.error
 
 
-def matching_results(result: TargetJobs | TargetFailure) -> int:
+def matching_results(result: TargetResult[tuple[Job, ...]] | TargetFailure) -> int:
     """The two results of a sweep, matched by class in the other order."""
     match result:
         case TargetFailure(error=error):
             assert_type(error, Exception)
             return 0
-        case TargetJobs():
-            assert_type(result, TargetJobs)
-            return len(result.jobs)
+        case TargetResult():
+            assert_type(result, TargetResult[tuple[Job, ...]])
+            return len(result.value)
         case _:
             assert_never(result)
 

@@ -3,6 +3,7 @@
 # pyright: strict
 
 import asyncio
+import functools
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -23,9 +24,17 @@ from drs_jobs import (
     ValidationException,
     WaitTimeoutError,
 )
-from drs_jobs.aio import AsyncJobsClient, AsyncPager, AsyncPagerIterator, SupportsAsyncDescribeJobs, sweep
+from drs_jobs.aio import (
+    AsyncJobsClient,
+    AsyncPager,
+    AsyncPagerIterator,
+    SupportsAsyncDescribeJobs,
+    read_jobs,
+    read_phases,
+    sweep,
+)
 from drs_jobs.analysis import Explanation, Failure, JobPhases
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, targets
 
 
 class HandMade:
@@ -171,9 +180,15 @@ async def failing(client: AsyncJobsClient, handler: Callable[[ServiceError], Non
 
 async def sweeping(now: datetime, more: AsyncIterable[Target]) -> None:
     found = targets(["123456789012"], "all", role_name="DrsReader")
-    async with aclosing(sweep(found, from_date=now, to_date=None, max_in_flight=10)) as results:
+    async with aclosing(sweep(found, max_in_flight=10)) as results:
         async for outcome in results:
-            assert_type(outcome.jobs, tuple[Job, ...])
             if isinstance(outcome, TargetFailure):
                 assert_type(outcome.error, Exception)
-    assert_type([outcome async for outcome in sweep(more)], list[TargetJobs | TargetFailure])
+            else:
+                assert_type(outcome.value, tuple[Job, ...])
+    assert_type([outcome async for outcome in sweep(more)], list[TargetResult[tuple[Job, ...]] | TargetFailure])
+    newer = sweep(more, functools.partial(read_jobs, from_date=now))
+    assert_type([outcome async for outcome in newer], list[TargetResult[tuple[Job, ...]] | TargetFailure])
+    assert_type(
+        [outcome async for outcome in sweep(more, read_phases)], list[TargetResult[tuple[JobPhases, ...]] | TargetFailure]
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from drs_jobs import Job, JobLogItem, JobsClient, Page, Pager, aio
 from drs_jobs.aio import AsyncJobsClient, AsyncPager, sweep
-from drs_jobs.sweep import TargetJobs
+from drs_jobs.sweep import TargetResult
 
 
 class SyncClient:
@@ -156,7 +156,7 @@ async def pages(client: AsyncJobsClient, page: Page[Job]) -> None:
     client.describe_jobs().cursor = "c"  # refused
 
 
-def sweeps(result: TargetJobs) -> None:
+def sweeps(result: TargetResult[int]) -> None:
     sweep([result])  # refused
     for _ in sweep([]):  # refused
         pass

@@ -25,7 +25,7 @@ from drs_jobs import (
     analysis,
 )
 from drs_jobs.evidence import Problem, Verdict, assess
-from drs_jobs.sweep import Target, TargetFailure, TargetJobs, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, sweep, targets
 
 
 def match_without_unknown_values(job: Job) -> str:
@@ -96,21 +96,21 @@ def match_without_networks(resource: ParticipatingResourceID) -> str:
             assert_never(resource)  # refused
 
 
-def match_without_failed_targets(result: TargetJobs | TargetFailure) -> int:
+def match_without_failed_targets(result: TargetResult[tuple[Job, ...]] | TargetFailure) -> int:
     match result:
-        case TargetJobs(jobs=jobs):
+        case TargetResult(value=jobs):
             return len(jobs)
         case _:
             assert_never(result)  # refused
 
 
-def if_without_targets_with_jobs(result: TargetJobs | TargetFailure) -> str:
+def if_without_targets_with_jobs(result: TargetResult[tuple[Job, ...]] | TargetFailure) -> str:
     if isinstance(result, TargetFailure):
         return str(result.error)
     assert_never(result)  # refused
 
 
-class MoreJobs(TargetJobs):  # refused
+class MoreJobs(TargetResult[int]):  # refused
     pass
 
 
@@ -232,7 +232,7 @@ def match_without_one_verdict(verdict: Verdict) -> str:
             assert_never(verdict)  # refused
 
 
-def sweeps(result: TargetJobs | TargetFailure) -> None:
+def sweeps(result: TargetResult[tuple[Job, ...]] | TargetFailure) -> None:
     sweep([None])  # refused
     sweep(["eu-west-1"])  # refused
     sweep([result])  # refused

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 
 from drs_jobs._models import Job, Outcome
 from drs_jobs._text import format_count, format_day
-from drs_jobs.analysis.host_names import host_names
 from drs_jobs.analysis.times import created
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
 from drs_jobs.notebook.charts import _style
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._periods import Periods
 from drs_jobs.notebook.charts._style import MAX_ROWS, OUTCOME_SYMBOLS
 

@@ -15,9 +15,9 @@ from drs_jobs._models import Outcome
 from drs_jobs._text import format_count, format_duration, format_minute, format_second
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
-from drs_jobs.analysis.host_names import host_names
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._bars import Bar, Look, add_bars
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._style import MAX_ROWS, minutes_of
 
 _ROW_HEIGHT: Final = 26

@@ -18,11 +18,11 @@ import plotly.graph_objects as go
 from drs_jobs._models import Outcome
 from drs_jobs._text import format_count, format_duration
 from drs_jobs.analysis import JobPhases
-from drs_jobs.analysis.host_names import host_names
 from drs_jobs.evidence import Verdict, wording
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries
 from drs_jobs.evidence.verdicts import validate_duration
 from drs_jobs.notebook.charts import _style
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._style import OUTCOME_SYMBOLS, minutes_of
 
 _MAX_LINES: Final = 60

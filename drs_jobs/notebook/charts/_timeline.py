@@ -17,9 +17,9 @@ from drs_jobs._models import Job, Outcome
 from drs_jobs._models.job import KINDS
 from drs_jobs._text import format_count, format_duration, format_minute, format_target_count
 from drs_jobs.analysis import latest_snapshots
-from drs_jobs.analysis.host_names import host_names
 from drs_jobs.notebook.charts import _style
 from drs_jobs.notebook.charts._bars import Bar, Look, add_bars
+from drs_jobs.notebook.charts._host_names import host_names
 from drs_jobs.notebook.charts._style import OUTCOME_PATTERNS, OUTCOME_SYMBOLS
 
 _LANES: Final = (*dict.fromkeys(KINDS.values()), "other kinds")

@@ -1,7 +1,7 @@
-"""`drs-jobs phases`: the phases of one job, with one line per participant and a bar for each phase."""
+"""The phases of a job: a table with a bar for each phase, and records for JSON and CSV."""
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -17,52 +17,6 @@ from drs_jobs._text import format_duration
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_note, raise_usage_errors, status_of
-from drs_jobs.cli.logs import print_log_error
-from drs_jobs.cli.options import (
-    Connection,
-    EndpointUrl,
-    JobArgument,
-    Names,
-    Profile,
-    Region,
-    TableOutput,
-    TableOutputOption,
-)
-from drs_jobs.cli.parsers import parse_job_id
-from drs_jobs.cli.servers import NameSource
-
-
-def phases(
-    job: JobArgument,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
-    output_format: TableOutputOption = TableOutput.TABLE,
-    names: Names = None,
-) -> ExitStatus:
-    """Show the phases of one job, with a bar per phase for each server. The exit status depends on the outcome of the job."""
-    connection = Connection(profile, region, endpoint_url)
-    with raise_usage_errors():
-        job_id = parse_job_id(job)
-        name_source = NameSource.from_option(names)
-        client = connection.make_client()
-    report = client.phases(job_id)
-    names_by_id = name_source.resolve(client)
-    status = status_of([report.job])
-    with exit_if_pipe_closes(status):
-        if output_format is TableOutput.JSON:
-            output.print_records(phases_records(report, names=names_by_id))
-        elif output_format is TableOutput.CSV:
-            columns = output.with_host_name(PHASE_COLUMNS, names_by_id)
-            output.print_records(phase_rows(report, names=names_by_id), columns=columns)
-        elif report.participants:
-            print_phases(output.console(), report, now=datetime.now(UTC), names=names_by_id)
-        else:
-            print_note("no participants")
-        print_log_error(report.log_error)
-    return status
-
 
 _LETTERS: Final[Mapping[PhaseName, tuple[str, str]]] = {
     PhaseName.CLEANUP: ("░", "u"),
@@ -99,14 +53,24 @@ class PhaseBar:
             position = stop
 
 
-def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping[str, str] = output.NO_NAMES) -> Table:
+def phases_table(
+    report: JobPhases,
+    rows: Sequence[ParticipantPhases],
+    *,
+    now: datetime,
+    width: int,
+    names: Mapping[str, str] = output.NO_NAMES,
+    instances: Mapping[str, str] = output.NO_NAMES,
+) -> Table:
     """Return a table of the participants of a job, one per row, with a bar and the duration of each phase.
 
     Args:
         report: The phases of the job.
+        rows: The participants to show.
         now: The current time, for phases that are running.
         width: The maximum width, in columns of the terminal.
         names: Host names by source server id. Default none.
+        instances: EC2 instance ids by source server id. Default none.
     """
     phase_names = report.phase_names
     columns = [
@@ -114,30 +78,31 @@ def phases_table(report: JobPhases, *, now: datetime, width: int, names: Mapping
         output.Column("phases", rank=3),
         *(output.Column(_label(name), rank=len(PhaseName) + 4 - index) for index, name in enumerate(phase_names)),
         output.Column("recovered in", rank=2),
+        *([output.Column("instance", rank=len(PhaseName) + 5)] if instances else []),
         output.Column("outcome", rank=1),
     ]
     start, total = _time_axis(report, now)
-    rows: list[list[Any]] = []
-    for row in report.participants:
+    cells: list[list[Any]] = []
+    for row in rows:
         by_name = {phase.name: phase for phase in row.phases}
-        rows.append(
+        cells.append(
             [
                 output.server_cell(row.participant, names),
                 PhaseBar(tuple(_spans(row, start, total, now))),
                 *(_phase_cell(by_name.get(name), now) for name in phase_names),
                 Text(format_duration(row.recovery_time)),
+                *([output.text_cell(instances.get(row.participant, "-"))] if instances else []),
                 Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]),
             ]
         )
-    return output.fitted_table(columns, rows, width=width)
+    return output.fitted_table(columns, cells, width=width)
 
 
-def print_phases(console: Console, report: JobPhases, *, now: datetime, names: Mapping[str, str] = output.NO_NAMES) -> None:
-    """Print the table of phases, and the meaning of the characters in its bars."""
-    console.print(phases_table(report, now=now, width=console.width, names=names))
-    encoding = int(console.options.ascii_only)
+def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
+    """Return the meaning of the characters in the bars."""
+    encoding = int(is_ascii)
     legend = [f"{_LETTERS[name][encoding]} {_label(name)}" for name in report.phase_names]
-    console.print(f"{'  '.join(legend)}  {_WAITING[encoding]} waiting", soft_wrap=True)
+    return "  ".join([*legend, f"{_WAITING[encoding]} waiting"])
 
 
 def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
