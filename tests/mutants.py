@@ -1,7 +1,7 @@
 """Mutation testing of the core modules: `make mutants`, or `python tests/mutants.py _pagination` for one module.
 
 Each mutant is one small change to a module. The tests of the module run against it. Mutants that pass every test are
-printed. docs/trust.md lists them, with the reason why no test can detect them.
+printed. docs/trust.md has the figures.
 """
 
 import os
