@@ -235,7 +235,7 @@ def _attempt(*servers: str) -> list[tuple[str, ...]]:
     return [*snapshots, ("StartRecovery", *servers), ("DescribeJobs",)]
 
 
-def test_plan_of_two_waves(local: LocalDrs):
+def test_plan_of_two_waves():
     """A server of the second wave fails twice, so that the plan ends with its reason."""
     local.page_sizes = (1000,)
     local.fail_server(_id(BAD), PhaseFailure("CONVERSION", "no agent"))
