@@ -34,14 +34,23 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from drs_jobs._models import Job
 from drs_jobs._text import one_line
+from drs_jobs.analysis.hints import hint_for
+
+_MAX_TEXT: Final = 660
+"""The maximum number of characters of the text of an error."""
 
 
 class DrsJobsError(Exception):
     """Base class of the exceptions of drs_jobs."""
 
+    hint: str | None = None
+    """What to do next, with which the text of the error ends; `None` if that is not known, or if the message itself has it."""
+
     def __str__(self) -> str:
-        """Return the message as one bounded line."""
-        return one_line(super().__str__(), 600)
+        """Return the message and the hint as one bounded line."""
+        if self.hint is None:
+            return one_line(super().__str__(), _MAX_TEXT)
+        return f"{one_line(super().__str__(), _MAX_TEXT - len(self.hint) - 2).rstrip('.: ')}; {self.hint}"
 
     def __repr__(self) -> str:
         """Return the class and the message."""
@@ -152,10 +161,20 @@ class ServiceError(DrsJobsError, ClientError):
         text = self.args[0]  # of botocore, with the whole message of AWS
         if 300 <= self.status_code < 400:  # the statuses of redirects
             text = f"{text} a redirect, which is not followed: check the endpoint and the proxy"
-        Exception.__init__(self, one_line(text, 600))
+        Exception.__init__(self, one_line(text, _MAX_TEXT))
         self.request_id = _as_str(metadata.get("RequestId"))
         retry_after = headers.get("retry-after", response.get("retryAfterSeconds"))
         self.retry_after = None if retry_after is None else _parse_retry_after(str(retry_after), _as_str(headers.get("date")))
+        if is_transient(self):
+            pause = "in a minute" if self.retry_after is None else f"after {self.retry_after:.0f} seconds"
+            quota = _as_str(response.get("quotaCode"))
+            self.hint = f"repeat the request {pause}" + (
+                "" if quota is None else f", and check the quota {one_line(quota, 40)}"
+            )
+        else:
+            # The actions of IAM begin with the name of the service, which the message can lack.
+            service = "drs" if operation_name.startswith("Describe") else None
+            self.hint = type(self).hint or hint_for(text, caller="these credentials", service=service)
 
 
 class AccessDeniedException(ServiceError):
@@ -175,6 +194,11 @@ class ThrottlingException(ServiceError):
 
 class UninitializedAccountException(ServiceError):
     """Elastic Disaster Recovery was never set up in this account and region (HTTP 400). This is not the same as no jobs."""
+
+    hint: str | None = (
+        "Elastic Disaster Recovery was never set up in this account and region: set it up there, or leave the region out"
+    )
+    """What to do next."""
 
 
 class ValidationException(ServiceError):
@@ -211,6 +235,7 @@ class MalformedResponseError(DrsJobsError):
     def __init__(self, problem: str, *, path: str, value: Any = None, cursor: str | None = None) -> None:
         """Create the error for an invalid value. `problem` says in a few words what is wrong with it."""
         super().__init__(f"malformed response: {problem} at {one_line(path)}")
+        self.hint: str | None = "check the endpoint and the proxy" if path == "$" else None
         self.path = path
         self.value = value
         self.cursor = cursor
@@ -267,6 +292,8 @@ class JobOutcomeError(DrsJobsError):
     def __init__(self, message: str, *, job: Job) -> None:
         super().__init__(message)
         self.job = job
+        name = one_line(job.job_id, 40)
+        self.hint: str | None = f"drs-jobs show {name}, or JobsClient.explain, shows the reasons" if job.is_complete else None
 
 
 class JobFailedError(JobOutcomeError):
@@ -275,6 +302,9 @@ class JobFailedError(JobOutcomeError):
 
 class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
+
+    hint: str | None = "the jobs themselves go on: wait again with a longer timeout"
+    """What to do next."""
 
     jobs: tuple[Job, ...]
     """The last snapshot of every job that was seen, complete or not, in the order requested. A job can have been never seen."""

@@ -204,8 +204,8 @@ def job_phases_html(report: "JobPhases") -> str:
 
 def explanation_html(report: "Explanation") -> str:
     """Return the job, its causes of failure with the participants of each, the reasons of the whole job, and its phases."""
-    causes = list_html("causes of failure", [_cause(cause) for cause in report.causes])
-    reasons = list_html("failures of the job as a whole", report.job_reasons)
+    causes = list_html("causes of failure", [line for cause in report.causes for line in _cause(cause)])
+    reasons = list_html("reasons of the job as a whole", report.job_reasons)
     return f"<div>{job_html(report.job)}{causes}{reasons}{job_phases_html(report.phases)}</div>"
 
 
@@ -222,9 +222,10 @@ def _phase(phase: "Phase") -> str:
     return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{label} {phase.outcome}")
 
 
-def _cause(cause: "Cause") -> str:
-    label = f"{format_count(len(cause.participants), 'participant')}: {cause.summary}"
-    return f"{label}: {cause.reason}" if cause.refused_action else label
+def _cause(cause: "Cause") -> list[str]:
+    """Return a cause, and what to do next, as lines of text."""
+    label = f"{format_count(len(cause.participants), 'participant')}: {cause.text}"
+    return [label] if cause.hint is None else [label, f"next: {cause.hint}"]
 
 
 def _log_error(error: Exception | None) -> str:

@@ -165,6 +165,12 @@ class Watcher:
         self.latest_error: Exception | None = None
         self.retry_after: float = 0.0
 
+    def add(self, job_ids: Iterable[str]) -> None:
+        """Watch more jobs too."""
+        new = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in self.job_ids]
+        self.job_ids += tuple(new)
+        self.unfinished |= dict.fromkeys(new)
+
     def steps(self) -> Generator[Step]:
         """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""
         if self.started_at is None:

@@ -86,6 +86,15 @@ def format_duration(duration: timedelta | None) -> str:
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
 
 
+def format_short_duration(duration: timedelta) -> str:
+    """Return a duration without the seconds if it is a minute or more, such as `27s`, `12m`, `2h 30m` or `3d 05h`."""
+    text = format_duration(duration)
+    minutes, _, seconds = text.partition("m ")
+    if not seconds:
+        return text
+    return f"{int(seconds.removesuffix('s'))}s" if minutes == "0" else f"{minutes}m"
+
+
 def format_age(age: timedelta | None) -> str:
     """Return an age in whole days, such as `104d`; below two days in hours, below one hour in minutes; a dash for `None`."""
     if age is None:

@@ -356,6 +356,49 @@ def test_network_recovery_that_lists_no_participant():
     assert unlisted.causes == (Cause(reason=f"NETWORK_RECOVERY_FAIL: {error}"),)
 
 
+NETWORKS = [SourceNetworkData(source_network_id=f"sn-{n}") for n in (1, 2)]
+
+
+def _network_job(**fields: Any) -> Job:
+    return make_job(**({"participating_servers": (), "initiated_by": "CREATE_NETWORK_RECOVERY"} | fields))
+
+
+def _network_log(*events: str) -> list[JobLogItem]:
+    return [_item(n, event, event_resource_data=network) for network in NETWORKS for n, event in enumerate(events)]
+
+
+def test_network_recovery_whose_phases_ended():
+    """It lists no participant, so its outcome stays undetermined, and the text says what the log shows."""
+    events = [f"{name}_CONFIGURATION_{step}" for name in ("DEPLOY_NETWORK", "UPDATE_NETWORK") for step in ("START", "END")]
+    explanation = explain(_network_job(), _network_log(*events))
+    reason = (
+        "it lists no participant, but every phase in its log ended: deploy network configuration, update network configuration "
+        "of sn-1, sn-2"
+    )
+    assert (explanation.job_reasons, explanation.causes, explanation.failures) == ((reason,), (), ())
+    assert "undetermined" in explanation.text.splitlines()[0]
+    assert f"job: {reason}" in explanation.text.splitlines()
+    assert [row.participant for row in explanation.phases.participants] == ["sn-1", "sn-2"]
+
+
+@pytest.mark.parametrize(
+    ("events", "fields", "log_error"),
+    [
+        (["DEPLOY_NETWORK_CONFIGURATION_START"], {}, None),
+        (["DEPLOY_NETWORK_CONFIGURATION_END", "DEPLOY_NETWORK_CONFIGURATION_FAILED"], {}, None),
+        (["DEPLOY_NETWORK_CONFIGURATION_END", "NETWORK_RECOVERY_FAIL"], {}, None),
+        ([], {}, None),
+        (["DEPLOY_NETWORK_CONFIGURATION_END"], {"status": "STARTED", "end_date_time": None}, None),
+        (["DEPLOY_NETWORK_CONFIGURATION_END"], {}, OSError("cut off")),
+        (["DEPLOY_NETWORK_CONFIGURATION_END"], {"initiated_by": "START_RECOVERY"}, None),
+        (["DEPLOY_NETWORK_CONFIGURATION_END"], {"participating_resources": (make_resource(),)}, None),
+    ],
+)
+def test_network_recovery_of_which_that_is_not_known(events: list[str], fields: dict[str, Any], log_error: Exception | None):
+    reasons = explain(_network_job(**fields), _network_log(*events), log_error=log_error).job_reasons
+    assert not [reason for reason in reasons if "every phase" in reason]
+
+
 def test_job_reasons():
     """The job as a whole, and servers that it does not list, oldest first. A repeated item counts once."""
     log = [
@@ -426,6 +469,8 @@ def test_one_cause_of_twelve_servers():
         ("Not authorized to use key", None, None),
         (f"Not authorized to use key {KEY}", None, KEY),
         ("not authorized to perform: ", None, None),
+        ("Your IAM user do not have permission for ec2:CreateSecurityGroup", "ec2:CreateSecurityGroup", None),
+        ("Encoded authorization failure message: x_-Y", None, None),
         ("The instance did not boot", None, None),
     ],
 )
@@ -442,6 +487,14 @@ def test_refused_calls(error: str, action: str | None, resource: str | None):
         ([REFUSED.format("vol-0a"), REFUSED.format("vol-0a").replace("UnauthorizedOperation", "AccessDenied")], 2),
         (["vol-0f7b020071835a43c is in use", "vol-0f7b020071835a43d is in use"], 1),
         (["request 0f7b0200-71a8-4a43-b0f7-b020071835a4", "request 1f7b0200-71a8-4a43-b0f7-b020071835a4"], 1),
+        (["Address 10.0.1.5 is in use.", "Address 10.0.1.77 is in use."], 1),
+        (["Address fd00:1::5 is in use", "Address fd00:1::a6 is in use"], 1),
+        (["snap-0f7b020071835a43c of i-0f7b020071835a43c", "snap-1f7b020071835a43c of i-1f7b020071835a43c"], 1),
+        (["no (Request ID: 7CE7C4A1B2)", "no (Request ID: 7CE7C4A1B3)"], 1),
+        (["no (RequestId 0F7B0200-71A8-4A43-B0F7-B020071835A4)", "no (RequestId 1F7B0200-71A8-4A43-B0F7-B020071835A4)"], 1),
+        (["Encoded authorization failure message: a_-1", "Encoded authorization failure message: b_-2"], 1),
+        (["do not have permission for ec2:RunInstances", "do not have permission for ec2:CreateSecurityGroup"], 2),
+        (["quota of 20 jobs", "quota of 500 servers"], 2),
         (["subnet is full", "subnet is gone"], 2),
         (["point-in-time is gone", "point-in-space is gone"], 2),
     ],
@@ -452,6 +505,23 @@ def test_same_cause(errors: list[str], count: int):
     causes = explain(_failed(*servers), log).causes
     assert len(causes) == count
     assert sorted(participant for cause in causes for participant in cause.participants) == servers
+
+
+def test_attempts_are_one_cause():
+    """Also without an error, and the reasons of the server have both."""
+    log = [_item(attempt, "LAUNCH_FAILED", "s-1", attempt_count=attempt, max_attempts_count=2) for attempt in (1, 2)]
+    explanation = explain(_failed("s-1"), log)
+    assert explanation.causes == (Cause(reason="LAUNCH_FAILED", participants=("s-1",)),)
+    assert explanation.failures[0].reasons == ("LAUNCH_FAILED (attempt 1 of 2)", "LAUNCH_FAILED (attempt 2 of 2)")
+
+
+def test_refused_call_of_a_launch_action():
+    reason = "User: arn:aws:iam::123456789012:user/x is not authorized to perform: ssm:StartAutomationExecution"
+    run = make_run(status="FAILED", name="Check disk", failure_reason=reason)
+    server = make_server(source_server_id="s-1", launch_actions_status=LaunchActionsStatus(runs=(run,)))
+    [cause] = explain(make_job(participating_servers=(server,)), []).causes
+    assert cause.refused_action == "ssm:StartAutomationExecution"
+    assert cause.hint == "allow ssm:StartAutomationExecution for arn:aws:iam::123456789012:user/x"
 
 
 def test_causes_with_most_participants_come_first():
@@ -471,12 +541,70 @@ def test_causes_with_most_participants_come_first():
     assert cancelled == Cause(reason="JOB_CANCEL", participants=("s-1", "s-2", "s-3", "s-9"))
 
 
+# ------------------------------------------------------------------ the text
+
+
+def test_text_of_a_failed_job():
+    """The outcome, then each cause with its participants and the next step."""
+    log = [_item(1, "LAUNCH_FAILED", f"s-{n}", raw_error=REFUSED.format(f"vol-0f7b02007183{n:04}")) for n in range(5)]
+    log += [_item(2, "CONVERSION_FAIL", "s-5", raw_error="unknown")]
+    job = _failed(*(f"s-{n}" for n in range(6)), initiated_by="START_DRILL", end_date_time=NOON + timedelta(minutes=31))
+    explanation = explain(attrs.evolve(job, participating_servers=(*job.participating_servers, make_server())), log)
+    head, refused, next_step, unknown, console = explanation.text.splitlines()
+    assert head == f"drill {job.job_id}: failed after 31m 00s, 6 of 7 servers failed"
+    assert refused.startswith("s-0, s-1, s-2 and 2 more: ec2:DeleteVolume refused: LAUNCH_FAILED: An error occurred")
+    assert next_step == (
+        "next: allow ec2:DeleteVolume on arn:aws:ec2:us-east-1:123456789012:volume/* for "
+        "arn:aws:sts::123456789012:assumed-role/x/y in the identity-based policy"
+    )
+    assert unknown == "s-5: CONVERSION_FAIL: unknown"
+    assert console == f"console: {job.console_url}"
+    assert str(explanation) == explanation.text
+
+
+@pytest.mark.parametrize(
+    ("job", "log", "error", "lines"),
+    [
+        (make_job(initiated_by=None, type="LAUNCH", end_date_time=None, status="STARTED"), [], None, ["job {}: running"]),
+        (
+            _failed("s-1", initiated_by="START_RECOVERY", end_date_time=None, status="COMPLETED", arn=None),
+            [],
+            LookupError(),
+            ["recovery {}: failed, 1 of 1 server failed", "s-1: no reason given", "the log could not be read: LookupError"],
+        ),
+        (
+            make_job(participating_servers=(), initiated_by="START_RECOVERY", end_date_time=None, status="COMPLETED", arn=None),
+            [_item(1, "JOB_CANCEL"), _item(2, "LAUNCH_FAILED", "s-9")],
+            None,
+            ["recovery {}: undetermined: it has no participants", "s-9: LAUNCH_FAILED", "job: JOB_CANCEL"],
+        ),
+    ],
+)
+def test_text_of_other_jobs(job: Job, log: list[JobLogItem], error: Exception | None, lines: list[str]):
+    found = explain(job, log, log_error=error).text.splitlines()
+    if job.console_url is not None:
+        assert found.pop() == f"console: {job.console_url}"
+    assert found == [line.format(job.job_id) for line in lines]
+
+
+def test_text_is_bounded():
+    """In lines and in their length, whatever the job and its log contain."""
+    servers = [f"s-\n{n:03}{'x' * 500}" for n in range(200)]
+    errors = [("a" * 1000) + ("b" * n) for n in range(200)]
+    log = [_item(1, "LAUNCH_FAILED", server, raw_error=error) for server, error in zip(servers, errors, strict=True)]
+    lines = explain(_failed(*servers), log).text.split("\n")
+    assert len(lines) == 22
+    assert lines[20] == "and 181 more lines"
+    assert all(line.isprintable() and len(line) <= 300 for line in lines)
+
+
 def test_html_of_an_explanation():
     log = [_item(1, "LAUNCH_FAILED", f"s-{n}", raw_error=REFUSED.format(f"vol-<{n}>")) for n in range(3)]
     shown = explain(_failed("s-0", "s-1", "s-2"), [*log, _item(2, "JOB_CANCEL", raw_error="<b>")])._repr_html_()
     assert "3 participants: ec2:DeleteVolume refused: " in shown
     assert "of the job as a whole" in shown
     assert "JOB_CANCEL: &lt;b&gt;" in shown
+    assert "next: allow ec2:DeleteVolume on " in shown
     assert "phases of job" in shown
     assert "<b>" not in shown
 

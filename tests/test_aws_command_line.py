@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from command_line import run
 from drs_jobs import JobsClient, Outcome, structure_job, structure_log_item
+from drs_jobs.saved import SavedJobs
 from drs_jobs.testing import ErrorResponse, LocalDrs, Throttle, make_job
 from local_process import local_process
 
@@ -46,6 +48,15 @@ def test_aws_command_line_lists_the_same_jobs(client: JobsClient, local_drs: Loc
     assert ours == tuple(structure_job(raw) for raw in _aws("describe-jobs")["items"])
     assert ours == tuple(structure_job(raw) for raw in _aws("describe-jobs", "--page-size", "1")["items"])
     assert [jobs[4]] == [structure_job(raw) for raw in _aws("describe-jobs", "--filters", f"jobIDs={jobs[4].job_id}")["items"]]
+
+
+@pytest.mark.parametrize("options", [[], ["--page-size", "1"], ["--no-paginate"]])
+def test_saved_output_is_read_as_aws_is(options: list[str], client: JobsClient, local_drs: LocalDrs, tmp_path: Path):
+    local_drs.add_jobs(*(make_job() for _ in range(12)))
+    file = tmp_path / "jobs.json"
+    file.write_text(_run("describe-jobs", *options).stdout, encoding="utf-8")
+    assert JobsClient(SavedJobs(file)).describe_jobs().collect() == client.describe_jobs().collect()
+    assert run("list", "-o", "json", "--from", str(file)).stdout == run("list", "-o", "json").stdout
 
 
 def test_drill():

@@ -86,7 +86,7 @@ def test_help(command: str, width: int):
     shown = run(*arguments, "-h", COLUMNS=str(width))
     assert (shown.returncode, shown.stderr) == (0, "")
     text, _, examples = shown.stdout.partition("Examples:\n")
-    assert "..." not in text.replace("[ARGS]...", "").replace("JOB...", "").replace("}...", "")
+    assert "..." not in text.replace("[ARGS]...", "").replace("[JOB]...", "").replace("}...", "")
     assert max(map(len, text.splitlines())) <= width
     assert [line.strip() for line in examples.splitlines()] == list(EXAMPLES[command or "drs-jobs"])
 
@@ -148,15 +148,15 @@ def test_completion(words: str, expected: set[str]):
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OTHER_EXTRAS = [line for extra, lines in PROJECT["optional-dependencies"].items() if extra != "cli" for line in lines]
-NOT_FOR_HELP = {"boto3", *(Requirement(line).name.replace("-", "_") for line in OTHER_EXTRAS)}
+# The sweep imports msgspec early, so that none of its threads imports it.
+NOT_FOR_HELP = {"boto3", *(Requirement(line).name.replace("-", "_") for line in OTHER_EXTRAS)} - {"msgspec"}
 
 QUICK: dict[str, tuple[int, str]] = {
     "--help": (0, ""),
     "list --help": (0, ""),
     "--version": (0, ""),
     "": (2, r"Usage: drs-jobs .*"),
-    "list --bad": (2, r"drs-jobs: No such option:? .*--bad.* Try drs-jobs list --help\n"),
-    "watch": (2, r"drs-jobs: Missing argument 'JOB\.\.\.'\. Try drs-jobs watch --help\n"),
+    "list --bad": (2, r"drs-jobs: list has no option --bad\. Try drs-jobs list --help\n"),
     "list --output yaml": (2, r"drs-jobs: Invalid value for '--output' / '-o': .*"),
     "list --outcome lost": (2, r"drs-jobs: Invalid value for '--outcome': .*"),
     "list --since tomorrow": (2, r"drs-jobs: --since 'tomorrow' is not a date: .*"),
@@ -165,7 +165,7 @@ QUICK: dict[str, tuple[int, str]] = {
     "check --names absent.csv": (2, r"drs-jobs: --names 'absent\.csv' cannot be read: .*"),
     "check --objective 4": (2, r"drs-jobs: --objective '4' has no unit: use 4h for hours, or 4d for days\n"),
     "report": (2, r"drs-jobs: Missing argument 'FILE\.html'\. Try drs-jobs report --help\n"),
-    "sweep --role-name r --accounts absent.txt": (2, r"drs-jobs: --accounts 'absent\.txt' cannot be read: .*"),
+    "list --role-name r --accounts absent.txt": (2, r"drs-jobs: --accounts 'absent\.txt' cannot be read: .*"),
 }
 """The exit status and the pattern of stderr, by command line."""
 

@@ -22,7 +22,7 @@ from command_line import run, run_here
 from drs_jobs import Job, JobNotFoundError, JobsClient, LaunchActionsStatus, Outcome, SourceServer
 from drs_jobs.analysis import JobPhases, combine, phases
 from drs_jobs.cli.commands.check_formats import assessment_table, junit_xml, markdown_lines, prometheus_text
-from drs_jobs.cli.logs import read_phases
+from drs_jobs.cli.evidence_reader import read_logs
 from drs_jobs.cli.output import print_table
 from drs_jobs.evidence import Assessment, Problem, ServerRecord, assess, wording
 from drs_jobs.testing import (
@@ -311,7 +311,7 @@ def test_malformed_jobs_without_a_criterion(local_drs: LocalDrs):
     """The facts are shown, and the status is that of a malformed response."""
     local_drs.inject(RawResponse(MALFORMED))
     result = run("check")
-    assert (result.returncode, "could not be read: a job, because of a malformed response: " in result.stderr) == (5, True)
+    assert (result.returncode, ": a job, because of a malformed response: " in result.stderr) == (5, True)
 
 
 @pytest.mark.parametrize(
@@ -380,14 +380,14 @@ class _Client:
 def test_logs_are_read_eight_at_a_time():
     """In the order of the jobs."""
     client, jobs = _Client(), [make_job() for _ in range(16)]
-    reports = read_phases(cast("JobsClient", client), jobs)
+    reports = read_logs(cast("JobsClient", client), jobs)
     assert ([report.job for report in reports], client.most) == (jobs, 8)
 
 
 def test_running_job_that_was_deleted(local_drs: LocalDrs):
     """It is listed, and gone when its log is read."""
     job = make_job(**RUNNING)
-    [report] = read_phases(JobsClient(local_drs.client()), [job])
+    [report] = read_logs(JobsClient(local_drs.client()), [job])
     assert (report.job, type(report.log_error)) == (job, JobNotFoundError)
 
 

@@ -14,7 +14,7 @@ from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, Throttle
 ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     "unknown command": (None, ["nonsense"], {}, 2, "nonsense"),
     "unknown job": (None, ["show", "drsjob-00000000000000000"], {}, 2, "check the id"),
-    "no id": (None, ["watch"], {}, 2, "JOB"),
+    "no file": (None, ["report"], {}, 2, "FILE.html"),
     "an invalid id": (None, ["show", "nonsense"], {}, 2, "not a valid job id"),
     "an age before all dates": (None, ["check", "--drilled-within", "99999999d"], {}, 2, "before the year 1"),
     "unknown output format": (None, ["list", "--output", "xml"], {}, 2, "xml"),

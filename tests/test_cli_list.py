@@ -16,12 +16,9 @@ def test_list_table(local_drs: LocalDrs):
     result = run_apart("list", "--limit", "3", "--region", "eu-west-1")
     header, *rows = result.stdout.splitlines()
     assert (result.returncode, result.stderr) == (0, "")
-    assert header.split() == ["job", "state", "kind", "created", "(UTC)", "servers", "took", "outcome"]
-    assert [row.split()[1:3] + row.split()[-1:] for row in rows] == [
-        ["STARTED", "drill", "RUNNING"],
-        ["COMPLETED", "clean-up", "SUCCEEDED"],
-        ["COMPLETED", "drill", "FAILED"],
-    ]
+    assert header.split() == ["job", "kind", "created", "(UTC)", "age", "servers", "took", "outcome"]
+    assert [row.split()[1] for row in rows] == ["drill", "clean-up", "drill"]
+    assert all(row.rstrip().endswith(end) for row, end in zip(rows, (" RUNNING long", " SUCCEEDED", " FAILED"), strict=True))
 
 
 def test_list_json(local_drs: LocalDrs):

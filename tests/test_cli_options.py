@@ -11,12 +11,12 @@ import pytest
 from command_line import run
 from drs_jobs import Outcome
 from drs_jobs._models.job import KINDS
-from drs_jobs.cli.options import JobFilter, Kind
+from drs_jobs.cli.commands.list import JobFilter, Kind
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 JOB = "drsjob-556c7b1d99221f996"
-SWEEP = ("sweep", "--accounts", "-", "--role-name", "DrsReader")
+SWEEP = ("list", "--accounts", "-", "--role-name", "DrsReader")
 
 # ------------------------------------------------------------------ filters
 
@@ -32,8 +32,7 @@ def test_filters_against_labels():
         chosen = JobFilter.from_options(kind and [kind], outcome and [outcome], failed=failed)
         names = ([outcome.name] if outcome else []) + (["FAILED"] if failed else [])
         expected = [job for job in jobs if kind in {None, job.kind} and (not names or job.outcome.name in names)]
-        assert list(chosen.first(jobs, None)) == expected
-        assert list(chosen.first(jobs, 2)) == expected[:2]
+        assert list(filter(chosen.matches, jobs)) == expected
 
 
 def test_list_filters_in_any_case(local_drs: LocalDrs):
@@ -121,7 +120,7 @@ def test_unreadable_files(option: str, tmp_path: Path, local_drs: LocalDrs):
         ["report"],
         ["report", "evidence.csv"],
         ["report", "evidence.html", "-o", "html"],
-        ["sweep", "--accounts", "absent", "--role-name", "x"],
+        ["check", "--accounts", "absent", "--role-name", "x"],
         ["list", "--regoin", "x"],
         ["lst"],
         ["--output", "xml", "list"],

@@ -1,4 +1,4 @@
-"""`drs-jobs phases`: bars, durations and records of the phases of one job."""
+"""The phases of one job in `drs-jobs show`: bars, durations and records."""
 
 import csv
 import io
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from command_line import run, run_apart, run_here
+from command_line import run_apart, run_here
 from drs_jobs import Job, JobsClient, Outcome, SourceNetworkID
 from drs_jobs.analysis import JobPhases, Phase, PhaseName, phases
-from drs_jobs.cli.commands.phases import PhaseBar, phases_table
+from drs_jobs.cli.phases import PhaseBar, phases_table
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_resource, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_bar_is_to_scale():
 @pytest.mark.parametrize("width", [*range(10, 200, 7), 10_000])
 def test_table_fits_every_width(width: int):
     for report in _reports()[:6]:
-        lines = _shown(phases_table(report, now=NOON, width=width), width).splitlines()
+        lines = _shown(phases_table(report, report.participants, now=NOON, width=width), width).splitlines()
         assert max(len(line.rstrip()) for line in lines) <= width
         if width >= 60:
             assert [row.participant for row in report.participants] == [line.split()[0] for line in lines[1:]]
@@ -73,7 +73,8 @@ def test_running_phase_grows_until_now():
         participating_servers=(make_server(source_server_id="s-1", launch_status="PENDING"),),
     )
     start = make_log_item(event="CONVERSION_START", source_server_id="s-1", log_date_time=NOON + timedelta(minutes=1))
-    shown = _shown(phases_table(phases(job, [start]), now=NOON + timedelta(minutes=4), width=120), 120)
+    report = phases(job, [start])
+    shown = _shown(phases_table(report, report.participants, now=NOON + timedelta(minutes=4), width=120), 120)
     assert "3m 00s RUNNING" in shown
 
 
@@ -85,10 +86,10 @@ def failed(local_drs: LocalDrs) -> Job:
 
 
 def test_records(failed: Job, local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
-    """JSON has one line per server; CSV has one row per phase; both have the times of `JobsClient.phases`."""
+    """JSON has one object per server; CSV has one row per phase; both have the times of `JobsClient.phases`."""
     report = JobsClient(local_drs.client()).phases(failed.job_id)
-    status, output, errors = run_here(capsys, "phases", failed.job_id, "-o", "json")
-    lines = [json.loads(line) for line in output.splitlines()]
+    status, output, errors = run_here(capsys, "show", failed.job_id, "-o", "json")
+    lines = json.loads(output)["phases"]
     assert (status, errors) == (1, "")
     assert [line["sourceServerID"] for line in lines] == [row.participant for row in report.participants]
     expected = [
@@ -106,7 +107,7 @@ def test_records(failed: Job, local_drs: LocalDrs, capsys: pytest.CaptureFixture
         for line in lines
         for phase in line["phases"]
     ]
-    rows = list(csv.DictReader(io.StringIO(run_here(capsys, "phases", failed.job_id, "-o", "csv")[1])))
+    rows = list(csv.DictReader(io.StringIO(run_here(capsys, "show", failed.job_id, "-o", "csv")[1])))
     with_phases = [row for row in rows if row["name"]]
     assert [(row["name"], row["startedAt"], row["outcome"]) for row in with_phases] == [
         (name, start or "", outcome) for name, start, _, outcome in expected
@@ -114,55 +115,17 @@ def test_records(failed: Job, local_drs: LocalDrs, capsys: pytest.CaptureFixture
     assert {row["participant"] for row in rows} == {row.participant for row in report.participants}
 
 
-def test_show_has_the_phases(failed: Job, capsys: pytest.CaptureFixture[str]):
-    """As a table with bars, and in JSON with the causes."""
-    table = run_here(capsys, "phases", failed.job_id)[1]
-    bars = [line.split()[1] for line in table.splitlines()[1:-1] if set(line) & set("▓█")]
-    shown = run_here(capsys, "show", failed.job_id)[1]
-    assert bars
-    assert [bar for bar in bars if bar not in shown] == []
-    record = json.loads(run_here(capsys, "show", failed.job_id, "-o", "json")[1])
-    lines = [json.loads(line) for line in run_here(capsys, "phases", failed.job_id, "-o", "json")[1].splitlines()]
-    assert record["phases"] == lines
-    assert {cause["reason"] for cause in record["causes"]} >= {
-        reason for failure in record["failures"] for reason in failure["reasons"]
-    }
-
-
 def test_networks_have_their_own_key(local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
     network = SourceNetworkID("sn-12345678901234567")
     job = make_job(participating_servers=(), participating_resources=(make_resource(participating_resource_id=network),))
     local_drs.add_jobs(job)
-    [line] = run_here(capsys, "phases", job.job_id, "-o", "json")[1].splitlines()
-    assert (json.loads(line)["sourceNetworkID"], "sourceServerID" in json.loads(line)) == (network.value, False)
-
-
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ({}, 0),
-        ({"participating_servers": (make_server(launch_status="FAILED"),)}, 1),
-        ({"participating_servers": ()}, 4),
-        ({"status": "STARTED", "end_date_time": None}, 0),
-    ],
-)
-def test_exit_status(fields: dict[str, Any], status: int, local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
-    """As that of `show`, also for jobs without a log or without participants."""
-    job = make_job(**fields)
-    local_drs.add_jobs(job)
-    for output in ("table", "json", "csv"):
-        assert run_here(capsys, "phases", job.job_id, "-o", output)[0] == status
-
-
-@pytest.mark.usefixtures("local_drs")
-def test_unknown_job():
-    result = run("phases", "drsjob-00000000000000000")
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    [record] = json.loads(run_here(capsys, "show", job.job_id, "-o", "json")[1])["phases"]
+    assert (record["sourceNetworkID"], "sourceServerID" in record) == (network.value, False)
 
 
 def test_ascii_terminal(failed: Job):
     """Letters, with their meaning below."""
-    result = run_apart("phases", failed.job_id, PYTHONIOENCODING="ascii")
+    result = run_apart("show", failed.job_id, PYTHONIOENCODING="ascii")
     assert result.stdout.isascii()
     assert "\\u" not in result.stdout
     assert "c conversion  l launch" in result.stdout

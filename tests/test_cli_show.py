@@ -1,14 +1,18 @@
 """`drs-jobs show`: one job with its servers, reasons and log, and the exit status for its outcome."""
 
+import io
 import json
 from typing import Any
 
 import attrs
 import pytest
+from rich.console import Console
 
 from command_line import run
-from drs_jobs import Job, LaunchActionsStatus, structure_job
+from drs_jobs import Job, JobsClient, LaunchActionsStatus, structure_job
+from drs_jobs.cli.commands.show import follow_log, print_explanation
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_log_item, make_run, make_server
+from simulated_time import SimulatedTime
 
 
 def failed_job(local_drs: LocalDrs) -> Job:
@@ -32,13 +36,15 @@ def test_show_table(local_drs: LocalDrs):
     instance = job.participating_servers[0].recovery_instance_id
     for part in (
         str(instance),
-        "Check disk: FAILED",
+        "Check disk",
         "failed: s-bad",
         "    LAUNCH_FAILED: does not boot",
         "failed: s-invalid",
         "no space",
     ):
         assert part in result.stdout
+    assert "LAUNCH_FAILED" not in result.stdout.partition("participant")[2]
+    assert "LAUNCH_FAILED" in run("show", job.job_id, "--log").stdout.partition("participant")[2]
     assert str(job.console_url) in result.stdout
     assert "Owner" not in result.stdout
     assert "Owner=me" in run("show", job.job_id, "--tags").stdout
@@ -55,9 +61,10 @@ def test_show_common_causes(local_drs: LocalDrs):
     local_drs.add_jobs(job)
     local_drs.add_log(job.job_id, *items, make_log_item(event="LAUNCH_FAILED", source_server_id="s-9"))
     lines = run("show", job.job_id).stdout.splitlines()
-    assert "ec2:DeleteVolume refused, 2 participants" in lines
-    assert "job: s-9: LAUNCH_FAILED" in lines
-    assert not [line for line in lines if line.endswith(", 1 participant")]
+    assert "failed: s-0, s-1" in lines
+    assert [line for line in lines if line.startswith("    ec2:DeleteVolume refused: LAUNCH_FAILED: User: x")]
+    assert [line for line in lines if line.startswith("    next: ") and "ec2:DeleteVolume" in line]
+    assert "failed: s-9" in lines
 
 
 def test_show_json(local_drs: LocalDrs):
@@ -82,7 +89,67 @@ def test_exit_status_of_show(fields, status, local_drs: LocalDrs):
     """0 succeeded or running, 1 failed, 4 undetermined."""
     job = make_job(**fields)
     local_drs.add_jobs(job)
-    assert status == run("show", job.job_id).returncode
+    for output in ("table", "json", "csv", "markdown"):
+        assert status == run("show", job.job_id, "-o", output).returncode
+
+
+@pytest.mark.usefixtures("local_drs")
+def test_unknown_job():
+    result = run("show", "drsjob-00000000000000000")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+
+
+def test_show_without_an_id(local_drs: LocalDrs):
+    """The newest job that runs, else the newest; without any, one line."""
+    assert (run("show").returncode, run("show").stderr) == (0, "no jobs\n")
+    running, other = make_job(status="STARTED"), make_job(status="PENDING")
+    newest = make_job()
+    for jobs, expected in (([make_job()], None), ([running], running), ([newest], running), ([other], other)):
+        local_drs.add_jobs(*jobs)
+        shown = run("show")
+        assert shown.stdout.startswith((expected or jobs[0]).job_id)
+    assert f"2 jobs run, this is the newest; also {running.job_id}" in shown.stderr
+
+
+def test_reasons_stay_on_the_screen(local_drs: LocalDrs):
+    """On a terminal, servers that do not fit are counted, the failed ones first."""
+    servers = [make_server(launch_status="FAILED" if number == 20 else "LAUNCHED") for number in range(30)]
+    job = make_job(participating_servers=tuple(servers))
+    local_drs.add_jobs(job)
+    explanation = JobsClient(local_drs.client()).explain(job.job_id)
+    for height in (24, 60):
+        shown = io.StringIO()
+        console = Console(file=shown, width=80, height=height, force_terminal=True, color_system=None)
+        print_explanation(console, explanation, now=local_drs.now)
+        lines = shown.getvalue().splitlines()
+        assert len(lines) <= height - 1
+        rows = [line.split()[0] for line in lines if line.startswith("s-")]
+        assert rows[0] == servers[20].source_server_id
+        assert len(rows) == min(30, height - 11)
+
+
+def test_follow(local_drs: LocalDrs):
+    """New items of the log are printed until the job is complete, each once."""
+    job_id = local_drs.client().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": "s-00000000000000001"}])["job"][
+        "jobID"
+    ]
+    client = JobsClient(local_drs.client())
+    explanation = client.explain(job_id)
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    time = SimulatedTime()
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        local_drs.advance(seconds)
+
+    job = follow_log(client, explanation, console, clock=attrs.evolve(time.clock(), sleep=sleep), names={})
+    assert job.is_complete
+    events = [line.split()[2] for line in shown.getvalue().splitlines()]
+    log = list(client.describe_job_log_items(job_id))
+    assert events == [item.event for item in log if item not in explanation.log]
+    wrong = run("show", "--follow")
+    assert (wrong.returncode, "--log --follow" in wrong.stderr) == (2, True)
 
 
 def test_show_without_a_log(local_drs: LocalDrs):

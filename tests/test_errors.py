@@ -24,10 +24,11 @@ from drs_jobs import (
     PaginationLoopError,
     ServiceError,
     ThrottlingException,
+    UninitializedAccountException,
     ValidationException,
     WaitTimeoutError,
 )
-from drs_jobs._errors import make_picklable
+from drs_jobs._errors import make_picklable, service_error
 from drs_jobs.testing import LocalDrs, ServerError, Throttle, make_job
 
 RESPONSE = {
@@ -40,6 +41,8 @@ RESPONSE = {
     "reason": "other",
     "fieldList": [{"name": "a", "message": "b"}],
 }
+
+USER = "arn:aws:iam::123456789012:user/x"
 
 CLASSES = [cls for name in drs_jobs.__all__ if isinstance(cls := getattr(drs_jobs, name), type)]
 SERVICE_ERRORS = [cls for cls in CLASSES if issubclass(cls, ServiceError)]
@@ -93,6 +96,55 @@ def test_service_error_is_a_client_error():
     assert (error.reason, error.fields) == ("other", {"a": "b"})
     assert RESPONSE is error.response
     assert str(error) == "An error occurred (ValidationException) when calling the DescribeJobs operation: no"
+
+
+def _service_error(code: str, message: str, status: int, operation: str = "DescribeJobs", **fields: Any) -> ServiceError:
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}, **fields}
+    return service_error(ClientError(response, operation))  # type: ignore[arg-type]  # any members
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (
+            _service_error(
+                "AccessDeniedException", f"User: {USER} is not authorized to perform: drs:DescribeJobs on resource: *", 403
+            ),
+            f"allow drs:DescribeJobs for {USER}",
+        ),
+        (
+            _service_error("AccessDeniedException", "", 403, "DescribeJobLogItems"),
+            "allow drs:DescribeJobLogItems for these credentials",
+        ),
+        (_service_error("AccessDenied", "no", 403, "AssumeRole"), "allow AssumeRole for these credentials"),
+        (_service_error("ThrottlingException", "Rate exceeded.", 429), "repeat the request in a minute"),
+        (
+            _service_error("ThrottlingException", "", 429, quotaCode="L-1", retryAfterSeconds="7"),
+            "repeat the request after 7 seconds, and check the quota L-1",
+        ),
+        (_service_error("503", "", 503), "repeat the request in a minute"),
+        (_service_error("UninitializedAccountException", "no", 400), UninitializedAccountException.hint),
+        (_service_error("ValidationException", "no", 400), None),
+        (MalformedResponseError("not an object", path="$"), "check the endpoint and the proxy"),
+        (MalformedResponseError("not a text", path="$.items[0].arn"), None),
+        (
+            JobFailedError("job drsjob-1 failed", job=make_job(job_id="drsjob-1")),
+            "drs-jobs show drsjob-1, or JobsClient.explain, shows the reasons",
+        ),
+        (JobOutcomeError("still running", job=make_job(status="STARTED")), None),
+        (WaitTimeoutError("too late", jobs=()), WaitTimeoutError.hint),
+    ],
+)
+def test_next_step(error: DrsJobsError, hint: str | None):
+    """The text ends with it, also if the message is long, and so does that of an unpickled error."""
+    assert error.hint == hint
+    if hint is not None:
+        assert str(error).endswith(f"; {hint}")
+        assert ":;" not in str(error)
+        error.args = ("x" * 5000,)
+        assert str(error).endswith(f"…; {hint}")
+        assert len(str(error)) <= 660
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_service_error_without_data_has_defaults():

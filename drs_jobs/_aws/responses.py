@@ -28,7 +28,7 @@ def decode(body: bytes) -> object:
             return fast_decode(body)
         except Exception:  # noqa: BLE001, S110  # msgspec refuses some JSON, such as a lone surrogate, so `json` decides
             pass
-    return _decoder.decode(body.decode("utf-8"))
+    return DECODER.decode(body.decode("utf-8"))
 
 
 @functools.cache
@@ -46,7 +46,8 @@ def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(msg)
 
 
-_decoder: Final = json.JSONDecoder(parse_constant=_reject_constant)
+DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant)
+"""The strict decoder of the standard library."""
 
 
 def parse_page(body: object, request_id: str | None = None) -> RawPage:

@@ -308,6 +308,24 @@ class Job(Model):
         return Outcome.SUCCEEDED if has_arrived and has_acted else Outcome.UNDETERMINED
 
     @property
+    def undetermined_reasons(self) -> str:
+        """Why the outcome of a complete job is undetermined, in one line; empty for any other outcome."""
+        if self.outcome is not Outcome.UNDETERMINED:
+            return ""
+        if self._target_status is None:
+            return f"its type is {self.type}, for which drs_jobs has no target status"
+        servers, resources = self.participating_servers, self.participating_resources
+        participants = [*((s.name, s.launch_status) for s in servers), *((r.name, r.launch_status) for r in resources)]
+        reasons = [f"{name} is {status}" for name, status in participants if status != self._target_status]
+        reasons += [
+            f"action {run.name} on {server.name} is {run.status}"
+            for server in servers
+            for run in server.runs
+            if not run.is_optional and run.status != LaunchActionRunStatus.SUCCEEDED
+        ]
+        return "; ".join(reasons) or "it has no participants"
+
+    @property
     def servers_at_target(self) -> tuple[ParticipatingServer, ...]:
         """The servers with the target status of this type of job: launched, or terminated. Empty for any other type.
 
@@ -378,27 +396,12 @@ class Job(Model):
             case Outcome.RUNNING:
                 msg = f"job {self.job_id} is still running (status {self.status}): wait until it is complete"
             case Outcome.UNDETERMINED:
-                msg = f"job {self.job_id} is complete, but its outcome is undetermined: {self._undetermined_reasons()}"
+                msg = f"job {self.job_id} is complete, but its outcome is undetermined: {self.undetermined_reasons}"
         raise JobOutcomeError(msg, job=self)
 
     def _repr_html_(self) -> str:
         """Return the job as HTML for a notebook: one row, with its servers and launch actions collapsed below, and no tags."""
         return _html.job_html(self)
-
-    def _undetermined_reasons(self) -> str:
-        """Return the reasons why the outcome of a complete job is undetermined."""
-        if self._target_status is None:
-            return f"its type is {self.type}, for which drs_jobs has no target status"
-        servers, resources = self.participating_servers, self.participating_resources
-        participants = [*((s.name, s.launch_status) for s in servers), *((r.name, r.launch_status) for r in resources)]
-        reasons = [f"{name} is {status}" for name, status in participants if status != self._target_status]
-        reasons += [
-            f"action {run.name} on {server.name} is {run.status}"
-            for server in servers
-            for run in server.runs
-            if not run.is_optional and run.status != LaunchActionRunStatus.SUCCEEDED
-        ]
-        return "; ".join(reasons) or "it has no participants"
 
     def _failure_text(self) -> str:
         failure = "did not launch" if self.type == JobType.LAUNCH else "failed"

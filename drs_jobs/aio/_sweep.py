@@ -198,13 +198,13 @@ def sweep(
 
 
 async def _read_target(
-    cache: AsyncClientCache, read: Callable[[AsyncJobsClient], Awaitable[Any]], target: Target
+    cache: AsyncClientCache, read: Callable[[AsyncJobsClient], Any], target: Target
 ) -> TargetResult[Any] | TargetFailure:
     """Return the result of one target, or raise the error."""
     check_target(target)
 
     async def call(client: AsyncJobsClient) -> Any:
-        result = read(client)
+        result: Any = read(client)
         if not inspect.isawaitable(result):
             name = type(result).__name__
             raise TypeError(f"read must be a coroutine function; it returned {name}: use drs_jobs.sweep.sweep for functions")

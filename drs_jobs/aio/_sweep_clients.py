@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 import boto3
@@ -103,7 +103,9 @@ class AsyncClientCache:
         key = ClientKey.of_drs(target, lambda: self._known_regions(target.profile_name))
         credentials = _TargetCredentials(await self._fetch_function(target))
         await credentials.get()  # outside of `_call`, which concerns the errors of DRS
-        return await self._call(key, lambda borrowed: function(AsyncJobsClient(_TargetClient(borrowed.client, credentials))))
+        return await self._call(
+            key, lambda borrowed: function(AsyncJobsClient(cast("Any", _TargetClient(borrowed.client, credentials))))
+        )
 
     async def close(self) -> None:
         """Close the clients, which no target uses any more. A cancellation meanwhile leaves no client open."""

@@ -1,21 +1,22 @@
-"""The causes of failures: the same reason of several participants once, and AWS's sentences about refused calls."""
+"""The causes of failures: the same reason of several participants once."""
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 import attrs
 
 from drs_jobs._models import JobLogEventData, JobLogItem
 from drs_jobs._models.base import Model
+from drs_jobs.analysis.hints import hint_for, read_refusal
 
 
 @attrs.frozen(repr=False, kw_only=True)
 class Cause(Model):
     """One cause of failure, with each participant that it affects.
 
-    Two reasons are one cause if AWS refused the same action with the same error, or if their texts differ only in attempts
-    and in ids of resources.
+    Two reasons are one cause if AWS refused the same action with the same error, or if their texts differ only in attempts,
+    ids of resources and requests, and IP addresses.
     """
 
     reason: str
@@ -35,24 +36,27 @@ class Cause(Model):
         """A short text, such as `ec2:DeleteVolume refused`; the reason if nothing was refused."""
         return self.reason if self.refused_action is None else f"{self.refused_action} refused"
 
+    @property
+    def text(self) -> str:
+        """The reason for people, with what AWS refused first."""
+        return self.reason if self.refused_action is None else f"{self.summary}: {self.reason}"
 
-class Reason(NamedTuple):
-    """One reason for the failure of one participant, or of the job as a whole."""
+    @property
+    def hint(self) -> str | None:
+        """What to do next, such as which permission to add; `None` if AWS documents nothing about this reason."""
+        return hint_for(self.reason, is_shared=len(self.participants) > 1)
 
-    text: str
-    """The text, with the attempt."""
-    event: str = ""
-    """The event of the log item; empty if the reason is not from the log."""
-    error: str | None = None
-    """The error message of the service."""
+
+Reason: TypeAlias = tuple[str, str]
+"""A reason for the failure of one participant, or of the job as a whole: with the attempt, and without it as a cause."""
 
 
 def reason_of(item: JobLogItem) -> Reason:
-    """Return a failure in the log as a reason."""
+    """Return a failure in the log as a reason. The cause is that of all attempts."""
     data = item.event_data or JobLogEventData()
-    event = item.event or "error"
+    event, error = item.event or "error", f": {data.raw_error}" if data.raw_error else ""
     attempt = "" if data.attempt_count is None else f" (attempt {data.attempt_count} of {data.max_attempts_count or '?'})"
-    return Reason(f"{event}{attempt}{f': {data.raw_error}' if data.raw_error else ''}", event, data.raw_error)
+    return f"{event}{attempt}{error}", f"{event}{error}"
 
 
 def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]:
@@ -63,64 +67,38 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
     """
     causes: dict[object, Cause] = {}
     participants: dict[object, dict[str, None]] = {}
-    for participant, reason in reasons:
-        refusal = _read_refusal(reason.error or "")
-        key = _key(reason, refusal)
-        if key not in causes:
-            # Without the attempt, because the cause is that of all attempts.
-            text = f"{reason.event}{f': {reason.error}' if reason.error else ''}" if reason.event else reason.text
-            causes[key] = Cause(
-                reason=text,
-                refused_action=None if refusal is None else refusal.action,
-                resource=None if refusal is None else refusal.resource,
-            )
-            participants[key] = {}
+    for participant, (_, text) in reasons:
+        refusal = read_refusal(text)
+        action, resource, code = (None, None, None) if refusal is None else refusal
+        # Some sentences have the action with its service, others only the operation.
+        key: object = _without_ids(text) if action is None else (action.rpartition(":")[2], code)
+        causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
+        affected = participants.setdefault(key, {})
         if participant is not None:
-            participants[key][participant] = None
+            affected[participant] = None
     merged = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
     return tuple(sorted(merged, key=lambda cause: -len(cause.participants)))
 
 
 def cause_key(cause: Cause) -> str:
     """Return a text that is equal for the same cause in several jobs."""
-    if cause.refused_action is None:
-        return _IDS.sub("…", cause.reason)
-    return f"{cause.refused_action.rpartition(':')[2]} refused"
+    action = cause.refused_action
+    return _without_ids(cause.reason) if action is None else f"{action.rpartition(':')[2]} refused"
 
 
-# Source: error messages of AWS's services, such as "An error occurred (UnauthorizedOperation) when calling the DeleteVolume
-# operation: You are not authorized to perform this operation. User: … is not authorized to perform: ec2:DeleteVolume on
-# resource: arn:… because no identity-based policy allows the ec2:DeleteVolume action."
-_CALL: Final = re.compile(r"\(([\w.]{1,100})\) when calling the (\w{1,100}) operation")
-_ACTION: Final = re.compile(r"not authorized to perform:? ([\w-]{1,64}:[\w*]{1,100})", re.IGNORECASE)
-_RESOURCE: Final = re.compile(r"(?:on resource:?|to use key) (arn:[^\s\"']+)", re.IGNORECASE)
-_KEY: Final = re.compile(r"not authorized to use key\b", re.IGNORECASE)
-_REFUSALS: Final = {"UnauthorizedOperation", "AuthFailure", "AccessDenied", "AccessDeniedException"}
-_IDS: Final = re.compile(r"\b[a-z]{1,16}-(?=[a-zA-Z]*\d)[0-9a-zA-Z]{8,}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_IDS: Final = re.compile(
+    r"""
+    \b[a-z]{1,16}-(?=[a-zA-Z]*\d)[0-9a-zA-Z]{8,}\b  # of a resource
+    | \b(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b  # a UUID
+    | \b(?i:request[ -]?id)[:=]?\s*[\"']?(?=[\w-]*\d)[\w-]{6,}
+    | (?<=(?i:authorization\ failure\ message:\ ))[\w-]+
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b  # IPv4
+    | (?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])  # IPv6, or a time of day
+    """,
+    re.VERBOSE,
+)
 
 
-class _Refusal(NamedTuple):
-    action: str | None
-    resource: str | None
-    code: str | None
-
-
-def _read_refusal(error: str) -> _Refusal | None:
-    call, action = _CALL.search(error), _ACTION.search(error)
-    code, operation = call.groups() if call is not None else (None, None)
-    if action is None and code not in _REFUSALS and _KEY.search(error) is None:
-        return None
-    resource = _RESOURCE.search(error)
-    return _Refusal(
-        action=operation if action is None else action[1],
-        resource=None if resource is None else resource[1].rstrip(".,;:)"),
-        code=code,
-    )
-
-
-def _key(reason: Reason, refusal: _Refusal | None) -> object:
-    """Return what is equal for reasons with the same cause."""
-    if refusal is None or refusal.action is None:
-        return reason.event, _IDS.sub("…", reason.error or reason.text)
-    # Some sentences have the action with its service, others only the operation.
-    return refusal.action.rpartition(":")[2], refusal.code
+def _without_ids(text: str) -> str:
+    """Return a text without what differs between participants with the same cause: ids, and IP addresses."""
+    return _IDS.sub("…", text)

@@ -1,17 +1,26 @@
 """Explanations: the instances of a job, the failed participants with the reasons, and the causes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import attrs
 
 from drs_jobs import _html
-from drs_jobs._models import Job, JobLogItem, ParticipatingServer
+from drs_jobs._models import Job, JobLogItem, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
+from drs_jobs._text import format_count, format_duration, format_more, one_line
 from drs_jobs.analysis.cause import Cause, Reason, causes_of, reason_of
-from drs_jobs.analysis.instances import instance_ids_from
 from drs_jobs.analysis.log import LogRecord, event_of, read_log
-from drs_jobs.analysis.phase import JobPhases, following_phase, has_server_failed, phases_from
-from drs_jobs.analysis.times import logged_at
+from drs_jobs.analysis.phase import (
+    NETWORK_OPERATIONS,
+    JobPhases,
+    following_phase,
+    has_server_failed,
+    listed_participants,
+    participant_noun,
+    phases_from,
+)
+from drs_jobs.analysis.times import oldest_first
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -39,9 +48,12 @@ class Explanation(Model):
     failures: tuple[Failure, ...] = ()
     """The failed participants, in the order of the job."""
     job_reasons: tuple[str, ...] = ()
-    """The failures of the job as a whole, and of participants that the job does not list, oldest first."""
+    """The failures of the job as a whole, and of participants that the job does not list, oldest first.
+
+    For a complete network job that lists no participant: that every phase in its log ended, if it is so.
+    """
     causes: tuple[Cause, ...] = ()
-    """Each reason of `failures` and `job_reasons` once, the one with the most participants first."""
+    """Each failure of `failures` and `job_reasons` once, the one with the most participants first."""
     log: tuple[JobLogItem, ...] = ()
     """The log, oldest first."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
@@ -51,9 +63,71 @@ class Explanation(Model):
     )
     """The phases of each participant."""
 
+    @property
+    def text(self) -> str:
+        """The outcome, then each cause with its participants and what to do next, as a few bounded lines for people."""
+        job, url = self.job, self.job.console_url
+        head = f"{'job' if job.kind == '-' else job.kind} {job.job_id}: {job.outcome.lower()}"
+        head += "" if job.duration is None else f" after {format_duration(job.duration)}"
+        if self.failures:
+            count = len(job.participating_servers) + len(job.participating_resources)
+            head += f", {len(self.failures)} of {format_count(count, participant_noun(job))} failed"
+        lines = [f"{head}: {job.undetermined_reasons}" if job.undetermined_reasons else head]
+        for reason in explained_reasons(self):
+            lines.append(f"{_names(reason.participants) or 'job'}: {reason.text}")
+            lines += [] if reason.hint is None else [f"next: {reason.hint}"]
+        if self.log_error is not None:
+            lines.append(f"the log could not be read: {str(self.log_error) or type(self.log_error).__name__}")
+        if len(lines) > _MAX_LINES:
+            lines[_MAX_LINES:] = [f"{format_more(len(lines), _MAX_LINES)} lines"]
+        lines += [] if url is None or job.outcome is Outcome.SUCCEEDED else [f"console: {url}"]
+        return "\n".join(map(one_line, lines))
+
+    def __str__(self) -> str:
+        """Return `text`."""
+        return self.text
+
     def _repr_html_(self) -> str:
         """Return the job, its causes of failure and a table of its phases, for a notebook."""
         return _html.explanation_html(self)
+
+
+def explained_reasons(explanation: Explanation) -> Iterator[Cause]:
+    """Yield each cause once, then the participants that failed without a reason, then what the phases of the job show."""
+    yield from explanation.causes
+    if silent := tuple(failure.participant for failure in explanation.failures if not failure.reasons):
+        yield Cause(reason="no reason given", participants=silent)
+    yield from (Cause(reason=reason) for reason in _ended_phases(explanation.phases))
+
+
+_MAX_LINES: Final = 20
+_MAX_NAMES: Final = 3
+
+
+def _names(participants: Sequence[str]) -> str:
+    return f"{', '.join(participants[:_MAX_NAMES])} {format_more(len(participants), _MAX_NAMES)}".strip()
+
+
+def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
+    """Return the EC2 instance ids by source server id, as far as the job or its log has them.
+
+    The `recovery_instance_id` of the job is often missing. Then the newest `target_instance_id` of the log is used.
+
+    Args:
+        job: The job.
+        log: The log of the job, in any order.
+    """
+    return _instance_ids(job, read_log(log))
+
+
+def _instance_ids(job: Job, record: LogRecord) -> Mapping[str, str]:
+    logged = {name: row.instance_id for name, row in record.participants.items() if row.is_server and row.instance_id}
+    listed = {
+        server.source_server_id: server.recovery_instance_id
+        for server in job.participating_servers
+        if server.source_server_id and server.recovery_instance_id
+    }
+    return logged | listed
 
 
 def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None = None) -> Explanation:
@@ -68,79 +142,81 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
         log_error: The error if the log, or an item of it, could not be read. Default `None`.
     """
     record = read_log(log)
+    phases = phases_from(job, record, log_error)
     failed = list(_failed_participants(job, record, is_partial=log_error is not None))
-    of_job = sorted(_job_failures(job, record), key=lambda reason: (reason[0].log_date_time is None, logged_at(reason[0])))
+    of_job = [(name, reason_of(item)) for item, name in _job_failures(job, record)]
     return Explanation(
         job=job,
-        instance_ids=instance_ids_from(job, record),
-        failures=tuple(Failure(participant=name, reasons=tuple(reason.text for reason in reasons)) for name, reasons in failed),
-        job_reasons=tuple(f"{'' if name is None else f'{name}: '}{reason_of(item).text}" for item, name in of_job),
-        causes=causes_of(
-            [
-                *((name, reason) for name, reasons in failed for reason in reasons),
-                *((name, reason_of(item)) for item, name in of_job),
-            ]
+        instance_ids=_instance_ids(job, record),
+        failures=tuple(Failure(participant=name, reasons=tuple(text for text, _ in reasons)) for name, reasons in failed),
+        job_reasons=(
+            *(f"{'' if name is None else f'{name}: '}{text}" for name, (text, _) in of_job),
+            *_ended_phases(phases),
         ),
-        phases=phases_from(job, record, log_error),
+        causes=causes_of([*((name, reason) for name, reasons in failed for reason in reasons), *of_job]),
+        phases=phases,
         log=record.items,
         log_error=log_error,
     )
 
 
-def _failed_participants(job: Job, record: LogRecord, *, is_partial: bool) -> Iterator[tuple[str, list[Reason]]]:
-    servers = [
-        (server.source_server_id, server.name, _run_reasons(server))
-        for server in job.participating_servers
-        if has_server_failed(server)
+def _ended_phases(phases: JobPhases) -> list[str]:
+    """Return that every phase in the log of a complete network job ended, if it lists no participant and that is so."""
+    job, rows = phases.job, phases.participants
+    if (
+        job.initiated_by not in NETWORK_OPERATIONS
+        or not job.is_complete
+        or listed_participants(job)
+        or phases.log_error is not None
+    ):
+        return []
+    if {phase.outcome for row in rows for phase in row.phases} != {Outcome.SUCCEEDED} or any(row.has_failed for row in rows):
+        return []
+    names = ", ".join(name.label for name in phases.phase_names)
+    return [
+        f"it lists no participant, but every phase in its log ended: {names} of {_names([row.participant for row in rows])}"
     ]
-    resources = [(resource.name, resource.name, list[Reason]()) for resource in job.failed_resources]
-    for key, name, other_reasons in (*servers, *resources):
+
+
+def _failed_participants(job: Job, record: LogRecord, *, is_partial: bool) -> Iterator[tuple[str, list[Reason]]]:
+    failed = [
+        *((s.source_server_id, s.name, _run_reasons(s)) for s in job.participating_servers if has_server_failed(s)),
+        *((resource.name, resource.name, list[str]()) for resource in job.failed_resources),
+    ]
+    for key, name, texts in failed:
         participant_record = record.participants.get(key or "")
         items = [*(participant_record.failures if participant_record is not None else ()), *record.job_failures]
-        items.sort(key=lambda item: (item.log_date_time is None, logged_at(item)))
-        reasons = [*map(reason_of, items), *other_reasons]
-        yield name, reasons or ([] if is_partial else _last_event(job, record, key))
+        other_texts = texts if items or texts or is_partial else _last_event(job, record, key)
+        yield name, [*map(reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
 
 
-def _job_failures(job: Job, record: LogRecord) -> Iterator[tuple[JobLogItem, str | None]]:
-    """Yield the failures of the job as a whole, and those of participants that the job does not list, with their names."""
-    yield from ((item, None) for item in record.job_failures)
-    listed = {
-        *(server.name for server in job.participating_servers),
-        *(resource.name for resource in job.participating_resources),
-    }
-    for name, participant_record in record.participants.items():
-        if name not in listed:
-            yield from ((item, name) for item in participant_record.failures)
+def _job_failures(job: Job, record: LogRecord) -> list[tuple[JobLogItem, str | None]]:
+    """Return the failures of the job as a whole, and those of participants that the job does not list, oldest first."""
+    listed = listed_participants(job)
+    names = {item: name for name, row in record.participants.items() if name not in listed for item in row.failures}
+    return [(item, names.get(item)) for item in oldest_first([*record.job_failures, *names])]
 
 
-def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[Reason]:
+def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[str]:
     """Return after which event a participant ended. A job can fail without any failure in its log."""
     if not job.is_complete or not participant:
         return []
-    participant_record = record.participants.get(participant)
-    if participant_record is None or participant_record.last_phase is None:
-        return [Reason("ended before its first phase began")] if record.has_job_end else []
-    phase = participant_record.phases[participant_record.last_phase]
-    text = f"ended after {event_of(participant_record.last_phase, phase.step)}"
-    following = following_phase(job, participant_record.last_phase)
+    row = record.participants.get(participant)
+    if row is None or row.last_phase is None:
+        return ["ended before its first phase began"] if record.has_job_end else []
+    phase, following = row.phases[row.last_phase], following_phase(job, row.last_phase)
+    text = f"ended after {event_of(row.last_phase, phase.step)}"
     if phase.is_open:
-        text += f"; {_words(participant_record.last_phase)} never ended"
+        text += f"; {row.last_phase.label} never ended"
     elif following is not None:
-        text += f"; {_words(following)} never began"
-    return [Reason(text)]
+        text += f"; {following.label} never began"
+    return [text]
 
 
-def _words(phase: str) -> str:
-    return phase.lower().replace("_", " ")
-
-
-def _run_reasons(server: ParticipatingServer) -> list[Reason]:
+def _run_reasons(server: ParticipatingServer) -> list[str]:
     return [
-        Reason(
-            f"{'optional ' if run.is_optional else ''}launch action {run.name} failed"
-            + (f": {run.failure_reason}" if run.failure_reason else "")
-        )
+        f"{'optional ' if run.is_optional else ''}launch action {run.name} failed"
+        + (f": {run.failure_reason}" if run.failure_reason else "")
         for run in server.runs
         if run.is_failed
     ]

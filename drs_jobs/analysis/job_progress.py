@@ -1,19 +1,39 @@
-"""The progress of a job as a fraction and in words, weighted by how long the phases take."""
+"""The progress of a job: a fraction weighted by how long the phases take, the words for it, and which servers are slow."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
-from drs_jobs._models import Job, LaunchStatus, Outcome, UnknownValue
+from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, UnknownValue
 from drs_jobs._models.base import Model
-from drs_jobs._text import format_count, format_duration
+from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.log import ORDER, PhaseName
-from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, Phase, expected_phases
+from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, Phase, expected_phases, listed_participants, participant_noun
+from drs_jobs.analysis.times import EARLIEST, created
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class SlowServer(Model):
+    """A server whose phase, or whose wait for the next phase, takes much longer than usual.
+
+    It takes longer than twice the usual time, and longer than the usual time plus five minutes.
+    """
+
+    participant: str
+    """The id of the source server."""
+    phase: PhaseName | None = None
+    """The running phase; `None` if it waits for the next phase."""
+    elapsed: timedelta
+    """The time since the start of the phase, with all attempts, or since the end of the phase before."""
+    usual: timedelta
+    """The median of earlier jobs of this server, else the longest time that was measured on real jobs."""
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -26,24 +46,43 @@ class Progress(Model):
     Without the log it depends on `launch_status` alone, which is PENDING until the launch.
     """
     text: str = ""
-    """The running phase that is least far, such as `conversion 3 of 4 servers, 6m 12s in it`."""
+    """The failed servers, then what the servers that are least far do: the count, the longest time and its usual time.
+
+    Such as `launch failed 2 of 4 servers; conversion 1 of 4, 12m, usually 3m`, or `after snapshot 1 of 2, 28m, usually 3m` for
+    a wait between two phases.
+    """
     counts: Mapping[PhaseName | None, int] = attrs.field(factory=dict[PhaseName | None, int], hash=False)
     """The number of participants by running phase; `None` for those without a running phase."""
+    slow: tuple[SlowServer, ...] = ()
+    """The slow servers, in the order of the job. Empty if the log could not be read completely."""
+    remaining: timedelta | None = None
+    """The time until the last phase of the last server ends, by earlier jobs of the same servers.
+
+    `None` if a server is slow or has no such earlier job, if each server has failed or has ended its last phase, or if the log
+    could not be read completely.
+    """
 
 
-_Durations: TypeAlias = Mapping[PhaseName, tuple[float, float]]
-"""The wait before each phase, and its duration, in seconds."""
+_Durations: TypeAlias = Mapping[PhaseName, tuple[float | None, float]]
+"""The wait before each phase, `None` if it is not known, and the duration of the phase, in seconds."""
 
-TYPICAL_DURATIONS: Final[_Durations] = {
-    PhaseName.SNAPSHOT: (0.0, 0.8),
-    PhaseName.CONVERSION: (99.0, 397.0),
-    PhaseName.LAUNCH: (0.0, 339.0),
+# Measured on real drills of two Linux servers in 2022 and of two Windows servers in 2025. No other phase was measured.
+_MEASURED_WAITS: Final = {PhaseName.CONVERSION: (51.0, 191.0)}
+_MEASURED_DURATIONS: Final = {
+    PhaseName.SNAPSHOT: (0.2, 3.0),
+    PhaseName.CONVERSION: (186.0, 846.0),
+    PhaseName.LAUNCH: (294.0, 391.0),
 }
-"""The wait before each phase and its duration, in seconds: the geometric mean of drills of Linux and of Windows servers.
 
-Source: measured on real drills of two Linux servers in 2022 (snapshot 0.2 s, wait 51 s, conversion 186 s, launch 294 s), and of
-two Windows servers in 2025 (3 s, 191 s, 846 s, 391 s). Other phases were not measured.
-"""
+TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
+    name: (math.sqrt(math.prod(_MEASURED_WAITS.get(name, (0.0,)))), math.sqrt(math.prod(durations)))
+    for name, durations in _MEASURED_DURATIONS.items()
+}
+"""The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
+
+_LONGEST_DURATIONS: Final[_Durations] = {
+    name: (max(_MEASURED_WAITS.get(name, ()), default=None), max(durations)) for name, durations in _MEASURED_DURATIONS.items()
+}
 
 _ASSUMED_DURATION: Final = 300.0
 """The assumed duration, in seconds, of each phase of a job none of whose phases were measured, such as a network recovery."""
@@ -54,9 +93,12 @@ _MAX_FRACTION_WHILE_RUNNING: Final = 0.99
 _MAX_FRACTION_OF_PHASE: Final = 0.97
 """The part of its share that a running phase can reach, however long it takes."""
 
+_MIN_EXCESS: Final = timedelta(minutes=5)
+"""How much longer than usual a slow phase takes at least."""
+
 
 def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] = ()) -> Progress:
-    """Return how far a job is, as a fraction and in words.
+    """Return how far a job is, as a fraction and in words, which servers are slow, and the time left.
 
     Each phase has the share of the time that it usually takes, and grows with time within its share. For the same job and the
     same `earlier`, the fraction never decreases while `now` and the log grow. If the log could not be read, it can.
@@ -64,54 +106,41 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     Args:
         phases: The phases of the job.
         now: The current time, as an aware datetime.
-        earlier: The phases of earlier jobs. The median durations of the same server in them are the shares. By default, and
-            for what they do not have, the shares are those of measured drills.
+        earlier: The phases of earlier jobs. The median durations of the same server in them are the usual ones. By default, and
+            for what they do not have, the durations are those of measured drills.
 
     Raises:
         ValueError: If `now` is naive.
     """
-    utc_now = to_utc(now, "now")
+    job, utc_now = phases.job, to_utc(now, "now")
     counts = Counter(None if (current := row.current) is None else current.name for row in phases.participants)
+    if job.is_complete:
+        return Progress(fraction=1.0, text=f"complete, {job.outcome.lower()}", counts=dict(counts))
+    states = _states(phases, utc_now, _measured(earlier, job))
+    fractions = [state.fraction for state in states]
+    slow = tuple(state.slow for state in states if state.slow is not None)
+    times_left = [state.time_left for state in states if not state.is_finished]
+    is_time_known = None not in times_left and not slow and phases.log_error is None
     return Progress(
-        fraction=1.0 if phases.job.is_complete else _fraction(phases, utc_now, earlier),
-        text=_text(phases, utc_now),
+        # Participants that the job does not list appear in its log one by one, so their mean could decrease.
+        fraction=statistics.fmean(fractions) if listed_participants(job) else max(fractions, default=0.0),
+        text=_text(phases, states, utc_now),
         counts=dict(counts),
+        slow=slow,
+        remaining=max(filter(None, times_left), default=None) if is_time_known else None,
     )
 
 
 # ------------------------------------------------------------------ the fraction
 
 
-def _fraction(phases: JobPhases, now: datetime, earlier: Iterable[JobPhases]) -> float:
-    listed = _listed(phases.job)
-    rows = [row for row in phases.participants if row.participant in listed]
-    # With a log the statuses are not used, because one that is ahead of the log can be withdrawn by a failure.
-    statuses = (
-        {} if phases.log_error is None else {server.name: server.launch_status for server in phases.job.participating_servers}
-    )
-    measured = _measured(earlier, phases.job.job_id, listed)
-    expected = expected_phases(phases.job)
-    if not rows:
-        # Participants that the job does not list appear in its log one by one, so a mean could decrease.
-        return max((_done(row, now, _durations(expected, {})) for row in phases.participants), default=0.0)
-    return statistics.fmean(
-        _done(row, now, _durations(expected, measured.get(row.participant, {})), statuses.get(row.participant)) for row in rows
-    )
-
-
-def _listed(job: Job) -> set[str]:
-    """Return the names of the participants that a job lists."""
-    return {
-        *(server.name for server in job.participating_servers),
-        *(resource.name for resource in job.participating_resources),
-    }
-
-
-def _done(
-    row: ParticipantPhases, now: datetime, durations: _Durations, status: LaunchStatus | UnknownValue | None = None
+def _reached(
+    row: ParticipantPhases,
+    now: datetime,
+    durations: Mapping[PhaseName, tuple[float, float]],
+    status: LaunchStatus | UnknownValue | None,
 ) -> float:
-    """Return the fraction that one participant has done: the largest that its status or any of its phases shows."""
-    total = sum(wait + duration for wait, duration in durations.values())
+    """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
     by_name = {phase.name: phase for phase in row.phases}
     furthest = reached = 0.0
     waits = [*(wait for wait, _ in durations.values()), 0.0]
@@ -122,7 +151,7 @@ def _done(
             furthest = max(furthest, _position(phase, now, begin, reached, reached + next_wait))
         if name is PhaseName.LAUNCH and status in _REACHED:
             furthest = max(furthest, begin + duration * _REACHED[status])
-    return _MAX_FRACTION_WHILE_RUNNING * furthest / total
+    return furthest
 
 
 _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, LaunchStatus.LAUNCHED: 1.0}
@@ -138,54 +167,131 @@ def _position(phase: Phase, now: datetime, begin: float, end: float, next_begin:
     return min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE)
 
 
-def _durations(expected: Iterable[PhaseName], measured: _Durations) -> _Durations:
+def _durations(expected: Iterable[PhaseName], measured: _Durations) -> Mapping[PhaseName, tuple[float, float]]:
     measured_or_typical = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
     # A phase that was not measured has no share beside phases that were.
     other = 0.0 if any(measured_or_typical.values()) else _ASSUMED_DURATION
-    return {name: times or (0.0, other) for name, times in measured_or_typical.items()}
+    return {name: (0.0, other) if times is None else (times[0] or 0.0, times[1]) for name, times in measured_or_typical.items()}
 
 
-def _measured(earlier: Iterable[JobPhases], job_id: str, participants: set[str]) -> Mapping[str, _Durations]:
+def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Durations]:
     """Return the median waits and durations of the phases of each participant that succeeded in earlier jobs."""
-    samples: dict[tuple[str, PhaseName], list[tuple[float, float]]] = {}
+    samples: dict[tuple[str, PhaseName], tuple[list[float], list[float]]] = {}
     for report in earlier:
-        if report.job.job_id == job_id:
-            continue
-        for row in report.participants:
-            if row.participant in participants:
-                for phase in row.phases:
-                    if phase.outcome is Outcome.SUCCEEDED and phase.duration:
-                        wait = 0.0 if phase.waiting_before is None else phase.waiting_before.total_seconds()
-                        samples.setdefault((row.participant, phase.name), []).append((wait, phase.duration.total_seconds()))
-    medians: dict[str, dict[PhaseName, tuple[float, float]]] = {}
-    for (participant, name), times in samples.items():
-        waits, durations = zip(*times, strict=True)
-        medians.setdefault(participant, {})[name] = (statistics.median(waits), statistics.median(durations))
+        for row in report.participants if report.job.job_id != job.job_id else ():
+            for phase in row.phases:
+                if phase.outcome is Outcome.SUCCEEDED and phase.duration:
+                    waits, durations = samples.setdefault((row.participant, phase.name), ([], []))
+                    durations.append(phase.duration.total_seconds())
+                    if phase.waiting_before is not None:
+                        waits.append(phase.waiting_before.total_seconds())
+    medians: dict[str, dict[PhaseName, tuple[float | None, float]]] = {}
+    for (participant, name), (waits, durations) in samples.items():
+        medians.setdefault(participant, {})[name] = statistics.median(waits) if waits else None, statistics.median(durations)
     return medians
 
 
 # ------------------------------------------------------------------ the words
 
 
-def _text(phases: JobPhases, now: datetime) -> str:
-    noun = "server" if phases.job.participating_servers else "participant"
-    rows = _own_participants(phases)
-    of_all = f"of {format_count(len(rows), noun)}"
-    if phases.job.is_complete:
-        return f"complete, {phases.job.outcome.lower()}"
-    running = [current for row in rows if (current := row.current) is not None]
-    if running:
-        first = min(running, key=lambda phase: ORDER[phase.name])
-        same = [phase for phase in running if phase.name is first.name]
-        began = [phase.started_at for phase in same if phase.started_at is not None]
-        duration = f", {format_duration(now - min(began))} in it" if began else ""
-        return f"{_words(first.name)} {len(same)} {of_all}{duration}"
-    latest = [phase for row in rows if (phase := _latest_phase(row)) is not None]
-    if not latest:
-        state = "no phase has begun" if phases.log_error is None else "the log could not be read"
-        return f"{state}, 0 {of_all}"
-    least = min(latest, key=lambda phase: ORDER[phase.name])
-    return f"after {_words(least.name)}, {sum(phase.name is least.name for phase in latest)} {of_all}"
+class _State(NamedTuple):
+    """What one participant does: a phase, or the wait after a phase or before the first one."""
+
+    participant: str
+    label: str
+    order: tuple[int, bool]
+    """It is lower for a participant that is less far: the order of the phase, and whether it has ended."""
+    has_failed: bool
+    is_finished: bool
+    """Whether it has failed or ended its last phase."""
+    elapsed: timedelta | None
+    """The time since the start of the running phase, the end of the latest one, or the creation of the job."""
+    usual: timedelta | None
+    slow: SlowServer | None
+    fraction: float
+    time_left: timedelta | None
+
+
+def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]) -> list[_State]:
+    """Return the state of each participant that the job lists; of all if it lists none. Others can belong to another job."""
+    listed = listed_participants(phases.job)
+    statuses = {server.name: server.launch_status for server in phases.job.participating_servers}
+    return [
+        _state(phases, row, statuses.get(row.participant), now, measured.get(row.participant, {}))
+        for row in phases.participants
+        if row.participant in listed or not listed
+    ]
+
+
+def _state(
+    phases: JobPhases, row: ParticipantPhases, status: LaunchStatus | UnknownValue | None, now: datetime, measured: _Durations
+) -> _State:
+    latest, expected, is_log_whole = _latest_phase(row), expected_phases(phases.job), phases.log_error is None
+    name, is_running, has_phase_failed, since = None, False, False, created(phases.job)
+    if latest is not None:
+        name, has_phase_failed = latest.name, latest.outcome is Outcome.FAILED
+        # A phase without an end that another one followed is UNDETERMINED.
+        is_running = latest is row.current or (latest.outcome is Outcome.UNDETERMINED and not latest.has_ended)
+        since = latest.started_at if is_running else latest.ended_at
+    elif status in _REACHED:
+        name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
+    has_failed, is_in_phase = row.has_failed or has_phase_failed, is_running or has_phase_failed
+    label = "no phase has begun" if name is None else name.label if is_running else f"after {name.label}"
+    if has_failed:
+        label = "failed" if name is None else f"{name.label} failed" if is_in_phase else f"failed after {name.label}"
+    elapsed = None if since is None else now - since
+    # A log that was cut off can lack the end of the phase, so it shows no slow one.
+    usual = None if has_failed or not is_log_whole else _usual(phases.job, name, measured, is_running=is_running)
+    slow = None
+    if elapsed is not None and usual is not None and elapsed > max(2 * usual, usual + _MIN_EXCESS):
+        slow = SlowServer(participant=row.participant, phase=name if is_running else None, elapsed=elapsed, usual=usual)
+    durations = _durations(expected, measured)
+    total = sum(map(sum, durations.values()))
+    # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
+    reached = _reached(row, now, durations, None if is_log_whole else status)
+    return _State(
+        participant=row.participant,
+        label=label,
+        order=(-1 if name is None else ORDER[name], not is_in_phase),
+        has_failed=has_failed,
+        is_finished=has_failed or (name is expected[-1] and not is_running),
+        elapsed=elapsed,
+        usual=usual,
+        slow=slow,
+        fraction=_MAX_FRACTION_WHILE_RUNNING * reached / total,
+        time_left=timedelta(seconds=total - reached) if expected[-1] in measured else None,
+    )
+
+
+def _usual(job: Job, phase: PhaseName | None, measured: _Durations, *, is_running: bool) -> timedelta | None:
+    """Return the usual duration of a running phase, else of the wait after it; `None` if it was never measured."""
+    name = phase if is_running else next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
+    longest = {} if job.initiated_by == InitiatedBy.FAILBACK else _LONGEST_DURATIONS
+    times = [durations[name][is_running] for durations in (measured, longest) if name is not None and name in durations]
+    return next((timedelta(seconds=seconds) for seconds in times if seconds is not None), None)
+
+
+def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:
+    failed = Counter(state.label for state in sorted(states, key=lambda state: state.order) if state.has_failed)
+    parts = [f"{label} {count} of {format_count(len(states), participant_noun(phases.job))}" for label, count in failed.items()]
+    # Without the whole log it is not known that no phase has begun.
+    others = [state for state in states if not state.has_failed and (state.order[0] >= 0 or phases.log_error is None)]
+    if others:
+        label = min(others, key=lambda state: state.order).label
+        same = [state for state in others if state.label == label]
+        longest = max(same, key=lambda state: (state.slow is not None, state.elapsed or timedelta.min))
+        parts.append(f"{label} {len(same)} of {len(states)}{_times(longest.elapsed, longest.usual)}")
+    elif not states and phases.log_error is None:
+        parts.append(f"no phase has begun{_times(phases.job.elapsed(now), None)}")
+    if phases.log_error is not None:
+        parts.append("the log could not be read" + (" completely" if phases.log else ""))
+    return "; ".join(parts)
+
+
+def _times(elapsed: timedelta | None, usual: timedelta | None) -> str:
+    if elapsed is None:
+        return ""
+    return f", {format_short_duration(elapsed)}" + ("" if usual is None else f", usually {format_short_duration(usual)}")
 
 
 def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
@@ -195,22 +301,15 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
         phases: The phases of the job.
         now: The current time, as an aware datetime.
     """
-    rows = [(row, _latest_phase(row)) for row in _own_participants(phases)]
-    rows = [(row, phase) for row, phase in rows if phase is None or phase.outcome is not Outcome.FAILED] or rows
-    if all(phase is None for _, phase in rows):
-        return f"no phase has begun for {_elapsed(phases.job.creation_date_time, now)}"
-    row, latest = min(rows, key=lambda row_and_phase: _position_in_order(*row_and_phase))
-    if latest is None:
-        return f"no phase of {row.participant} has begun for {_elapsed(phases.job.creation_date_time, now)}"
-    if latest is row.current:
-        return f"{_words(latest.name)} of {row.participant} for {_elapsed(latest.started_at, now)}"
-    return f"after {_words(latest.name)} of {row.participant} for {_elapsed(latest.ended_at, now)}"
-
-
-def _own_participants(phases: JobPhases) -> list[ParticipantPhases]:
-    """Return the participants that the job lists; all if it lists none. Others can belong to another job."""
-    listed = _listed(phases.job)
-    return [row for row in phases.participants if row.participant in listed or not listed]
+    states = _states(phases, to_utc(now, "now"), {})
+    others = [state for state in states if not state.has_failed]
+    if not others:
+        return _text(phases, states, to_utc(now, "now"))
+    slowest = min(others, key=lambda state: (state.order, -(state.elapsed or timedelta())))
+    duration = "an unknown time" if slowest.elapsed is None else format_duration(slowest.elapsed)
+    if slowest.order[0] < 0:
+        return f"no phase of {slowest.participant} has begun for {duration}"
+    return f"{slowest.label} of {slowest.participant} for {duration}"
 
 
 def _latest_phase(row: ParticipantPhases) -> Phase | None:
@@ -218,24 +317,4 @@ def _latest_phase(row: ParticipantPhases) -> Phase | None:
     if row.current is not None or not row.phases:
         return row.current
     # Of phases without a time the last in order, and any phase with a time before them.
-    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or _EARLIEST)
-
-
-def _position_in_order(row: ParticipantPhases, latest: Phase | None) -> tuple[int, bool, datetime]:
-    """Return the order of the latest phase, whether it has ended, and since when."""
-    if latest is None:
-        return -1, False, _LATEST
-    since = latest.started_at if latest is row.current else latest.ended_at
-    return ORDER[latest.name], latest is not row.current, _LATEST if since is None else since
-
-
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def _elapsed(start: datetime | None, now: datetime) -> str:
-    return "an unknown time" if start is None else format_duration(to_utc(now, "now") - start)
-
-
-def _words(name: PhaseName) -> str:
-    return name.lower().replace("_", " ")
+    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or EARLIEST)

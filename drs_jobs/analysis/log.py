@@ -6,7 +6,7 @@ All other modules use `read_log`, so that no two of them can differ about the sa
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from typing import Final, NamedTuple
+from typing import Final
 
 import attrs
 
@@ -54,20 +54,15 @@ class Step(Enum):
     FAIL = auto()
 
 
-class _Effect(NamedTuple):
-    phase: PhaseName | None
-    step: Step
-
-
 _SUFFIXES: Final = {"START": Step.START, "END": Step.END, "FAIL": Step.FAIL, "FAILED": Step.FAIL}
 # The service has either _FAIL or _FAILED for each phase, without a rule, so both are read for all.
-EFFECTS: Final[Mapping[str, _Effect]] = {
-    **{f"{phase}_{suffix}": _Effect(phase, step) for phase in PhaseName for suffix, step in _SUFFIXES.items()},
-    "USING_PREVIOUS_SNAPSHOT": _Effect(PhaseName.SNAPSHOT, Step.CONTINUE),
-    "USING_PREVIOUS_SNAPSHOT_FAILED": _Effect(PhaseName.SNAPSHOT, Step.FAIL),
-    "NETWORK_RECOVERY_FAIL": _Effect(None, Step.FAIL),
+EFFECTS: Final[Mapping[str, tuple[PhaseName | None, Step]]] = {
+    **{f"{phase}_{suffix}": (phase, step) for phase in PhaseName for suffix, step in _SUFFIXES.items()},
+    "USING_PREVIOUS_SNAPSHOT": (PhaseName.SNAPSHOT, Step.CONTINUE),
+    "USING_PREVIOUS_SNAPSHOT_FAILED": (PhaseName.SNAPSHOT, Step.FAIL),
+    "NETWORK_RECOVERY_FAIL": (None, Step.FAIL),
 }
-"""The table of events. An event that is not in it has no effect on phases."""
+"""The phase of each event, `None` for all of them, and its effect. An event that is not in it has no effect on phases."""
 
 
 @attrs.define(eq=False)
@@ -177,6 +172,12 @@ class ParticipantRecord:
     last_phase: PhaseName | None = None
     """The phase of the last item; of items without a time only if no other has one."""
 
+    @property
+    def ends_in_failure(self) -> bool:
+        """Whether it failed as a whole, or its last event is certainly a failure."""
+        last = None if self.last_phase is None else self.phases[self.last_phase]
+        return self.has_failed or (last is not None and last.step is Step.FAIL and not last.has_conflicting_ends)
+
 
 @attrs.frozen
 class LogRecord:
@@ -217,9 +218,6 @@ def event_of(phase: PhaseName, step: Step | None) -> str:
     return next(event for event, effect in EFFECTS.items() if effect == (phase, step))
 
 
-_NO_DATA: Final = JobLogEventData()
-
-
 def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
     record = ParticipantRecord(
         is_server=any(item.event_data is not None and item.event_data.source_server_id for item in items),
@@ -228,20 +226,19 @@ def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
     last = None
     # Items without a time first, because each item with a time has priority over them.
     for item in sorted(items, key=lambda item: item.log_date_time is not None):
-        data = item.event_data or _NO_DATA
+        data = item.event_data or JobLogEventData()
         record.instance_id = data.target_instance_id or record.instance_id
-        effect = EFFECTS.get(item.event or "")
-        if effect is None:
+        if (effect := EFFECTS.get(item.event or "")) is None:
             continue
-        if effect.phase is None:
+        name, step = effect
+        if name is None:
             record.has_failed = True
             continue
-        phase = record.phases.setdefault(effect.phase, PhaseRecord())
         time = None if item.log_date_time is None else logged_at(item)
-        phase.add(effect.step, time, data)
-        position = (logged_at(item), ORDER[effect.phase])
+        record.phases.setdefault(name, PhaseRecord()).add(step, time, data)
+        position = (logged_at(item), ORDER[name])
         if last is None or position > last:
-            last, record.last_phase = position, effect.phase
+            last, record.last_phase = position, name
     for phase in record.phases.values():
         phase.place_items_without_time()
     return record

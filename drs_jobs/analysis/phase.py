@@ -79,6 +79,8 @@ class ParticipantPhases(Model):
     A participant that only the log has is RUNNING while the job is running, then FAILED if the log has its failure, else
     UNDETERMINED.
     """
+    has_failed: bool = False
+    """Whether it has failed, by its status, its launch actions or its last event. It can be `True` while the job is running."""
 
     @property
     def current(self) -> Phase | None:
@@ -129,36 +131,36 @@ def phases(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None =
 
 def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> JobPhases:
     """Return the phases from a log that has been read; see `phases`."""
-    listed: dict[str, tuple[list[ParticipatingServer], list[ParticipatingResource]]] = {}
-    for server in job.participating_servers:
-        listed.setdefault(server.name, ([], []))[0].append(server)
-    for resource in job.participating_resources:
-        listed.setdefault(resource.name, ([], []))[1].append(resource)
+    participants: list[ParticipatingServer | ParticipatingResource] = [*job.participating_servers, *job.participating_resources]
+    listed: dict[str, list[ParticipatingServer | ParticipatingResource]] = {}
+    for participant in participants:
+        listed.setdefault(participant.name, []).append(participant)
     rows: list[ParticipantPhases] = []
-    servers: list[ParticipantPhases] = []
+    times: list[timedelta | None] = []
     for name in dict.fromkeys([*listed, *record.participants]):
         participant_record = record.participants.get(name) or ParticipantRecord(is_server=False)
-        entries = listed.get(name)
-        outcome = _outcome_of_unlisted(job, participant_record) if entries is None else _outcome_of(job, *entries)
-        # While the job runs, the outcome of a server is RUNNING, even if its launch has failed.
-        has_failed = outcome is Outcome.FAILED or (entries is not None and any(map(has_server_failed, entries[0])))
-        has_launch_failed = outcome is Outcome.FAILED if entries is None else any(server.is_failed for server in entries[0])
-        row = _participant_phases(
+        entries = listed.get(name, [])
+        part = attrs.evolve(
             job,
-            name,
-            participant_record,
-            outcome,
-            has_failed=has_failed,
-            has_launch_failed=has_launch_failed,
-            is_partial=log_error is not None,
+            participating_servers=tuple(entry for entry in entries if isinstance(entry, ParticipatingServer)),
+            participating_resources=tuple(entry for entry in entries if isinstance(entry, ParticipatingResource)),
         )
+        row = _participant_phases(part, name, participant_record, is_partial=log_error is not None)
         rows.append(row)
-        if entries[0] if entries is not None else participant_record.is_server and not job.participating_servers:
-            servers.append(row)
-    times = [server.recovery_time for server in servers]
-    known_times = [time for time in times if time is not None]
-    slowest = max(known_times) if known_times and len(known_times) == len(times) else None
+        if part.participating_servers or (participant_record.is_server and not entries and not job.participating_servers):
+            times.append(row.recovery_time)
+    slowest = None if None in times else max((time for time in times if time is not None), default=None)
     return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
+
+
+def listed_participants(job: Job) -> set[str]:
+    """Return the names of the participants that a job lists."""
+    return {server.name for server in job.participating_servers} | {resource.name for resource in job.participating_resources}
+
+
+def participant_noun(job: Job) -> str:
+    """Return the noun for the participants of a job: `server` if it lists servers only, else `participant`."""
+    return "server" if job.participating_servers and not job.participating_resources else "participant"
 
 
 def has_server_failed(server: ParticipatingServer) -> bool:
@@ -168,7 +170,7 @@ def has_server_failed(server: ParticipatingServer) -> bool:
 
 _SERVER_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
 _NETWORK_PHASES: Final = tuple(phase for phase in PhaseName if phase not in _SERVER_PHASES)
-_NETWORK_OPERATIONS: Final = {
+NETWORK_OPERATIONS: Final = {
     InitiatedBy.CREATE_NETWORK_RECOVERY,
     InitiatedBy.UPDATE_NETWORK_RECOVERY,
     InitiatedBy.ASSOCIATE_NETWORK_RECOVERY,
@@ -181,7 +183,7 @@ _PHASES_BY_TYPE: Final[Mapping[str, tuple[PhaseName, ...]]] = {
 
 def expected_phases(job: Job) -> tuple[PhaseName, ...]:
     """Return the phases of a participant of this kind of job, in order. Not every job has a CLEANUP."""
-    if job.initiated_by in _NETWORK_OPERATIONS:
+    if job.initiated_by in NETWORK_OPERATIONS:
         return _NETWORK_PHASES
     return _PHASES_BY_TYPE.get(job.type or "", _SERVER_PHASES)
 
@@ -194,36 +196,19 @@ def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
     return next(iter(expected[expected.index(phase) + 1 :]), None)
 
 
-def _outcome_of(job: Job, servers: list[ParticipatingServer], resources: list[ParticipatingResource]) -> Outcome:
-    if not job.is_complete:
-        return Outcome.RUNNING
-    part = attrs.evolve(job, participating_servers=tuple(servers), participating_resources=tuple(resources))
-    return part.outcome
-
-
-def _outcome_of_unlisted(job: Job, record: ParticipantRecord) -> Outcome:
-    if not job.is_complete:
-        return Outcome.RUNNING
-    last = record.phases.get(record.last_phase) if record.last_phase is not None else None
-    has_failed = record.has_failed or (last is not None and last.step is Step.FAIL and not last.has_conflicting_ends)
-    return Outcome.FAILED if has_failed else Outcome.UNDETERMINED
-
-
-def _participant_phases(
-    job: Job,
-    name: str,
-    record: ParticipantRecord,
-    outcome: Outcome,
-    *,
-    has_failed: bool,
-    has_launch_failed: bool,
-    is_partial: bool,
-) -> ParticipantPhases:
-    if not job.is_complete:
-        unfinished = Outcome.RUNNING
-    else:
+def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_partial: bool) -> ParticipantPhases:
+    """Return the phases of one participant of a job. `part` is the job without its other participants."""
+    is_listed = bool(part.participating_servers or part.participating_resources)
+    if part.is_complete:
+        outcome = part.outcome if is_listed else Outcome.FAILED if record.ends_in_failure else Outcome.UNDETERMINED
+        has_failed = outcome is Outcome.FAILED
         # If the log was cut off, it can lack the end.
         unfinished = Outcome.FAILED if has_failed and not is_partial else Outcome.UNDETERMINED
+    else:
+        # The outcome is RUNNING, even if the launch has failed.
+        outcome = unfinished = Outcome.RUNNING
+        failed = (*filter(has_server_failed, part.participating_servers), *part.failed_resources)
+        has_failed = bool(failed) or record.ends_in_failure
     ordered = _in_order(
         [
             _phase(phase, phase_record, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
@@ -231,11 +216,10 @@ def _participant_phases(
         ]
     )
     launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
-    creation = created(job)
-    recovery_time = None
-    has_launched = launch is not None and launch.outcome is Outcome.SUCCEEDED and not has_launch_failed
+    creation, recovery_time = created(part), None
     # An incomplete log can lack that the launch was started again.
-    if launch is not None and has_launched and not is_partial and launch.ended_at and creation:
+    is_known = not is_partial and not part.failed_servers and (is_listed or outcome is not Outcome.FAILED)
+    if launch is not None and launch.outcome is Outcome.SUCCEEDED and is_known and launch.ended_at and creation:
         # The clocks of AWS can differ. A negative time would be wrong.
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
     return ParticipantPhases(
@@ -244,11 +228,17 @@ def _participant_phases(
         launched_at=None if launch is None else record.phases[PhaseName.LAUNCH].succeeded_at,
         recovery_time=recovery_time,
         outcome=outcome,
+        has_failed=has_failed,
     )
 
 
 def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
-    outcome = _phase_outcome(record, unfinished, participant)
+    outcome = Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
+    if record.is_open:
+        outcome = unfinished
+    elif record.has_conflicting_ends:
+        # A participant that succeeded has ended all its phases.
+        outcome = Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
     is_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
     return Phase(
         name=name,
@@ -259,15 +249,6 @@ def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participan
         error=None if outcome is Outcome.SUCCEEDED else record.error,
         has_ended=record.has_ended,
     )
-
-
-def _phase_outcome(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Outcome:
-    if record.is_open:
-        return unfinished
-    if record.has_conflicting_ends:
-        # A participant that succeeded has ended all its phases.
-        return Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
-    return Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
 
 
 def _in_order(unordered: list[Phase]) -> list[Phase]:

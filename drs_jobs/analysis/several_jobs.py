@@ -107,7 +107,8 @@ def combine(jobs: Iterable[Job], *, optional_servers: Iterable[str] = ()) -> Com
     distinct = latest_snapshots(jobs)
     if not distinct:
         raise ValueError("no jobs were given: pass at least one, because the outcome of no jobs is not defined")
-    outcomes = set(_outcomes(distinct, _latest_launches(distinct), frozenset(optional_servers)))
+    launches = _latest_launches(distinct)
+    outcomes = set(_outcomes(distinct, launches, frozenset(optional_servers)))
     creations = [created(job) for job in distinct]
     ends = [None if job.end_date_time is None else to_utc(job.end_date_time, "end_date_time") for job in distinct]
     first = min((time for time in creations if time is not None), default=None)
@@ -121,7 +122,7 @@ def combine(jobs: Iterable[Job], *, optional_servers: Iterable[str] = ()) -> Com
         ended_at=last,
         duration=None if first is None or last is None or None in creations else last - first,
         server_count=_server_count(server for job in distinct for server in job.participating_servers),
-        failed_servers=tuple(_failed_servers(distinct, _latest_launches(distinct))),
+        failed_servers=tuple(_failed_servers(distinct, launches)),
     )
 
 
@@ -167,12 +168,8 @@ def _counts_before(job: Job, other: Job | None, server_id: str) -> bool:
     """Return whether a launch of a server was later than another one. Of one moment, the worse counts."""
     if other is None or created(job) != created(other):
         return is_later(job, other)
-    outcomes = (job.outcome_of(server_id), other.outcome_of(server_id))
-    return min(map(_rank, outcomes)) == _rank(outcomes[0]) < _rank(outcomes[1])
-
-
-def _rank(outcome: Outcome | None) -> int:
-    return len(_PRECEDENCE) if outcome is None else _PRECEDENCE.index(outcome)
+    rank, other_rank = (_PRECEDENCE.index(each.outcome_of(server_id) or Outcome.UNDETERMINED) for each in (job, other))
+    return rank < other_rank
 
 
 def _outcomes(jobs: Iterable[Job], launches: Mapping[str, Job], optional: frozenset[str]) -> Iterator[Outcome]:
@@ -180,10 +177,8 @@ def _outcomes(jobs: Iterable[Job], launches: Mapping[str, Job], optional: frozen
     for server_id, job in launches.items():
         outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
         # A launch without a creation time could be later.
-        others = {other.outcome_of(server_id) for other in jobs if is_launch(other) and created(other) is None} - {
-            None,
-            outcome,
-        }
+        undated = (other for other in jobs if is_launch(other) and created(other) is None)
+        others = {other.outcome_of(server_id) for other in undated} - {None, outcome}
         if others and outcome is not Outcome.RUNNING:
             outcome = Outcome.RUNNING if Outcome.RUNNING in others else Outcome.UNDETERMINED
         if server_id not in optional or outcome in {Outcome.RUNNING, Outcome.SUCCEEDED}:

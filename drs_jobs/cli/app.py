@@ -1,6 +1,7 @@
 """The program `drs-jobs`: its commands, the options before them, and what `--help` shows."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -11,13 +12,13 @@ from drs_jobs.cli.commands.check import check
 from drs_jobs.cli.commands.demo import demo
 from drs_jobs.cli.commands.list import list_jobs
 from drs_jobs.cli.commands.local import local
-from drs_jobs.cli.commands.phases import phases
 from drs_jobs.cli.commands.report import report
+from drs_jobs.cli.commands.save import save
 from drs_jobs.cli.commands.show import show
-from drs_jobs.cli.commands.sweep import sweep
 from drs_jobs.cli.commands.watch import watch
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
 from drs_jobs.cli.options import CheckOutput, EndpointUrl, Profile, Region, apply_global_options
+from drs_jobs.cli.suggestions import suggest_command, suggest_option
 
 _NAME: Final = "drs-jobs"
 
@@ -27,11 +28,10 @@ _COMPLETION_VARIABLE: Final = "_DRS_JOBS_COMPLETE"
 _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "list": list_jobs,
     "show": show,
-    "phases": phases,
     "watch": watch,
     "check": check,
     "report": report,
-    "sweep": sweep,
+    "save": save,
     "demo": demo,
     "local": local,
 }
@@ -52,7 +52,6 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
         "drs-jobs show drsjob-556c7b1d99221f996",
         "drs-jobs show drsjob-556c7b1d99221f996 -o json",
     ),
-    "phases": ("drs-jobs phases drsjob-556c7b1d99221f996",),
     "watch": (
         "drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h",
         "drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s",
@@ -60,12 +59,16 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "check": (
         "drs-jobs check --drilled-within 90d --objective 4h --servers aws",
         "drs-jobs check --drilled-within 90d --as-of 2024-06-30 --servers servers.csv -o csv",
+        "drs-jobs check --drilled-within 90d --accounts accounts.txt --role-name DrsReader",
         "drs-jobs check --since 1y --history",
     ),
-    "report": ("drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv",),
-    "sweep": (
-        "drs-jobs sweep --accounts accounts.txt --role-name DrsReader",
-        "drs-jobs sweep --accounts - --role-name DrsReader --regions eu-west-1 --failed",
+    "report": (
+        "drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv",
+        "drs-jobs report evidence.html --from jobs.jsonl --as-of 2024-06-30 --drilled-within 90d",
+    ),
+    "save": (
+        "drs-jobs save jobs.jsonl",
+        "drs-jobs save jobs.jsonl --accounts accounts.txt --role-name DrsReader",
     ),
     "demo": (
         "drs-jobs demo",
@@ -152,6 +155,25 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print_note(usage_error.format_message())
             return ExitStatus.USAGE
-        path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
-        message = usage_error.format_message().strip()
-        raise UsageError(f"{message if message.endswith(('.', '?', '!')) else message + '.'} Try {path} --help") from error
+        raise UsageError(_usage_message(usage_error, command)) from error
+
+
+def _usage_message(error: Any, program: Any) -> str:
+    """Return the message for a usage error of click, with what to do."""
+    path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
+    message = error.format_message().strip().replace("Value error, ", "")  # of pydantic, in some versions of typer
+    hint = ""
+    if type(error).__name__ == "NoSuchOption":
+        options = {
+            name: [option for parameter in command.params for option in parameter.opts]
+            for name, command in (("", program), *program.commands.items())
+        }
+        name = path.removeprefix(_NAME).strip()
+        message = f"{name} has no option {error.option_name}" if name else f"there is no option {error.option_name}"
+        hint = suggest_option(error.option_name, name, options)
+    elif (unknown := re.fullmatch(r"No such command '(.*)'\..*", message)) is not None:
+        message, hint = f"there is no command {unknown[1]!r}", suggest_command(unknown[1], program.commands)
+    elif (extra := re.search(r"unexpected extra arguments? *\(?s?\)? *\((.*)\)", message)) is not None:
+        hint = f"Put a value with a space in quotes, and leave out {extra[1]} otherwise."
+    end = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{end} {hint or f'Try {path} --help'}"

@@ -1,44 +1,59 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
 from drs_jobs import Job, JobsClient, MalformedResponseError, SourceServer
-from drs_jobs._client import region_of
 from drs_jobs._text import format_day, one_line
-from drs_jobs.analysis import latest_snapshots
-from drs_jobs.cli.exit_status import ExitStatus, print_note
-from drs_jobs.cli.logs import read_phases
+from drs_jobs.analysis import JobPhases, latest_snapshots
+from drs_jobs.cli import output
+from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
+from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
-from drs_jobs.cli.servers import NameSource, ServerSource
+from drs_jobs.cli.servers import NameSource, ServerSource, print_name_errors
+from drs_jobs.cli.sources import JobSource, Reading, place_of, track
 from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
+from drs_jobs.saved.archive import Place
+from drs_jobs.saved.coverage import Coverage, coverage
+from drs_jobs.sweep.workers import DaemonThreadPool, phases_of
+
+_LOGS_IN_FLIGHT: Final = 8
+"""The maximum number of logs of one account and region that are read at the same time. AWS documents no rate limit."""
+
+
+class _Evidence(NamedTuple):
+    """What was read of one account and region."""
+
+    jobs: Sequence[Job | JobPhases]
+    servers: Sequence[SourceServer] | None
+    names: Mapping[str, str]
+    names_error: Exception | None
+    malformed: Sequence[MalformedResponseError]
 
 
 @attrs.frozen(kw_only=True)
 class EvidenceReader:
     """The criteria, and what to read."""
 
+    source: JobSource
     as_of: datetime
     since: datetime | None
     drilled_within: timedelta | None
     objective: timedelta | None
     servers: ServerSource
     names: NameSource
+    coverage: Coverage | None = None
+    """What saved jobs cover; `None` if AWS is read."""
+    history: bool
+    """Whether to read the logs of all drills and recoveries. If not, only those that can change a verdict."""
 
     @classmethod
     def from_options(
-        cls,
-        *,
-        drilled_within: str | None,
-        objective: str | None,
-        as_of: str | None,
-        since: str | None,
-        servers: str | None,
-        names: str | None,
+        cls, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
     ) -> "EvidenceReader":
         """Return a reader with the options of the command line. Their files are read now.
 
@@ -46,59 +61,92 @@ class EvidenceReader:
             ValueError: If one of them is invalid, or if `--since` does not reach back to what has to be judged.
         """
         now = datetime.now(UTC)
-        moment, start = parse_as_of(as_of, now), parse_moment("--since", since, now)
-        within = parse_positive_duration("--drilled-within", drilled_within)
-        if within is not None and within > moment - datetime.min.replace(tzinfo=UTC):
-            raise ValueError(f"--drilled-within {drilled_within} reaches back before the year 1: use a shorter duration")
-        first_needed = moment if within is None else moment - within
-        if start is not None and start > first_needed:
-            criterion = "--as-of" if within is None else f"--as-of minus --drilled-within {drilled_within}"
+        given_as_of, since = parse_as_of(criteria.as_of, now), parse_moment("--since", criteria.since, now)
+        within = parse_positive_duration("--drilled-within", criteria.drilled_within)
+        objective = parse_positive_duration("--objective", criteria.objective)
+        if criteria.servers == criteria.names == "-":
+            raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+        servers, names = ServerSource.from_option(criteria.servers), NameSource.from_option(criteria.names)
+        asks_aws = servers.is_aws or names.is_aws
+        # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
+        source = JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws) if saved.paths else None
+        covered = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
+        as_of = (given_as_of or now) if covered is None else covered.as_of
+        if as_of is None:
+            raise ValueError("no job in these files has a time: give --as-of")
+        if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
+            raise ValueError(
+                f"--drilled-within {criteria.drilled_within} reaches back before the year 1: use a shorter duration"
+            )
+        first_needed = as_of if within is None else as_of - within
+        if since is not None and since > first_needed:
+            criterion = "--as-of" if within is None else f"--as-of minus --drilled-within {criteria.drilled_within}"
             day = format_day(first_needed)
             raise ValueError(
-                f"--since {since} does not reach back to {criterion}: give --since {day} or earlier, or leave it out"
+                f"--since {criteria.since} does not reach back to {criterion}: give --since {day} or earlier, or leave it out"
             )
-        if servers == names == "-":
-            raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
         return cls(
-            as_of=moment,
-            since=start,
+            source=source or JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws),
+            as_of=as_of,
+            since=since if covered is None or covered.since is None else max(filter(None, (since, covered.since))),
+            coverage=covered,
             drilled_within=within,
-            objective=parse_positive_duration("--objective", objective),
-            servers=ServerSource.from_option(servers),
-            names=NameSource.from_option(names),
+            objective=objective,
+            servers=servers,
+            names=names,
+            history=history,
         )
 
-    def read(self, client: JobsClient, *, history: bool) -> Assessment:
-        """Read the servers, the jobs and the logs, and return the assessment.
+    @property
+    def notes(self) -> Sequence[str]:
+        """What limits the evidence of saved jobs."""
+        return () if self.coverage is None else self.coverage.notes
 
-        Args:
-            client: The client to read with.
-            history: Whether to read the logs of all drills and recoveries. If not, only those that can change a verdict.
-        """
-        servers = self.servers.resolve(client)
-        problems: list[Problem] = []
-
-        def add_problem(error: MalformedResponseError) -> None:
-            problems.append(Problem(f"a job, because of a {error}"))
-
-        jobs = latest_snapshots(client.describe_jobs(from_date=self.since, on_malformed=add_problem))
-        problems += _unread_places(servers or (), jobs, region_of(client))
-        reports = read_phases(client, self._jobs_with_logs(jobs, servers, history=history))
-        read = {report.job.job_id for report in reports}
+    def read(self) -> Assessment:
+        """Read the servers, the jobs and the logs, and return the assessment."""
+        reading = self.source.read(self._read_place)
+        evidence = [value for _, value in reading.values]
+        servers = self.servers.servers
+        if self.servers.is_aws:
+            servers = tuple(server for value in evidence for server in value.servers or ())
+        jobs = [job for value in evidence for job in value.jobs]
+        accounts = {account for job in jobs if (account := _job_of(job).account_id) is not None}
+        reading.print_uninitialized()
+        places: Sequence[Place] = reading.places
+        problems = list(_problems(reading))
+        if self.coverage is not None:
+            places = self.coverage.places
+            problems += self.coverage.problems
+        print_name_errors([value.names_error for value in evidence if value.names_error is not None])
         assessment = assess(
-            [*reports, *(job for job in jobs if job.job_id not in read)],
+            jobs,
             as_of=self.as_of,
             drilled_within=self.drilled_within,
             objective=self.objective,
             servers=servers,
             since=self.since,
-            problems=problems,
+            problems=[*problems, *_unread_places(servers or (), places, accounts)],
         )
-        # The servers of AWS have their names already.
-        return _with_names(assessment, {} if self.names.is_aws and self.servers.is_aws else self.names.resolve(client))
+        names_by_id = dict(self.names.names)
+        for value in evidence:
+            names_by_id.update(value.names)
+        return _with_names(assessment, names_by_id)
 
-    def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None, *, history: bool) -> Iterable[Job]:
-        if history:
+    def _read_place(self, client: JobsClient) -> _Evidence:
+        """Read one account and region."""
+        servers = self.servers.read(client)
+        # The servers of AWS have their names already.
+        names, names_error = (output.NO_NAMES, None) if self.servers.is_aws else self.names.read(client)
+        malformed: list[MalformedResponseError] = []
+        jobs = latest_snapshots(client.describe_jobs(from_date=self.since, on_malformed=malformed.append))
+        needed = self._jobs_with_logs(jobs, servers)
+        # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
+        reports = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
+        read = {report.job.job_id for report in reports}
+        return _Evidence([*reports, *(job for job in jobs if job.job_id not in read)], servers, names, names_error, malformed)
+
+    def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None) -> Sequence[Job]:
+        if self.history:
             counting = {job.job_id for job in select(jobs, self.as_of).recoveries}
             return [job for job in jobs if job.job_id in counting]
         if self.objective is None:
@@ -106,14 +154,51 @@ class EvidenceReader:
         return logs_needed(jobs, as_of=self.as_of, objective=self.objective, servers=servers)
 
 
-def _unread_places(servers: Iterable[SourceServer], jobs: Iterable[Job], region: str | None) -> Iterator[Problem]:
-    """Yield a problem for each account and region of the given servers whose jobs were not read."""
-    accounts = {job.account_id for job in jobs if job.account_id is not None}
-    for account_id, name in dict.fromkeys((server.account_id, server.region) for server in servers):
-        is_read = name in (None, region) and (account_id is None or not accounts or account_id in accounts)
+def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
+    """Return the phases of each job, in the order of the jobs. The error of a log that cannot be read is in its phases.
+
+    A few logs are read at the same time, with a progress bar on a terminal.
+
+    Args:
+        client: The client to read with.
+        jobs: The jobs. Those that are running are fetched again.
+    """
+    with DaemonThreadPool(_LOGS_IN_FLIGHT) as pool:
+        futures = [pool.submit(phases_of, client, job) for job in jobs]
+        return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
+
+
+def _job_of(job: Job | JobPhases) -> Job:
+    return job.job if isinstance(job, JobPhases) else job
+
+
+def _problems(reading: Reading[_Evidence]) -> Iterator[Problem]:
+    """Yield a problem for each account and region that could not be read, and for each malformed job."""
+    for failure in reading.failures:
+        account_id, region = place_of(failure.target)
+        yield Problem(f"the jobs: {describe_error(failure.error)[0]}", account_id=account_id, region=region)
+    for place, evidence in reading.values:
+        for error in evidence.malformed:
+            yield Problem(f"a job, because of a {error}", account_id=place.account_id, region=place.region)
+
+
+def _unread_places(servers: Iterable[SourceServer], places: Iterable[Place], accounts: set[str]) -> Iterator[Problem]:
+    """Yield a problem for each account and region of the given servers whose jobs are not read.
+
+    Args:
+        servers: The servers.
+        places: The accounts and regions that are read.
+        accounts: The accounts of the jobs, for a place of unknown account.
+    """
+    for server_place in dict.fromkeys(Place(server.account_id, server.region) for server in servers):
+        account_id, region = server_place
+        is_read = any(
+            (region is None or place.region in (None, region))
+            and (account_id is None or account_id in ({place.account_id} if place.account_id else accounts or {account_id}))
+            for place in places
+        )
         if not is_read:
-            place = " ".join(part for part in (account_id, name) if part)
-            yield Problem(f"the jobs of {place}: this command reads one account and region", account_id=account_id, region=name)
+            yield Problem(f"the jobs of {server_place}: this command does not read them", account_id=account_id, region=region)
 
 
 def _with_names(assessment: Assessment, names: Mapping[str, str]) -> Assessment:
@@ -139,10 +224,10 @@ def status_of_verdict(assessment: Assessment, *, exit_zero: bool) -> ExitStatus:
     return ExitStatus.SUCCEEDED if exit_zero else _STATUSES[assessment.verdict]
 
 
-def print_notes(assessment: Assessment, *, history: bool) -> None:
+def print_notes(assessment: Assessment, reader: EvidenceReader) -> None:
     """Print on stderr the verdict in one line, what limits the evidence, and without a criterion that nothing was checked."""
-    for text in (wording.summary_label(assessment), *wording.notes(assessment)):
+    for text in (wording.summary_label(assessment), *wording.notes(assessment), *reader.notes):
         print_note(one_line(text, 1000))
     if assessment.verdict is None:
-        times = "" if history else "; recovery times need --objective or --history"
+        times = "" if reader.history else "; recovery times need --objective or --history"
         print_note(f"nothing was checked: give --drilled-within or --objective{times}")

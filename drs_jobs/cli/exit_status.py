@@ -1,12 +1,15 @@
 """Exit statuses, the status and the message for each error, and errors and notes as lines on stderr."""
 
 import errno
+import os
+import re
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import Final
 
+import botocore.session
 from botocore import exceptions as botocore_errors
 
 from drs_jobs import (
@@ -15,19 +18,19 @@ from drs_jobs import (
     JobNotFoundError,
     Outcome,
     ServiceError,
-    UninitializedAccountException,
     WaitTimeoutError,
 )
 from drs_jobs._errors import service_error
 from drs_jobs._text import one_line
+from drs_jobs.cli.suggestions import suggest_region
 
 
 class ExitStatus(IntEnum):
     """The exit status of a command."""
 
     SUCCEEDED = 0
-    """The command succeeded. For `watch`, every job succeeded; for `show` and `phases`, the job succeeded or still runs; for
-    `check` and `report`, the verdict is met, or there is no criterion."""
+    """The command succeeded. For `watch`, every job succeeded; for `show`, the job succeeded or still runs; for `check` and
+    `report`, the verdict is met, or there is no criterion."""
     FAILED = 1
     """A job failed, or the verdict of `check` or `report` is not met."""
     USAGE = 2
@@ -40,6 +43,8 @@ class ExitStatus(IntEnum):
     """An error from AWS or of the connection, a malformed response, output that cannot be written, or an unexpected error."""
     INTERRUPTED = 130
     """Interrupted from the keyboard: 128 plus the number of SIGINT, as in shells."""
+    TERMINATED = 143
+    """Terminated by another process: 128 plus the number of SIGTERM, as in shells."""
     CLOSED_PIPE = 141
     """The reader closed the output before the result was available: 128 plus the number of SIGPIPE, as in shells."""
 
@@ -97,12 +102,6 @@ _RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ..
     ((UsageError, ImportError), ExitStatus.USAGE, "{error}"),
     (WaitTimeoutError, ExitStatus.DEADLINE, "{error}"),
     (
-        UninitializedAccountException,
-        ExitStatus.SERVICE,
-        "Elastic Disaster Recovery was never set up in this account and region, set it up first: {error}",
-    ),
-    (botocore_errors.NoRegionError, ExitStatus.USAGE, "no region: give --region, or set AWS_DEFAULT_REGION"),
-    (
         botocore_errors.NoCredentialsError,
         ExitStatus.USAGE,
         "no AWS credentials: give --profile, or configure credentials as for boto3 (drs-jobs demo needs none)",
@@ -119,11 +118,30 @@ def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
         error = service_error(error)
     if isinstance(error, ServiceError) and error.code in _CREDENTIAL_CODES:
         return f"AWS does not accept these credentials, renew them or give --profile: {error}", ExitStatus.USAGE
+    if isinstance(error, botocore_errors.NoRegionError):
+        region = os.environ.get("AWS_REGION")
+        unused = f" (boto3 does not read AWS_REGION, which is {one_line(region)})" if region else ""
+        return f"no region: give --region, or set AWS_DEFAULT_REGION{unused}", ExitStatus.USAGE
+    if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
+        region = _unknown_region(str(error))
+        hint = region or "check the network, the proxy, --region and --endpoint-url"
+        return f"{error}: {hint}", ExitStatus.SERVICE
     name = type(error).__name__
     for classes, status, message in _RULES:
         if isinstance(error, classes):
             return message.format(error=str(error) or name), status
     return f"unexpected {name}: {str(error) or name}", ExitStatus.SERVICE
+
+
+def _unknown_region(text: str) -> str:
+    """Return a question about the region in the URL of an error, if botocore does not know it; else an empty text."""
+    if (match := re.search(r"//drs\.([^./]+)\.", text)) is None:
+        return ""
+    core = botocore.session.Session()
+    regions = [name for part in core.get_available_partitions() for name in core.get_available_regions("drs", part)]
+    if match[1] in regions:
+        return ""
+    return suggest_region(match[1], regions) or f"botocore has no DRS in region {match[1]}: correct it"
 
 
 @contextmanager
@@ -171,7 +189,13 @@ def is_closed_pipe(error: BaseException) -> bool:
 
 def print_error(message: str) -> None:
     """Print an error as one line on stderr, without control characters."""
-    print_note(f"drs-jobs: {one_line(message, 500)}")
+    print_note(f"drs-jobs: {one_line(message, 800)}")
+
+
+def print_log_error(error: Exception | None) -> None:
+    """Print on stderr why the log of a job could not be read; nothing for `None`."""
+    if error is not None:
+        print_error(f"the log could not be read completely: {error}")
 
 
 def print_note(text: str) -> None:

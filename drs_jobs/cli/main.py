@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from drs_jobs._extras import missing_extra_error
@@ -35,6 +36,8 @@ def run(command: Callable[[], int]) -> NoReturn:
     try:
         _open_missing_streams()
         threading.excepthook = _print_thread_error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _terminate)
         status = command()
         with exit_if_pipe_closes(status):
             pass
@@ -51,6 +54,11 @@ def run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         _flush_or_discard(stream)
     sys.exit(status)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End as after Ctrl-C, so that the cursor of the terminal is visible again."""
+    raise SystemExit(ExitStatus.TERMINATED)
 
 
 def _print_thread_error(args: threading.ExceptHookArgs) -> None:

@@ -1,22 +1,28 @@
-"""The options that several commands have."""
+"""The options that several commands have, and the groups of options that belong together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from itertools import islice
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from inspect import Parameter
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import attrs
 import typer
 
-from drs_jobs import Job, JobsClient, Outcome
+from drs_jobs import JobsClient
+from drs_jobs.sweep.workers import MAX_IN_FLIGHT
+
+T = TypeVar("T")
 
 
-class TableOutput(StrEnum):
-    """The format of a table on stdout."""
+class JobsOutput(StrEnum):
+    """The format of jobs on stdout."""
 
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    MARKDOWN = "markdown"
 
 
 class CheckOutput(StrEnum):
@@ -30,26 +36,15 @@ class CheckOutput(StrEnum):
     PROMETHEUS = "prometheus"
 
 
-class Kind(StrEnum):
-    """The kind of a job, as tables show it."""
-
-    DRILL = "drill"
-    RECOVERY = "recovery"
-    FAILBACK = "failback"
-    CLEAN_UP = "clean-up"
-    NETWORK = "network"
-    DIAGNOSTIC = "diagnostic"
-    TARGET_ACCOUNT = "target account"
-
-
 JobArgument: TypeAlias = Annotated[str, typer.Argument(help="The job's id.")]
 Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
 Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
 EndpointUrl: TypeAlias = Annotated[
     str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
 ]
-TableOutputOption: TypeAlias = Annotated[
-    TableOutput, typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, or CSV.")
+JobsOutputOption: TypeAlias = Annotated[
+    JobsOutput,
+    typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, CSV or Markdown."),
 ]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
@@ -57,54 +52,6 @@ Since: TypeAlias = Annotated[
     typer.Option(
         "--since",
         help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 12h, 90d, 1y.",
-    ),
-]
-Until: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--until", help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
-]
-Kinds: TypeAlias = Annotated[
-    list[Kind] | None,
-    typer.Option(
-        "--kind", metavar="KIND", case_sensitive=False, help=f"Only jobs of this kind: {', '.join(Kind)}. Can be repeated."
-    ),
-]
-Outcomes: TypeAlias = Annotated[
-    list[Outcome] | None,
-    typer.Option(
-        "--outcome",
-        metavar="OUTCOME",
-        case_sensitive=False,
-        help=f"Only jobs with this outcome: {', '.join(Outcome)}. Can be repeated.",
-    ),
-]
-Failed: TypeAlias = Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")]
-DrilledWithin: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--drilled-within", help="Each server must have a successful drill within this time, such as 90d or 12w."),
-]
-Objective: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--objective",
-        "--rto",
-        help="The latest recovery of each server must be within this time (its RTO), such as 4h or 1h30m.",
-    ),
-]
-AsOf: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        help="The moment of the assessment, in the forms of --since. A date is its end, today's date is now. Default: now.",
-    ),
-]
-Servers: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--servers",
-        metavar="FILE|aws",
-        help="The servers to judge, with or without jobs: a file of ids (lines, CSV with a header, JSON, or what "
-        "aws drs describe-source-servers printed), - for stdin, or aws for all that AWS has (drs:DescribeSourceServers).",
     ),
 ]
 Names: TypeAlias = Annotated[
@@ -116,15 +63,15 @@ Names: TypeAlias = Annotated[
         "(drs:DescribeSourceServers).",
     ),
 ]
-ExitZero: TypeAlias = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever the verdict is.")]
 
 
-class Connection(NamedTuple):
+@attrs.frozen
+class Connection:
     """The options that say with which credentials and where to read."""
 
-    profile: str | None
-    region: str | None
-    endpoint_url: str | None
+    profile: Profile = None
+    region: Region = None
+    endpoint_url: EndpointUrl = None
 
     def make_client(self) -> JobsClient:
         """Return a client with these options."""
@@ -135,6 +82,110 @@ class Connection(NamedTuple):
         import boto3  # noqa: PLC0415  # `--help` needs no boto3
 
         return boto3.Session(profile_name=self.profile)
+
+
+@attrs.frozen
+class Saved:
+    """The option for saved jobs."""
+
+    paths: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Read a file of drs-jobs save, or what aws drs describe-jobs printed, instead of AWS. Can be repeated.",
+        ),
+    ] = None
+
+
+@attrs.frozen
+class Organisation:
+    """The options for many accounts and regions."""
+
+    accounts: Annotated[
+        str | None,
+        typer.Option(
+            "--accounts", metavar="FILE", help="Read many accounts: a file of account ids, one per line; - for stdin."
+        ),
+    ] = None
+    role_name: Annotated[str | None, typer.Option("--role-name", help="The name of the role to assume in each account.")] = None
+    regions: Annotated[
+        str | None,
+        typer.Option("--regions", help="Read many regions: names, separated by commas, or all, the default of --accounts."),
+    ] = None
+    partition: Annotated[
+        str | None, typer.Option("--partition", help="The AWS partition: aws, the default, aws-us-gov or aws-cn.")
+    ] = None
+    external_id: Annotated[
+        str | None, typer.Option("--external-id", help="The external id that the trust policy of the role requires.")
+    ] = None
+    in_flight: Annotated[
+        int,
+        typer.Option("--in-flight", min=1, help="The maximum number of accounts and regions that are read at the same time."),
+    ] = MAX_IN_FLIGHT
+
+
+@attrs.frozen
+class Criteria:
+    """The options for an assessment of servers."""
+
+    drilled_within: Annotated[
+        str | None,
+        typer.Option("--drilled-within", help="Each server must have a successful drill within this time, such as 90d or 12w."),
+    ] = None
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective",
+            "--rto",
+            help="The latest recovery of each server must be within this time (its RTO), such as 4h or 1h30m.",
+        ),
+    ] = None
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            help="The moment of the assessment, in the forms of --since. A date is its end, today's date is now. Default: now; "
+            "with --from the last moment that all files cover.",
+        ),
+    ] = None
+    since: Since = None
+    servers: Annotated[
+        str | None,
+        typer.Option(
+            "--servers",
+            metavar="FILE|aws",
+            help="The servers to judge, with or without jobs: a file of ids (lines, CSV with a header, JSON, or what "
+            "aws drs describe-source-servers printed), - for stdin, or aws for all that AWS has (drs:DescribeSourceServers).",
+        ),
+    ] = None
+    names: Names = None
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever the verdict is.")] = False
+
+
+def with_option_groups(command: Callable[..., T]) -> Callable[..., T]:
+    """Return a command with one parameter for each option of its groups, because typer has no groups of options.
+
+    Args:
+        command: A function. Each parameter whose type is a class of attrs is a group.
+    """
+    signature = inspect.signature(command)
+    groups = {name: parameter.annotation for name, parameter in signature.parameters.items() if attrs.has(parameter.annotation)}
+    fields = {name: inspect.signature(group).parameters for name, group in groups.items()}
+
+    @functools.wraps(command)
+    def call(**values: Any) -> T:
+        options = {name: group(**{field: values.pop(field) for field in fields[name]}) for name, group in groups.items()}
+        return command(**options, **values)
+
+    parameters = [
+        parameter.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, group in signature.parameters.items()
+        for parameter in (fields[name].values() if name in groups else [group])
+    ]
+    vars(call)["__signature__"] = signature.replace(parameters=parameters)
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
 
 
 def apply_global_options(context: typer.Context, values: Mapping[str, Any]) -> None:
@@ -155,30 +206,3 @@ def apply_global_options(context: typer.Context, values: Mapping[str, Any]) -> N
         if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in options.keys() - names]:
             raise ValueError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
     context.default_map = {str(context.invoked_subcommand): options}
-
-
-@attrs.frozen
-class JobFilter:
-    """A filter of jobs. AWS has none by kind and outcome, so it is applied to the jobs in its responses."""
-
-    kinds: frozenset[Kind] = frozenset()
-    """The kinds of the jobs to keep; empty for all."""
-    outcomes: frozenset[Outcome] = frozenset()
-    """The outcomes of the jobs to keep; empty for all."""
-
-    @classmethod
-    def from_options(cls, kinds: Iterable[Kind] | None, outcomes: Iterable[Outcome] | None, *, failed: bool) -> "JobFilter":
-        """Return a filter from the options of the command line."""
-        return cls(frozenset(kinds or ()), frozenset([*(outcomes or ()), *([Outcome.FAILED] if failed else [])]))
-
-    def __bool__(self) -> bool:
-        """Whether it can drop a job."""
-        return bool(self.kinds or self.outcomes)
-
-    def first(self, jobs: Iterable[Job], limit: int | None) -> Iterator[Job]:
-        """Return the first `limit` jobs that match, all if it is `None`. No further job is read from `jobs`."""
-        return islice(filter(self.matches, jobs), limit)
-
-    def matches(self, job: Job) -> bool:
-        """Return whether a job is one of the jobs to keep."""
-        return (not self.kinds or job.kind in self.kinds) and (not self.outcomes or job.outcome in self.outcomes)

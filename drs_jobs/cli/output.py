@@ -4,8 +4,9 @@ Control characters in text from AWS are removed.
 """
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
@@ -22,18 +23,27 @@ from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import ParticipatingServer
 from drs_jobs._text import (
     SENSITIVE_MEMBER,
-    format_count,
+    format_age,
     format_duration,
     format_minute,
+    format_more,
     format_target_count,
     one_line,
 )
-from drs_jobs.analysis import Explanation
+from drs_jobs._time import duration_between
+from drs_jobs.analysis import Cause, Explanation
+from drs_jobs.analysis.failure import explained_reasons
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
 
 NO_NAMES: Final[Mapping[str, str]] = {}
 """No host names by source server id."""
+
+PlaceParts: TypeAlias = tuple[str | None, str | None]
+"""An account and a region."""
+
+NOWHERE: Final[PlaceParts] = None, None
+"""An unknown account and region."""
 
 # ------------------------------------------------------------------ tables
 
@@ -182,30 +192,53 @@ def text_cell(text: str, limit: int = 1000) -> Text:
     return Text(one_line(text, limit))
 
 
-def time_cell(time: datetime | None) -> Text:
-    """Return a cell with a time in UTC, to the minute; a dash for `None`."""
-    return Text(format_minute(time))
+def outcome_cell(job: Job, *, now: datetime | None = None) -> Text:
+    """Return a cell with the outcome of a job, in its colour. With `now`, a job that has been running for long is marked."""
+    text = f"{job.outcome.name} long" if now is not None and runs_long(job, now) else job.outcome.name
+    return Text(text, style=OUTCOME_COLOURS[job.outcome])
 
 
-def outcome_cell(job: Job, *, state: bool = False) -> Text:
-    """Return a cell with the outcome of a job, in its colour; with `state`, a running job has AWS's status instead."""
-    text = job.status if state and job.outcome is Outcome.RUNNING and job.status else job.outcome.name
-    return Text(one_line(text, 100), style=OUTCOME_COLOURS[job.outcome])
-
+LONG_RUN: Final = timedelta(hours=2)
+"""The duration from which a running job is marked as long. The longest measured drill took 36 minutes."""
 
 _FULL_TABLE_WIDTH: Final = 90
-"""The width, in columns, from which the table of jobs has a column for the state."""
+"""The width, in columns, from which the table of jobs shows the year of recent jobs."""
+
+_RECENT: Final = timedelta(days=180)
 
 
-def jobs_table(jobs: Iterable[Job], *, now: datetime, tags: bool, width: int) -> Table:
-    """Return a table of jobs, one per row. If `width` is less than 90, state and outcome share a column."""
-    columns, rows = _jobs_cells(jobs, now=now, tags=tags, width=width)
-    return fitted_table(columns, rows, width=width)
+def tags_label(job: Job) -> str:
+    """Return the tags of a job as one text."""
+    return " ".join(f"{key}={value}" for key, value in job.tags.items())
 
 
-def named_jobs_table(jobs: Sequence[Job], *, names: Mapping[str, str], now: datetime, tags: bool, width: int) -> RenderableType:
-    """Return a table of jobs with the names of the servers of each; a server without a name is shown by its id."""
-    columns, rows = _jobs_cells(jobs, now=now, tags=tags, width=width)
+def runs_long(job: Job, now: datetime) -> bool:
+    """Return whether a job has been running for more than two hours."""
+    return not job.is_complete and (job.elapsed(now) or timedelta()) > LONG_RUN
+
+
+def jobs_table(
+    jobs: Sequence[Job],
+    *,
+    now: datetime,
+    width: int,
+    tags: bool = False,
+    names: Mapping[str, str] = NO_NAMES,
+    places: Sequence[PlaceParts] | None = None,
+) -> RenderableType:
+    """Return a table of jobs, one per row.
+
+    Args:
+        jobs: The jobs.
+        now: The current time, for ages and running jobs.
+        width: The maximum width, in columns of the terminal.
+        tags: Whether it has the tags.
+        names: Host names by source server id; with any, each job has the names of its servers, or the id of one without a name.
+        places: The account and the region of each job; by default they are not shown.
+    """
+    columns, rows = _job_cells(jobs, now=now, tags=tags, places=places, is_wide=width >= _FULL_TABLE_WIDTH)
+    if not names:
+        return fitted_table(columns, rows, width=width)
     details = [[", ".join(_labels(job, names))] if job.participating_servers else [] for job in jobs]
     return detailed_table(columns, rows, header="names", details=details, width=width)
 
@@ -214,49 +247,116 @@ def _labels(job: Job, names: Mapping[str, str]) -> list[str]:
     return [names.get(server.name, server.name) for server in job.participating_servers]
 
 
-def _jobs_cells(
-    jobs: Iterable[Job], *, now: datetime, tags: bool, width: int
-) -> tuple[Sequence[Column], Sequence[Sequence[Cell]]]:
-    wide = width >= _FULL_TABLE_WIDTH
+def _job_cells(
+    jobs: Sequence[Job],
+    *,
+    now: datetime,
+    tags: bool,
+    places: Sequence[PlaceParts] | None,
+    is_wide: bool = True,
+) -> tuple[Sequence[Column], list[list[Text]]]:
     columns = [
         Column("job"),
-        *([Column("state", rank=7)] if wide else []),
+        *([Column("account", rank=8), Column("region", rank=7)] if places is not None else []),
         Column("kind", rank=6, longest_word=_UNLIMITED),
-        Column("created (UTC)", rank=5),
-        Column("servers", rank=4, justify="right"),
-        Column("took", rank=3, justify="right"),
-        Column("outcome" if wide else "state", rank=1),
-        *([Column("tags", rank=2, longest_word=LONGEST_PROSE_WORD)] if tags else []),
+        Column("created (UTC)" if is_wide else "created", rank=5),
+        Column("age", rank=4, justify="right"),
+        Column("servers", rank=3, justify="right"),
+        Column("took", rank=2, justify="right"),
+        Column("outcome", rank=1),
+        *([Column("tags", rank=9, longest_word=LONGEST_PROSE_WORD)] if tags else []),
     ]
-    rows = [
-        [
-            text_cell(job.job_id),
-            *([text_cell(job.status or "-")] if wide else []),
-            text_cell(job.kind),
-            time_cell(job.creation_date_time),
-            text_cell(format_target_count(job)),
-            text_cell(format_duration(job.elapsed(now))),
-            outcome_cell(job, state=not wide),
-            *([text_cell(" ".join(f"{key}={value}" for key, value in job.tags.items()))] if tags else []),
-        ]
-        for job in jobs
-    ]
+    rows: list[list[Text]] = []
+    for index, job in enumerate(jobs):
+        age = None if job.creation_date_time is None else duration_between(job.creation_date_time, now)
+        created = format_minute(job.creation_date_time)
+        if not is_wide and age is not None:
+            created = created[5:] if age < _RECENT else created[:10]
+        rows.append(
+            [
+                text_cell(job.job_id),
+                *([text_cell(part or "-") for part in places[index]] if places is not None else []),
+                text_cell(job.kind),
+                Text(created),
+                Text(format_age(age)),
+                text_cell(format_target_count(job)),
+                text_cell(format_duration(job.elapsed(now))),
+                outcome_cell(job, now=now),
+                *([text_cell(tags_label(job))] if tags else []),
+            ]
+        )
     return columns, rows
 
 
+def jobs_markdown(
+    jobs: Sequence[Job],
+    *,
+    now: datetime,
+    tags: bool = False,
+    names: Mapping[str, str] = NO_NAMES,
+    places: Sequence[PlaceParts] | None = None,
+) -> Iterator[str]:
+    """Yield the lines of a table of jobs in Markdown; see `jobs_table`."""
+    columns, rows = _job_cells(jobs, now=now, tags=tags, places=places)
+    headers, texts = [column.header for column in columns], [[cell.plain for cell in row] for row in rows]
+    if names:
+        headers.append("names")
+        texts = [[*row, ", ".join(_labels(job, names))] for row, job in zip(texts, jobs, strict=True)]
+    return markdown_table(headers, texts)
+
+
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$])")
+
+
+def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown, whose cells have no markup."""
+    yield f"| {' | '.join(headers)} |"
+    yield f"| {' | '.join('---' for _ in headers)} |"
+    for row in rows:
+        yield f"| {' | '.join(map(markdown, row))} |"
+
+
+def markdown(text: str) -> str:
+    """Return a text for Markdown, without markup and as one line."""
+    return _MARKUP.sub(r"\\\1", one_line(text, 5000))
+
+
+_MAX_PARTICIPANTS: Final = 3
+"""The maximum number of participants that are named for a reason."""
+
+_MAX_REASONS: Final = 4
+"""The maximum number of reasons on a terminal, so that they stay on the screen."""
+
+
 def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES) -> None:
-    """Print what several participants have in common, each failed participant with its reasons, and those of the job."""
-    for cause in explanation.causes:
-        if len(cause.participants) > 1:
-            count = format_count(len(cause.participants), "participant")
-            console.print(text_cell(f"{cause.summary}, {count}"), soft_wrap=True)
-    for failure in explanation.failures:
-        console.print(Text("failed: ", style=OUTCOME_COLOURS[Outcome.FAILED]) + server_cell(failure.participant, names))
-        for reason in failure.reasons or ("no reason given",):
-            console.print(with_hanging_indent("   ", reason))
-        console.print()
-    for reason in explanation.job_reasons:
-        console.print(with_hanging_indent("job:", reason))
+    """Print the reasons of a job, each with its participants and with what to do next."""
+    reasons = list(explained_reasons(explanation))
+    shown = reasons[:_MAX_REASONS] if console.is_terminal else reasons
+    for reason in shown:
+        style = OUTCOME_COLOURS[Outcome.FAILED]
+        head = Text("failed: ", style=style) + text_cell(_participants(reason, names)) if reason.participants else Text("job:")
+        console.print(head)
+        console.print(with_hanging_indent("   ", reason.text))
+        if reason.hint is not None:
+            console.print(with_hanging_indent("    next:", reason.hint))
+    if more := format_more(len(reasons), len(shown)):
+        console.print(f"{more} reasons: -o json")
+    if explanation.job.undetermined_reasons:
+        console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
+
+
+def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) -> Iterator[str]:
+    """Yield the reasons of a job, one line each, with what to do next."""
+    for reason in explained_reasons(explanation):
+        head = f"failed: {_participants(reason, names)}" if reason.participants else "job"
+        yield f"{head}: {reason.text}" + ("" if reason.hint is None else f"; next: {reason.hint}")
+    if explanation.job.undetermined_reasons:
+        yield f"undetermined: {explanation.job.undetermined_reasons}"
+
+
+def _participants(reason: Cause, names: Mapping[str, str]) -> str:
+    labels = [server_cell(participant, names).plain for participant in reason.participants[:_MAX_PARTICIPANTS]]
+    return f"{', '.join(labels)} {format_more(len(reason.participants), _MAX_PARTICIPANTS)}".rstrip()
 
 
 def with_hanging_indent(head: str, text: str) -> Table:
@@ -271,13 +371,22 @@ def with_hanging_indent(head: str, text: str) -> Table:
 # ------------------------------------------------------------------ records: JSON lines and CSV
 
 
-def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES) -> dict[str, Any]:
-    """Return a job in AWS's shape, with its outcome, duration, failed servers and names, and its tags only if `tags` is true.
+def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES, place: PlaceParts = NOWHERE) -> dict[str, Any]:
+    """Return a job in AWS's shape, with its account, region, outcome, duration, failed servers and names.
 
     The keys that AWS does not have are ignored by `structure_job`.
+
+    Args:
+        job: The job.
+        tags: Whether its tags are included.
+        names: Host names by source server id.
+        place: The account and the region, if they are not those of its ARN.
     """
+    account_id, region = place
     return {
         **{key: value for key, value in unstructure_job(job).items() if tags or key != SENSITIVE_MEMBER},
+        "accountID": job.account_id or account_id,
+        "region": job.region or region,
         "outcome": job.outcome.name,
         "durationSeconds": None if job.duration is None else job.duration.total_seconds(),
         "failedServers": [server.source_server_id for server in job.failed_servers],
@@ -345,12 +454,12 @@ def job_columns(*, tags: bool, names: Mapping[str, str] = NO_NAMES) -> list[str]
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
     columns = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
     optional = [*([_HOST_NAMES] if names else []), *([SENSITIVE_MEMBER] if tags else [])]
-    return [*columns, "outcome", "durationSeconds", "failedServers", *optional]
+    return [*columns, "accountID", "region", "outcome", "durationSeconds", "failedServers", *optional]
 
 
-def job_record(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES) -> dict[str, Any]:
+def job_record(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES, place: PlaceParts = NOWHERE) -> dict[str, Any]:
     """Return a job for CSV: the ids and the names of its servers instead of objects, and its tags as one JSON text."""
-    record = {**job_to_json(job, tags=tags), _HOST_NAMES: "; ".join(_labels(job, names))}
+    record = {**job_to_json(job, tags=tags, place=place), _HOST_NAMES: "; ".join(_labels(job, names))}
     record[_SERVERS] = [server.source_server_id for server in job.participating_servers]
     if SENSITIVE_MEMBER in record:
         record[SENSITIVE_MEMBER] = json.dumps(record[SENSITIVE_MEMBER])

@@ -99,16 +99,16 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def parse_as_of(text: str | None, now: datetime) -> datetime:
-    """Return the moment of `--as-of`: a date is its last instant, and today's date is `now`, as is `None`.
+def parse_as_of(text: str | None, now: datetime) -> datetime | None:
+    """Return the moment of `--as-of`: a date is its last instant, and today's date is `now`; `None` for `None`.
 
     Raises:
         ValueError: If it is invalid, or in the future.
     """
     moment = parse_moment("--as-of", text, now, whole_day=True)
-    if moment is None or (_is_date(text or "") and moment.date() == now.date()):
+    if text is not None and moment is not None and _is_date(text) and moment.date() == now.date():
         return now
-    if moment > now:
+    if moment is not None and moment > now:
         raise ValueError(f"--as-of {quoted(str(text))} is in the future: use a date in the past, or leave it out")
     return moment
 

@@ -1,19 +1,20 @@
 """Reads the phases of running jobs, and of earlier jobs of the same servers, while the jobs are polled."""
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
+from botocore.exceptions import BotoCoreError
 
-from drs_jobs import Job, JobLogItem, JobsClient, JobType, is_transient
+from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
-from drs_jobs.cli.logs import daemon_threads
+from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
 _MAX_LISTED: Final = 1000
@@ -32,7 +33,7 @@ class PhaseProgress:
     fraction: float
     """The fraction that is done, from 0.0 to 1.0, weighted by how long the phases take. It never decreases for one job."""
     text: str
-    """The phase of the server that is least far, the time in it, the fraction in percent, and the time left if known."""
+    """What the servers that are least far do, the fraction in percent, and the time left if known. It says if one is slow."""
 
 
 class PhaseReader:
@@ -48,8 +49,9 @@ class PhaseReader:
         """
         self._client = client
         self._now = now
-        self._executor = daemon_threads(_THREADS) if executor is None else executor
+        self.executor: Executor = DaemonThreadPool(_THREADS) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
+        self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
         self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
         self._earlier_reads: dict[str, Future[tuple[JobPhases, ...]]] = {}
@@ -62,9 +64,9 @@ class PhaseReader:
         """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
             if job.job_id not in self._log_reads and job.job_id not in self._unreadable:
-                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
+                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self._executor.submit(_read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""
@@ -81,6 +83,7 @@ class PhaseReader:
         # After an error, the log that was read before can have more items.
         if error is None or len(items) > len(self._logs.get(job_id, ())):
             self._logs[job_id] = items
+        self._log_errors[job_id] = error
         if error is not None:
             self.error = self.error or error
             if not is_transient(error):
@@ -96,40 +99,31 @@ class PhaseReader:
         """Return how far a running job is; `None` if its log has not been read."""
         if (log := self._logs.get(job.job_id)) is None:
             return None
-        current, earlier = phases(job, log), self._earlier.get(job.job_id, ())
-        state = progress(current, now=self._now(), earlier=earlier)
+        # A log that could not be read again lacks what has happened since, so nothing in it is slow.
+        report = phases(job, log, log_error=self._log_errors[job.job_id])
+        state = progress(report, now=self._now(), earlier=self._earlier.get(job.job_id, ()))
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
         fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
-        expected = _expected_time(current, earlier)
-        left = "" if expected is None else f", about {format_duration(expected * (1 - fraction))} left"
-        return PhaseProgress(fraction=fraction, text=f"{state.text}, {fraction:.0%}{left}")
+        left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
+        slow = "slow: " if state.slow else ""
+        return PhaseProgress(fraction=fraction, text=f"{slow}{state.text}, {fraction:.0%}{left}")
 
 
-def _expected_time(current: JobPhases, earlier: tuple[JobPhases, ...]) -> timedelta | None:
-    """Return the recovery time of the slowest server, by the medians of the earlier jobs; `None` if they have none."""
-    servers = {row.participant for row in current.participants}
-    times: dict[str, list[timedelta]] = {}
-    for row in (row for report in earlier for row in report.participants):
-        if row.participant in servers and row.recovery_time is not None:
-            times.setdefault(row.participant, []).append(row.recovery_time)
-    medians = (timedelta(seconds=statistics.median(map(timedelta.total_seconds, values))) for values in times.values())
-    return max(medians, default=None)
-
-
-def _read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
-    """Return the phases of the latest complete jobs of the same servers."""
+def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
+    """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
     servers = _server_ids(job)
     counts: Counter[str] = Counter()
     reports: list[JobPhases] = []
-    for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
-        new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
-        if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
-            continue
-        items, error = read_log(client, other.job_id)
-        reports.append(phases(other, items, log_error=error))
-        counts.update(new)
-        if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
-            break
+    with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
+        for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
+            new = {name for name in _server_ids(other) & servers if counts[name] < _MAX_EARLIER_PER_SERVER}
+            if not new or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
+                continue
+            items, error = read_log(client, other.job_id)
+            reports.append(phases(other, items, log_error=error))
+            counts.update(new)
+            if len(reports) == _MAX_EARLIER_JOBS or not _needs_more(counts, servers):
+                break
     return tuple(reports)
 
 

@@ -6,7 +6,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError
@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError
 from drs_jobs import DrsJobsError, JobsClient, SourceServer
 from drs_jobs._aws.source_servers import structure_source_server
 from drs_jobs._models.source_server import is_source_server_id
-from drs_jobs._text import one_line, quoted
+from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import describe_error, print_error
 from drs_jobs.cli.parsers import read_option_file, words
 
@@ -25,7 +25,7 @@ AWS: Final = "aws"
 
 
 class ServerSource(NamedTuple):
-    """The option `--servers`: the file is read already, AWS is requested by `resolve`."""
+    """The option `--servers`: the file is read already, AWS is requested by `read`."""
 
     servers: tuple[SourceServer, ...] | None
     """The servers in the file; `None` without a file."""
@@ -40,7 +40,7 @@ class ServerSource(NamedTuple):
         """
         return cls(None if value in (None, AWS) else parse_servers("--servers", str(value)), value == AWS)
 
-    def resolve(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
+    def read(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
         """Return the servers; `None` without the option."""
         return tuple(client.describe_source_servers()) if self.is_aws else self.servers
 
@@ -61,15 +61,27 @@ class NameSource(NamedTuple):
         """
         return cls({} if value in (None, AWS) else parse_names("--names", str(value)), value == AWS)
 
+    def read(self, client: JobsClient) -> tuple[Mapping[str, str], Exception | None]:
+        """Return the names by source server id, and the error if AWS does not return them."""
+        if not self.is_aws:
+            return self.names, None
+        try:
+            return names_of(client.describe_source_servers()), None
+        except (BotoCoreError, DrsJobsError) as error:
+            return {}, error
+
     def resolve(self, client: JobsClient) -> Mapping[str, str]:
         """Return the names by source server id. If AWS does not return them, the reason is one line on stderr."""
-        if not self.is_aws:
-            return self.names
-        try:
-            return names_of(client.describe_source_servers())
-        except (BotoCoreError, DrsJobsError) as error:
-            print_error(f"no names, only ids, because DescribeSourceServers failed: {describe_error(error)[0]}")
-            return {}
+        names, error = self.read(client)
+        print_name_errors([] if error is None else [error])
+        return names
+
+
+def print_name_errors(errors: Sequence[Exception]) -> None:
+    """Print on stderr why AWS did not return the names of servers, as one line; nothing without an error."""
+    if errors:
+        where = f" in {format_count(len(errors), 'region')}, the first" if len(errors) > 1 else ""
+        print_error(f"no names, only ids, because DescribeSourceServers failed{where}: {describe_error(errors[0])[0]}")
 
 
 def names_of(servers: Iterable[SourceServer]) -> dict[str, str]:

@@ -27,8 +27,15 @@ _VERDICT_SYMBOLS: Final = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.U
 """A symbol for each verdict, so that it is readable without its colour."""
 
 
-def page(assessment: Assessment, title: str | None) -> str:
-    """Return the HTML page; see `drs_jobs.evidence.render`."""
+def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | None = None, notes: Sequence[str] = ()) -> str:
+    """Return the HTML page; see `drs_jobs.evidence.render`.
+
+    Args:
+        assessment: The assessment.
+        title: The title; `None` for the default.
+        files: The SHA-256 of each file that the jobs were read from, by name. Default none.
+        notes: What limits the evidence beside the assessment, one sentence each. Default nothing.
+    """
     reports = explanations(assessment)
     failures = [report for report in reports if report.failures or report.job_reasons]
     grids = list(_grids(assessment))
@@ -37,6 +44,8 @@ def page(assessment: Assessment, title: str | None) -> str:
         title=one_line(title or "") or wording.DEFAULT_TITLE,
         version=__version__,
         assessment=assessment,
+        files=files or {},
+        notes=[*wording.notes(assessment), *notes],
         wording=wording,
         rows=list(zip(assessment.worst_first, wording.rows(assessment), strict=True)),
         names=names,

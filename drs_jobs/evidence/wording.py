@@ -206,8 +206,10 @@ def summary_label(assessment: "Assessment") -> str:
 
 def notes(assessment: "Assessment") -> Iterator[str]:
     """Yield what limits the evidence, one line each: what could not be read, later jobs, and servers that are not judged."""
-    for problem in assessment.problems:
+    for problem in assessment.problems[:_MAX_NAMED]:
         yield f"could not be read: {problem_label(problem)}"
+    if more := format_more(len(assessment.problems), _MAX_NAMED):
+        yield f"{more} could not be read"
     if assessment.unread_logs:
         logs = format_count(len(assessment.unread_logs), "log")
         yield f"{logs} could not be read completely, the first is the {log_error_label(assessment.unread_logs[0])}"
@@ -226,9 +228,9 @@ _MAX_NAMED: Final = 10
 """The maximum number of names in a list."""
 
 
-def list_label(names: Sequence[str]) -> str:
-    """Return names as one text, the first of them and how many more there are."""
-    return f"{', '.join(names[:_MAX_NAMED])} {format_more(len(names), _MAX_NAMED)}".rstrip()
+def list_label(names: Sequence[str], limit: int = _MAX_NAMED) -> str:
+    """Return names as one text, the first `limit` of them and how many more there are."""
+    return f"{', '.join(names[:limit])} {format_more(len(names), limit)}".rstrip()
 
 
 class Limit(NamedTuple):

@@ -1,7 +1,7 @@
 """The targets of a sweep, and the result of each."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, Generic, TypeVar, final
 
 import attrs
@@ -41,8 +41,8 @@ class TargetResult(Generic[T_co]):
 
     def __repr__(self) -> str:
         """Return a text with the number of elements instead of the elements."""
-        value = f"<{len(self.value)}>" if isinstance(self.value, tuple | list) else one_line(repr(self.value), 100)
-        return f"TargetResult({self.target!r}, value={value})"
+        text = f"<{len(self.value)}>" if isinstance(self.value, Sized) else one_line(repr(self.value), 100)
+        return f"TargetResult({self.target!r}, value={text})"
 
 
 @final

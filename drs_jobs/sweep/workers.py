@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeAlias, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, cast, overload
 
 from botocore.exceptions import BotoCoreError
 
@@ -269,7 +269,8 @@ def check_value(value: T) -> T:
         TypeError: If it is lazy, so that it would be read when the client of the target is not available any more.
     """
     if isinstance(value, Pager | Iterator):
-        raise TypeError(f"read returned a {type(value).__name__}, which is not read yet: return a tuple of what it has")
+        name = type(cast("object", value)).__name__
+        raise TypeError(f"read returned a {name}, which is not read yet: return a tuple of what it has")
     return value
 
 

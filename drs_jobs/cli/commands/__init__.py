@@ -1,1 +1,1 @@
-"""One module per command of `drs-jobs`. `check_formats` belongs to `check`, and `sweep_targets` to `sweep`."""
+"""One module per command of `drs-jobs`. `check_formats` belongs to `check`."""

@@ -7,33 +7,18 @@ import typer
 from drs_jobs.cli.commands.check_formats import show_assessment
 from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors
-from drs_jobs.cli.options import (
-    AsOf,
-    CheckOutput,
-    Connection,
-    DrilledWithin,
-    EndpointUrl,
-    ExitZero,
-    Names,
-    Objective,
-    Profile,
-    Region,
-    Servers,
-    Since,
-)
+from drs_jobs.cli.options import CheckOutput, Connection, Criteria, Organisation, Saved, with_option_groups
 
 
+@with_option_groups
 def check(
-    drilled_within: DrilledWithin = None,
-    objective: Objective = None,
-    as_of: AsOf = None,
-    since: Since = None,
-    servers: Servers = None,
-    names: Names = None,
+    criteria: Criteria,
+    connection: Connection,
+    saved: Saved,
+    organisation: Organisation,
     history: Annotated[
         bool, typer.Option("--history", help="Read the logs of all drills and recoveries, for the median and the slowest time.")
     ] = False,
-    exit_zero: ExitZero = False,
     output_format: Annotated[
         CheckOutput,
         typer.Option(
@@ -44,9 +29,6 @@ def check(
             "Prometheus's node exporter.",
         ),
     ] = CheckOutput.TABLE,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
 ) -> ExitStatus:
     """Check for each server whether it was drilled lately, and recovered in time. Without a criterion, only show the facts.
 
@@ -54,17 +36,14 @@ def check(
     servers without jobs are not known.
     """
     with raise_usage_errors():
-        reader = EvidenceReader.from_options(
-            drilled_within=drilled_within, objective=objective, as_of=as_of, since=since, servers=servers, names=names
-        )
-        if output_format is CheckOutput.JUNIT and drilled_within is None and objective is None:
+        if output_format is CheckOutput.JUNIT and criteria.drilled_within is None and criteria.objective is None:
             raise ValueError(
                 "-o junit needs a criterion, because its tests would all succeed: give --drilled-within or --objective"
             )
-        client = Connection(profile, region, endpoint_url).make_client()
-    assessment = reader.read(client, history=history)
-    status = status_of_verdict(assessment, exit_zero=exit_zero)
+        reader = EvidenceReader.from_options(criteria, connection, organisation, saved, history=history)
+    assessment = reader.read()
+    status = status_of_verdict(assessment, exit_zero=criteria.exit_zero)
     with exit_if_pipe_closes(status):
         show_assessment(assessment, output_format)
-    print_notes(assessment, history=history)
+    print_notes(assessment, reader)
     return status

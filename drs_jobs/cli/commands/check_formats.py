@@ -2,7 +2,6 @@
 
 import io
 import math
-import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Final
@@ -93,33 +92,22 @@ def _time_cell(time: timedelta | None) -> Text:
 
 # ------------------------------------------------------------------ Markdown
 
-_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$])")
-
 
 def markdown_lines(assessment: Assessment) -> Iterator[str]:
     """Yield an assessment as the lines of a document in Markdown, such as a summary of a GitHub workflow."""
-    yield f"### {wording.DEFAULT_TITLE}: {_markdown(wording.conclusion_label(assessment))}"
+    yield f"### {wording.DEFAULT_TITLE}: {output.markdown(wording.conclusion_label(assessment))}"
     yield ""
-    yield _markdown(wording.title_label(assessment))
+    yield output.markdown(wording.title_label(assessment))
     yield ""
     if assessment.servers:
-        yield _markdown_row(wording.COLUMNS)
-        yield _markdown_row("---" for _ in wording.COLUMNS)
-        for row in wording.rows(assessment):
-            cells = (row.verdict_label, row.server, row.last_success, row.age, row.recovery_time, "; ".join(row.reasons))
-            yield _markdown_row(map(_markdown, cells))
+        rows = (
+            (row.verdict_label, row.server, row.last_success, row.age, row.recovery_time, "; ".join(row.reasons))
+            for row in wording.rows(assessment)
+        )
+        yield from output.markdown_table(wording.COLUMNS, rows)
         yield ""
     for note in wording.notes(assessment):
-        yield f"- {_markdown(note)}"
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _markdown(text: str) -> str:
-    """Return a text without markup, as one line."""
-    return _MARKUP.sub(r"\\\1", one_line(text, 5000))
+        yield f"- {output.markdown(note)}"
 
 
 # ------------------------------------------------------------------ JUnit

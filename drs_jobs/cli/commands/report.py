@@ -1,9 +1,9 @@
 """`drs-jobs report`: the assessment of `drs-jobs check` as a page, and two CSV files beside it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import attrs
 import typer
@@ -12,59 +12,42 @@ from drs_jobs._extras import import_with_extra
 from drs_jobs._text import quoted
 from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
-from drs_jobs.cli.options import (
-    AsOf,
-    Connection,
-    DrilledWithin,
-    EndpointUrl,
-    ExitZero,
-    Names,
-    Objective,
-    Profile,
-    Region,
-    Servers,
-    Since,
-)
-from drs_jobs.evidence import render
+from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved, with_option_groups
 from drs_jobs.evidence.tables import jobs_csv, records_csv
 
 
+@with_option_groups
 def report(
     file: Annotated[
         str, typer.Argument(metavar="FILE.html", help="The page to write. FILE.csv and FILE-jobs.csv are written too.")
     ],
-    drilled_within: DrilledWithin = None,
-    objective: Objective = None,
-    as_of: AsOf = None,
-    since: Since = None,
-    servers: Servers = None,
-    names: Names = None,
+    criteria: Criteria,
+    connection: Connection,
+    saved: Saved,
+    organisation: Organisation,
     title: Annotated[str | None, typer.Option("--title", help="The title of the page.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-    exit_zero: ExitZero = False,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
 ) -> ExitStatus:
     """Write the evidence of servers as one HTML page and as CSV, for an audit. The exit status is that of drs-jobs check.
 
     FILE.csv has one row per server, and FILE-jobs.csv one per server and job. The logs of all drills and recoveries are read.
     """
-    import_with_extra("drs_jobs.evidence.page", "report")  # before the requests
+    page: Any = import_with_extra("drs_jobs.evidence.page", "report")  # before the requests
     with raise_usage_errors():
-        reader = EvidenceReader.from_options(
-            drilled_within=drilled_within, objective=objective, as_of=as_of, since=since, servers=servers, names=names
-        )
-        files = ReportFiles(Path(file), can_replace=force, inputs=tuple(Path(text) for text in (servers, names) if text))
+        inputs = [
+            Path(path) for path in (criteria.servers, criteria.names, organisation.accounts, *(saved.paths or ())) if path
+        ]
+        files = ReportFiles(Path(file), can_replace=force, inputs=inputs)
         files.check()
-        client = Connection(profile, region, endpoint_url).make_client()
-    assessment = reader.read(client, history=True)
-    files.write(
-        {files.page: render(assessment, title=title), files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)}
-    )
-    print_notes(assessment, history=True)
+        reader = EvidenceReader.from_options(criteria, connection, organisation, saved, history=True)
+    assessment = reader.read()
+    saved_files = () if reader.source.saved is None else reader.source.saved.archive.files
+    hashes = {saved_file.name: saved_file.sha256 for saved_file in saved_files}
+    text = page.page(assessment, title, files=hashes, notes=reader.notes)
+    files.write({files.page: text, files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)})
+    print_notes(assessment, reader)
     print_note(f"written to {', '.join(path.name for path in files.paths)}")
-    return status_of_verdict(assessment, exit_zero=exit_zero)
+    return status_of_verdict(assessment, exit_zero=criteria.exit_zero)
 
 
 _SUFFIXES: Final = {".html", ".htm"}
@@ -78,7 +61,7 @@ class ReportFiles:
     """The HTML page."""
     can_replace: bool
     """Whether files that exist can be replaced."""
-    inputs: tuple[Path, ...] = ()
+    inputs: Sequence[Path] = ()
     """Files that the command reads. They are never replaced."""
 
     @property

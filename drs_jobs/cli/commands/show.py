@@ -1,101 +1,272 @@
-"""`drs-jobs show`: one job with its failures, phases and log, as tables and in the formats for machines."""
+"""`drs-jobs show`: one job with its outcome, reasons, servers, actions and log, and in the formats for machines."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import attrs
+import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import JobLogEventData, JobLogItem, unstructure_log_item
-from drs_jobs._text import format_second
-from drs_jobs.analysis import Explanation
-from drs_jobs.cli import output
-from drs_jobs.cli.commands.phases import phases_records, print_phases
-from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors, status_of
-from drs_jobs.cli.logs import print_log_error
-from drs_jobs.cli.options import (
-    Connection,
-    EndpointUrl,
-    JobArgument,
-    Names,
-    Profile,
-    Region,
-    TableOutput,
-    TableOutputOption,
-    Tags,
+from drs_jobs import Job, JobLogEventData, JobLogItem, JobsClient, JobType, LaunchActionRunStatus, Outcome, unstructure_log_item
+from drs_jobs._client import Watch, read_log
+from drs_jobs._html import OUTCOME_COLOURS
+from drs_jobs._polling import Clock, Watcher
+from drs_jobs._text import (
+    format_ago,
+    format_count,
+    format_duration,
+    format_minute,
+    format_second,
+    format_target_count,
+    one_line,
 )
+from drs_jobs._time import duration_between
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.cli import output
+from drs_jobs.cli.exit_status import (
+    ExitStatus,
+    exit_if_pipe_closes,
+    print_log_error,
+    print_note,
+    raise_usage_errors,
+    status_of,
+)
+from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
+from drs_jobs.cli.phase_reader import read_earlier
+from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
 from drs_jobs.cli.servers import NameSource
+from drs_jobs.cli.sources import single_client
+from drs_jobs.evidence import wording
 
 
+@with_option_groups
 def show(
-    job: JobArgument,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
-    output_format: TableOutputOption = TableOutput.TABLE,
+    connection: Connection,
+    saved: Saved,
+    job: Annotated[str | None, typer.Argument(help="The job's id. Default: the newest job that runs, else the newest.")] = None,
+    output_format: JobsOutputOption = JobsOutput.TABLE,
+    has_log: Annotated[bool, typer.Option("--log", help="Show the log too. In JSON it always is there.")] = False,
+    follows_log: Annotated[
+        bool, typer.Option("--follow", help="With --log: show new items of the log until the job is complete.")
+    ] = False,
     tags: Tags = False,
     names: Names = None,
 ) -> ExitStatus:
-    """Show one job: servers, launch actions, phases, failures with reasons, log. The exit status depends on its outcome."""
-    connection = Connection(profile, region, endpoint_url)
+    """Show one job: outcome, reasons, servers with a bar per phase, launch actions. The exit status depends on its outcome."""
     with raise_usage_errors():
-        job_id = parse_job_id(job)
+        if follows_log and (not has_log or output_format is not JobsOutput.TABLE or saved.paths):
+            raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
+        job_id = None if job is None else parse_job_id(job)
         name_source = NameSource.from_option(names)
-        client = connection.make_client()
+        client = single_client(connection, saved, asks_aws=name_source.is_aws)
+    if job_id is None and (job_id := _newest(client)) is None:
+        print_note("no jobs")
+        return ExitStatus.SUCCEEDED
     explanation = client.explain(job_id)
     names_by_id = name_source.resolve(client)
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
-        if output_format is TableOutput.JSON:
-            output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
-        elif output_format is TableOutput.CSV:
-            columns = output.with_host_name(PARTICIPANT_COLUMNS, names_by_id)
-            output.print_records(participant_rows(explanation, names=names_by_id), columns=columns)
-        else:
-            _print_explanation(explanation, tags=tags, names=names_by_id)
+        match output_format:
+            case JobsOutput.JSON:
+                output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
+            case JobsOutput.CSV:
+                columns = output.with_host_name(PHASE_COLUMNS, names_by_id)
+                output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
+            case JobsOutput.MARKDOWN:
+                typer.echo("\n".join(markdown_lines(explanation, now=datetime.now(UTC), names=names_by_id)))
+            case JobsOutput.TABLE:
+                console = output.console()
+                now = datetime.now(UTC)
+                earlier = () if explanation.job.is_complete else read_earlier(client, explanation.job, now)
+                print_explanation(console, explanation, now=now, earlier=earlier, tags=tags, names=names_by_id, has_log=has_log)
+                if follows_log and not explanation.job.is_complete:
+                    ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
+                    _print_outcome(console, ended, now=datetime.now(UTC), tags=tags)
+                    status = status_of([ended])
+        print_log_error(explanation.log_error)
     return status
 
 
-def _print_explanation(explanation: Explanation, *, tags: bool, names: Mapping[str, str]) -> None:
-    console = output.console()
-    now = datetime.now(UTC)
-    console.print(output.jobs_table([explanation.job], now=now, tags=tags, width=console.width))
-    if explanation.job.console_url is not None:
-        console.print(output.text_cell(explanation.job.console_url), soft_wrap=True)
-    if explanation.job.participating_servers:
+def follow_log(
+    client: JobsClient, explanation: Explanation, console: Console, *, clock: Clock, names: Mapping[str, str]
+) -> Job:
+    """Print new items of the log of a running job until it is complete, and return it.
+
+    Args:
+        client: The client to read with.
+        explanation: The job, with the items that were printed.
+        console: The console to print on.
+        clock: The clock for the time between two polls.
+        names: Host names by source server id.
+    """
+    job, printed = explanation.job, set(explanation.log)
+
+    def print_new() -> None:
+        items, error = read_log(client, job.job_id)
+        print_log_error(error)
+        new = [item for item in phases(job, items).log if item not in printed]
+        printed.update(new)
+        if new:
+            console.print(log_table(new, width=console.width, names=names, header=False))
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        print_new()
+
+    for snapshot in Watch(client, Watcher([job.job_id], None, None, attrs.evolve(clock, sleep=sleep))):
+        job = snapshot
+    print_new()
+    return job
+
+
+def _newest(client: JobsClient) -> str | None:
+    """Return the id of the newest job that runs, else of the newest job; `None` without jobs. Print which others run."""
+    jobs = client.describe_jobs().collect()
+    running = active_jobs(jobs)
+    if len(running) > 1:
+        others = wording.list_label([job.job_id for job in running[1:]])
+        print_note(f"{format_count(len(running), 'job')} run, this is the newest; also {others}")
+    return next((job.job_id for job in (*running, *jobs)), None)
+
+
+_LEAST_ROWS: Final = 5
+"""The minimum number of servers on a terminal, which can be more than fit on the screen with the reasons above them."""
+
+
+def print_explanation(
+    console: Console,
+    explanation: Explanation,
+    *,
+    now: datetime,
+    earlier: Iterable[JobPhases] = (),
+    tags: bool = False,
+    names: Mapping[str, str] = output.NO_NAMES,
+    has_log: bool = False,
+) -> None:
+    """Print a job: outcome, reasons, servers, launch actions and log.
+
+    On a terminal, servers that do not fit on the screen are only counted, so that the reasons stay on it.
+    """
+    with console.capture() as capture:
+        _print_outcome(console, explanation.job, now=now, tags=tags)
+        if not explanation.job.is_complete:
+            print_progress(console, progress(explanation.phases, now=now, earlier=earlier))
+        output.print_reasons(console, explanation, names=names)
+    head = capture.get()
+    console.file.write(head)
+    report = explanation.phases
+    rows = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
+    shown = rows
+    if console.is_terminal and not has_log:
+        # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
+        # and the next prompt.
+        shown = rows[: max(_LEAST_ROWS, console.height - head.count("\n") - 6)]
+    if shown:
         console.print()
-        console.print(servers_table(explanation, width=console.width, names=names))
-    if any(row.phases for row in explanation.phases.participants):
+        instances = explanation.instance_ids
+        console.print(phases_table(report, shown, now=now, width=console.width, names=names, instances=instances))
+        if report.phase_names:
+            console.print(phases_legend(report, is_ascii=console.options.ascii_only), soft_wrap=True)
+    if len(shown) < len(rows):
+        print_note(f"{format_count(len(rows) - len(shown), 'more server')}: -o csv shows all")
+    if actions := list(_action_rows(explanation.job, names)):
         console.print()
-        print_phases(console, explanation.phases, now=now, names=names)
-    console.print()
-    output.print_reasons(console, explanation, names=names)
-    if explanation.log:
+        console.print(actions_table(actions, width=console.width))
+    if succeeded := sum(len(server.runs) for server in explanation.job.participating_servers) - len(actions):
+        console.print(f"{format_count(succeeded, 'launch action')} succeeded")
+    if has_log:
+        console.print()
         console.print(log_table(explanation.log, width=console.width, names=names))
-    print_log_error(explanation.log_error)
 
 
-def servers_table(explanation: Explanation, *, width: int, names: Mapping[str, str] = output.NO_NAMES) -> Table:
-    """Return a table of the servers of a job, one per row, with their instances and launch actions."""
+def print_progress(console: Console, state: Progress) -> None:
+    """Print what a running job does, and mark it if a server is slow."""
+    slow = Text("slow: ", style=OUTCOME_COLOURS[Outcome.FAILED]) if state.slow else Text()
+    left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
+    console.print(slow + output.text_cell(f"{state.text}, {state.fraction:.0%}{left}"), soft_wrap=True)
+
+
+def _severity(row: ParticipantPhases) -> int:
+    return (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED).index(row.outcome)
+
+
+def _print_outcome(console: Console, job: Job, *, now: datetime, tags: bool) -> None:
+    servers, *times = outcome_parts(job, now)
+    console.print(output.text_cell(f"{job.job_id} {job.kind}"), output.outcome_cell(job, now=now) + output.text_cell(servers))
+    console.print(output.text_cell(", ".join(times)), soft_wrap=True)
+    if job.console_url is not None:
+        console.print(output.text_cell(job.console_url), soft_wrap=True)
+    if tags:
+        console.print(output.text_cell(output.tags_label(job)), soft_wrap=True)
+
+
+def outcome_parts(job: Job, now: datetime) -> Iterator[str]:
+    """Yield what is known of a job beside its outcome: its servers, its creation time and its duration."""
+    verb = "terminated" if job.type == JobType.TERMINATE else "launched"
+    yield f", {format_target_count(job)} servers {verb}" if job.participating_servers else ""
+    if job.creation_date_time is not None:
+        ago = format_ago(duration_between(job.creation_date_time, now))
+        yield f"created {format_minute(job.creation_date_time)} UTC ({ago})"
+    if (elapsed := job.elapsed(now)) is not None:
+        yield f"{'took' if job.is_complete else 'running for'} {format_duration(elapsed)}"
+
+
+def markdown_lines(explanation: Explanation, *, now: datetime, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield a job as the lines of a document in Markdown."""
+    job = explanation.job
+    servers, *times = outcome_parts(job, now)
+    yield f"### {output.markdown(f'{job.job_id} {job.kind} {job.outcome.name}{servers}')}"
+    yield ""
+    yield output.markdown(", ".join(times))
+    if job.console_url is not None:
+        yield f"<{job.console_url}>"
+    yield ""
+    for line in output.reason_lines(explanation, names):
+        yield f"- {output.markdown(line)}"
+    rows = (
+        (output.server_cell(row.participant, names).plain, row.outcome.name, format_duration(row.recovery_time))
+        for row in sorted(explanation.phases.participants, key=_severity)
+    )
+    if explanation.phases.participants:
+        yield ""
+        yield from output.markdown_table(("server", "outcome", "recovered in"), list(rows))
+
+
+def _action_rows(job: Job, names: Mapping[str, str]) -> Iterator[list[Text]]:
+    """Yield the launch actions that did not succeed."""
+    for server in job.participating_servers:
+        for run in server.runs:
+            if run.status == LaunchActionRunStatus.SUCCEEDED:
+                continue
+            status = run.status or "-"
+            style = OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""
+            name = f"{run.name} (optional)" if run.is_optional else run.name
+            yield [
+                output.server_cell(server.name, names),
+                output.text_cell(name),
+                Text(one_line(status), style=style),
+                output.text_cell(run.failure_reason or ""),
+            ]
+
+
+def actions_table(rows: Sequence[Sequence[Text]], *, width: int) -> Table:
+    """Return a table of launch actions, one row per action on a server."""
     columns = [
         output.Column("server"),
-        output.Column("launch", rank=1),
-        output.Column("instance", rank=2),
-        output.Column("launch actions", rank=3, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("launch action", rank=2, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("status", rank=1),
+        output.Column("reason", rank=3, longest_word=output.LONGEST_PROSE_WORD),
     ]
-    rows: list[list[Text]] = []
-    for server in explanation.job.participating_servers:
-        server_id = server.source_server_id or "-"
-        instance = explanation.instance_ids.get(server_id, "-")
-        runs = ", ".join(f"{run.name}: {run.status or '-'}" for run in server.runs)
-        texts = (server.launch_status or "-", instance, runs or "-")
-        rows.append([output.server_cell(server_id, names), *map(output.text_cell, texts)])
     return output.fitted_table(columns, rows, width=width)
 
 
-def log_table(log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = output.NO_NAMES) -> Table:
+def log_table(
+    log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = output.NO_NAMES, header: bool = True
+) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
         output.Column("time (UTC)", rank=3),
@@ -114,7 +285,7 @@ def log_table(log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str]
                 output.text_cell(data.raw_error or ""),
             ]
         )
-    return output.fitted_table(columns, rows, width=width)
+    return output.fitted_table(columns, rows, width=width, header=header)
 
 
 def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[str, str] = output.NO_NAMES) -> dict[str, Any]:
@@ -131,6 +302,7 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[s
                 "participants": cause.participants,
                 "refusedAction": cause.refused_action,
                 "resource": cause.resource,
+                "hint": cause.hint,
             }
             for cause in explanation.causes
         ],
@@ -138,22 +310,3 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[s
         "log": [unstructure_log_item(item) for item in explanation.log],
         "logError": output.log_error_text(explanation.log_error),
     }
-
-
-PARTICIPANT_COLUMNS: Final = (output.JOB_ID, "participant", "outcome", "recoverySeconds", "instanceID", "reasons")
-"""The columns of the participants of a job as CSV."""
-
-
-def participant_rows(explanation: Explanation, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
-    """Yield one record per participant for CSV, with the reasons of its failure."""
-    reasons = {failure.participant: "; ".join(failure.reasons) for failure in explanation.failures}
-    for row in explanation.phases.participants:
-        yield {
-            output.JOB_ID: explanation.job.job_id,
-            "participant": row.participant,
-            **output.host_name_record(row.participant, names),
-            "outcome": row.outcome.name,
-            "recoverySeconds": output.seconds(row.recovery_time),
-            "instanceID": explanation.instance_ids.get(row.participant),
-            "reasons": reasons.get(row.participant),
-        }

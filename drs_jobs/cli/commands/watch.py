@@ -1,8 +1,8 @@
 """`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, JobOutcomeError, JobsClient, Outcome, WaitTimeoutError, analysis
+from drs_jobs import Job, JobsClient, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
@@ -26,17 +26,12 @@ from drs_jobs.cli.exit_status import (
     describe_error,
     exit_if_pipe_closes,
     print_error,
+    print_log_error,
+    print_note,
     raise_usage_errors,
     status_of,
 )
-from drs_jobs.cli.logs import print_log_error
-from drs_jobs.cli.options import (
-    Connection,
-    EndpointUrl,
-    Names,
-    Profile,
-    Region,
-)
+from drs_jobs.cli.options import Connection, Names, with_option_groups
 from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
 from drs_jobs.cli.phase_reader import PhaseReader
 from drs_jobs.cli.servers import NameSource
@@ -55,8 +50,11 @@ class WatchOutput(StrEnum):
     JSON = "json"
 
 
+@with_option_groups
 def watch(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="The jobs' ids.")],
+    connection: Connection,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB", help="The jobs' ids. Default: all that run.")] = None,
+    follows_new: Annotated[bool, typer.Option("--all", help="Watch jobs that start meanwhile too, until none runs.")] = False,
     timeout: Annotated[
         str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
     ] = None,
@@ -66,9 +64,6 @@ def watch(
             "--poll-interval", help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."
         ),
     ] = None,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
     output_format: Annotated[
         WatchOutput,
         typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
@@ -76,14 +71,16 @@ def watch(
     names: Names = None,
 ) -> ExitStatus:
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
-    connection = Connection(profile, region, endpoint_url)
     with raise_usage_errors():
         time_limit = parse_duration("--timeout", timeout, bare_seconds=True)
         interval = parse_positive_duration("--poll-interval", poll_interval, bare_seconds=True)
-        job_ids = [parse_job_id(job) for job in jobs]
+        job_ids = [parse_job_id(job) for job in jobs or ()]
         name_source = NameSource.from_option(names)
         client = connection.make_client()
-        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC))
+        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC), follows_new=follows_new)
+        if not jobs and not (job_ids := display.running_ids()):
+            print_note("no job runs: drs-jobs list shows the latest")
+            return ExitStatus.SUCCEEDED
         snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is WatchOutput.JSON:
@@ -118,6 +115,7 @@ class WatchDisplay:
         now: Callable[[], datetime],
         clock: Clock | None = None,
         executor: Executor | None = None,
+        follows_new: bool = False,
     ) -> None:
         """Create a display, which shows progress whenever `watch` sleeps between two polls.
 
@@ -127,6 +125,7 @@ class WatchDisplay:
             now: Returns the current time, for the time stamps and the durations of running jobs.
             clock: The clock for sleeps and for the lines' interval; by default the monotonic clock of the machine.
             executor: Runs the requests for logs; by default threads.
+            follows_new: Whether to watch jobs that start meanwhile too.
         """
         self._client = client
         self._console = console
@@ -134,6 +133,10 @@ class WatchDisplay:
         self._clock = Clock.real() if clock is None else clock
         self._latest: dict[str, Job] = {}
         self._reader = PhaseReader(client, now, executor)
+        self._follows_new = follows_new
+        self._watcher: Watcher | None = None
+        self._new_ids: Future[list[str]] | None = None
+        """The request for jobs that started meanwhile, if one is in flight."""
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
@@ -142,10 +145,22 @@ class WatchDisplay:
 
     def watch(
         self, job_ids: Iterable[str], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
-    ) -> Watch:
+    ) -> Iterator[Job]:
         """Return an iterator like that of `JobsClient.watch`, which shows progress while it sleeps."""
-        clock = attrs.evolve(self._clock, sleep=self._sleep)
-        return Watch(self._client, Watcher(job_ids, timeout, poll_interval, clock))
+        self._watcher = Watcher(job_ids, timeout, poll_interval, attrs.evolve(self._clock, sleep=self._sleep))
+        return self._snapshots(self._watcher)
+
+    def _snapshots(self, watcher: Watcher) -> Iterator[Job]:
+        yield from Watch(self._client, watcher)
+        while self._follows_new:
+            watcher.add(self.running_ids())
+            if not watcher.unfinished:
+                return
+            yield from Watch(self._client, watcher)
+
+    def running_ids(self) -> list[str]:
+        """Return the ids of the jobs that run."""
+        return [job.job_id for job in analysis.active_jobs(self._client.describe_jobs())]
 
     def follow(self, snapshots: Iterable[Job]) -> None:
         """Show each snapshot when it arrives, and progress in between, until all jobs are complete.
@@ -182,8 +197,6 @@ class WatchDisplay:
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
             output.print_reasons(self._console, explanation, names=names)
-            if job.outcome is Outcome.UNDETERMINED:
-                self._console.print(output.with_hanging_indent("undetermined:", _undetermined_reason(job)))
             print_log_error(explanation.log_error)
 
     def _show(self, snapshots: Iterable[Job]) -> None:
@@ -194,6 +207,8 @@ class WatchDisplay:
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
+        if self._follows_new and self._new_ids is None:
+            self._new_ids = self._reader.executor.submit(self.running_ids)
         while seconds > 0:
             step = min(seconds, _TICK)
             self._clock.sleep(step)
@@ -202,6 +217,10 @@ class WatchDisplay:
 
     def _refresh(self) -> None:
         self._reader.poll()
+        if self._watcher is not None and self._new_ids is not None and self._new_ids.done():
+            new_ids, self._new_ids = self._new_ids, None
+            if new_ids.exception() is None:  # the next sleep asks again
+                self._watcher.add(new_ids.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
             message, _ = describe_error(self._reader.error)
@@ -269,7 +288,7 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
             output.text_cell(job.job_id),
             ProgressBar(total=1.0, completed=_fraction(job, fractions or {})),
             output.text_cell(f"{format_target_count(job)} servers"),
-            output.outcome_cell(job, state=True),
+            output.outcome_cell(job, now=now),
             output.text_cell(format_duration(job.elapsed(now))),
         ]
         for job in jobs
@@ -282,11 +301,3 @@ def _fraction(job: Job, fractions: Mapping[str, float]) -> float:
         return 1.0
     fraction_at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
     return fractions.get(job.job_id, fraction_at_target)
-
-
-def _undetermined_reason(job: Job) -> str:
-    try:
-        job.raise_unless_succeeded()
-    except JobOutcomeError as error:
-        return str(error)
-    return ""

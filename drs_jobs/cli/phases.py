@@ -1,0 +1,204 @@
+"""The phases of a job: a table with a bar for each phase, and records for JSON and CSV."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from drs_jobs import Outcome
+from drs_jobs._html import OUTCOME_COLOURS
+from drs_jobs._text import format_duration
+from drs_jobs._time import nearest_utc
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
+from drs_jobs.cli import output
+
+_LETTERS: Final[Mapping[PhaseName, tuple[str, str]]] = {
+    PhaseName.CLEANUP: ("░", "u"),
+    PhaseName.SNAPSHOT: ("▒", "s"),
+    PhaseName.CONVERSION: ("▓", "c"),
+    PhaseName.LAUNCH: ("█", "l"),
+    PhaseName.DEPLOY_NETWORK_CONFIGURATION: ("▒", "d"),
+    PhaseName.UPDATE_NETWORK_CONFIGURATION: ("▓", "n"),
+    PhaseName.UPDATE_LAUNCH_TEMPLATE: ("█", "t"),
+}
+"""The character of each phase in a bar, and the one for a terminal that has only ASCII."""
+
+_WAITING: Final = ("·", ".")
+
+
+@attrs.frozen
+class PhaseBar:
+    """The phases of a participant on the time axis of the job. The character is the phase, the colour its outcome."""
+
+    spans: tuple[tuple[float, float, Phase], ...]
+    """The start and the end of each phase, as fractions of the time axis."""
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield one character per column, each phase at least one, with the waiting times between them."""
+        width, encoding = options.max_width, int(options.ascii_only)
+        position = 0
+        for number, (start, end, phase) in enumerate(self.spans):
+            # The phases after this one need a column each.
+            last = width - (len(self.spans) - number - 1)
+            first = min(max(round(start * width), position), max(position, last - 1))
+            stop = min(max(round(end * width), first + 1), max(first, last))
+            yield Segment(_WAITING[encoding] * (first - position))
+            yield Segment(_LETTERS[phase.name][encoding] * (stop - first), Style(color=OUTCOME_COLOURS[phase.outcome]))
+            position = stop
+
+
+def phases_table(
+    report: JobPhases,
+    rows: Sequence[ParticipantPhases],
+    *,
+    now: datetime,
+    width: int,
+    names: Mapping[str, str] = output.NO_NAMES,
+    instances: Mapping[str, str] = output.NO_NAMES,
+) -> Table:
+    """Return a table of the participants of a job, one per row, with a bar and the duration of each phase.
+
+    Args:
+        report: The phases of the job.
+        rows: The participants to show.
+        now: The current time, for phases that are running.
+        width: The maximum width, in columns of the terminal.
+        names: Host names by source server id. Default none.
+        instances: EC2 instance ids by source server id. Default none.
+    """
+    phase_names = report.phase_names
+    columns = [
+        output.Column("participant"),
+        output.Column("phases", rank=3),
+        *(output.Column(_label(name), rank=len(PhaseName) + 4 - index) for index, name in enumerate(phase_names)),
+        output.Column("recovered in", rank=2),
+        *([output.Column("instance", rank=len(PhaseName) + 5)] if instances else []),
+        output.Column("outcome", rank=1),
+    ]
+    start, total = _time_axis(report, now)
+    cells: list[list[Any]] = []
+    for row in rows:
+        by_name = {phase.name: phase for phase in row.phases}
+        cells.append(
+            [
+                output.server_cell(row.participant, names),
+                PhaseBar(tuple(_spans(row, start, total, now))),
+                *(_phase_cell(by_name.get(name), now) for name in phase_names),
+                Text(format_duration(row.recovery_time)),
+                *([output.text_cell(instances.get(row.participant, "-"))] if instances else []),
+                Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]),
+            ]
+        )
+    return output.fitted_table(columns, cells, width=width)
+
+
+def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
+    """Return the meaning of the characters in the bars."""
+    encoding = int(is_ascii)
+    legend = [f"{_LETTERS[name][encoding]} {_label(name)}" for name in report.phase_names]
+    return "  ".join([*legend, f"{_WAITING[encoding]} waiting"])
+
+
+def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+    """Yield one record per participant for JSON, with a list of its phases."""
+    for row in report.participants:
+        key = "sourceNetworkID" if row.participant.startswith("sn-") else output.SERVER_ID
+        yield {
+            output.JOB_ID: report.job.job_id,
+            key: row.participant,
+            **output.host_name_record(row.participant, names),
+            "outcome": row.outcome.name,
+            "launchedAt": row.launched_at,
+            "recoverySeconds": output.seconds(row.recovery_time),
+            "phases": [_phase_record(phase) for phase in row.phases],
+            "logError": output.log_error_text(report.log_error),
+        }
+
+
+PHASE_COLUMNS: Final = (
+    output.JOB_ID,
+    "participant",
+    "participantOutcome",
+    "recoverySeconds",
+    "name",
+    "startedAt",
+    "endedAt",
+    "durationSeconds",
+    "waitingBeforeSeconds",
+    "attempts",
+    "outcome",
+    "error",
+)
+"""The columns of phases as CSV."""
+
+
+def phase_rows(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+    """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
+    for row in report.participants:
+        participant = {
+            output.JOB_ID: report.job.job_id,
+            "participant": row.participant,
+            **output.host_name_record(row.participant, names),
+            "participantOutcome": row.outcome.name,
+            "recoverySeconds": output.seconds(row.recovery_time),
+        }
+        yield from ({**participant, **_phase_record(phase)} for phase in row.phases)
+        if not row.phases:
+            yield participant
+
+
+def _phase_record(phase: Phase) -> dict[str, Any]:
+    return {
+        "name": phase.name.name,
+        "startedAt": phase.started_at,
+        "endedAt": phase.ended_at,
+        "durationSeconds": output.seconds(phase.duration),
+        "waitingBeforeSeconds": output.seconds(phase.waiting_before),
+        "attempts": phase.attempts,
+        "outcome": phase.outcome.name,
+        "error": phase.error,
+    }
+
+
+def _label(name: PhaseName) -> str:
+    return name.name.lower().replace("_", " ")
+
+
+def _time_axis(report: JobPhases, now: datetime) -> tuple[datetime, timedelta]:
+    """Return the start of the time axis of a job, and its length."""
+    phases = [phase for row in report.participants for phase in row.phases]
+    starts = [phase.started_at for phase in phases if phase.started_at is not None]
+    ends = [end for phase in phases if (end := _end(phase, now)) is not None]
+    created = report.job.creation_date_time
+    if created is not None:
+        starts.append(nearest_utc(created))
+    start, end = min(starts, default=now), max(starts + ends, default=now)
+    return start, end - start
+
+
+def _end(phase: Phase, now: datetime) -> datetime | None:
+    """Return the end of a phase; the current time if it is running, and `None` if it is unknown."""
+    return now if phase.outcome is Outcome.RUNNING and phase.ended_at is None else phase.ended_at
+
+
+def _spans(row: ParticipantPhases, start: datetime, total: timedelta, now: datetime) -> Iterator[tuple[float, float, Phase]]:
+    for phase in row.phases:
+        if phase.started_at is not None and total > timedelta(0):
+            end = max(_end(phase, now) or phase.started_at, phase.started_at)
+            yield (phase.started_at - start) / total, (end - start) / total, phase
+
+
+def _phase_cell(phase: Phase | None, now: datetime) -> Text:
+    if phase is None:
+        return Text("-")
+    end = _end(phase, now)
+    duration = None if phase.started_at is None or end is None else end - phase.started_at
+    attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
+    outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
+    return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")

@@ -1,0 +1,232 @@
+"""Where commands read: one account and region, saved jobs, or many accounts and regions."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Generic, TypeVar
+
+import attrs
+from botocore.exceptions import NoCredentialsError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from drs_jobs import Job, JobsClient
+from drs_jobs._client import region_of
+from drs_jobs._text import format_count, one_line, quoted
+from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
+from drs_jobs.cli.options import Connection, Organisation, Saved
+from drs_jobs.cli.parsers import parse_accounts
+from drs_jobs.cli.suggestions import suggest_region
+from drs_jobs.evidence import wording
+from drs_jobs.saved import SavedJobs
+from drs_jobs.saved.archive import Place
+from drs_jobs.saved.coverage import coverage
+from drs_jobs.sweep import Target, TargetFailure, sweep, targets
+
+T = TypeVar("T")
+
+_MAX_NAMED: Final = 3
+"""The maximum number of accounts and regions that are named for each kind of failure."""
+
+
+@attrs.frozen
+class Reading(Generic[T]):
+    """What was read of each account and region, and what failed."""
+
+    values: Sequence[tuple[Place, T]]
+    """The values, by account and region."""
+    failures: Sequence[TargetFailure] = ()
+    """The failures, by account and region. Those that were never set up are not among them."""
+    uninitialized: Sequence[Place] = ()
+    """The accounts and regions where Elastic Disaster Recovery was never set up."""
+
+    @property
+    def places(self) -> list[Place]:
+        """All accounts and regions."""
+        return [
+            *(place for place, _ in self.values),
+            *(place_of(failure.target) for failure in self.failures),
+            *self.uninitialized,
+        ]
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
+        statuses = {describe_error(failure.error)[1] for failure in self.failures}
+        if not statuses:
+            return ExitStatus.SUCCEEDED
+        return ExitStatus.USAGE if statuses == {ExitStatus.USAGE} else ExitStatus.SERVICE
+
+    def print_uninitialized(self) -> None:
+        """Print on stderr how many accounts and regions were never set up."""
+        if self.uninitialized:
+            print_note(f"{format_count(len(self.uninitialized), 'region')} never set up for Elastic Disaster Recovery")
+
+    def print_notes(self) -> None:
+        """Print on stderr how many accounts and regions were never set up, and one line per kind of failure."""
+        self.print_uninitialized()
+        by_kind: dict[str, list[TargetFailure]] = {}
+        for failure in self.failures:
+            by_kind.setdefault(type(failure.error).__name__, []).append(failure)
+        for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
+            places = [str(place_of(failure.target)) for failure in failures]
+            named = wording.list_label(places, _MAX_NAMED)
+            first, _ = describe_error(failures[0].error)
+            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({named}), the first: {first}")
+
+
+@attrs.frozen
+class JobSource:
+    """One client, or many targets."""
+
+    client: JobsClient | None = None
+    """The client of one account and region, or of saved jobs."""
+    saved: SavedJobs | None = None
+    """The saved jobs that `client` reads."""
+    targets: Sequence[Target] = ()
+    """The accounts and regions, without a client."""
+    max_in_flight: int = 1
+
+    @classmethod
+    def from_options(
+        cls, connection: Connection, organisation: Organisation, saved: Saved | None = None, *, asks_aws: bool = False
+    ) -> "JobSource":
+        """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
+
+        Args:
+            connection: The options for one account and region.
+            organisation: The options for many.
+            saved: The option for files; `None` if the command does not have it.
+            asks_aws: Whether servers or names are to be requested from AWS.
+
+        Raises:
+            ValueError: If options contradict each other or are invalid, or a file cannot be read.
+            BotoCoreError: If no client can be built, such as without a region.
+        """
+        many = [f"--{name.replace('_', '-')}" for name in _MANY if getattr(organisation, name) is not None]
+        if saved is not None and saved.paths:
+            single = [f"--{name.replace('_', '-')}" for name, value in attrs.asdict(connection).items() if value is not None]
+            if others := [*single, *many]:
+                raise ValueError(f"--from reads files, not AWS: leave out {', '.join(others)}")
+            if asks_aws:
+                raise ValueError("--from reads files, not AWS: give --servers or --names a file instead of aws")
+            jobs = _open(saved.paths)
+            return cls(JobsClient(jobs), jobs)
+        if organisation.accounts is None and organisation.regions is None:
+            if many:
+                raise ValueError(f"{', '.join(many)}: give --accounts too, a file of account ids")
+            return cls(connection.make_client())
+        if connection.region is not None:
+            raise ValueError(f"--region beside {many[0]}: use --regions {connection.region}")
+        return cls(targets=_check_targets(connection, organisation), max_in_flight=organisation.in_flight)
+
+    def print_notes(self) -> None:
+        """Print on stderr what limits the saved jobs, such as half a line at the end of a file."""
+        for note in () if self.saved is None else coverage(self.saved).notes:
+            print_note(one_line(note, 1000))
+
+    def read(self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None) -> Reading[T]:
+        """Return the result of a function for each account and region, in the order of accounts and regions.
+
+        With one client its errors are raised. With many targets they are failures. A progress bar is shown on a terminal.
+
+        Args:
+            function: The function.
+            on_value: Called with each result of many targets when it arrives. Default nothing.
+        """
+        if self.client is not None:
+            return Reading([(Place(None, region_of(self.client)), function(self.client))])
+        results = sweep(self.targets, function, max_in_flight=self.max_in_flight)
+        order = {target: number for number, target in enumerate(self.targets)}
+        values: dict[Target, T] = {}
+        failures: list[TargetFailure] = []
+        for result in track(results, total=len(self.targets), description="reading"):
+            if isinstance(result, TargetFailure):
+                failures.append(result)
+            else:
+                if on_value is not None:
+                    on_value(place_of(result.target), result.value)
+                values[result.target] = result.value
+        failures.sort(key=lambda failure: order[failure.target])
+        return Reading(
+            values=[(place_of(target), values[target]) for target in self.targets if target in values],
+            failures=[failure for failure in failures if not failure.is_uninitialized],
+            uninitialized=[place_of(failure.target) for failure in failures if failure.is_uninitialized],
+        )
+
+
+def single_client(connection: Connection, saved: Saved, *, asks_aws: bool) -> JobsClient:
+    """Return the client of one account and region, or of saved jobs; see `JobSource.from_options`."""
+    source = JobSource.from_options(connection, Organisation(), saved, asks_aws=asks_aws)
+    source.print_notes()
+    return source.client or connection.make_client()
+
+
+def _open(paths: Sequence[str]) -> SavedJobs:
+    try:
+        return SavedJobs(*paths)
+    except OSError as error:
+        name = str(error.filename)
+        hint = "; --since is for dates" if name[:4].isdecimal() else ""
+        raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
+
+
+_MANY: Final = ("accounts", "role_name", "regions", "partition", "external_id")
+"""The options of many accounts and regions that have no default."""
+
+
+def _check_targets(connection: Connection, organisation: Organisation) -> list[Target]:
+    """Return the targets, after a check of the profile, credentials, regions and endpoint, without a request to DRS or STS."""
+    regions = "all" if organisation.regions is None else organisation.regions
+    names = [name.strip() for name in regions.split(",") if name.strip()]
+    partition = organisation.partition or "aws"
+    if organisation.accounts is None:
+        if organisation.role_name is not None or organisation.external_id is not None:
+            raise ValueError("--role-name and --external-id need --accounts, a file of account ids")
+        accounts, role_name = ["any"], "any"
+    else:
+        if organisation.role_name is None:
+            raise ValueError("--accounts needs --role-name, the name of the role to assume in each account")
+        accounts, role_name = parse_accounts("--accounts", organisation.accounts), organisation.role_name
+    found = [
+        attrs.evolve(
+            target,
+            profile_name=connection.profile,
+            endpoint_url=connection.endpoint_url,
+            role_arn=None if organisation.accounts is None else target.role_arn,
+        )
+        for target in targets(accounts, names, role_name=role_name, partition=partition, external_id=organisation.external_id)
+    ]
+    if not found:
+        raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(names)} regions")
+    drs_regions = [target.region for target in targets(["any"], "all", role_name="any", partition=partition)]
+    for target in found:
+        if connection.endpoint_url is None and target.region not in drs_regions:
+            raise ValueError(
+                f"botocore has no DRS in region {target.region!r} of partition {partition!r}: "
+                + (suggest_region(target.region, drs_regions) or "correct the name, or update botocore")
+            )
+    if connection.make_session().get_credentials() is None:
+        raise NoCredentialsError
+    with attrs.evolve(connection, region=found[0].region).make_client():
+        pass  # its constructor checks the region and the endpoint
+    return found
+
+
+def place_of(target: Target) -> Place:
+    """Return the account, from the ARN of the role, and the region of a target."""
+    return Place(None if target.role_arn is None else target.role_arn.split(":")[4], target.region)
+
+
+def place_of_job(job: Job, place: Place) -> Place:
+    """Return the account and the region of a job: from its ARN, else those where it was read."""
+    return Place(job.account_id or place.account_id, job.region or place.region)
+
+
+def track(results: Iterable[T], *, total: int, description: str) -> Iterator[T]:
+    """Iterate with a progress bar, if stderr is a terminal. Some versions of rich print a line if a bar is disabled."""
+    if not sys.stderr.isatty():
+        yield from results
+        return
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(results, total=total, description=description)

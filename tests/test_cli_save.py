@@ -1,0 +1,165 @@
+"""`drs-jobs save`, and the commands that read its file and what AWS's command line prints."""
+
+import gzip
+import json
+import re
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from command_line import run
+from drs_jobs import JobsClient
+from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_history, make_job
+from simulated_accounts import deny_role
+from simulated_sts import SimulatedAws
+
+
+@pytest.fixture
+def history(local_drs: LocalDrs) -> LocalDrs:
+    """A year of complete jobs, with their logs."""
+    jobs = make_history(60, until=local_drs.now - timedelta(hours=2), seed=5, logs=True)
+    complete = [job for job in jobs if job.is_complete]
+    local_drs.add_jobs(*complete)
+    for job in complete:
+        local_drs.add_log(job.job_id, *jobs.logs.get(job.job_id, ()))
+    return local_drs
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+CRITERIA = ("--drilled-within", "90d", "--objective", "4h")
+
+
+def test_records_are_those_of_aws(history: LocalDrs, tmp_path: Path):
+    """Byte for byte, for complete jobs and the same moment."""
+    file = tmp_path / "jobs.jsonl"
+    saved = run("save", str(file))
+    assert saved.returncode == 0
+    assert re.fullmatch(r"\d+ jobs added, 0 kept, 0 unfinished, 0 without a log\n", saved.stderr)
+    as_of = lines(file)[-1]["run"]["savedAt"]
+    requests = len(history.requests)
+    for output in ("json", "csv", "markdown"):
+        offline = run("check", "--from", str(file), "-o", output, *CRITERIA, AWS_ACCESS_KEY_ID="", AWS_DEFAULT_REGION="")
+        assert len(history.requests) == requests
+        direct = run("check", "--as-of", as_of, "-o", output, *CRITERIA)
+        assert (offline.returncode, offline.stdout) == (direct.returncode, direct.stdout)
+        assert offline.stdout
+        requests = len(history.requests)
+    folders = tmp_path / "offline", tmp_path / "direct"
+    for folder, options in zip(folders, (["--from", str(file)], ["--as-of", as_of]), strict=True):
+        folder.mkdir()
+        run("report", str(folder / "evidence.html"), *options, *CRITERIA)
+    for name in ("evidence.csv", "evidence-jobs.csv"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+    assert re.search(
+        r"jobs\.jsonl, SHA-256 <code>[0-9a-f]{64}</code>", (folders[0] / "evidence.html").read_text(encoding="utf-8")
+    )
+    for command in (["list", "-o", "json"], ["show", "-o", "json"]):
+        assert run(*command, "--from", str(file)).stdout == run(*command).stdout
+
+
+def test_outputs_of_the_aws_command_line(history: LocalDrs, tmp_path: Path):
+    """The same list from one object, a list and gzip."""
+    expected = run("list", "-o", "json").stdout
+    items = [item for page in JobsClient(history.client()).describe_jobs().pages() for item in page.raw["items"]]
+    (tmp_path / "object.json").write_text(json.dumps({"items": items}, indent=4), encoding="utf-8")
+    (tmp_path / "list.json").write_text(json.dumps(items), encoding="utf-8")
+    (tmp_path / "object.json.gz").write_bytes(gzip.compress((tmp_path / "object.json").read_bytes()))
+    for name in ("object.json", "list.json", "object.json.gz"):
+        assert run("list", "-o", "json", "--from", str(tmp_path / name)).stdout == expected
+    both = run("list", "-o", "json", "--from", str(tmp_path / "object.json"), "--from", str(tmp_path / "list.json"))
+    assert both.stdout == expected
+    checked = run("check", "--from", str(tmp_path / "list.json"), "--drilled-within", "90d")
+    assert "printed by another tool" in checked.stderr
+
+
+def test_second_run_adds_what_is_new(local_drs: LocalDrs, tmp_path: Path):
+    file = tmp_path / "jobs.jsonl"
+    running = make_job(status="STARTED", end_date_time=None)
+    local_drs.add_jobs(make_job(), running)
+    local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=1, operation="DescribeJobLogItems")
+    assert run("save", str(file)).stderr == "1 job added, 0 kept, 1 unfinished, 1 without a log\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run("save", str(file)).stderr == "1 job added, 0 kept, 1 unfinished, 0 without a log\n"
+    assert run("save", str(file)).stderr == "0 jobs added, 1 kept, 1 unfinished, 0 without a log\n"
+    assert [("job" in line, "run" in line) for line in lines(file)].count((False, True)) == 3
+    listed = run("list", "--from", str(file), "-o", "json").stdout.splitlines()
+    assert {json.loads(line)["outcome"] for line in listed} == {"RUNNING", "SUCCEEDED"}
+
+
+def test_later_moment_is_not_covered(history: LocalDrs, tmp_path: Path):
+    """What happened after the last run is a problem, so that nothing is met because of missing jobs."""
+    file = tmp_path / "jobs.jsonl"
+    run("save", str(file))
+    saved = lines(file)
+    run_line = saved[-1]
+    run_line["run"]["savedAt"] = (history.now - timedelta(days=3)).isoformat()
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    result = run("check", "--from", str(file), *CRITERIA, "--as-of", (history.now - timedelta(days=1)).isoformat())
+    assert "no run covers them" in result.stderr
+    assert result.returncode in {1, 4}
+    assert run("check", "--from", str(file), *CRITERIA).stderr.count("no run") == 0
+
+
+def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
+    """One file; a region that was never set up is counted, other failures are named, and what was read is kept."""
+    sts = SimulatedAws(deny_role)
+    local_drs.add_jobs(make_job())
+    local_drs.add_jobs(make_job(arn="arn:aws:drs:us-east-1:123456789012:job/drsjob-00000000000000009"), region="us-east-1")
+    file = tmp_path / "jobs.jsonl"
+    options = ("save", str(file), "--accounts", "-", "--role-name", "DrsReader", "--regions", "eu-west-1,us-east-1")
+    environment = {"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
+    first = run(*options, stdin=b"123456789012\n923456789012\n", **environment)
+    sts.stop()
+    assert first.returncode == 5
+    assert "2 jobs added, 0 kept, 0 unfinished, 0 without a log" in first.stderr
+    assert "2 regions failed with ServiceError (923456789012 eu-west-1, 923456789012 us-east-1), the first: " in first.stderr
+    runs = [line["run"] for line in lines(file) if "run" in line]
+    assert {(entry["accountID"], entry["region"]) for entry in runs} == {
+        ("123456789012", "eu-west-1"),
+        ("123456789012", "us-east-1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "command", "status", "message"),
+    [
+        ("<html>", ["list", "--from", "FILE"], 2, "line 1: it is not JSON"),
+        (
+            '{"items": [{"x": 1}]}',
+            ["check", "--from", "FILE"],
+            2,
+            "line 1: expected a value, found nothing at $.items",
+        ),
+        ("<html>", ["save", "FILE"], 2, "only lines of drs-jobs save can be appended to"),
+        (None, ["list", "--from", "FILE"], 2, "cannot be read: No such file"),
+        (None, ["list", "--from", "2024-06-01"], 2, "cannot be read: No such file"),
+        ("", ["list", "--from", "FILE", "--endpoint-url", "x"], 2, "leave out --endpoint-url"),
+        ("", ["check", "--from", "FILE", "--servers", "aws"], 2, "reads files, not AWS"),
+        ("", ["list", "--from", "FILE", "--names", "aws"], 2, "reads files, not AWS"),
+        (None, ["save", "absent/jobs.jsonl"], 5, "No such file or directory"),
+    ],
+)
+def test_bad_files(content, command, status, message, tmp_path: Path, local_drs: LocalDrs):
+    """One line, no request, and the file is not changed."""
+    file = tmp_path / "jobs.jsonl"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    result = run(*[str(file) if part == "FILE" else part for part in command], folder=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr.count("\n"), len(local_drs.requests)) == (status, "", 1, 0)
+    assert message in result.stderr
+    assert content is None or file.read_text(encoding="utf-8") == content
+
+
+def test_malformed_job(local_drs: LocalDrs, tmp_path: Path):
+    """The others are saved, but no line says that all was read."""
+    body = b'{"items": [{"jobID": 7}, {"jobID": "drsjob-00000000000000001", "status": "COMPLETED"}]}'
+    local_drs.inject(RawResponse(body), times=1)
+    file = tmp_path / "jobs.jsonl"
+    result = run("save", str(file))
+    assert (result.returncode, ["job" in line for line in lines(file)]) == (5, [True])
+    assert "not all jobs could be read: malformed response" in result.stderr
