@@ -4,7 +4,7 @@ import random
 import string
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -34,8 +34,6 @@ ACCOUNT_ID: Final = "123456789012"
 _FIRST_DATE: Final = datetime(2024, 6, 15, 3, 0, tzinfo=UTC)
 _DRILL_DURATION: Final = timedelta(minutes=9)
 """Approximate duration of a drill in the real service."""
-
-EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 class JobFactory:
@@ -140,7 +138,7 @@ class JobFactory:
         return "-".join("".join(self._random.choices("0123456789abcdef", k=length)) for length in (8, 4, 4, 4, 12))
 
 
-def _member(enum: type[EnumT], value: Any) -> Any:
+def _member(enum: type[StrEnum], value: Any) -> Any:
     """Return the enum member for a plain string, or an `UnknownValue` if there is none. Other values are returned unchanged."""
     if not isinstance(value, str) or isinstance(value, StrEnum | UnknownValue):
         return value
