@@ -24,6 +24,7 @@ from drs_jobs._text import format_age, format_instant, format_minute
 from drs_jobs.analysis import JobPhases, explain, phases
 from drs_jobs.evidence import Assessment, Problem, ServerRecord, SourceServer, Verdict, assess, render
 from drs_jobs.evidence.tables import jobs_csv, records_csv
+from drs_jobs.evidence.wording import replication_label
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_run, make_server
 from html_outline import Outline
 from strategies import jobs as any_job
@@ -84,7 +85,7 @@ def test_servers(world: Any, criteria: Any):
         label = "-" if server.verdict is None else f"{VERDICT_SYMBOLS[server.verdict]} {server.verdict.label}"
         details = [each and each.label for each in (server.drilled, server.recovered)]
         assert verdict == (label if None in details else f"{label} drilled: {details[0]} recovered: {details[1]}")
-        assert name == f"{server.server.name} {server.server.source_server_id} {server.server.replication_state}"
+        assert name == f"{server.server.name} {server.server.source_server_id} {replication_label(server.server)}"
         for cell, result in ((last_drill, server.last_drill), (success, server.last_success)):
             assert cell == "-" if result is None else cell.startswith(format_minute(result.created_at))
             assert result is None or cell.endswith(result.job.job_id)
@@ -582,7 +583,12 @@ def history_page(count: int, text: str = "") -> str:
     """The page of a history, with a text in the title and in the name of each server."""
     history = make_history(count, until=NOW, seed=11, logs=True)
     servers = [
-        SourceServer(raw["sourceServerID"], name=raw["sourceProperties"]["identificationHints"]["hostname"] + text)
+        SourceServer(
+            raw["sourceServerID"],
+            name=raw["sourceProperties"]["identificationHints"]["hostname"] + text,
+            account_id=history.account_id,
+            region=history.region,
+        )
         for raw in history.source_servers
     ]
     reports = [phases(job, history.logs[job.job_id]) for job in history]
