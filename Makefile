@@ -6,7 +6,7 @@ PIP_INSTALL = python -m pip install -qq --disable-pip-version-check
 LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 # Tests with the marker need packages that only requirements/check.txt has. `make check` runs them in .venv-check.
 LEAN = -n 2 -m "not needs_check_env and not needs_aiobotocore"
-# AWS's JavaScript SDK. Without node and npm it is not installed, and its tests are skipped.
+# AWS's JavaScript SDK and axe-core. Without node and npm they are not installed, and their tests are skipped.
 NODE_MODULES := $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),tests/javascript/node_modules/ready)
 
 .PHONY: help demo test check lint test-check test-async test-lowest test-wheel wheel dist typing latest bench bench-instructions fleet coverage soak mutants docs lock clean
@@ -140,7 +140,7 @@ lock: .venv-lock/ready-$(VERSION)
 	$(LOCK) pyproject.toml --upgrade --extra async --extra testing --group test --group build --resolution lowest-direct -o requirements/async-lowest.txt
 	$(LOCK) --upgrade --group aws-cli -o requirements/aws-cli.txt
 	$(LOCK) --upgrade --group lock -o requirements/lock.txt
-	$(if $(NODE_MODULES),cd tests/javascript && npm install --silent --package-lock-only --save-exact @aws-sdk/client-drs@latest && node strip_lock.mjs)
+	$(if $(NODE_MODULES),cd tests/javascript && npm install --silent --package-lock-only --save-exact @aws-sdk/client-drs@latest axe-core@latest && node strip_lock.mjs)
 
 clean:
 	rm -rf .venv .venv-* build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage tests/javascript/node_modules

@@ -583,7 +583,12 @@ def history_page(count: int, text: str = "") -> str:
     """The page of a history, with a text in the title and in the name of each server."""
     history = make_history(count, until=NOW, seed=11, logs=True)
     servers = [
-        SourceServer(raw["sourceServerID"], name=raw["sourceProperties"]["identificationHints"]["hostname"] + text)
+        SourceServer(
+            raw["sourceServerID"],
+            name=raw["sourceProperties"]["identificationHints"]["hostname"] + text,
+            account_id=history.account_id,
+            region=history.region,
+        )
         for raw in history.source_servers
     ]
     reports = [phases(job, history.logs[job.job_id]) for job in history]
@@ -605,7 +610,7 @@ PAGES = {
 @pytest.mark.parametrize(("count", "text", "theme", "max_height"), PAGES.values(), ids=PAGES)
 def test_browser(count: int, text: str, theme: str, max_height: int, tmp_path: Path):
     """On phones and screens the page is of limited height, no column is narrow, and axe-core, if installed, finds nothing."""
-    page, widths = escape(history_page(count, text)), [390, 480, 600, 901, 1400]
+    page, widths = escape(history_page(count, text)), [390, 480, 600, 1001, 1400]
     frames = "".join(f'<iframe srcdoc="{page}" style="border:0;width:{width}px;height:2000px"></iframe>' for width in widths)
     # With 2,000 jobs the page has the same elements as with 50, and axe-core takes a minute.
     axe = AXE.read_text(encoding="utf-8") if AXE.exists() and count <= 50 else ""
