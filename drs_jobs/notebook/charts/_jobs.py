@@ -116,7 +116,7 @@ def _bars(dated: Sequence[tuple[datetime, Job]], until: datetime, names: Mapping
 
 def _span(time: datetime, job: Job, until: datetime) -> tuple[float, float]:
     """Return the start and the end of a bar in the unit of plotly's axis of dates: milliseconds since 1970."""
-    start = (nearest_utc(time) - _EPOCH) / timedelta(milliseconds=1)
+    start = (nearest_utc(time) - _EPOCH) // timedelta(milliseconds=1)
     return start, start + max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
 
 
