@@ -52,7 +52,7 @@ _HATCH: Final = {"size": 6, "solidity": 0.25, "fgopacity": 0.5}
 
 # ------------------------------------------------------------------ text
 
-_MAX_NAME: Final = 36
+_MAX_NAME: Final = 34
 """The maximum number of characters of a server's name and id, so that a label leaves space for the data on a phone."""
 
 

@@ -73,7 +73,7 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     figure = _common.new_chart()
     _common.add_bars(figure, bars, _COLOURS, height=0.5, size=13, shortest=margin)
     figure.update_xaxes(**_common.duration_axis(high), range=[low - margin, high + margin], zeroline=False)
-    figure.update_xaxes(title="time since the creation of the job")
+    figure.update_xaxes(title="time since creation")
     labels = {y: _common.server_text(participant.participant, names_by_id) for y, (participant, _) in enumerate(rows)}
     _common.set_rows(figure, labels, len(rows))
     results = [
