@@ -441,7 +441,7 @@ def test_unfinished_phases_are_hatched(status: str, end: int):
     [bar] = traces(figure, "bar")
     assert (bar.base, bar.x, bar.marker.pattern.shape) == ((2,), (end - 2,), ("/" if status == "STARTED" else ".",))
     assert list(figure.layout.yaxis.ticktext) == ["s-1", "s-2"]
-    assert figure.layout.yaxis2.ticktext[1].endswith(", no phases in the log")
+    assert words(figure).startswith(f"phases of 1 participant, drill {job.job_id}, and 1 participant without phases in the log")
 
 
 def test_phases_chart_is_bounded():
