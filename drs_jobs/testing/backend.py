@@ -496,7 +496,8 @@ def _configuration(shape: str, request: Members, data: AccountRegion) -> Members
 def _normalize(query: Any) -> Any:
     """Return a query in a form that is equal for equal queries: without empty filters, ids sorted and without repetition."""
     if isinstance(query, dict):
-        return {name: _normalize(value) for name, value in query.items() if value or value is False}
+        normalized = {name: _normalize(value) for name, value in query.items()}
+        return {name: value for name, value in normalized.items() if value or value is False}
     return sorted(set(query)) if isinstance(query, list) else query
 
 
