@@ -141,7 +141,8 @@ class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
         html = self.to_html(full_html=False, include_plotlyjs=version not in _versions)
         html = _LOADER.format(version=version) + html if version in _versions else html
         _versions.add(version)
-        display({**self._repr_mimebundle_(), "text/html": html}, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types
+        # IPython has no types.
+        display({**self._repr_mimebundle_(), "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
 
     def _ipython_display_(self) -> None:
         if pio.renderers.render_on_display:
