@@ -2,6 +2,7 @@
 
 import random
 import string
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -152,8 +153,8 @@ def _launch_status(job_type: object, status: Any) -> LaunchStatus:
 
 # Each factory has its own seed, so that ids do not collide: `Backend` uses 2.
 _default_factory: Final = JobFactory(1)
-make_job = _default_factory.job
-make_server = _default_factory.server
-make_resource = _default_factory.resource
-make_run = _default_factory.run
-make_log_item = _default_factory.log_item
+make_job: Callable[..., Job] = _default_factory.job
+make_server: Callable[..., ParticipatingServer] = _default_factory.server
+make_resource: Callable[..., ParticipatingResource] = _default_factory.resource
+make_run: Callable[..., LaunchActionRun] = _default_factory.run
+make_log_item: Callable[..., JobLogItem] = _default_factory.log_item
