@@ -162,10 +162,15 @@ class UnsavedJobs:
             if earlier is None or snapshot_rank(job) >= snapshot_rank(earlier[0]):
                 self._jobs[job.job_id] = job, raw_jobs[job.job_id]
 
+    def _account_of(self, jobs: list[Job]) -> str | None:
+        """Return the account of jobs. Without any since `from_date`, an earlier job shows it."""
+        shown = jobs or self._client.describe_jobs(limit=1, on_malformed=lambda _: None)
+        return next((job.account_id for job in shown if job.account_id is not None), None)
+
     def _make_lines(self, saved: Mapping[str, bool], read_from: str | None, saved_at: str | None) -> Iterator[Line]:
         jobs = [job for job, _ in self._jobs.values()]
         place = {
-            "accountID": next((job.account_id for job in jobs if job.account_id is not None), None),
+            "accountID": self._account_of(jobs),
             "region": region_of(self._client) or next((job.region for job in jobs if job.region is not None), None),
         }
         complete = [job.job_id for job in jobs if job.is_complete]
