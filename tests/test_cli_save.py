@@ -11,7 +11,7 @@ import pytest
 
 from command_line import run
 from drs_jobs import JobsClient
-from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_history, make_job
+from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_history, make_job, make_server
 from simulated_accounts import deny_role
 from simulated_sts import SimulatedAws
 
@@ -103,6 +103,26 @@ def test_later_moment_is_not_covered(history: LocalDrs, tmp_path: Path):
     assert "no run covers them" in result.stderr
     assert result.returncode in {1, 4}
     assert run("check", "--from", str(file), *CRITERIA).stderr.count("no run") == 0
+
+
+def test_jobs_from_before_a_gap_count(local_drs: LocalDrs, tmp_path: Path):
+    """A successful drill in the file is a fact, also if the runs since then do not reach back to it."""
+    server = make_server(source_server_id="s-00000000000000001")
+    drilled_at = local_drs.now - timedelta(days=20)
+    drill = make_job(
+        creation_date_time=drilled_at, end_date_time=drilled_at + timedelta(minutes=9), participating_servers=(server,)
+    )
+    local_drs.add_jobs(drill)
+    file = tmp_path / "jobs.jsonl"
+    run("save", str(file))
+    saved = lines(file)
+    saved[-1]["run"]["savedAt"] = (local_drs.now - timedelta(days=10)).isoformat()
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    run("save", str(file), "--since", "1d")
+    checked = run("check", "--from", str(file), "--drilled-within", "90d", "-o", "json")
+    [record] = [json.loads(line) for line in checked.stdout.splitlines()]
+    assert (checked.returncode, record["verdict"], record["lastSuccessJobID"]) == (0, "MET", drill.job_id)
+    assert record["since"] > record["lastSuccessAt"], "the gap is named"
 
 
 def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):

@@ -41,7 +41,8 @@ class EvidenceReader:
 
     source: JobSource
     as_of: datetime
-    since: datetime | None
+    read_from: datetime | None
+    """From when on jobs are read, by `--since`; `None` for all."""
     drilled_within: timedelta | None
     objective: timedelta | None
     servers: ServerSource
@@ -88,7 +89,7 @@ class EvidenceReader:
         return cls(
             source=source or JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws),
             as_of=as_of,
-            since=since if covered is None or covered.since is None else max(filter(None, (since, covered.since))),
+            read_from=since,
             coverage=covered,
             drilled_within=within,
             objective=objective,
@@ -101,6 +102,12 @@ class EvidenceReader:
     def notes(self) -> Sequence[str]:
         """What limits the evidence of saved jobs."""
         return () if self.coverage is None else self.coverage.notes
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on no job is missing. Saved jobs from before the start of the unbroken span count too."""
+        covered_from = None if self.coverage is None else self.coverage.since
+        return max((start for start in (self.read_from, covered_from) if start is not None), default=None)
 
     def read(self) -> Assessment:
         """Read the servers, the jobs and the logs, and return the assessment."""
@@ -138,7 +145,7 @@ class EvidenceReader:
         # The servers of AWS have their names already.
         names, names_error = (output.NO_NAMES, None) if self.servers.is_aws else self.names.read(client)
         malformed: list[MalformedResponseError] = []
-        jobs = latest_snapshots(client.describe_jobs(from_date=self.since, on_malformed=malformed.append))
+        jobs = latest_snapshots(client.describe_jobs(from_date=self.read_from, on_malformed=malformed.append))
         needed = self._jobs_with_logs(jobs, servers)
         # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
         reports = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
