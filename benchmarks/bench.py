@@ -50,8 +50,8 @@ What is not fair:
   The other libraries return datetimes, but text for enums, and lose unknown members of unions. All of them read a truncated
   body or an HTML page with status 200 as no jobs.
 - boto3-dataclass-drs converts a member when it is read, so it is also measured without reading.
-- "only call and msgspec, to Structs" is the lower limit of any design on msgspec. It has neither the dicts that boto3's events
-  and `Page.raw` need, nor a check of the members that it does not have.
+- "only call and msgspec, to Structs" has neither the dicts that boto3's events and `Page.raw` need, nor a check of the members
+  that it does not have. It is no lower limit: other jobs and other classes need more or less.
 - In "Collecting jobs", every row is a new process. The memory is that of the process, with fragmentation.
 - The CPU time of a round depends on what else the machine does. `make bench-instructions` counts the instructions of reading
   with valgrind, which are the same on a loaded machine, but do not weigh slow instructions, such as misses of the cache.

@@ -195,7 +195,7 @@ def fetch_all(client: Any) -> None:
 
 
 def call_and_json(client: Any) -> None:
-    """The calls and the decoding of their JSON: drs_jobs without structuring, as a lower limit."""
+    """The calls and the decoding of their JSON: drs_jobs without structuring."""
     use_decoder(None)
     fetch_all(client)
 

@@ -96,7 +96,7 @@ def boto3_dataclass(client: Any, *, reads: bool = True) -> None:
 
 
 def call_and_structs(client: Any) -> None:
-    """The lower limit of a typed decoder: its objects are decoded, and the dicts that boto3's events need are not made."""
+    """A typed decoder alone: its objects are decoded, and the dicts that boto3's events need are not made."""
     empty: dict[str, Any] = {"items": []}
     use_decoder(lambda body: (_decode_structs(body), {**empty, **_token_of(body)})[1])
     fetch_all(client)

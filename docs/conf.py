@@ -27,7 +27,7 @@ author = "the drs_jobs maintainers"
 copyright = f"2026, {author}. Apache-2.0"  # noqa: A001  # the name that Sphinx reads
 release = drs_jobs.__version__
 extensions = [
-    "myst_nb",
+    "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -54,10 +54,6 @@ ogp_site_name = "drs_jobs: typed jobs of AWS Elastic Disaster Recovery"
 ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
 
-nb_execution_mode = "force"  # the tour, at each build
-nb_execution_raise_on_error = True
-nb_execution_timeout = 120
-
 default_role = "code"  # a name between backticks in a docstring is code
 napoleon_numpy_docstring = False  # docstrings are in Google style
 napoleon_custom_sections = ["Source"]
@@ -73,7 +69,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["ref.python"]
 nitpicky = True  # each type of drs_jobs in a signature is a link
 nitpick_ignore_regex = [  # types of Python and of other packages, and type variables
-    ("py:.*", r"(_?pytest|abc|boto3|botocore|collections|concurrent|datetime|enum|plotly|pyarrow)\..*"),
+    ("py:.*", r"(_?pytest|abc|boto3|botocore|collections|concurrent|datetime|enum|os|plotly|pyarrow)\..*"),
     ("py:.*", r"(.*\.)?T(_co)?|Config|aiobotocore\..*"),
     ("py:.*", r"drs_jobs\.aio\._.*\.Async(PageIterator|Sweep|Watch)"),  # asynchronous iterators with `aclose`
     ("py:.*", r"drs_jobs\.testing\.(faults\.HttpResponse|simulated_jobs\..*)"),  # what faults and failures are made of
@@ -93,11 +89,11 @@ def parse_attribute(  # noqa: PLR0917  # the signature that Sphinx calls
         lines[:] = ["..", "", *GoogleDocstring(lines, app.config, app, "method", name, obj, options).lines()]
 
 
-def resolve_private_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
-    """Link a class whose module is private to the name under which it is imported."""
+def resolve_defining_module(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
+    """Link a class that is named by the module that defines it to the name under which it is imported."""
     module, _, name = node["reftarget"].rpartition(".")
-    public, is_private, _ = module.partition("._")
-    if not (module.startswith("drs_jobs.") and is_private):
+    public = ".".join(module.partition("._")[0].split(".")[:2])
+    if public == module or not module.startswith("drs_jobs."):
         return None
     domain = env.get_domain("py")
     return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], f"{public}.{name}", node, content)
@@ -106,4 +102,4 @@ def resolve_private_name(app: Sphinx, env: BuildEnvironment, node: pending_xref,
 def setup(app: Sphinx) -> None:
     """Have attributes parsed before Napoleon, whose priority is 500, and types linked."""
     app.connect("autodoc-process-docstring", parse_attribute, priority=400)
-    app.connect("missing-reference", resolve_private_name)
+    app.connect("missing-reference", resolve_defining_module)

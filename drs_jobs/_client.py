@@ -352,9 +352,14 @@ class JobsClient:
         return call.page()
 
 
+def source_of(client: JobsClient) -> object:
+    """Return the boto3 client or the fake that a client uses."""
+    return client._client  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
 def region_of(client: JobsClient) -> str | None:
     """Return the region that a client reads; `None` if it has a fake."""
-    return calls.region_and_endpoint(client._client)[0]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+    return calls.region_and_endpoint(source_of(client))[0]
 
 
 def read_log(client: JobsClient, job_id: str) -> tuple[list[JobLogItem], Exception | None]:

@@ -198,6 +198,7 @@ class UninitializedAccountException(ServiceError):
     hint: str | None = (
         "Elastic Disaster Recovery was never set up in this account and region: set it up there, or leave the region out"
     )
+    """What to do next."""
 
 
 class ValidationException(ServiceError):
@@ -303,6 +304,7 @@ class WaitTimeoutError(DrsJobsError, TimeoutError):
     """The deadline passed before every job was complete. It is a `TimeoutError` too."""
 
     hint: str | None = "the jobs themselves go on: wait again with a longer timeout"
+    """What to do next."""
 
     jobs: tuple[Job, ...]
     """The last snapshot of every job that was seen, complete or not, in the order requested. A job can have been never seen."""

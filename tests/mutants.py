@@ -1,7 +1,7 @@
 """Mutation testing of the core modules: `make mutants`, or `python tests/mutants.py _pagination` for one module.
 
 Each mutant is one small change to a module. The tests of the module run against it. Mutants that pass every test are
-printed. docs/trust.md lists them, with the reason why no test can detect them.
+printed. docs/trust.md has the figures.
 """
 
 import os
@@ -34,6 +34,7 @@ MODULES: Final = {
     "aio": ("drs_jobs/aio", "aio_client aio_sweep"),
     "analysis": ("drs_jobs/analysis", "analysis_several_jobs analysis_failure analysis_phase analysis_progress completeness"),
     "evidence": ("drs_jobs/evidence", "evidence_csv evidence_page evidence_rules"),
+    "saved": ("drs_jobs/saved", "saved"),
     "sweep": ("drs_jobs/sweep", "sweep sweep_sts sweep_workers"),
 }
 """The path and the test files of each core module."""

@@ -15,12 +15,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from conftest import ONE_ATTEMPT
-from drs_jobs import JobsClient, Outcome
+from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, unstructure_job
+from drs_jobs.analysis import busy_servers
+from drs_jobs.sweep import TargetResult, sweep, targets
 from drs_jobs.testing import (
     BootFailure,
     CutOff,
     DropConnection,
-    JobDeleted,
     LocalDrs,
     PhaseFailure,
     ServerError,
@@ -30,12 +31,14 @@ from drs_jobs.testing import (
     make_history,
     make_job,
     make_log_item,
+    make_resource,
     make_server,
 )
-from drs_jobs.testing.backend import OPERATIONS
-from drs_jobs.testing.service_model import service_model
-from drs_jobs.testing.validation import response_failures
+from drs_jobs.testing.backend import Backend
+from drs_jobs.testing.routes import encoded_account
+from drs_jobs.testing.service_model import response_failures, service_model
 from model_values import valid_value
+from simulated_sts import encode_key
 
 IDS = [f"s-{number:017}" for number in range(1, 8)]
 HOUR = timedelta(hours=1)
@@ -169,9 +172,6 @@ def test_last_launch_of_a_source_server(local: LocalDrs, boto: Any):
         PhaseFailure("LAUNCH", instance_exists=True),
         SilentFailure(),
         Stuck(),
-        JobDeleted(timedelta(0)),
-        JobDeleted(timedelta(minutes=1)),
-        JobDeleted(HOUR),
     ],
 )
 def test_source_servers_agree_with_instances(failure: Any, local: LocalDrs, boto: Any):
@@ -184,7 +184,7 @@ def test_source_servers_agree_with_instances(failure: Any, local: LocalDrs, boto
         for minutes in (0, 0.1, 1, 9, 60, None):
             if minutes is not None:
                 local.advance(timedelta(minutes=minutes))
-            elif not isinstance(current, Stuck | JobDeleted):
+            elif not isinstance(current, Stuck):
                 boto.delete_job(jobID=job_id)
             server, other = boto.describe_source_servers()["items"]
             assert (other["lastLaunchResult"], {"lifeCycle", "recoveryInstanceId"} & other.keys()) == ("NOT_STARTED", set())
@@ -303,25 +303,184 @@ def test_terminate_twice(local: LocalDrs, boto: Any):
     _start(boto, 0)
 
 
-def test_failback(local: LocalDrs, boto: Any):
-    _start(boto, 0, drill=False)
-    with pytest.raises(boto.exceptions.ConflictException, match="do not exist"):
-        boto.start_failback_launch(recoveryInstanceIDs=["i-00000000"])
+# ------------------------------------------------------------------ configurations
+
+
+def test_launch_configuration(local: LocalDrs, boto: Any):
+    """Each server has its own; changes are merged and kept."""
+    local.add_source_servers(*map(_server, range(2)))
+    before = boto.get_launch_configuration(sourceServerID=IDS[0])
+    assert (before["sourceServerID"], before["name"], before["launchDisposition"]) == (IDS[0], "host0", "STARTED")
+    assert {"copyPrivateIp", "copyTags", "licensing", "ec2LaunchTemplateID", "postLaunchEnabled"} <= before.keys()
+    updated = boto.update_launch_configuration(sourceServerID=IDS[0], copyTags=True, licensing={"osByol": True})
+    boto.update_launch_configuration(sourceServerID=IDS[0], launchDisposition="STOPPED")
+    after = boto.get_launch_configuration(sourceServerID=IDS[0])
+    changes = {"copyTags": True, "licensing": {"osByol": True}}
+    assert _members(updated) == _members(before) | changes
+    assert _members(after) == _members(before) | changes | {"launchDisposition": "STOPPED"}
+    other = boto.get_launch_configuration(sourceServerID=IDS[1])
+    assert (other["copyTags"], other["ec2LaunchTemplateID"] != before["ec2LaunchTemplateID"]) == (False, True)
+    with pytest.raises(boto.exceptions.ValidationException) as caught:
+        boto.update_launch_configuration(sourceServerID=IDS[0], launchDisposition="UP", copyTags=False)
+    assert caught.value.response["fieldList"][0]["name"] == "launchDisposition"
+    assert _members(boto.get_launch_configuration(sourceServerID=IDS[0])) == _members(after)
+
+
+def test_replication_configuration(local: LocalDrs, boto: Any):
+    before = boto.get_replication_configuration(sourceServerID=IDS[0])
+    assert [rule["units"] for rule in before["pitPolicy"]] == ["MINUTE", "HOUR", "DAY"]
+    tags, disks = {"cost": "7"}, [{"deviceName": "/dev/sda1", "stagingDiskType": "GP3", "isBootDisk": True}]
+    boto.update_replication_configuration(sourceServerID=IDS[0], stagingAreaTags=tags, replicatedDisks=disks)
+    boto.update_replication_configuration(sourceServerID=IDS[0], bandwidthThrottling=0, createPublicIP=False)
+    after = boto.get_replication_configuration(sourceServerID=IDS[0])
+    changes = {"stagingAreaTags": tags, "replicatedDisks": disks, "createPublicIP": False}
+    assert _members(after) == _members(before) | changes
+    assert boto.get_replication_configuration(sourceServerID=IDS[1])["stagingAreaTags"] == {}
+    launch = boto.get_launch_configuration(sourceServerID=IDS[0])
+    assert "stagingAreaTags" not in launch
+    with pytest.raises(boto.exceptions.ValidationException):
+        boto.update_replication_configuration(sourceServerID=IDS[0], stagingAreaSubnetId="vpc-00000000", createPublicIP=True)
+    assert boto.get_replication_configuration(sourceServerID=IDS[0])["createPublicIP"] is False
+
+
+def test_configuration_belongs_to_a_server(local: LocalDrs, boto: Any):
+    """To one that exists, of one account and region. A server that is replaced has that of a new one."""
+    boto.update_launch_configuration(sourceServerID=IDS[0], copyTags=True)
+    for other in (local.client("us-east-1"), local.client(access_key_id=encode_key("111122223333", 1))):
+        assert other.get_launch_configuration(sourceServerID=IDS[0])["copyTags"] is False
+    assert boto.get_launch_configuration(sourceServerID=IDS[0])["copyTags"] is True
+    local.add_source_servers(_server(0))
+    assert boto.get_launch_configuration(sourceServerID=IDS[0])["copyTags"] is False
+    for call in (
+        boto.get_launch_configuration,
+        boto.update_launch_configuration,
+        boto.get_replication_configuration,
+        boto.update_replication_configuration,
+    ):
+        with pytest.raises(boto.exceptions.ResourceNotFoundException) as caught:
+            call(sourceServerID=IDS[1])
+        assert caught.value.response["resourceId"] == IDS[1]
+
+
+def _members(response: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in response.items() if name != "ResponseMetadata"}
+
+
+# ------------------------------------------------------------------ as in AWS
+
+
+def test_empty_collections_of_jobs(local: LocalDrs, boto: Any):
+    """Added jobs have those that simulated ones have, so that `job["tags"]` is no KeyError."""
+    server = make_server(launch_actions_status=LaunchActionsStatus())
+    added = [
+        make_job(participating_servers=(server,)),
+        make_job(participating_servers=()),
+        make_job(type="TERMINATE", participating_servers=()),
+        Job(job_id="drsjob-00000000000000000"),
+    ]
+    local.add_jobs(*added)
+    _start(boto, 0)
+    jobs = boto.describe_jobs()["items"]
+    assert len(jobs) == 5
+    for job in jobs:
+        assert {"tags": {}, "participatingResources": []}.items() <= job.items()
+        assert "participatingServers" in job
+        assert all(one["launchActionsStatus"]["runs"] == [] for one in job["participatingServers"])
+    local.add_jobs(make_job(job_id=added[0].job_id, tags={"a": "b"}, participating_resources=(make_resource(),)))
+    [job] = boto.describe_jobs(filters={"jobIDs": [added[0].job_id]})["items"]
+    assert (job["tags"], len(job["participatingResources"])) == ({"a": "b"}, 1)
+
+
+@pytest.mark.parametrize("tags", [{}, {"wave": "1"}])
+def test_pseudo_tag_of_a_start(tags: dict[str, str], local: LocalDrs, boto: Any):
+    """It is in the response of StartRecovery only."""
+    job = boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0]}], tags=tags)["job"]
+    assert job["tags"] == tags | {"resourceArn": job["arn"]}
+    assert boto.describe_jobs()["items"][0]["tags"] == tags
+    assert boto.list_tags_for_resource(resourceArn=job["arn"])["tags"] == tags
     local.advance(HOUR)
-    (instance,) = _instances(boto)
-    job = boto.start_failback_launch(recoveryInstanceIDs=[instance["recoveryInstanceID"]], tags={"a": "b"})["job"]
-    assert (job["type"], job["initiatedBy"], job["tags"]) == ("LAUNCH", "FAILBACK", {"a": "b"})
-    assert _instances(boto)[0]["failback"] == {"state": "FAILBACK_IN_PROGRESS", "failbackJobID": job["jobID"]}
-    states: list[tuple[str, str]] = []
-    for minutes in (0, 1, 120):
-        local.advance(timedelta(minutes=minutes))
-        [described] = boto.describe_jobs(filters={"jobIDs": [job["jobID"]]})["items"]
-        [server] = described["participatingServers"]
-        assert server["recoveryInstanceID"] == instance["recoveryInstanceID"]
-        states.append((described["status"], server["launchStatus"]))
-    assert states == [("PENDING", "PENDING"), ("STARTED", "IN_PROGRESS"), ("COMPLETED", "LAUNCHED")]
-    assert JobsClient(boto).get_job(job["jobID"]).outcome is Outcome.SUCCEEDED
-    assert _instances(boto)[0]["failback"]["state"] == "FAILBACK_COMPLETED"
+    ids = [one["recoveryInstanceID"] for one in _instances(boto)]
+    assert boto.terminate_recovery_instances(recoveryInstanceIDs=ids)["job"]["tags"] == {}
+
+
+def test_no_lag(local: LocalDrs, boto: Any):
+    local.add_source_servers(_server(0))
+    local.add_history(make_history(12, until=local.now, logs=True))
+    servers = boto.describe_source_servers()["items"]
+    states = {one["dataReplicationInfo"]["dataReplicationState"]: one["dataReplicationInfo"] for one in servers}
+    assert states["CONTINUOUS"]["lagDuration"] == "P0D"
+    first = JobsClient(boto).describe_source_servers().first()
+    assert first is not None
+    assert first.lag == timedelta(0)
+
+
+def test_listed_servers_of_a_termination(local: LocalDrs, boto: Any):
+    """PENDING in the response and while it runs, none once it is complete."""
+    _start(boto, 0, 1)
+    local.advance(HOUR)
+    ids = [one["recoveryInstanceID"] for one in _instances(boto)]
+    job = boto.terminate_recovery_instances(recoveryInstanceIDs=ids)["job"]
+    pending = [{"sourceServerID": server, "launchStatus": "PENDING"} for server in IDS[:2]]
+    assert sorted(job["participatingServers"], key=lambda one: one["sourceServerID"]) == pending
+    client = JobsClient(boto)
+    local.advance(5)
+    assert client.get_job(job["jobID"]).status == "STARTED"
+    assert busy_servers(client.describe_jobs()).keys() == set(IDS[:2])
+    local.advance(HOUR)
+    done = client.get_job(job["jobID"])
+    assert (done.participating_servers, done.outcome) == ((), Outcome.SUCCEEDED)
+
+
+def test_recovery_instance_of_a_point_in_time(local: LocalDrs, boto: Any):
+    """It has the time of its data: of the recovery snapshot, or of the snapshot that the job took."""
+    snapshots = boto.describe_recovery_snapshots(sourceServerID=IDS[0])["items"]
+    chosen = {"sourceServerID": IDS[0], "recoverySnapshotID": snapshots[3]["snapshotID"]}
+    job_id = boto.start_recovery(sourceServers=[chosen, {"sourceServerID": IDS[1]}])["job"]["jobID"]
+    local.advance(HOUR)
+    times = {one["sourceServerID"]: one["pointInTimeSnapshotDateTime"] for one in _instances(boto)}
+    log = boto.describe_job_log_items(jobID=job_id)["items"]
+    [taken] = [
+        one["logDateTime"] for one in log if one["event"] == "SNAPSHOT_END" and one["eventData"]["sourceServerID"] == IDS[1]
+    ]
+    assert times == {IDS[0]: snapshots[3]["timestamp"], IDS[1]: taken}
+    assert {one["failback"]["state"] for one in _instances(boto)} == {"FAILBACK_NOT_READY_FOR_LAUNCH"}
+    added = make_job(participating_servers=(make_server(source_server_id=IDS[2], recovery_instance_id="i-00000000"),))
+    local.add_jobs(added)
+    [instance] = _instances(boto, sourceServerIDs=[IDS[2]])
+    assert instance["pointInTimeSnapshotDateTime"] == unstructure_job(added)["creationDateTime"]
+
+
+def test_recovery_snapshot_that_does_not_exist(local: LocalDrs, boto: Any):
+    """A made-up one, one of another server and one that is too old start no job."""
+    local.add_source_servers(*map(_server, range(2)))
+    mine, others = (boto.describe_recovery_snapshots(sourceServerID=server)["items"] for server in IDS[:2])
+    old = next(one for one in mine if one["timestamp"][14:19] != "00:00")
+    for snapshot_id in ("pit-" + "0" * 17, others[0]["snapshotID"]):
+        server = {"sourceServerID": IDS[0], "recoverySnapshotID": snapshot_id}
+        with pytest.raises(boto.exceptions.ConflictException, match=f"{IDS[0]} has no recovery snapshot {snapshot_id}"):
+            boto.start_recovery(sourceServers=[{"sourceServerID": IDS[1]}, server])
+    local.advance(timedelta(days=1))
+    with pytest.raises(boto.exceptions.ConflictException):
+        boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0], "recoverySnapshotID": old["snapshotID"]}])
+    assert boto.describe_jobs()["items"] == []
+    _start(boto, 0, 1)
+
+
+def test_time_that_runs_ahead():
+    """A history that ends now has the dates of the caller's clock, whatever the speed. A started job is in its future."""
+    with LocalDrs(speed=100_000) as local:
+        local.add_history(make_history(20, until=datetime.now(UTC), logs=True))
+        client = JobsClient(local.client())
+        assert len(client.describe_jobs(to_date=datetime.now(UTC)).collect()) == 20
+        while local.now - datetime.now(UTC) < timedelta(seconds=10):
+            pass
+        servers = local.client().describe_source_servers()["items"]
+        started = local.client().start_recovery(sourceServers=[{"sourceServerID": servers[-1]["sourceServerID"]}])["job"]
+        now = datetime.now(UTC)
+        assert len(client.describe_jobs(to_date=now).collect()) == 20
+        assert (
+            client.get_job(started["jobID"]).elapsed(now) < timedelta(0) < client.get_job(started["jobID"]).elapsed(local.now)
+        )
 
 
 # ------------------------------------------------------------------ recovery snapshots
@@ -419,23 +578,23 @@ def test_delete_job(local: LocalDrs, boto: Any):
 
 def test_canned_response(local: LocalDrs, boto: Any):
     """It is used so many times, before those without a limit; a request is validated all the same."""
-    configuration = {"sourceServerID": IDS[0], "name": "web", "launchDisposition": "STARTED"}
-    with pytest.raises(ClientError, match=r"local.respond\('GetLaunchConfiguration'") as caught:
-        boto.get_launch_configuration(sourceServerID=IDS[0])
+    with pytest.raises(ClientError, match=r"local.respond\('ListStagingAccounts'") as caught:
+        boto.list_staging_accounts()
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
-    local.respond("GetLaunchConfiguration", configuration)
-    local.respond("GetLaunchConfiguration", configuration | {"name": "once"}, times=1)
-    configuration["name"] = "changed later"
-    assert [boto.get_launch_configuration(sourceServerID=IDS[0])["name"] for _ in range(3)] == ["once", "web", "web"]
-    local.respond("GetLaunchConfiguration", {"sourceServerID": IDS[1]})
-    assert boto.get_launch_configuration(sourceServerID=IDS[0])["sourceServerID"] == IDS[1]
+    accounts = {"accounts": [{"accountID": "111122223333"}]}
+    local.respond("ListStagingAccounts", accounts)
+    local.respond("ListStagingAccounts", {"accounts": []}, times=1)
+    accounts["accounts"][0]["accountID"] = "changed later"
+    found = [boto.list_staging_accounts(maxResults=5)["accounts"] for _ in range(3)]
+    assert found == [[], *[[{"accountID": "111122223333"}]] * 2]
+    assert local.requests[-1].body == {"maxResults": 5}
+    local.respond("ListStagingAccounts", {"accounts": []})
+    assert boto.list_staging_accounts()["accounts"] == []
+    local.respond("GetLaunchConfiguration", {"name": "any"})
     with pytest.raises(boto.exceptions.ClientError, match="validation error"):
         boto.get_launch_configuration(sourceServerID="s-" + "!" * 17)
     local.respond("DescribeJobs", {"items": [{"jobID": "drsjob-00000000000000000"}]}, times=1)
     assert [len(boto.describe_jobs()["items"]) for _ in range(2)] == [1, 0]
-    local.respond("ListStagingAccounts", {"accounts": [{"accountID": "111122223333"}]})
-    assert boto.list_staging_accounts(maxResults=5)["accounts"] == [{"accountID": "111122223333"}]
-    assert local.requests[-1].body == {"maxResults": 5}
     local.respond("DisconnectRecoveryInstance", {})
     boto.disconnect_recovery_instance(recoveryInstanceID="i-00000000")
     local.respond("DeleteSourceServer", {})
@@ -494,7 +653,7 @@ def test_every_operation_of_the_model_has_a_route(local: LocalDrs):
         try:
             getattr(boto, xform_name(operation))(**arn)
         except ClientError as error:
-            assert error.response["Error"]["Code"] != "UnknownOperationException" or operation not in OPERATIONS
+            assert error.response["Error"]["Code"] != "UnknownOperationException" or not hasattr(Backend, xform_name(operation))
         assert local.requests[-1].operation == operation
 
 
@@ -526,6 +685,95 @@ def test_presigned_url(local: LocalDrs):
     with urllib.request.urlopen(url, timeout=5) as response:
         assert json.load(response) == {"tags": {}}
     assert {request.account_id for request in local.requests} == {"111122223333"}
+
+
+MY_KEYS = {
+    "AKIAIOSFODNN7EXAMPLE": "123456789012",  # in AWS's documentation
+    "testing": "123456789012",
+    "": "123456789012",
+    "ASIAEXAMPLE": "123456789012",
+    "AKIA" + "Q" * 15: "123456789012",
+    "AKIA" + "Q" * 17: "123456789012",
+    "ABIA" + "Q" * 16: "123456789012",
+    "AKIA" + "P" * 16: "123456789012",
+    "AKIA" + "q" * 16: "123456789012",
+    "AKIAQ" + "1" * 15: "123456789012",
+    "AKIA" + "7" * 16: "123456789012",  # an account of 13 digits
+}
+"""Access keys that encode no account."""
+
+
+@pytest.mark.parametrize("key", MY_KEYS)
+def test_key_without_an_account(key: str):
+    assert (encoded_account(key) or "123456789012") == MY_KEYS[key]
+
+
+@pytest.mark.parametrize("account", ["000000000000", "000000000001", "111122223333", "999999999999"])
+def test_encoded_account(account: str, local: LocalDrs):
+    """An access key of AWS or moto belongs to the account that it encodes, unless `accounts` says otherwise."""
+    keys = [encode_key(account, 5), encode_key(account, 2**38).replace("ASIA", "AKIA")]
+    job = make_job()
+    local.add_jobs(job, account_id=account)
+    for key in keys:
+        boto = local.client(access_key_id=key)
+        assert job.job_id in [one["jobID"] for one in boto.describe_jobs()["items"]]
+        assert boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0]}])["job"]["arn"].split(":")[4] == account
+        local.advance(HOUR)
+    assert {request.account_id for request in local.requests} == {account}
+    assert local.client().describe_jobs()["items"] == []
+    local.accounts[keys[0]] = "222222222222"
+    assert local.client(access_key_id=keys[0]).describe_jobs()["items"] == []
+    assert local.requests[-1].account_id == "222222222222"
+
+
+@pytest.fixture
+def moto_accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A LocalDrs beside moto, and credentials for moto's STS."""
+    import moto  # noqa: PLC0415  # it is only in the environment of make check
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with LocalDrs(speed=0, page_sizes=(1,)) as local, moto.mock_aws():
+        moto.core.config.default_user_config["core"]["passthrough"]["urls"] = [f"^{local.endpoint_url}"]
+        yield local
+
+
+@pytest.mark.needs_check_env
+@pytest.mark.parametrize("mapped", [False, True], ids=["encoded", "accounts="])
+def test_two_roles(mapped: bool, moto_accounts: LocalDrs):  # noqa: FBT001
+    """A job that is started with the role of one account is not seen by that of the other, which can use the same server."""
+    local = moto_accounts
+    jobs: dict[str, str] = {}
+    clients: dict[str, Any] = {}
+    for account in ("111111111111", "222222222222"):
+        role = {"RoleArn": f"arn:aws:iam::{account}:role/drill", "RoleSessionName": "drill"}
+        keys = boto3.client("sts", region_name="eu-west-1").assume_role(**role)["Credentials"]
+        if mapped:
+            local.accounts[keys["AccessKeyId"]] = "333333333333"
+        clients[account] = local.client(access_key_id=keys["AccessKeyId"])
+        if not mapped or not jobs:
+            server = {"sourceServerID": IDS[0]}
+            jobs[account] = clients[account].start_recovery(isDrill=True, sourceServers=[server])["job"]["jobID"]
+    seen = {account: [one["jobID"] for one in boto.describe_jobs()["items"]] for account, boto in clients.items()}
+    if mapped:
+        assert seen == {account: list(jobs.values()) for account in clients}
+    else:
+        assert seen == {account: [job_id] for account, job_id in jobs.items()}
+        assert [request.account_id for request in local.requests[:2]] == list(jobs)
+
+
+@pytest.mark.needs_check_env
+def test_sweep_of_roles(moto_accounts: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """Several accounts need no mapping, with credentials of moto's STS."""
+    local = moto_accounts
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DRS", local.endpoint_url)
+    jobs = {f"{number}" * 12: make_job() for number in range(1, 5)}
+    for account, job in jobs.items():
+        local.add_jobs(job, account_id=account)
+    results = list(sweep(targets(jobs, ["eu-west-1"], role_name="DrsReader")))
+    assert all(isinstance(result, TargetResult) for result in results), results
+    found = {str(result.target.role_arn).split(":")[4]: result.value for result in results}
+    assert found == {account: (job,) for account, job in jobs.items()}
 
 
 @pytest.mark.needs_check_env
@@ -660,8 +908,6 @@ def test_added_log_of_a_started_job(local: LocalDrs, boto: Any):
 def test_history(local: LocalDrs, boto: Any):
     """Its jobs, logs, source servers and instances are in one account and region."""
     history = make_history(60, until=local.now, seed=3, logs=True, region="us-east-1", account_id="111122223333")
-    with pytest.raises(ValueError, match="111122223333"):
-        local.add_history(history)
     with pytest.raises(TypeError, match="logs=True"):
         local.add_history(make_history(3, until=local.now))  # type: ignore[arg-type]
     local.accounts["there"] = "111122223333"

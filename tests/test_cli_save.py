@@ -55,7 +55,9 @@ def test_records_are_those_of_aws(history: LocalDrs, tmp_path: Path):
         run("report", str(folder / "evidence.html"), *options, *CRITERIA)
     for name in ("evidence.csv", "evidence-jobs.csv"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
-    assert re.search(r"jobs\.jsonl, SHA-256 <code>[0-9a-f]{64}</code>", (folders[0] / "evidence.html").read_text(encoding="utf-8"))
+    assert re.search(
+        r"jobs\.jsonl, SHA-256 <code>[0-9a-f]{64}</code>", (folders[0] / "evidence.html").read_text(encoding="utf-8")
+    )
     for command in (["list", "-o", "json"], ["show", "-o", "json"]):
         assert run(*command, "--from", str(file)).stdout == run(*command).stdout
 
@@ -133,7 +135,7 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
             2,
             "line 1: expected a value, found nothing at $.items",
         ),
-        ("<html>", ["save", "FILE"], 2, "it is not a line of drs-jobs save"),
+        ("<html>", ["save", "FILE"], 2, "only lines of drs-jobs save can be appended to"),
         (None, ["list", "--from", "FILE"], 2, "cannot be read: No such file"),
         (None, ["list", "--from", "2024-06-01"], 2, "cannot be read: No such file"),
         ("", ["list", "--from", "FILE", "--endpoint-url", "x"], 2, "leave out --endpoint-url"),

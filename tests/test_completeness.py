@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import drs_jobs
-from drs_jobs import _errors, _models, _pagination, analysis, evidence, notebook, sweep, testing
+from drs_jobs import _errors, _models, _pagination, analysis, evidence, notebook, saved, sweep, testing
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._models import enums
 from drs_jobs._models.base import Model
@@ -40,7 +40,7 @@ def test_enum_names_equal_enum_values():
 
 def test_everything_public_has_a_docstring():
     """Inherited docstrings do not count."""
-    modules = (drs_jobs, analysis, evidence, sweep, testing)
+    modules = (drs_jobs, analysis, evidence, saved, sweep, testing)
     for value, name in ((getattr(module, name), name) for module in modules for name in module.__all__):
         if not inspect.isclass(value) and not inspect.isfunction(value):
             continue  # the reference describes aliases
@@ -51,10 +51,12 @@ def test_everything_public_has_a_docstring():
                 assert member.__doc__, f"{name}.{member_name}"
 
 
-@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, notebook, sweep, testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [drs_jobs, analysis, evidence, notebook, saved, sweep, testing], ids=lambda module: module.__name__
+)
 def test_reference_has_every_public_name(module: ModuleType):
     """Each is on one page, under the name with which it is imported. What `drs_jobs` has too is on its pages."""
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("reference*.md"))
     found = re.findall(rf"^\.\. \S+:: {module.__name__}\.(\w+)$", pages, re.MULTILINE)
     names = set(module.__all__) if module is drs_jobs else set(module.__all__) - set(drs_jobs.__all__)
     assert sorted(found) == sorted(names)

@@ -3,10 +3,12 @@
 import ast
 import code
 import contextlib
+import http.server
 import inspect
 import io
+import json
 import re
-import warnings
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser
 import drs_jobs
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "reference").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 class _Prompt(code.InteractiveConsole):
@@ -52,13 +54,11 @@ SYBIL = Sybil([CodeBlockParser("python", _run), CodeBlockParser("text", _compare
 AIO = pytest.mark.needs_aiobotocore
 CHECK = pytest.mark.needs_check_env
 MARKS = {
-    "docs/asynchronous.md": [AIO, pytest.mark.needs_trio],
+    "docs/asynchronous.md": [AIO],
     "docs/notebook.md": [CHECK],
-    "docs/opentelemetry.md": [CHECK],
     "docs/sweep.md": [CHECK],
-    "docs/types.md": [AIO],
 }
-"""Pages with examples of aiobotocore and trio, and of Dask, Polars, DuckDB and OpenTelemetry."""
+"""Pages with examples of aiobotocore, and of Dask, Polars and DuckDB."""
 
 
 def _parameter(path: Path) -> Any:
@@ -66,36 +66,37 @@ def _parameter(path: Path) -> Any:
     return pytest.param(path, id=name, marks=MARKS.get(name, []))
 
 
-@pytest.mark.parametrize("path", [_parameter(path) for path in DOCUMENTS])
-def test_examples_of_a_document(path: Path, local_drs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """All blocks run in one prompt, in an empty folder, with a LocalDrs as AWS."""
-    monkeypatch.chdir(tmp_path)
-    for example in SYBIL.parse(path).examples():
-        example.evaluate()
+class _Webhook(http.server.BaseHTTPRequestHandler):
+    """A webhook of a chat, which refuses what is not JSON with a text."""
+
+    def do_POST(self) -> None:
+        """Read the message."""
+        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200 if message["text"] else 400)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
 
 
 @pytest.fixture
-def tour() -> Any:
-    """The executed notebook docs/tour.ipynb."""
-    import nbclient  # noqa: PLC0415  # needs the check environment
-    import nbformat  # noqa: PLC0415  # needs the check environment
-
-    notebook = nbformat.read(ROOT / "docs" / "tour.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells), "docs/tour.ipynb must be committed without outputs"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warnings of Jupyter
-        nbclient.NotebookClient(notebook, timeout=120).execute()
-    return notebook
+def webhook() -> Iterator[str]:
+    """The address of a webhook."""
+    with http.server.HTTPServer(("127.0.0.1", 0), _Webhook) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
-@pytest.mark.needs_check_env
-def test_tour(tour: Any):
-    """Each cell that ends in a value shows a table, chart or text."""
-    shown = [output for cell in tour.cells for output in cell.get("outputs", [])]
-    kinds = [kind for output in shown for kind in output.get("data", {})]
-    assert kinds.count("text/html") == 8
-    assert kinds.count("application/vnd.plotly.v1+json") == 2
-    assert "100 jobs created " in shown[-1]["data"]["text/html"]
+@pytest.mark.parametrize("path", [_parameter(path) for path in DOCUMENTS])
+def test_examples_of_a_document(path: Path, local_drs, webhook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All blocks run in one prompt, in an empty folder, with a LocalDrs as AWS."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", webhook)
+    for example in SYBIL.parse(path).examples():
+        example.evaluate()
 
 
 def test_documents_have_examples():

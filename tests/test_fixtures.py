@@ -202,7 +202,9 @@ def _fill(local: LocalDrs, boto: Any) -> None:
     local.fail_server("s-00000000000000002", BootFailure())
     boto.tag_resource(resourceArn=job.arn, tags={"a": "b"})
     boto.start_recovery(sourceServers=[{"sourceServerID": "s-00000000000000001"}])
-    local.respond("GetLaunchConfiguration", {"name": "canned"})
+    boto.update_launch_configuration(sourceServerID="s-00000000000000001", copyTags=True)
+    local.respond("ListStagingAccounts", {"accounts": []})
+    local.on_launch(lambda _: "i-00000000")
     local.respond("DescribeJobs", {"items": [{"jobID": job.job_id}]}, times=3)
     local.inject(ErrorResponse("AccessDeniedException"), times=2)
     local.inject(ServerError(), times=None, operation="DescribeJobs")
@@ -221,11 +223,14 @@ def test_clear():
         for region in ("eu-west-1", "us-east-1"):
             client = local.client(region, config=ONE_ATTEMPT)
             assert client.describe_jobs()["items"] == client.describe_source_servers()["items"] == []
-        with pytest.raises(boto.exceptions.ClientError, match="GetLaunchConfiguration"):
-            boto.get_launch_configuration(sourceServerID="s-00000000000000001")
+        with pytest.raises(boto.exceptions.ClientError, match="ListStagingAccounts"):
+            boto.list_staging_accounts()
+        configuration = boto.get_launch_configuration(sourceServerID="s-00000000000000001")
+        assert configuration["copyTags"] is False
         job_id = boto.start_recovery(sourceServers=[{"sourceServerID": "s-00000000000000002"}])["job"]["jobID"]
         local.advance(3600)
         assert JobsClient(boto).get_job(job_id).outcome == "SUCCEEDED"
+        assert [one["ec2InstanceID"] for one in boto.describe_recovery_instances()["items"]] != ["i-00000000"]
 
 
 def test_clear_ends_a_run_of_pages():

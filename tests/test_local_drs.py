@@ -32,12 +32,10 @@ from drs_jobs import (
     ThrottlingException,
     UnknownValue,
     structure_job,
-    unstructure_job,
 )
 from drs_jobs.testing import DropConnection, LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
-from drs_jobs.testing import local_drs as local_drs_module
 from drs_jobs.testing.backend import Backend
-from drs_jobs.testing.validation import request_failures
+from drs_jobs.testing.service_model import request_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -48,7 +46,7 @@ def test_paginator_of_boto3(boto_client: Any, client: JobsClient, local_drs: Loc
     pages = list(boto_client.get_paginator("describe_jobs").paginate(maxResults=7))
     assert len(pages) == 9
     raw = [job for page in pages for job in page["items"]]
-    assert [unstructure_job(job) for job in client.describe_jobs()] == raw
+    assert list(client.describe_jobs()) == [structure_job(job) for job in raw]
     assert sorted(jobs, key=lambda job: job.creation_date_time or NOON, reverse=True) == [structure_job(job) for job in raw]
 
 
@@ -132,14 +130,12 @@ def test_jobs_by_region_and_account():
 
 
 def test_unknown_account_and_region(local_drs: LocalDrs):
-    """The error says what to add."""
+    """The error says what is wrong. Any account of 12 digits is possible."""
     for call in (
         lambda **scope: local_drs.add_jobs(make_job(), **scope),
         lambda **scope: local_drs.add_log("drsjob-00000000000000000", **scope),
         local_drs.add_source_servers,
     ):
-        with pytest.raises(ValueError, match=r"LocalDrs\(accounts=\{'ACCESS_KEY_ID': '999999999999'\}\)"):
-            call(account_id="999999999999")
         with pytest.raises(ValueError, match="12 digits"):
             call(account_id="99")
         with pytest.raises(ValueError, match="did you mean eu-west-1"):
@@ -340,10 +336,23 @@ def exit_status(action: Callable[[], object]) -> int | None:
 
 
 def test_forked_child_makes_clients(local_drs: LocalDrs):
-    """A thread of the parent makes one at the moment of the fork."""
-    with local_drs_module._session_lock:
-        assert exit_status(lambda: local_drs.client().describe_jobs()) == 0
-    assert len(local_drs.requests) == 1
+    """Threads of the parent make some at the moment of the fork."""
+    stop = threading.Event()
+
+    def make() -> None:
+        while not stop.is_set():
+            local_drs.client()
+
+    threads = [threading.Thread(target=make) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert [exit_status(lambda: local_drs.client().describe_jobs()) for _ in range(5)] == [0] * 5
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert len(local_drs.requests) == 5
 
 
 def test_stop_in_a_forked_child(local_drs: LocalDrs):
@@ -404,7 +413,6 @@ def surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     for name, value in VARIABLES.get(request.param.removeprefix("$"), {}).items() if not settings else ():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    local_drs_module._session.cache_clear()
 
 
 CLIENTS: dict[str, Callable[[], Any]] = {

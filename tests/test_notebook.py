@@ -1,5 +1,6 @@
 """HTML and tables for notebooks, with any jobs and with hostile text."""
 
+import importlib
 import random
 import subprocess
 import sys
@@ -518,24 +519,69 @@ def test_phases_in_parquet_duckdb_polars_and_pandas(tables: Any, tmp_path: Any):
 
 @pytest.mark.needs_check_env
 def test_tables_in_excel(tables: Any, tmp_path: Path):
-    """As the documentation does it: times without a zone, durations as such, and no text becomes a formula."""
+    """Times are in UTC, durations are such, text is never a formula or a link, and every table can be written."""
     import openpyxl  # noqa: PLC0415  # needs the check environment
-    import polars as pl  # noqa: PLC0415  # needs the check environment
-    import polars.selectors as cs  # noqa: PLC0415  # needs the check environment
+
+    file = tmp_path / "table.xlsx"
+
+    def written(table: Any) -> list[dict[str, Any]]:
+        tables.to_excel(table, file)
+        names, *rows = openpyxl.load_workbook(file).active.iter_rows()
+        return [{name.value: cell for name, cell in zip(names, row, strict=True)} for row in rows]
 
     end = NOON + timedelta(hours=30, minutes=9)
-    job = make_job(job_id="=cmd()\x1b<&>", creation_date_time=NOON, end_date_time=end)
-    file = tmp_path / "jobs.xlsx"
-    frame = pl.DataFrame(tables.jobs_table([job])).with_columns(cs.datetime().dt.replace_time_zone(None))
-    frame.write_excel(file, dtype_formats={pl.Duration: "[h]:mm:ss"})
-    names, cells = openpyxl.load_workbook(file).active.iter_rows()
-    row = {name.value: cell for name, cell in zip(names, cells, strict=True)}
+    early = datetime(1899, 12, 31, 23, tzinfo=UTC)
+    tags = {"Name": "web", "url": "https://example.com"}
+    job = make_job(job_id="=cmd()\x1b<&>", arn="https://x", creation_date_time=NOON, end_date_time=end, tags=tags)
+    row, old = written(tables.jobs_table([job, make_job(creation_date_time=early)], include_tags=True))
     assert (row["job_id"].data_type, row["job_id"].value[:6]) == ("s", "=cmd()")
+    assert (row["arn"].hyperlink, row["tags"].value) == (None, "Name=web, url=https://example.com")
     assert (row["creation_date_time"].value, row["end_date_time"].value) == (
         NOON.replace(tzinfo=None),
         end.replace(tzinfo=None),
     )
     assert (row["duration"].value, row["duration"].number_format) == (end - NOON, "[h]:mm:ss")
+    assert old["creation_date_time"].value == "1899-12-31 23:00:00+00:00"
+    assessment = assess(_phases(), as_of=NOON, drilled_within=timedelta(days=90), objective=timedelta(minutes=20))
+    cells, records = written(tables.evidence_table(assessment)), tables.evidence_table(assessment).to_pylist()
+    assert [(row["verdict"].value, row["reasons"].value or "") for row in cells] == [
+        (record["verdict"], record["reasons"]) for record in records
+    ]
+    for row, record in zip(cells, records, strict=True):
+        assert row["asOf"].value == NOON.replace(tzinfo=None)
+        assert row["lastSuccessAgeSeconds"].value == pytest.approx(record["lastSuccessAgeSeconds"])
+    for table in (tables.servers_table(_history()), tables.action_runs_table(_history()), tables.phases_table([])):
+        assert len(written(table)) == table.num_rows
+
+
+def test_sheets_of_excel_are_bounded(tables: Any, tmp_path: Path):
+    """More rows than a sheet has would be left out without an error."""
+    import pyarrow as pa  # noqa: PLC0415  # needs the extra
+
+    with pytest.raises(ValueError, match="1,048,575 rows, not 1,048,576"):
+        tables.to_excel(pa.table({"x": range(2**20)}), tmp_path / "table.xlsx")
+
+
+@pytest.mark.needs_check_env
+@pytest.mark.parametrize("use_jedi", [False, True])
+@pytest.mark.parametrize("module", ["drs_jobs", "drs_jobs.analysis", "drs_jobs.evidence", "drs_jobs.notebook"])
+def test_completion_in_jupyter(module: str, *, use_jedi: bool):
+    """It has every public name, and no other names than those of files."""
+    from IPython.core.completer import provisionalcompleter  # noqa: PLC0415  # needs the check environment
+    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415  # needs the check environment
+    from traitlets.config import Config  # noqa: PLC0415  # needs the check environment
+
+    namespace: dict[str, Any] = {}
+    exec(f"import {module}", namespace)  # as a cell does
+    shell = InteractiveShell(user_ns=namespace, config=Config({"HistoryManager": {"enabled": False}}))
+    completer = shell.Completer
+    completer.use_jedi = use_jedi
+    public = importlib.import_module(module)
+    files = {path.stem for path in Path(public.__path__[0]).iterdir()}
+    for line in (f"{module}.", f"from {module} import "):
+        with provisionalcompleter():
+            names = {completion.text.lstrip(".") for completion in completer.completions(line, len(line))}
+        assert {name for name in names - files if not name.startswith("_")} == set(public.__all__) - files - {"__version__"}
 
 
 @needs_browser

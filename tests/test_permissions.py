@@ -1,4 +1,4 @@
-"""docs/iam.md: the permissions of each feature are the requests that it makes."""
+"""docs/aws.md: the permissions of each feature are the requests that it makes."""
 
 import json
 import re
@@ -10,10 +10,12 @@ import pytest
 
 from command_line import run_here
 from drs_jobs import JobsClient
-from drs_jobs.sweep import Target, sweep
+from drs_jobs.cli.app import EXAMPLES
+from drs_jobs.saved import save_jobs
+from drs_jobs.sweep import Target, TargetResult, read_jobs, read_phases, sweep
 from drs_jobs.testing import LocalDrs, make_history
 
-PAGE = (Path(__file__).parent.parent / "docs" / "iam.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "aws.md").read_text(encoding="utf-8")
 
 FEATURES: dict[str, Callable[[JobsClient, str], Any]] = {
     "describe_jobs": lambda client, _: client.describe_jobs().collect(),
@@ -25,14 +27,17 @@ FEATURES: dict[str, Callable[[JobsClient, str], Any]] = {
     "describe_source_servers": lambda client, _: client.describe_source_servers().collect(),
     "explain": lambda client, job_id: client.explain(job_id),
     "phases": lambda client, job_id: client.phases(job_id),
+    "read_jobs": lambda client, _: read_jobs(client),
+    "read_phases": lambda client, _: read_phases(client),
+    "save_jobs": lambda client, _: save_jobs(client, "jobs.jsonl"),
 }
 
 ARGUMENTS = {
     "show": ["{job}"],
-    "phases": ["{job}"],
     "watch": ["{running}", "--timeout", "0s"],
     "check": ["--history"],
     "report": ["evidence.html"],
+    "save": ["jobs.jsonl"],
 }
 
 
@@ -60,12 +65,19 @@ def _requests(local: LocalDrs) -> set[str | None]:
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_method(name: str, client: JobsClient, job_ids: tuple[str, str], local_drs: LocalDrs):
+def test_method(name: str, client: JobsClient, job_ids: tuple[str, str], local_drs: LocalDrs, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     FEATURES[name](client, job_ids[0])
     assert _requests(local_drs) == ROWS[name]
 
 
-COMMANDS = [name.removeprefix("drs-jobs ") for name in ROWS if name.startswith("drs-jobs ") and name != "drs-jobs sweep"]
+COMMANDS = [name.removeprefix("drs-jobs ") for name in ROWS if name.startswith("drs-jobs ") and ROWS[name]]
+
+
+def test_every_command_is_documented():
+    """`demo` and `local` need none."""
+    documented = {name for name in ROWS if name.startswith("drs-jobs ")}
+    assert documented == {f"drs-jobs {command}" for command in EXAMPLES if command != "drs-jobs"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -97,12 +109,23 @@ def test_check_without_logs(job_ids: tuple[str, str], local_drs: LocalDrs, capsy
 
 def test_sweep(job_ids: tuple[str, str], local_drs: LocalDrs):
     """The role of a target; tests/test_sweep.py has the requests to STS."""
-    assert len(list(sweep([Target("eu-west-1", endpoint_url=local_drs.endpoint_url)]))) == len(job_ids[:1])
-    assert _requests(local_drs) == ROWS["sweep"] == ROWS["drs-jobs sweep"]
+    [result] = sweep([Target("eu-west-1", endpoint_url=local_drs.endpoint_url)], read_phases)
+    assert isinstance(result, TargetResult)
+    assert job_ids[0] in [phases.job.job_id for phases in result.value]
+    assert _requests(local_drs) == ROWS["read_phases"]
+
+
+def test_saved_jobs(job_ids: tuple[str, str], local_drs: LocalDrs, client: JobsClient, tmp_path: Path, capsys):
+    path = tmp_path / "jobs.jsonl"
+    save_jobs(client, path)
+    requests = len(local_drs.requests)
+    run_here(capsys, "show", job_ids[0], "--from", str(path))
+    assert len(local_drs.requests) == requests
 
 
 def test_policies():
     """The first allows what any feature requests, and nothing else."""
-    read, trust, assume = [json.loads(text)["Statement"][0] for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+    policies = map(json.loads, re.findall(r"```json\n(\{\n  \"Version\".*?)```", PAGE, re.DOTALL))
+    read, trust, assume = [policy["Statement"][0] for policy in policies]
     assert sorted(read["Action"]) == sorted(f"drs:{name}" for name in set().union(*ROWS.values()))
     assert trust["Action"] == assume["Action"] == "sts:AssumeRole"

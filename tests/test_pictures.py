@@ -38,7 +38,7 @@ def year(pictures: Any) -> Iterator[Any]:
 
 
 @pytest.mark.needs_check_env
-@pytest.mark.parametrize("command", ["list --since 30d", "check --objective 20m", "phases {failed}"])
+@pytest.mark.parametrize("command", ["list --since 30d", "check --objective 20m", "show {failed}"])
 def test_terminal_is_the_same_in_each_build(command: str, pictures: Any, year: Any):
     """In another LocalDrs, on another port and at another time."""
     line = f"drs-jobs {command}".format(failed=year.latest(Outcome.FAILED).job.job_id)
@@ -68,21 +68,12 @@ def test_chart_is_the_same_in_each_build(*, is_dark: bool, pictures: Any, year: 
         assert REMOTE.search(first) is None
 
 
-@pytest.mark.needs_check_env
-def test_scripts_of_other_hosts_are_removed(pictures: Any):
-    """As in the HTML of plotly's renderer for notebooks."""
-    loaded = '<script charset="utf-8" src="https://cdn.example/plotly.min.js" integrity="x"></script>'
-    own = "<script>draw()</script>"
-    assert pictures.chart_html(loaded + own) == f'<div class="chart">{own}</div>'
-
-
 @pytest.fixture
 def build(tmp_path: Path, pictures: Any, monkeypatch: pytest.MonkeyPatch):
     """A function that builds a site of one page with directives, and returns its warnings and its HTML."""
     from sphinx.application import Sphinx  # noqa: PLC0415  # needs the check environment
     from sphinx.util.docutils import docutils_namespace  # noqa: PLC0415  # needs the check environment
 
-    monkeypatch.setenv("PLOTLY_RENDERER", "json")  # the extension sets it
     monkeypatch.setitem(sys.modules, "pictures", pictures)
 
     def build(*directives: str) -> tuple[str, str]:

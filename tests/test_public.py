@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import drs_jobs
-from drs_jobs import Outcome, Page, UnknownValue, analysis, evidence, notebook, sweep
+from drs_jobs import Outcome, Page, UnknownValue, analysis, evidence, notebook, saved, sweep
 from drs_jobs.testing import make_job
 
 PACKAGE = Path(inspect.getfile(drs_jobs)).parent
@@ -37,7 +37,7 @@ def test_no_module_has_lazy_names():
     assert [path for path, tree in trees.items() if "__getattr__" in {getattr(node, "name", "") for node in tree.body}] == []
 
 
-@pytest.mark.parametrize("module", ["drs_jobs", "drs_jobs.analysis", "drs_jobs.evidence", "drs_jobs.sweep"])
+@pytest.mark.parametrize("module", ["drs_jobs", "drs_jobs.analysis", "drs_jobs.evidence", "drs_jobs.saved", "drs_jobs.sweep"])
 def test_type_hints(module: str):
     """Of every class, method, property and function, in a process that has imported nothing else."""
     run(f"""
@@ -60,7 +60,7 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Blocked())
 
-import drs_jobs, drs_jobs.analysis, drs_jobs.evidence, drs_jobs.sweep
+import drs_jobs, drs_jobs.analysis, drs_jobs.evidence, drs_jobs.saved, drs_jobs.sweep
 from drs_jobs.testing import LocalDrs, make_job
 
 for _ in range(2):
@@ -125,7 +125,7 @@ def test_jedi_completes_the_public_names(module: ModuleType):
     assert names.isdisjoint({"Any", "Final", "importlib"})
 
 
-@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, sweep], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [drs_jobs, analysis, evidence, saved, sweep], ids=lambda module: module.__name__)
 def test_classes_report_the_public_module(module: ModuleType):
     classes = {name: value for name in module.__all__ if inspect.isclass(value := getattr(module, name))}
     if module is not drs_jobs:  # a class that is public in both reports the root

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drs_jobs import (
-    InitiatedBy,
     Job,
     JobFailedError,
     JobLogItem,
@@ -29,7 +28,6 @@ from drs_jobs import (
 )
 from drs_jobs.testing import (
     BootFailure,
-    JobDeleted,
     LaunchActionFailure,
     LocalDrs,
     PhaseFailure,
@@ -38,16 +36,12 @@ from drs_jobs.testing import (
     Stuck,
     make_job,
     make_log_item,
+    make_server,
     profiles,
 )
-from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, InjectedFailure
-from drs_jobs.testing.simulated_jobs import (
-    SimulatedFailback,
-    SimulatedRecovery,
-    SimulatedServer,
-    SimulatedTermination,
-    StaticJob,
-)
+from drs_jobs.testing.failures import InjectedFailure
+from drs_jobs.testing.simulated_jobs import SimulatedRecovery, SimulatedTermination, StaticJob
+from drs_jobs.testing.timelines import SimulatedServer
 from shape_failures import response_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -186,7 +180,6 @@ def test_end(profile: str):
         end = outcome(job).end_date_time
         assert timedelta(milliseconds=26) <= ended.log_date_time - end <= timedelta(milliseconds=27)
         assert timedelta(seconds=2) <= end - launched.log_date_time <= timedelta(seconds=4)
-        assert job.ends_at == end
         launches = [item.log_date_time for item in job.log_at(LATER) if item.event == "LAUNCH_END"]
         assert max(launches) - min(launches) <= timedelta(seconds=47)
 
@@ -219,13 +212,11 @@ def test_completed_job():
     """AWS leaves out `recoveryInstanceID`, and no action ran."""
     [server] = unstructure_job(outcome(recovery(None)))["participatingServers"]
     assert server == {"sourceServerID": "s-00000000000000000", "launchStatus": "LAUNCHED", "launchActionsStatus": {}}
-    [server] = outcome(recovery(None, has_recovery_instance_ids=True)).participating_servers
-    assert server.recovery_instance_id == "i-00000000000000000"
 
 
 def test_launch_actions():
     """Their runs begin at LAUNCH_END, and the job waits for them."""
-    job = recovery(None, launch_actions=(DISK_SPACE_VALIDATION,))
+    job = recovery(None, has_actions=True)
     launched = times(job.log_at(LATER))["s-00000000000000000"]["LAUNCH_END"]
     just_launched, done = job.job_at(launched), outcome(job)
     assert [run.status for run in just_launched.participating_servers[0].runs] == ["IN_PROGRESS"]
@@ -253,7 +244,7 @@ any_recovery = st.builds(
     cleaned=st.booleans(),
     profile=st.sampled_from(list(MEASURED)),
     seed=st.integers(),
-    has_recovery_instance_ids=st.booleans(),
+    has_actions=st.booleans(),
 )
 STATUS_ORDER = [JobStatus.PENDING, JobStatus.STARTED, JobStatus.COMPLETED]
 LAUNCH_ORDER = {"PENDING": 0, "IN_PROGRESS": 1, "LAUNCHED": 2, "FAILED": 2}
@@ -271,12 +262,17 @@ def test_jobs_only_go_forward(job: SimulatedRecovery, ages: list[float]):
     """An earlier log is a prefix of a later one; statuses never go back, and agree with the log."""
     whole = job.log_at(LATER)
     assert all(a.log_date_time < b.log_date_time for a, b in itertools.pairwise(whole))
-    moments = [NOON + timedelta(seconds=age) for age in ages] + [item.log_date_time for item in whole] + [job.ends_at or NOON]
+    moments = (
+        [NOON + timedelta(seconds=age) for age in ages]
+        + [item.log_date_time for item in whole]
+        + [outcome(job).end_date_time or NOON]
+    )
     described = []
     for now in sorted(moments):
         log, state = job.log_at(now), job.job_at(now)
         assert log == tuple(item for item in whole if item.log_date_time <= now)
-        assert state.is_complete == (job.ends_at is not None and job.ends_at <= now)
+        end = outcome(job).end_date_time
+        assert state.is_complete == (end is not None and end <= now)
         assert (state.status == "PENDING") == (not log)
         events = times(log)
         if not state.is_complete and log:
@@ -304,7 +300,7 @@ def test_outcome(job: SimulatedRecovery):
     is_silent = any(isinstance(failure, SilentFailure) for failure in failures)
     reached = ("CLEANUP", "SNAPSHOT") if is_silent else ("CLEANUP", "SNAPSHOT", "CONVERSION", "LAUNCH")
     if any(isinstance(failure, Stuck) and failure.phase in reached for failure in failures):
-        assert (job.ends_at, done.outcome) == (None, Outcome.RUNNING)
+        assert (done.end_date_time, done.outcome) == (None, Outcome.RUNNING)
         return
     if not any(failures):
         assert done.outcome is Outcome.SUCCEEDED
@@ -383,7 +379,7 @@ def test_stuck(phase: str):
     """Nothing follows the start of the phase, and the job never ends."""
     job = recovery(Stuck(phase))
     assert names(job, datetime.max.replace(tzinfo=UTC))[-1] == f"{phase}_START"
-    assert (outcome(job).status, job.ends_at) == ("STARTED", None)
+    assert (outcome(job).status, outcome(job).end_date_time) == ("STARTED", None)
     assert outcome(job).participating_servers[0].launch_status == ("IN_PROGRESS" if phase == "LAUNCH" else "PENDING")
     others = outcome(recovery(Stuck(phase), None, None)).participating_servers[1:]
     assert [server.launch_status for server in others] == ["LAUNCHED", "LAUNCHED"]
@@ -428,16 +424,6 @@ def test_launch_action_failure():
         done.raise_unless_succeeded()
 
 
-def test_deleted_job():
-    """It is there until it is deleted; its log is gone too."""
-    job = recovery(JobDeleted(timedelta(minutes=2)), None)
-    gone = NOON + timedelta(minutes=2)
-    before = gone - timedelta(microseconds=1)
-    assert (job.job_at(before).status, len(job.log_at(before))) == ("STARTED", 7)
-    assert (job.job_at(gone), job.log_at(gone), job.ends_at) == (None, (), gone)
-    assert outcome(recovery(JobDeleted(timedelta(days=2)))).outcome is Outcome.SUCCEEDED
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -448,13 +434,6 @@ def test_deleted_job():
         (lambda: RefusedCall("DeleteVolume"), ValueError, "'ec2:DeleteVolume', not 'DeleteVolume'"),
         (lambda: RefusedCall(3), TypeError, "action must be a str"),
         (lambda: PhaseFailure("SNAPSHOT", instance_exists=True), ValueError, "needs phase='LAUNCH', not 'SNAPSHOT'"),
-        (lambda: RefusedCall(phase="SNAPSHOT", instance_exists=True), ValueError, "needs phase='LAUNCH', not 'SNAPSHOT'"),
-        (lambda: JobDeleted(60), TypeError, "timedelta"),
-        (lambda: JobDeleted(timedelta(seconds=-1)), ValueError, "0 or more"),
-        (lambda: recovery(None, profile="macos"), ValueError, "'linux' or 'windows', not 'macos'"),
-        (lambda: recovery(None, profile=["linux"]), ValueError, "'linux' or 'windows', not \\['linux'\\]"),
-        (lambda: SimulatedRecovery(make_job(creation_date_time=None), ()), ValueError, "creation_date_time"),
-        (lambda: SimulatedRecovery(make_job(creation_date_time=datetime(2024, 1, 1)), ()), ValueError, "time zone"),  # noqa: DTZ001
     ],
 )
 def test_wrong_arguments(make: Any, error: type[Exception], message: str):
@@ -466,27 +445,20 @@ def test_wrong_arguments(make: Any, error: type[Exception], message: str):
 
 
 def test_termination():
-    """It cleans up its instances, lists no server, and succeeds."""
-    created = make_job(type=JobType.TERMINATE, status="PENDING", creation_date_time=NOON, participating_servers=())
+    """It cleans up its instances, lists its servers until it is complete, and succeeds."""
+    server = make_server(launch_status="PENDING")
+    created = make_job(type=JobType.TERMINATE, status="PENDING", creation_date_time=NOON, participating_servers=(server,))
     job = SimulatedTermination(created, planned(None, None, cleaned=True))
     assert names(job) == ["JOB_START", *["CLEANUP_START"] * 2, *["CLEANUP_END"] * 2, "JOB_END"]
     assert (outcome(job).outcome, outcome(job).participating_servers) == (Outcome.SUCCEEDED, ())
-    assert job.job_at(NOON + timedelta(seconds=5)).status == "STARTED"
+    running = job.job_at(NOON + timedelta(seconds=5))
+    assert (running.status, running.participating_servers) == ("STARTED", (server,))
     assert (set(job.removed_instances_at(LATER)), job.removed_instances_at(NOON)) == (
         {"i-e0000000000000000", "i-e0000000000000001"},
         (),
     )
-    assert (job.instances_at(LATER), timedelta(seconds=20) < job.ends_at - NOON < timedelta(seconds=60)) == ((), True)
-
-
-def test_failback():
-    """It launches, and no instance of EC2."""
-    created = attrs.evolve(CREATED, initiated_by=InitiatedBy.FAILBACK)
-    job = SimulatedFailback(created, planned(None, BootFailure()))
-    assert names(job)[:3] == ["JOB_START", "LAUNCH_START", "LAUNCH_START"]
-    assert {*names(job)[3:5]} == {"LAUNCH_END", "LAUNCH_FAILED"}
-    assert [s.launch_status for s in outcome(job).participating_servers] == ["LAUNCHED", "FAILED"]
-    assert (job.instances_at(LATER), analysis.instance_ids(outcome(job), job.log_at(LATER))) == ((), {})
+    assert job.instances_at(LATER) == ()
+    assert timedelta(seconds=20) < outcome(job).duration < timedelta(seconds=60)
 
 
 def test_static_job():
@@ -494,9 +466,6 @@ def test_static_job():
     late, early, undated = (make_log_item(log_date_time=moment) for moment in (LATER, NOON, None))
     job = StaticJob(make_job(), (late, undated, early))
     assert job.log_at(NOON) == (undated, early, late)
-    assert job.ends_at == job.created.end_date_time
-    assert StaticJob(make_job(status="STARTED")).ends_at is None
-    assert StaticJob(make_job(end_date_time=None)).ends_at < NOON
 
 
 def test_added_items():
@@ -526,15 +495,3 @@ def test_failures_over_http(failure: InjectedFailure, reason: str):
         explanation = JobsClient(boto_client).explain(started)
     assert explanation.job.outcome is Outcome.FAILED
     assert reason in explanation.failures[0].reasons[0]
-
-
-def test_deleted_job_over_http():
-    """AWS returns neither the job nor its log."""
-    server = "s-00000000000000000"
-    with LocalDrs(speed=0) as local:
-        local.fail_server(server, JobDeleted(timedelta(minutes=1)))
-        boto_client = local.client()
-        job = boto_client.start_recovery(sourceServers=[{"sourceServerID": server}])["job"]["jobID"]
-        assert [item["jobID"] for item in boto_client.describe_jobs()["items"]] == [job]
-        local.advance(timedelta(minutes=1))
-        assert (boto_client.describe_jobs()["items"], boto_client.describe_job_log_items(jobID=job)["items"]) == ([], [])

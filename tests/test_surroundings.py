@@ -20,6 +20,7 @@ def calls_without_encoding(source: str) -> list[str]:
         function = ast.unparse(call.func)
         keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
         is_text = function.split(".")[-1] in {"open", "read_text", "write_text"} and function != "os.open"
+        is_text = is_text and "'rb'" not in map(ast.unparse, call.args)
         if (is_text or keywords.get("text") == "True") and "encoding" not in keywords:
             found.append(ast.unparse(call))
     return found

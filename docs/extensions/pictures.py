@@ -48,30 +48,23 @@ REPORT_COMMAND: Final = (
 CLOCK_READERS: Final = (
     "cli.evidence_reader",
     "cli.commands.list",
-    "cli.commands.phases",
+    "cli.commands.save",
     "cli.commands.show",
     "cli.commands.watch",
     "testing.clock",
 )
 """The modules that read the current time."""
 
-CHART_WIDTH: Final = 730
-"""The width of a chart, in pixels: that of the text."""
-
 OBJECTIVE: Final = timedelta(minutes=20)
 
-CHARTS: Final[dict[str, Callable[..., Any]]] = {
-    "timeline": lambda year, **style: notebook.timeline(year.jobs, now=NOW, **style),
-    "drill_history": lambda year, **style: notebook.drill_history(year.jobs, **style),
-    "drill_grid": lambda year, **style: notebook.drill_grid(year.jobs, names=year.names, **style),
-    "phases_chart": lambda year, **style: notebook.phases_chart(
-        year.latest(Outcome.FAILED), now=NOW, names=year.names, **style
-    ),
-    "recovery_chart": lambda year, **style: notebook.recovery_chart(
-        year.phases, objective=OBJECTIVE, names=year.names, **style
-    ),
+CHARTS: Final[dict[str, Callable[["Year"], Any]]] = {
+    "timeline": lambda year: notebook.timeline(year.jobs, now=NOW),
+    "drill_history": lambda year: notebook.drill_history(year.jobs),
+    "drill_grid": lambda year: notebook.drill_grid(year.jobs, names=year.names),
+    "phases_chart": lambda year: notebook.phases_chart(year.latest(Outcome.FAILED), now=NOW, names=year.names),
+    "recovery_chart": lambda year: notebook.recovery_chart(year.phases, objective=OBJECTIVE, names=year.names),
 }
-"""The charts that a page can show, by name. Each is a function of the simulated year, and of `width`."""
+"""The charts that a page can show, by name. Each is a function of the simulated year."""
 
 # Without the font that rich loads from another host.
 _SVG_FORMAT: Final = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -257,35 +250,14 @@ class Report(_Picture):
         )
 
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_SCRIPT_OF_ANOTHER_HOST: Final = re.compile(r'<script[^>]*\ssrc="https?://[^"]*"[^>]*>\s*</script>')
-
-
 def themed_chart_html(name: str, year: Year, *, is_dark: bool) -> str:
     """Return a chart for light or for dark pages; the theme of the site hides it on the others."""
     theme = "dark" if is_dark else "light"
-    figure = CHARTS[name](year, width=CHART_WIDTH)
+    figure = CHARTS[name](year)
     if is_dark:
         figure.update_layout(template="plotly_dark")
     fragment = figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"chart-{name}-{theme}")
-    return f'<div class="only-{theme}">{chart_html(fragment)}</div>'
-
-
-def chart_html(fragment: str) -> str:
-    """Return plotly's HTML of a chart without what it loads from other hosts."""
-    return f'<div class="chart">{_SCRIPT_OF_ANOTHER_HOST.sub("", fragment)}</div>'
-
-
-def _adapt_notebooks(app: Sphinx, document: nodes.document) -> None:
-    """Have the charts of an executed notebook use the plotly.js of the site, with ids that do not change."""
-    for number, node in enumerate(document.findall(nodes.raw)):
-        text = node.astext()
-        if "plotly-graph-div" in text and 'class="chart"' not in text:
-            ids = sorted(set(_UUID.findall(text)))
-            for each in ids:
-                text = text.replace(each, f"chart-{app.env.docname.replace('/', '-')}-{number}")
-            node.children = [nodes.Text(chart_html(text))]
-            node.rawsource = ""
+    return f'<div class="only-{theme}"><div class="chart">{fragment}</div></div>'
 
 
 def _add_plotly(
@@ -320,12 +292,9 @@ def _start(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     logging.getLogger("botocore").setLevel(logging.WARNING)  # one line per client
-    logging.getLogger("traitlets").setLevel(logging.WARNING)  # the kernel of the tour
-    os.environ["PLOTLY_RENDERER"] = "sphinx_gallery"  # in executed notebooks: HTML without a copy of plotly.js
     app.add_directive("terminal", Terminal)
     app.add_directive("chart", Chart)
     app.add_directive("report", Report)
     app.connect("builder-inited", _start)
-    app.connect("doctree-read", _adapt_notebooks)
     app.connect("html-page-context", _add_plotly)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -165,7 +165,9 @@ def _open(paths: Sequence[str]) -> SavedJobs:
     try:
         return SavedJobs(*paths)
     except OSError as error:
-        raise ValueError(f"--from {quoted(str(error.filename))} cannot be read: {error.strerror or error}") from None
+        name = str(error.filename)
+        hint = "; --since is for dates" if name[:4].isdecimal() else ""
+        raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
 
 
 _MANY: Final = ("accounts", "role_name", "regions", "partition", "external_id")

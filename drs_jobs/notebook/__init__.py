@@ -2,7 +2,7 @@
 
 | module | contents |
 |---|---|
-| `tables` | `jobs_table`, `servers_table`, `action_runs_table`, `phases_table`, `evidence_table` |
+| `tables` | `jobs_table`, `servers_table`, `action_runs_table`, `phases_table`, `evidence_table`, `to_excel` |
 | `charts` | `timeline`, `drill_history`, `drill_grid`, `phases_chart`, `recovery_chart` |
 """
 
@@ -10,7 +10,7 @@ from drs_jobs import _extras
 
 try:
     from drs_jobs.notebook.charts import drill_grid, drill_history, phases_chart, recovery_chart, timeline
-    from drs_jobs.notebook.tables import action_runs_table, evidence_table, jobs_table, phases_table, servers_table
+    from drs_jobs.notebook.tables import action_runs_table, evidence_table, jobs_table, phases_table, servers_table, to_excel
 except ImportError as _error:
     raise _extras.missing_extra_error("notebook", _error) from _error
 
@@ -25,4 +25,5 @@ __all__ = [
     "recovery_chart",
     "servers_table",
     "timeline",
+    "to_excel",
 ]

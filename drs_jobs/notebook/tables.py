@@ -10,14 +10,16 @@ evidence has the keys of a record. A lone surrogate in a text is replaced by `?`
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
 
+import os
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, get_type_hints
 
 import attrs
 import pyarrow as pa
 
+from drs_jobs import _extras
 from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase
@@ -187,6 +189,52 @@ def evidence_table(assessment: Assessment) -> pa.Table:
         assessment: The assessment, from `evidence.assess`.
     """
     return _table(_EVIDENCE, assessment.records())
+
+
+_MAX_EXCEL_ROWS: Final = 1_048_575
+_EXCEL_OPTIONS: Final = {
+    "default_date_format": "yyyy-mm-dd hh:mm:ss",
+    "remove_timezone": True,
+    "nan_inf_to_errors": True,
+    # Text of AWS is text, also if it begins with `=` or `https://`.
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+}
+
+
+def to_excel(table: pa.Table, path: str | os.PathLike[str]) -> None:
+    """Write a table to an Excel file (`.xlsx`). An existing file is replaced.
+
+    Excel has no time zones: times are in UTC. Durations have the format `[h]:mm:ss`. Text is never a formula, and is cut after
+    32,767 characters. Times before 1900, which Excel does not have, are text.
+
+    Args:
+        table: The table, from a function of this module.
+        path: The path of the file.
+
+    Raises:
+        ValueError: If the table has more rows than a sheet of Excel, 1,048,575.
+    """
+    if table.num_rows > _MAX_EXCEL_ROWS:
+        raise ValueError(f"a sheet of Excel has {_MAX_EXCEL_ROWS:,} rows, not {table.num_rows:,}: write slices of the table")
+    xlsxwriter = _extras.import_with_extra("xlsxwriter", "notebook")
+    with xlsxwriter.Workbook(os.fspath(path), _EXCEL_OPTIONS) as book:
+        sheet = book.add_worksheet()
+        durations = book.add_format({"num_format": "[h]:mm:ss"})
+        for column, name in enumerate(table.column_names):
+            for row, value in enumerate([name, *map(_excel_value, table[name].to_pylist())]):
+                sheet.write(row, column, value, durations if isinstance(value, timedelta) else None)
+        sheet.freeze_panes(1, 0)
+        sheet.autofit()
+
+
+def _excel_value(value: object) -> object:
+    """Return a value in a form that Excel can store."""
+    if isinstance(value, datetime) and value.year < 1900:
+        return value.isoformat(" ")
+    if isinstance(value, list):
+        value = ", ".join(f"{key}={text}" for key, text in value)
+    return value[:32_767] if isinstance(value, str) else value
 
 
 def _server_outcome(row: _Server) -> Outcome:

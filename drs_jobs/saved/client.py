@@ -17,9 +17,9 @@ from drs_jobs._aws.requests import query_identity
 from drs_jobs._aws.responses import decode
 from drs_jobs._errors import DrsJobsError
 from drs_jobs._pagination.cursor import Position, decode_cursor, encode_cursor
-from drs_jobs._text import one_line, quoted
+from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
-from drs_jobs.saved.archive import Archive, Entry
+from drs_jobs.saved.archive import Archive, Entry, without_frames
 
 _Key: TypeAlias = tuple[Any, ...]
 """The position of an item in AWS's order: the age and the id of a job, the index of a log item."""
@@ -50,15 +50,8 @@ class SavedJobs:
         if not paths:
             raise TypeError("SavedJobs needs the path of at least one file")
         self.archive = Archive()
-        problem = None
-        try:
-            for path in paths:
-                self.archive.read(Path(path))
-        except ValueError as error:
-            problem = one_line(str(error), 600)
-        # Raised outside of the `except` block, because frames of the caught error have jobs, and crash reporters send them.
-        if problem is not None:
-            raise ValueError(problem)
+        for path in paths:
+            without_frames(self.archive.read, Path(path))
         self._order: list[_Key] = sorted((entry.age, entry.job_id) for entry in self.archive.entries.values())
 
     def describe_jobs(self, **request: Any) -> dict[str, Any]:
@@ -71,14 +64,14 @@ class SavedJobs:
             TypeError: If there is another argument or filter.
             botocore.exceptions.ClientError: A ValidationException, if a value is invalid.
         """
-        filters = request.get("filters") or {}
+        filters: Mapping[str, Any] = request.get("filters") or {}
         _check_names(request, {"filters", *_PAGING})
         _check_names(filters, {"jobIDs", "fromDate", "toDate"})
-        entries, order, job_ids = self.archive.entries, self._order, filters.get("jobIDs")
-        if not isinstance(job_ids, list | tuple | None):
+        entries, order = self.archive.entries, self._order
+        if not isinstance(filters.get("jobIDs"), list | tuple | None):
             raise _validation_error("DescribeJobs", "filters.jobIDs", "must be a list of ids")
-        if job_ids:
-            order = sorted((entries[job_id].age, job_id) for job_id in set(job_ids) if job_id in entries)
+        if job_ids := set(filters.get("jobIDs") or ()):
+            order = sorted((entries[job_id].age, job_id) for job_id in job_ids & entries.keys())
         if "fromDate" in filters or "toDate" in filters:
             # By default from the oldest job that has a creation time.
             oldest, newest = _age(filters, "fromDate", sys.float_info.max), _age(filters, "toDate", -math.inf)
@@ -110,9 +103,8 @@ class SavedJobs:
         return {"items": [log[index] for (index,) in keys], **token}
 
 
-def _load(entry: Entry) -> dict[str, Any]:
-    line: Any = decode(zlib.decompress(entry.line))
-    return line  # type: ignore[no-any-return]
+def _load(entry: Entry) -> Any:
+    return decode(zlib.decompress(entry.line))
 
 
 def _reason_without_log(entry: Entry | None) -> str:

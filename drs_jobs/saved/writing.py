@@ -16,17 +16,29 @@ import attrs
 
 from drs_jobs import _queries
 from drs_jobs._aws.responses import decode, job_id_of
-from drs_jobs._client import JobsClient, region_of
+from drs_jobs._client import JobsClient, region_of, source_of
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._pagination.pages import Page
 from drs_jobs._text import format_instant, one_line
 from drs_jobs._time import machine_time
 from drs_jobs.analysis.several_jobs import snapshot_rank
-from drs_jobs.saved.archive import VERSION, Archive, is_half_line, is_line
+from drs_jobs.saved.archive import Archive, is_half_line, is_line, without_frames
+from drs_jobs.saved.client import SavedJobs
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+
+    def _set_lock(descriptor: int, *, is_locked: bool) -> None:
+        """Lock a byte far behind the lines, because nobody can read a locked one."""
+        os.lseek(descriptor, 2**31 - 2, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK if is_locked else msvcrt.LK_UNLCK, 1)
+
+else:
     import fcntl
+
+    def _set_lock(descriptor: int, *, is_locked: bool) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if is_locked else fcntl.LOCK_UN)
 
 
 @attrs.frozen
@@ -51,17 +63,21 @@ def save_jobs(client: JobsClient, path: str | os.PathLike[str], *, from_date: da
     """Append each complete job that a file does not have, with its log, and then a line that says what was read.
 
     A line is a JSON object. Jobs that are not complete are in the line of the run. Logs that the file has are not requested
-    again. If it is interrupted, the next run continues. Several processes can append to one file at the same time, except on
-    Windows. Only the owner can read a new file, because jobs have tags.
+    again. If it is interrupted, the next run continues. Several processes can append to one file at the same time. A new file
+    can be read by its owner only, because jobs have tags.
 
     Args:
         client: The client to read with.
         path: The path of the file. It is created if it does not exist. It cannot be compressed, or a symbolic link.
         from_date: From when on jobs are read, as in `JobsClient.describe_jobs`; by default all.
 
+    Returns:
+        How many jobs were added, and how many not.
+
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the file has anything but lines of `save_jobs`, or `from_date` is naive. The file does not change.
+        ValueError: If the file has anything but lines of `save_jobs`, if `client` reads saved jobs, or if `from_date` is naive.
+            The file does not change.
         OSError: If the file cannot be appended to. Each line that was written is complete, but perhaps the last one.
         MalformedResponseError: If a job is malformed. The other jobs were appended, without a line of the run.
         ServiceError: If AWS returns an error for the jobs, as in `JobsClient.describe_jobs` with all its other errors.
@@ -70,8 +86,8 @@ def save_jobs(client: JobsClient, path: str | os.PathLike[str], *, from_date: da
     with JobsFile(path) as file:
         unsaved = UnsavedJobs(client, file.saved, from_date=from_date)
         count = sum((file.append([line]) for line in unsaved), SavedCount())
-    if unsaved.error is not None:
-        raise unsaved.error
+    if unsaved.malformed:
+        raise unsaved.malformed[0]
     return count
 
 
@@ -105,14 +121,18 @@ class UnsavedJobs:
 
         Raises:
             TypeError: If `client` is not a `JobsClient`.
+            ValueError: If it reads saved jobs, because these do not show what AWS has now.
             ServiceError: As in `JobsClient.describe_jobs`, with all its other errors.
         """
         if not isinstance(client, JobsClient):
             raise TypeError(f"client must be a JobsClient, not {type(client).__name__}: write JobsClient(client)")
+        if isinstance(source_of(client), SavedJobs):
+            raise ValueError("saved jobs cannot be saved again, because AWS can have more now: copy the file")
         # Before the first request, because a job that is created later can be missing in the responses.
         saved_at = format_instant(datetime.now(UTC))
         self._client = client
-        self._malformed: list[MalformedResponseError] = []
+        self.malformed: list[MalformedResponseError] = []
+        """The errors of malformed jobs. If there is one, there is no line of the run."""
         self._jobs: dict[str, tuple[Job, Any]] = {}
         self._read(from_date=from_date)
         # Otherwise a job from before `from_date` would run for ever in the file.
@@ -120,11 +140,6 @@ class UnsavedJobs:
         for start in range(0, len(pending), _queries.MAX_JOB_IDS):
             self._read(job_ids=pending[start : start + _queries.MAX_JOB_IDS])
         self._lines = list(self._make_lines(saved, format_instant(from_date), saved_at))
-
-    @property
-    def error(self) -> MalformedResponseError | None:
-        """The error of the first malformed job. Then there is no line of the run."""
-        return next(iter(self._malformed), None)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -136,7 +151,7 @@ class UnsavedJobs:
             yield line
 
     def _read(self, **query: Any) -> None:
-        for page in self._client.describe_jobs(**query, on_malformed=self._malformed.append).pages():
+        for page in self._client.describe_jobs(**query, on_malformed=self.malformed.append).pages():
             self._keep(page)
 
     def _keep(self, page: Page[Job]) -> None:
@@ -149,17 +164,19 @@ class UnsavedJobs:
 
     def _make_lines(self, saved: Mapping[str, bool], read_from: str | None, saved_at: str | None) -> Iterator[Line]:
         jobs = [job for job, _ in self._jobs.values()]
-        account_id = next((job.account_id for job in jobs if job.account_id is not None), None)
-        region = region_of(self._client) or next((job.region for job in jobs if job.region is not None), None)
-        run: dict[str, Any] = {"savedAt": saved_at, "accountID": account_id, "region": region}
+        place = {
+            "accountID": next((job.account_id for job in jobs if job.account_id is not None), None),
+            "region": region_of(self._client) or next((job.region for job in jobs if job.region is not None), None),
+        }
         complete = [job.job_id for job in jobs if job.is_complete]
         unsaved = [job_id for job_id in complete if not saved.get(job_id)]
         for job_id in unsaved:
-            yield Line({"version": VERSION, "job": self._jobs[job_id][1], "log": None, "logError": None, **run})
-        if self.error is None:
+            raw = self._jobs[job_id][1]
+            yield Line({"version": 1, "job": raw, "log": None, "logError": None, **place, "savedAt": saved_at})
+        if not self.malformed:
             unfinished = [raw for job, raw in self._jobs.values() if not job.is_complete]
-            run |= {"readFrom": read_from, "jobs": len(jobs), "unfinished": unfinished}
-            yield Line({"version": VERSION, "run": run}, kept=len(complete) - len(unsaved))
+            run = {"readFrom": read_from, "savedAt": saved_at, **place, "jobs": len(jobs), "unfinished": unfinished}
+            yield Line({"version": 1, "run": run}, kept=len(complete) - len(unsaved))
 
     def _read_log(self, job_id: str) -> tuple[list[Any] | None, str | None]:
         """Return a log as AWS sent it, or why it could not be read."""
@@ -208,7 +225,7 @@ class JobsFile:
         try:
             if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
-            self._read_new_lines()
+            without_frames(self._read_new_lines)
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -236,79 +253,59 @@ class JobsFile:
             ValueError: If the file has anything but lines of `save_jobs` now.
         """
         with _locked(self._descriptor, self._path):
-            half_line = self._read_new_lines()
-            if half_line:
-                self._repair(half_line)
-            try:
-                return sum((self._append(line, account_id) for line in lines), SavedCount())
-            except OSError as error:
-                # Without frames, because crash reporters send their local variables, and jobs have tags.
-                raise error.with_traceback(None) from None
+            return without_frames(self._append_new, lines, account_id)
 
-    def _append(self, line: Line, account_id: str | None) -> SavedCount:
-        content = dict(line.content)
-        run = content.get("run")
-        if run is not None:
-            content["run"] = {**run, "accountID": run["accountID"] or account_id}
+    def _append_new(self, lines: Iterable[Line], account_id: str | None) -> SavedCount:
+        self._read_new_lines()
+        os.ftruncate(self._descriptor, self._end)
+        if self._end > 0:
+            os.lseek(self._descriptor, -1, os.SEEK_END)
+            if os.read(self._descriptor, 1) != b"\n":  # as an editor can leave it
+                self._end += os.write(self._descriptor, b"\n")
+        return sum((self._append(line.content, line.kept, account_id) for line in lines), SavedCount())
+
+    def _append(self, content: dict[str, Any], kept: int, account_id: str | None) -> SavedCount:
+        if "run" in content:
+            run = content["run"]
             # After a power failure, there is no line of a run without the jobs before it.
             os.fsync(self._descriptor)
-            self._write(content)
+            self._write({**content, "run": {**run, "accountID": run["accountID"] or account_id}})
             os.fsync(self._descriptor)
-            return SavedCount(kept=line.kept, unfinished=len(run["unfinished"]))
+            return SavedCount(kept=kept, unfinished=len(run["unfinished"]))
         has_log, entry = content["log"] is not None, self._archive.entries.get(content["job"]["jobID"])
         if entry is not None and entry.is_complete and (entry.has_log or not has_log):
             return SavedCount(kept=1, without_log=int(not entry.has_log))
-        content["accountID"] = content["accountID"] or account_id
-        self._write(content)
+        self._write({**content, "accountID": content["accountID"] or account_id})
         return SavedCount(added=1, without_log=int(not has_log))
 
     def _write(self, content: dict[str, Any]) -> None:
-        text = json.dumps(content, default=str).encode() + b"\n"
-        rest = text
+        text = rest = json.dumps(content, default=str).encode() + b"\n"
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
-        self._problem_of(text)
+        self._add(text)
 
-    def _read_new_lines(self) -> bytes:
-        """Read the lines that were appended since the last one. Return half a line at the end, if there is one."""
-        half_line, problem = self._scan()
-        if problem is not None:
-            raise ValueError(f"{self._path}: line {self._line_count}: {problem}")
-        return half_line
-
-    def _scan(self) -> tuple[bytes, str | None]:
+    def _read_new_lines(self) -> None:
+        """Read the lines that were appended since the last one, without half a line at the end."""
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(self._end)
             for text in file:
                 if is_half_line(text):
-                    return text, None
-                if (problem := self._problem_of(text)) is not None:
-                    return b"", problem
-        return b"", None
+                    break
+                self._add(text)
 
-    def _problem_of(self, text: bytes) -> str | None:
-        """Continue after a line of the file, or return what is wrong with it."""
-        self._line_count += 1
+    def _add(self, text: bytes) -> None:
+        """Continue after a line of the file."""
         try:
-            line: Any = decode(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not is_line(line):
-            return "it is not a line of drs-jobs save, so give another file"
-        try:
-            self._archive.add(line, b"")
-        except ValueError as error:
-            return str(error)
+            if not text.isspace():
+                line: Any = decode(text)
+                if not is_line(line):
+                    raise ValueError("it is not a line of drs-jobs save")
+                self._archive.add(line, b"")
+        except (ValueError, RecursionError) as error:
+            place = f"{self._path}: line {self._line_count + 1}"
+            raise ValueError(f"{place}: {error}: give another file, only lines of drs-jobs save can be appended to") from None
         self._end += len(text)
-        return None
-
-    def _repair(self, half_line: bytes) -> None:
-        """Remove half a line at the end. If only its end is missing, it is completed."""
-        if self._problem_of(half_line) is None:
-            self._end += os.write(self._descriptor, b"\n")
-        else:
-            self._line_count -= 1
-            os.ftruncate(self._descriptor, self._end)
+        self._line_count += 1
 
 
 _LOCK_TIMEOUT: Final = 30.0
@@ -318,19 +315,16 @@ _LOCK_TIMEOUT: Final = 30.0
 @contextmanager
 def _locked(descriptor: int, path: Path) -> Generator[None]:
     """Lock a file. The lock ends with its process, however that ends."""
-    if sys.platform == "win32":  # it has no lock that others can read through
-        yield
-        return
     deadline = machine_time() + _LOCK_TIMEOUT
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _set_lock(descriptor, is_locked=True)
             break
-        except BlockingIOError:
+        except (BlockingIOError, PermissionError):  # the second on Windows
             if machine_time() >= deadline:
                 raise BlockingIOError(errno.EAGAIN, "another process is writing to it, try again later", str(path)) from None
         time.sleep(0.02)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        _set_lock(descriptor, is_locked=False)

@@ -14,10 +14,14 @@ except ImportError as _error:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """A request handler without a log."""
+    """A request handler without a log. A ConnectionError of the application closes the connection."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own name
         """Discard the message."""
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002  # werkzeug's own method
+        """Expect no other request on this connection."""
+        self.close_connection = True
 
 
 class LocalServer(ThreadedWSGIServer):
@@ -26,13 +30,10 @@ class LocalServer(ThreadedWSGIServer):
     daemon_threads = True
 
     def __init__(self, app: Any, *, name: str) -> None:
-        """Bind a free port and start the serving thread.
-
-        Args:
-            app: The WSGI application.
-            name: The name of the serving thread.
-        """
+        """Bind a free port and start the serving thread, with this name."""
         super().__init__("127.0.0.1", 0, app, handler=_QuietHandler)
+        self.stopping = threading.Event()
+        """Set as soon as `stop` is called."""
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=name, daemon=True)
         self._thread.start()
 
@@ -43,6 +44,7 @@ class LocalServer(ThreadedWSGIServer):
 
     def stop(self) -> None:
         """Stop the server. When this method returns, the port is closed and the serving thread has ended."""
+        self.stopping.set()
         # A forked child process has a copy of the socket but not the thread, and shutdown() would block without the thread.
         if self._thread.is_alive():
             with contextlib.suppress(OSError):

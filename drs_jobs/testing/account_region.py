@@ -1,16 +1,14 @@
-"""What one account has in one region: jobs, source servers, recovery instances and tags."""
+"""What one account has in one region: jobs, source servers, recovery instances, configurations and tags."""
 
 import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
 from drs_jobs._models import Job, JobType, LaunchStatus
-from drs_jobs.testing.page_tokens import Key
-from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, StaticJob
+from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, SimulatedTermination, StaticJob
 
 
 class Scope(NamedTuple):
@@ -24,78 +22,43 @@ class RecoveryInstance(NamedTuple):
     """A recovery instance that exists."""
 
     instance: LaunchedInstance
-    job: BackendJob
-    """The job that launched it."""
-    later_jobs: tuple[BackendJob, ...]
-    """The later jobs of its source server, newest first."""
+    job: Job
+    """The job that launched it, as it was created."""
+    is_terminating: bool
 
 
 @attrs.define
 class AccountRegion:
-    """The jobs, source servers, recovery instances and tags of one account in one region. Not thread-safe."""
+    """The data of one account in one region. Not thread-safe."""
 
     scope: Scope
-    source_servers: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]])
-    """The added source servers in AWS's shape, by id, in the order in which they were added."""
-    _jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
-    _order: list[Key] = attrs.field(factory=list[Key], init=False)
-    """The sort keys of the jobs: newest first, jobs without a creation date last."""
-    _unfinished: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob], init=False)
+    source_servers: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]])  # those that were added, by id
+    configurations: dict[tuple[str, str], dict[str, Any]] = attrs.field(factory=dict[tuple[str, str], dict[str, Any]])
+    """The changed configurations in AWS's shape, by the name of their shape and the id of the source server."""
+    tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]])  # those that were changed, by ARN
+    jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob])
     _jobs_by_server: defaultdict[str, list[BackendJob]] = attrs.field(factory=lambda: defaultdict(list), init=False)
-    """The jobs that launch or terminate instances of a source server, newest first."""
-    _tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]], init=False)
-    """The tags of resources whose tags were changed, by ARN."""
-
-    # ------------------------------------------------------------------ jobs
+    """The jobs that launch or terminate instances of a source server, newest first. Those of deleted jobs stay."""
 
     def add_job(self, job: BackendJob) -> None:
         """Add a job, or replace the job with the same id."""
-        job_id = job.created.job_id
-        if (old := self._jobs.get(job_id)) is not None:
-            self.delete_job(job_id)
+        if (old := self.jobs.get(job.created.job_id)) is not None:
             for server_id in old.source_server_ids:
                 self._jobs_by_server[server_id].remove(old)
-        self._jobs[job_id] = job
-        bisect.insort(self._order, _job_key(job.created))
-        if not (isinstance(job, StaticJob) and job.created.is_complete):
-            self._unfinished[job_id] = job
+        self.jobs[job.created.job_id] = job
         for server_id in job.source_server_ids:
-            bisect.insort_left(self._jobs_by_server[server_id], job, key=_age)
+            bisect.insort_left(self._jobs_by_server[server_id], job, key=lambda job: job_key(job)[0])
 
-    def delete_job(self, job_id: str) -> None:
-        """Remove a job and its log. Instances that it launched stay."""
-        job = self._jobs.pop(job_id)
-        self._unfinished.pop(job_id, None)
-        del self._order[bisect.bisect_left(self._order, _job_key(job.created))]
+    def add_source_server(self, server: dict[str, Any]) -> None:
+        """Add a source server with an ARN, or replace the one with the same id."""
+        server_id = server["sourceServerID"]
+        self.source_servers[server_id] = server
+        self.tags.pop(server["arn"], None)
+        self.configurations = {key: value for key, value in self.configurations.items() if key[1] != server_id}
 
-    def find_job(self, job_id: str, now: datetime) -> BackendJob | None:
-        """Return a job by its id; `None` if there is none, or none any more."""
-        job = self._jobs.get(job_id)
-        return None if job is None or job.job_at(now) is None else job
-
-    def jobs_after(self, key: Key, job_ids: Iterable[str], is_match: Callable[[Job], bool]) -> Iterator[tuple[Key, BackendJob]]:
-        """Iterate over jobs in AWS's order.
-
-        Args:
-            key: The key of the job after which to begin.
-            job_ids: The ids to which to limit the jobs; empty for all.
-            is_match: Whether a job, as it was created, is wanted.
-        """
-        order = sorted(_job_key(self._jobs[job_id].created) for job_id in set(job_ids) if job_id in self._jobs)
-        order = order if job_ids else self._order
-        for index in range(bisect.bisect_right(order, key) if key else 0, len(order)):
-            job = self._jobs[order[index][-1]]
-            if is_match(job.created):
-                yield order[index], job
-
-    def busy_server_ids(self, now: datetime) -> set[str]:
-        """Return the ids of the source servers that take part in an unfinished job."""
-        for job_id, job in list(self._unfinished.items()):
-            if (state := job.job_at(now)) is None or state.is_complete:
-                del self._unfinished[job_id]
-        return {server_id for job in self._unfinished.values() for server_id in job.source_server_ids}
-
-    # ------------------------------------------------------------------ servers
+    def is_busy(self, source_server_id: str, now: datetime) -> bool:
+        """Return whether a source server takes part in an unfinished job."""
+        return any(not job.job_at(now).is_complete for job in self._jobs_by_server.get(source_server_id, ()))
 
     def knows_server(self, source_server_id: str) -> bool:
         """Return whether a source server exists. If none were added, every id does."""
@@ -107,14 +70,15 @@ class AccountRegion:
         return next((job for job in jobs if job.created.type == JobType.LAUNCH), None)
 
     def recovery_instance(self, source_server_id: str, now: datetime) -> RecoveryInstance | None:
-        """Return the recovery instance of a source server. A server has one at most, as in AWS."""
+        """Return the recovery instance of a source server, which has one at most, as in AWS."""
         newer: list[BackendJob] = []
         for job in self._jobs_by_server.get(source_server_id, ()):
             for instance in job.instances_at(now):
                 if instance.source_server_id == source_server_id:
                     if any(_removes(other, instance, now) for other in newer):
                         return None
-                    return RecoveryInstance(instance, job, tuple(newer))
+                    is_terminating = any(isinstance(other, SimulatedTermination) for other in newer)
+                    return RecoveryInstance(instance, job.created, is_terminating)
             newer.append(job)
         return None
 
@@ -122,21 +86,6 @@ class AccountRegion:
         """Return the recovery instances of all source servers, in the order of their launch."""
         instances = (self.recovery_instance(server_id, now) for server_id in self._jobs_by_server)
         return sorted((one for one in instances if one is not None), key=lambda one: one.instance.launched_at)
-
-    # ------------------------------------------------------------------ tags
-
-    def tags(self, arn: str, created_with: dict[str, str]) -> dict[str, str]:
-        """Return the tags of a resource: those that it was created with, or what they were changed to."""
-        return self._tags.get(arn, created_with)
-
-    def set_tags(self, arn: str, tags: dict[str, str]) -> None:
-        """Set the tags of a resource."""
-        self._tags[arn] = tags
-
-    def forget_tags(self, arn: str | None) -> None:
-        """Forget how the tags of a resource were changed, because it is replaced."""
-        if arn is not None:
-            self._tags.pop(arn, None)
 
 
 def _removes(job: BackendJob, instance: LaunchedInstance, now: datetime) -> bool:
@@ -149,13 +98,7 @@ def _removes(job: BackendJob, instance: LaunchedInstance, now: datetime) -> bool
     return instance.instance_id in job.removed_instances_at(now)
 
 
-_LAST: Final = float("inf")
-
-
-def _job_key(job: Job) -> Key:
-    return _age(job), job.job_id
-
-
-def _age(job: BackendJob | Job) -> float:
-    created = (job if isinstance(job, Job) else job.created).creation_date_time
-    return _LAST if created is None else -created.timestamp()
+def job_key(job: BackendJob) -> tuple[float, str]:
+    """Return the key that sorts jobs in AWS's order: newest first, jobs without a creation date last."""
+    created_at = job.created.creation_date_time
+    return (float("inf") if created_at is None else -created_at.timestamp()), job.created.job_id

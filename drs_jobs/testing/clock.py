@@ -1,49 +1,36 @@
 """The clock of the simulated jobs: real time, accelerated time, or time that only `advance` changes."""
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from drs_jobs._time import machine_time
 
 _MAX_SPEED: Final = 1_000_000
 """So that a test of an hour ends before the year 9999."""
 
 
 class LocalClock:
-    """A clock that runs at a multiple of real time and can be advanced."""
+    """A clock that starts at the wall clock as the test sees it, runs at a multiple of real time and can be advanced."""
 
     def __init__(self, speed: float = 1.0) -> None:
-        """Start the clock at the current time.
-
-        Args:
-            speed: Seconds of this clock per real second. With 60, one minute passes per second; with 0, the time changes only
-                by `advance`. Default 1.
-
-        Raises:
-            ValueError: If `speed` is negative or more than 1,000,000.
-        """
+        """Start the clock at the current time. `speed` is the number of its seconds per real second."""
         if not 0 <= speed <= _MAX_SPEED:
             raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
         self._speed = speed
         self._start = datetime.now(UTC)
-        self._monotonic_start = time.monotonic()
+        self._machine_start = machine_time()
         self._advanced = timedelta()
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """Return the current time of this clock, in UTC."""
-        elapsed = timedelta(seconds=(time.monotonic() - self._monotonic_start) * self._speed) if self._speed else timedelta()
+        # A library that freezes the time of a test replaces the other clocks, also after this one was started.
+        elapsed = timedelta(seconds=(machine_time() - self._machine_start) * self._speed)
         return self._start + elapsed + self._advanced
 
     def advance(self, duration: timedelta) -> None:
-        """Advance the clock.
-
-        Args:
-            duration: The time to add, 0 or more.
-
-        Raises:
-            ValueError: If `duration` is negative.
-        """
+        """Advance the clock by a duration of 0 or more."""
         if duration < timedelta():
             raise ValueError(f"duration must be 0 or more, not {duration}: time can't run backwards")
         with self._lock:

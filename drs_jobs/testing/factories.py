@@ -39,7 +39,7 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 class JobFactory:
-    """Creates jobs from its own seeded random generator. `make_job` and the similar functions share one factory."""
+    """Creates jobs from its own seeded random generator. `make_job` and the similar functions are methods of one factory."""
 
     def __init__(self, seed: int | str) -> None:
         """Create a factory.
@@ -136,11 +136,8 @@ class JobFactory:
     def _letters(self, length: int) -> str:
         return "".join(self._random.choices(string.digits + string.ascii_lowercase, k=length))
 
-    def _hex(self, length: int) -> str:
-        return "".join(self._random.choices(string.hexdigits[:16], k=length))
-
     def _uuid(self) -> str:
-        return "-".join(self._hex(length) for length in (8, 4, 4, 4, 12))
+        return "-".join("".join(self._random.choices("0123456789abcdef", k=length)) for length in (8, 4, 4, 4, 12))
 
 
 def _member(enum: type[EnumT], value: Any) -> Any:
@@ -150,38 +147,15 @@ def _member(enum: type[EnumT], value: Any) -> Any:
     return enum.__members__.get(value, UnknownValue(value))
 
 
-def _launch_status(job_type: object, status: object) -> LaunchStatus:
-    if status == JobStatus.PENDING:
-        return LaunchStatus.PENDING
-    if status == JobStatus.STARTED:
-        return LaunchStatus.IN_PROGRESS
-    return LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
+def _launch_status(job_type: object, status: Any) -> LaunchStatus:
+    done = LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
+    return {JobStatus.PENDING: LaunchStatus.PENDING, JobStatus.STARTED: LaunchStatus.IN_PROGRESS}.get(status, done)
 
 
 # Each factory has its own seed, so that ids do not collide: `Backend` uses 2.
 _default_factory: Final = JobFactory(1)
-
-
-def make_job(**fields: Any) -> Job:
-    """Return a realistic job; see `JobFactory.job`."""
-    return _default_factory.job(**fields)
-
-
-def make_server(**fields: Any) -> ParticipatingServer:
-    """Return a realistic server; see `JobFactory.server`."""
-    return _default_factory.server(**fields)
-
-
-def make_resource(**fields: Any) -> ParticipatingResource:
-    """Return a realistic source network; see `JobFactory.resource`."""
-    return _default_factory.resource(**fields)
-
-
-def make_run(**fields: Any) -> LaunchActionRun:
-    """Return a realistic run of a post-launch action; see `JobFactory.run`."""
-    return _default_factory.run(**fields)
-
-
-def make_log_item(**fields: Any) -> JobLogItem:
-    """Return a realistic log item; see `JobFactory.log_item`."""
-    return _default_factory.log_item(**fields)
+make_job = _default_factory.job
+make_server = _default_factory.server
+make_resource = _default_factory.resource
+make_run = _default_factory.run
+make_log_item = _default_factory.log_item

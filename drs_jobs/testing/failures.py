@@ -2,13 +2,11 @@
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
 from drs_jobs._models import Job, JobLogEvent, LaunchAction, LaunchActionCategory, LaunchActionType, UnknownValue
-from drs_jobs.analysis.log import EFFECTS, PhaseName, Step
 
 
 class PhaseEvents(NamedTuple):
@@ -19,16 +17,11 @@ class PhaseEvents(NamedTuple):
     failure: JobLogEvent | UnknownValue
 
 
-def _event(phase: PhaseName, step: Step) -> JobLogEvent | UnknownValue:
-    """Return the event with this effect that the service model has; the only other one is LAUNCH_END."""
-    names = [name for name, effect in EFFECTS.items() if effect == (phase, step)]
-    members = (JobLogEvent(name) for name in names if name in JobLogEvent.__members__)
-    return next(members, UnknownValue(names[0]))
-
-
 PHASES: Final[Mapping[str, PhaseEvents]] = {
-    phase.value: PhaseEvents(_event(phase, Step.START), _event(phase, Step.END), _event(phase, Step.FAIL))
-    for phase in (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
+    "CLEANUP": PhaseEvents(JobLogEvent.CLEANUP_START, JobLogEvent.CLEANUP_END, JobLogEvent.CLEANUP_FAIL),
+    "SNAPSHOT": PhaseEvents(JobLogEvent.SNAPSHOT_START, JobLogEvent.SNAPSHOT_END, JobLogEvent.SNAPSHOT_FAIL),
+    "CONVERSION": PhaseEvents(JobLogEvent.CONVERSION_START, JobLogEvent.CONVERSION_END, JobLogEvent.CONVERSION_FAIL),
+    "LAUNCH": PhaseEvents(JobLogEvent.LAUNCH_START, UnknownValue("LAUNCH_END"), JobLogEvent.LAUNCH_FAILED),
 }
 """The phases of a server in a recovery, in order."""
 
@@ -97,7 +90,7 @@ def _is_last_step_refused(failure: Any) -> bool:
 
 
 @attrs.frozen
-class RefusedCall:
+class RefusedCall(PhaseFailure):
     """A call of AWS, made with the permissions of who started the job, is refused. Its `rawError` is AWS's own sentence."""
 
     action: str = attrs.field(default="ec2:DeleteVolume", validator=_check_action)
@@ -106,18 +99,13 @@ class RefusedCall:
     """The ARN in the sentence. Default: a volume of the server, another one for each server."""
     phase: str = attrs.field(default="LAUNCH", validator=_check_phase)
     """The phase in which it is refused, as in `PhaseFailure`. Default `LAUNCH`."""
-    instance_exists: bool = attrs.field(
-        default=attrs.Factory(_is_last_step_refused, takes_self=True), validator=_check_instance_exists
-    )
-    """Whether the EC2 instance exists. Default: only for `ec2:DeleteVolume` in the phase LAUNCH, whose last step it is."""
+    error: str = attrs.field(default="", init=False)
+    """Empty, because the sentence depends on the job and the server."""
+    instance_exists: bool = attrs.field(default=attrs.Factory(_is_last_step_refused, takes_self=True), init=False)
+    """Whether the EC2 instance exists: only for `ec2:DeleteVolume` in the phase LAUNCH, whose last step it is."""
 
     def raw_error(self, job: Job, source_server_id: str) -> str:
-        """Return AWS's sentence about the refused call.
-
-        Args:
-            job: The job, for its partition, region and account.
-            source_server_id: The server, for the id of its volume.
-        """
+        """Return AWS's sentence about the refused call, with the job's own account and the server's own volume."""
         service, _, operation = self.action.partition(":")
         account_id = job.account_id or "123456789012"
         partition = job.arn.split(":")[1] if job.arn and job.account_id else "aws"
@@ -158,24 +146,5 @@ class Stuck:
     """The phase, as in `PhaseFailure`. Default `CONVERSION`."""
 
 
-def _check_after(_: Any, __: Any, after: Any) -> None:
-    if not isinstance(after, timedelta):
-        raise TypeError(f"after must be a timedelta, such as timedelta(minutes=5), not {after!r}")
-    if after < timedelta():
-        raise ValueError(f"after must be 0 or more, not {after}: it is counted from the creation of the job")
-
-
-@attrs.frozen
-class JobDeleted:
-    """AWS deletes the whole job: it is not found any more, and its log is empty.
-
-    A guess: the work of the job ends with it. Instances that it has launched stay, and they and the last launch of its source
-    servers still name the job.
-    """
-
-    after: timedelta = attrs.field(validator=_check_after)
-    """The time from the job's creation to its deletion."""
-
-
-InjectedFailure: TypeAlias = PhaseFailure | BootFailure | RefusedCall | LaunchActionFailure | SilentFailure | Stuck | JobDeleted
-"""A failure that can be injected for one server."""
+InjectedFailure: TypeAlias = PhaseFailure | LaunchActionFailure | SilentFailure | Stuck
+"""A failure that can be injected for one server. `BootFailure` and `RefusedCall` are failures of a phase."""

@@ -1,14 +1,56 @@
-"""Faults to inject into responses: `LocalDrs.inject(Throttle(), times=2)` applies one to each of the next two responses."""
+"""AWS's error responses, and faults to inject: `LocalDrs.inject(Throttle(), times=2)` spoils the next two responses."""
 
 import json
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
-from drs_jobs.testing.aws_errors import AwsError
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class AwsError(Exception):
+    """An error response of AWS."""
+
+    code: str
+    status: int
+    message: str
+    members: Mapping[str, Any] = attrs.field(factory=dict[str, Any], kw_only=True)  # beside the message
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
+
+
+def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:
+    """Return a ValidationException. `fields` are pairs of name and message for AWS's `fieldList`."""
+    field_list = [{"name": name, "message": text} for name, text in fields]
+    return AwsError("ValidationException", 400, message, members={"reason": reason, "fieldList": field_list})
+
+
+def conflict(message: str) -> AwsError:
+    """Return a ConflictException."""
+    return AwsError("ConflictException", 409, message)
+
+
+def resource_not_found(resource_type: str, resource_id: str) -> AwsError:
+    """Return a ResourceNotFoundException."""
+    return AwsError(
+        "ResourceNotFoundException",
+        404,
+        f"{resource_type} {resource_id} does not exist in this account and region",
+        members={"resourceId": resource_id, "resourceType": resource_type},
+    )
+
+
+def unsupported(message: str) -> AwsError:
+    """Return an UnknownOperationException, for a request that LocalDrs has no response for. Clients do not retry it."""
+    return AwsError("UnknownOperationException", 404, message)
+
+
+class HookError(RuntimeError):
+    """A function of the test, given to `respond` or `on_launch`, raised or returned something invalid."""
 
 
 @attrs.frozen
@@ -68,27 +110,21 @@ class ErrorResponse(Fault):
 
 
 @attrs.frozen
-class Throttle(Fault):
+class Throttle(ErrorResponse):
     """A ThrottlingException (429), with or without `Retry-After`. The request is not processed."""
 
-    retry_after: int | str | None = None
-    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
-
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
-        """Return the error response."""
-        return ErrorResponse("ThrottlingException", 429, "Rate exceeded", self.retry_after).apply(respond)
+    code: str = attrs.field(default="ThrottlingException", init=False)
+    status: int = attrs.field(default=429, init=False)
+    message: str = attrs.field(default="Rate exceeded", init=False)
 
 
 @attrs.frozen
-class ServerError(Fault):
+class ServerError(ErrorResponse):
     """An InternalServerException (500), with or without `Retry-After`. The request is not processed."""
 
-    retry_after: int | str | None = None
-    """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
-
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
-        """Return the error response."""
-        return ErrorResponse("InternalServerException", 500, "Internal failure", self.retry_after).apply(respond)
+    code: str = attrs.field(default="InternalServerException", init=False)
+    status: int = attrs.field(default=500, init=False)
+    message: str = attrs.field(default="Internal failure", init=False)
 
 
 @attrs.frozen
@@ -155,3 +191,47 @@ class Slow(Fault):
     def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
         """Return the correct response with the delay."""
         return attrs.evolve(respond(), delay=self.seconds)
+
+
+@attrs.define
+class _Entry(Generic[T]):
+    value: T
+    operation: str | None  # `None` for every operation
+    remaining: int | None  # the number of requests left; `None` for no limit
+
+
+@attrs.define
+class Schedule(Generic[T]):
+    """Faults or canned responses for the next requests, in the order in which they were added. Thread-safe.
+
+    Those without a limit come last. Of these, one for the operation precedes one for every operation, and a later one an
+    earlier one.
+    """
+
+    _entries: list[_Entry[T]] = attrs.field(factory=list[_Entry[T]], init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def add(self, value: T, *, times: int | None, operation: str | None) -> None:
+        """Add a value for a number of requests of one operation; `None` is no limit, or every operation."""
+        if times is not None and times < 0:
+            raise ValueError(f"times must be 0 or more, or None for every request, not {times}")
+        with self._lock:
+            self._entries = [entry for entry in self._entries if entry.remaining != 0]
+            self._entries.append(_Entry(value, operation, times))
+
+    def take(self, operation: str | None, is_match: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Return the value for a request of this operation, and count it; `None` if there is none that matches."""
+        with self._lock:
+            entries = [one for one in self._entries if one.operation in (None, operation) and is_match(one.value)]
+            for entry in entries:
+                if entry.remaining:
+                    entry.remaining -= 1
+                    return entry.value
+            unlimited = [entry for entry in reversed(entries) if entry.remaining is None]
+            found = max(unlimited, key=lambda entry: entry.operation is not None, default=None)
+            return None if found is None else found.value
+
+    def clear(self) -> None:
+        """Remove all values."""
+        with self._lock:
+            self._entries.clear()

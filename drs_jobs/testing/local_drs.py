@@ -1,14 +1,10 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
-import contextlib
 import copy
-import functools
 import os
-import re
-import socket
-import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,32 +15,32 @@ from botocore.config import Config
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._extras import missing_extra_error
 from drs_jobs._models import Job, JobLogItem
+from drs_jobs._models.source_server import is_source_server_id
+from drs_jobs.testing import aws_shapes
 from drs_jobs.testing._server import LocalServer
 from drs_jobs.testing.account_region import Scope
-from drs_jobs.testing.aws_errors import AwsError, unsupported, validation_error
-from drs_jobs.testing.backend import Backend
+from drs_jobs.testing.backend import Backend, CannedResponse
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
-from drs_jobs.testing.faults import Fault, HttpResponse
+from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, unsupported, validation_error
 from drs_jobs.testing.histories import History
-from drs_jobs.testing.mismatches import MismatchWarnings
-from drs_jobs.testing.page_tokens import Pages
 from drs_jobs.testing.profiles import PROFILES
-from drs_jobs.testing.routes import parse_request
-from drs_jobs.testing.schedule import Schedule
+from drs_jobs.testing.routes import encoded_account, parse_credential, parse_request
 from drs_jobs.testing.service_model import (
     account_problem,
     region_problem,
     require_operation,
+    require_valid,
+    response_failures,
     service_model,
     session_without_configuration,
-    success_status,
+    shape_failures,
 )
-from drs_jobs.testing.simulated_jobs import StaticJob
-from drs_jobs.testing.validation import require_valid, response_failures, shape_failures
+from drs_jobs.testing.simulated_jobs import BackendJob, StaticJob
 
 try:
+    from werkzeug.exceptions import HTTPException
     from werkzeug.wrappers import Request, Response
 except ImportError as _error:
     raise missing_extra_error("testing", _error) from _error
@@ -59,29 +55,6 @@ CONFLICTING_VARIABLES: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSI
 """The environment variables that `LocalDrs.environment` does not replace, and that can prevent its use."""
 
 _NO_PROXIES: Final = Config(proxies={})
-
-_session_lock = threading.Lock()
-
-
-@functools.cache
-def _session() -> Any:
-    """Return the boto3 session of all clients: one session per client would take thirty times as long."""
-    import boto3  # noqa: PLC0415  # users of another AWS client do not need this slow import
-
-    return boto3.Session(botocore_session=session_without_configuration())
-
-
-def _reset_after_fork() -> None:
-    """Replace the lock and the session in a forked child process: another thread can hold the lock at the fork."""
-    global _session_lock  # noqa: PLW0603  # there is no other way to replace a lock
-    _session_lock = threading.Lock()
-    _session.cache_clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)
-
-_CREDENTIAL: Final = re.compile(r"(?:Credential=|^)([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
 @attrs.frozen
@@ -107,11 +80,11 @@ class LocalDrs:
 
     Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`.
     Each request is validated against botocore's service model. DescribeJobs works as in the service: filtered by ids and
-    dates, newest first, in pages with opaque tokens. DescribeJobLogItems returns the jobs' logs. StartRecovery,
-    TerminateRecoveryInstances and StartFailbackLaunch start simulated jobs: with time, their status changes from PENDING to
-    STARTED and COMPLETED, and their logs grow. They fail if `fail_server` was called for a server. The operations on source
-    servers, recovery instances, recovery snapshots and tags work on the same data. `respond` adds a response for any other
-    operation. Data belongs to one account and region.
+    dates, newest first, in pages with opaque tokens. DescribeJobLogItems returns the jobs' logs. StartRecovery and
+    TerminateRecoveryInstances start simulated jobs: with time, their status changes from PENDING to STARTED and COMPLETED, and
+    their logs grow. They fail if `fail_server` was called for a server. The operations on source servers and their
+    configurations, recovery instances, recovery snapshots and tags work on the same data. `respond` adds a response for any
+    other operation. Data belongs to one account and region.
     """
 
     def __init__(
@@ -122,6 +95,7 @@ class LocalDrs:
         profile: str = "linux",
         accounts: Mapping[str, str] | None = None,
         has_recovery_instance_ids: bool = False,
+        max_requests: int | None = None,
     ) -> None:
         """Create an endpoint. It does not run before `start` or `with`.
 
@@ -130,13 +104,16 @@ class LocalDrs:
                 size; small sizes test that your code reads all pages. A smaller `maxResults` in the request takes
                 precedence. Default `(1000,)`.
             speed: Simulated seconds per real second. With 60, one minute passes per second; with 0, the time changes only by
-                `advance`. Default 1.
+                `advance`. With more than 1, the time runs ahead of your clock: the dates of started jobs are in your future,
+                so `to_date=datetime.now(UTC)` does not find them, and `job.elapsed(datetime.now(UTC))` is negative. Use `now`
+                of this object there, or a history that ends now: `make_history(…, until=datetime.now(UTC))`. Default 1.
             profile: The durations of simulated recoveries, as measured: `"linux"` (about nine minutes) or `"windows"` (about
                 24 minutes). Default `"linux"`.
-            accounts: The account id of each access key, such as `{"ASIAEXAMPLE": "111122223333"}`. Every other access key
-                belongs to the account 123456789012. Default: no other account.
+            accounts: The account id of each access key, such as `{"ASIAEXAMPLE": "111122223333"}`. An access key of AWS's or
+                moto's STS belongs to the account that it encodes, and every other one to 123456789012. Default: none.
             has_recovery_instance_ids: Whether the servers of a completed simulated job have a `recoveryInstanceID`. Those of
                 AWS have none. Default `False`.
+            max_requests: How many of the last requests `requests` has. Default: all.
 
         Raises:
             ValueError: If a page size is negative, no page size is positive, `speed` is negative, `profile` is unknown or an
@@ -145,21 +122,16 @@ class LocalDrs:
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
         self.accounts: dict[str, str] = dict(accounts or {})
-        """The account id of each access key. Keys can be added at any time. Every other key belongs to 123456789012."""
+        """The account id of each access key. Keys can be added at any time."""
         for account_id in self.accounts.values():
             if (problem := account_problem(account_id)) is not None:
                 raise ValueError(f"accounts maps access keys to account ids: {problem}")
-        self._backend = Backend(
-            pages=Pages((1,)),
-            clock=LocalClock(speed),
-            profile=profile,
-            has_recovery_instance_ids=has_recovery_instance_ids,
-        )
+        self._backend = Backend(LocalClock(speed), profile, has_recovery_instance_ids)
         self.page_sizes = tuple(page_sizes)
-        self._requests: list[RecordedRequest] = []
-        self._mismatch_warnings = MismatchWarnings(self._backend.scopes_of)
+        self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
-        self._server: _Server | None = None
+        self._hook_errors: list[HookError] = []
+        self._server: LocalServer | None = None
 
     def start(self) -> Self:
         """Start serving on a free port; if it is running already, nothing changes. `with LocalDrs() as local:` does it too.
@@ -168,14 +140,26 @@ class LocalDrs:
             This `LocalDrs`.
         """
         if self._server is None:
-            self._server = _Server(self._respond)
+            self._server = LocalServer(self._app, name="LocalDrs")
         return self
 
     def stop(self) -> None:
-        """Stop serving. When it returns, the port is closed; if it is not running, nothing changes."""
+        """Stop serving. When it returns, the port is closed; if it is not running, nothing changes.
+
+        Raises:
+            RuntimeError: If a function of `respond` or `on_launch` has failed, because the code under test can have hidden it.
+        """
         if self._server is not None:
             self._server.stop()
             self._server = None
+        self._raise_hook_error()
+
+    def _raise_hook_error(self) -> None:
+        """Raise the first error of a function of the test, once."""
+        if self._hook_errors:
+            error = self._hook_errors[0]
+            self._hook_errors.clear()
+            raise error
 
     def __enter__(self) -> Self:
         """Call `start`."""
@@ -184,19 +168,23 @@ class LocalDrs:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Call `stop`."""
-        self.stop()
+        """Call `stop`. An error of the block itself takes precedence over one of a function."""
+        try:
+            self.stop()
+        except HookError:
+            if exc is None:
+                raise
 
     @property
     def page_sizes(self) -> tuple[int, ...]:
         """The sizes of the pages, repeated in a cycle. They can be set at any time."""
-        return self._backend.pages.sizes
+        return self._backend.page_sizes
 
     @page_sizes.setter
     def page_sizes(self, sizes: Sequence[int]) -> None:
         if not any(sizes) or min(sizes) < 0:
             raise ValueError(f"page_sizes must be 0 or more, one of them at least 1, not {list(sizes)}")
-        self._backend.pages.sizes = tuple(sizes)
+        self._backend.page_sizes = tuple(sizes)
 
     @property
     def endpoint_url(self) -> str:
@@ -239,8 +227,8 @@ class LocalDrs:
 
     @property
     def requests(self) -> Sequence[RecordedRequest]:
-        """The requests received so far, oldest first."""
-        return tuple(self._requests)
+        """The requests received so far, or the last `max_requests` of them, oldest first."""
+        return tuple(self._requests.copy())
 
     def add_jobs(self, *jobs: Job, region: str = REGION, account_id: str | None = None) -> None:
         """Add jobs to an account and region, or replace the jobs with the same ids. Their ARNs stay as they are.
@@ -248,18 +236,25 @@ class LocalDrs:
         Args:
             jobs: The jobs.
             region: The region. Default `eu-west-1`.
-            account_id: The account, one of `accounts`. Default 123456789012, the account of the other access keys.
+            account_id: The account. Default 123456789012.
 
         Raises:
             TypeError: If an argument is not a `Job`.
-            ValueError: If a job has a naive datetime, or the region or the account is unknown.
+            ValueError: If a job has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
         scope = self._scope(region, account_id)
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
             unstructure_job(job)  # raises here, not later in the server, if the job is invalid
-        self._backend.add_jobs((StaticJob(job) for job in jobs), scope)
+        self._add_jobs(map(StaticJob, jobs), scope)
+
+    def _add_jobs(self, jobs: Iterable[BackendJob], scope: Scope) -> None:
+        with self._backend.lock:
+            data = self._backend.account_region(scope)
+            for job in jobs:
+                data.tags.pop(job.created.arn or "", None)
+                data.add_job(job)
 
     def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, account_id: str | None = None) -> None:
         """Add items to the log of a job, which is returned oldest first.
@@ -268,16 +263,20 @@ class LocalDrs:
             job_id: The id of a job that was added or started in this account and region.
             items: The items.
             region: The region. Default `eu-west-1`.
-            account_id: The account, one of `accounts`. Default 123456789012.
+            account_id: The account. Default 123456789012.
 
         Raises:
             KeyError: If there is no such job.
-            ValueError: If an item has a naive datetime, or the region or the account is unknown.
+            ValueError: If an item has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
         scope = self._scope(region, account_id)
         for item in items:
             unstructure_log_item(item)
-        self._backend.add_log(job_id, items, scope)
+        with self._backend.lock:
+            data = self._backend.account_region(scope)
+            if (job := data.jobs.get(job_id)) is None:
+                raise KeyError(f"account {scope.account_id} has no job {job_id} in {scope.region}: call add_jobs first")
+            data.add_job(attrs.evolve(job, extra_log=(*job.extra_log, *items)))
 
     def add_history(self, history: History, *, region: str | None = None, account_id: str | None = None) -> None:
         """Add the jobs, logs and source servers of a history to its account and region, as they are at its end, `until`.
@@ -288,18 +287,18 @@ class LocalDrs:
         Args:
             history: The result of `make_history(…, logs=True)`.
             region: The region. Default that of the history, which its ARNs name.
-            account_id: The account, one of `accounts`. Default that of the history.
+            account_id: The account. Default that of the history.
 
         Raises:
             TypeError: If it is not a `History`.
-            ValueError: If the region or account is unknown.
+            ValueError: If the region is unknown or the account id does not have 12 digits.
         """
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
         scope = self._scope(region or history.region, account_id or history.account_id)
-        self._backend.add_source_servers(history.source_servers, scope)
+        self.add_source_servers(*history.source_servers, region=scope.region, account_id=scope.account_id)
         lag = max(self.now - history.until, timedelta())
-        self._backend.add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
+        self._add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
 
     def add_source_servers(self, *servers: Mapping[str, Any], region: str = REGION, account_id: str | None = None) -> None:
         """Add source servers, or replace those with the same ids. From then on, other source servers do not exist.
@@ -308,7 +307,7 @@ class LocalDrs:
             servers: The servers in AWS's shape, as DescribeSourceServers returns them. `sourceServerID` is required. Absent
                 members that automations read have defaults: an ARN, no tags, a replication without lag and no launch.
             region: The region. Default `eu-west-1`.
-            account_id: The account, one of `accounts`. Default 123456789012.
+            account_id: The account. Default 123456789012.
 
         Raises:
             ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
@@ -321,41 +320,72 @@ class LocalDrs:
             if not server.get("sourceServerID"):
                 msg = "the source server has no sourceServerID, which is required"
                 raise ValueError(msg)
-        self._backend.add_source_servers(servers, scope)
+        with self._backend.lock:
+            for server in servers:
+                self._backend.account_region(scope).add_source_server(aws_shapes.complete_source_server(server, scope))
 
-    def respond(self, operation: str, response: Mapping[str, Any], *, times: int | None = None) -> None:
+    def respond(self, operation: str, response: CannedResponse, *, times: int | None = None) -> None:
         """Add a canned response, for an operation that LocalDrs does not simulate, or instead of its simulation.
+
+        If it names a source server, a recovery instance or a job, it is only used for a request that names no other one.
 
         Args:
             operation: AWS's name of the operation, such as `GetLaunchConfiguration`.
-            response: The members of the response, in AWS's shape.
-            times: The number of requests for which it is used. `None` is no limit, after the responses with a limit.
+            response: The members of the response, in AWS's shape, or a function of the members of the request that returns
+                them. If the function raises, or returns what AWS cannot send, the client gets an error response without a
+                retry, and `stop` raises the error.
+            times: The number of requests for which it is used. `None` is no limit: after the responses with a limit, and until
+                a later response without one.
 
         Raises:
+            TypeError: If `response` is neither a mapping nor a function.
             ValueError: If botocore's service model has no such operation, or the response does not fit it.
         """
         require_operation(operation)
-        response = copy.deepcopy(dict(response))
-        require_valid(response_failures(operation, response), f"the response of {operation}")
+        if not callable(response):
+            if not isinstance(response, Mapping):
+                raise TypeError(f"respond takes the members of a response, or a function that returns them, not {response!r}")
+            response = copy.deepcopy(dict(response))
+            require_valid(response_failures(operation, response), f"the response of {operation}")
         self._backend.responses.add(response, times=times, operation=operation)
 
+    def on_launch(self, function: Callable[[str], str]) -> None:
+        """Have a function create the EC2 instance of each server that a simulated recovery launches, such as one of moto.
+
+        Its id is in the log, in the recovery instances and in the jobs. The function is called when the time has come to the
+        end of the launch: during the next request, or in `advance`.
+
+        Args:
+            function: Returns the id of the instance for the id of a source server. If it raises, or returns no such id, the
+                client gets an error response without a retry, and `stop` raises the error.
+
+        Raises:
+            TypeError: If it is not a function.
+        """
+        if not callable(function):
+            raise TypeError(f"on_launch takes a function that returns the id of an instance, not {function!r}")
+        self._backend.on_launch = function
+
     def clear(self) -> None:
-        """Remove all jobs, source servers, tags, injected failures, faults, canned responses and recorded requests.
+        """Remove all jobs, source servers, configurations, tags, injected failures, faults, functions and recorded requests.
 
         Warnings that were logged before are logged again. The time, `page_sizes` and `accounts` stay.
+
+        Raises:
+            RuntimeError: If a function of `respond` or `on_launch` has failed, as in `stop`.
         """
         self._backend.clear()
         self._faults.clear()
-        self._mismatch_warnings.clear()
         self._requests.clear()
+        self._raise_hook_error()
 
     def fail_server(self, source_server_id: str, failure: InjectedFailure | None = None) -> None:
         """Make every later recovery of a server fail.
 
         Args:
             source_server_id: The source server's id.
-            failure: A `BootFailure`, `PhaseFailure`, `RefusedCall`, `LaunchActionFailure`, `SilentFailure`, `Stuck` or
-                `JobDeleted`. Default `BootFailure()`.
+            failure: A `BootFailure`, `PhaseFailure`, `RefusedCall`, `LaunchActionFailure`, `SilentFailure` or `Stuck`. Default
+                `BootFailure()`.
 
         Raises:
             TypeError: If `failure` is none of them, such as a class instead of an instance.
@@ -364,7 +394,7 @@ class LocalDrs:
         failure = BootFailure() if failure is None else failure
         if not isinstance(failure, InjectedFailure):
             raise TypeError(f"fail_server takes a failure such as BootFailure(), not {failure!r}")
-        if any(shape_failures(service_model().shape_for("SourceServerID"), source_server_id)):
+        if not is_source_server_id(str(source_server_id)):
             raise ValueError(f"{source_server_id!r} is not the id of a source server, such as s-00000000000000001")
         self._backend.injected_failures[source_server_id] = failure
 
@@ -380,9 +410,11 @@ class LocalDrs:
             seconds: Seconds, or a timedelta.
 
         Raises:
+            RuntimeError: If the function of `on_launch` fails.
             ValueError: If it is negative.
         """
         self._backend.clock.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
+        self._backend.launch_instances()
 
     def inject(self, fault: Fault, *, times: int | None = 1, operation: str | None = None) -> None:
         """Apply a fault to the next responses, after the faults of earlier calls.
@@ -417,95 +449,84 @@ class LocalDrs:
         Returns:
             The client.
         """
-        with _session_lock:  # creating clients is not thread-safe, using them is
-            return _session().client(
-                "drs",
-                region_name=region,
-                endpoint_url=self.endpoint_url,
-                aws_access_key_id=access_key_id,
-                aws_secret_access_key="testing",  # noqa: S106  # not a secret: signatures are not verified
-                config=_NO_PROXIES if config is None else _NO_PROXIES.merge(config),
-            )
+        # One session per client, because creating clients of one session is not thread-safe.
+        return session_without_configuration().create_client(
+            "drs",
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key="testing",  # noqa: S106  # not a secret: signatures are not verified
+            config=_NO_PROXIES if config is None else _NO_PROXIES.merge(config),
+        )
 
     def __repr__(self) -> str:
         """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
     def _scope(self, region: str, account_id: str | None) -> Scope:
-        if (problem := region_problem(region)) is not None:
-            raise ValueError(problem)
         account_id = ACCOUNT_ID if account_id is None else account_id
-        if account_id not in {ACCOUNT_ID, *self.accounts.values()}:
-            problem = account_problem(account_id) or f"no access key belongs to account {account_id}"
-            raise ValueError(f"{problem}: map one to it with LocalDrs(accounts={{'ACCESS_KEY_ID': '{account_id}'}})")
+        if (problem := region_problem(region) or account_problem(account_id)) is not None:
+            raise ValueError(problem)
         return Scope(account_id, region)
 
     def _respond(self, request: "Request") -> HttpResponse:
         """Record an HTTP request and return its response, with the next fault applied."""
+        host = f"127.0.0.1:{request.environ['SERVER_PORT']}"
+        if request.environ.get("HTTP_HOST", host).lower() not in (host, host.replace("127.0.0.1", "localhost")):
+            # A page in a browser can send requests here under a name of its own, and would read the responses.
+            return HttpResponse.from_error(AwsError("UnknownHostException", 421, f"LocalDrs is at http://{host} only"))
         operation, members = parse_request(request)
-        # A presigned URL has the credential in its query.
-        credential = _CREDENTIAL.search(request.headers.get("Authorization") or request.args.get("X-Amz-Credential", ""))
-        key, region, service = credential.groups() if credential else (None, None, None)
-        account_id = None if key is None else self.accounts.get(key, ACCOUNT_ID)
-        self._requests.append(RecordedRequest(operation, members, region, account_id, key, dict(request.headers)))
-
-        def respond() -> HttpResponse:
-            try:
-                if operation is None:
-                    raise unsupported(f"the service model has no operation {request.method} {request.path}")
-                if region is None or account_id is None or service != "drs":
-                    raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-                if (problem := region_problem(region)) is not None:
-                    raise AwsError("UnrecognizedClientException", 403, problem)
-                if members is None:
-                    raise validation_error("The body is not JSON", reason="cannotParse")
-                scope = Scope(account_id, region)
-                response = self._backend.call(operation, members, scope)
-                self._mismatch_warnings.check(members, scope, str(key))
-                return HttpResponse.from_members(response, success_status(operation))
-            except AwsError as error:
-                return HttpResponse.from_error(error)
-            except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
-                return HttpResponse.from_error(AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}"))
-
+        key, region = parse_credential(request) or (None, None)
+        account_id = None if key is None else self.accounts.get(key) or encoded_account(key) or ACCOUNT_ID
+        recorded = RecordedRequest(operation, members, region, account_id, key, dict(request.headers))
+        self._requests.append(recorded)
         fault = self._faults.take(operation)
-        return respond() if fault is None else fault.apply(respond)
+        return self._process(recorded) if fault is None else fault.apply(lambda: self._process(recorded))
 
-
-class _Server(LocalServer):
-    """The server of a `LocalDrs`."""
-
-    def __init__(self, respond: Any) -> None:
-        self._respond = respond
-        self._stopping = threading.Event()
-        super().__init__(self._app, name="LocalDrs")
-
-    def stop(self) -> None:
-        self._stopping.set()
-        super().stop()
+    def _process(self, request: RecordedRequest) -> HttpResponse:
+        try:
+            if request.operation is None:
+                raise unsupported("the service model has no operation with this method and path")
+            if request.access_key_id is None or request.region is None or request.account_id is None:
+                raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
+            if (problem := region_problem(request.region)) is not None:
+                raise AwsError("UnrecognizedClientException", 403, problem)
+            if request.body is None:
+                raise validation_error("The body is not JSON", reason="cannotParse")
+            scope = Scope(request.account_id, request.region)
+            response = self._backend.call(request.operation, request.body, scope, request.access_key_id)
+            status = service_model().operation_model(request.operation).http["responseCode"]
+            return HttpResponse.from_members(response, status)
+        except AwsError as error:
+            return HttpResponse.from_error(error)
+        except HookError as error:
+            self._hook_errors.append(error)
+            return HttpResponse.from_error(AwsError("TestErrorException", 400, str(error)))
+        except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
+            return HttpResponse.from_error(AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}"))
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
-        http_response: HttpResponse = self._respond(Request(environ))
-        if http_response.delay:
-            self._stopping.wait(http_response.delay)
-        response = Response(
-            http_response.body, http_response.status, {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
-        )
+        """Serve an HTTP request, as a WSGI application."""
+        request = Request(environ)
+        try:
+            request.get_data()
+        except (HTTPException, OSError) as error:  # the client died in the middle of its request
+            raise ConnectionAbortedError from error
+        http_response = self._respond(request)
+        if http_response.delay and self._server is not None:
+            self._server.stopping.wait(http_response.delay)
+        headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
+        response = Response(http_response.body, http_response.status, headers)
         cut_after = http_response.cut_connection_after
         if cut_after is not None and cut_after < 0:
-            _close(environ["werkzeug.socket"])
-        elif cut_after is not None:
+            raise ConnectionAbortedError
+        if cut_after is not None:
             response.headers["Content-Length"] = str(len(http_response.body))
-            response.response = _truncated_body(http_response.body[:cut_after], environ)
+            response.response = _truncated_body(http_response.body[:cut_after])
         return response(environ, start_response)
 
 
-def _truncated_body(start: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
+def _truncated_body(start: bytes) -> Iterator[bytes]:
     """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
-    _close(environ["werkzeug.socket"])
-
-
-def _close(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the client has closed it already
-        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError

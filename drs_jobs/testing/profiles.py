@@ -2,7 +2,7 @@
 
 The measurements are of two jobs of two Linux servers each (2022) and two jobs of two Windows servers each (2025, one server of
 which failed). Guesses, because they were never measured: the duration of a clean-up, of post-launch actions and of a failure in
-any other phase than the launch of a Windows server; the time between CONVERSION_END and LAUNCH_START.
+any other phase than the launch of a Windows server; the time between two phases without another measurement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,20 +19,13 @@ Range: TypeAlias = tuple[float, float]
 class Profile:
     """The durations of the jobs of one operating system."""
 
-    snapshot: Range
-    """SNAPSHOT_START to SNAPSHOT_END."""
-    waiting: Range
-    """SNAPSHOT_END to CONVERSION_START."""
-    conversion: Range
-    """CONVERSION_START to CONVERSION_END."""
-    launch: Range
-    """LAUNCH_START to LAUNCH_END."""
-    failed_launch: Range
-    """LAUNCH_START to LAUNCH_FAILED."""
-    job: Range
-    """Creation to end of a job without clean-ups and post-launch actions."""
-    failed_job: Range
-    """Creation to end of such a job in which a launch fails."""
+    snapshot: Range  # SNAPSHOT_START to SNAPSHOT_END
+    waiting: Range  # SNAPSHOT_END to CONVERSION_START
+    conversion: Range  # CONVERSION_START to CONVERSION_END
+    launch: Range  # LAUNCH_START to LAUNCH_END
+    failed_launch: Range  # LAUNCH_START to LAUNCH_FAILED
+    job: Range  # creation to end of a job without clean-ups and post-launch actions
+    failed_job: Range  # creation to end of such a job in which a launch fails
 
 
 PROFILES: Final[Mapping[str, Profile]] = {
@@ -57,22 +50,14 @@ PROFILES: Final[Mapping[str, Profile]] = {
 }
 """The profiles by name."""
 
-JOB_START: Final[Range] = (0.29, 0.31)
-"""Creation to JOB_START."""
-CLEANUP: Final[Range] = (20, 40)
-"""CLEANUP_START to CLEANUP_END. A guess."""
-BETWEEN_PHASES: Final[Range] = (0.05, 0.15)
-"""JOB_START to the first phase, CLEANUP_END to SNAPSHOT_START, CONVERSION_END to LAUNCH_START. A guess."""
-LAUNCH_ACTIONS: Final[Range] = (80, 100)
-"""LAUNCH_END to the end of the post-launch actions. A guess."""
-LAST_STEP: Final[Range] = (2.1, 3.9)
-"""The last event of a server to JOB_END."""
-SILENT_STEP: Final[Range] = (178, 182)
-"""The last SNAPSHOT_END to JOB_END in a job that fails without any event."""
-JOB_END: Final[Range] = (0.026, 0.027)
-"""`endDateTime` to JOB_END."""
-BETWEEN_SERVERS: Final[Range] = (0.024, 0.028)
-"""The start of a phase of one server to its start of the next server."""
+JOB_START: Final[Range] = (0.29, 0.31)  # creation to JOB_START
+CLEANUP: Final[Range] = (20, 40)  # CLEANUP_START to CLEANUP_END
+BETWEEN_PHASES: Final[Range] = (0.05, 0.15)  # JOB_START, CLEANUP_END and CONVERSION_END to the next phase
+LAUNCH_ACTIONS: Final[Range] = (80, 100)  # LAUNCH_END to the end of the post-launch actions
+LAST_STEP: Final[Range] = (2.1, 3.9)  # the last event of a server to JOB_END
+SILENT_STEP: Final[Range] = (178, 182)  # the last SNAPSHOT_END to JOB_END in a job that fails without any event
+JOB_END: Final[Range] = (0.026, 0.027)  # `endDateTime` to JOB_END
+BETWEEN_SERVERS: Final[Range] = (0.024, 0.028)  # the start of a phase of one server to that of the next server
 _SPREAD: Final = 43.0
 """How much earlier a server can be launched than the slowest one. With the distance between servers, 25 servers stay below the
 measured 47 seconds."""
@@ -93,12 +78,7 @@ class JobDurations(NamedTuple):
 def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
     """Return durations within the measured ranges, whose sum is within the measured range too.
 
-    Only the launch takes a different time for each server, as measured.
-
-    Args:
-        name: A key of `PROFILES`.
-        launch_fails: For each server, whether its launch fails.
-        random: The random generator.
+    Only the launch takes a different time for each server, as measured. `launch_fails` has one element per server.
     """
     profile = PROFILES[name]
     failing = [index for index, fails in enumerate(launch_fails) if fails]

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, assert_never, assert_type
 
 from drs_jobs import (
@@ -58,6 +59,7 @@ from drs_jobs.evidence import (
     logs_needed,
     render,
 )
+from drs_jobs.saved import SavedCount, SavedJobs, save_jobs
 from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, read_phases, sweep, targets
 
 
@@ -162,6 +164,12 @@ def times(client: JobsClient, job: Job, log: list[JobLogItem], now: datetime) ->
     for cause in client.explain(job).causes:
         assert_type(cause.participants, tuple[str, ...])
         assert_type(cause.refused_action, str | None)
+
+
+def saved_jobs(client: JobsClient, now: datetime) -> None:
+    assert_type(save_jobs(client, "jobs.jsonl", from_date=now), SavedCount)
+    assert_type(save_jobs(client, Path("jobs.jsonl")).without_log, int)
+    assert_type(JobsClient(SavedJobs("jobs.jsonl", Path("others.json"))).describe_jobs(), Pager[Job])
 
 
 def evidence(client: JobsClient, jobs: list[Job], phases: list[JobPhases], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Check the Python code of README, documentation, examples and tour with mypy in strict mode and ruff, one module per page."""
+"""Check the Python code of README and documentation with mypy in strict mode and ruff, one module per page."""
 
 import os
 import re
@@ -7,41 +7,27 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
 DOCS = ROOT / "docs"
-PAGES = [
-    ROOT / "README.md",
-    *(page for pattern in ("*.md", "reference/*.md", "*.ipynb", "examples/*.py") for page in sorted(DOCS.glob(pattern))),
-]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 SYBIL = Sybil([CodeBlockParser("python", lambda _: None)], path=str(ROOT))
 
-# Dask has a py.typed file, although most of its functions have no types. FastAPI and trio are only in the environment of
-# aiobotocore, so their decorators have no types here.
+# Dask has a py.typed file, although most of its functions have no types.
 MYPY_CONFIGURATION = """\
 [mypy]
 strict = True
 untyped_calls_exclude = distributed
-[mypy-fastapi.*,trio.*]
-ignore_missing_imports = True
-[mypy-docs_examples_fastapi_progress_py]
-disallow_untyped_decorators = False
 """
 MYPY = ["mypy", "--config-file=mypy.ini"]
 RUFF = ["ruff", "check", "--isolated", "--select=F", "--output-format=concise"]
 
 
 def code(page: Path) -> str:
-    """Return the Python code of a page or an example. The code of a Markdown page keeps its line numbers."""
-    if page.suffix == ".py":
-        return page.read_text(encoding="utf-8")
-    if page.suffix == ".ipynb":
-        cells = nbformat.read(page, as_version=4).cells
-        return "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    """Return the Python code of a page, with its line numbers."""
     lines: list[str] = []
     for example in SYBIL.parse(page).examples():
         lines += [""] * (example.line - len(lines)) + example.parsed.splitlines()
@@ -66,7 +52,7 @@ def problems(command: list[str], modules: dict[str, str]) -> list[str]:
     found = [line for line in result.stdout.splitlines() if line.split(":")[0] in modules]
     if result.returncode and not found:  # the tool itself failed
         found = [result.stdout + result.stderr]
-    return [re.sub(r"^(\w+)_(md|ipynb|py)\.py", r"\1.\2", line) for line in found]
+    return [re.sub(r"^(\w+)_md\.py", r"\1.md", line) for line in found]
 
 
 def main() -> int:

@@ -46,7 +46,7 @@ def demo(
     from drs_jobs.testing import local_drs, make_history  # noqa: PLC0415  # of another extra
 
     if is_served:
-        with local_drs.LocalDrs() as local:
+        with local_drs.LocalDrs(max_requests=0) as local:
             history = make_history(_SERVED_JOBS, until=local.now, logs=True)
             local.add_history(history)
             job_id = _start_familiar_drill(local, history)

@@ -46,7 +46,7 @@ def local(
     from drs_jobs.testing import failures, local_drs, make_history  # noqa: PLC0415  # of another extra
 
     try:
-        server = local_drs.LocalDrs(speed=speed, profile=system)
+        server = local_drs.LocalDrs(speed=speed, profile=system, max_requests=0)
     except ValueError as error:
         raise UsageError(f"--speed: {error}") from None
     failure_by_name: dict[str, failures.InjectedFailure] = {

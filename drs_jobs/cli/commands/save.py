@@ -42,8 +42,7 @@ def save(
         def append(place: Place, unsaved: _Unsaved) -> None:
             nonlocal count
             count += jobs_file.append(unsaved.lines, account_id=place.account_id)
-            if unsaved.error is not None:
-                errors.append((place, unsaved.error))
+            errors.extend((place, error) for error in unsaved.malformed[:1])
 
         if source.client is None:
             reading = source.read(_Read(jobs_file.saved, from_date), append)
@@ -54,8 +53,8 @@ def save(
             for line in track(unsaved, total=len(unsaved), description="reading logs"):
                 count += jobs_file.append([line])
             status = ExitStatus.SUCCEEDED
-            if unsaved.error is not None:
-                errors.append((Place(None, None), unsaved.error))
+            if unsaved.malformed:
+                errors.append((Place(None, None), unsaved.malformed[0]))
     print_note(
         f"{format_count(count.added, 'job')} added, {count.kept:,} kept, {count.unfinished:,} unfinished, "
         f"{count.without_log:,} without a log"
@@ -70,7 +69,7 @@ class _Unsaved:
     """What a file lacks of one account and region."""
 
     lines: list[Line]
-    error: MalformedResponseError | None
+    malformed: list[MalformedResponseError]
 
 
 @attrs.frozen
@@ -82,4 +81,4 @@ class _Read:
 
     def __call__(self, client: JobsClient) -> _Unsaved:
         unsaved = UnsavedJobs(client, self.saved, from_date=self.from_date)
-        return _Unsaved(list(unsaved), unsaved.error)
+        return _Unsaved(list(unsaved), unsaved.malformed)

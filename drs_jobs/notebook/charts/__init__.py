@@ -1,13 +1,10 @@
-"""Charts of jobs as plotly figures.
+"""Charts of jobs as plotly figures, as wide as the page.
 
-All charts share their look: colours and symbols of outcomes, a title with the number of jobs, their dates, accounts and
+All charts share their look: colours and markers of outcomes, a title with the number of what is drawn, dates, accounts and
 regions, texts in the colours of the theme, and a text in place of the data if there are none.
 """
 
-from drs_jobs.notebook.charts._drills import drill_grid
-from drs_jobs.notebook.charts._history import drill_history
-from drs_jobs.notebook.charts._phases import phases_chart
-from drs_jobs.notebook.charts._recovery import recovery_chart
-from drs_jobs.notebook.charts._timeline import timeline
+from drs_jobs.notebook.charts._jobs import drill_grid, drill_history, timeline
+from drs_jobs.notebook.charts._phases import phases_chart, recovery_chart
 
 __all__ = ["drill_grid", "drill_history", "phases_chart", "recovery_chart", "timeline"]

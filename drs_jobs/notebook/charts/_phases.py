@@ -1,11 +1,13 @@
-"""The phases of a job: one row per participant, one bar per phase."""
+"""Charts of jobs with their logs: the phases of one job, and the recovery times of servers over time."""
 
 # plotly has no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Final
 
 import plotly.graph_objects as go
@@ -15,155 +17,98 @@ from drs_jobs._models import Outcome
 from drs_jobs._text import format_count, format_duration, format_minute, format_second
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
-from drs_jobs.notebook.charts import _style
-from drs_jobs.notebook.charts._bars import Bar, Look, add_bars
-from drs_jobs.notebook.charts._host_names import host_names
-from drs_jobs.notebook.charts._style import MAX_ROWS, minutes_of
+from drs_jobs.evidence import Verdict, wording
+from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries
+from drs_jobs.evidence.verdicts import validate_duration
+from drs_jobs.notebook.charts import _common
+from drs_jobs.notebook.charts._common import MAX_ROWS, OUTCOME_MARKERS, Bar, Chart, minutes_of
 
-_ROW_HEIGHT: Final = 26
-_MIN_BAR_WIDTH: Final = 12
-"""The width of a bar, in pixels, below which it has a marker, because the marker of the phase before could cover it."""
-
-_MARKER_DISTANCE: Final = 8
-"""The distance of the markers in a row, in pixels."""
-
-_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
-_COLOURS: Final[Mapping[str, str]] = {
-    **PHASE_COLOURS,
-    PhaseName.DEPLOY_NETWORK_CONFIGURATION: PHASE_COLOURS[PhaseName.CONVERSION],
-    PhaseName.UPDATE_NETWORK_CONFIGURATION: PHASE_COLOURS[PhaseName.LAUNCH],
-    PhaseName.UPDATE_LAUNCH_TEMPLATE: PHASE_COLOURS[PhaseName.SNAPSHOT],
-}
-_LOOKS: Final = {name: Look(rank, name.label, _COLOURS[name], "diamond") for rank, name in enumerate(PhaseName)}
+# A job has the phases of servers or those of networks, so that no chart has a colour twice.
+_COLOURS: Final = dict(zip((phase.label for phase in PhaseName), cycle(PHASE_COLOURS.values()), strict=False))
 
 
-def phases_chart(
-    phases: JobPhases,
-    *,
-    now: datetime | None = None,
-    names: Mapping[str, str] | None = None,
-    width: int = _style.DEFAULT_WIDTH,
-) -> go.Figure:
+def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mapping[str, str] | None = None) -> go.Figure:
     """Return a chart with one row per participant of a job and one bar per phase, the slowest participant at the top.
 
-    Times are those since the creation of the job, and waiting is the gap between two bars. A phase without an end in the log is
-    hatched, to `now` or to the end of the job. A failed phase has a red outline. A phase that would be narrower than 12 pixels,
-    such as most snapshots, has a marker on it. At the end of each row are the outcome and the recovery time. At most 60
-    participants are drawn, the slowest ones; the title has the number of the others.
+    Times are those since the creation of the job, and waiting is the gap between two bars. A phase without an end in the log
+    extends to `now` or to the end of the job. A phase that did not succeed is hatched, and a failed one has a red outline. A
+    phase that would be too short to be seen, such as most snapshots, has a marker on it. Right of each row are the recovery
+    time, and the outcome if it is not SUCCEEDED. At most 60 participants are drawn, the slowest ones; the title has the number
+    of the others.
 
     Args:
         phases: The phases of the job, from `JobsClient.phases` or `analysis.phases`.
         now: The end of running phases, as an aware datetime; by default the current time.
         names: Host names by source server id, shown beside the ids. Default none.
-        width: The width of the chart, in pixels. Default 920.
 
     Raises:
         TypeError: If `names` does not map str to str.
         ValueError: If `now` has no time zone.
     """
-    until = _style.current_time(now)
-    names_by_id = host_names(names)
+    until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
+    names_by_id = _common.host_names(names)
     job, count = phases.job, len(phases.participants)
     title = f"phases of {format_count(min(count, MAX_ROWS), 'participant')}, {job.kind} {job.job_id}"
-    title += _style.note(count - MAX_ROWS, "participant", "not shown")
+    title += _common.note(count - MAX_ROWS, "participant", "not shown")
     created = f"created {format_minute(job.creation_date_time)} (UTC)"
-    details = ", ".join(filter(None, (job.outcome.name, created, _style.place(job))))
-    start = _start(phases)
-    if start is None or not phases.participants:
-        text = f"no {'times' if phases.participants else 'participants'} in the job and its log"
-        return _style.empty_chart(title, details, text, width=width)
-    figure = _style.new_chart()
-    end = nearest_utc(until) if not job.is_complete else job.end_date_time and nearest_utc(job.end_date_time)
-    every_row = [(participant, _bars(participant, start, end, names_by_id)) for participant in phases.participants]
-    every_row.sort(key=lambda row: (not row[1], -_end(row[1])))
-    rows = every_row[:MAX_ROWS]
-    for number, (_, row_bars) in enumerate(rows):
-        for bar in row_bars:
-            bar.row = number
-    bars = [bar for _, row_bars in rows for bar in row_bars]
-    labels = _style.server_labels((participant.participant for participant, _ in rows), names_by_id, width)
-    left = _style.label_width(labels, width)
-    low = min([bar.start for bar in bars] + [0.0])
-    high = max(_end(bars), low + 1 / 60)
-    texts = [_end_text(participant, has_bars=bool(row_bars)) for participant, row_bars in rows]
-    # The text at the end of a row is right of its last bar.
-    text_width = 16 + 7.5 * max(map(len, texts))
-    high += (high - low) * text_width / max(100.0, _style.plot_width(width, left) - text_width)
-    per_pixel = (high - low) / _style.plot_width(width, left)
-    add_bars(
-        figure,
-        bars,
-        per_pixel=per_pixel,
-        min_width=_MIN_BAR_WIDTH,
-        height=0.6,
-        marker_size=11,
-        marker_distance=_MARKER_DISTANCE,
-    )
-    figure.add_scatter(
-        mode="text",
-        x=[_end(row_bars) for _, row_bars in rows],
-        y=list(range(len(rows))),
-        text=texts,
-        textposition="middle right",
-        textfont={"size": 11},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    axis_range = [low - 8 * per_pixel, high]
-    figure.update_xaxes(
-        **_style.duration_axis(high), range=axis_range, title="time since the creation of the job", zeroline=False
-    )
-    _style.set_rows(figure, labels, showgrid=False)
-    _style.finish(figure, title, details, width=width, plot_height=len(rows) * _ROW_HEIGHT, left=left)
-    return figure
-
-
-def _start(phases: JobPhases) -> datetime | None:
-    """Return the creation of the job; without it the first time in the log."""
-    if phases.job.creation_date_time is not None:
-        return nearest_utc(phases.job.creation_date_time)
+    details = ", ".join(filter(None, (job.outcome.name, created, job.account_id, job.region)))
     times = [phase.started_at for row in phases.participants for phase in row.phases if phase.started_at is not None]
-    return min(times, default=None)
+    start = job.creation_date_time or min(times, default=None)
+    if start is None or not count:
+        return _common.empty_chart(title, details, f"no {'times' if count else 'participants'} in the job and its log")
+    end = job.end_date_time if job.is_complete else until
+    spans = [(row, _spans(row, nearest_utc(start), end)) for row in phases.participants]
+    # The slowest are first, and those without a phase in the log are last.
+    spans.sort(key=lambda item: (not item[1], -max((end for *_, end in item[1]), default=0)))
+    rows = spans[:MAX_ROWS]
+    bars = [
+        Bar(phase.name.label, row, start_at, end_at, _phase_text(participant, phase, names_by_id), phase.outcome)
+        for row, (participant, row_spans) in enumerate(rows)
+        for phase, start_at, end_at in row_spans
+    ]
+    low = min([0.0, *(bar.start for bar in bars)])
+    high = max([low + 1 / 60, *(bar.end for bar in bars)])
+    margin = (high - low) / 60
+    figure = _common.new_chart()
+    _common.add_bars(figure, bars, _COLOURS, height=0.5, size=13, shortest=margin)
+    figure.update_xaxes(**_common.duration_axis(high), range=[low - margin, high + margin], zeroline=False)
+    figure.update_xaxes(title="time since the creation of the job")
+    labels = {y: _common.server_text(participant.participant, names_by_id) for y, (participant, _) in enumerate(rows)}
+    _common.set_rows(figure, labels, len(rows))
+    results = [_result(participant, has_bars=bool(row_spans)) for participant, row_spans in rows]
+    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "matches": "y", "showgrid": False})
+    figure.update_layout(yaxis2={"tickvals": list(labels), "ticktext": results})
+    # plotly draws the second axis only with a trace.
+    figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False)
+    return _common.finish(figure, title, details, height=max(len(rows) * 26, 80))
 
 
-def _bars(participant: ParticipantPhases, start: datetime, end: datetime | None, names: Mapping[str, str]) -> list[Bar]:
-    """Return the phases with a start time, in minutes since the creation. One without an end extends to the end of its row."""
-    bars: list[Bar] = []
+def _spans(participant: ParticipantPhases, start: datetime, end: datetime | None) -> list[tuple[Phase, float, float]]:
+    """Return the phases that have a start, each with its start and end, in minutes since `start`."""
+    spans: list[tuple[Phase, float, float]] = []
     for phase in participant.phases:
         if phase.started_at is not None:
-            begin = nearest_utc(phase.started_at)
-            finish = max(begin, nearest_utc(phase.ended_at) if phase.ended_at is not None else end or begin)
-            bar = Bar(
-                _LOOKS[phase.name],
-                minutes_of(begin - start),
-                minutes_of(finish - start),
-                _hover_text(participant, phase, names),
-                pattern="/" if phase.ended_at is None else "",
-                has_failed=phase.outcome is Outcome.FAILED,
-            )
-            bars.append(bar)
-    return bars
+            began_at = nearest_utc(phase.started_at)
+            ended_at = max(began_at, nearest_utc(phase.ended_at or end or began_at))
+            spans.append((phase, minutes_of(began_at - start), minutes_of(ended_at - start)))
+    return spans
 
 
-def _end(bars: Iterable[Bar]) -> float:
-    return max((bar.end for bar in bars), default=0.0)
-
-
-def _end_text(participant: ParticipantPhases, *, has_bars: bool) -> str:
-    """Return the outcome of a participant, and its recovery time."""
+def _result(participant: ParticipantPhases, *, has_bars: bool) -> str:
+    """Return the recovery time of a participant, and its outcome if it is not SUCCEEDED."""
     outcome, time = participant.outcome, participant.recovery_time
-    parts = (
-        outcome.name if time is None or outcome is not Outcome.SUCCEEDED else "",
-        format_duration(time) if time is not None else "",
+    parts = [
+        "" if outcome is Outcome.SUCCEEDED and time is not None else outcome.name,
+        "" if time is None else format_duration(time),
         "" if has_bars else "no phases in the log",
-    )
-    return f"  {_SYMBOLS[outcome]} {', '.join(filter(None, parts))}"
+    ]
+    return ", ".join(filter(None, parts))
 
 
-def _hover_text(participant: ParticipantPhases, phase: Phase, names: Mapping[str, str]) -> str:
+def _phase_text(participant: ParticipantPhases, phase: Phase, names: Mapping[str, str]) -> str:
     end = "no end in the log" if phase.ended_at is None else format_second(phase.ended_at)
     lines = [
-        _style.server_text(participant.participant, names),
+        _common.server_text(participant.participant, names),
         f"{participant.outcome.name}, recovery time {format_duration(participant.recovery_time)}",
         f"{phase.name.label} {phase.outcome.name}, {format_duration(phase.duration)}",
         f"{format_second(phase.started_at)} to {end} (UTC)",
@@ -171,4 +116,124 @@ def _hover_text(participant: ParticipantPhases, phase: Phase, names: Mapping[str
         f"{phase.attempts:,} attempts" if phase.attempts > 1 else "",
         phase.error or "",
     ]
-    return _style.hover(lines)
+    return _common.hover(lines)
+
+
+_COLUMNS: Final = 60
+_ROWS: Final = 30
+"""The parts of the chart in which recoveries are one point, so that each point has a hover label."""
+
+_MAX_CONNECTED: Final = 300
+_OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
+    Verdict.MET: Outcome.SUCCEEDED,
+    Verdict.UNDETERMINED: Outcome.UNDETERMINED,
+    Verdict.NOT_MET: Outcome.FAILED,
+}
+"""The outcome with the marker of a verdict."""
+
+
+def recovery_chart(
+    phases: Iterable[JobPhases], *, objective: timedelta | None = None, names: Mapping[str, str] | None = None
+) -> go.Figure:
+    """Return a chart of the recovery time of each server over time, with the verdict of each recovery.
+
+    The rules of `evidence.assess` decide what is a recovery, and its verdict. Each recovery or drill of a server is a point at
+    the creation of the job. The points of a server are connected, if there are at most 300 in all. Points that would cover each
+    other are one, with the worst result of them, and its hover label has the worst ones. Recoveries without a recovery time are
+    in a band at the top. Recoveries that run are not drawn; the title has the number of their jobs.
+
+    Args:
+        phases: The phases of the jobs, in any order. A job that is given twice is drawn once.
+        objective: The recovery time objective (RTO), such as `timedelta(hours=4)`. A point is met, not met or undetermined. The
+            objective is a line, unless it is more than four times the longest recovery time; then it is in the title. By
+            default a point has the outcome of the server.
+        names: Host names by source server id, shown beside the ids. Default none.
+
+    Raises:
+        TypeError: If `objective` is not a timedelta, or `names` does not map str to str.
+        ValueError: If `objective` is not above 0.
+    """
+    validate_duration("objective", objective)
+    names_by_id = _common.host_names(names)
+    recoveries = [recovery for history in all_recoveries(phases).values() for recovery in history]
+    dated = [(time, r) for r in recoveries if r.job.is_complete and (time := r.created_at) is not None]
+    dated.sort(key=lambda item: item[0])
+    servers = {recovery.server_id for _, recovery in dated}
+    jobs = {recovery.job.job_id: recovery.job for _, recovery in dated}
+    others = {recovery.job.job_id: recovery.job for recovery in recoveries if recovery.job.job_id not in jobs}.values()
+    title = f"recovery times of {format_count(len(servers), 'server')} in {format_count(len(jobs), 'job')}"
+    title += _common.note(sum(job.is_complete for job in others), "job", "without a creation date")
+    title += _common.note(sum(not job.is_complete for job in others), "job", "running")
+    details = _common.describe_span(jobs.values())
+    if not dated:
+        return _common.empty_chart(title, details, "no complete recoveries or drills with a creation date")
+    times = [recovery.recovery_time for _, recovery in dated if recovery.recovery_time is not None]
+    line = wording.drawn_objective(objective, max(times, default=None))
+    title += f"; {wording.undrawn_objective_label(objective)}" if objective is not None and line is None else ""
+    highest = max(*map(minutes_of, [*times, line or timedelta()]), 1 / 60)
+    has_band = len(times) < len(dated)
+    band = highest * 1.22
+    points = [
+        (time, band if recovery.recovery_time is None else minutes_of(recovery.recovery_time), recovery)
+        for time, recovery in dated
+    ]
+    figure = _common.new_chart()
+    if len(points) <= _MAX_CONNECTED:
+        _add_lines(figure, points)
+    _add_points(figure, points, band / _ROWS, names_by_id, objective)
+    axis = _common.duration_axis(highest)
+    if has_band:
+        figure.add_hrect(highest * 1.15, highest * 1.29, fillcolor=_common.FADED, opacity=0.15, line_width=0)
+        ticks = [(value, text) for value, text in zip(axis["tickvals"], axis["ticktext"], strict=True) if value <= highest]
+        axis["tickvals"], axis["ticktext"] = zip(*ticks, (band, "no time"), strict=True)
+    if line is not None:
+        dashes = {"color": _common.FADED, "width": 2, "dash": "dash"}
+        text = f"objective {format_duration(line)}"
+        figure.add_hline(minutes_of(line), line=dashes, annotation_text=text, annotation_position="bottom right")
+    figure.update_yaxes(**axis, range=[0, highest * (1.3 if has_band else 1.12)])
+    figure.update_xaxes(type="date", title="UTC", nticks=6)
+    return _common.finish(figure, title, details, height=360)
+
+
+_Points = list[tuple[datetime, float, Recovery]]
+"""Recoveries with their places: the creation time of the job, and the recovery time in minutes; the oldest first."""
+
+
+def _add_lines(figure: Chart, points: _Points) -> None:
+    """Connect the points of each server that have a recovery time, in one trace with gaps."""
+    by_server: dict[str, list[tuple[datetime | None, float | None]]] = {}
+    for time, minutes, recovery in points:
+        if recovery.recovery_time is not None:
+            by_server.setdefault(recovery.server_id, []).append((time, minutes))
+    places = [place for history in by_server.values() for place in (*history, (None, None))]
+    x, y = [time for time, _ in places], [minutes for _, minutes in places]
+    line = {"color": _common.FADED, "width": 1}
+    figure.add_scatter(mode="lines", x=x, y=y, line=line, opacity=0.6, hoverinfo="skip", showlegend=False)
+
+
+def _add_points(figure: Chart, points: _Points, row: float, names: Mapping[str, str], objective: timedelta | None) -> None:
+    """Draw one point for all recoveries in a part of the chart, at the place of the worst of them."""
+    order = list(OUTCOME_MARKERS)
+    first, last = points[0][0], points[-1][0]
+    column = max((last - first) / _COLUMNS, timedelta(minutes=1))
+    parts: dict[tuple[int, int], list[tuple[Outcome, str, datetime, float, Recovery]]] = {}
+    for time, y, recovery in points:
+        verdict = None if objective is None else recovery.verdict(objective)
+        outcome = recovery.outcome if verdict is None else _OUTCOMES[verdict]
+        name = outcome.name if verdict is None else verdict.label
+        parts.setdefault(((time - first) // column, int(y / row)), []).append((outcome, name, time, y, recovery))
+    counts = Counter((outcome, name) for members in parts.values() for outcome, name, *_ in members)
+    drawn: dict[Outcome, list[tuple[datetime, float, str]]] = {outcome: [] for outcome in order}
+    for members in parts.values():
+        members.sort(key=lambda member: -order.index(member[0]))
+        worst, _, time, y, _ = members[0]
+        drawn[worst].append((time, y, _common.hover([], [_entry(member[-1], member[1], names) for member in members])))
+    for outcome, name in sorted(counts, key=lambda look: order.index(look[0])):
+        _common.add_points(figure, outcome, f"{name} ({counts[outcome, name]:,})", drawn[outcome])
+
+
+def _entry(recovery: Recovery, name: str, names: Mapping[str, str]) -> str:
+    """Return the line of a recovery in a hover label."""
+    result = ", ".join(dict.fromkeys([name, recovery.outcome.name]))
+    time = f"recovery time {wording.recovery_time_label(recovery)}"
+    return f"{_common.server_text(recovery.server_id, names)}: {result}, {time}; {_common.job_text(recovery.job)}"
