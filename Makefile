@@ -60,7 +60,7 @@ rehearsal: dist .venv-check/ready-$(VERSION) ## rehearse a release: build, check
 	.venv-rehearsal/bin/$(PIP) install --no-index -f dist -f .venv-rehearsal/index 'drs_jobs[$(EXTRAS)]'
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && tar -xzf dist/*.tar.gz -C "$$folder" --strip-components=1 && \
 	  bin="$(CURDIR)/.venv-rehearsal/bin" && cd "$$folder/tests/typing" && "$$bin/drs-jobs" demo && \
-	  "$(CURDIR)/.venv-check/bin/mypy" --strict --config-file= --python-executable "$$bin/python" installed.py && \
+	  "$(CURDIR)/.venv-check/bin/mypy" --strict --config-file= --python-executable "$$bin/python" installed.py && "$$bin/python" installed.py && \
 	  "$$bin/"$(PIP) install --no-index -f "$$bin/../index" -r "$$folder/requirements/test.txt" && \
 	  cd "$$folder" && "$$bin/pytest" $(LEAN) --without-msgspec
 

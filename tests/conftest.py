@@ -32,8 +32,8 @@ settings.load_profile("drs_jobs")
 # One failing example is enough to detect a mutant, so there is no phase that shrinks it.
 settings.register_profile("mutants", settings.get_profile("drs_jobs"), phases=[Phase.explicit, Phase.generate])
 
-KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHON_GIL", "SYSTEMROOT")
-KEPT_PREFIXES = ("COVERAGE_", "DRS_JOBS_", "HYPOTHESIS_", "PYTEST_")
+KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHON_GIL")
+KEPT_PREFIXES = ("COVERAGE_", "DRS_JOBS_", "HYPOTHESIS_", "PYTEST_", "SYSTEMROOT")
 """Environment variables that the tests keep, by name and by prefix."""
 
 DEFINED = {

@@ -55,7 +55,7 @@ def test_drill_of_another_process(tmp_path: Path):
         drill = local.run(sys.executable, "-c", DRILL)
         assert (drill.stdout.split()[0], drill.stderr) == ("SUCCEEDED", "")
         assert abs(int(drill.stdout.split()[1]) - 9) <= 1
-        listed = local.run(*COMMAND, "list", "--output", "json")
+        listed = run("list", "--output", "json", **local.environment)
         assert [json.loads(line)["status"] for line in listed.stdout.splitlines()] == ["COMPLETED"]
 
 
