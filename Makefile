@@ -8,7 +8,7 @@ EXTRAS = cli,notebook,report,speed,testing
 LEAN = -n 2 -m "not needs_check_env and not needs_aiobotocore"
 # aiobotocore pins a version of botocore, so it has an environment of its own. That does not have what the other test files need.
 ASYNC_TESTS := $(shell grep -lE "both_clients|both_sweeps|needs_aiobotocore" tests/test_*.py)
-# AWS's JavaScript SDK. Without node and npm it is not installed, and its tests are skipped.
+# AWS's JavaScript SDK and axe-core. Without node and npm they are not installed, and their tests are skipped.
 NODE_MODULES := $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),tests/javascript/node_modules/ready)
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
@@ -117,7 +117,7 @@ lock: .venv-check/ready-$(VERSION) ## lock the newest versions in requirements
 	$(LOCK) pyproject.toml --all-extras --group test --resolution lowest-direct -o requirements/lowest.txt
 	$(LOCK) pyproject.toml --extra async --extra speed --extra testing --group async -o requirements/async.txt
 	$(LOCK) --group aws-cli -o requirements/aws-cli.txt
-	$(if $(NODE_MODULES),cd tests/javascript && npm install --silent --package-lock-only --save-exact @aws-sdk/client-drs@latest && node strip_lock.mjs)
+	$(if $(NODE_MODULES),cd tests/javascript && npm install --silent --package-lock-only --save-exact @aws-sdk/client-drs@latest axe-core@latest && node strip_lock.mjs)
 
 clean: ## delete everything that these commands created
 	rm -rf .venv .venv-* build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage tests/javascript/node_modules

@@ -107,8 +107,6 @@ def simulate_accounts(count: int, *, hanging: bool = True) -> Iterator[Simulated
         sts = stack.enter_context(SimulatedAws(deny_role))
         endpoints = {case: stack.enter_context(LocalDrs()) for case in ("ok", *FAULTS)}
         endpoints["ok"].page_sizes = (2,)
-        for region, number in JOBS.items():
-            endpoints["ok"].add_jobs(*(make_job() for _ in range(number)), region=region)
         for case, fault in FAULTS.items():
             endpoints[case].inject(fault, times=None)
         environment = stack.enter_context(pytest.MonkeyPatch.context())
@@ -128,7 +126,10 @@ def simulate_accounts(count: int, *, hanging: bool = True) -> Iterator[Simulated
                 elif case == "role denied":
                     accounts.add(f"{DENIED_PREFIX}{number:011}", region, endpoints["ok"].endpoint_url, ERRORS[case])
                 elif case == "ok" or (case == "hangs" and not hanging):
-                    accounts.add(f"1{number:011}", region, endpoints["ok"].endpoint_url, f"{JOBS[region]} jobs")
+                    account = f"1{number:011}"
+                    jobs = (make_job() for _ in range(JOBS[region]))
+                    endpoints["ok"].add_jobs(*jobs, region=region, account_id=account)
+                    accounts.add(account, region, endpoints["ok"].endpoint_url, f"{JOBS[region]} jobs")
                 else:
                     accounts.add(f"1{number:011}", region, endpoints[case].endpoint_url, ERRORS[case])
         yield accounts

@@ -570,7 +570,11 @@ def test_text_of_a_failed_job():
             _failed("s-1", initiated_by="START_RECOVERY", end_date_time=None, status="COMPLETED", arn=None),
             [],
             LookupError(),
-            ["recovery {}: failed, 1 of 1 server failed", "s-1: no reason given", "the log could not be read: LookupError"],
+            [
+                "recovery {}: failed, 1 of 1 server failed",
+                "s-1: not known, the log could not be read",
+                "the log could not be read: LookupError",
+            ],
         ),
         (
             make_job(participating_servers=(), initiated_by="START_RECOVERY", end_date_time=None, status="COMPLETED", arn=None),

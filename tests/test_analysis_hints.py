@@ -9,6 +9,7 @@ from drs_jobs.analysis.hints import LAUNCH_ERRORS, hint_for, read_refusal
 
 USER = "arn:aws:sts::123456789012:assumed-role/x/y"
 VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0f7b020071835a43c"
+VOLUMES = "arn:aws:ec2:us-east-1:123456789012:volume/*"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7b0200-71a8-4a43-b0f7-b020071835a4"
 CALL = "An error occurred ({}) when calling the {} operation: "
 EXPLAINED = f"{CALL}User: {USER} is not authorized to perform: {{}} on resource: {VOLUME} "
@@ -44,16 +45,16 @@ def test_documented_errors(text: str, parts: list[str]):
         (
             EXPLAINED.format("UnauthorizedOperation", "DeleteVolume", "ec2:DeleteVolume")
             + "because no identity-based policy allows the ec2:DeleteVolume action.",
-            f"allow ec2:DeleteVolume on {VOLUME} for {USER} in the identity-based policy",
+            f"allow ec2:DeleteVolume on {VOLUMES} for {USER} in the identity-based policy",
         ),
         (
             EXPLAINED.format("UnauthorizedOperation", "DeleteVolume", "ec2:DeleteVolume")
             + "with an explicit deny in a service control policy",
-            f"remove the explicit deny of ec2:DeleteVolume on {VOLUME} for {USER} in the service control policy",
+            f"remove the explicit deny of ec2:DeleteVolume on {VOLUMES} for {USER} in the service control policy",
         ),
         (
             EXPLAINED.format("AccessDeniedException", "CreateGrant", "kms:CreateGrant") + "with an explicit deny",
-            f"remove the explicit deny of kms:CreateGrant on {VOLUME} for {USER}",
+            f"remove the explicit deny of kms:CreateGrant on {VOLUMES} for {USER}",
         ),
         (
             f"{CALL.format('AuthFailure', 'ModifySnapshotAttribute')}Not authorized to use key {KEY}.",
@@ -83,13 +84,13 @@ def test_encoded_refusals():
         assert "sts:DecodeAuthorizationMessage" in hint
         assert action in hint
     both = EXPLAINED.format("UnauthorizedOperation", "DeleteVolume", "ec2:DeleteVolume") + ENCODED
-    assert hint_for(both) == f"allow ec2:DeleteVolume on {VOLUME} for {USER}"
+    assert hint_for(both) == f"allow ec2:DeleteVolume on {VOLUMES} for {USER}"
 
 
 def test_resources_of_several_participants():
     """Each has a volume of its own."""
     text = EXPLAINED.format("UnauthorizedOperation", "DeleteVolume", "ec2:DeleteVolume")
-    hint = hint_for(text, is_shared=True)
+    hint = hint_for(text)
     assert hint == f"allow ec2:DeleteVolume on {VOLUME.rpartition('/')[0]}/* for {USER}"
 
 

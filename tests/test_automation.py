@@ -1,4 +1,4 @@
-"""A whole drill automation against LocalDrs: with boto3 alone and with drs_jobs, in this process and as a script."""
+"""Whole automations against LocalDrs: a drill with boto3 alone and with drs_jobs, and three of other kinds."""
 
 import contextlib
 import importlib.util
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from automations import run_plan, synchronize_configurations, synchronize_tags
 from drs_jobs.testing import (
     BootFailure,
     LaunchActionFailure,
@@ -179,3 +180,107 @@ def test_script(name: str, failure: BootFailure | None, status: int, local: Loca
     assert (result.returncode, result.stderr) == (status, "")
     assert result.stdout.count("wave") == len(WAVES)
     assert len(_bodies(local, "StartRecovery")) == len(WAVES) + 1
+
+
+# ------------------------------------------------------------------ other automations, without `respond`
+
+
+def _requests(local: LocalDrs) -> list[tuple[str, ...]]:
+    """The operations of the requests since the last call, each with the servers that it names, and without repeated polls."""
+    found: list[tuple[str, ...]] = []
+    for request in local.requests:
+        servers = re.findall(r"s-0+(\w+?[0-9])\b", str(request.body))
+        if (one := (str(request.operation), *servers)) != ("DescribeJobs",) or one not in found[-1:]:
+            found.append(one)
+    local._requests.clear()
+    return found
+
+
+def test_tag_synchronizer(local: LocalDrs):
+    """Tags of the inventory are added, changed and removed, of servers and instances. A second run changes nothing."""
+    local.page_sizes = (1000,)
+    client = local.client()
+    local.client().start_recovery(sourceServers=[{"sourceServerID": _id("web-1")}])
+    local.advance(3600)
+    _requests(local)
+    inventory = {"web-1": {"Wave": "9", "owner": "shop"}, "web-2": {"Wave": "1"}, "db-1": {"Wave": "3", "owner": "data"}}
+    report = synchronize_tags(client, inventory)
+    [instance] = [name for name in report if " as " in name]
+    changed = {"web-1": "+2 -0", "web-2": "+0 -0", "db-1": "+1 -0", "spare-1": "+0 -0", instance: "+2 -0"}
+    assert report == {**dict.fromkeys(("app-1", "app-2", "app-3"), "+0 -1"), **changed}
+    requests = [operation for operation, *_ in _requests(local)]
+    assert requests == [
+        "DescribeSourceServers",
+        *["ListTagsForResource", "TagResource"],  # db-1
+        *["ListTagsForResource", "UntagResource"] * 3,  # app-1 to app-3
+        *["ListTagsForResource", "TagResource"],  # web-1
+        *["ListTagsForResource"] * 2,  # web-2 and spare-1
+        "DescribeRecoveryInstances",
+        *["ListTagsForResource", "TagResource"],
+    ]
+    assert set(synchronize_tags(client, inventory).values()) == {"+0 -0"}
+    assert {operation for operation, *_ in _requests(local)}.isdisjoint({"TagResource", "UntagResource"})
+    tags = {
+        server["sourceProperties"]["identificationHints"]["hostname"]: server["tags"]
+        for server in client.describe_source_servers()["items"]
+    }
+    assert tags == {**{name: {} for name in ("app-1", "app-2", "app-3", "spare-1")}, **inventory}
+    assert client.describe_recovery_instances()["items"][0]["tags"] == inventory["web-1"]
+
+
+def _attempt(*servers: str) -> list[tuple[str, ...]]:
+    """The requests of one recovery of servers."""
+    snapshots = [("DescribeRecoverySnapshots", server) for server in servers]
+    return [*snapshots, ("StartRecovery", *servers), ("DescribeJobs",)]
+
+
+def test_plan_of_two_waves():
+    """A server of the second wave fails twice, so that the plan ends with its reason."""
+    waves = [[_id("web-1"), _id("web-2")], [_id("app-1"), _id("app-2")], [_id("db-1")]]
+    with LocalDrs(speed=1000) as local:  # a point in time exists for an hour
+        _add_fleet(local)
+        local.fail_server(_id(BAD), PhaseFailure("CONVERSION", "no agent"))
+        client = local.client()
+        report = run_plan(client, waves, POLL_INTERVAL)
+        requests = _requests(local)
+        instances = {one["sourceServerID"]: one for one in client.describe_recovery_instances()["items"]}
+        tags = [job["tags"]["wave"] for job in client.describe_jobs()["items"]]
+    assert report == ["wave 1: 2 of 2, retried 0", "wave 2: 1 of 2, retried 1", f"stopped: {_id(BAD)}: no agent"]
+    assert requests == [
+        ("DescribeSourceServers", "web1", "web2"),
+        *_attempt("web1", "web2"),
+        ("DescribeSourceServers", "app1", "app2"),
+        *_attempt("app1", "app2"),
+        *_attempt("app2"),
+        ("DescribeSourceServers", "app2"),
+        ("DescribeJobLogItems",),
+    ]
+    assert instances.keys() == {_id("web-1"), _id("web-2"), _id("app-1")}
+    assert tags == ["2", "2", "1"]
+
+
+def test_plan_that_is_not_ready(local: LocalDrs):
+    stalled = {"dataReplicationState": "STALLED", "lagDuration": "PT2H"}
+    local.add_source_servers({"sourceServerID": _id("web-2"), "dataReplicationInfo": stalled})
+    assert run_plan(local.client(), [[_id("web-1"), _id("web-2")]], POLL_INTERVAL) == ["wave 1 is not ready"]
+    assert {operation for operation, *_ in _requests(local)} == {"DescribeSourceServers"}
+
+
+def test_configuration_synchronizer(local: LocalDrs):
+    """Each server gets the settings that differ. A second run changes nothing."""
+    local.page_sizes = (1000,)
+    client = local.client()
+    launch = {"copyTags": True, "targetInstanceTypeRightSizingMethod": "BASIC", "launchDisposition": "STARTED"}
+    replication = {"stagingAreaTags": {"cost": "7"}, "bandwidthThrottling": 0}
+    client.update_launch_configuration(sourceServerID=_id("db-1"), copyTags=True)
+    _requests(local)
+    report = synchronize_configurations(client, launch, replication)
+    changes = ["copyTags", "replicatedDisks", "stagingAreaTags", "targetInstanceTypeRightSizingMethod"]
+    servers = [_id(name) for name in ("db-1", "app-1", "app-2", "app-3", "web-1", "web-2", "spare-1")]
+    assert report == {**dict.fromkeys(servers, changes), _id("db-1"): changes[1:]}
+    steps = [f"{verb}{kind}Configuration" for kind in ("Launch", "Replication") for verb in ("Get", "Update")]
+    names = ["db1", "app1", "app2", "app3", "web1", "web2", "spare1"]
+    assert _requests(local) == [("DescribeSourceServers",), *((step, name) for name in names for step in steps)]
+    assert synchronize_configurations(client, launch, replication) == {server: [] for server in servers}
+    gets = [step for step in steps if step.startswith("Get")]
+    assert _requests(local) == [("DescribeSourceServers",), *((step, name) for name in names for step in gets)]

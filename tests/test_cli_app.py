@@ -211,4 +211,7 @@ def test_texts_of_usage_errors(runs: dict[str, tuple[int, str, list[str]]]):
         assert status == runs[line][0], line
         assert re.fullmatch(pattern, runs[line][1], re.DOTALL), line
     assert runs["completion"][:2] == (0, "")
-    assert runs["a request"][:2] == (2, "drs-jobs: The config profile (absent) could not be found\n")
+    assert runs["a request"][:2] == (
+        2,
+        "drs-jobs: The config profile (absent) could not be found: aws configure list-profiles shows them\n",
+    )

@@ -88,6 +88,24 @@ def test_history(tmp_path: Path):
         assert len(local.client().describe_source_servers()["items"]) == len(expected.source_servers)
 
 
+def memory(process: LocalProcess) -> int:
+    """The resident memory of a process, in bytes."""
+    text = Path(f"/proc/{process.process.pid}/statm").read_text(encoding="utf-8")
+    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system has no /proc")
+def test_requests_are_not_kept(local: LocalProcess):
+    """It can run for days."""
+    client = local.client()
+    body = {"filters": {"jobIDs": [f"drsjob-{number:017}" for number in range(1000)]}}
+    for count in (20, 400):  # of 30 KB as text, and 80 KB as objects
+        before = memory(local)
+        for _ in range(count):
+            client.describe_jobs(**body)
+    assert memory(local) - before < 8_000_000
+
+
 def test_ctrl_c(local: LocalProcess):
     """The status is that of an interruption, there is no traceback, and the port is closed."""
     url = json.loads(local.run(*ENV).stdout)["AWS_ENDPOINT_URL_DRS"]

@@ -243,7 +243,6 @@ def test_logs_that_cannot_be_read(local_history: LocalDrs, tmp_path: Path):
     result = run(tmp_path, "evidence.html", "--objective", "4h", "--names", "aws")
     logs = sum(request.operation == "DescribeJobLogItems" for request in local_history.requests)
     assert f"{logs} logs could not be read completely, the first is the log of drsjob-" in result.stderr
-    assert page(tmp_path).text.count("not you") >= logs
     texts = files(tmp_path)
     assert all("not you" in texts[name] for name in FILES)
 

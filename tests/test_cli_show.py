@@ -2,7 +2,6 @@
 
 import io
 import json
-from typing import Any
 
 import attrs
 import pytest
@@ -155,16 +154,8 @@ def test_follow(local_drs: LocalDrs):
 def test_show_without_a_log(local_drs: LocalDrs):
     """The job is shown, and the error of the log is on stderr."""
     job = make_job()
-    with LocalDrs() as other:
-        other.add_jobs(job)
-        real = other._respond
-
-        def respond(request: Any) -> Any:
-            if request.path == "/DescribeJobLogItems":
-                other.inject(ErrorResponse("AccessDeniedException", 403))
-            return real(request)
-
-        other._server._respond = respond  # type: ignore[union-attr]
-        result = run("show", job.job_id, "--endpoint-url", other.endpoint_url)
+    local_drs.add_jobs(job)
+    local_drs.inject(ErrorResponse("AccessDeniedException", 403), operation="DescribeJobLogItems")
+    result = run("show", job.job_id)
     assert (result.returncode, job.job_id in result.stdout) == (0, True)
     assert "the log could not be read" in result.stderr

@@ -5,6 +5,7 @@ import http.client
 import json
 import multiprocessing
 import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -190,6 +191,147 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20240615/eu-west-1/drs/aws4_reques
 def test_request_validation(path, body, authorization, status, error, local_drs: LocalDrs):
     """Signature scope, JSON, types, patterns and limits."""
     assert (status, error) == _post(local_drs.endpoint_url + path, body, authorization)[:2]
+
+
+def nested(depth: int) -> bytes:
+    """The text of a member of a request, as deep as that."""
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+@pytest.mark.parametrize("depth", [10, 200, 480, 700, 950, 2_000, 20_000, 200_000])
+def test_nesting(depth: int, local_drs: LocalDrs):
+    """Members that the service model lacks are ignored, or refused if they are too deep. Deep ones that it has are refused."""
+    local_drs.add_jobs(make_job(), make_job())
+    for body in (b'{"x": %s}', b'{"filters": {"x": %s}, "maxResults": 1}', b'{"x": [[%s]], "maxResults": 1}'):
+        status, error, members = _post(local_drs.endpoint_url + "/DescribeJobs", body % nested(depth), SIGNED)
+        assert (status, error) in ((200, None), (400, "ValidationException")), members
+        assert status == 200 or depth > 200
+    for body in (b'{"filters": {"jobIDs": [%s]}}', b'{"filters": %s, "maxResults": %s}', b'{"filters": {"jobIDs": %s}}'):
+        status, error, _ = _post(local_drs.endpoint_url + "/DescribeJobs", body.replace(b"%s", nested(depth)), SIGNED)
+        assert (status, error) == (400, "ValidationException")
+    for path, body in (("/StartRecovery", b'{"sourceServers": [{"sourceServerID": %s}]}'), ("/DescribeJobs", b"%s")):
+        status, error, _ = _post(local_drs.endpoint_url + path, body % nested(depth), SIGNED)
+        assert status in (200, 400)
+
+
+def test_token_ignores_unknown_members(local_drs: LocalDrs):
+    local_drs.add_jobs(make_job(), make_job())
+    url = local_drs.endpoint_url + "/DescribeJobs"
+    token = _post(url, b'{"maxResults": 1, "unknown": [[1]], "filters": {"jobIDs": [], "later": {}}}', SIGNED)[2]["nextToken"]
+    assert _post(url, json.dumps({"nextToken": token, "other": 1}).encode(), SIGNED)[0] == 200
+
+
+LONG = 65_000
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Credential=" * (LONG // 11),
+        "Credential=" + "a" * LONG,
+        "Credential=a/20240615/" + "b" * LONG + "/drs/aws4_request",
+        "Credential=a/20240615/eu-west-1/drs/" * (LONG // 36),
+        "Credential=" + "a/" * (LONG // 2),
+        "AWS4-HMAC-SHA256 Credential=testing/20240615/" + "eu-west-" * (LONG // 8) + "/drs/aws4_request",
+    ],
+)
+def test_long_header(header: str, local_drs: LocalDrs):
+    """It takes no longer than to read it."""
+    cpu = time.process_time()
+    assert _post(local_drs.endpoint_url + "/DescribeJobs", b"{}", header)[0] == 403
+    assert time.process_time() - cpu < 0.5
+
+
+@pytest.mark.parametrize("member", ["nextToken", "filters"])
+def test_long_value(member: str, local_drs: LocalDrs):
+    cpu = time.process_time()
+    value = "a" * 2_000_000 if member == "nextToken" else {"fromDate": "1" * 2_000_000}
+    body = json.dumps({member: value}).encode()
+    assert _post(local_drs.endpoint_url + "/DescribeJobs", body, SIGNED)[:2] == (400, "ValidationException")
+    assert time.process_time() - cpu < 0.5
+
+
+def _post_to_host(local: LocalDrs, host: str | None, path: str = "/DescribeJobs") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", urllib.parse.urlsplit(local.endpoint_url).port, timeout=5)
+    try:
+        connection.putrequest("POST", path, skip_host=True)
+        for name, value in {"Host": host, "Authorization": SIGNED, "Content-Length": "2"}.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders(b"{}")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_host(local_drs: LocalDrs):
+    """A page in a browser that reaches it by a name of its own cannot read or change anything."""
+    port = urllib.parse.urlsplit(local_drs.endpoint_url).port
+    own = [f"127.0.0.1:{port}", f"localhost:{port}", f"LocalHost:{port}"]
+    assert [_post_to_host(local_drs, host) for host in own] == [200] * 3
+    others = (
+        "127.0.0.1",
+        "localhost",
+        "",
+        f"127.0.0.1:{port + 1}",
+        f"evil.example:{port}",
+        f"127.0.0.1.evil.example:{port}",
+        f"localhost.evil.example:{port}",
+        f"evil.example@127.0.0.1:{port}",
+        f"0.0.0.0:{port}",
+        f"[::1]:{port}",
+        "drs.eu-west-1.amazonaws.com",
+    )
+    assert {host: _post_to_host(local_drs, host) for host in others} == dict.fromkeys(others, 421)
+    assert len(local_drs.requests) == 3
+    local_drs.inject(Throttle())
+    assert _post_to_host(local_drs, f"evil.example:{port}") == 421
+    assert _post_to_host(local_drs, own[0]) == 429, "a refused request uses no fault"
+
+
+def test_last_requests():
+    for count, kept in ((None, 7), (3, 3), (0, 0)):
+        with LocalDrs(max_requests=count) as local:
+            for number in range(1, 8):
+                local.client().describe_jobs(maxResults=number)
+            assert [request.body["maxResults"] for request in local.requests] == list(range(8 - kept, 8))
+
+
+HEAD = "POST /DescribeJobs HTTP/1.1\r\nHost: {host}\r\nAuthorization: " + SIGNED + "\r\n"
+BEGINNINGS = {
+    "no request": "",
+    "half of a line": "POST /Desc",
+    "half of the headers": HEAD[:80],
+    "no body": HEAD + "Content-Length: 100\r\n\r\n",
+    "half of a body": HEAD + "Content-Length: 100\r\n\r\n{{",
+    "half of a chunk": HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
+    "a wrong chunk": HEAD + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "before 100 Continue": HEAD + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    "TLS": "\x16\x03\x01\x02\x00\x01",
+    "before the response": HEAD + "Content-Length: 2\r\n\r\n{{}}",
+    "half of the response": HEAD + "Content-Length: 2\r\n\r\n{{}}",
+}
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("moment", BEGINNINGS)
+def test_client_that_dies(moment: str, reset: bool, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture):  # noqa: FBT001
+    """Nothing is on stderr, and the other clients go on."""
+    with LocalDrs(page_sizes=(3000,)) as local:
+        local.add_jobs(*(make_job() for _ in range(3000)))
+        address = urllib.parse.urlsplit(local.endpoint_url)
+        before = threading.active_count()
+        with socket.create_connection((address.hostname, address.port)) as client:
+            client.sendall(BEGINNINGS[moment].format(host=address.netloc).encode())
+            if moment == "half of the response":
+                client.recv(100)
+            if reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        deadline = time.monotonic() + 20
+        assert len(local.client().describe_jobs()["items"]) == 3000
+        while threading.active_count() > before:
+            assert time.monotonic() < deadline
+    assert (capfd.readouterr().err, caplog.records) == ("", [])
 
 
 def test_limit_of_ids(local_drs: LocalDrs):

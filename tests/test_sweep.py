@@ -31,7 +31,7 @@ from both_sweeps import both_sweeps
 from drs_jobs import JobsClient, MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
 from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, read_phases, sweep, targets, workers
 from drs_jobs.sweep import clients as sweep_clients
-from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
+from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_history, make_job
 from simulated_accounts import simulate_accounts
 
 ROLE = "DrsReader"
@@ -116,6 +116,23 @@ def test_every_target_has_one_result_on_processes():
     ):
         accounts.check(list(sweep(accounts.targets, executor=pool)))
         accounts.check_roles(processes=2)
+
+
+@pytest.mark.needs_check_env
+def test_phases_on_dask(local_drs: LocalDrs):
+    """On two processes: the phases of all jobs, with their logs, whichever worker reads a target."""
+    distributed = pytest.importorskip("distributed")
+    history = make_history(5, until=local_drs.now, logs=True)
+    local_drs.add_history(history)
+    expected = {job.job_id: len(history.logs[job.job_id]) for job in history}
+    arguments = {"n_workers": 2, "threads_per_worker": 2, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(processes=True, **arguments) as cluster, distributed.Client(cluster) as client:
+        results = list(sweep([_target(local_drs)] * 12, read_phases, executor=client.get_executor()))
+    assert len(results) == 12
+    for result in results:
+        assert isinstance(result, TargetResult), result
+        assert {report.job.job_id: len(report.log) for report in result.value} == expected
+        assert all(report.log_error is None for report in result.value)
 
 
 @pytest.mark.needs_check_env

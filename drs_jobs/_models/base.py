@@ -3,10 +3,10 @@
 # `match` leaves the types of the elements of a tuple or mapping unknown.
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import attrs
 
@@ -26,6 +26,38 @@ class Model:
             if field.repr and (value := getattr(self, field.name)) not in (None, (), {})
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, handler: Any) -> dict[str, Any]:
+        """Return the schema with which pydantic validates and serializes it: an instance, or its fields by their names here."""
+        fields, hints = attrs.fields(cast("type[attrs.AttrsInstance]", cls)), get_type_hints(cls)
+
+        def validate(value: object, validate_fields: Callable[[object], dict[str, Any]]) -> object:
+            return value if isinstance(value, cls) else cls(**validate_fields(value))
+
+        def serialize(instance: object) -> dict[str, Any]:
+            if not isinstance(instance, cls):  # another member of a union
+                raise TypeError(f"{type(instance).__name__} is no {cls.__name__}")
+            return {field.name: getattr(instance, field.name) for field in fields}
+
+        schema = {
+            "type": "typed-dict",
+            "fields": {
+                field.name: {
+                    "type": "typed-dict-field",
+                    "schema": handler.generate_schema(hints[field.name]),
+                    "required": field.default is attrs.NOTHING,
+                }
+                for field in fields
+            },
+            "extra_behavior": "forbid",  # a member of a union must not take the fields of another one
+        }
+        return {
+            "type": "function-wrap",
+            "function": {"type": "no-info", "function": validate},
+            "schema": schema,
+            "serialization": {"type": "function-plain", "function": serialize, "return_schema": schema},
+        }
 
 
 def _format_value(value: Any) -> str:

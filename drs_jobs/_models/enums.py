@@ -7,6 +7,7 @@ Source: botocore's model of the service, `drs` 2020-02-26, for every member.
 """
 
 from enum import StrEnum
+from typing import Any
 
 
 class UnknownValue(str):
@@ -20,6 +21,12 @@ class UnknownValue(str):
     def __repr__(self) -> str:
         """Return a text that distinguishes it from a plain string."""
         return f"UnknownValue({str.__repr__(self)})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> dict[str, Any]:
+        """Return the schema with which pydantic validates and serializes it: any text that no enum beside it has."""
+        text = {"type": "function-after", "function": {"type": "no-info", "function": cls}, "schema": {"type": "str"}}
+        return {"type": "lax-or-strict", "lax_schema": text, "strict_schema": {"type": "is-instance", "cls": cls}}
 
 
 class JobStatus(StrEnum):

@@ -8,7 +8,7 @@ import attrs
 
 from drs_jobs._models import JobLogEventData, JobLogItem
 from drs_jobs._models.base import Model
-from drs_jobs.analysis.hints import hint_for, read_refusal
+from drs_jobs.analysis.hints import hint_for, read_refusal, refusal_key
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -44,7 +44,7 @@ class Cause(Model):
     @property
     def hint(self) -> str | None:
         """What to do next, such as which permission to add; `None` if AWS documents nothing about this reason."""
-        return hint_for(self.reason, is_shared=len(self.participants) > 1)
+        return hint_for(self.reason)
 
 
 Reason: TypeAlias = tuple[str, str]
@@ -69,9 +69,8 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
     participants: dict[object, dict[str, None]] = {}
     for participant, (_, text) in reasons:
         refusal = read_refusal(text)
-        action, resource, code = (None, None, None) if refusal is None else refusal
-        # Some sentences have the action with its service, others only the operation.
-        key: object = _without_ids(text) if action is None else (action.rpartition(":")[2], code)
+        action, resource, _ = (None, None, None) if refusal is None else refusal
+        key: object = _without_ids(text) if refusal is None or action is None else refusal_key(refusal, text)
         causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
         affected = participants.setdefault(key, {})
         if participant is not None:
@@ -82,13 +81,14 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
 
 def cause_key(cause: Cause) -> str:
     """Return a text that is equal for the same cause in several jobs."""
-    action = cause.refused_action
-    return _without_ids(cause.reason) if action is None else f"{action.rpartition(':')[2]} refused"
+    refusal = read_refusal(cause.reason)
+    return _without_ids(cause.reason) if refusal is None or refusal.action is None else str(refusal_key(refusal, cause.reason))
 
 
 _IDS: Final = re.compile(
     r"""
-    \b[a-z]{1,16}-(?=[a-zA-Z]*\d)[0-9a-zA-Z]{8,}\b  # of a resource
+    \b[a-z]{1,16}-(?:(?=[a-zA-Z]*\d)[0-9a-zA-Z]{8,}|[0-9a-f]{8}|[0-9a-f]{17})\b  # of a resource
+    | \bip-\d{1,3}(?:-\d{1,3}){3}\b  # a host name of AWS
     | \b(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b  # a UUID
     | \b(?i:request[ -]?id)[:=]?\s*[\"']?(?=[\w-]*\d)[\w-]{6,}
     | (?<=(?i:authorization\ failure\ message:\ ))[\w-]+

@@ -96,7 +96,8 @@ def explained_reasons(explanation: Explanation) -> Iterator[Cause]:
     """Yield each cause once, then the participants that failed without a reason, then what the phases of the job show."""
     yield from explanation.causes
     if silent := tuple(failure.participant for failure in explanation.failures if not failure.reasons):
-        yield Cause(reason="no reason given", participants=silent)
+        is_known = explanation.log_error is None
+        yield Cause(reason="no reason given" if is_known else "not known, the log could not be read", participants=silent)
     yield from (Cause(reason=reason) for reason in _ended_phases(explanation.phases))
 
 
@@ -143,7 +144,7 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     """
     record = read_log(log)
     phases = phases_from(job, record, log_error)
-    failed = list(_failed_participants(job, record, is_partial=log_error is not None))
+    failed = list(_failed_participants(job, record, phases, is_partial=log_error is not None))
     of_job = [(name, reason_of(item)) for item, name in _job_failures(job, record)]
     return Explanation(
         job=job,
@@ -168,6 +169,7 @@ def _ended_phases(phases: JobPhases) -> list[str]:
         or not job.is_complete
         or listed_participants(job)
         or phases.log_error is not None
+        or read_log(phases.log).job_failures
     ):
         return []
     if {phase.outcome for row in rows for phase in row.phases} != {Outcome.SUCCEEDED} or any(row.has_failed for row in rows):
@@ -178,9 +180,17 @@ def _ended_phases(phases: JobPhases) -> list[str]:
     ]
 
 
-def _failed_participants(job: Job, record: LogRecord, *, is_partial: bool) -> Iterator[tuple[str, list[Reason]]]:
+def _failed_participants(
+    job: Job, record: LogRecord, phases: JobPhases, *, is_partial: bool
+) -> Iterator[tuple[str, list[Reason]]]:
+    # AWS can change the status of a server later than its log, while the job runs.
+    has_failed = {row.participant for row in phases.participants if row.has_failed and not job.is_complete}
     failed = [
-        *((s.source_server_id, s.name, _run_reasons(s)) for s in job.participating_servers if has_server_failed(s)),
+        *(
+            (s.source_server_id, s.name, _run_reasons(s))
+            for s in job.participating_servers
+            if has_server_failed(s) or s.name in has_failed
+        ),
         *((resource.name, resource.name, list[str]()) for resource in job.failed_resources),
     ]
     for key, name, texts in failed:

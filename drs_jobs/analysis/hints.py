@@ -91,25 +91,33 @@ def read_refusal(text: str) -> Refusal | None:
     )
 
 
-def hint_for(
-    text: str, *, caller: str = "whoever started the job", service: str | None = None, is_shared: bool = False
-) -> str | None:
+def refusal_key(refusal: Refusal, text: str) -> tuple[object, ...]:
+    """Return what is equal for refusals that the same change of permissions ends.
+
+    Some sentences have the action with its service, others only the operation. Roles, keys and explicit denies count, because
+    each needs a change of its own.
+    """
+    resource, policy = refusal.resource or "", _POLICY.search(text)
+    own = resource if ":role/" in resource or ":key/" in resource else ""
+    return (refusal.action or "").rpartition(":")[2], refusal.code, own, policy is not None and policy[1] is None
+
+
+def hint_for(text: str, *, caller: str = "whoever started the job", service: str | None = None) -> str | None:
     """Return what to do next about an error text of AWS, as one bounded line; `None` if the text is not a documented one.
 
     Args:
         text: The error text.
         caller: Whose call it was, if the text does not name a user. DRS calls EC2 as whoever started the job.
         service: The service whose operation it names, as in IAM's actions. By default it is taken from the text.
-        is_shared: Whether several participants have the error, with a resource of the same type each.
     """
     refusal = read_refusal(text)
     if refusal is not None:
-        return one_line(_refusal_hint(refusal, text, caller, service, is_shared=is_shared))
+        return one_line(_refusal_hint(refusal, text, caller, service))
     hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in text.lower())
     return next(hints, None)
 
 
-def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None, *, is_shared: bool) -> str:
+def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None) -> str:
     action, resource = refusal.action, refusal.resource
     if _KEY.search(text):
         return f"allow the use of the key {resource or ''} in its key policy"
@@ -120,7 +128,7 @@ def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None,
             return f"read what to allow for {action}: {_DECODE}"
     if action is None:
         return f"read what to allow: {_DECODE}"
-    if resource is not None and is_shared:
+    if resource is not None:  # the next attempt has other volumes, snapshots and instances
         resource = _RESOURCE_ID.sub("*", resource)
     principal, policy = _PRINCIPAL.search(text), _POLICY.search(text)
     target = action if resource is None else f"{action} on {resource}"

@@ -35,6 +35,12 @@ class SlowServer(Model):
     usual: timedelta
     """The median of earlier jobs of this server, else the longest time that was measured on real jobs."""
 
+    @property
+    def text(self) -> str:
+        """What takes so long, such as `conversion for 48m, usually 3m`."""
+        what = "waiting for the next phase" if self.phase is None else self.phase.label
+        return f"{what} for {format_short_duration(self.elapsed)}, usually {format_short_duration(self.usual)}"
+
 
 @attrs.frozen(repr=False, kw_only=True)
 class Progress(Model):

@@ -155,12 +155,14 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print_note(usage_error.format_message())
             return ExitStatus.USAGE
-        raise UsageError(_usage_message(usage_error, command)) from error
+        raise UsageError(_usage_message(usage_error, command, arguments)) from error
 
 
-def _usage_message(error: Any, program: Any) -> str:
+def _usage_message(error: Any, program: Any, arguments: Sequence[str]) -> str:
     """Return the message for a usage error of click, with what to do."""
-    path = getattr(getattr(error, "ctx", None), "command_path", _NAME)
+    # Some errors of click do not know their command.
+    given = next((argument for argument in arguments if argument in program.commands), None)
+    path = getattr(getattr(error, "ctx", None), "command_path", _NAME if given is None else f"{_NAME} {given}")
     message = error.format_message().strip().replace("Value error, ", "")  # of pydantic, in some versions of typer
     hint = ""
     if type(error).__name__ == "NoSuchOption":

@@ -106,6 +106,7 @@ _RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ..
         ExitStatus.USAGE,
         "no AWS credentials: give --profile, or configure credentials as for boto3 (drs-jobs demo needs none)",
     ),
+    (botocore_errors.ProfileNotFound, ExitStatus.USAGE, "{error}: aws configure list-profiles shows them"),
     ((JobNotFoundError, *_SETUP_ERRORS), ExitStatus.USAGE, "{error}"),
     ((DrsJobsError, botocore_errors.BotoCoreError, OSError), ExitStatus.SERVICE, "{error}"),
 )

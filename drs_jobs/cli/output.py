@@ -3,6 +3,7 @@
 Control characters in text from AWS are removed.
 """
 
+import io
 import json
 import re
 import sys
@@ -31,7 +32,7 @@ from drs_jobs._text import (
     one_line,
 )
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Cause, Explanation
+from drs_jobs.analysis import Cause, Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
@@ -324,25 +325,41 @@ def markdown(text: str) -> str:
 _MAX_PARTICIPANTS: Final = 3
 """The maximum number of participants that are named for a reason."""
 
-_MAX_REASONS: Final = 4
-"""The maximum number of reasons on a terminal, so that they stay on the screen."""
 
+def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES, height: int = 0) -> None:
+    """Print the reasons of a job, each with its participants and with what to do next.
 
-def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES) -> None:
-    """Print the reasons of a job, each with its participants and with what to do next."""
+    Args:
+        console: The console to print on.
+        explanation: The job.
+        names: Host names by source server id. Default none.
+        height: The number of lines from which further reasons are only counted. Default no limit.
+    """
     reasons = list(explained_reasons(explanation))
-    shown = reasons[:_MAX_REASONS] if console.is_terminal else reasons
-    for reason in shown:
-        style = OUTCOME_COLOURS[Outcome.FAILED]
-        head = Text("failed: ", style=style) + text_cell(_participants(reason, names)) if reason.participants else Text("job:")
-        console.print(head)
-        console.print(with_hanging_indent("   ", reason.text))
-        if reason.hint is not None:
-            console.print(with_hanging_indent("    next:", reason.hint))
-    if more := format_more(len(reasons), len(shown)):
+    shown = 0
+    drafts = io.StringIO()
+    draft_console = Console(file=drafts, width=console.width)
+    for reason in reasons:
+        limit = 3 * console.width if height else 1000
+        _print_reason(draft_console, reason, names, limit)
+        # The outcome and the most frequent reason stay on the screen.
+        if height and shown and drafts.getvalue().count("\n") > height:
+            break
+        _print_reason(console, reason, names, limit)
+        shown += 1
+    if more := format_more(len(reasons), shown):
         console.print(f"{more} reasons: -o json")
     if explanation.job.undetermined_reasons:
         console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
+
+
+def _print_reason(console: Console, reason: Cause, names: Mapping[str, str], limit: int) -> None:
+    style = OUTCOME_COLOURS[Outcome.FAILED]
+    head = Text("failed: ", style=style) + text_cell(_participants(reason, names)) if reason.participants else Text("job:")
+    console.print(head)
+    console.print(with_hanging_indent("   ", one_line(reason.text, limit)))
+    if reason.hint is not None:
+        console.print(with_hanging_indent("    next:", reason.hint))
 
 
 def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) -> Iterator[str]:
@@ -352,6 +369,17 @@ def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) 
         yield f"{head}: {reason.text}" + ("" if reason.hint is None else f"; next: {reason.hint}")
     if explanation.job.undetermined_reasons:
         yield f"undetermined: {explanation.job.undetermined_reasons}"
+    if explanation.log_error is not None:
+        yield f"the log could not be read: {explanation.log_error}"
+
+
+def progress_label(state: Progress, names: Mapping[str, str] = NO_NAMES) -> str:
+    """Return what a running job does: its slow servers, the servers that are least far, the fraction, and the time left."""
+    slow = [f"slow: {server_cell(server.participant, names).plain}, {server.text}" for server in state.slow[:_MAX_PARTICIPANTS]]
+    if more := format_more(len(state.slow), _MAX_PARTICIPANTS):
+        slow.append(f"{more} slow")
+    left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
+    return "; ".join([*slow, f"{state.text}, {state.fraction:.0%}{left}"])
 
 
 def _participants(reason: Cause, names: Mapping[str, str]) -> str:

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError
 
 from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, is_transient
 from drs_jobs._client import read_log
-from drs_jobs._text import format_duration
 from drs_jobs.analysis import JobPhases, PhaseName, phases, progress
+from drs_jobs.cli.output import progress_label
 from drs_jobs.sweep.workers import DaemonThreadPool
 
 _EARLIER_SPAN: Final = timedelta(days=365)
@@ -104,9 +104,7 @@ class PhaseReader:
         state = progress(report, now=self._now(), earlier=self._earlier.get(job.job_id, ()))
         # The earlier jobs, which arrive later than the first log, change the shares of the phases.
         fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
-        left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
-        slow = "slow: " if state.slow else ""
-        return PhaseProgress(fraction=fraction, text=f"{slow}{state.text}, {fraction:.0%}{left}")
+        return PhaseProgress(fraction=fraction, text=progress_label(attrs.evolve(state, fraction=fraction)))
 
 
 def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:

@@ -42,6 +42,10 @@ _OPTIONS: Final[Mapping[str, Sequence[str]]] = {
     "--type": ("--kind",),
     "--until": ("--as-of",),
     "--wait": ("drs-jobs watch",),
+    "--within": ("--drilled-within",),
+    "--running": ("--outcome running",),
+    "-f": ("--log --follow", "--failed"),
+    "-n": ("--limit",),
 }
 """What to use instead of an option that other programs have. Options that the command lacks are left out."""
 
@@ -50,6 +54,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "drills": "check",
     "explain": "show",
     "export": "save",
+    "help": "--help",
     "get": "show",
     "jobs": "list",
     "log": "show --log",
@@ -60,6 +65,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "recovery": "check",
     "status": "show",
     "sweep": "list --accounts",
+    "version": "--version",
     "wait": "watch",
 }
 """The command to use instead of one that other programs, or earlier versions, have."""
@@ -85,7 +91,8 @@ def suggest_option(option: str, command: str, options_by_command: Mapping[str, I
 
 def suggest_command(command: str, commands: Iterable[str]) -> str:
     """Return what to use instead of a command that does not exist, as a sentence; empty if nothing is known."""
-    name = _COMMANDS.get(command) or next(iter(get_close_matches(command, sorted(commands), n=1)), None)
+    close = next(iter(get_close_matches(command, sorted({*commands, *_COMMANDS}), n=1)), None)
+    name = _COMMANDS.get(command) or (close and _COMMANDS.get(close, close))
     return "" if name is None else f"Use drs-jobs {name}."
 
 

@@ -1,12 +1,15 @@
 """The failures of an assessment: one explanation per job, and the causes that several jobs have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+import attrs
 
 from drs_jobs._models import Job
 from drs_jobs.analysis import Cause, Explanation, explain
 from drs_jobs.analysis.cause import cause_key
 from drs_jobs.evidence.model import Assessment
+from drs_jobs.evidence.wording import error_label
 
 
 class LogNotReadError(Exception):
@@ -17,9 +20,7 @@ class CommonCause(NamedTuple):
     """A cause of failures in one or several jobs."""
 
     cause: Cause
-    """The cause in the newest of the jobs."""
-    participants: tuple[str, ...]
-    """The participants in all jobs, each once."""
+    """The cause in the newest of the jobs, with the participants in all jobs, each once."""
     jobs: tuple[Job, ...]
     """The jobs, newest first."""
 
@@ -39,21 +40,30 @@ def explanations(assessment: Assessment) -> list[Explanation]:
 
 
 def common_causes(reports: Iterable[Explanation]) -> list[CommonCause]:
-    """Return each cause once, the one with the most participants first.
+    """Return each cause once, the one with the most participants first. Failures without a reason are causes too.
 
     Args:
         reports: The explanations, newest first.
     """
     causes: dict[str, list[tuple[Cause, Job]]] = {}
     for report in reports:
-        for cause in report.causes:
+        for cause in (*report.causes, *_missing_reason(report)):
             causes.setdefault(cause_key(cause), []).append((cause, report.job))
     merged = [
         CommonCause(
-            cause=members[0][0],
-            participants=tuple(dict.fromkeys(name for cause, _ in members for name in cause.participants)),
+            cause=attrs.evolve(
+                members[0][0],
+                participants=tuple(dict.fromkeys(name for cause, _ in members for name in cause.participants)),
+            ),
             jobs=tuple({job.job_id: job for _, job in members}.values()),
         )
         for members in causes.values()
     ]
-    return sorted(merged, key=lambda common: -len(common.participants))
+    return sorted(merged, key=lambda common: -len(common.cause.participants))
+
+
+def _missing_reason(report: Explanation) -> Iterator[Cause]:
+    """Yield the participants that failed without a reason as one cause, with why there is none, if that is known."""
+    if silent := tuple(failure.participant for failure in report.failures if not failure.reasons):
+        why = "" if report.log_error is None else f": {error_label(report.log_error)}"
+        yield Cause(reason=f"no reason given{why}", participants=silent)

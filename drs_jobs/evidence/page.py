@@ -13,7 +13,7 @@ from drs_jobs import __version__
 from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
 from drs_jobs._models import Outcome
 from drs_jobs._models.source_server import SourceServer
-from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_second, one_line
+from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, format_second, one_line
 from drs_jobs.analysis import Phase
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
@@ -36,9 +36,8 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         files: The SHA-256 of each file that the jobs were read from, by name. Default none.
         notes: What limits the evidence beside the assessment, one sentence each. Default nothing.
     """
-    reports = explanations(assessment)
-    failures = [report for report in reports if report.failures or report.job_reasons]
-    grids = list(_grids(assessment))
+    days = _drills_by_day(assessment)
+    grids = list(_grids(days, [row.server for row in assessment.worst_first[:_MAX_ROWS]]))
     names = {row.server.source_server_id: row.server.name for row in assessment.servers}
     return _template.render(
         title=one_line(title or "") or wording.DEFAULT_TITLE,
@@ -53,11 +52,11 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         has_places=len({(row.server.account_id, row.server.region) for row in assessment.servers}) > 1,
         tiles=_tiles(assessment),
         accounts=list(_accounts(assessment)),
+        days=days,
         grids=grids,
         shown_outcomes=[outcome for outcome in Outcome if any(outcome in grid.outcomes for grid in grids)],
         chart=_chart(assessment),
-        failures=failures,
-        causes=common_causes(failures),
+        causes=common_causes(explanations(assessment)),
         problems=[
             (problem, sum(problem.concerns(row.server) for row in assessment.servers)) for problem in assessment.problems
         ],
@@ -66,10 +65,17 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         verdict_colours=VERDICT_COLOURS,
         verdict_symbols=_VERDICT_SYMBOLS,
         phase_colours=PHASE_COLOURS,
+        max_causes=20,
+        max_days=_MAX_DAYS,
+        max_names=10,
+        max_rows=_MAX_ROWS,
     )
 
 
-_MAX_TEXT: Final = 2000
+_MAX_ROWS: Final = 50
+"""The maximum number of servers whose drills and phases are drawn. All servers are in the table of verdicts."""
+
+_MAX_TEXT: Final = 500
 """The maximum length of a text from AWS."""
 
 
@@ -96,6 +102,7 @@ _filters: Final[dict[str, Callable[..., Any]]] = {
     "count": format_count,
     "duration": format_duration,
     "minute": format_minute,
+    "more": format_more,
     "second": format_second,
     "words": _lower_words,
 }
@@ -165,10 +172,13 @@ _DAYS_PER_GRID: Final = 36
 """The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
 
 
-def _grids(assessment: Assessment) -> Iterator[_Grid]:
-    """Yield the grids, the newest first. The drills of one day share a column, because a run of waves is several jobs."""
-    servers = [row.server for row in assessment.worst_first]
-    ids = {server.source_server_id for server in servers}
+_MAX_DAYS: Final = 3 * _DAYS_PER_GRID
+"""The maximum number of days in the grids."""
+
+
+def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[_Mark]]]:
+    """Return the drills by day, the newest first, and by server. The waves of one run are several jobs of the same day."""
+    ids = {row.server.source_server_id for row in assessment.servers}
     marks: dict[str, dict[str, list[_Mark]]] = {}
     for job in filter(is_drill, assessment.jobs):
         time = job.creation_date_time
@@ -177,7 +187,12 @@ def _grids(assessment: Assessment) -> Iterator[_Grid]:
             outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
             title = f"{format_minute(time)} UTC, {job.job_id}: {outcome.name}"
             marks.setdefault(day, {}).setdefault(server_id, []).append(_Mark(outcome, title))
-    days = list(marks)
+    return marks
+
+
+def _grids(marks: Mapping[str, Mapping[str, Sequence[_Mark]]], servers: Sequence[SourceServer]) -> Iterator[_Grid]:
+    """Yield the grids, the newest first."""
+    days = list(marks)[:_MAX_DAYS]
     for start in range(0, len(days), _DAYS_PER_GRID):
         shown = days[start : start + _DAYS_PER_GRID]
         yield _Grid(shown, [(server, [marks[day].get(server.source_server_id, ()) for day in shown]) for server in servers])

@@ -49,7 +49,7 @@ class SavedJobs:
         """
         if not paths:
             raise TypeError("SavedJobs needs the path of at least one file")
-        self.archive = Archive()
+        self.archive: Archive = Archive()
         for path in paths:
             without_frames(self.archive.read, Path(path))
         self._order: list[_Key] = sorted((entry.age, entry.job_id) for entry in self.archive.entries.values())

@@ -22,8 +22,7 @@ class RecoveryInstance(NamedTuple):
     """A recovery instance that exists."""
 
     instance: LaunchedInstance
-    job: Job
-    """The job that launched it, as it was created."""
+    job: Job  # that launched it, as it was created
     is_terminating: bool
 
 

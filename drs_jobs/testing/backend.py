@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import attrs
@@ -26,9 +26,8 @@ from drs_jobs.testing.account_region import AccountRegion, Scope, job_key
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import InjectedFailure
-from drs_jobs.testing.faults import HookError, Schedule, conflict, resource_not_found, unsupported, validation_error
+from drs_jobs.testing.faults import AwsError, HookError, Schedule, conflict, resource_not_found, validation_error
 from drs_jobs.testing.service_model import (
-    input_shape,
     known_members,
     request_failures,
     require_valid,
@@ -36,7 +35,7 @@ from drs_jobs.testing.service_model import (
     service_model,
     shape_failures,
 )
-from drs_jobs.testing.simulated_jobs import LaunchedInstance, SimulatedRecovery, SimulatedTermination, pending_server
+from drs_jobs.testing.simulated_jobs import LATEST, LaunchedInstance, SimulatedRecovery, SimulatedTermination, pending_server
 from drs_jobs.testing.timelines import SimulatedServer
 
 Members: TypeAlias = dict[str, Any]
@@ -50,7 +49,6 @@ Key: TypeAlias = tuple[Any, ...]
 
 T = TypeVar("T")
 
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _MOMENT: Final = timedelta(microseconds=1)
 _RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "sourceServerID")
 
@@ -101,7 +99,7 @@ class Backend:
         if failures := request_failures(operation, request):
             message = f"{len(failures)} validation errors, the first at {failures[0][0] or 'the body'}: {failures[0][1]}"
             raise validation_error(message, failures)
-        request = known_members(input_shape(operation), request)
+        request = known_members(service_model().operation_model(operation).input_shape, request)
         self._warn_of_mismatches(request, scope, access_key_id)
         self.launch_instances()
         canned = self.responses.take(operation, lambda response: callable(response) or _can_answer(response, request))
@@ -109,9 +107,8 @@ class Backend:
             return _call_function(operation, canned, request) if callable(canned) else dict(canned)
         method: Callable[[Members, AccountRegion], Members] | None = getattr(self, xform_name(operation), None)
         if method is None:
-            raise unsupported(
-                f"LocalDrs does not simulate {operation}: add a response with local.respond({operation!r}, {{...}})"
-            )
+            message = f"LocalDrs does not simulate {operation}: add a response with local.respond({operation!r}, {{...}})"
+            raise AwsError("UnknownOperationException", 404, message)
         with self.lock:
             return method(request, self.account_region(scope))
 
@@ -226,7 +223,7 @@ class Backend:
             )
         recovery = SimulatedRecovery(created, tuple(servers), profile=self.profile, seed=created.job_id)
         data.add_job(recovery)
-        later = (_Launch(one.launched_at, data, created.job_id, one) for one in recovery.instances_at(_LATEST))
+        later = (_Launch(one.launched_at, data, created.job_id, one) for one in recovery.instances_at(LATEST))
         self._launches = sorted([*self._launches, *later], key=lambda launch: launch.at)
         response = self._job_members(created.job_id, now, data)
         return {"job": response | {"tags": {**response["tags"], "resourceArn": created.arn}}}  # a pseudo-tag, as measured
@@ -496,7 +493,8 @@ def _configuration(shape: str, request: Members, data: AccountRegion) -> Members
 def _normalize(query: Any) -> Any:
     """Return a query in a form that is equal for equal queries: without empty filters, ids sorted and without repetition."""
     if isinstance(query, dict):
-        return {name: _normalize(value) for name, value in query.items() if value or value is False}
+        normalized = {name: _normalize(value) for name, value in query.items()}
+        return {name: value for name, value in normalized.items() if value or value is False}
     return sorted(set(query)) if isinstance(query, list) else query
 
 

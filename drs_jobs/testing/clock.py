@@ -6,8 +6,7 @@ from typing import Final
 
 from drs_jobs._time import machine_time
 
-_MAX_SPEED: Final = 1_000_000
-"""So that a test of an hour ends before the year 9999."""
+_MAX_SPEED: Final = 1_000_000  # so that a test of an hour ends before the year 9999
 
 
 class LocalClock:

@@ -2,9 +2,10 @@
 
 import random
 import string
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -34,8 +35,6 @@ ACCOUNT_ID: Final = "123456789012"
 _FIRST_DATE: Final = datetime(2024, 6, 15, 3, 0, tzinfo=UTC)
 _DRILL_DURATION: Final = timedelta(minutes=9)
 """Approximate duration of a drill in the real service."""
-
-EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 class JobFactory:
@@ -140,7 +139,7 @@ class JobFactory:
         return "-".join("".join(self._random.choices("0123456789abcdef", k=length)) for length in (8, 4, 4, 4, 12))
 
 
-def _member(enum: type[EnumT], value: Any) -> Any:
+def _member(enum: type[StrEnum], value: Any) -> Any:
     """Return the enum member for a plain string, or an `UnknownValue` if there is none. Other values are returned unchanged."""
     if not isinstance(value, str) or isinstance(value, StrEnum | UnknownValue):
         return value
@@ -154,8 +153,8 @@ def _launch_status(job_type: object, status: Any) -> LaunchStatus:
 
 # Each factory has its own seed, so that ids do not collide: `Backend` uses 2.
 _default_factory: Final = JobFactory(1)
-make_job = _default_factory.job
-make_server = _default_factory.server
-make_resource = _default_factory.resource
-make_run = _default_factory.run
-make_log_item = _default_factory.log_item
+make_job: Callable[..., Job] = _default_factory.job
+make_server: Callable[..., ParticipatingServer] = _default_factory.server
+make_resource: Callable[..., ParticipatingResource] = _default_factory.resource
+make_run: Callable[..., LaunchActionRun] = _default_factory.run
+make_log_item: Callable[..., JobLogItem] = _default_factory.log_item

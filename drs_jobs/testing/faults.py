@@ -44,11 +44,6 @@ def resource_not_found(resource_type: str, resource_id: str) -> AwsError:
     )
 
 
-def unsupported(message: str) -> AwsError:
-    """Return an UnknownOperationException, for a request that LocalDrs has no response for. Clients do not retry it."""
-    return AwsError("UnknownOperationException", 404, message)
-
-
 class HookError(RuntimeError):
     """A function of the test, given to `respond` or `on_launch`, raised or returned something invalid."""
 

@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, overload
 
@@ -21,7 +21,7 @@ from drs_jobs.testing.failures import (
     SilentFailure,
     Stuck,
 )
-from drs_jobs.testing.simulated_jobs import SimulatedRecovery, SimulatedTermination, pending_server
+from drs_jobs.testing.simulated_jobs import LATEST, SimulatedRecovery, SimulatedTermination, pending_server
 from drs_jobs.testing.timelines import SimulatedServer
 
 SimulatedJob: TypeAlias = SimulatedRecovery | SimulatedTermination
@@ -74,9 +74,6 @@ class _Server(NamedTuple):
     left_at: datetime | None
     is_drilled: bool
 
-    def can_be_drilled(self, when: datetime) -> bool:
-        return self.is_drilled and self.joined_at <= when and (self.left_at is None or when < self.left_at)
-
 
 class _PlannedJob(NamedTuple):
     created_at: datetime
@@ -106,9 +103,9 @@ class _Fleet:
         for planned in self._planned:
             is_clean_up = planned.wave is None and self._instances
             job = self._clean_up(planned.created_at) if is_clean_up else self._recovery(planned, planned.wave or WAVES[0])
-            removed = job.removed_instances_at(_LATEST)
+            removed = job.removed_instances_at(LATEST)
             self._instances = {server: instance for server, instance in self._instances.items() if instance not in removed}
-            self._instances |= {one.source_server_id: one.instance_id for one in job.instances_at(_LATEST)}
+            self._instances |= {one.source_server_id: one.instance_id for one in job.instances_at(LATEST)}
             self._data.add_job(job)
             jobs.append(job)
         return tuple(reversed(jobs))
@@ -184,7 +181,8 @@ class _Fleet:
         ids = [
             server.source_server_id
             for server in self._servers
-            if server.wave is wave and server.can_be_drilled(planned.created_at) and server.source_server_id not in self._stuck
+            if server.wave is wave and server.is_drilled and server.source_server_id not in self._stuck
+            if server.joined_at <= planned.created_at and (server.left_at is None or planned.created_at < server.left_at)
         ]
         # A job that never ends has one server, so that there are others for later drills.
         largest = 1 if isinstance(planned.failure, Stuck) else min(_LARGEST_JOB, len(ids))
@@ -209,9 +207,6 @@ class _Fleet:
             for server_id in chosen
         )
         return SimulatedRecovery(created, servers, profile=wave.profile, seed=self._seed, has_actions=planned.has_actions)
-
-
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other slots

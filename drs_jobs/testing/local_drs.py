@@ -23,7 +23,7 @@ from drs_jobs.testing.backend import Backend, CannedResponse
 from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
-from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, unsupported, validation_error
+from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, validation_error
 from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.routes import encoded_account, parse_credential, parse_request
@@ -194,8 +194,7 @@ class LocalDrs:
             RuntimeError: If it is not running.
         """
         if self._server is None:
-            msg = "LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()"
-            raise RuntimeError(msg)
+            raise RuntimeError("LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()")
         return self._server.url
 
     @property
@@ -318,8 +317,7 @@ class LocalDrs:
         for server in servers:
             require_valid(list(shape_failures(shape, server, is_response=True)), "the source server")
             if not server.get("sourceServerID"):
-                msg = "the source server has no sourceServerID, which is required"
-                raise ValueError(msg)
+                raise ValueError("the source server has no sourceServerID, which is required")
         with self._backend.lock:
             for server in servers:
                 self._backend.account_region(scope).add_source_server(aws_shapes.complete_source_server(server, scope))
@@ -350,7 +348,7 @@ class LocalDrs:
         self._backend.responses.add(response, times=times, operation=operation)
 
     def on_launch(self, function: Callable[[str], str]) -> None:
-        """Have a function create the EC2 instance of each server that a simulated recovery launches, such as one of moto.
+        """Have a function create the EC2 instance of each server that a StartRecovery launches, such as one of moto.
 
         Its id is in the log, in the recovery instances and in the jobs. The function is called when the time has come to the
         end of the launch: during the next request, or in `advance`.
@@ -486,7 +484,7 @@ class LocalDrs:
     def _process(self, request: RecordedRequest) -> HttpResponse:
         try:
             if request.operation is None:
-                raise unsupported("the service model has no operation with this method and path")
+                raise AwsError("UnknownOperationException", 404, "The service model has no operation with this method and path")
             if request.access_key_id is None or request.region is None or request.account_id is None:
                 raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
             if (problem := region_problem(request.region)) is not None:

@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 
 from drs_jobs._extras import missing_extra_error
-from drs_jobs.testing.service_model import input_shape, service_model
+from drs_jobs.testing.service_model import service_model
 
 try:
     from werkzeug.exceptions import HTTPException
@@ -51,7 +51,7 @@ def parse_request(request: Request) -> tuple[str | None, Any]:
         return None, body
     if not isinstance(body, dict):
         return operation, body
-    shape = input_shape(operation)
+    shape = service_model().operation_model(operation).input_shape
     members = {
         name: _decode(member.type_name, request.args.getlist(name))
         for name, member in (shape.members.items() if shape is not None else ())

@@ -56,11 +56,6 @@ def partition_of(region: str) -> str:
     return partition
 
 
-def input_shape(operation: str) -> Any:
-    """Return the shape of the members of a request; `None` if it has none."""
-    return service_model().operation_model(operation).input_shape
-
-
 def require_operation(operation: str) -> None:
     """Raise ValueError if the service model has no such operation.
 

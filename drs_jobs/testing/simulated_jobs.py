@@ -226,6 +226,7 @@ BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | StaticJob
 """A job in `Backend`."""
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:

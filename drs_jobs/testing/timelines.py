@@ -4,15 +4,13 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import attrs
 
 from drs_jobs._models import Job, JobLogEvent, JobLogEventData, JobLogItem, UnknownValue
 from drs_jobs.testing import profiles
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
-
-_PHASES_BEFORE_SILENT_END: Final = ("CLEANUP", "SNAPSHOT")
 
 
 @attrs.frozen
@@ -57,7 +55,7 @@ def build_timeline(
     durations = profiles.draw_durations(profile, launch_fails, random)
     is_silent = any(isinstance(server.failure, SilentFailure) for server in servers)
     if is_silent:
-        phases = _PHASES_BEFORE_SILENT_END
+        phases = ("CLEANUP", "SNAPSHOT")
     steps = [_Step(_microseconds(durations.job_start), JobLogEvent.JOB_START)]
     action_ends: dict[str, int] = {}
     is_stuck = False

@@ -24,11 +24,12 @@ from drs_jobs._text import (
     one_line,
 )
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, active_jobs, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
     exit_if_pipe_closes,
+    print_error,
     print_log_error,
     print_note,
     raise_usage_errors,
@@ -68,6 +69,9 @@ def show(
         return ExitStatus.SUCCEEDED
     explanation = client.explain(job_id)
     names_by_id = name_source.resolve(client)
+    now = datetime.now(UTC)
+    is_for_people = output_format in {JobsOutput.TABLE, JobsOutput.MARKDOWN} and not explanation.job.is_complete
+    earlier = read_earlier(client, explanation.job, now) if is_for_people else ()
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         match output_format:
@@ -77,11 +81,9 @@ def show(
                 columns = output.with_host_name(PHASE_COLUMNS, names_by_id)
                 output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
             case JobsOutput.MARKDOWN:
-                typer.echo("\n".join(markdown_lines(explanation, now=datetime.now(UTC), names=names_by_id)))
+                typer.echo("\n".join(markdown_lines(explanation, now=now, earlier=earlier, names=names_by_id)))
             case JobsOutput.TABLE:
                 console = output.console()
-                now = datetime.now(UTC)
-                earlier = () if explanation.job.is_complete else read_earlier(client, explanation.job, now)
                 print_explanation(console, explanation, now=now, earlier=earlier, tags=tags, names=names_by_id, has_log=has_log)
                 if follows_log and not explanation.job.is_complete:
                     ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
@@ -104,10 +106,13 @@ def follow_log(
         names: Host names by source server id.
     """
     job, printed = explanation.job, set(explanation.log)
+    errors: set[str] = set()
 
     def print_new() -> None:
         items, error = read_log(client, job.job_id)
-        print_log_error(error)
+        if str(error) not in errors:  # each once, not at each poll
+            print_log_error(error)
+            errors.add(str(error))
         new = [item for item in phases(job, items).log if item not in printed]
         printed.update(new)
         if new:
@@ -125,7 +130,7 @@ def follow_log(
 
 def _newest(client: JobsClient) -> str | None:
     """Return the id of the newest job that runs, else of the newest job; `None` without jobs. Print which others run."""
-    jobs = client.describe_jobs().collect()
+    jobs = client.describe_jobs(on_malformed=lambda error: print_error(str(error))).collect()
     running = active_jobs(jobs)
     if len(running) > 1:
         others = wording.list_label([job.job_id for job in running[1:]])
@@ -133,7 +138,7 @@ def _newest(client: JobsClient) -> str | None:
     return next((job.job_id for job in (*running, *jobs)), None)
 
 
-_LEAST_ROWS: Final = 5
+_LEAST_ROWS: Final = 1
 """The minimum number of servers on a terminal, which can be more than fit on the screen with the reasons above them."""
 
 
@@ -154,8 +159,11 @@ def print_explanation(
     with console.capture() as capture:
         _print_outcome(console, explanation.job, now=now, tags=tags)
         if not explanation.job.is_complete:
-            print_progress(console, progress(explanation.phases, now=now, earlier=earlier))
-        output.print_reasons(console, explanation, names=names)
+            state = progress(explanation.phases, now=now, earlier=earlier)
+            style = OUTCOME_COLOURS[Outcome.FAILED] if state.slow else ""
+            console.print(Text(output.progress_label(state, names), style=style), soft_wrap=True)
+        height = max(1, console.height - 14) if console.is_terminal else 0
+        output.print_reasons(console, explanation, names=names, height=height)
     head = capture.get()
     console.file.write(head)
     report = explanation.phases
@@ -183,13 +191,6 @@ def print_explanation(
         console.print(log_table(explanation.log, width=console.width, names=names))
 
 
-def print_progress(console: Console, state: Progress) -> None:
-    """Print what a running job does, and mark it if a server is slow."""
-    slow = Text("slow: ", style=OUTCOME_COLOURS[Outcome.FAILED]) if state.slow else Text()
-    left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
-    console.print(slow + output.text_cell(f"{state.text}, {state.fraction:.0%}{left}"), soft_wrap=True)
-
-
 def _severity(row: ParticipantPhases) -> int:
     return (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED).index(row.outcome)
 
@@ -215,16 +216,20 @@ def outcome_parts(job: Job, now: datetime) -> Iterator[str]:
         yield f"{'took' if job.is_complete else 'running for'} {format_duration(elapsed)}"
 
 
-def markdown_lines(explanation: Explanation, *, now: datetime, names: Mapping[str, str]) -> Iterator[str]:
+def markdown_lines(
+    explanation: Explanation, *, now: datetime, earlier: Iterable[JobPhases] = (), names: Mapping[str, str]
+) -> Iterator[str]:
     """Yield a job as the lines of a document in Markdown."""
     job = explanation.job
     servers, *times = outcome_parts(job, now)
-    yield f"### {output.markdown(f'{job.job_id} {job.kind} {job.outcome.name}{servers}')}"
+    yield f"### {output.markdown(f'{job.job_id} {job.kind} {output.outcome_cell(job, now=now)}{servers}')}"
     yield ""
     yield output.markdown(", ".join(times))
     if job.console_url is not None:
         yield f"<{job.console_url}>"
     yield ""
+    if not job.is_complete:
+        yield f"- {output.markdown(output.progress_label(progress(explanation.phases, now=now, earlier=earlier), names))}"
     for line in output.reason_lines(explanation, names):
         yield f"- {output.markdown(line)}"
     rows = (

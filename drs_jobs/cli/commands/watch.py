@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, JobsClient, Outcome, WaitTimeoutError, analysis
+from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
@@ -81,6 +81,7 @@ def watch(
         if not jobs and not (job_ids := display.running_ids()):
             print_note("no job runs: drs-jobs list shows the latest")
             return ExitStatus.SUCCEEDED
+        display.print_malformed()
         snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is WatchOutput.JSON:
@@ -138,6 +139,7 @@ class WatchDisplay:
         self._new_ids: Future[list[str]] | None = None
         """The request for jobs that started meanwhile, if one is in flight."""
         self._has_shown_error = False
+        self._malformed: list[MalformedResponseError] = []
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
         self._printed_at: dict[str, float] = {}
@@ -158,9 +160,14 @@ class WatchDisplay:
                 return
             yield from Watch(self._client, watcher)
 
+    def print_malformed(self) -> None:
+        """Print on stderr that a job in the list of those that run was malformed."""
+        if self._malformed:
+            print_error(str(self._malformed[0]))
+
     def running_ids(self) -> list[str]:
         """Return the ids of the jobs that run."""
-        return [job.job_id for job in analysis.active_jobs(self._client.describe_jobs())]
+        return [job.job_id for job in analysis.active_jobs(self._client.describe_jobs(on_malformed=self._malformed.append))]
 
     def follow(self, snapshots: Iterable[Job]) -> None:
         """Show each snapshot when it arrives, and progress in between, until all jobs are complete.

@@ -52,7 +52,7 @@ _HATCH: Final = {"size": 6, "solidity": 0.25, "fgopacity": 0.5}
 
 # ------------------------------------------------------------------ text
 
-_MAX_NAME: Final = 36
+_MAX_NAME: Final = 34
 """The maximum number of characters of a server's name and id, so that a label leaves space for the data on a phone."""
 
 
@@ -141,7 +141,8 @@ class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
         html = self.to_html(full_html=False, include_plotlyjs=version not in _versions)
         html = _LOADER.format(version=version) + html if version in _versions else html
         _versions.add(version)
-        display({**self._repr_mimebundle_(), "text/html": html}, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types
+        # IPython has no types.
+        display({**self._repr_mimebundle_(), "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
 
     def _ipython_display_(self) -> None:
         if pio.renderers.render_on_display:
@@ -335,9 +336,8 @@ def add_counts(figure: Chart, panels: Sequence[Mapping[str, Sequence[Job]]]) -> 
     for row, panel in enumerate(counts, 1):
         highest = max(count.total() for count in panel.values())
         # plotly's own ticks of a few jobs would be fractions.
-        figure.update_yaxes(
-            range=[0, highest * 1.08], dtick=1 if highest <= 4 else None, nticks=4, tickformat=",d", row=row, col=1
-        )
+        dtick = 1 if highest <= 4 else None
+        figure.update_yaxes(range=[0, highest * 1.08], dtick=dtick, nticks=4, tickformat=",d", row=row, col=1)
 
 
 # ------------------------------------------------------------------ durations
@@ -359,7 +359,5 @@ def duration_axis(longest: float, *, most: int = 6) -> dict[str, Any]:
     seconds = max(longest * 60, 1.0)
     step = next((step for step in _TICK_STEPS if seconds / step <= most), _TICK_STEPS[-1])
     ticks = range(0, int(seconds * 1.1) + 1, step)
-    return {
-        "tickvals": [tick / 60 for tick in ticks],
-        "ticktext": [format_duration(timedelta(seconds=tick)) if tick else "0" for tick in ticks],
-    }
+    texts = [format_duration(timedelta(seconds=tick)) if tick else "0" for tick in ticks]
+    return {"tickvals": [tick / 60 for tick in ticks], "ticktext": texts}

@@ -105,18 +105,18 @@ def _bars(dated: Sequence[tuple[datetime, Job]], until: datetime, names: Mapping
             if len(labels) % 2:
                 figure.add_hrect(top - 0.5, bottom - 0.5, fillcolor=_common.FADED, opacity=0.1, line_width=0)
             top = bottom
-    row_height = min(max(600 / top, 8), 24)
+    row_height = max(min(max(600 / top, 8), 24), 80 / top)
     size = min(row_height - 1, 12)
     colours = {name: OUTCOME_COLOURS[outcome] for outcome, name in legend.items()}
     _common.add_bars(figure, bars, colours, height=size / row_height, size=size, shortest=marker_width / 2)
     figure.update_xaxes(type="date", range=[first - 2 * marker_width, last + 2 * marker_width], nticks=6, title="UTC")
     _common.set_rows(figure, labels, top)
-    return _common.finish(figure, title, details, height=max(top * row_height, 80))
+    return _common.finish(figure, title, details, height=top * row_height)
 
 
 def _span(time: datetime, job: Job, until: datetime) -> tuple[float, float]:
     """Return the start and the end of a bar in the unit of plotly's axis of dates: milliseconds since 1970."""
-    start = (nearest_utc(time) - _EPOCH) / timedelta(milliseconds=1)
+    start = (nearest_utc(time) - _EPOCH) // timedelta(milliseconds=1)
     return start, start + max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
 
 

@@ -32,9 +32,8 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
 
     Times are those since the creation of the job, and waiting is the gap between two bars. A phase without an end in the log
     extends to `now` or to the end of the job. A phase that did not succeed is hatched, and a failed one has a red outline. A
-    phase that would be too short to be seen, such as most snapshots, has a marker on it. Right of each row are the recovery
-    time, and the outcome if it is not SUCCEEDED. At most 60 participants are drawn, the slowest ones; the title has the number
-    of the others.
+    phase that would be too short to be seen, such as most snapshots, has a marker. Right of each row is the recovery time, or
+    the outcome if it is not SUCCEEDED. At most 60 participants are drawn, the slowest ones; the title has the number of others.
 
     Args:
         phases: The phases of the job, from `JobsClient.phases` or `analysis.phases`.
@@ -47,20 +46,22 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     """
     until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
     names_by_id = _common.host_names(names)
-    job, count = phases.job, len(phases.participants)
-    title = f"phases of {format_count(min(count, MAX_ROWS), 'participant')}, {job.kind} {job.job_id}"
-    title += _common.note(count - MAX_ROWS, "participant", "not shown")
+    job = phases.job
     created = f"created {format_minute(job.creation_date_time)} (UTC)"
     details = ", ".join(filter(None, (job.outcome.name, created, job.account_id, job.region)))
     times = [phase.started_at for row in phases.participants for phase in row.phases if phase.started_at is not None]
     start = job.creation_date_time or min(times, default=None)
-    if start is None or not count:
-        return _common.empty_chart(title, details, f"no {'times' if count else 'participants'} in the job and its log")
     end = job.end_date_time if job.is_complete else until
-    spans = [(row, _spans(row, nearest_utc(start), end)) for row in phases.participants]
+    spans = [(row, _spans(row, nearest_utc(start or until), end)) for row in phases.participants]
     # The slowest are first, and those without a phase in the log are last.
     spans.sort(key=lambda item: (not item[1], -max((end for *_, end in item[1]), default=0)))
     rows = spans[:MAX_ROWS]
+    drawn = sum(bool(row_spans) for _, row_spans in rows)
+    title = f"phases of {format_count(drawn, 'participant')}, {job.kind} {job.job_id}"
+    title += _common.note(len(rows) - drawn, "participant", "without phases in the log")
+    title += _common.note(len(spans) - len(rows), "participant", "not shown")
+    if start is None or not rows:
+        return _common.empty_chart(title, details, f"no {'times' if rows else 'participants'} in the job and its log")
     bars = [
         Bar(phase.name.label, row, start_at, end_at, _phase_text(participant, phase, names_by_id), phase.outcome)
         for row, (participant, row_spans) in enumerate(rows)
@@ -72,10 +73,15 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     figure = _common.new_chart()
     _common.add_bars(figure, bars, _COLOURS, height=0.5, size=13, shortest=margin)
     figure.update_xaxes(**_common.duration_axis(high), range=[low - margin, high + margin], zeroline=False)
-    figure.update_xaxes(title="time since the creation of the job")
+    figure.update_xaxes(title="time since creation")
     labels = {y: _common.server_text(participant.participant, names_by_id) for y, (participant, _) in enumerate(rows)}
     _common.set_rows(figure, labels, len(rows))
-    results = [_result(participant, has_bars=bool(row_spans)) for participant, row_spans in rows]
+    results = [
+        format_duration(row.recovery_time)
+        if row.outcome is Outcome.SUCCEEDED and row.recovery_time is not None
+        else row.outcome.name
+        for row, _ in rows
+    ]
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "matches": "y", "showgrid": False})
     figure.update_layout(yaxis2={"tickvals": list(labels), "ticktext": results})
     # plotly draws the second axis only with a trace.
@@ -92,17 +98,6 @@ def _spans(participant: ParticipantPhases, start: datetime, end: datetime | None
             ended_at = max(began_at, nearest_utc(phase.ended_at or end or began_at))
             spans.append((phase, minutes_of(began_at - start), minutes_of(ended_at - start)))
     return spans
-
-
-def _result(participant: ParticipantPhases, *, has_bars: bool) -> str:
-    """Return the recovery time of a participant, and its outcome if it is not SUCCEEDED."""
-    outcome, time = participant.outcome, participant.recovery_time
-    parts = [
-        "" if outcome is Outcome.SUCCEEDED and time is not None else outcome.name,
-        "" if time is None else format_duration(time),
-        "" if has_bars else "no phases in the log",
-    ]
-    return ", ".join(filter(None, parts))
 
 
 def _phase_text(participant: ParticipantPhases, phase: Phase, names: Mapping[str, str]) -> str:
