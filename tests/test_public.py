@@ -33,7 +33,8 @@ def test_dir_lists_the_public_names():
 
 def test_no_module_has_lazy_names():
     """A `__getattr__` hides names from completion, `dir` and `help`."""
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    texts = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    trees = {path: ast.parse(text) for path, text in texts.items() if "__getattr__" in text}
     assert [path for path, tree in trees.items() if "__getattr__" in {getattr(node, "name", "") for node in tree.body}] == []
 
 
