@@ -4,8 +4,9 @@ PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import platform, sys; print(platform.python_version() + sys.abiflags)' 2>/dev/null)
 PIP = python -m pip -qq --disable-pip-version-check
 EXTRAS = cli,notebook,report,speed,testing
-# Tests with the marker need packages that only requirements/check.txt has. `make check` runs them in .venv-check.
-LEAN = -n 2 -m "not needs_check_env and not needs_aiobotocore"
+# Tests with the marker need packages that only requirements/check.txt has. `make check` runs them in .venv-check. Three processes
+# are faster than two on two cores, because some tests wait.
+LEAN = -n 3 -m "not needs_check_env and not needs_aiobotocore"
 # aiobotocore pins a version of botocore, so it has an environment of its own. That does not have what the other test files need.
 ASYNC_TESTS := $(shell grep -lE "both_clients|both_sweeps|needs_aiobotocore" tests/test_*.py)
 # AWS's JavaScript SDK and axe-core. Without node and npm they are not installed, and their tests are skipped.
