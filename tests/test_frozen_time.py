@@ -13,6 +13,9 @@ import time_machine
 from drs_jobs import JobsClient, Outcome
 from drs_jobs.testing import LocalDrs, make_history
 
+# freezegun reads each attribute of each module. pydantic would load modules then, and keep the frozen types in them.
+freezegun.configure(extend_ignore_list=["pydantic"])
+
 NOON = datetime(2012, 1, 14, 12, tzinfo=UTC)
 SERVER = "s-00000000000000001"
 MINUTE = timedelta(minutes=1)
