@@ -33,7 +33,7 @@ settings.load_profile("drs_jobs")
 settings.register_profile("mutants", settings.get_profile("drs_jobs"), phases=[Phase.explicit, Phase.generate])
 
 KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHON_GIL")
-KEPT_PREFIXES = ("COVERAGE_", "DRS_JOBS_", "HYPOTHESIS_", "PYTEST_")
+KEPT_PREFIXES = ("COVERAGE_", "DRS_JOBS_", "HYPOTHESIS_", "PYTEST_", "SYSTEMROOT")
 """Environment variables that the tests keep, by name and by prefix."""
 
 DEFINED = {
@@ -62,7 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
     os.environ.clear()
     os.environ.update({**kept, **DEFINED, "HOME": home.name})
-    time.tzset()
+    if hasattr(time, "tzset"):
+        time.tzset()
     # A shell script starts background processes with SIGINT ignored, and their children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,9 +85,10 @@ def client(boto_client: Any, client_kind: str) -> JobsClient:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of a client with both clients, in the files that are marked so."""
-    uses_client = "client" in metafunc.fixturenames or "JobsClient(" in inspect.getsource(metafunc.function)
     markers = {marker.name for marker in metafunc.definition.iter_markers()}
-    if uses_client and "both_clients" in markers and "synchronous" not in markers:
+    if "both_clients" not in markers or "synchronous" in markers:
+        return
+    if "client" in metafunc.fixturenames or "JobsClient(" in inspect.getsource(metafunc.function):
         asynchronous = pytest.param("asynchronous", marks=pytest.mark.needs_aiobotocore)
         metafunc.parametrize("client_kind", ["synchronous", asynchronous], indirect=True)
 

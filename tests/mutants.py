@@ -80,7 +80,8 @@ def survivors(module: str) -> tuple[int, list[str]]:
     session.unlink(missing_ok=True)
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "build", "dist", ".*_cache", "_build"))
     names = " ".join(f"tests/test_{name}.py" for name in tests.split())
-    command = COMMAND.format(python=sys.executable, tests=names)
+    python = ROOT / ".venv-async" / "bin" / "python" if module == "aio" else sys.executable  # only that one has aiobotocore
+    command = COMMAND.format(python=python, tests=names)
     # Every command runs in the copy, so that the tests import the copy's package. First the tests run without a mutant: if
     # they failed, or needed more than the time limit, every mutant would count as killed.
     began = time.perf_counter()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from command_line import run_apart, run_here
+from command_line import run, run_here
 from drs_jobs import Job, JobsClient, Outcome, SourceNetworkID
 from drs_jobs.analysis import JobPhases, Phase, PhaseName, phases
 from drs_jobs.cli.phases import PhaseBar, phases_table
@@ -125,8 +125,10 @@ def test_networks_have_their_own_key(local_drs: LocalDrs, capsys: pytest.Capture
 
 def test_ascii_terminal(failed: Job):
     """Letters, with their meaning below."""
-    result = run_apart("show", failed.job_id, PYTHONIOENCODING="ascii")
-    assert result.stdout.isascii()
-    assert "\\u" not in result.stdout
-    assert "c conversion  l launch" in result.stdout
-    assert Outcome.FAILED.name in result.stdout
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    run("show", failed.job_id, stdout=output)
+    output.seek(0)
+    shown = output.read()
+    assert "\\u" not in shown
+    assert "c conversion  l launch" in shown
+    assert Outcome.FAILED.name in shown

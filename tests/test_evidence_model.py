@@ -211,12 +211,9 @@ def test_place_from_arns():
     assert judge(case._replace(problems=(IRELAND,))).rows[0].drilled == "UNDETERMINED"
 
 
-WORLDS = [make_world(seed) for seed in range(3000)]
-
-
 def test_worlds_are_varied():
     """Each verdict is at least 8 % of the verdicts, and each rule decides at least 50 times."""
-    counters = distribution(WORLDS)
+    counters = distribution(map(make_world, range(3000)))
     for key in ("drilled", "recovered"):
         shares = {verdict: counters[key][verdict] / counters[key].total() for verdict in ("MET", "NOT_MET", "UNDETERMINED")}
         assert min(shares.values()) >= 0.08, (key, shares)
@@ -224,7 +221,7 @@ def test_worlds_are_varied():
 
 
 def test_worlds_are_reproducible():
-    assert [make_world(seed) for seed in range(20)] == WORLDS[:20]
+    assert make_world(7) == make_world(7) != make_world(8)
 
 
 def typed(case: World) -> tuple[list[Any], dict[str, Any]]:
@@ -234,7 +231,7 @@ def typed(case: World) -> tuple[list[Any], dict[str, Any]]:
 def test_typed_jobs_are_the_same():
     """The conversion loses nothing: outcomes and recovery times equal those of the typed jobs and their logs."""
     compared: Counter[str] = Counter()
-    for case in WORLDS[:1000]:
+    for case in map(make_world, range(500)):
         jobs, options = typed(case)
         assert (options["as_of"], options["since"]) == (case.as_of, case.since)
         for snapshot, typed_job in zip(case.snapshots, jobs, strict=True):
@@ -253,7 +250,7 @@ def test_typed_jobs_are_the_same():
                 if part.has_whole_log:
                     assert rows[server].recovery_time == part.recovery_time
                     compared["time" if part.recovery_time else "no time"] += 1
-    assert min(compared[key] for key in ("RUNNING", "SUCCEEDED", "FAILED", "UNDETERMINED", "time", "no time")) > 200, compared
+    assert min(compared[key] for key in ("RUNNING", "SUCCEEDED", "FAILED", "UNDETERMINED", "time", "no time")) > 100, compared
 
 
 def assessment_of(case: World) -> Any:
@@ -276,7 +273,7 @@ def assessment_of(case: World) -> Any:
 
 def test_differences():
     """An assessment that is equal has none. One with another verdict has it."""
-    assert [case for case in WORLDS[:300] if differences(judge(case), observed(case, assessment_of(case)))] == []
+    assert [case for case in map(make_world, range(300)) if differences(judge(case), observed(case, assessment_of(case)))] == []
     case = world(job(DAY), objective=20 * MINUTE)
     assessment = assessment_of(case)
     assessment.servers[0].recovered = "NOT_MET"

@@ -12,8 +12,8 @@ from drs_jobs.testing import Fault, LocalDrs, make_job
 from fault_schedules import ERRORS, FAULTS, HARMLESS, NoFault
 from simulated_time import SimulatedTime
 
-SCHEDULES = 300
-PER_TEST = 100
+SCHEDULES = 100
+PER_TEST = 50
 
 
 def test_schedules_have_every_fault():

@@ -41,7 +41,9 @@ def listed():
 def _run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(COMMON + code)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist", timeout=60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # importing them takes longer than the tests
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
 
 
 def test_session_fixture_is_shared(pytester: pytest.Pytester):

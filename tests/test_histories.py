@@ -230,7 +230,7 @@ def test_service_model(history: History):
 
 def test_long_history():
     """The years are as many as its jobs need at one drill in six hours."""
-    history = make_history(6000, until=NOON, logs=True)
+    history = make_history(6000, until=NOON)
     assert timedelta(days=365) < NOON - created(history[-1]) < timedelta(days=500)
 
 

@@ -1,14 +1,16 @@
-"""The environments of the Makefile, and the links of the README on a package index."""
+"""The commands and environments of the Makefile, and the README on a package index."""
 
 import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def make_dry_run(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("target", "folder"),
-    [("test", ".venv"), ("demo", ".venv-demo"), ("lint", ".venv-check"), ("test-lowest", ".venv-lowest")],
+    [("test", ".venv"), ("demo", ".venv"), ("lint", ".venv-check"), ("test-lowest", ".venv-lowest")],
 )
 def test_another_interpreter_sets_up_again(make_dry_run, target: str, folder: str):
     assert f"python-3.98.0 -m venv --clear {folder} " in make_dry_run(target, "3.98.0", stamp=f"{folder}/ready-3.99.0")
@@ -47,8 +49,18 @@ def test_another_interpreter_sets_up_again(make_dry_run, target: str, folder: st
 
 def test_latest_has_every_extra_and_the_given_interpreter(make_dry_run):
     commands = make_dry_run("latest", "3.98.0")
-    assert "python-3.98.0 -m venv" in commands
-    assert "[cli,notebook,report,speed,testing]" in commands
+    assert commands.count("python-3.98.0 -m venv") == 2
+    extras = re.findall(r"'\.\[(.*)\]'", commands)
+    assert {extra for names in extras for extra in names.split(",")} == PROJECT["optional-dependencies"].keys()
+
+
+def test_help_lists_every_target(make_dry_run, tmp_path: Path):
+    targets = re.findall(r"^([a-z-]+):", (tmp_path / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = subprocess.run(["make", "help"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True).stdout
+    assert re.findall(r"^make (\S+) +\S", listed, re.MULTILINE) == targets
+    for target in targets:
+        (tmp_path / target).mkdir(exist_ok=True)  # a file with the name of a target does not replace its command
+    assert "pytest" in make_dry_run("test", "3.98.0")
 
 
 @pytest.mark.parametrize("programs", [(), ("node",), ("node", "npm")], ids=" ".join)
@@ -72,6 +84,12 @@ def test_locks_have_hashes_and_no_addresses(lock: Path):
     text = lock.read_text(encoding="utf-8")
     assert "://" not in text
     assert "sha256:" in text or text.count('"integrity": "sha512-') == text.count('"node_modules/')
+
+
+def test_no_version_is_locked_twice():
+    test, check = ((ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8") for name in ("test", "check"))
+    name = re.compile(r"^([a-z0-9-]+)==", re.MULTILINE)
+    assert {*name.findall(test)}.isdisjoint(name.findall(check))
 
 
 def test_readme_has_no_relative_links():

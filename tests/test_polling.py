@@ -910,7 +910,7 @@ def test_watch_continues_after_an_interruption(client: JobsClient, local_drs: Lo
 @pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
 def test_signals_lose_no_job_of_a_watch():
     """Real ones, whose handler raises an exception. The loop continues with the same iterator."""
-    count = 10 * int(os.environ.get("DRS_JOBS_SIGNALS", "300"))
+    count = 3 * int(os.environ.get("DRS_JOBS_SIGNALS", "300"))
     tally = interruptions.interrupt_watch(count)
     assert tally["caught"] == tally["signals"] >= count
     assert (tally["lost"], tally["older"], tally["unfinished calls"]) == (0, 0, 0)

@@ -45,29 +45,34 @@ def test_only_the_endpoint_is_called(local_drs: LocalDrs, monkeypatch: pytest.Mo
 PERMISSIVE = re.compile(r"\b(Apache|BSD|MIT|ISC|PSF|Python Software Foundation|HPND|Unlicense|0BSD|Zlib)\b", re.IGNORECASE)
 
 
-def _dependencies(name: str, seen: set[str]) -> set[str]:
-    """All direct and indirect dependencies of a package, those of its extras included, added to `seen`."""
-    try:
-        requirements = importlib.metadata.distribution(name).requires or []
-    except importlib.metadata.PackageNotFoundError:
-        return seen  # an extra that is not installed, or a package for another platform
-    for requirement in requirements:
-        needed = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
-        if needed not in seen and ("extra ==" not in requirement or name == "drs_jobs"):
-            seen.add(needed)
-            _dependencies(needed, seen)
-    return seen
-
-
-def test_every_dependency_has_a_permissive_licence():
-    """The dependencies of all extras are included."""
-    names = _dependencies("drs_jobs", set())
-    assert {"boto3", "botocore", "attrs", "cattrs", "typer", "rich", "werkzeug"} <= names
-    for name in names:
-        try:
-            metadata = importlib.metadata.metadata(name)
-        except importlib.metadata.PackageNotFoundError:
+def _dependencies(requirements: list[str]) -> set[str]:
+    """Return the names of the packages that the requirements need here, directly or indirectly."""
+    names: set[tuple[str, str]] = set()
+    pending = [(Requirement(text), "") for text in requirements]
+    while pending:
+        requirement, extra = pending.pop()
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
+        for extra in ("", *requirement.extras):
+            if (requirement.name, extra) not in names:
+                names.add((requirement.name, extra))
+                needed = importlib.metadata.distribution(requirement.name).requires or []
+                pending += [(Requirement(text), extra) for text in needed]
+    return {name for name, _ in names}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pytest.param(name, marks=[pytest.mark.needs_aiobotocore] * (name == "async"))
+        for name in PROJECT["optional-dependencies"]
+    ],
+)
+def test_every_dependency_has_a_permissive_licence(extra: str):
+    names = _dependencies([*PROJECT["dependencies"], *PROJECT["optional-dependencies"][extra]])
+    assert len(names) > len(PROJECT["dependencies"])
+    for name in names:
+        metadata = importlib.metadata.metadata(name)
         licences = [
             metadata.get("License-Expression", ""),
             metadata.get("License", "")[:100],
@@ -84,11 +89,9 @@ def _versions(requirements: list[str], python: str) -> dict[str, Version]:
 
 
 def test_lowest_versions():
-    """Lower bounds in pyproject.toml are the versions in requirements/lowest.txt, and for the extra `async` in another file."""
+    """Lower bounds in pyproject.toml are the versions in requirements/lowest.txt."""
     declared = [*PROJECT["dependencies"], *itertools.chain.from_iterable(PROJECT["optional-dependencies"].values())]
-    # aiobotocore needs a higher botocore, which the second file replaces.
-    files = [ROOT / "requirements" / name for name in ("async-lowest.txt", "lowest.txt")]
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = (ROOT / "requirements" / "lowest.txt").read_text(encoding="utf-8").splitlines()
     locked = [line.removesuffix("\\") for line in lines if "==" in line]
     pythons = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))
     assert pythons

@@ -694,7 +694,7 @@ FORK_BESIDE_THREADS = """
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_pool_beside_threads(local_drs: LocalDrs):
     """The first imports and connections of the process happen in threads while it forks."""
-    for _ in range(3):
+    for _ in range(2):
         command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK_BESIDE_THREADS), local_drs.endpoint_url]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
         try:
