@@ -5,10 +5,10 @@
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
-from typing import Final
+from typing import Any, Final
 
 import plotly.graph_objects as go
 
@@ -114,9 +114,9 @@ def _phase_text(participant: ParticipantPhases, phase: Phase, names: Mapping[str
     return _common.hover(lines)
 
 
-_COLUMNS: Final = 60
-_ROWS: Final = 30
-"""The parts of the chart in which recoveries are one point, so that each point has a hover label."""
+_COLUMNS: Final = 48
+_ROWS: Final = 24
+"""The parts of the width and height within which recoveries are one point, so that each point has a hover label."""
 
 _MAX_CONNECTED: Final = 300
 _OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
@@ -190,8 +190,9 @@ def recovery_chart(
     return _common.finish(figure, title, details, height=360)
 
 
-_Points = list[tuple[datetime, float, Recovery]]
-"""Recoveries with their places: the creation time of the job, and the recovery time in minutes; the oldest first."""
+_Point = tuple[datetime, float, Recovery]
+"""A recovery with its place: the creation time of the job, and the recovery time in minutes."""
+_Points = list[_Point]
 
 
 def _add_lines(figure: Chart, points: _Points) -> None:
@@ -207,24 +208,39 @@ def _add_lines(figure: Chart, points: _Points) -> None:
 
 
 def _add_points(figure: Chart, points: _Points, row: float, names: Mapping[str, str], objective: timedelta | None) -> None:
-    """Draw one point for all recoveries in a part of the chart, at the place of the worst of them."""
+    """Draw one point for recoveries that would cover each other, at the time of the first and the height of the slowest."""
     order = list(OUTCOME_MARKERS)
-    first, last = points[0][0], points[-1][0]
-    column = max((last - first) / _COLUMNS, timedelta(minutes=1))
-    parts: dict[tuple[int, int], list[tuple[Outcome, str, datetime, float, Recovery]]] = {}
-    for time, y, recovery in points:
-        verdict = None if objective is None else recovery.verdict(objective)
-        outcome = recovery.outcome if verdict is None else _OUTCOMES[verdict]
-        name = outcome.name if verdict is None else verdict.label
-        parts.setdefault(((time - first) // column, int(y / row)), []).append((outcome, name, time, y, recovery))
-    counts = Counter((outcome, name) for members in parts.values() for outcome, name, *_ in members)
+    column = max((points[-1][0] - points[0][0]) / _COLUMNS, timedelta(minutes=1))
+    counts: Counter[tuple[Outcome, str]] = Counter()
     drawn: dict[Outcome, list[tuple[datetime, float, str]]] = {outcome: [] for outcome in order}
-    for members in parts.values():
-        members.sort(key=lambda member: -order.index(member[0]))
-        worst, _, time, y, _ = members[0]
-        drawn[worst].append((time, y, _common.hover([], [_entry(member[-1], member[1], names) for member in members])))
+    for near in _grouped(points, lambda point: point[0], column):
+        slowest_first = sorted(near, key=lambda point: point[1], reverse=True)
+        for members in reversed(_grouped(slowest_first, lambda point: point[1], row)):
+            looks = [(*_look(recovery, objective), recovery) for *_, recovery in members]
+            looks.sort(key=lambda look: -order.index(look[0]))
+            counts.update((outcome, name) for outcome, name, _ in looks)
+            text = _common.hover([], [_entry(recovery, name, names) for _, name, recovery in looks])
+            drawn[looks[0][0]].append((near[0][0], members[0][1], text))
     for outcome, name in sorted(counts, key=lambda look: order.index(look[0])):
         _common.add_points(figure, outcome, f"{name} ({counts[outcome, name]:,})", drawn[outcome])
+
+
+def _grouped(points: _Points, position: Callable[[_Point], Any], distance: Any) -> list[_Points]:
+    """Group sorted points, so that each is at most at a distance from the first of its group."""
+    groups: list[_Points] = []
+    for point in points:
+        if not groups or abs(position(point) - position(groups[-1][0])) > distance:
+            groups.append([])
+        groups[-1].append(point)
+    return groups
+
+
+def _look(recovery: Recovery, objective: timedelta | None) -> tuple[Outcome, str]:
+    """Return the outcome with the marker of a recovery, and its name in the legend."""
+    if objective is None:
+        return recovery.outcome, recovery.outcome.name
+    verdict = recovery.verdict(objective)
+    return _OUTCOMES[verdict], verdict.label
 
 
 def _entry(recovery: Recovery, name: str, names: Mapping[str, str]) -> str:
