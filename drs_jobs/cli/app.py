@@ -16,8 +16,8 @@ from drs_jobs.cli.commands.report import report
 from drs_jobs.cli.commands.save import save
 from drs_jobs.cli.commands.show import show
 from drs_jobs.cli.commands.watch import watch
-from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
-from drs_jobs.cli.options import CheckOutput, EndpointUrl, Profile, Region, apply_global_options
+from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note
+from drs_jobs.cli.options import CheckOutput, EndpointUrl, Profile, Region
 from drs_jobs.cli.suggestions import suggest_command, suggest_option
 
 _NAME: Final = "drs-jobs"
@@ -37,49 +37,43 @@ _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
 }
 """The commands, in the order of `--help`."""
 
+_EXAMPLES: Final = """\
+drs-jobs list --since 90d --failed
+drs-jobs --region eu-west-1 show drsjob-556c7b1d99221f996
+drs-jobs demo
+
+drs-jobs list --since 90d --failed
+drs-jobs list --kind drill --outcome succeeded --limit 20
+drs-jobs list --since 2024-06-01 --until 2024-06-30 -o json
+
+drs-jobs show drsjob-556c7b1d99221f996
+drs-jobs show drsjob-556c7b1d99221f996 -o json
+
+drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h
+drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s
+
+drs-jobs check --drilled-within 90d --objective 4h --servers aws
+drs-jobs check --drilled-within 90d --as-of 2024-06-30 --servers servers.csv -o csv
+drs-jobs check --drilled-within 90d --accounts accounts.txt --role-name DrsReader
+drs-jobs check --since 1y --history
+
+drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv
+drs-jobs report evidence.html --from jobs.jsonl --as-of 2024-06-30 --drilled-within 90d
+
+drs-jobs save jobs.jsonl
+drs-jobs save jobs.jsonl --accounts accounts.txt --role-name DrsReader
+
+drs-jobs demo
+drs-jobs demo --serve
+
+drs-jobs local --history 100 --speed 60
+drs-jobs local --fail s-00000000000000001=LAUNCH
+"""
+
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
-    "drs-jobs": (
-        "drs-jobs list --since 90d --failed",
-        "drs-jobs --region eu-west-1 show drsjob-556c7b1d99221f996",
-        "drs-jobs demo",
-    ),
-    "list": (
-        "drs-jobs list --since 90d --failed",
-        "drs-jobs list --kind drill --outcome succeeded --limit 20",
-        "drs-jobs list --since 2024-06-01 --until 2024-06-30 -o json",
-    ),
-    "show": (
-        "drs-jobs show drsjob-556c7b1d99221f996",
-        "drs-jobs show drsjob-556c7b1d99221f996 -o json",
-    ),
-    "watch": (
-        "drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h",
-        "drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s",
-    ),
-    "check": (
-        "drs-jobs check --drilled-within 90d --objective 4h --servers aws",
-        "drs-jobs check --drilled-within 90d --as-of 2024-06-30 --servers servers.csv -o csv",
-        "drs-jobs check --drilled-within 90d --accounts accounts.txt --role-name DrsReader",
-        "drs-jobs check --since 1y --history",
-    ),
-    "report": (
-        "drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv",
-        "drs-jobs report evidence.html --from jobs.jsonl --as-of 2024-06-30 --drilled-within 90d",
-    ),
-    "save": (
-        "drs-jobs save jobs.jsonl",
-        "drs-jobs save jobs.jsonl --accounts accounts.txt --role-name DrsReader",
-    ),
-    "demo": (
-        "drs-jobs demo",
-        "drs-jobs demo --serve",
-    ),
-    "local": (
-        "drs-jobs local --history 100 --speed 60",
-        "drs-jobs local --fail s-00000000000000001=LAUNCH",
-    ),
+    name: block.splitlines() for name, block in zip((_NAME, *_COMMANDS), _EXAMPLES.split("\n\n"), strict=True)
 }
-"""Command lines by command."""
+"""Command lines of the program, and of each command."""
 
 
 def summary(text: str) -> str:
@@ -132,8 +126,13 @@ def callback(
     These options can be given before or after the command.
     """
     values = {"profile": profile, "region": region, "endpoint_url": endpoint_url, "output_format": output_format}
-    with raise_usage_errors():
-        apply_global_options(context, values)
+    options = {name: value for name, value in values.items() if value is not None}
+    program: Any = context.command
+    if (command := program.commands.get(context.invoked_subcommand)) is not None:
+        lacking = options.keys() - {parameter.name for parameter in command.params}
+        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
+            raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
+    context.default_map = {str(context.invoked_subcommand): options}
 
 
 def invoke(arguments: Sequence[str]) -> int:

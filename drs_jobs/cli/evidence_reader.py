@@ -9,11 +9,10 @@ import attrs
 from drs_jobs import Job, JobsClient, MalformedResponseError, SourceServer
 from drs_jobs._text import format_day, one_line
 from drs_jobs.analysis import JobPhases, latest_snapshots
-from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
-from drs_jobs.cli.servers import NameSource, ServerSource, print_name_errors
+from drs_jobs.cli.servers import NameSource, ServerSource
 from drs_jobs.cli.sources import JobSource, Reading, place_of, track
 from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
@@ -28,10 +27,9 @@ _LOGS_IN_FLIGHT: Final = 8
 class _Evidence(NamedTuple):
     """What was read of one account and region."""
 
-    jobs: Sequence[Job | JobPhases]
+    jobs: Sequence[Job]
+    logs: Sequence[JobPhases]
     servers: Sequence[SourceServer] | None
-    names: Mapping[str, str]
-    names_error: Exception | None
     malformed: Sequence[MalformedResponseError]
 
 
@@ -103,54 +101,46 @@ class EvidenceReader:
         """What limits the evidence of saved jobs."""
         return () if self.coverage is None else self.coverage.notes
 
-    @property
-    def since(self) -> datetime | None:
-        """From when on no job is missing. Saved jobs from before the start of the unbroken span count too."""
-        covered_from = None if self.coverage is None else self.coverage.since
-        return max((start for start in (self.read_from, covered_from) if start is not None), default=None)
-
     def read(self) -> Assessment:
         """Read the servers, the jobs and the logs, and return the assessment."""
         reading = self.source.read(self._read_place)
+        reading.print_uninitialized()
+        self.names.print_errors()
         evidence = [value for _, value in reading.values]
         servers = self.servers.servers
         if self.servers.is_aws:
             servers = tuple(server for value in evidence for server in value.servers or ())
-        jobs = [job for value in evidence for job in value.jobs]
-        accounts = {account for job in jobs if (account := _job_of(job).account_id) is not None}
-        reading.print_uninitialized()
-        places: Sequence[Place] = reading.places
-        problems = list(_problems(reading))
+        problems, places, since = list(_problems(reading)), reading.places, self.read_from
         if self.coverage is not None:
-            places = self.coverage.places
             problems += self.coverage.problems
-        print_name_errors([value.names_error for value in evidence if value.names_error is not None])
+            places = list(self.coverage.places)
+            # From when on no job is missing. Saved jobs from before that time count too.
+            since = max((start for start in (since, self.coverage.since) if start is not None), default=None)
+        jobs = [job for value in evidence for job in value.jobs]
+        reports = {report.job.job_id: report for value in evidence for report in value.logs}
+        accounts = {job.account_id for job in jobs if job.account_id is not None}
         assessment = assess(
-            jobs,
+            [reports.get(job.job_id, job) for job in jobs],
             as_of=self.as_of,
             drilled_within=self.drilled_within,
             objective=self.objective,
             servers=servers,
-            since=self.since,
+            since=since,
             problems=[*problems, *_unread_places(servers or (), places, accounts)],
         )
-        names_by_id = dict(self.names.names)
-        for value in evidence:
-            names_by_id.update(value.names)
-        return _with_names(assessment, names_by_id)
+        return _with_names(assessment, self.names.names)
 
     def _read_place(self, client: JobsClient) -> _Evidence:
         """Read one account and region."""
         servers = self.servers.read(client)
-        # The servers of AWS have their names already.
-        names, names_error = (output.NO_NAMES, None) if self.servers.is_aws else self.names.read(client)
+        if not self.servers.is_aws:  # the servers of AWS have their names already
+            self.names.read(client)
         malformed: list[MalformedResponseError] = []
         jobs = latest_snapshots(client.describe_jobs(from_date=self.read_from, on_malformed=malformed.append))
         needed = self._jobs_with_logs(jobs, servers)
         # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
-        reports = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
-        read = {report.job.job_id for report in reports}
-        return _Evidence([*reports, *(job for job in jobs if job.job_id not in read)], servers, names, names_error, malformed)
+        logs = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
+        return _Evidence(jobs, logs, servers, malformed)
 
     def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None) -> Sequence[Job]:
         if self.history:
@@ -175,10 +165,6 @@ def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
         return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
 
 
-def _job_of(job: Job | JobPhases) -> Job:
-    return job.job if isinstance(job, JobPhases) else job
-
-
 def _problems(reading: Reading[_Evidence]) -> Iterator[Problem]:
     """Yield a problem for each account and region that could not be read, and for each malformed job."""
     for failure in reading.failures:
@@ -192,10 +178,7 @@ def _problems(reading: Reading[_Evidence]) -> Iterator[Problem]:
 def _unread_places(servers: Iterable[SourceServer], places: Iterable[Place], accounts: set[str]) -> Iterator[Problem]:
     """Yield a problem for each account and region of the given servers whose jobs are not read.
 
-    Args:
-        servers: The servers.
-        places: The accounts and regions that are read.
-        accounts: The accounts of the jobs, for a place of unknown account.
+    A place of unknown account is one of the accounts of the jobs.
     """
     for server_place in dict.fromkeys(Place(server.account_id, server.region) for server in servers):
         account_id, region = server_place
@@ -217,18 +200,17 @@ def _with_names(assessment: Assessment, names: Mapping[str, str]) -> Assessment:
     return attrs.evolve(assessment, servers=tuple(rows))
 
 
-_STATUSES: Final = {
-    Verdict.MET: ExitStatus.SUCCEEDED,
-    Verdict.NOT_MET: ExitStatus.FAILED,
-    Verdict.UNDETERMINED: ExitStatus.UNDETERMINED,
-}
-
-
 def status_of_verdict(assessment: Assessment, *, exit_zero: bool) -> ExitStatus:
     """Return the exit status of the verdict. Without a criterion, jobs that could not be read are the status SERVICE."""
-    if assessment.verdict is None:
-        return ExitStatus.SERVICE if assessment.problems else ExitStatus.SUCCEEDED
-    return ExitStatus.SUCCEEDED if exit_zero else _STATUSES[assessment.verdict]
+    match assessment.verdict:
+        case None:
+            return ExitStatus.SERVICE if assessment.problems else ExitStatus.SUCCEEDED
+        case Verdict.NOT_MET if not exit_zero:
+            return ExitStatus.FAILED
+        case Verdict.UNDETERMINED if not exit_zero:
+            return ExitStatus.UNDETERMINED
+        case _:
+            return ExitStatus.SUCCEEDED
 
 
 def print_notes(assessment: Assessment, reader: EvidenceReader) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from inspect import Parameter
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -36,7 +36,6 @@ class CheckOutput(StrEnum):
     PROMETHEUS = "prometheus"
 
 
-JobArgument: TypeAlias = Annotated[str, typer.Argument(help="The job's id.")]
 Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
 Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
 EndpointUrl: TypeAlias = Annotated[
@@ -76,12 +75,6 @@ class Connection:
     def make_client(self) -> JobsClient:
         """Return a client with these options."""
         return JobsClient(profile_name=self.profile, region_name=self.region, endpoint_url=self.endpoint_url)
-
-    def make_session(self) -> Any:
-        """Return a boto3 session with the profile."""
-        import boto3  # noqa: PLC0415  # `--help` needs no boto3
-
-        return boto3.Session(profile_name=self.profile)
 
 
 @attrs.frozen
@@ -179,30 +172,10 @@ def with_option_groups(command: Callable[..., T]) -> Callable[..., T]:
         return command(**options, **values)
 
     parameters = [
-        parameter.replace(kind=Parameter.KEYWORD_ONLY)
-        for name, group in signature.parameters.items()
-        for parameter in (fields[name].values() if name in groups else [group])
+        option.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        for option in fields.get(name, {name: parameter}).values()
     ]
     vars(call)["__signature__"] = signature.replace(parameters=parameters)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
-
-
-def apply_global_options(context: typer.Context, values: Mapping[str, Any]) -> None:
-    """Make options before the command the defaults of the same options of the command.
-
-    Args:
-        context: The context of the program, before that of the command.
-        values: The values by the name of the parameter; `None` for an absent option.
-
-    Raises:
-        ValueError: If the command does not have one of the options.
-    """
-    options = {name: value for name, value in values.items() if value is not None}
-    program: Any = context.command
-    command = program.commands.get(context.invoked_subcommand)
-    if command is not None:
-        names = {parameter.name for parameter in command.params}
-        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in options.keys() - names]:
-            raise ValueError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
-    context.default_map = {str(context.invoked_subcommand): options}

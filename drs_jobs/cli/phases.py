@@ -1,6 +1,6 @@
 """The phases of a job: a table with a bar for each phase, and records for JSON and CSV."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,18 +18,18 @@ from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
 from drs_jobs.cli import output
 
-_LETTERS: Final[Mapping[PhaseName, tuple[str, str]]] = {
-    PhaseName.CLEANUP: ("░", "u"),
-    PhaseName.SNAPSHOT: ("▒", "s"),
-    PhaseName.CONVERSION: ("▓", "c"),
-    PhaseName.LAUNCH: ("█", "l"),
-    PhaseName.DEPLOY_NETWORK_CONFIGURATION: ("▒", "d"),
-    PhaseName.UPDATE_NETWORK_CONFIGURATION: ("▓", "n"),
-    PhaseName.UPDATE_LAUNCH_TEMPLATE: ("█", "t"),
+_LETTERS: Final[Mapping[PhaseName, str]] = {
+    PhaseName.CLEANUP: "░u",
+    PhaseName.SNAPSHOT: "▒s",
+    PhaseName.CONVERSION: "▓c",
+    PhaseName.LAUNCH: "█l",
+    PhaseName.DEPLOY_NETWORK_CONFIGURATION: "▒d",
+    PhaseName.UPDATE_NETWORK_CONFIGURATION: "▓n",
+    PhaseName.UPDATE_LAUNCH_TEMPLATE: "█t",
 }
 """The character of each phase in a bar, and the one for a terminal that has only ASCII."""
 
-_WAITING: Final = ("·", ".")
+_WAITING: Final = "·."
 
 
 @attrs.frozen
@@ -72,98 +72,26 @@ def phases_table(
         names: Host names by source server id. Default none.
         instances: EC2 instance ids by source server id. Default none.
     """
-    phase_names = report.phase_names
-    columns = [
-        output.Column("participant"),
-        output.Column("phases", rank=3),
-        *(output.Column(_label(name), rank=len(PhaseName) + 4 - index) for index, name in enumerate(phase_names)),
-        output.Column("recovered in", rank=2),
-        *([output.Column("instance", rank=len(PhaseName) + 5)] if instances else []),
-        output.Column("outcome", rank=1),
-    ]
     start, total = _time_axis(report, now)
-    cells: list[list[Any]] = []
-    for row in rows:
-        by_name = {phase.name: phase for phase in row.phases}
-        cells.append(
-            [
-                output.server_cell(row.participant, names),
-                PhaseBar(tuple(_spans(row, start, total, now))),
-                *(_phase_cell(by_name.get(name), now) for name in phase_names),
-                Text(format_duration(row.recovery_time)),
-                *([output.text_cell(instances.get(row.participant, "-"))] if instances else []),
-                Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]),
-            ]
-        )
-    return output.fitted_table(columns, cells, width=width)
+    instance_column = output.Column("instance", lambda row: instances.get(row.participant, "-"), rank=len(PhaseName) + 5)
+    columns = [
+        output.Column("participant", lambda row: output.server_label(row.participant, names)),
+        output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, total, now))), rank=3),
+        *(
+            output.Column(_label(name), _phase_cell(name, now), rank=len(PhaseName) + 4 - index)
+            for index, name in enumerate(report.phase_names)
+        ),
+        output.Column("recovered in", lambda row: format_duration(row.recovery_time), rank=2),
+        *([instance_column] if instances else []),
+        output.Column("outcome", lambda row: Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]), rank=1),
+    ]
+    return output.fitted_table(columns, output.cells(columns, rows), width=width)
 
 
 def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
     """Return the meaning of the characters in the bars."""
-    encoding = int(is_ascii)
-    legend = [f"{_LETTERS[name][encoding]} {_label(name)}" for name in report.phase_names]
-    return "  ".join([*legend, f"{_WAITING[encoding]} waiting"])
-
-
-def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
-    """Yield one record per participant for JSON, with a list of its phases."""
-    for row in report.participants:
-        key = "sourceNetworkID" if row.participant.startswith("sn-") else output.SERVER_ID
-        yield {
-            output.JOB_ID: report.job.job_id,
-            key: row.participant,
-            **output.host_name_record(row.participant, names),
-            "outcome": row.outcome.name,
-            "launchedAt": row.launched_at,
-            "recoverySeconds": output.seconds(row.recovery_time),
-            "phases": [_phase_record(phase) for phase in row.phases],
-            "logError": output.log_error_text(report.log_error),
-        }
-
-
-PHASE_COLUMNS: Final = (
-    output.JOB_ID,
-    "participant",
-    "participantOutcome",
-    "recoverySeconds",
-    "name",
-    "startedAt",
-    "endedAt",
-    "durationSeconds",
-    "waitingBeforeSeconds",
-    "attempts",
-    "outcome",
-    "error",
-)
-"""The columns of phases as CSV."""
-
-
-def phase_rows(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
-    """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
-    for row in report.participants:
-        participant = {
-            output.JOB_ID: report.job.job_id,
-            "participant": row.participant,
-            **output.host_name_record(row.participant, names),
-            "participantOutcome": row.outcome.name,
-            "recoverySeconds": output.seconds(row.recovery_time),
-        }
-        yield from ({**participant, **_phase_record(phase)} for phase in row.phases)
-        if not row.phases:
-            yield participant
-
-
-def _phase_record(phase: Phase) -> dict[str, Any]:
-    return {
-        "name": phase.name.name,
-        "startedAt": phase.started_at,
-        "endedAt": phase.ended_at,
-        "durationSeconds": output.seconds(phase.duration),
-        "waitingBeforeSeconds": output.seconds(phase.waiting_before),
-        "attempts": phase.attempts,
-        "outcome": phase.outcome.name,
-        "error": phase.error,
-    }
+    letters = [f"{_LETTERS[name][is_ascii]} {_label(name)}" for name in report.phase_names]
+    return "  ".join([*letters, f"{_WAITING[is_ascii]} waiting"])
 
 
 def _label(name: PhaseName) -> str:
@@ -173,13 +101,12 @@ def _label(name: PhaseName) -> str:
 def _time_axis(report: JobPhases, now: datetime) -> tuple[datetime, timedelta]:
     """Return the start of the time axis of a job, and its length."""
     phases = [phase for row in report.participants for phase in row.phases]
-    starts = [phase.started_at for phase in phases if phase.started_at is not None]
-    ends = [end for phase in phases if (end := _end(phase, now)) is not None]
     created = report.job.creation_date_time
-    if created is not None:
-        starts.append(nearest_utc(created))
-    start, end = min(starts, default=now), max(starts + ends, default=now)
-    return start, end - start
+    starts = [phase.started_at for phase in phases] + [None if created is None else nearest_utc(created)]
+    known_starts = [time for time in starts if time is not None]
+    ends = [time for phase in phases if (time := _end(phase, now)) is not None]
+    start = min(known_starts, default=now)
+    return start, max(known_starts + ends, default=now) - start
 
 
 def _end(phase: Phase, now: datetime) -> datetime | None:
@@ -194,11 +121,61 @@ def _spans(row: ParticipantPhases, start: datetime, total: timedelta, now: datet
             yield (phase.started_at - start) / total, (end - start) / total, phase
 
 
-def _phase_cell(phase: Phase | None, now: datetime) -> Text:
-    if phase is None:
-        return Text("-")
-    end = _end(phase, now)
-    duration = None if phase.started_at is None or end is None else end - phase.started_at
-    attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
-    outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
-    return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")
+def _phase_cell(name: PhaseName, now: datetime) -> Callable[[ParticipantPhases], Text]:
+    """Return a function for the cell of one phase: its duration, and what is unusual."""
+
+    def cell(row: ParticipantPhases) -> Text:
+        phase = next((phase for phase in row.phases if phase.name is name), None)
+        if phase is None:
+            return Text("-")
+        end = _end(phase, now)
+        duration = None if phase.started_at is None or end is None else end - phase.started_at
+        attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
+        outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
+        return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")
+
+    return cell
+
+
+# ------------------------------------------------------------------ records
+
+HOST_NAME: Final = "hostName"
+
+
+def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+    """Yield one record per participant for JSON, with a list of its phases."""
+    for row in report.participants:
+        key = "sourceNetworkID" if row.participant.startswith("sn-") else output.SERVER_ID
+        yield {
+            output.JOB_ID: report.job.job_id,
+            key: row.participant,
+            **({HOST_NAME: names[row.participant]} if row.participant in names else {}),
+            "outcome": row.outcome.name,
+            "launchedAt": row.launched_at,
+            "recoverySeconds": output.seconds(row.recovery_time),
+            "phases": [{key: value(phase) for key, value in _PHASE_VALUES.items()} for phase in row.phases],
+            "logError": output.log_error_text(report.log_error),
+        }
+
+
+_PHASE_VALUES: Final[Mapping[str, Callable[[Phase], object]]] = {
+    "name": lambda phase: phase.name.name,
+    "startedAt": lambda phase: phase.started_at,
+    "endedAt": lambda phase: phase.ended_at,
+    "durationSeconds": lambda phase: output.seconds(phase.duration),
+    "waitingBeforeSeconds": lambda phase: output.seconds(phase.waiting_before),
+    "attempts": lambda phase: phase.attempts,
+    "outcome": lambda phase: phase.outcome.name,
+    "error": lambda phase: phase.error,
+}
+"""The values of a phase by key, in JSON and in CSV."""
+
+PHASE_COLUMNS: Final = (output.JOB_ID, "participant", "participantOutcome", "recoverySeconds", *_PHASE_VALUES)
+"""The columns of phases as CSV."""
+
+
+def phase_rows(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+    """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
+    for row, record in zip(report.participants, phases_records(report, names=names), strict=True):
+        for phase in record["phases"] or [{"outcome": None}]:
+            yield {**record, "participant": row.participant, "participantOutcome": row.outcome.name, **phase}

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 import attrs
+import botocore.session
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from drs_jobs import Job, JobsClient
+from drs_jobs import JobsClient
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
@@ -42,11 +43,8 @@ class Reading(Generic[T]):
     @property
     def places(self) -> list[Place]:
         """All accounts and regions."""
-        return [
-            *(place for place, _ in self.values),
-            *(place_of(failure.target) for failure in self.failures),
-            *self.uninitialized,
-        ]
+        failed = [place_of(failure.target) for failure in self.failures]
+        return [*(place for place, _ in self.values), *failed, *self.uninitialized]
 
     @property
     def status(self) -> ExitStatus:
@@ -68,10 +66,15 @@ class Reading(Generic[T]):
         for failure in self.failures:
             by_kind.setdefault(type(failure.error).__name__, []).append(failure)
         for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
-            places = [str(place_of(failure.target)) for failure in failures]
-            named = wording.list_label(places, _MAX_NAMED)
+            places = wording.list_label([str(place_of(failure.target)) for failure in failures], _MAX_NAMED)
             first, _ = describe_error(failures[0].error)
-            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({named}), the first: {first}")
+            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
+
+
+def print_incomplete(errors: Iterable[tuple[Place, Exception]]) -> None:
+    """Print on stderr of which accounts and regions not all jobs could be read."""
+    for place, error in errors:
+        print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}")
 
 
 @attrs.frozen
@@ -102,10 +105,9 @@ class JobSource:
             ValueError: If options contradict each other or are invalid, or a file cannot be read.
             BotoCoreError: If no client can be built, such as without a region.
         """
-        many = [f"--{name.replace('_', '-')}" for name in _MANY if getattr(organisation, name) is not None]
+        many = _options_of(organisation)
         if saved is not None and saved.paths:
-            single = [f"--{name.replace('_', '-')}" for name, value in attrs.asdict(connection).items() if value is not None]
-            if others := [*single, *many]:
+            if others := [*_options_of(connection), *many]:
                 raise ValueError(f"--from reads files, not AWS: leave out {', '.join(others)}")
             if asks_aws:
                 raise ValueError("--from reads files, not AWS: give --servers or --names a file instead of aws")
@@ -136,29 +138,21 @@ class JobSource:
         if self.client is not None:
             return Reading([(Place(None, region_of(self.client)), function(self.client))])
         results = sweep(self.targets, function, max_in_flight=self.max_in_flight)
-        order = {target: number for number, target in enumerate(self.targets)}
         values: dict[Target, T] = {}
-        failures: list[TargetFailure] = []
+        failures: dict[Target, TargetFailure] = {}
         for result in track(results, total=len(self.targets), description="reading"):
             if isinstance(result, TargetFailure):
-                failures.append(result)
+                failures[result.target] = result
             else:
                 if on_value is not None:
                     on_value(place_of(result.target), result.value)
                 values[result.target] = result.value
-        failures.sort(key=lambda failure: order[failure.target])
+        in_order = [failures[target] for target in self.targets if target in failures]
         return Reading(
             values=[(place_of(target), values[target]) for target in self.targets if target in values],
-            failures=[failure for failure in failures if not failure.is_uninitialized],
-            uninitialized=[place_of(failure.target) for failure in failures if failure.is_uninitialized],
+            failures=[failure for failure in in_order if not failure.is_uninitialized],
+            uninitialized=[place_of(failure.target) for failure in in_order if failure.is_uninitialized],
         )
-
-
-def single_client(connection: Connection, saved: Saved, *, asks_aws: bool) -> JobsClient:
-    """Return the client of one account and region, or of saved jobs; see `JobSource.from_options`."""
-    source = JobSource.from_options(connection, Organisation(), saved, asks_aws=asks_aws)
-    source.print_notes()
-    return source.client or connection.make_client()
 
 
 def _open(paths: Sequence[str]) -> SavedJobs:
@@ -170,14 +164,16 @@ def _open(paths: Sequence[str]) -> SavedJobs:
         raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
 
 
-_MANY: Final = ("accounts", "role_name", "regions", "partition", "external_id")
-"""The options of many accounts and regions that have no default."""
+def _options_of(group: Connection | Organisation) -> list[str]:
+    """Return the options of a group that were given. `--in-flight`, which has a default, is not among them."""
+    values = attrs.asdict(group)
+    return [f"--{name.replace('_', '-')}" for name, value in values.items() if value is not None and name != "in_flight"]
 
 
 def _check_targets(connection: Connection, organisation: Organisation) -> list[Target]:
     """Return the targets, after a check of the profile, credentials, regions and endpoint, without a request to DRS or STS."""
-    regions = "all" if organisation.regions is None else organisation.regions
-    names = [name.strip() for name in regions.split(",") if name.strip()]
+    regions_text = "all" if organisation.regions is None else organisation.regions
+    regions = [name.strip() for name in regions_text.split(",") if name.strip()]
     partition = organisation.partition or "aws"
     if organisation.accounts is None:
         if organisation.role_name is not None or organisation.external_id is not None:
@@ -187,39 +183,34 @@ def _check_targets(connection: Connection, organisation: Organisation) -> list[T
         if organisation.role_name is None:
             raise ValueError("--accounts needs --role-name, the name of the role to assume in each account")
         accounts, role_name = parse_accounts("--accounts", organisation.accounts), organisation.role_name
-    found = [
+    checked = [
         attrs.evolve(
             target,
             profile_name=connection.profile,
             endpoint_url=connection.endpoint_url,
             role_arn=None if organisation.accounts is None else target.role_arn,
         )
-        for target in targets(accounts, names, role_name=role_name, partition=partition, external_id=organisation.external_id)
+        for target in targets(accounts, regions, role_name=role_name, partition=partition, external_id=organisation.external_id)
     ]
-    if not found:
-        raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(names)} regions")
+    if not checked:
+        raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(regions)} regions")
     drs_regions = [target.region for target in targets(["any"], "all", role_name="any", partition=partition)]
-    for target in found:
+    for target in checked:
         if connection.endpoint_url is None and target.region not in drs_regions:
             raise ValueError(
                 f"botocore has no DRS in region {target.region!r} of partition {partition!r}: "
                 + (suggest_region(target.region, drs_regions) or "correct the name, or update botocore")
             )
-    if connection.make_session().get_credentials() is None:
+    if botocore.session.Session(profile=connection.profile).get_credentials() is None:
         raise NoCredentialsError
-    with attrs.evolve(connection, region=found[0].region).make_client():
+    with attrs.evolve(connection, region=checked[0].region).make_client():
         pass  # its constructor checks the region and the endpoint
-    return found
+    return checked
 
 
 def place_of(target: Target) -> Place:
     """Return the account, from the ARN of the role, and the region of a target."""
     return Place(None if target.role_arn is None else target.role_arn.split(":")[4], target.region)
-
-
-def place_of_job(job: Job, place: Place) -> Place:
-    """Return the account and the region of a job: from its ARN, else those where it was read."""
-    return Place(job.account_id or place.account_id, job.region or place.region)
 
 
 def track(results: Iterable[T], *, total: int, description: str) -> Iterator[T]:

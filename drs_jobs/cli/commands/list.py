@@ -2,11 +2,11 @@
 
 import functools
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 
 import attrs
 import typer
@@ -17,14 +17,7 @@ from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs._text import format_count, quoted
 from drs_jobs.analysis import active_jobs
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import (
-    ExitStatus,
-    describe_error,
-    exit_if_pipe_closes,
-    print_error,
-    print_note,
-    raise_usage_errors,
-)
+from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, print_note, raise_usage_errors
 from drs_jobs.cli.options import (
     Connection,
     JobsOutput,
@@ -37,13 +30,10 @@ from drs_jobs.cli.options import (
     with_option_groups,
 )
 from drs_jobs.cli.parsers import Span, parse_span
-from drs_jobs.cli.servers import NameSource, print_name_errors
-from drs_jobs.cli.sources import JobSource, place_of_job
+from drs_jobs.cli.servers import NameSource
+from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
 from drs_jobs.saved.archive import Place
-
-_ROWS_ON_TERMINAL: Final = 30
-"""The default of `--limit` for a table on a terminal."""
 
 
 class Kind(StrEnum):
@@ -110,18 +100,23 @@ def list_jobs(
         name_source = NameSource.from_option(names)
         source = JobSource.from_options(connection, organisation, saved, asks_aws=name_source.is_aws)
     reading = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_source, limit=limit))
-    jobs = [(job, place_of_job(job, place)) for place, listing in reading.values for job in listing.jobs]
+    jobs = [job for _, listing in reading.values for job in listing.jobs]
+    # From the ARN of a job, else where it was read.
+    places = {
+        job.job_id: Place(job.account_id or place.account_id, job.region or place.region)
+        for place, listing in reading.values
+        for job in listing.jobs
+    }
     if source.targets:
-        jobs.sort(key=lambda row: row[0].creation_date_time or now, reverse=True)
-    names_by_id = {key: name for _, listing in reading.values for key, name in listing.names.items()}
+        jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
     with exit_if_pipe_closes(reading.status):
-        _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=names_by_id, is_all=limit is None)
-    print_name_errors([listing.names_error for _, listing in reading.values if listing.names_error is not None])
+        is_all = limit is None
+        _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=name_source.names, places=places, is_all=is_all)
+    name_source.print_errors()
     reading.print_notes()
     source.print_notes()
     errors = [(place, listing.error) for place, listing in reading.values if listing.error is not None]
-    for place, error in errors:
-        print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}".removeprefix(": "))
+    print_incomplete(errors)
     return reading.status or (describe_error(errors[0][1])[1] if errors else ExitStatus.SUCCEEDED)
 
 
@@ -131,13 +126,11 @@ class _Listing(NamedTuple):
     jobs: Sequence[Job]
     error: Exception | None
     """The error after which no more jobs could be read, or that of the first malformed job."""
-    names: Mapping[str, str]
-    names_error: Exception | None
 
 
 def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names: NameSource, limit: int | None) -> _Listing:
     """Return the jobs that match. An error is raised only if no job could be read."""
-    names_by_id, names_error = names.read(client)
+    names_by_id = names.read(client)
     errors = list[Exception]()
     from_date, to_date = span
     pager = client.describe_jobs(
@@ -150,38 +143,37 @@ def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names
         errors.append(error)
     if errors and not jobs:
         raise errors[0]
-    return _Listing(jobs, errors[0] if errors else None, names_by_id, names_error)
+    return _Listing(jobs, errors[0] if errors else None)
 
 
 def _print_jobs(
-    rows: Sequence[tuple[Job, Place]],
+    jobs: Sequence[Job],
     output_format: JobsOutput,
     *,
     now: datetime,
     tags: bool,
     names: Mapping[str, str],
+    places: Mapping[str, Place],
     is_all: bool,
 ) -> None:
-    places = [place for _, place in rows] if len({place for _, place in rows}) > 1 else None
+    has_places = len({places[job.job_id] for job in jobs}) > 1
+    make_table = functools.partial(output.jobs_table, now=now, tags=tags, names=names, places=places if has_places else None)
     match output_format:
         case JobsOutput.JSON:
-            output.print_records(output.job_to_json(job, tags=tags, names=names, place=place) for job, place in rows)
+            output.print_records(output.job_to_json(job, tags=tags, names=names, place=places[job.job_id]) for job in jobs)
         case JobsOutput.CSV:
-            records = (output.job_record(job, tags=tags, names=names, place=place) for job, place in rows)
+            records = (output.job_record(job, tags=tags, names=names, place=places[job.job_id]) for job in jobs)
             output.print_records(records, columns=output.job_columns(tags=tags, names=names))
         case JobsOutput.MARKDOWN:
-            lines = output.jobs_markdown([job for job, _ in rows], now=now, tags=tags, names=names, places=places)
-            typer.echo("\n".join(lines))
-        case JobsOutput.TABLE if rows:
+            typer.echo("\n".join(output.markdown_of(make_table(jobs, width=output.UNLIMITED))))
+        case JobsOutput.TABLE if jobs:
             console = output.console()
-            shown = rows[:_ROWS_ON_TERMINAL] if is_all and sys.stdout.isatty() else rows
-            jobs = [job for job, _ in shown]
-            table = output.jobs_table(jobs, now=now, tags=tags, names=names, places=places, width=console.width)
-            output.print_table(table, console)
-            if len(rows) > len(shown):
-                print_note(f"{len(rows) - len(shown):,} more: --limit {len(rows)}")
-            running = active_jobs(job for job, _ in rows)
-            if running and sys.stdout.isatty():  # the top of the table can have left the screen
+            is_terminal = sys.stdout.isatty()
+            shown = jobs[:30] if is_all and is_terminal else jobs
+            output.print_table(make_table(shown, width=console.width), console)
+            if len(jobs) > len(shown):
+                print_note(f"{len(jobs) - len(shown):,} more: --limit {len(jobs)}")
+            if is_terminal and (running := active_jobs(jobs)):  # the top of the table can have left the screen
                 long = sum(output.runs_long(job, now) for job in running)
                 what = f"{format_count(len(running), 'job')} running" + (f", {long} for more than two hours" if long else "")
                 print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")
@@ -191,14 +183,15 @@ def _print_jobs(
 
 @attrs.frozen
 class JobFilter:
-    """A filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs in its responses."""
+    """A filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs in its responses.
 
-    kinds: frozenset[str] = frozenset()
-    """The kinds of the jobs to keep; empty for all."""
-    outcomes: frozenset[Outcome] = frozenset()
-    """The outcomes of the jobs to keep; empty for all."""
-    servers: frozenset[str] = frozenset()
-    """The ids and the names, in lower case, of the servers whose jobs to keep; empty for all."""
+    An empty set keeps all jobs.
+    """
+
+    kinds: frozenset[str]
+    outcomes: frozenset[Outcome]
+    servers: frozenset[str]
+    """The ids and the names, in lower case, of servers."""
 
     @classmethod
     def from_options(
@@ -227,15 +220,9 @@ class JobFilter:
             job: The job.
             names: Names by source server id.
         """
+        ids = {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
         return (
             (not self.kinds or job.kind in self.kinds)
             and (not self.outcomes or job.outcome in self.outcomes)
-            and (not self.servers or not self.servers.isdisjoint(_ids_and_names(job, names)))
+            and (not self.servers or not self.servers.isdisjoint(ids | {names.get(name, "").casefold() for name in ids}))
         )
-
-
-def _ids_and_names(job: Job, names: Mapping[str, str]) -> Iterator[str]:
-    for server in job.participating_servers:
-        if server.source_server_id is not None:
-            yield server.source_server_id
-            yield names.get(server.source_server_id, "").casefold()

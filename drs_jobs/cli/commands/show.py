@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import attrs
 import typer
@@ -35,12 +35,21 @@ from drs_jobs.cli.exit_status import (
     raise_usage_errors,
     status_of,
 )
-from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
+from drs_jobs.cli.options import (
+    Connection,
+    JobsOutput,
+    JobsOutputOption,
+    Names,
+    Organisation,
+    Saved,
+    Tags,
+    with_option_groups,
+)
 from drs_jobs.cli.parsers import parse_job_id
 from drs_jobs.cli.phase_reader import read_earlier
-from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
+from drs_jobs.cli.phases import HOST_NAME, PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
 from drs_jobs.cli.servers import NameSource
-from drs_jobs.cli.sources import single_client
+from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
 
 
@@ -63,7 +72,9 @@ def show(
             raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
         job_id = None if job is None else parse_job_id(job)
         name_source = NameSource.from_option(names)
-        client = single_client(connection, saved, asks_aws=name_source.is_aws)
+        source = JobSource.from_options(connection, Organisation(), saved, asks_aws=name_source.is_aws)
+    source.print_notes()
+    client = source.client or connection.make_client()
     if job_id is None and (job_id := _newest(client)) is None:
         print_note("no jobs")
         return ExitStatus.SUCCEEDED
@@ -78,7 +89,7 @@ def show(
             case JobsOutput.JSON:
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
             case JobsOutput.CSV:
-                columns = output.with_host_name(PHASE_COLUMNS, names_by_id)
+                columns = [*PHASE_COLUMNS, *([HOST_NAME] if names_by_id else [])]
                 output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
             case JobsOutput.MARKDOWN:
                 typer.echo("\n".join(markdown_lines(explanation, now=now, earlier=earlier, names=names_by_id)))
@@ -93,18 +104,20 @@ def show(
     return status
 
 
+def _newest(client: JobsClient) -> str | None:
+    """Return the id of the newest job that runs, else of the newest job; `None` without jobs. Print which others run."""
+    jobs = client.describe_jobs(on_malformed=lambda error: print_error(str(error))).collect()
+    running = active_jobs(jobs)
+    if len(running) > 1:
+        others = wording.list_label([job.job_id for job in running[1:]])
+        print_note(f"{format_count(len(running), 'job')} run, this is the newest; also {others}")
+    return next((job.job_id for job in (*running, *jobs)), None)
+
+
 def follow_log(
     client: JobsClient, explanation: Explanation, console: Console, *, clock: Clock, names: Mapping[str, str]
 ) -> Job:
-    """Print new items of the log of a running job until it is complete, and return it.
-
-    Args:
-        client: The client to read with.
-        explanation: The job, with the items that were printed.
-        console: The console to print on.
-        clock: The clock for the time between two polls.
-        names: Host names by source server id.
-    """
+    """Print new items of the log of a running job until it is complete, and return it. `explanation` has the printed items."""
     job, printed = explanation.job, set(explanation.log)
     errors: set[str] = set()
 
@@ -128,18 +141,7 @@ def follow_log(
     return job
 
 
-def _newest(client: JobsClient) -> str | None:
-    """Return the id of the newest job that runs, else of the newest job; `None` without jobs. Print which others run."""
-    jobs = client.describe_jobs(on_malformed=lambda error: print_error(str(error))).collect()
-    running = active_jobs(jobs)
-    if len(running) > 1:
-        others = wording.list_label([job.job_id for job in running[1:]])
-        print_note(f"{format_count(len(running), 'job')} run, this is the newest; also {others}")
-    return next((job.job_id for job in (*running, *jobs)), None)
-
-
-_LEAST_ROWS: Final = 1
-"""The minimum number of servers on a terminal, which can be more than fit on the screen with the reasons above them."""
+# ------------------------------------------------------------------ for people
 
 
 def print_explanation(
@@ -156,23 +158,22 @@ def print_explanation(
 
     On a terminal, servers that do not fit on the screen are only counted, so that the reasons stay on it.
     """
+    job, report = explanation.job, explanation.phases
     with console.capture() as capture:
-        _print_outcome(console, explanation.job, now=now, tags=tags)
-        if not explanation.job.is_complete:
-            state = progress(explanation.phases, now=now, earlier=earlier)
+        _print_outcome(console, job, now=now, tags=tags)
+        if not job.is_complete:
+            state = progress(report, now=now, earlier=earlier)
             style = OUTCOME_COLOURS[Outcome.FAILED] if state.slow else ""
             console.print(Text(output.progress_label(state, names), style=style), soft_wrap=True)
         height = max(1, console.height - 14) if console.is_terminal else 0
         output.print_reasons(console, explanation, names=names, height=height)
     head = capture.get()
     console.file.write(head)
-    report = explanation.phases
-    rows = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
-    shown = rows
+    rows = shown = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
     if console.is_terminal and not has_log:
         # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
-        # and the next prompt.
-        shown = rows[: max(_LEAST_ROWS, console.height - head.count("\n") - 6)]
+        # and the next prompt. One row is shown in any case.
+        shown = rows[: max(1, console.height - head.count("\n") - 6)]
     if shown:
         console.print()
         instances = explanation.instance_ids
@@ -181,10 +182,10 @@ def print_explanation(
             console.print(phases_legend(report, is_ascii=console.options.ascii_only), soft_wrap=True)
     if len(shown) < len(rows):
         print_note(f"{format_count(len(rows) - len(shown), 'more server')}: -o csv shows all")
-    if actions := list(_action_rows(explanation.job, names)):
+    if actions := list(_action_rows(job, names)):
         console.print()
         console.print(actions_table(actions, width=console.width))
-    if succeeded := sum(len(server.runs) for server in explanation.job.participating_servers) - len(actions):
+    if succeeded := sum(len(server.runs) for server in job.participating_servers) - len(actions):
         console.print(f"{format_count(succeeded, 'launch action')} succeeded")
     if has_log:
         console.print()
@@ -196,66 +197,62 @@ def _severity(row: ParticipantPhases) -> int:
 
 
 def _print_outcome(console: Console, job: Job, *, now: datetime, tags: bool) -> None:
-    servers, *times = outcome_parts(job, now)
+    servers, times = _outcome_parts(job, now)
     console.print(output.text_cell(f"{job.job_id} {job.kind}"), output.outcome_cell(job, now=now) + output.text_cell(servers))
-    console.print(output.text_cell(", ".join(times)), soft_wrap=True)
-    if job.console_url is not None:
-        console.print(output.text_cell(job.console_url), soft_wrap=True)
-    if tags:
-        console.print(output.text_cell(output.tags_label(job)), soft_wrap=True)
+    for text in (times, job.console_url, output.tags_label(job) if tags else None):
+        if text is not None:
+            console.print(output.text_cell(text), soft_wrap=True)
 
 
-def outcome_parts(job: Job, now: datetime) -> Iterator[str]:
-    """Yield what is known of a job beside its outcome: its servers, its creation time and its duration."""
+def _outcome_parts(job: Job, now: datetime) -> tuple[str, str]:
+    """Return what is known of a job beside its outcome: its servers, and its creation time and duration."""
     verb = "terminated" if job.type == JobType.TERMINATE else "launched"
-    yield f", {format_target_count(job)} servers {verb}" if job.participating_servers else ""
+    servers = f", {format_target_count(job)} servers {verb}" if job.participating_servers else ""
+    times: list[str] = []
     if job.creation_date_time is not None:
         ago = format_ago(duration_between(job.creation_date_time, now))
-        yield f"created {format_minute(job.creation_date_time)} UTC ({ago})"
+        times.append(f"created {format_minute(job.creation_date_time)} UTC ({ago})")
     if (elapsed := job.elapsed(now)) is not None:
-        yield f"{'took' if job.is_complete else 'running for'} {format_duration(elapsed)}"
+        times.append(f"{'took' if job.is_complete else 'running for'} {format_duration(elapsed)}")
+    return servers, ", ".join(times)
 
 
 def markdown_lines(
     explanation: Explanation, *, now: datetime, earlier: Iterable[JobPhases] = (), names: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield a job as the lines of a document in Markdown."""
-    job = explanation.job
-    servers, *times = outcome_parts(job, now)
+    job, report = explanation.job, explanation.phases
+    servers, times = _outcome_parts(job, now)
     yield f"### {output.markdown(f'{job.job_id} {job.kind} {output.outcome_cell(job, now=now)}{servers}')}"
     yield ""
-    yield output.markdown(", ".join(times))
+    yield output.markdown(times)
     if job.console_url is not None:
         yield f"<{job.console_url}>"
     yield ""
     if not job.is_complete:
-        yield f"- {output.markdown(output.progress_label(progress(explanation.phases, now=now, earlier=earlier), names))}"
+        yield f"- {output.markdown(output.progress_label(progress(report, now=now, earlier=earlier), names))}"
     for line in output.reason_lines(explanation, names):
         yield f"- {output.markdown(line)}"
-    rows = (
-        (output.server_cell(row.participant, names).plain, row.outcome.name, format_duration(row.recovery_time))
-        for row in sorted(explanation.phases.participants, key=_severity)
-    )
-    if explanation.phases.participants:
+    if report.participants:
         yield ""
-        yield from output.markdown_table(("server", "outcome", "recovered in"), list(rows))
+        rows = (
+            (output.server_label(row.participant, names), row.outcome.name, format_duration(row.recovery_time))
+            for row in sorted(report.participants, key=_severity)
+        )
+        yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
 
 def _action_rows(job: Job, names: Mapping[str, str]) -> Iterator[list[Text]]:
     """Yield the launch actions that did not succeed."""
     for server in job.participating_servers:
         for run in server.runs:
-            if run.status == LaunchActionRunStatus.SUCCEEDED:
-                continue
-            status = run.status or "-"
-            style = OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""
-            name = f"{run.name} (optional)" if run.is_optional else run.name
-            yield [
-                output.server_cell(server.name, names),
-                output.text_cell(name),
-                Text(one_line(status), style=style),
-                output.text_cell(run.failure_reason or ""),
-            ]
+            if run.status != LaunchActionRunStatus.SUCCEEDED:
+                yield [
+                    output.text_cell(output.server_label(server.name, names)),
+                    output.text_cell(f"{run.name} (optional)" if run.is_optional else run.name),
+                    Text(one_line(run.status or "-"), style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""),
+                    output.text_cell(run.failure_reason or ""),
+                ]
 
 
 def actions_table(rows: Sequence[Sequence[Text]], *, width: int) -> Table:
@@ -273,24 +270,20 @@ def log_table(
     log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = output.NO_NAMES, header: bool = True
 ) -> Table:
     """Return a table of the log of a job, one item per row."""
+
+    def data_of(item: JobLogItem) -> JobLogEventData:
+        return item.event_data or JobLogEventData()
+
     columns = [
-        output.Column("time (UTC)", rank=3),
-        output.Column("event"),
-        output.Column("server", rank=1),
-        output.Column("error", rank=2, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("time (UTC)", lambda item: format_second(item.log_date_time), rank=3),
+        output.Column("event", lambda item: item.event or "-"),
+        output.Column("server", lambda item: output.server_label(data_of(item).source_server_id or "", names), rank=1),
+        output.Column("error", lambda item: data_of(item).raw_error or "", rank=2, longest_word=output.LONGEST_PROSE_WORD),
     ]
-    rows: list[list[Text]] = []
-    for item in log:
-        data = item.event_data or JobLogEventData()
-        rows.append(
-            [
-                Text(format_second(item.log_date_time)),
-                output.text_cell(item.event or "-"),
-                output.server_cell(data.source_server_id or "", names),
-                output.text_cell(data.raw_error or ""),
-            ]
-        )
-    return output.fitted_table(columns, rows, width=width, header=header)
+    return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
+
+
+# ------------------------------------------------------------------ for machines
 
 
 def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[str, str] = output.NO_NAMES) -> dict[str, Any]:

@@ -77,11 +77,10 @@ def watch(
         job_ids = [parse_job_id(job) for job in jobs or ()]
         name_source = NameSource.from_option(names)
         client = connection.make_client()
-        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC), follows_new=follows_new)
-        if not jobs and not (job_ids := display.running_ids()):
+        if not jobs and not (job_ids := _running_ids(client, lambda error: print_error(str(error)))):
             print_note("no job runs: drs-jobs list shows the latest")
             return ExitStatus.SUCCEEDED
-        display.print_malformed()
+        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC), follows_new=follows_new)
         snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is WatchOutput.JSON:
@@ -93,6 +92,10 @@ def watch(
             raise
         display.print_reasons(lambda: name_source.resolve(client))
     return status_of(display.ended)
+
+
+def _running_ids(client: JobsClient, on_malformed: Callable[[MalformedResponseError], object]) -> list[str]:
+    return [job.job_id for job in analysis.active_jobs(client.describe_jobs(on_malformed=on_malformed))]
 
 
 def _print_json(snapshots: Iterable[Job]) -> list[Job]:
@@ -139,11 +142,10 @@ class WatchDisplay:
         self._new_ids: Future[list[str]] | None = None
         """The request for jobs that started meanwhile, if one is in flight."""
         self._has_shown_error = False
-        self._malformed: list[MalformedResponseError] = []
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
-        self._printed_at: dict[str, float] = {}
-        self._printed_phases: dict[str, frozenset[PhaseName | None]] = {}
+        self._printed: dict[str, tuple[float, frozenset[PhaseName | None]]] = {}
+        """When the latest line of each job was printed, and the phases in which its servers were."""
 
     def watch(
         self, job_ids: Iterable[str], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
@@ -155,26 +157,16 @@ class WatchDisplay:
     def _snapshots(self, watcher: Watcher) -> Iterator[Job]:
         yield from Watch(self._client, watcher)
         while self._follows_new:
-            watcher.add(self.running_ids())
+            watcher.add(self._read_new_ids())
             if not watcher.unfinished:
                 return
             yield from Watch(self._client, watcher)
 
-    def print_malformed(self) -> None:
-        """Print on stderr that a job in the list of those that run was malformed."""
-        if self._malformed:
-            print_error(str(self._malformed[0]))
-
-    def running_ids(self) -> list[str]:
-        """Return the ids of the jobs that run."""
-        return [job.job_id for job in analysis.active_jobs(self._client.describe_jobs(on_malformed=self._malformed.append))]
+    def _read_new_ids(self) -> list[str]:
+        return _running_ids(self._client, lambda _: None)
 
     def follow(self, snapshots: Iterable[Job]) -> None:
-        """Show each snapshot when it arrives, and progress in between, until all jobs are complete.
-
-        Args:
-            snapshots: The jobs that `watch` yields.
-        """
+        """Show each snapshot of `watch` when it arrives, and progress in between, until all jobs are complete."""
         if not self._has_bars:
             self._show(snapshots)
             return
@@ -189,10 +181,7 @@ class WatchDisplay:
     def print_reasons(self, find_names: Callable[[], Mapping[str, str]]) -> None:
         """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
 
-        Without the log of a job, only its reasons are missing.
-
-        Args:
-            find_names: Returns the host names by source server id. It is called only if there are reasons to print.
+        Without the log of a job, only its reasons are missing. The names are found only if there are reasons to print.
         """
         unsuccessful = [job for job in self.ended if job.outcome is not Outcome.SUCCEEDED]
         names = find_names() if unsuccessful else output.NO_NAMES
@@ -215,7 +204,7 @@ class WatchDisplay:
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
         if self._follows_new and self._new_ids is None:
-            self._new_ids = self._reader.executor.submit(self.running_ids)
+            self._new_ids = self._reader.executor.submit(self._read_new_ids)
         while seconds > 0:
             step = min(seconds, _TICK)
             self._clock.sleep(step)
@@ -230,81 +219,68 @@ class WatchDisplay:
                 self._watcher.add(new_ids.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
-            message, _ = describe_error(self._reader.error)
-            print_error(f"the log cannot be read, so phases can be missing: {message}")
+            print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
         if self._has_bars:
             return
         for job in self._running():
-            is_overdue = self._clock.now() - self._printed_at[job.job_id] >= HEARTBEAT_INTERVAL
-            if is_overdue or self._reader.running_phases(job) != self._printed_phases[job.job_id]:
+            printed_at, printed_phases = self._printed[job.job_id]
+            if self._clock.now() - printed_at >= HEARTBEAT_INTERVAL or self._phases_of(job) != printed_phases:
                 self._print_line(job)
 
     def _running(self) -> list[Job]:
         return [job for job in self._latest.values() if not job.is_complete]
 
+    def _phases_of(self, job: Job) -> frozenset[PhaseName | None]:
+        state = self._reader.progress(job)
+        return frozenset() if state is None else frozenset(state.counts)
+
     def _print_line(self, job: Job) -> None:
-        progress = None if job.is_complete else self._reader.progress(job)
+        state = None if job.is_complete else self._reader.progress(job)
         text = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
         self._console.print(
             f"{format_second(self._now())}Z",
             output.text_cell(job.job_id),
             output.text_cell(job.status or "-"),
             output.outcome_cell(job),
-            text if progress is None else f"{text}, {progress.text}",
+            text if state is None else f"{text}, {output.progress_label(state)}",
             soft_wrap=True,
         )
         self._console.file.flush()  # so that a reader of a pipe gets each line at once
-        self._printed_at[job.job_id] = self._clock.now()
-        self._printed_phases[job.job_id] = self._reader.running_phases(job)
+        self._printed[job.job_id] = self._clock.now(), self._phases_of(job)
 
     def _bars(self) -> RenderableType:
         jobs = list(self._latest.values())
         if not jobs:
             return Text("waiting until a job is visible")
-        states = {job.job_id: self._reader.progress(job) for job in jobs if not job.is_complete}
-        progress_by_id = {job_id: progress for job_id, progress in states.items() if progress is not None}
-        fractions = {job_id: progress.fraction for job_id, progress in progress_by_id.items()}
-        table = bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions)
+        states = {job.job_id: state for job in self._running() if (state := self._reader.progress(job)) is not None}
+        fractions = {job_id: state.fraction for job_id, state in states.items()}
         # With one job the lines below the table need no id.
-        details = (
-            output.with_hanging_indent("   ", progress.text if len(jobs) == 1 else f"{job_id}: {progress.text}")
-            for job_id, progress in progress_by_id.items()
+        heads = {job_id: "" if len(jobs) == 1 else f"{job_id}: " for job_id in states}
+        return Group(
+            bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions),
+            *(
+                output.with_hanging_indent("   ", f"{heads[job_id]}{output.progress_label(state)}")
+                for job_id, state in states.items()
+            ),
         )
-        return Group(table, *details)
 
 
 def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Mapping[str, float] | None = None) -> Table:
     """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration.
 
-    Args:
-        jobs: The jobs.
-        now: The current time.
-        width: The maximum width, in columns of the terminal.
-        fractions: How far running jobs are, from 0.0 to 1.0, by job id. By default, and for other jobs, the bar shows the
-            servers that have reached the target status.
+    The bar of a running job shows its fraction by id, from 0.0 to 1.0. By default it shows the servers that have reached the
+    target status.
     """
+
+    def bar(job: Job) -> ProgressBar:
+        at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
+        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else (fractions or {}).get(job.job_id, at_target))
+
     columns = [
-        output.Column("job"),
-        output.Column("bar", rank=4),
-        output.Column("servers", rank=3),
-        output.Column("outcome", rank=1),
-        output.Column("took", rank=2),
+        output.Column("job", lambda job: job.job_id),
+        output.Column("bar", bar, rank=4),
+        output.Column("servers", lambda job: f"{format_target_count(job)} servers", rank=3),
+        output.Column("outcome", lambda job: output.outcome_cell(job, now=now), rank=1),
+        output.Column("took", lambda job: format_duration(job.elapsed(now)), rank=2),
     ]
-    rows: list[list[output.Cell]] = [
-        [
-            output.text_cell(job.job_id),
-            ProgressBar(total=1.0, completed=_fraction(job, fractions or {})),
-            output.text_cell(f"{format_target_count(job)} servers"),
-            output.outcome_cell(job, now=now),
-            output.text_cell(format_duration(job.elapsed(now))),
-        ]
-        for job in jobs
-    ]
-    return output.fitted_table(columns, rows, width=width, header=False)
-
-
-def _fraction(job: Job, fractions: Mapping[str, float]) -> float:
-    if job.is_complete:
-        return 1.0
-    fraction_at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
-    return fractions.get(job.job_id, fraction_at_target)
+    return output.fitted_table(columns, output.cells(columns, jobs), width=width, header=False)
