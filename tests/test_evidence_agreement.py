@@ -147,7 +147,7 @@ def notebook_table(local: LocalDrs, options: list[str]) -> Verdicts:
     """Read the same jobs and logs for `notebook.evidence_table`."""
     values = {name.removeprefix("--").replace("-", "_"): value for name, value in zip(options[::2], options[1::2], strict=True)}
     connection = Connection(endpoint_url=local.endpoint_url, region="eu-west-1")
-    reader = EvidenceReader.from_options(Criteria(**values), connection, Organisation(), Saved(), history=True)
+    reader = EvidenceReader(Criteria(**values), connection, Organisation(), Saved(), history=True)
     table = notebook.evidence_table(reader.read())
     return {row["sourceServerID"]: row["verdict"] for row in table.to_pylist()}
 

@@ -22,9 +22,6 @@ from drs_jobs.cli.suggestions import suggest_command, suggest_option
 
 _NAME: Final = "drs-jobs"
 
-_COMPLETION_VARIABLE: Final = "_DRS_JOBS_COMPLETE"
-"""The environment variable in which a shell says what it wants to complete."""
-
 _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "list": list_jobs,
     "show": show,
@@ -67,13 +64,12 @@ drs-jobs demo
 drs-jobs demo --serve
 
 drs-jobs local --history 100 --speed 60
-drs-jobs local --fail s-00000000000000001=LAUNCH
-"""
+drs-jobs local --fail s-00000000000000001=LAUNCH"""
 
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
-    name: block.splitlines() for name, block in zip((_NAME, *_COMMANDS), _EXAMPLES.split("\n\n"), strict=True)
+    name: lines.splitlines() for name, lines in zip((_NAME, *_COMMANDS), _EXAMPLES.split("\n\n"), strict=True)
 }
-"""Command lines of the program, and of each command."""
+"""Command lines of the program and of each command, for their help."""
 
 
 def summary(text: str) -> str:
@@ -82,9 +78,9 @@ def summary(text: str) -> str:
     return paragraph.partition(". ")[0].removesuffix(".")
 
 
-def _epilog(lines: Sequence[str]) -> str:
+def _epilog(name: str) -> str:
     # click does not wrap a paragraph that begins with this control character.
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in EXAMPLES[name])])
 
 
 app: typer.Typer = typer.Typer(
@@ -93,12 +89,12 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog=_epilog(EXAMPLES[_NAME]),
+    epilog=_epilog(_NAME),
 )
 
 for _name, _command in _COMMANDS.items():
     # An explicit summary, because click cuts off the one that it takes from the docstring.
-    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(EXAMPLES[_name]))(_command)
+    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(_name))(_command)
 
 
 def _print_version(requested: bool) -> None:
@@ -131,19 +127,19 @@ def callback(
     if (command := program.commands.get(context.invoked_subcommand)) is not None:
         lacking = options.keys() - {parameter.name for parameter in command.params}
         if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
-            raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
+            raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see {_NAME} {command.name} --help")
     context.default_map = {str(context.invoked_subcommand): options}
 
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line, and return its exit status. `main.run` handles its errors."""
-    command = typer.main.get_command(app)
-    if os.environ.get(_COMPLETION_VARIABLE):
-        command.main(prog_name=_NAME)  # prints completions for a shell, and exits
+    program: Any = typer.main.get_command(app)
+    if os.environ.get("_DRS_JOBS_COMPLETE"):
+        program.main(prog_name=_NAME)  # prints what a shell can complete, and exits
     try:
         # Not `app()`, because it exits with 1 if the pipe is closed.
-        with command.make_context(_NAME, [*arguments]) as context:
-            return command.invoke(context) or ExitStatus.SUCCEEDED
+        with program.make_context(_NAME, [*arguments]) as context:
+            return program.invoke(context) or ExitStatus.SUCCEEDED
     except typer.Exit as error:
         return error.exit_code
     except Exception as error:
@@ -154,14 +150,14 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print_note(usage_error.format_message())
             return ExitStatus.USAGE
-        raise UsageError(_usage_message(usage_error, command, arguments)) from error
+        # Some errors of click do not know their command.
+        given = [argument for argument in arguments if argument in program.commands]
+        path = getattr(getattr(error, "ctx", None), "command_path", " ".join([_NAME, *given[:1]]))
+        raise UsageError(_usage_message(usage_error, program, path)) from error
 
 
-def _usage_message(error: Any, program: Any, arguments: Sequence[str]) -> str:
-    """Return the message for a usage error of click, with what to do."""
-    # Some errors of click do not know their command.
-    given = next((argument for argument in arguments if argument in program.commands), None)
-    path = getattr(getattr(error, "ctx", None), "command_path", _NAME if given is None else f"{_NAME} {given}")
+def _usage_message(error: Any, program: Any, path: str) -> str:
+    """Return the message for a usage error of click, with what to do. `path` is the program and the command."""
     message = error.format_message().strip().replace("Value error, ", "")  # of pydantic, in some versions of typer
     hint = ""
     if type(error).__name__ == "NoSuchOption":

@@ -1,8 +1,8 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import attrs
 
@@ -12,16 +12,13 @@ from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
-from drs_jobs.cli.servers import NameSource, ServerSource
+from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, Reading, place_of, track
 from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.coverage import Coverage, coverage
+from drs_jobs.saved.coverage import coverage
 from drs_jobs.sweep.workers import DaemonThreadPool, phases_of
-
-_LOGS_IN_FLIGHT: Final = 8
-"""The maximum number of logs of one account and region that are read at the same time. AWS documents no rate limit."""
 
 
 class _Evidence(NamedTuple):
@@ -33,44 +30,40 @@ class _Evidence(NamedTuple):
     malformed: Sequence[MalformedResponseError]
 
 
-@attrs.frozen(kw_only=True)
 class EvidenceReader:
     """The criteria, and what to read."""
 
-    source: JobSource
-    as_of: datetime
-    read_from: datetime | None
-    """From when on jobs are read, by `--since`; `None` for all."""
-    drilled_within: timedelta | None
-    objective: timedelta | None
-    servers: ServerSource
-    names: NameSource
-    coverage: Coverage | None = None
-    """What saved jobs cover; `None` if AWS is read."""
-    history: bool
-    """Whether to read the logs of all drills and recoveries. If not, only those that can change a verdict."""
+    def __init__(
+        self, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
+    ) -> None:
+        """Check the options of the command line, and read their files.
 
-    @classmethod
-    def from_options(
-        cls, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
-    ) -> "EvidenceReader":
-        """Return a reader with the options of the command line. Their files are read now.
+        Args:
+            criteria: The criteria, and the servers to judge.
+            connection: The options for one account and region.
+            organisation: The options for many.
+            saved: The option for saved jobs.
+            history: Whether to read the logs of all drills and recoveries. If not, only those that can change a verdict.
 
         Raises:
             ValueError: If one of them is invalid, or if `--since` does not reach back to what has to be judged.
         """
         now = datetime.now(UTC)
-        given_as_of, since = parse_as_of(criteria.as_of, now), parse_moment("--since", criteria.since, now)
-        within = parse_positive_duration("--drilled-within", criteria.drilled_within)
-        objective = parse_positive_duration("--objective", criteria.objective)
+        self._history = history
+        given_as_of, self._read_from = parse_as_of(criteria.as_of, now), parse_moment("--since", criteria.since, now)
+        self._drilled_within = within = parse_positive_duration("--drilled-within", criteria.drilled_within)
+        self._objective = parse_positive_duration("--objective", criteria.objective)
         if criteria.servers == criteria.names == "-":
             raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
-        servers, names = ServerSource.from_option(criteria.servers), NameSource.from_option(criteria.names)
-        asks_aws = servers.is_aws or names.is_aws
+        self._servers, self._names = ServerOption("--servers", criteria.servers), ServerOption("--names", criteria.names)
+
+        def make_source() -> JobSource:
+            return JobSource.from_options(connection, organisation, saved, asks_aws=self._servers.is_aws or self._names.is_aws)
+
         # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
-        source = JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws) if saved.paths else None
-        covered = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
-        as_of = (given_as_of or now) if covered is None else covered.as_of
+        source = make_source() if saved.paths else None
+        self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
+        as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
         if as_of is None:
             raise ValueError("no job in these files has a time: give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
@@ -78,89 +71,90 @@ class EvidenceReader:
                 f"--drilled-within {criteria.drilled_within} reaches back before the year 1: use a shorter duration"
             )
         first_needed = as_of if within is None else as_of - within
-        if since is not None and since > first_needed:
+        if self._read_from is not None and self._read_from > first_needed:
             criterion = "--as-of" if within is None else f"--as-of minus --drilled-within {criteria.drilled_within}"
             day = format_day(first_needed)
             raise ValueError(
                 f"--since {criteria.since} does not reach back to {criterion}: give --since {day} or earlier, or leave it out"
             )
-        return cls(
-            source=source or JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws),
-            as_of=as_of,
-            read_from=since,
-            coverage=covered,
-            drilled_within=within,
-            objective=objective,
-            servers=servers,
-            names=names,
-            history=history,
-        )
+        self._as_of = as_of
+        self.source: JobSource = source or make_source()
 
     @property
     def notes(self) -> Sequence[str]:
         """What limits the evidence of saved jobs."""
-        return () if self.coverage is None else self.coverage.notes
+        return () if self._coverage is None else self._coverage.notes
 
     def read(self) -> Assessment:
         """Read the servers, the jobs and the logs, and return the assessment."""
         reading = self.source.read(self._read_place)
         reading.print_uninitialized()
-        self.names.print_errors()
+        self._names.print_errors()
         evidence = [value for _, value in reading.values]
-        servers = self.servers.servers
-        if self.servers.is_aws:
+        servers = self._servers.servers
+        if self._servers.is_aws:
             servers = tuple(server for value in evidence for server in value.servers or ())
-        problems, places, since = list(_problems(reading)), reading.places, self.read_from
-        if self.coverage is not None:
-            problems += self.coverage.problems
-            places = list(self.coverage.places)
+        problems, places, since = list(_problems(reading)), reading.places, self._read_from
+        if self._coverage is not None:
+            problems += self._coverage.problems
+            places = list(self._coverage.places)
             # From when on no job is missing. Saved jobs from before that time count too.
-            since = max((start for start in (since, self.coverage.since) if start is not None), default=None)
+            since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
         jobs = [job for value in evidence for job in value.jobs]
         reports = {report.job.job_id: report for value in evidence for report in value.logs}
         accounts = {job.account_id for job in jobs if job.account_id is not None}
         assessment = assess(
             [reports.get(job.job_id, job) for job in jobs],
-            as_of=self.as_of,
-            drilled_within=self.drilled_within,
-            objective=self.objective,
+            as_of=self._as_of,
+            drilled_within=self._drilled_within,
+            objective=self._objective,
             servers=servers,
             since=since,
             problems=[*problems, *_unread_places(servers or (), places, accounts)],
         )
-        return _with_names(assessment, self.names.names)
+        # A server without another name keeps that of its list.
+        names = self._names.names
+        rows = (
+            attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(row.server.source_server_id, row.server.name)))
+            for row in assessment.servers
+        )
+        return attrs.evolve(assessment, servers=tuple(rows))
 
     def _read_place(self, client: JobsClient) -> _Evidence:
         """Read one account and region."""
-        servers = self.servers.read(client)
-        if not self.servers.is_aws:  # the servers of AWS have their names already
-            self.names.read(client)
+        servers = self._servers.read_servers(client)
+        if not self._servers.is_aws:  # the servers of AWS have their names already
+            self._names.read_names(client)
         malformed: list[MalformedResponseError] = []
-        jobs = latest_snapshots(client.describe_jobs(from_date=self.read_from, on_malformed=malformed.append))
+        jobs = latest_snapshots(client.describe_jobs(from_date=self._read_from, on_malformed=malformed.append))
         needed = self._jobs_with_logs(jobs, servers)
         # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
         logs = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
         return _Evidence(jobs, logs, servers, malformed)
 
     def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None) -> Sequence[Job]:
-        if self.history:
-            counting = {job.job_id for job in select(jobs, self.as_of).recoveries}
+        if self._history:
+            counting = {job.job_id for job in select(jobs, self._as_of).recoveries}
             return [job for job in jobs if job.job_id in counting]
-        if self.objective is None:
+        if self._objective is None:
             return ()
-        return logs_needed(jobs, as_of=self.as_of, objective=self.objective, servers=servers)
+        return logs_needed(jobs, as_of=self._as_of, objective=self._objective, servers=servers)
+
+    def print_notes(self, assessment: Assessment) -> None:
+        """Print on stderr the verdict, what limits the evidence, and without a criterion that nothing was checked."""
+        for text in (wording.summary_label(assessment), *wording.notes(assessment), *self.notes):
+            print_note(one_line(text, 1000))
+        if assessment.verdict is None:
+            times = "" if self._history else "; recovery times need --objective or --history"
+            print_note(f"nothing was checked: give --drilled-within or --objective{times}")
 
 
 def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
     """Return the phases of each job, in the order of the jobs. The error of a log that cannot be read is in its phases.
 
-    A few logs are read at the same time, with a progress bar on a terminal.
-
-    Args:
-        client: The client to read with.
-        jobs: The jobs. Those that are running are fetched again.
+    Running jobs are fetched again. A few logs are read at the same time, with a progress bar on a terminal.
     """
-    with DaemonThreadPool(_LOGS_IN_FLIGHT) as pool:
+    with DaemonThreadPool(8) as pool:  # AWS documents no rate limit
         futures = [pool.submit(phases_of, client, job) for job in jobs]
         return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
 
@@ -191,32 +185,10 @@ def _unread_places(servers: Iterable[SourceServer], places: Iterable[Place], acc
             yield Problem(f"the jobs of {server_place}: this command does not read them", account_id=account_id, region=region)
 
 
-def _with_names(assessment: Assessment, names: Mapping[str, str]) -> Assessment:
-    """Return an assessment with names by source server id. A server that is not in `names` keeps its name."""
-    rows = (
-        attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(row.server.source_server_id, row.server.name)))
-        for row in assessment.servers
-    )
-    return attrs.evolve(assessment, servers=tuple(rows))
-
-
 def status_of_verdict(assessment: Assessment, *, exit_zero: bool) -> ExitStatus:
     """Return the exit status of the verdict. Without a criterion, jobs that could not be read are the status SERVICE."""
-    match assessment.verdict:
-        case None:
-            return ExitStatus.SERVICE if assessment.problems else ExitStatus.SUCCEEDED
-        case Verdict.NOT_MET if not exit_zero:
-            return ExitStatus.FAILED
-        case Verdict.UNDETERMINED if not exit_zero:
-            return ExitStatus.UNDETERMINED
-        case _:
-            return ExitStatus.SUCCEEDED
-
-
-def print_notes(assessment: Assessment, reader: EvidenceReader) -> None:
-    """Print on stderr the verdict in one line, what limits the evidence, and without a criterion that nothing was checked."""
-    for text in (wording.summary_label(assessment), *wording.notes(assessment), *reader.notes):
-        print_note(one_line(text, 1000))
     if assessment.verdict is None:
-        times = "" if reader.history else "; recovery times need --objective or --history"
-        print_note(f"nothing was checked: give --drilled-within or --objective{times}")
+        return ExitStatus.SERVICE if assessment.problems else ExitStatus.SUCCEEDED
+    if exit_zero or assessment.verdict is Verdict.MET:
+        return ExitStatus.SUCCEEDED
+    return ExitStatus.FAILED if assessment.verdict is Verdict.NOT_MET else ExitStatus.UNDETERMINED

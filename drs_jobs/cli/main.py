@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from drs_jobs._extras import missing_extra_error
@@ -37,7 +36,8 @@ def run(command: Callable[[], int]) -> NoReturn:
         _open_missing_streams()
         threading.excepthook = _print_thread_error
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _terminate)
+            # End as after Ctrl-C, so that the cursor of the terminal is visible again.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitStatus.TERMINATED))
         status = command()
         with exit_if_pipe_closes(status):
             pass
@@ -54,11 +54,6 @@ def run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         _flush_or_discard(stream)
     sys.exit(status)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End as after Ctrl-C, so that the cursor of the terminal is visible again."""
-    raise SystemExit(ExitStatus.TERMINATED)
 
 
 def _print_thread_error(args: threading.ExceptHookArgs) -> None:

@@ -36,11 +36,10 @@ class CheckOutput(StrEnum):
     PROMETHEUS = "prometheus"
 
 
-Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
-Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
-EndpointUrl: TypeAlias = Annotated[
-    str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
-]
+# An option without a name has that of its parameter.
+Profile: TypeAlias = Annotated[str | None, typer.Option(help="The AWS profile. Default: that of boto3.")]
+Region: TypeAlias = Annotated[str | None, typer.Option(help="The AWS region. Default: that of boto3.")]
+EndpointUrl: TypeAlias = Annotated[str | None, typer.Option(help="The URL of an endpoint to use instead of AWS.")]
 JobsOutputOption: TypeAlias = Annotated[
     JobsOutput,
     typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, CSV or Markdown."),
@@ -48,15 +47,11 @@ JobsOutputOption: TypeAlias = Annotated[
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--since",
-        help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 12h, 90d, 1y.",
-    ),
+    typer.Option(help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 12h, 90d, 1y."),
 ]
 Names: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--names",
         metavar="FILE|aws",
         help="The names of servers: a CSV or JSON file with ids and names, - for stdin, or aws for the host names that AWS has "
         "(drs:DescribeSourceServers).",
@@ -97,24 +92,16 @@ class Organisation:
 
     accounts: Annotated[
         str | None,
-        typer.Option(
-            "--accounts", metavar="FILE", help="Read many accounts: a file of account ids, one per line; - for stdin."
-        ),
+        typer.Option(metavar="FILE", help="Read many accounts: a file of account ids, one per line; - for stdin."),
     ] = None
-    role_name: Annotated[str | None, typer.Option("--role-name", help="The name of the role to assume in each account.")] = None
+    role_name: Annotated[str | None, typer.Option(help="The name of the role to assume in each account.")] = None
     regions: Annotated[
-        str | None,
-        typer.Option("--regions", help="Read many regions: names, separated by commas, or all, the default of --accounts."),
+        str | None, typer.Option(help="Read many regions: names, separated by commas, or all, the default of --accounts.")
     ] = None
-    partition: Annotated[
-        str | None, typer.Option("--partition", help="The AWS partition: aws, the default, aws-us-gov or aws-cn.")
-    ] = None
-    external_id: Annotated[
-        str | None, typer.Option("--external-id", help="The external id that the trust policy of the role requires.")
-    ] = None
+    partition: Annotated[str | None, typer.Option(help="The AWS partition: aws, the default, aws-us-gov or aws-cn.")] = None
+    external_id: Annotated[str | None, typer.Option(help="The external id that the trust policy of the role requires.")] = None
     in_flight: Annotated[
-        int,
-        typer.Option("--in-flight", min=1, help="The maximum number of accounts and regions that are read at the same time."),
+        int, typer.Option(min=1, help="The maximum number of accounts and regions that are read at the same time.")
     ] = MAX_IN_FLIGHT
 
 
@@ -123,8 +110,7 @@ class Criteria:
     """The options for an assessment of servers."""
 
     drilled_within: Annotated[
-        str | None,
-        typer.Option("--drilled-within", help="Each server must have a successful drill within this time, such as 90d or 12w."),
+        str | None, typer.Option(help="Each server must have a successful drill within this time, such as 90d or 12w.")
     ] = None
     objective: Annotated[
         str | None,
@@ -137,7 +123,6 @@ class Criteria:
     as_of: Annotated[
         str | None,
         typer.Option(
-            "--as-of",
             help="The moment of the assessment, in the forms of --since. A date is its end, today's date is now. Default: now; "
             "with --from the last moment that all files cover.",
         ),
@@ -146,7 +131,6 @@ class Criteria:
     servers: Annotated[
         str | None,
         typer.Option(
-            "--servers",
             metavar="FILE|aws",
             help="The servers to judge, with or without jobs: a file of ids (lines, CSV with a header, JSON, or what "
             "aws drs describe-source-servers printed), - for stdin, or aws for all that AWS has (drs:DescribeSourceServers).",

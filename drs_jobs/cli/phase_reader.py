@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
 
 import attrs
 from botocore.exceptions import BotoCoreError
@@ -14,15 +13,6 @@ from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, is_tran
 from drs_jobs._client import read_log
 from drs_jobs.analysis import JobPhases, Progress, phases, progress
 from drs_jobs.sweep.workers import DaemonThreadPool
-
-_EARLIER_SPAN: Final = timedelta(days=365)
-_MAX_LISTED: Final = 1000
-"""The maximum number of earlier jobs that are listed, so that the list of a large account is not read to its end."""
-_MAX_EARLIER_JOBS: Final = 5
-_MAX_EARLIER_PER_SERVER: Final = 3
-"""The number of earlier recoveries per server that is enough for a median."""
-
-_THREADS: Final = 4
 
 
 class PhaseReader:
@@ -38,7 +28,7 @@ class PhaseReader:
         """
         self._client = client
         self._now = now
-        self.executor: Executor = DaemonThreadPool(_THREADS) if executor is None else executor
+        self._executor: Executor = DaemonThreadPool(4) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
@@ -53,9 +43,9 @@ class PhaseReader:
         for job in jobs:
             error = self._log_errors.get(job.job_id)
             if job.job_id not in self._log_reads and (error is None or is_transient(error)):
-                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
+                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self._executor.submit(read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""
@@ -85,17 +75,18 @@ class PhaseReader:
 
 def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
     """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
-    missing = Counter(dict.fromkeys(_server_ids(job), _MAX_EARLIER_PER_SERVER))
+    missing = Counter(dict.fromkeys(_server_ids(job), 3))  # enough for a median
     reports: list[JobPhases] = []
     with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
-        for other in client.describe_jobs(from_date=now - _EARLIER_SPAN, limit=_MAX_LISTED, on_malformed=lambda _: None):
+        # With a limit, so that the list of a large account is not read to its end.
+        for other in client.describe_jobs(from_date=now - timedelta(days=365), limit=1000, on_malformed=lambda _: None):
             servers = _server_ids(other) & missing.keys()
             if not servers or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
                 continue
             items, error = read_log(client, other.job_id)
             reports.append(phases(other, items, log_error=error))
             missing -= Counter(servers)  # keeps the servers that are above 0
-            if len(reports) == _MAX_EARLIER_JOBS or not missing:
+            if len(reports) == 5 or not missing:
                 break
     return tuple(reports)
 

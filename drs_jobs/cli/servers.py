@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
 
@@ -19,71 +19,44 @@ from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import describe_error, print_error
 from drs_jobs.cli.parsers import read_option_file, words
 
-_AWS: Final = "aws"
-"""The value of `--servers` and of `--names` that means DescribeSourceServers instead of a file."""
 
-# ------------------------------------------------------------------ the options
+class ServerOption:
+    """The option `--servers` or `--names`: its file is read already, AWS is requested when it is read."""
 
+    def __init__(self, option: str, value: str | None) -> None:
+        """Read the file, unless the value is `aws`. It is a ValueError if the file is invalid."""
+        self.is_aws: bool = value == "aws"
+        self.servers: tuple[SourceServer, ...] | None = None
+        """The servers in the file; `None` without a file."""
+        if value is not None and not self.is_aws:
+            self.servers = parse_servers(option, value, has_pairs=option == "--names")
+        self.names: dict[str, str] = names_of(self.servers or ())
+        """The names by source server id: those in the file, and those of AWS that have been read."""
+        self._errors: list[Exception] = []
 
-class ServerSource(NamedTuple):
-    """The option `--servers`: the file is read already, AWS is requested by `read`."""
-
-    servers: tuple[SourceServer, ...] | None
-    """The servers in the file; `None` without a file."""
-    is_aws: bool
-
-    @classmethod
-    def from_option(cls, value: str | None) -> "ServerSource":
-        """Read the file.
-
-        Raises:
-            ValueError: If the file cannot be read, or contains anything but servers.
-        """
-        return cls(None if value is None or value == _AWS else parse_servers("--servers", value), value == _AWS)
-
-    def read(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
+    def read_servers(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
         """Return the servers; `None` without the option."""
         return tuple(client.describe_source_servers()) if self.is_aws else self.servers
 
-
-class NameSource(NamedTuple):
-    """The option `--names`: the file is read already, AWS is requested by `read`."""
-
-    names: dict[str, str]
-    """The names by source server id: those in the file, and those of AWS that have been read."""
-    errors: list[Exception]
-    """Why AWS did not return names."""
-    is_aws: bool
-
-    @classmethod
-    def from_option(cls, value: str | None) -> "NameSource":
-        """Read the file.
-
-        Raises:
-            ValueError: If the file cannot be read, or does not contain names.
-        """
-        return cls({} if value is None or value == _AWS else parse_names("--names", value), [], value == _AWS)
-
-    def read(self, client: JobsClient) -> Mapping[str, str]:
+    def read_names(self, client: JobsClient) -> Mapping[str, str]:
         """Return the names, with those of AWS for the account and region of a client."""
-        if self.is_aws:
-            try:
-                self.names.update(names_of(client.describe_source_servers()))
-            except (BotoCoreError, DrsJobsError) as error:
-                self.errors.append(error)
+        try:
+            self.names.update(names_of(self.read_servers(client) or ()))
+        except (BotoCoreError, DrsJobsError) as error:
+            self._errors.append(error)
         return self.names
 
-    def resolve(self, client: JobsClient) -> Mapping[str, str]:
+    def resolve_names(self, client: JobsClient) -> Mapping[str, str]:
         """Return the names, and print why AWS did not return them."""
-        names = self.read(client)
+        names = self.read_names(client)
         self.print_errors()
         return names
 
     def print_errors(self) -> None:
         """Print on stderr why AWS did not return names, as one line; nothing without an error."""
-        if self.errors:
-            where = f" in {format_count(len(self.errors), 'region')}, the first" if len(self.errors) > 1 else ""
-            first = describe_error(self.errors[0])[0]
+        if self._errors:
+            where = f" in {format_count(len(self._errors), 'region')}, the first" if len(self._errors) > 1 else ""
+            first = describe_error(self._errors[0])[0]
             print_error(f"no names, only ids, because DescribeSourceServers failed{where}: {first}")
 
 
@@ -100,22 +73,14 @@ def names_of(servers: Iterable[SourceServer]) -> dict[str, str]:
 # ------------------------------------------------------------------ files
 
 
-def parse_names(option: str, file: str) -> dict[str, str]:
-    """Return the names in a file by source server id. Servers without a name are left out; see `parse_servers`."""
-    return names_of(parse_servers(option, file, has_pairs=True))
-
-
 def parse_servers(option: str, file: str, *, has_pairs: bool = False) -> tuple[SourceServer, ...]:
     """Return the servers in a file, each once.
 
     The file has ids, separated by white space, commas or semicolons; or CSV with a header; or JSON, as a list of ids, as a list
     of objects, as an object of names by id, or as the response of DescribeSourceServers. CSV and JSON can have names.
 
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-        has_pairs: Whether a text without a header has an id and a name per line, separated by a comma, a semicolon or a tab,
-            instead of ids, and whether a header must have a column of names. By default not.
+    With `has_pairs`, a text without a header has an id and a name per line, separated by a comma, a semicolon or a tab, instead
+    of ids, and a header must have a column of names.
 
     Raises:
         ValueError: If the file cannot be read, contains anything else, or has two names for one id. The error names the line.

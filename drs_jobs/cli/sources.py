@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 import botocore.session
@@ -21,12 +21,9 @@ from drs_jobs.evidence import wording
 from drs_jobs.saved import SavedJobs
 from drs_jobs.saved.archive import Place
 from drs_jobs.saved.coverage import coverage
-from drs_jobs.sweep import Target, TargetFailure, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, sweep, targets
 
 T = TypeVar("T")
-
-_MAX_NAMED: Final = 3
-"""The maximum number of accounts and regions that are named for each kind of failure."""
 
 
 @attrs.frozen
@@ -35,29 +32,31 @@ class Reading(Generic[T]):
 
     values: Sequence[tuple[Place, T]]
     """The values, by account and region."""
-    failures: Sequence[TargetFailure] = ()
-    """The failures, by account and region. Those that were never set up are not among them."""
-    uninitialized: Sequence[Place] = ()
-    """The accounts and regions where Elastic Disaster Recovery was never set up."""
+    all_failures: Sequence[TargetFailure] = ()
+    """The failures, and where Elastic Disaster Recovery was never set up, by account and region."""
+
+    @property
+    def failures(self) -> list[TargetFailure]:
+        """The failures, but not where Elastic Disaster Recovery was never set up."""
+        return [failure for failure in self.all_failures if not failure.is_uninitialized]
 
     @property
     def places(self) -> list[Place]:
         """All accounts and regions."""
-        failed = [place_of(failure.target) for failure in self.failures]
-        return [*(place for place, _ in self.values), *failed, *self.uninitialized]
+        return [*(place for place, _ in self.values), *(place_of(failure.target) for failure in self.all_failures)]
 
     @property
     def status(self) -> ExitStatus:
         """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
         statuses = {describe_error(failure.error)[1] for failure in self.failures}
-        if not statuses:
-            return ExitStatus.SUCCEEDED
-        return ExitStatus.USAGE if statuses == {ExitStatus.USAGE} else ExitStatus.SERVICE
+        if len(statuses) > 1:
+            return ExitStatus.SERVICE
+        return next(iter(statuses), ExitStatus.SUCCEEDED)
 
     def print_uninitialized(self) -> None:
         """Print on stderr how many accounts and regions were never set up."""
-        if self.uninitialized:
-            print_note(f"{format_count(len(self.uninitialized), 'region')} never set up for Elastic Disaster Recovery")
+        if count := len(self.all_failures) - len(self.failures):
+            print_note(f"{format_count(count, 'region')} never set up for Elastic Disaster Recovery")
 
     def print_notes(self) -> None:
         """Print on stderr how many accounts and regions were never set up, and one line per kind of failure."""
@@ -66,7 +65,7 @@ class Reading(Generic[T]):
         for failure in self.failures:
             by_kind.setdefault(type(failure.error).__name__, []).append(failure)
         for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
-            places = wording.list_label([str(place_of(failure.target)) for failure in failures], _MAX_NAMED)
+            places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
             first, _ = describe_error(failures[0].error)
             print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
 
@@ -129,29 +128,21 @@ class JobSource:
     def read(self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None) -> Reading[T]:
         """Return the result of a function for each account and region, in the order of accounts and regions.
 
-        With one client its errors are raised. With many targets they are failures. A progress bar is shown on a terminal.
-
-        Args:
-            function: The function.
-            on_value: Called with each result of many targets when it arrives. Default nothing.
+        With one client its errors are raised. With many targets they are failures, and `on_value` is called with each result
+        when it arrives. A progress bar is shown on a terminal.
         """
         if self.client is not None:
             return Reading([(Place(None, region_of(self.client)), function(self.client))])
-        results = sweep(self.targets, function, max_in_flight=self.max_in_flight)
-        values: dict[Target, T] = {}
-        failures: dict[Target, TargetFailure] = {}
-        for result in track(results, total=len(self.targets), description="reading"):
-            if isinstance(result, TargetFailure):
-                failures[result.target] = result
-            else:
-                if on_value is not None:
-                    on_value(place_of(result.target), result.value)
-                values[result.target] = result.value
-        in_order = [failures[target] for target in self.targets if target in failures]
+        results: dict[Target, TargetResult[T] | TargetFailure] = {}
+        sweeping = sweep(self.targets, function, max_in_flight=self.max_in_flight)
+        for result in track(sweeping, total=len(self.targets), description="reading"):
+            results[result.target] = result
+            if on_value is not None and isinstance(result, TargetResult):
+                on_value(place_of(result.target), result.value)
+        in_order = [results[target] for target in self.targets]
         return Reading(
-            values=[(place_of(target), values[target]) for target in self.targets if target in values],
-            failures=[failure for failure in in_order if not failure.is_uninitialized],
-            uninitialized=[place_of(failure.target) for failure in in_order if failure.is_uninitialized],
+            [(place_of(result.target), result.value) for result in in_order if isinstance(result, TargetResult)],
+            [result for result in in_order if isinstance(result, TargetFailure)],
         )
 
 

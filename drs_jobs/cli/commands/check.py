@@ -15,7 +15,7 @@ from rich.text import Text
 from drs_jobs._html import VERDICT_COLOURS
 from drs_jobs._text import format_duration, format_instant, one_line
 from drs_jobs.cli import output
-from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
+from drs_jobs.cli.evidence_reader import EvidenceReader, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors
 from drs_jobs.cli.options import CheckOutput, Connection, Criteria, Organisation, Saved, with_option_groups
 from drs_jobs.evidence import Assessment, ServerAssessment, Verdict, wording
@@ -52,7 +52,7 @@ def check(
             raise ValueError(
                 "-o junit needs a criterion, because its tests would all succeed: give --drilled-within or --objective"
             )
-        reader = EvidenceReader.from_options(criteria, connection, organisation, saved, history=history)
+        reader = EvidenceReader(criteria, connection, organisation, saved, history=history)
     assessment = reader.read()
     status = status_of_verdict(assessment, exit_zero=criteria.exit_zero)
     with exit_if_pipe_closes(status):
@@ -71,7 +71,7 @@ def check(
                 typer.echo(junit_xml(assessment))
             case CheckOutput.PROMETHEUS:
                 typer.echo(prometheus_text(assessment), nl=False)
-    print_notes(assessment, reader)
+    reader.print_notes(assessment)
     return status
 
 

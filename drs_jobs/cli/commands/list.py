@@ -30,7 +30,7 @@ from drs_jobs.cli.options import (
     with_option_groups,
 )
 from drs_jobs.cli.parsers import Span, parse_span
-from drs_jobs.cli.servers import NameSource
+from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
 from drs_jobs.saved.archive import Place
@@ -57,11 +57,11 @@ def list_jobs(
     since: Since = None,
     until: Annotated[
         str | None,
-        typer.Option("--until", help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
+        typer.Option(help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=0, help="The maximum number of jobs. Default: 30 for a table on a terminal, else all."),
+        typer.Option(min=0, help="The maximum number of jobs. Default: 30 for a table on a terminal, else all."),
     ] = None,
     kinds: Annotated[
         list[Kind] | None,
@@ -97,9 +97,9 @@ def list_jobs(
         job_filter = JobFilter.from_options(kinds, outcomes, servers, failed=failed)
         if names is None and (unknown := [name for name in job_filter.servers if not is_source_server_id(name)]):
             raise ValueError(f"--server {quoted(unknown[0])} is not an id: give --names too, to find servers by name")
-        name_source = NameSource.from_option(names)
-        source = JobSource.from_options(connection, organisation, saved, asks_aws=name_source.is_aws)
-    reading = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_source, limit=limit))
+        name_option = ServerOption("--names", names)
+        source = JobSource.from_options(connection, organisation, saved, asks_aws=name_option.is_aws)
+    reading = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_option, limit=limit))
     jobs = [job for _, listing in reading.values for job in listing.jobs]
     # From the ARN of a job, else where it was read.
     places = {
@@ -111,8 +111,8 @@ def list_jobs(
         jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
     with exit_if_pipe_closes(reading.status):
         is_all = limit is None
-        _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=name_source.names, places=places, is_all=is_all)
-    name_source.print_errors()
+        _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=name_option.names, places=places, is_all=is_all)
+    name_option.print_errors()
     reading.print_notes()
     source.print_notes()
     errors = [(place, listing.error) for place, listing in reading.values if listing.error is not None]
@@ -128,9 +128,9 @@ class _Listing(NamedTuple):
     """The error after which no more jobs could be read, or that of the first malformed job."""
 
 
-def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names: NameSource, limit: int | None) -> _Listing:
+def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names: ServerOption, limit: int | None) -> _Listing:
     """Return the jobs that match. An error is raised only if no job could be read."""
-    names_by_id = names.read(client)
+    names_by_id = names.read_names(client)
     errors = list[Exception]()
     from_date, to_date = span
     pager = client.describe_jobs(

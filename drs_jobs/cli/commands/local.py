@@ -23,9 +23,9 @@ class OperatingSystem(StrEnum):
 
 
 def local(
-    history: Annotated[int, typer.Option("--history", min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
-    speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per real second.")] = 1,
+    history: Annotated[int, typer.Option(min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the history.")] = 0,
+    speed: Annotated[float, typer.Option(min=0, help="Simulated seconds per real second.")] = 1,
     system: Annotated[
         OperatingSystem,
         typer.Option("--os", case_sensitive=False, help="Recoveries take as long as measured on these servers."),

@@ -48,7 +48,7 @@ from drs_jobs.cli.options import (
 from drs_jobs.cli.parsers import parse_job_id
 from drs_jobs.cli.phase_reader import read_earlier
 from drs_jobs.cli.phases import HOST_NAME, PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
-from drs_jobs.cli.servers import NameSource
+from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
 
@@ -71,15 +71,15 @@ def show(
         if follows_log and (not has_log or output_format is not JobsOutput.TABLE or saved.paths):
             raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
         job_id = None if job is None else parse_job_id(job)
-        name_source = NameSource.from_option(names)
-        source = JobSource.from_options(connection, Organisation(), saved, asks_aws=name_source.is_aws)
+        name_option = ServerOption("--names", names)
+        source = JobSource.from_options(connection, Organisation(), saved, asks_aws=name_option.is_aws)
     source.print_notes()
     client = source.client or connection.make_client()
     if job_id is None and (job_id := _newest(client)) is None:
         print_note("no jobs")
         return ExitStatus.SUCCEEDED
     explanation = client.explain(job_id)
-    names_by_id = name_source.resolve(client)
+    names_by_id = name_option.resolve_names(client)
     now = datetime.now(UTC)
     is_for_people = output_format in {JobsOutput.TABLE, JobsOutput.MARKDOWN} and not explanation.job.is_complete
     earlier = read_earlier(client, explanation.job, now) if is_for_people else ()

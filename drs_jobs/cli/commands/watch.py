@@ -2,20 +2,22 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 
 import attrs
 import typer
+from botocore.exceptions import BotoCoreError
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
+from drs_jobs import DrsJobsError, Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
@@ -34,13 +36,10 @@ from drs_jobs.cli.exit_status import (
 from drs_jobs.cli.options import Connection, Names, with_option_groups
 from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
 from drs_jobs.cli.phase_reader import PhaseReader
-from drs_jobs.cli.servers import NameSource
+from drs_jobs.cli.servers import ServerOption
 
 HEARTBEAT_INTERVAL: Final = 60.0
 """The longest time, in seconds, between two lines of a running job."""
-
-_TICK: Final = 1.0
-"""The time, in seconds, after which a sleep is interrupted to show progress."""
 
 
 class WatchOutput(StrEnum):
@@ -56,13 +55,11 @@ def watch(
     jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB", help="The jobs' ids. Default: all that run.")] = None,
     follows_new: Annotated[bool, typer.Option("--all", help="Watch jobs that start meanwhile too, until none runs.")] = False,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
+        str | None, typer.Option(help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
     ] = None,
     poll_interval: Annotated[
         str | None,
-        typer.Option(
-            "--poll-interval", help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."
-        ),
+        typer.Option(help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."),
     ] = None,
     output_format: Annotated[
         WatchOutput,
@@ -75,7 +72,7 @@ def watch(
         time_limit = parse_duration("--timeout", timeout, bare_seconds=True)
         interval = parse_positive_duration("--poll-interval", poll_interval, bare_seconds=True)
         job_ids = [parse_job_id(job) for job in jobs or ()]
-        name_source = NameSource.from_option(names)
+        name_option = ServerOption("--names", names)
         client = connection.make_client()
         if not jobs and not (job_ids := _running_ids(client, lambda error: print_error(str(error)))):
             print_note("no job runs: drs-jobs list shows the latest")
@@ -88,9 +85,9 @@ def watch(
         try:
             display.follow(snapshots)
         except WaitTimeoutError:
-            display.print_reasons(lambda: name_source.resolve(client))
+            display.print_reasons(lambda: name_option.resolve_names(client))
             raise
-        display.print_reasons(lambda: name_source.resolve(client))
+        display.print_reasons(lambda: name_option.resolve_names(client))
     return status_of(display.ended)
 
 
@@ -139,8 +136,6 @@ class WatchDisplay:
         self._reader = PhaseReader(client, now, executor)
         self._follows_new = follows_new
         self._watcher: Watcher | None = None
-        self._new_ids: Future[list[str]] | None = None
-        """The request for jobs that started meanwhile, if one is in flight."""
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
@@ -157,21 +152,19 @@ class WatchDisplay:
     def _snapshots(self, watcher: Watcher) -> Iterator[Job]:
         yield from Watch(self._client, watcher)
         while self._follows_new:
-            watcher.add(self._read_new_ids())
+            watcher.add(_running_ids(self._client, lambda _: None))
             if not watcher.unfinished:
                 return
             yield from Watch(self._client, watcher)
 
-    def _read_new_ids(self) -> list[str]:
-        return _running_ids(self._client, lambda _: None)
-
     def follow(self, snapshots: Iterable[Job]) -> None:
         """Show each snapshot of `watch` when it arrives, and progress in between, until all jobs are complete."""
-        if not self._has_bars:
-            self._show(snapshots)
-            return
-        with Live(console=self._console, get_renderable=self._bars, refresh_per_second=2):
-            self._show(snapshots)
+        bars = Live(console=self._console, get_renderable=self._bars, refresh_per_second=2) if self._has_bars else nullcontext()
+        with bars:
+            for job in snapshots:
+                self._latest[job.job_id] = job
+                if not self._has_bars:
+                    self._print_line(job)
 
     @property
     def ended(self) -> list[Job]:
@@ -195,28 +188,19 @@ class WatchDisplay:
             output.print_reasons(self._console, explanation, names=names)
             print_log_error(explanation.log_error)
 
-    def _show(self, snapshots: Iterable[Job]) -> None:
-        for job in snapshots:
-            self._latest[job.job_id] = job
-            if not self._has_bars:
-                self._print_line(job)
-
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
-        if self._follows_new and self._new_ids is None:
-            self._new_ids = self._reader.executor.submit(self._read_new_ids)
         while seconds > 0:
-            step = min(seconds, _TICK)
+            step = min(seconds, 1.0)
             self._clock.sleep(step)
             seconds -= step
             self._refresh()
+        if self._follows_new and self._watcher is not None:
+            with suppress(BotoCoreError, DrsJobsError):  # it is requested again after the next sleep
+                self._watcher.add(_running_ids(self._client, lambda _: None))
 
     def _refresh(self) -> None:
         self._reader.poll()
-        if self._watcher is not None and self._new_ids is not None and self._new_ids.done():
-            new_ids, self._new_ids = self._new_ids, None
-            if new_ids.exception() is None:  # the next sleep asks again
-                self._watcher.add(new_ids.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
             print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
