@@ -20,7 +20,6 @@ from rich.text import Text
 from drs_jobs import Job, Outcome, SourceServer, unstructure_job
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._html import OUTCOME_COLOURS
-from drs_jobs._models import ParticipatingServer
 from drs_jobs._text import (
     SENSITIVE_MEMBER,
     format_age,
@@ -70,9 +69,6 @@ Cell: TypeAlias = ConsoleRenderable
 UNLIMITED: Final = 10_000
 """A width, or a number of characters, that is more than any text needs."""
 
-LONGEST_PROSE_WORD: Final = 20
-"""The `longest_word` of columns of free text. Longer words, such as ARNs, are broken if the column is narrow."""
-
 
 @attrs.frozen
 class Column:
@@ -83,8 +79,8 @@ class Column:
     """Returns the cell for the object that a row shows. A text can be from AWS."""
     rank: int = attrs.field(default=0, kw_only=True)
     """The column with the highest rank is dropped first. A column with rank 0 is never dropped."""
-    longest_word: int | None = attrs.field(default=None, kw_only=True)
-    """The length up to which words are not broken, in a column whose cells wrap; `None` if its cells do not wrap."""
+    wraps: bool = attrs.field(default=False, kw_only=True)
+    """Whether its cells wrap. Words of more than 20 characters, such as ARNs, are broken if the column is narrow."""
     justify: Literal["left", "right"] = attrs.field(default="left", kw_only=True)
 
 
@@ -114,7 +110,7 @@ def detailed_table(
     """Return a table like `fitted_table`, with texts for each row: from 120 columns on in a last column, else below the row."""
     if width >= 120:
         wide_rows = [[*row, text_cell("; ".join(texts), UNLIMITED)] for row, texts in zip(rows, details, strict=True)]
-        return fitted_table([*columns, Column(header, longest_word=LONGEST_PROSE_WORD)], wide_rows, width=width)
+        return fitted_table([*columns, Column(header, wraps=True)], wide_rows, width=width)
     widths = _fit(columns, rows, width=width, header=True)
     stack = Table.grid()
     for index, (row, texts) in enumerate(zip(rows, details, strict=True)):
@@ -127,18 +123,26 @@ def detailed_table(
 def _fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool) -> dict[int, int]:
     """Return the widths of the columns that are not dropped, by index."""
     all_rows = [*([[Text(column.header) for column in columns]] if header else []), *rows]
-    least = [max((_least_width(column, row[index]) for row in all_rows), default=0) for index, column in enumerate(columns)]
+    sizes = [[_measure(column, row[index]) for row in all_rows] for index, column in enumerate(columns)]
+    least = [max((size[0] for size in column_sizes), default=0) for column_sizes in sizes]
     kept = list(range(len(columns)))
     while (spare := width - sum(least[index] for index in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
         kept.remove(max(kept, key=lambda index: columns[index].rank))
     widths: dict[int, int] = {}
     for index in kept:
-        natural = max((_natural_width(row[index], width) for row in all_rows), default=0)
         # If `spare` is negative, the last column is too wide by that much.
-        more = min(spare, natural - least[index])
+        more = min(spare, max((size[1] for size in sizes[index]), default=0) - least[index])
         spare -= more
         widths[index] = max(1, least[index] + more)
     return widths
+
+
+def _measure(column: Column, cell: Cell) -> tuple[int, int]:
+    """Return the least and the natural width of a cell."""
+    if not isinstance(cell, Text):
+        return 8, 60  # a bar
+    longest_word = max(map(cell_len, cell.plain.split()), default=0)
+    return min(20, longest_word) if column.wraps else cell.cell_len, cell.cell_len
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], widths: Mapping[int, int], *, header: bool) -> Table:
@@ -148,18 +152,6 @@ def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], widths: Ma
     for row in rows:
         table.add_row(*(row[index] for index in widths))
     return table
-
-
-def _least_width(column: Column, cell: Cell) -> int:
-    if not isinstance(cell, Text):
-        return 8  # a bar
-    if column.longest_word is None:
-        return cell.cell_len
-    return min(column.longest_word, max(map(cell_len, cell.plain.split()), default=0))
-
-
-def _natural_width(cell: Cell, available: int) -> int:
-    return cell.cell_len if isinstance(cell, Text) else min(available, 60)
 
 
 def with_hanging_indent(head: str, text: str) -> Table:
@@ -201,9 +193,9 @@ def server_label(source_server_id: str, names: Mapping[str, str]) -> str:
     return wording.server_label(SourceServer(source_server_id, name=names.get(source_server_id)))
 
 
-def text_cell(text: str, limit: int = 1000) -> Text:
+def text_cell(text: str, limit: int = 1000, *, style: str = "") -> Text:
     """Return a cell with text from AWS, without markup and control characters, and at most `limit` characters long."""
-    return Text(one_line(text, limit))
+    return Text(one_line(text, limit), style=style)
 
 
 def outcome_cell(job: Job, *, now: datetime | None = None) -> Text:
@@ -217,14 +209,10 @@ def runs_long(job: Job, now: datetime) -> bool:
     return not job.is_complete and (job.elapsed(now) or timedelta()) > timedelta(hours=2)
 
 
-_MAX_NAMED: Final = 3
-"""The maximum number of participants that are named for a reason, and of slow servers."""
-
-
 def _reason_head(participants: Sequence[str], names: Mapping[str, str]) -> str:
     """Return what a reason concerns: its participants, or the job."""
     labels = [server_label(participant, names) for participant in participants]
-    return f"failed: {wording.list_label(labels, _MAX_NAMED)}" if labels else "job:"
+    return f"failed: {wording.list_label(labels, 3)}" if labels else "job:"
 
 
 def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES, height: int = 0) -> None:
@@ -235,8 +223,8 @@ def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[
     reasons = list(explained_reasons(explanation))
     line_count = 0
     for index, reason in enumerate(reasons):
-        head = text_cell(_reason_head(reason.participants, names))
-        head.style = OUTCOME_COLOURS[Outcome.FAILED] if reason.participants else ""
+        style = OUTCOME_COLOURS[Outcome.FAILED] if reason.participants else ""
+        head = text_cell(_reason_head(reason.participants, names), style=style)
         text = with_hanging_indent("   ", one_line(reason.text, 3 * console.width if height else 1000))
         block = Group(head, text, *([] if reason.hint is None else [with_hanging_indent("    next:", reason.hint)]))
         if height:
@@ -263,8 +251,8 @@ def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) 
 
 def progress_label(state: Progress, names: Mapping[str, str] = NO_NAMES) -> str:
     """Return what a running job does: its slow servers, the servers that are least far, the fraction, and the time left."""
-    slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow[:_MAX_NAMED]]
-    if more := format_more(len(state.slow), _MAX_NAMED):
+    slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow[:3]]
+    if more := format_more(len(state.slow), len(slow)):
         slow.append(f"{more} slow")
     left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
     return "; ".join([*slow, f"{state.text}, {state.fraction:.0%}{left}"])
@@ -316,15 +304,15 @@ def jobs_table(
         Column("job", lambda job: job.job_id),
         Column("account", lambda job: (places or {})[job.job_id].account_id or "-", rank=8),
         Column("region", lambda job: (places or {})[job.job_id].region or "-", rank=7),
-        Column("kind", lambda job: job.kind, rank=6, longest_word=UNLIMITED),
+        Column("kind", lambda job: job.kind, rank=6, wraps=True),
         Column("created (UTC)" if is_wide else "created", created, rank=5),
         Column("age", lambda job: format_age(age(job)), rank=4, justify="right"),
         Column("servers", format_target_count, rank=3, justify="right"),
         Column("took", lambda job: format_duration(job.elapsed(now)), rank=2, justify="right"),
         Column("outcome", lambda job: outcome_cell(job, now=now), rank=1),
-        Column("tags", tags_label, rank=9, longest_word=LONGEST_PROSE_WORD),
+        Column("tags", tags_label, rank=9, wraps=True),
     ]
-    left_out = {*(() if tags else ("tags",)), *(("account", "region") if places is None else ())}
+    left_out = {*([] if tags else ["tags"]), *(["account", "region"] if places is None else [])}
     columns = [column for column in columns if column.header not in left_out]
     if not names:
         return fitted_table(columns, cells(columns, jobs), width=width)
@@ -333,11 +321,6 @@ def jobs_table(
 
 
 # ------------------------------------------------------------------ records: JSON lines and CSV
-
-_HOST_NAMES: Final = "hostNames"
-JOB_ID: Final = AWS_NAMES[Job]["job_id"]
-SERVER_ID: Final = AWS_NAMES[ParticipatingServer]["source_server_id"]
-_SERVERS: Final = AWS_NAMES[Job]["participating_servers"]
 
 
 def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str] | None = None) -> None:
@@ -352,11 +335,7 @@ def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str
 def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES, place: Place | None = None) -> dict[str, Any]:
     """Return a job in AWS's shape, with keys that AWS does not have, which `structure_job` ignores.
 
-    Args:
-        job: The job.
-        tags: Whether its tags are included.
-        names: Host names by source server id.
-        place: The account and the region, if its ARN does not have them.
+    `names` are host names by source server id, and `place` is where it was read, in case that its ARN does not say it.
     """
     account_id, region = place or (None, None)
     return {
@@ -373,7 +352,7 @@ def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES, pl
 def job_columns(*, tags: bool, names: Mapping[str, str] = NO_NAMES) -> list[str]:
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
     columns = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
-    optional = [*([_HOST_NAMES] if names else []), *([SENSITIVE_MEMBER] if tags else [])]
+    optional = [*(["hostNames"] if names else []), *([SENSITIVE_MEMBER] if tags else [])]
     return [*columns, "accountID", "region", "outcome", "durationSeconds", "failedServers", *optional]
 
 
@@ -381,8 +360,8 @@ def job_record(job: Job, *, tags: bool, names: Mapping[str, str], place: Place) 
     """Return a job for CSV: the ids and the names of its servers instead of objects, and its tags as one JSON text."""
     return {
         **job_to_json(job, tags=tags, place=place),
-        _SERVERS: [server.source_server_id for server in job.participating_servers],
-        _HOST_NAMES: "; ".join(_names_or_ids(job, names)),
+        "participatingServers": [server.source_server_id for server in job.participating_servers],
+        "hostNames": "; ".join(_names_or_ids(job, names)),
         SENSITIVE_MEMBER: json.dumps(dict(job.tags)) if job.tags else None,
     }
 
@@ -390,7 +369,7 @@ def job_record(job: Job, *, tags: bool, names: Mapping[str, str], place: Place) 
 def host_names_record(server_ids: Iterable[str | None], names: Mapping[str, str]) -> dict[str, Any]:
     """Return the names of servers by id; nothing if none is known."""
     names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
-    return {_HOST_NAMES: names_by_id} if names_by_id else {}
+    return {"hostNames": names_by_id} if names_by_id else {}
 
 
 def seconds(duration: timedelta | None) -> float | None:

@@ -1,7 +1,8 @@
 """The phases of a job: a table with a bar for each phase, and records for JSON and CSV."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -15,7 +16,7 @@ from drs_jobs import Outcome
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_duration
 from drs_jobs._time import nearest_utc
-from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, instance_ids
 from drs_jobs.cli import output
 
 _LETTERS: Final[Mapping[PhaseName, str]] = {
@@ -60,31 +61,30 @@ def phases_table(
     now: datetime,
     width: int,
     names: Mapping[str, str] = output.NO_NAMES,
-    instances: Mapping[str, str] = output.NO_NAMES,
 ) -> Table:
-    """Return a table of the participants of a job, one per row, with a bar and the duration of each phase.
+    """Return a table of some participants of a job, one per row, with a bar and the duration of each phase.
 
-    Args:
-        report: The phases of the job.
-        rows: The participants to show.
-        now: The current time, for phases that are running.
-        width: The maximum width, in columns of the terminal.
-        names: Host names by source server id. Default none.
-        instances: EC2 instance ids by source server id. Default none.
+    Phases that are running reach until `now`.
     """
-    start, total = _time_axis(report, now)
-    instance_column = output.Column("instance", lambda row: instances.get(row.participant, "-"), rank=len(PhaseName) + 5)
+    phases = [phase for row in report.participants for phase in row.phases]
+    created = report.job.creation_date_time
+    times = [phase.started_at for phase in phases] + [_end(phase, now) for phase in phases]
+    known_times = [nearest_utc(time) for time in (created, *times) if time is not None]
+    start, end = min(known_times, default=now), max(known_times, default=now)
+    instances = instance_ids(report.job, report.log)
     columns = [
         output.Column("participant", lambda row: output.server_label(row.participant, names)),
-        output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, total, now))), rank=3),
+        output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, end, now))), rank=3),
         *(
-            output.Column(_label(name), _phase_cell(name, now), rank=len(PhaseName) + 4 - index)
+            output.Column(_label(name), functools.partial(_phase_cell, name, now), rank=len(PhaseName) + 4 - index)
             for index, name in enumerate(report.phase_names)
         ),
         output.Column("recovered in", lambda row: format_duration(row.recovery_time), rank=2),
-        *([instance_column] if instances else []),
+        output.Column("instance", lambda row: instances.get(row.participant, "-"), rank=len(PhaseName) + 5),
         output.Column("outcome", lambda row: Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]), rank=1),
     ]
+    if not instances:
+        del columns[-2]
     return output.fitted_table(columns, output.cells(columns, rows), width=width)
 
 
@@ -98,43 +98,28 @@ def _label(name: PhaseName) -> str:
     return name.name.lower().replace("_", " ")
 
 
-def _time_axis(report: JobPhases, now: datetime) -> tuple[datetime, timedelta]:
-    """Return the start of the time axis of a job, and its length."""
-    phases = [phase for row in report.participants for phase in row.phases]
-    created = report.job.creation_date_time
-    starts = [phase.started_at for phase in phases] + [None if created is None else nearest_utc(created)]
-    known_starts = [time for time in starts if time is not None]
-    ends = [time for phase in phases if (time := _end(phase, now)) is not None]
-    start = min(known_starts, default=now)
-    return start, max(known_starts + ends, default=now) - start
-
-
 def _end(phase: Phase, now: datetime) -> datetime | None:
     """Return the end of a phase; the current time if it is running, and `None` if it is unknown."""
     return now if phase.outcome is Outcome.RUNNING and phase.ended_at is None else phase.ended_at
 
 
-def _spans(row: ParticipantPhases, start: datetime, total: timedelta, now: datetime) -> Iterator[tuple[float, float, Phase]]:
+def _spans(row: ParticipantPhases, start: datetime, end: datetime, now: datetime) -> Iterator[tuple[float, float, Phase]]:
     for phase in row.phases:
-        if phase.started_at is not None and total > timedelta(0):
-            end = max(_end(phase, now) or phase.started_at, phase.started_at)
-            yield (phase.started_at - start) / total, (end - start) / total, phase
+        if phase.started_at is not None and end > start:
+            stop = max(_end(phase, now) or phase.started_at, phase.started_at)
+            yield (phase.started_at - start) / (end - start), (stop - start) / (end - start), phase
 
 
-def _phase_cell(name: PhaseName, now: datetime) -> Callable[[ParticipantPhases], Text]:
-    """Return a function for the cell of one phase: its duration, and what is unusual."""
-
-    def cell(row: ParticipantPhases) -> Text:
-        phase = next((phase for phase in row.phases if phase.name is name), None)
-        if phase is None:
-            return Text("-")
-        end = _end(phase, now)
-        duration = None if phase.started_at is None or end is None else end - phase.started_at
-        attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
-        outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
-        return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")
-
-    return cell
+def _phase_cell(name: PhaseName, now: datetime, row: ParticipantPhases) -> Text:
+    """Return a cell with the duration of one phase, and with what is unusual."""
+    phase = next((phase for phase in row.phases if phase.name is name), None)
+    if phase is None:
+        return Text("-")
+    end = _end(phase, now)
+    duration = None if phase.started_at is None or end is None else end - phase.started_at
+    attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
+    outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
+    return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")
 
 
 # ------------------------------------------------------------------ records
@@ -145,9 +130,9 @@ HOST_NAME: Final = "hostName"
 def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
     """Yield one record per participant for JSON, with a list of its phases."""
     for row in report.participants:
-        key = "sourceNetworkID" if row.participant.startswith("sn-") else output.SERVER_ID
+        key = "sourceNetworkID" if row.participant.startswith("sn-") else "sourceServerID"
         yield {
-            output.JOB_ID: report.job.job_id,
+            "jobID": report.job.job_id,
             key: row.participant,
             **({HOST_NAME: names[row.participant]} if row.participant in names else {}),
             "outcome": row.outcome.name,
@@ -170,7 +155,7 @@ _PHASE_VALUES: Final[Mapping[str, Callable[[Phase], object]]] = {
 }
 """The values of a phase by key, in JSON and in CSV."""
 
-PHASE_COLUMNS: Final = (output.JOB_ID, "participant", "participantOutcome", "recoverySeconds", *_PHASE_VALUES)
+PHASE_COLUMNS: Final = ("jobID", "participant", "participantOutcome", "recoverySeconds", *_PHASE_VALUES)
 """The columns of phases as CSV."""
 
 

@@ -90,13 +90,18 @@ class JobSource:
 
     @classmethod
     def from_options(
-        cls, connection: Connection, organisation: Organisation, saved: Saved | None = None, *, asks_aws: bool = False
+        cls,
+        connection: Connection,
+        organisation: Organisation | None = None,
+        saved: Saved | None = None,
+        *,
+        asks_aws: bool = False,
     ) -> "JobSource":
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
         Args:
             connection: The options for one account and region.
-            organisation: The options for many.
+            organisation: The options for many; `None` if the command does not have them.
             saved: The option for files; `None` if the command does not have it.
             asks_aws: Whether servers or names are to be requested from AWS.
 
@@ -104,6 +109,7 @@ class JobSource:
             ValueError: If options contradict each other or are invalid, or a file cannot be read.
             BotoCoreError: If no client can be built, such as without a region.
         """
+        organisation = organisation or Organisation()
         many = _options_of(organisation)
         if saved is not None and saved.paths:
             if others := [*_options_of(connection), *many]:

@@ -77,9 +77,6 @@ def check(
 
 _TITLE: Final = "drs-jobs check"
 
-_LONGEST_NAME: Final = 30
-"""The length from which a name is broken in a narrow terminal. An id has 19 characters."""
-
 
 def assessment_table(assessment: Assessment, *, width: int) -> Table:
     """Return a table with one server per row, the worst first, and the reasons of its verdict."""
@@ -92,7 +89,7 @@ def assessment_table(assessment: Assessment, *, width: int) -> Table:
     ]
     columns = [
         *([output.Column("verdict", _verdict_cell)] if has_verdict else []),
-        output.Column("server", lambda row: wording.server_label(row.server), longest_word=_LONGEST_NAME),
+        output.Column("server", lambda row: wording.server_label(row.server), wraps=True),
         *([] if has_verdict else [output.Column("last drill", wording.last_drill_label, rank=3)]),
         output.Column("last success", wording.last_success_label, rank=1),
         output.Column("recovery time", lambda row: wording.recovery_time_label(row.latest_recovery), rank=2),

@@ -14,17 +14,9 @@ from drs_jobs import Job, JobLogEventData, JobLogItem, JobsClient, JobType, Laun
 from drs_jobs._client import Watch, read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._text import (
-    format_ago,
-    format_count,
-    format_duration,
-    format_minute,
-    format_second,
-    format_target_count,
-    one_line,
-)
+from drs_jobs._text import format_ago, format_count, format_duration, format_minute, format_second, format_target_count
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, active_jobs, phases, progress
+from drs_jobs.analysis import Explanation, ParticipantPhases, Progress, active_jobs, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -35,16 +27,7 @@ from drs_jobs.cli.exit_status import (
     raise_usage_errors,
     status_of,
 )
-from drs_jobs.cli.options import (
-    Connection,
-    JobsOutput,
-    JobsOutputOption,
-    Names,
-    Organisation,
-    Saved,
-    Tags,
-    with_option_groups,
-)
+from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
 from drs_jobs.cli.phase_reader import read_earlier
 from drs_jobs.cli.phases import HOST_NAME, PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
@@ -72,7 +55,7 @@ def show(
             raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
         job_id = None if job is None else parse_job_id(job)
         name_option = ServerOption("--names", names)
-        source = JobSource.from_options(connection, Organisation(), saved, asks_aws=name_option.is_aws)
+        source = JobSource.from_options(connection, saved=saved, asks_aws=name_option.is_aws)
     source.print_notes()
     client = source.client or connection.make_client()
     if job_id is None and (job_id := _newest(client)) is None:
@@ -81,8 +64,9 @@ def show(
     explanation = client.explain(job_id)
     names_by_id = name_option.resolve_names(client)
     now = datetime.now(UTC)
-    is_for_people = output_format in {JobsOutput.TABLE, JobsOutput.MARKDOWN} and not explanation.job.is_complete
-    earlier = read_earlier(client, explanation.job, now) if is_for_people else ()
+    state = None
+    if output_format in {JobsOutput.TABLE, JobsOutput.MARKDOWN} and not explanation.job.is_complete:
+        state = progress(explanation.phases, now=now, earlier=read_earlier(client, explanation.job, now))
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         match output_format:
@@ -92,10 +76,10 @@ def show(
                 columns = [*PHASE_COLUMNS, *([HOST_NAME] if names_by_id else [])]
                 output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
             case JobsOutput.MARKDOWN:
-                typer.echo("\n".join(markdown_lines(explanation, now=now, earlier=earlier, names=names_by_id)))
+                typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
             case JobsOutput.TABLE:
                 console = output.console()
-                print_explanation(console, explanation, now=now, earlier=earlier, tags=tags, names=names_by_id, has_log=has_log)
+                print_explanation(console, explanation, now=now, state=state, tags=tags, names=names_by_id, has_log=has_log)
                 if follows_log and not explanation.job.is_complete:
                     ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
                     _print_outcome(console, ended, now=datetime.now(UTC), tags=tags)
@@ -149,7 +133,7 @@ def print_explanation(
     explanation: Explanation,
     *,
     now: datetime,
-    earlier: Iterable[JobPhases] = (),
+    state: Progress | None = None,
     tags: bool = False,
     names: Mapping[str, str] = output.NO_NAMES,
     has_log: bool = False,
@@ -161,8 +145,7 @@ def print_explanation(
     job, report = explanation.job, explanation.phases
     with console.capture() as capture:
         _print_outcome(console, job, now=now, tags=tags)
-        if not job.is_complete:
-            state = progress(report, now=now, earlier=earlier)
+        if state is not None:
             style = OUTCOME_COLOURS[Outcome.FAILED] if state.slow else ""
             console.print(Text(output.progress_label(state, names), style=style), soft_wrap=True)
         height = max(1, console.height - 14) if console.is_terminal else 0
@@ -176,8 +159,7 @@ def print_explanation(
         shown = rows[: max(1, console.height - head.count("\n") - 6)]
     if shown:
         console.print()
-        instances = explanation.instance_ids
-        console.print(phases_table(report, shown, now=now, width=console.width, names=names, instances=instances))
+        console.print(phases_table(report, shown, now=now, width=console.width, names=names))
         if report.phase_names:
             console.print(phases_legend(report, is_ascii=console.options.ascii_only), soft_wrap=True)
     if len(shown) < len(rows):
@@ -218,7 +200,7 @@ def _outcome_parts(job: Job, now: datetime) -> tuple[str, str]:
 
 
 def markdown_lines(
-    explanation: Explanation, *, now: datetime, earlier: Iterable[JobPhases] = (), names: Mapping[str, str]
+    explanation: Explanation, *, now: datetime, state: Progress | None, names: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield a job as the lines of a document in Markdown."""
     job, report = explanation.job, explanation.phases
@@ -229,8 +211,8 @@ def markdown_lines(
     if job.console_url is not None:
         yield f"<{job.console_url}>"
     yield ""
-    if not job.is_complete:
-        yield f"- {output.markdown(output.progress_label(progress(report, now=now, earlier=earlier), names))}"
+    if state is not None:
+        yield f"- {output.markdown(output.progress_label(state, names))}"
     for line in output.reason_lines(explanation, names):
         yield f"- {output.markdown(line)}"
     if report.participants:
@@ -250,7 +232,7 @@ def _action_rows(job: Job, names: Mapping[str, str]) -> Iterator[list[Text]]:
                 yield [
                     output.text_cell(output.server_label(server.name, names)),
                     output.text_cell(f"{run.name} (optional)" if run.is_optional else run.name),
-                    Text(one_line(run.status or "-"), style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""),
+                    output.text_cell(run.status or "-", style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""),
                     output.text_cell(run.failure_reason or ""),
                 ]
 
@@ -259,9 +241,9 @@ def actions_table(rows: Sequence[Sequence[Text]], *, width: int) -> Table:
     """Return a table of launch actions, one row per action on a server."""
     columns = [
         output.Column("server"),
-        output.Column("launch action", rank=2, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("launch action", rank=2, wraps=True),
         output.Column("status", rank=1),
-        output.Column("reason", rank=3, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("reason", rank=3, wraps=True),
     ]
     return output.fitted_table(columns, rows, width=width)
 
@@ -278,7 +260,7 @@ def log_table(
         output.Column("time (UTC)", lambda item: format_second(item.log_date_time), rank=3),
         output.Column("event", lambda item: item.event or "-"),
         output.Column("server", lambda item: output.server_label(data_of(item).source_server_id or "", names), rank=1),
-        output.Column("error", lambda item: data_of(item).raw_error or "", rank=2, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("error", lambda item: data_of(item).raw_error or "", rank=2, wraps=True),
     ]
     return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
 
