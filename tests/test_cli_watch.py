@@ -23,7 +23,7 @@ from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structur
 from drs_jobs._polling import Clock
 from drs_jobs.analysis import progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
-from drs_jobs.cli.phase_reader import PhaseReader
+from drs_jobs.cli.phases import PhaseReader
 from drs_jobs.testing import (
     BootFailure,
     ErrorResponse,

@@ -1,6 +1,6 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
 from drs_jobs.cli.servers import ServerOption
-from drs_jobs.cli.sources import JobSource, Reading, place_of, track
+from drs_jobs.cli.sources import JobSource, place_of, track
 from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 from drs_jobs.saved.archive import Place
@@ -38,12 +38,7 @@ class EvidenceReader:
     ) -> None:
         """Check the options of the command line, and read their files.
 
-        Args:
-            criteria: The criteria, and the servers to judge.
-            connection: The options for one account and region.
-            organisation: The options for many.
-            saved: The option for saved jobs.
-            history: Whether to read the logs of all drills and recoveries. If not, only those that can change a verdict.
+        With `history`, the logs of all drills and recoveries are read. If not, only those that can change a verdict.
 
         Raises:
             ValueError: If one of them is invalid, or if `--since` does not reach back to what has to be judged.
@@ -87,15 +82,21 @@ class EvidenceReader:
 
     def read(self) -> Assessment:
         """Read the servers, the jobs and the logs, and return the assessment."""
-        reading = self.source.read(self._read_place)
-        reading.print_uninitialized()
+        values = self.source.read(self._read_place)
+        self.source.print_uninitialized()
         self._names.print_errors()
-        evidence = [value for _, value in reading.values]
+        evidence = [value for _, value in values]
         servers = self._servers.servers
         if self._servers.is_aws:
             servers = tuple(server for value in evidence for server in value.servers or ())
-        problems, places, since = list(_problems(reading)), reading.places, self._read_from
-        if self._coverage is not None:
+        since, failures = self._read_from, self.source.failures
+        problems = [
+            *(_problem(place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in failures),
+            *(_problem(place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
+        ]
+        if self._coverage is None:
+            places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
+        else:
             problems += self._coverage.problems
             places = list(self._coverage.places)
             # From when on no job is missing. Saved jobs from before that time count too.
@@ -103,6 +104,9 @@ class EvidenceReader:
         jobs = [job for value in evidence for job in value.jobs]
         reports = {report.job.job_id: report for value in evidence for report in value.logs}
         accounts = {job.account_id for job in jobs if job.account_id is not None}
+        for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
+            if not any(_covers(other, place, accounts) for other in places):
+                problems.append(_problem(place, f"the jobs of {place}: this command does not read them"))
         assessment = assess(
             [reports.get(job.job_id, job) for job in jobs],
             as_of=self._as_of,
@@ -110,7 +114,7 @@ class EvidenceReader:
             objective=self._objective,
             servers=servers,
             since=since,
-            problems=[*problems, *_unread_places(servers or (), places, accounts)],
+            problems=problems,
         )
         # A server without another name keeps that of its list.
         names = self._names.names
@@ -159,30 +163,15 @@ def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
         return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
 
 
-def _problems(reading: Reading[_Evidence]) -> Iterator[Problem]:
-    """Yield a problem for each account and region that could not be read, and for each malformed job."""
-    for failure in reading.failures:
-        account_id, region = place_of(failure.target)
-        yield Problem(f"the jobs: {describe_error(failure.error)[0]}", account_id=account_id, region=region)
-    for place, evidence in reading.values:
-        for error in evidence.malformed:
-            yield Problem(f"a job, because of a {error}", account_id=place.account_id, region=place.region)
+def _problem(place: Place, text: str) -> Problem:
+    return Problem(text, account_id=place.account_id, region=place.region)
 
 
-def _unread_places(servers: Iterable[SourceServer], places: Iterable[Place], accounts: set[str]) -> Iterator[Problem]:
-    """Yield a problem for each account and region of the given servers whose jobs are not read.
-
-    A place of unknown account is one of the accounts of the jobs.
-    """
-    for server_place in dict.fromkeys(Place(server.account_id, server.region) for server in servers):
-        account_id, region = server_place
-        is_read = any(
-            (region is None or place.region in (None, region))
-            and (account_id is None or account_id in ({place.account_id} if place.account_id else accounts or {account_id}))
-            for place in places
-        )
-        if not is_read:
-            yield Problem(f"the jobs of {server_place}: this command does not read them", account_id=account_id, region=region)
+def _covers(place: Place, wanted: Place, job_accounts: set[str]) -> bool:
+    """Return whether one place is in another. One of unknown account has one of the accounts of the jobs."""
+    accounts = {place.account_id} if place.account_id else job_accounts
+    has_account = wanted.account_id is None or not accounts or wanted.account_id in accounts
+    return has_account and (wanted.region is None or place.region in (None, wanted.region))
 
 
 def status_of_verdict(assessment: Assessment, *, exit_zero: bool) -> ExitStatus:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from drs_jobs._extras import missing_extra_error
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, is_closed_pipe, print_error
@@ -35,9 +35,8 @@ def run(command: Callable[[], int]) -> NoReturn:
     try:
         _open_missing_streams()
         threading.excepthook = _print_thread_error
-        if threading.current_thread() is threading.main_thread():
-            # End as after Ctrl-C, so that the cursor of the terminal is visible again.
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitStatus.TERMINATED))
+        # End as after Ctrl-C, so that the cursor of the terminal is visible again.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitStatus.TERMINATED))
         status = command()
         with exit_if_pipe_closes(status):
             pass
@@ -49,10 +48,16 @@ def run(command: Callable[[], int]) -> NoReturn:
         else:
             message, status = describe_error(error)
             print_error(message)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
     for stream in (sys.stdout, sys.stderr):
-        _flush_or_discard(stream)
+        try:
+            stream.flush()
+        except OSError:
+            # Discard its buffer, because the flush at the exit of Python would exit with 120.
+            with suppress(OSError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
     sys.exit(status)
 
 
@@ -73,14 +78,3 @@ def _open_missing_streams() -> None:
     if isinstance(stdout, io.TextIOWrapper):
         # Characters that the encoding of the terminal does not have are shown as escapes.
         stdout.reconfigure(errors="backslashreplace")
-
-
-def _flush_or_discard(stream: TextIO) -> None:
-    """Flush a stream. If that fails, discard its buffer, because the flush at the exit of Python would exit with 120."""
-    try:
-        stream.flush()
-    except OSError:
-        with suppress(OSError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())
-            os.close(null)

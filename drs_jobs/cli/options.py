@@ -143,8 +143,7 @@ class Criteria:
 def with_option_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Return a command with one parameter for each option of its groups, because typer has no groups of options.
 
-    Args:
-        command: A function. Each parameter whose type is a class of attrs is a group.
+    Each parameter of the command whose type is a class of attrs is a group.
     """
     signature = inspect.signature(command)
     groups = {name: parameter.annotation for name, parameter in signature.parameters.items() if attrs.has(parameter.annotation)}

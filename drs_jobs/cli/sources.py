@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import attrs
 import botocore.session
@@ -26,59 +26,9 @@ from drs_jobs.sweep import Target, TargetFailure, TargetResult, sweep, targets
 T = TypeVar("T")
 
 
-@attrs.frozen
-class Reading(Generic[T]):
-    """What was read of each account and region, and what failed."""
-
-    values: Sequence[tuple[Place, T]]
-    """The values, by account and region."""
-    all_failures: Sequence[TargetFailure] = ()
-    """The failures, and where Elastic Disaster Recovery was never set up, by account and region."""
-
-    @property
-    def failures(self) -> list[TargetFailure]:
-        """The failures, but not where Elastic Disaster Recovery was never set up."""
-        return [failure for failure in self.all_failures if not failure.is_uninitialized]
-
-    @property
-    def places(self) -> list[Place]:
-        """All accounts and regions."""
-        return [*(place for place, _ in self.values), *(place_of(failure.target) for failure in self.all_failures)]
-
-    @property
-    def status(self) -> ExitStatus:
-        """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
-        statuses = {describe_error(failure.error)[1] for failure in self.failures}
-        if len(statuses) > 1:
-            return ExitStatus.SERVICE
-        return next(iter(statuses), ExitStatus.SUCCEEDED)
-
-    def print_uninitialized(self) -> None:
-        """Print on stderr how many accounts and regions were never set up."""
-        if count := len(self.all_failures) - len(self.failures):
-            print_note(f"{format_count(count, 'region')} never set up for Elastic Disaster Recovery")
-
-    def print_notes(self) -> None:
-        """Print on stderr how many accounts and regions were never set up, and one line per kind of failure."""
-        self.print_uninitialized()
-        by_kind: dict[str, list[TargetFailure]] = {}
-        for failure in self.failures:
-            by_kind.setdefault(type(failure.error).__name__, []).append(failure)
-        for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
-            places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
-            first, _ = describe_error(failures[0].error)
-            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
-
-
-def print_incomplete(errors: Iterable[tuple[Place, Exception]]) -> None:
-    """Print on stderr of which accounts and regions not all jobs could be read."""
-    for place, error in errors:
-        print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}")
-
-
-@attrs.frozen
+@attrs.define
 class JobSource:
-    """One client, or many targets."""
+    """One client, or many targets; and what failed when it was read."""
 
     client: JobsClient | None = None
     """The client of one account and region, or of saved jobs."""
@@ -87,6 +37,10 @@ class JobSource:
     targets: Sequence[Target] = ()
     """The accounts and regions, without a client."""
     max_in_flight: int = 1
+    failures: Sequence[TargetFailure] = ()
+    """The targets that failed, in order."""
+    uninitialized: Sequence[Target] = ()
+    """The targets where Elastic Disaster Recovery was never set up, in order."""
 
     @classmethod
     def from_options(
@@ -99,11 +53,7 @@ class JobSource:
     ) -> "JobSource":
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
-        Args:
-            connection: The options for one account and region.
-            organisation: The options for many; `None` if the command does not have them.
-            saved: The option for files; `None` if the command does not have it.
-            asks_aws: Whether servers or names are to be requested from AWS.
+        `asks_aws` says whether servers or names are to be requested from AWS.
 
         Raises:
             ValueError: If options contradict each other or are invalid, or a file cannot be read.
@@ -126,19 +76,16 @@ class JobSource:
             raise ValueError(f"--region beside {many[0]}: use --regions {connection.region}")
         return cls(targets=_check_targets(connection, organisation), max_in_flight=organisation.in_flight)
 
-    def print_notes(self) -> None:
-        """Print on stderr what limits the saved jobs, such as half a line at the end of a file."""
-        for note in () if self.saved is None else coverage(self.saved).notes:
-            print_note(one_line(note, 1000))
-
-    def read(self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None) -> Reading[T]:
+    def read(
+        self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None
+    ) -> list[tuple[Place, T]]:
         """Return the result of a function for each account and region, in the order of accounts and regions.
 
         With one client its errors are raised. With many targets they are failures, and `on_value` is called with each result
         when it arrives. A progress bar is shown on a terminal.
         """
         if self.client is not None:
-            return Reading([(Place(None, region_of(self.client)), function(self.client))])
+            return [(Place(None, region_of(self.client)), function(self.client))]
         results: dict[Target, TargetResult[T] | TargetFailure] = {}
         sweeping = sweep(self.targets, function, max_in_flight=self.max_in_flight)
         for result in track(sweeping, total=len(self.targets), description="reading"):
@@ -146,10 +93,34 @@ class JobSource:
             if on_value is not None and isinstance(result, TargetResult):
                 on_value(place_of(result.target), result.value)
         in_order = [results[target] for target in self.targets]
-        return Reading(
-            [(place_of(result.target), result.value) for result in in_order if isinstance(result, TargetResult)],
-            [result for result in in_order if isinstance(result, TargetFailure)],
-        )
+        failures = [result for result in in_order if isinstance(result, TargetFailure)]
+        self.failures = [failure for failure in failures if not failure.is_uninitialized]
+        self.uninitialized = [failure.target for failure in failures if failure.is_uninitialized]
+        return [(place_of(result.target), result.value) for result in in_order if isinstance(result, TargetResult)]
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
+        statuses = {describe_error(failure.error)[1] for failure in self.failures}
+        return ExitStatus.SERVICE if len(statuses) > 1 else next(iter(statuses), ExitStatus.SUCCEEDED)
+
+    def print_uninitialized(self) -> None:
+        """Print on stderr how many accounts and regions were never set up."""
+        if self.uninitialized:
+            print_note(f"{format_count(len(self.uninitialized), 'region')} never set up for Elastic Disaster Recovery")
+
+    def print_notes(self) -> None:
+        """Print on stderr what limits saved jobs, which regions were never set up, and one line per kind of failure."""
+        self.print_uninitialized()
+        by_kind: dict[str, list[TargetFailure]] = {}
+        for failure in self.failures:
+            by_kind.setdefault(type(failure.error).__name__, []).append(failure)
+        for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
+            places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
+            first, _ = describe_error(failures[0].error)
+            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
+        for note in () if self.saved is None else coverage(self.saved).notes:
+            print_note(one_line(note, 1000))
 
 
 def _open(paths: Sequence[str]) -> SavedJobs:
@@ -208,6 +179,12 @@ def _check_targets(connection: Connection, organisation: Organisation) -> list[T
 def place_of(target: Target) -> Place:
     """Return the account, from the ARN of the role, and the region of a target."""
     return Place(None if target.role_arn is None else target.role_arn.split(":")[4], target.region)
+
+
+def print_incomplete(errors: Iterable[tuple[Place, Exception]]) -> None:
+    """Print on stderr of which accounts and regions not all jobs could be read."""
+    for place, error in errors:
+        print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}")
 
 
 def track(results: Iterable[T], *, total: int, description: str) -> Iterator[T]:

@@ -74,10 +74,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
 def suggest_option(option: str, command: str, options_by_command: Mapping[str, Iterable[str]]) -> str:
     """Return what to use instead of an option that a command lacks, as a sentence; empty if nothing is known.
 
-    Args:
-        option: The option.
-        command: The command; empty before the command.
-        options_by_command: The options of each command.
+    The command is empty for an option before the command.
     """
     available = set(options_by_command.get(command, ()))
     replacements = [text for text in _OPTIONS.get(option, ()) if not text.startswith("-") or text.split()[0] in available]

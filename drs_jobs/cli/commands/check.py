@@ -75,9 +75,6 @@ def check(
     return status
 
 
-_TITLE: Final = "drs-jobs check"
-
-
 def assessment_table(assessment: Assessment, *, width: int) -> Table:
     """Return a table with one server per row, the worst first, and the reasons of its verdict."""
     rows = assessment.worst_first
@@ -132,15 +129,38 @@ def junit_xml(assessment: Assessment) -> str:
 
     If all is undetermined although no server is, such as without servers, one more test case is an error.
     """
-    suite = junitparser.TestSuite(_TITLE)
-    for name, value in _junit_properties(assessment):
-        suite.add_property(name, "" if value is None else one_line(str(value), 5000))
-    for row in assessment.servers:
-        suite.add_testcase(
-            _junit_case(wording.server_label(row.server), row.verdict, wording.reasons_label(row), _recovery_time(row))
-        )
+    properties = [
+        ("verdict", wording.conclusion_label(assessment)),
+        ("asOf", format_instant(assessment.as_of)),
+        ("since", format_instant(assessment.since)),
+        ("drilledWithinSeconds", output.seconds(assessment.drilled_within)),
+        ("objectiveSeconds", output.seconds(assessment.objective)),
+        ("jobCount", assessment.job_count),
+        ("firstJobAt", format_instant(assessment.first_job_at)),
+        ("lastJobAt", format_instant(assessment.last_job_at)),
+        ("laterJobs", assessment.later_jobs),
+        ("problems", "; ".join(map(wording.problem_label, assessment.problems))),
+        *(("note", note) for note in wording.notes(assessment)),
+    ]
+    cases = [
+        (wording.server_label(row.server), row.verdict, wording.reasons_label(row), output.seconds(_recovery_time(row)))
+        for row in assessment.servers
+    ]
     if assessment.verdict not in {row.verdict for row in assessment.servers}:
-        suite.add_testcase(_junit_case("all servers", assessment.verdict, wording.conclusion_label(assessment), None))
+        cases.append(("all servers", assessment.verdict, wording.conclusion_label(assessment), None))
+    suite = junitparser.TestSuite("drs-jobs check")
+    for name, value in properties:
+        suite.add_property(name, "" if value is None else one_line(str(value), 5000))
+    for name, verdict, reasons, seconds in cases:
+        # XML 1.0 cannot hold control characters, and junitparser does not remove them.
+        text = one_line(reasons, 5000)
+        time = None if seconds is None else round(seconds, 3)
+        case = junitparser.TestCase(one_line(name), classname=suite.name, time=time)
+        if verdict is not None and verdict in _RESULTS:
+            case.result = [_RESULTS[verdict](text, verdict.value)]
+        elif text:
+            case.system_out = text
+        suite.add_testcase(case)
     xml = junitparser.JUnitXml()
     xml.add_testsuite(suite)
     content = io.BytesIO()
@@ -149,59 +169,38 @@ def junit_xml(assessment: Assessment) -> str:
     return content.getvalue().decode("utf-8").strip().encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _junit_case(name: str, verdict: Verdict | None, reasons: str, time: timedelta | None) -> junitparser.TestCase:
-    # XML 1.0 cannot hold control characters, and junitparser does not remove them.
-    text = one_line(reasons, 5000)
-    case = junitparser.TestCase(one_line(name), classname=_TITLE, time=None if time is None else round(time.total_seconds(), 3))
-    if verdict is not None and verdict in _RESULTS:
-        case.result = [_RESULTS[verdict](text, verdict.value)]
-    elif text:
-        case.system_out = text
-    return case
-
-
-def _junit_properties(assessment: Assessment) -> Iterator[tuple[str, object]]:
-    yield "verdict", wording.conclusion_label(assessment)
-    yield "asOf", format_instant(assessment.as_of)
-    yield "since", format_instant(assessment.since)
-    yield "drilledWithinSeconds", output.seconds(assessment.drilled_within)
-    yield "objectiveSeconds", output.seconds(assessment.objective)
-    yield "jobCount", assessment.job_count
-    yield "firstJobAt", format_instant(assessment.first_job_at)
-    yield "lastJobAt", format_instant(assessment.last_job_at)
-    yield "laterJobs", assessment.later_jobs
-    yield "problems", "; ".join(map(wording.problem_label, assessment.problems))
-    for note in wording.notes(assessment):
-        yield "note", note
-
-
 def _recovery_time(row: ServerAssessment) -> timedelta | None:
     return None if row.latest_recovery is None else row.latest_recovery.recovery_time
 
 
 # ------------------------------------------------------------------ Prometheus
 
-_LABELS: Final = ("source_server_id", "name", "account", "region")
+_LABELS: Final = {"source_server_id": "source_server_id", "name": "name", "account": "account_id", "region": "region"}
+"""The fields of a server by label."""
 
 
 def prometheus_text(assessment: Assessment) -> str:
     """Return gauges for the text file collector of Prometheus's node exporter. Its comments are the notes of the assessment."""
     registry = prometheus_client.CollectorRegistry()
+    rows = [
+        (row, {label: one_line(getattr(row.server, field) or "") for label, field in _LABELS.items()})
+        for row in assessment.servers
+    ]
 
     def add(name: str, help_text: str, value: Callable[[ServerAssessment], float | None]) -> None:
         """Add a gauge with the value of each server. A server without a value is left out."""
-        gauge = prometheus_client.Gauge(name, help_text, _LABELS, registry=registry)
-        for row in assessment.servers:
+        gauge = prometheus_client.Gauge(name, help_text, [*_LABELS], registry=registry)
+        for row, labels in rows:
             if (number := value(row)) is not None:
-                gauge.labels(*_labels(row)).set(number)
+                gauge.labels(**labels).set(number)
 
     if assessment.verdict is not None:
         verdicts = prometheus_client.Gauge(
             "drs_server_verdict", "1 for the verdict of the server, 0 for the others.", (*_LABELS, "verdict"), registry=registry
         )
-        for row in assessment.servers:
+        for row, labels in rows:
             for verdict in Verdict:
-                verdicts.labels(*_labels(row), verdict.value).set(row.verdict is verdict)
+                verdicts.labels(**labels, verdict=verdict.value).set(row.verdict is verdict)
     add(
         "drs_last_successful_drill_age_seconds",
         "Seconds since the last successful drill was started; +Inf if the jobs that were read have none.",
@@ -218,8 +217,3 @@ def prometheus_text(assessment: Assessment) -> str:
     add("drs_assessment_timestamp_seconds", "Unix time of the moment of the assessment.", lambda _: as_of)
     comments = (f"# {one_line(text, 1000)}\n" for text in (wording.summary_label(assessment), *wording.notes(assessment)))
     return "".join(comments) + prometheus_client.generate_latest(registry).decode("utf-8")
-
-
-def _labels(row: ServerAssessment) -> tuple[str, ...]:
-    server = row.server
-    return tuple(one_line(text or "") for text in (server.source_server_id, server.name, server.account_id, server.region))

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
-import attrs
 import typer
 from botocore.exceptions import BotoCoreError
 
@@ -94,42 +93,35 @@ def list_jobs(
     with raise_usage_errors():
         now = datetime.now(UTC)
         span = parse_span(since, until, now)
-        job_filter = JobFilter.from_options(kinds, outcomes, servers, failed=failed)
+        job_filter = JobFilter(kinds, outcomes, servers, failed=failed)
         if names is None and (unknown := [name for name in job_filter.servers if not is_source_server_id(name)]):
             raise ValueError(f"--server {quoted(unknown[0])} is not an id: give --names too, to find servers by name")
         name_option = ServerOption("--names", names)
         source = JobSource.from_options(connection, organisation, saved, asks_aws=name_option.is_aws)
-    reading = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_option, limit=limit))
-    jobs = [job for _, listing in reading.values for job in listing.jobs]
+    values = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_option, limit=limit))
+    jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
     # From the ARN of a job, else where it was read.
     places = {
         job.job_id: Place(job.account_id or place.account_id, job.region or place.region)
-        for place, listing in reading.values
-        for job in listing.jobs
+        for place, (place_jobs, _) in values
+        for job in place_jobs
     }
     if source.targets:
         jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
-    with exit_if_pipe_closes(reading.status):
+    with exit_if_pipe_closes(source.status):
         is_all = limit is None
         _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=name_option.names, places=places, is_all=is_all)
     name_option.print_errors()
-    reading.print_notes()
     source.print_notes()
-    errors = [(place, listing.error) for place, listing in reading.values if listing.error is not None]
+    errors = [(place, error) for place, (_, error) in values if error is not None]
     print_incomplete(errors)
-    return reading.status or (describe_error(errors[0][1])[1] if errors else ExitStatus.SUCCEEDED)
+    return source.status or (describe_error(errors[0][1])[1] if errors else ExitStatus.SUCCEEDED)
 
 
-class _Listing(NamedTuple):
-    """The jobs of one account and region."""
-
-    jobs: Sequence[Job]
-    error: Exception | None
-    """The error after which no more jobs could be read, or that of the first malformed job."""
-
-
-def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names: ServerOption, limit: int | None) -> _Listing:
-    """Return the jobs that match. An error is raised only if no job could be read."""
+def _read_jobs(
+    client: JobsClient, *, span: Span, job_filter: "JobFilter", names: ServerOption, limit: int | None
+) -> tuple[Sequence[Job], Exception | None]:
+    """Return the jobs that match, and the error of the first job that could not be read. It is raised if none could be."""
     names_by_id = names.read_names(client)
     errors = list[Exception]()
     from_date, to_date = span
@@ -143,7 +135,7 @@ def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names
         errors.append(error)
     if errors and not jobs:
         raise errors[0]
-    return _Listing(jobs, errors[0] if errors else None)
+    return jobs, errors[0] if errors else None
 
 
 def _print_jobs(
@@ -181,48 +173,31 @@ def _print_jobs(
             print_note("no jobs")
 
 
-@attrs.frozen
 class JobFilter:
-    """A filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs in its responses.
+    """A filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs in its responses."""
 
-    An empty set keeps all jobs.
-    """
-
-    kinds: frozenset[str]
-    outcomes: frozenset[Outcome]
-    servers: frozenset[str]
-    """The ids and the names, in lower case, of servers."""
-
-    @classmethod
-    def from_options(
-        cls,
+    def __init__(
+        self,
         kinds: Iterable[Kind] | None,
         outcomes: Iterable[Outcome] | None,
         servers: Iterable[str] | None = None,
         *,
         failed: bool,
-    ) -> "JobFilter":
-        """Return a filter from the options of the command line."""
-        return cls(
-            frozenset(kinds or ()),
-            frozenset([*(outcomes or ()), *([Outcome.FAILED] if failed else [])]),
-            frozenset(name if is_source_server_id(name) else name.casefold() for name in servers or ()),
-        )
+    ) -> None:
+        """Create a filter from the options of the command line. An empty one keeps all jobs."""
+        self._kinds: set[str] = set(kinds or ())
+        self._outcomes = {*(outcomes or ()), *([Outcome.FAILED] if failed else [])}
+        self.servers: set[str] = {name if is_source_server_id(name) else name.casefold() for name in servers or ()}
 
     def __bool__(self) -> bool:
         """Whether it can drop a job."""
-        return bool(self.kinds or self.outcomes or self.servers)
+        return bool(self._kinds or self._outcomes or self.servers)
 
     def matches(self, job: Job, names: Mapping[str, str] = output.NO_NAMES) -> bool:
-        """Return whether a job is one of the jobs to keep.
-
-        Args:
-            job: The job.
-            names: Names by source server id.
-        """
+        """Return whether a job is one of the jobs to keep. `names` are by source server id."""
         ids = {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
         return (
-            (not self.kinds or job.kind in self.kinds)
-            and (not self.outcomes or job.outcome in self.outcomes)
+            (not self._kinds or job.kind in self._kinds)
+            and (not self._outcomes or job.outcome in self._outcomes)
             and (not self.servers or not self.servers.isdisjoint(ids | {names.get(name, "").casefold() for name in ids}))
         )

@@ -49,18 +49,16 @@ def save(
             errors.extend((place, error) for error in malformed[:1])
 
         if source.client is None:
-            reading = source.read(read, append)
-            status = reading.status
-            reading.print_notes()
+            source.read(read, append)
+            source.print_notes()
         else:
             unsaved = UnsavedJobs(source.client, saved, from_date=from_date)
             for line in track(unsaved, total=len(unsaved), description="reading logs"):
                 count += jobs_file.append([line])
-            status = ExitStatus.SUCCEEDED
             errors += [(Place(None, None), error) for error in unsaved.malformed[:1]]
     print_note(
         f"{format_count(count.added, 'job')} added, {count.kept:,} kept, {count.unfinished:,} unfinished, "
         f"{count.without_log:,} without a log"
     )
     print_incomplete(errors)
-    return ExitStatus.SERVICE if errors else status
+    return ExitStatus.SERVICE if errors else source.status

@@ -29,8 +29,7 @@ from drs_jobs.cli.exit_status import (
 )
 from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
-from drs_jobs.cli.phase_reader import read_earlier
-from drs_jobs.cli.phases import HOST_NAME, PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
+from drs_jobs.cli.phases import HOST_NAME, PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording

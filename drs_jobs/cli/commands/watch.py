@@ -35,7 +35,7 @@ from drs_jobs.cli.exit_status import (
 )
 from drs_jobs.cli.options import Connection, Names, with_option_groups
 from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
-from drs_jobs.cli.phase_reader import PhaseReader
+from drs_jobs.cli.phases import PhaseReader
 from drs_jobs.cli.servers import ServerOption
 
 HEARTBEAT_INTERVAL: Final = 60.0
@@ -118,11 +118,11 @@ class WatchDisplay:
         executor: Executor | None = None,
         follows_new: bool = False,
     ) -> None:
-        """Create a display, which shows progress whenever `watch` sleeps between two polls.
+        """Create a display, which shows progress whenever `watch` sleeps between two polls: bars on a terminal, else lines.
 
         Args:
             client: The client with which jobs and logs are read.
-            console: The console to print on. If it is a terminal, bars are shown, else lines.
+            console: The console to print on.
             now: Returns the current time, for the time stamps and the durations of running jobs.
             clock: The clock for sleeps and for the lines' interval; by default the monotonic clock of the machine.
             executor: Runs the requests for logs; by default threads.
