@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
+import attrs
 import typer
 
 import drs_jobs
@@ -17,7 +18,7 @@ from drs_jobs.cli.commands.save import save
 from drs_jobs.cli.commands.show import show
 from drs_jobs.cli.commands.watch import watch
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note
-from drs_jobs.cli.options import CheckOutput, EndpointUrl, Profile, Region
+from drs_jobs.cli.options import CheckOutput, Connection, with_option_groups
 from drs_jobs.cli.suggestions import suggest_command, suggest_option
 
 _NAME: Final = "drs-jobs"
@@ -104,14 +105,14 @@ def _print_version(requested: bool) -> None:
 
 
 @app.callback()
+@with_option_groups
 def callback(
     context: typer.Context,
+    *,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
+    connection: Connection,
     output_format: Annotated[
         CheckOutput | None,
         typer.Option("--output", "-o", case_sensitive=False, help="The format of the output. See the help of each command."),
@@ -121,7 +122,7 @@ def callback(
 
     These options can be given before or after the command.
     """
-    values = {"profile": profile, "region": region, "endpoint_url": endpoint_url, "output_format": output_format}
+    values = {**attrs.asdict(connection), "output_format": output_format}
     options = {name: value for name, value in values.items() if value is not None}
     program: Any = context.command
     if (command := program.commands.get(context.invoked_subcommand)) is not None:

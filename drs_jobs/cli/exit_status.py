@@ -155,10 +155,9 @@ def exit_if_pipe_closes(status: int) -> Generator[None]:
 
 def is_closed_pipe(error: BaseException) -> bool:
     """Return whether the error was caused by a reader that closed the pipe."""
-    if isinstance(error, BrokenPipeError):
-        return True
     # Windows raises EINVAL instead of EPIPE.
-    return sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL
+    codes = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
+    return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in codes)
 
 
 # ------------------------------------------------------------------ lines on stderr

@@ -36,7 +36,7 @@ def run(command: Callable[[], int]) -> NoReturn:
         _open_missing_streams()
         threading.excepthook = _print_thread_error
         # End as after Ctrl-C, so that the cursor of the terminal is visible again.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitStatus.TERMINATED))
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(ExitStatus.TERMINATED))
         status = command()
         with exit_if_pipe_closes(status):
             pass

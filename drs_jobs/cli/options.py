@@ -37,9 +37,6 @@ class CheckOutput(StrEnum):
 
 
 # An option without a name has that of its parameter.
-Profile: TypeAlias = Annotated[str | None, typer.Option(help="The AWS profile. Default: that of boto3.")]
-Region: TypeAlias = Annotated[str | None, typer.Option(help="The AWS region. Default: that of boto3.")]
-EndpointUrl: TypeAlias = Annotated[str | None, typer.Option(help="The URL of an endpoint to use instead of AWS.")]
 JobsOutputOption: TypeAlias = Annotated[
     JobsOutput,
     typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, CSV or Markdown."),
@@ -63,9 +60,9 @@ Names: TypeAlias = Annotated[
 class Connection:
     """The options that say with which credentials and where to read."""
 
-    profile: Profile = None
-    region: Region = None
-    endpoint_url: EndpointUrl = None
+    profile: Annotated[str | None, typer.Option(help="The AWS profile. Default: that of boto3.")] = None
+    region: Annotated[str | None, typer.Option(help="The AWS region. Default: that of boto3.")] = None
+    endpoint_url: Annotated[str | None, typer.Option(help="The URL of an endpoint to use instead of AWS.")] = None
 
     def make_client(self) -> JobsClient:
         """Return a client with these options."""

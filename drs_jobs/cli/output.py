@@ -36,8 +36,10 @@ from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
 from drs_jobs.saved.archive import Place
 
-NO_NAMES: Final[Mapping[str, str]] = {}
-"""No host names by source server id."""
+HostNames: TypeAlias = Mapping[str, str]
+"""Host names by source server id."""
+
+NO_NAMES: Final[HostNames] = {}
 
 # ------------------------------------------------------------------ tables
 
@@ -100,12 +102,7 @@ def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, w
 
 
 def detailed_table(
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[Cell]],
-    *,
-    header: str,
-    details: Sequence[Sequence[str]],
-    width: int,
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, header: str, details: Sequence[Sequence[str]], width: int
 ) -> Table:
     """Return a table like `fitted_table`, with texts for each row: from 120 columns on in a last column, else below the row."""
     if width >= 120:
@@ -174,12 +171,6 @@ def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Ite
         yield f"| {' | '.join(map(markdown, row))} |"
 
 
-def markdown_of(table: Table) -> Iterator[str]:
-    """Yield the lines of a table with all its columns in Markdown."""
-    rows = zip(*(map(str, column.cells) for column in table.columns), strict=True)
-    return markdown_table([str(column.header) for column in table.columns], rows)
-
-
 def markdown(text: str) -> str:
     """Return a text for Markdown, without markup and as one line."""
     return _MARKUP.sub(r"\\\1", one_line(text, 5000))
@@ -188,7 +179,7 @@ def markdown(text: str) -> str:
 # ------------------------------------------------------------------ servers, outcomes and reasons for people
 
 
-def server_label(source_server_id: str, names: Mapping[str, str]) -> str:
+def server_label(source_server_id: str, names: HostNames) -> str:
     """Return the name of a server, if it is known, and its id."""
     return wording.server_label(SourceServer(source_server_id, name=names.get(source_server_id)))
 
@@ -209,13 +200,13 @@ def runs_long(job: Job, now: datetime) -> bool:
     return not job.is_complete and (job.elapsed(now) or timedelta()) > timedelta(hours=2)
 
 
-def _reason_head(participants: Sequence[str], names: Mapping[str, str]) -> str:
+def _reason_head(participants: Sequence[str], names: HostNames) -> str:
     """Return what a reason concerns: its participants, or the job."""
     labels = [server_label(participant, names) for participant in participants]
     return f"failed: {wording.list_label(labels, 3)}" if labels else "job:"
 
 
-def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[str, str] = NO_NAMES, height: int = 0) -> None:
+def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES, height: int = 0) -> None:
     """Print the reasons of a job, each with its participants and with what to do next.
 
     If the terminal has a `height`, in lines, reasons that do not fit into it are only counted.
@@ -238,7 +229,7 @@ def print_reasons(console: Console, explanation: Explanation, *, names: Mapping[
         console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
 
 
-def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) -> Iterator[str]:
+def reason_lines(explanation: Explanation, names: HostNames = NO_NAMES) -> Iterator[str]:
     """Yield the reasons of a job, one line each, with what to do next."""
     for reason in explained_reasons(explanation):
         hint = "" if reason.hint is None else f"; next: {reason.hint}"
@@ -249,7 +240,7 @@ def reason_lines(explanation: Explanation, names: Mapping[str, str] = NO_NAMES) 
         yield f"the log could not be read: {explanation.log_error}"
 
 
-def progress_label(state: Progress, names: Mapping[str, str] = NO_NAMES) -> str:
+def progress_label(state: Progress, names: HostNames = NO_NAMES) -> str:
     """Return what a running job does: its slow servers, the servers that are least far, the fraction, and the time left."""
     slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow[:3]]
     if more := format_more(len(state.slow), len(slow)):
@@ -266,7 +257,7 @@ def tags_label(job: Job) -> str:
     return " ".join(f"{key}={value}" for key, value in job.tags.items())
 
 
-def _names_or_ids(job: Job, names: Mapping[str, str]) -> list[str]:
+def _names_or_ids(job: Job, names: HostNames) -> list[str]:
     return [names.get(server.name, server.name) for server in job.participating_servers]
 
 
@@ -276,18 +267,13 @@ def jobs_table(
     now: datetime,
     width: int,
     tags: bool = False,
-    names: Mapping[str, str] = NO_NAMES,
+    names: HostNames = NO_NAMES,
     places: Mapping[str, Place] | None = None,
 ) -> Table:
-    """Return a table of jobs, one per row. If the width is `UNLIMITED`, it is a `Table` with all columns.
+    """Return a table of jobs, one per row. If the width is `UNLIMITED`, it has one line per row, with all columns.
 
-    Args:
-        jobs: The jobs.
-        now: The current time, for ages and running jobs.
-        width: The maximum width, in columns of the terminal.
-        tags: Whether it has the tags.
-        names: Host names by source server id; with any, each job has the names of its servers, or the id of one without a name.
-        places: The account and the region of each job, by its id; by default they are not shown.
+    With `names`, each job has the names of its servers, or the id of one without a name. With `places`, it has the account and
+    the region that are given for its id.
     """
     is_wide = width >= 90  # only then recent jobs have the year
 
@@ -332,10 +318,10 @@ def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str
         typer.echo(json.dumps(record, default=datetime.isoformat))
 
 
-def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES, place: Place | None = None) -> dict[str, Any]:
+def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Place | None = None) -> dict[str, Any]:
     """Return a job in AWS's shape, with keys that AWS does not have, which `structure_job` ignores.
 
-    `names` are host names by source server id, and `place` is where it was read, in case that its ARN does not say it.
+    `place` is where it was read, in case that its ARN does not say it.
     """
     account_id, region = place or (None, None)
     return {
@@ -349,14 +335,14 @@ def job_to_json(job: Job, *, tags: bool, names: Mapping[str, str] = NO_NAMES, pl
     }
 
 
-def job_columns(*, tags: bool, names: Mapping[str, str] = NO_NAMES) -> list[str]:
+def job_columns(*, tags: bool, names: HostNames = NO_NAMES) -> list[str]:
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
     columns = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
     optional = [*(["hostNames"] if names else []), *([SENSITIVE_MEMBER] if tags else [])]
     return [*columns, "accountID", "region", "outcome", "durationSeconds", "failedServers", *optional]
 
 
-def job_record(job: Job, *, tags: bool, names: Mapping[str, str], place: Place) -> dict[str, Any]:
+def job_record(job: Job, *, tags: bool, names: HostNames, place: Place) -> dict[str, Any]:
     """Return a job for CSV: the ids and the names of its servers instead of objects, and its tags as one JSON text."""
     return {
         **job_to_json(job, tags=tags, place=place),
@@ -366,7 +352,7 @@ def job_record(job: Job, *, tags: bool, names: Mapping[str, str], place: Place) 
     }
 
 
-def host_names_record(server_ids: Iterable[str | None], names: Mapping[str, str]) -> dict[str, Any]:
+def host_names_record(server_ids: Iterable[str | None], names: HostNames) -> dict[str, Any]:
     """Return the names of servers by id; nothing if none is known."""
     names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
     return {"hostNames": names_by_id} if names_by_id else {}

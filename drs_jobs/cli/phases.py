@@ -46,7 +46,7 @@ class PhaseBar:
     spans: tuple[tuple[float, float, Phase], ...]
     """The start and the end of each phase, as fractions of the time axis."""
 
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield one character per column, each phase at least one, with the waiting times between them."""
         width, encoding = options.max_width, int(options.ascii_only)
         position = 0
@@ -66,23 +66,25 @@ def phases_table(
     *,
     now: datetime,
     width: int,
-    names: Mapping[str, str] = output.NO_NAMES,
+    names: output.HostNames = output.NO_NAMES,
 ) -> Table:
     """Return a table of some participants of a job, one per row, with a bar and the duration of each phase.
 
     Phases that are running reach until `now`.
     """
-    all_phases = [phase for row in report.participants for phase in row.phases]
+    # Running phases end now.
+    rows = [attrs.evolve(row, phases=tuple(_until(phase, now) for phase in row.phases)) for row in rows]
     created = report.job.creation_date_time
-    times = [phase.started_at for phase in all_phases] + [_end(phase, now) for phase in all_phases]
-    known_times = [nearest_utc(time) for time in (created, *times) if time is not None]
+    phases_of_job = [_until(phase, now) for row in report.participants for phase in row.phases]
+    times = [created, *(time for phase in phases_of_job for time in (phase.started_at, phase.ended_at))]
+    known_times = [nearest_utc(time) for time in times if time is not None]
     start, end = min(known_times, default=now), max(known_times, default=now)
     instances = instance_ids(report.job, report.log)
     columns = [
         output.Column("participant", lambda row: output.server_label(row.participant, names)),
-        output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, end, now))), rank=3),
+        output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, end))), rank=3),
         *(
-            output.Column(_label(name), functools.partial(_phase_cell, name, now), rank=len(PhaseName) + 4 - index)
+            output.Column(_label(name), functools.partial(_phase_cell, name), rank=len(PhaseName) + 4 - index)
             for index, name in enumerate(report.phase_names)
         ),
         output.Column("recovered in", lambda row: format_duration(row.recovery_time), rank=2),
@@ -104,28 +106,27 @@ def _label(name: PhaseName) -> str:
     return name.name.lower().replace("_", " ")
 
 
-def _end(phase: Phase, now: datetime) -> datetime | None:
-    """Return the end of a phase; the current time if it is running, and `None` if it is unknown."""
-    return now if phase.outcome is Outcome.RUNNING and phase.ended_at is None else phase.ended_at
+def _until(phase: Phase, now: datetime) -> Phase:
+    """Return a phase that ends now if it is running."""
+    return attrs.evolve(phase, ended_at=now) if phase.outcome is Outcome.RUNNING and phase.ended_at is None else phase
 
 
-def _spans(row: ParticipantPhases, start: datetime, end: datetime, now: datetime) -> Iterator[tuple[float, float, Phase]]:
+def _spans(row: ParticipantPhases, start: datetime, end: datetime) -> Iterator[tuple[float, float, Phase]]:
     for phase in row.phases:
         if phase.started_at is not None and end > start:
-            stop = max(_end(phase, now) or phase.started_at, phase.started_at)
+            stop = max(phase.ended_at or phase.started_at, phase.started_at)
             yield (phase.started_at - start) / (end - start), (stop - start) / (end - start), phase
 
 
-def _phase_cell(name: PhaseName, now: datetime, row: ParticipantPhases) -> Text:
+def _phase_cell(name: PhaseName, row: ParticipantPhases) -> Text:
     """Return a cell with the duration of one phase, and with what is unusual."""
     phase = next((phase for phase in row.phases if phase.name is name), None)
     if phase is None:
         return Text("-")
-    end = _end(phase, now)
-    duration = None if phase.started_at is None or end is None else end - phase.started_at
     attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
     outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
-    return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")
+    style = OUTCOME_COLOURS[phase.outcome] if outcome else ""
+    return Text(f"{format_duration(phase.duration)}{attempts}{outcome}", style=style)
 
 
 # ------------------------------------------------------------------ records
@@ -133,7 +134,7 @@ def _phase_cell(name: PhaseName, now: datetime, row: ParticipantPhases) -> Text:
 HOST_NAME: Final = "hostName"
 
 
-def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
     """Yield one record per participant for JSON, with a list of its phases."""
     for row in report.participants:
         key = "sourceNetworkID" if row.participant.startswith("sn-") else "sourceServerID"
@@ -165,7 +166,7 @@ PHASE_COLUMNS: Final = ("jobID", "participant", "participantOutcome", "recoveryS
 """The columns of phases as CSV."""
 
 
-def phase_rows(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
     """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
     for row, record in zip(report.participants, phases_records(report, names=names), strict=True):
         for phase in record["phases"] or [{"outcome": None}]:

@@ -80,12 +80,16 @@ def assessment_table(assessment: Assessment, *, width: int) -> Table:
     rows = assessment.worst_first
     has_verdict = assessment.verdict is not None
     has_median = any(row.median_recovery_time is not None for row in rows)
+
+    def verdict(row: ServerAssessment) -> Text:
+        return Text(wording.verdict_label(row.verdict), style=VERDICT_COLOURS.get(row.verdict or "", ""))
+
     median_columns = [
         output.Column("median", lambda row: format_duration(row.median_recovery_time), rank=4),
         output.Column("slowest", lambda row: format_duration(row.slowest_recovery_time), rank=5),
     ]
     columns = [
-        *([output.Column("verdict", _verdict_cell)] if has_verdict else []),
+        *([output.Column("verdict", verdict)] if has_verdict else []),
         output.Column("server", lambda row: wording.server_label(row.server), wraps=True),
         *([] if has_verdict else [output.Column("last drill", wording.last_drill_label, rank=3)]),
         output.Column("last success", wording.last_success_label, rank=1),
@@ -96,10 +100,6 @@ def assessment_table(assessment: Assessment, *, width: int) -> Table:
     if not has_verdict:
         return output.fitted_table(columns, cells, width=width)
     return output.detailed_table(columns, cells, header="reasons", details=[row.reasons for row in rows], width=width)
-
-
-def _verdict_cell(row: ServerAssessment) -> Text:
-    return Text(wording.verdict_label(row.verdict), style="" if row.verdict is None else VERDICT_COLOURS[row.verdict])
 
 
 def markdown_lines(assessment: Assessment) -> Iterator[str]:
@@ -148,14 +148,15 @@ def junit_xml(assessment: Assessment) -> str:
     ]
     if assessment.verdict not in {row.verdict for row in assessment.servers}:
         cases.append(("all servers", assessment.verdict, wording.conclusion_label(assessment), None))
-    suite = junitparser.TestSuite("drs-jobs check")
+    title = "drs-jobs check"
+    suite = junitparser.TestSuite(title)
     for name, value in properties:
         suite.add_property(name, "" if value is None else one_line(str(value), 5000))
     for name, verdict, reasons, seconds in cases:
         # XML 1.0 cannot hold control characters, and junitparser does not remove them.
         text = one_line(reasons, 5000)
         time = None if seconds is None else round(seconds, 3)
-        case = junitparser.TestCase(one_line(name), classname=suite.name, time=time)
+        case = junitparser.TestCase(one_line(name), classname=title, time=time)
         if verdict is not None and verdict in _RESULTS:
             case.result = [_RESULTS[verdict](text, verdict.value)]
         elif text:

@@ -36,30 +36,41 @@ def demo(
     """Show the features without an AWS account, with a local DRS endpoint."""
     from drs_jobs.testing import local_drs, make_history  # noqa: PLC0415  # of another extra
 
-    command = own_command()
     if is_served:
         with local_drs.LocalDrs(max_requests=0) as local:
             history = make_history(120, until=local.now, logs=True)  # a year of jobs
             local.add_history(history)
             job_id = _start_familiar_drill(local, history)
             print_exports(local, local_drs.CONFLICTING_VARIABLES)
-            examples = [
-                f"Then try, for example, with the running drill {job_id}:",
-                f"{command} list --since 90d --failed",
-                f"{command} watch {job_id}",
-                f"{command} check --drilled-within 90d",
-                f"aws drs describe-job-log-items --job-id {job_id}",
-                f"""{shlex.quote(sys.executable)} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
-            ]
-            print_note("\n  ".join(examples))
+            _print_examples(job_id)
             threading.Event().wait()
         return
     console = output.console()
     with local_drs.LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
         local.add_jobs(*make_history(30, until=local.now))
         client = JobsClient(local.client())
-        _show_list(console, client, local)
-        _show_drill(console, client, local)
+        _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
+        jobs = client.describe_jobs().collect()
+        console.print(output.jobs_table(jobs, now=local.now, width=console.width))
+        failed = sum(job.outcome is Outcome.FAILED for job in jobs)
+        completed = sum(job.is_complete for job in jobs)
+        _print_prose(
+            console,
+            f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are "
+            f"COMPLETED, and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
+        )
+        _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
+        _print_prose(console, "This prints:\n")
+        print_failures(client)
+        job_id = _start_drill(local, [f"s-{number:017}" for number in range(1, 5)])
+        _print_prose(
+            console, f"\nA drill of 4 servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n"
+        )
+        display = WatchDisplay(client, console=console, now=lambda: local.now)
+        display.follow(display.watch([job_id], timeout=60, poll_interval=0.2))
+        _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
+        output.print_reasons(console, client.explain(job_id))
+    command = own_command()
     _print_prose(console, "\nTry next")
     _print_code(console, f"  {command} demo --serve")
     _print_prose(console, "serves a year of example jobs and a running drill, for all commands, the AWS CLI and boto3.")
@@ -74,6 +85,20 @@ def print_failures(client: JobsClient) -> None:
                 job.raise_unless_succeeded()
             except JobFailedError as error:
                 print(error)
+
+
+def _print_examples(job_id: str) -> None:
+    """Print command lines for a shell that uses the endpoint, on stderr."""
+    command, python = own_command(), shlex.quote(sys.executable)
+    examples = [
+        f"Then try, for example, with the running drill {job_id}:",
+        f"{command} list --since 90d --failed",
+        f"{command} watch {job_id}",
+        f"{command} check --drilled-within 90d",
+        f"aws drs describe-job-log-items --job-id {job_id}",
+        f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
+    ]
+    print_note("\n  ".join(examples))
 
 
 def own_command() -> str:
@@ -104,35 +129,6 @@ def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
         if job.is_drill and job.outcome is Outcome.SUCCEEDED and (job.duration or timedelta.max) < timedelta(minutes=15)
     )
     return _start_drill(local, next(filter(None, earlier))[:4])
-
-
-def _show_list(console: Console, client: JobsClient, local: "LocalDrs") -> None:
-    _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
-    jobs = client.describe_jobs().collect()
-    console.print(output.jobs_table(jobs, now=local.now, tags=False, width=console.width))
-    failed = sum(job.outcome is Outcome.FAILED for job in jobs)
-    completed = sum(job.is_complete for job in jobs)
-    _print_prose(
-        console,
-        f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED, "
-        f"and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
-    )
-    _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
-    _print_prose(console, "This prints:\n")
-    print_failures(client)
-
-
-def _show_drill(console: Console, client: JobsClient, local: "LocalDrs") -> None:
-    servers = [f"s-{number:017}" for number in range(1, 5)]
-    job_id = _start_drill(local, servers)
-    _print_prose(
-        console,
-        f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
-    )
-    display = WatchDisplay(client, console=console, now=lambda: local.now)
-    display.follow(display.watch([job_id], timeout=60, poll_interval=0.2))
-    _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
-    output.print_reasons(console, client.explain(job_id))
 
 
 def _print_prose(console: Console, text: str) -> None:

@@ -144,7 +144,7 @@ def _print_jobs(
     *,
     now: datetime,
     tags: bool,
-    names: Mapping[str, str],
+    names: output.HostNames,
     places: Mapping[str, Place],
     is_all: bool,
 ) -> None:
@@ -157,7 +157,9 @@ def _print_jobs(
             records = (output.job_record(job, tags=tags, names=names, place=places[job.job_id]) for job in jobs)
             output.print_records(records, columns=output.job_columns(tags=tags, names=names))
         case JobsOutput.MARKDOWN:
-            typer.echo("\n".join(output.markdown_of(make_table(jobs, width=output.UNLIMITED))))
+            columns = make_table(jobs, width=output.UNLIMITED).columns
+            rows = zip(*(map(str, column.cells) for column in columns), strict=True)
+            typer.echo("\n".join(output.markdown_table([str(column.header) for column in columns], rows)))
         case JobsOutput.TABLE if jobs:
             console = output.console()
             is_terminal = sys.stdout.isatty()
@@ -193,7 +195,7 @@ class JobFilter:
         """Whether it can drop a job."""
         return bool(self._kinds or self._outcomes or self.servers)
 
-    def matches(self, job: Job, names: Mapping[str, str] = output.NO_NAMES) -> bool:
+    def matches(self, job: Job, names: output.HostNames = output.NO_NAMES) -> bool:
         """Return whether a job is one of the jobs to keep. `names` are by source server id."""
         ids = {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
         return (

@@ -55,7 +55,6 @@ class ReportFiles:
     """The files of a report. Each is written atomically."""
 
     page: Path
-    """The HTML page."""
     can_replace: bool
     """Whether files that exist can be replaced."""
     inputs: Sequence[Path] = ()
@@ -72,12 +71,7 @@ class ReportFiles:
         return self.page.with_name(f"{self.page.stem}-jobs.csv")
 
     def check(self) -> None:
-        """Check that the files can be written, without changing any.
-
-        Raises:
-            UsageError: If the name is not that of a page, if a file exists and cannot be replaced, or if the folder cannot be
-                written.
-        """
+        """Check that the files can be written, without changing any. If not, it is a UsageError."""
         name = quoted(str(self.page))
         if self.page.suffix.lower() not in {".html", ".htm"}:
             raise UsageError(f"{name} is not the name of an HTML page: give one that ends in .html, such as evidence.html")
@@ -103,12 +97,7 @@ class ReportFiles:
             raise UsageError(f"{name} exists: give another name, or --force to replace it")
 
     def write(self, texts: Mapping[Path, str]) -> None:
-        """Write the text of each file.
-
-        Raises:
-            UsageError: If a file was created since the check, and cannot be replaced.
-            OSError: If a file cannot be written.
-        """
+        """Write the text of each file, after another check, because a file can have been created since the first one."""
         self.check()
         # In a fresh folder, which no other user can write, so that no link can be planted. It is on the same file system.
         with tempfile.TemporaryDirectory(dir=self.page.parent, prefix=".drs-jobs-") as folder:

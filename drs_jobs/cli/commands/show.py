@@ -1,6 +1,6 @@
 """`drs-jobs show`: one job with its outcome, reasons, servers, actions and log, and in the formats for machines."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -97,9 +97,7 @@ def _newest(client: JobsClient) -> str | None:
     return next((job.job_id for job in (*running, *jobs)), None)
 
 
-def follow_log(
-    client: JobsClient, explanation: Explanation, console: Console, *, clock: Clock, names: Mapping[str, str]
-) -> Job:
+def follow_log(client: JobsClient, explanation: Explanation, console: Console, *, clock: Clock, names: output.HostNames) -> Job:
     """Print new items of the log of a running job until it is complete, and return it. `explanation` has the printed items."""
     job, printed = explanation.job, set(explanation.log)
     errors: set[str] = set()
@@ -134,7 +132,7 @@ def print_explanation(
     now: datetime,
     state: Progress | None = None,
     tags: bool = False,
-    names: Mapping[str, str] = output.NO_NAMES,
+    names: output.HostNames = output.NO_NAMES,
     has_log: bool = False,
 ) -> None:
     """Print a job: outcome, reasons, servers, launch actions and log.
@@ -199,7 +197,7 @@ def _outcome_parts(job: Job, now: datetime) -> tuple[str, str]:
 
 
 def markdown_lines(
-    explanation: Explanation, *, now: datetime, state: Progress | None, names: Mapping[str, str]
+    explanation: Explanation, *, now: datetime, state: Progress | None, names: output.HostNames
 ) -> Iterator[str]:
     """Yield a job as the lines of a document in Markdown."""
     job, report = explanation.job, explanation.phases
@@ -223,7 +221,7 @@ def markdown_lines(
         yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
 
-def _action_rows(job: Job, names: Mapping[str, str]) -> Iterator[list[Text]]:
+def _action_rows(job: Job, names: output.HostNames) -> Iterator[list[Text]]:
     """Yield the launch actions that did not succeed."""
     for server in job.participating_servers:
         for run in server.runs:
@@ -248,7 +246,7 @@ def actions_table(rows: Sequence[Sequence[Text]], *, width: int) -> Table:
 
 
 def log_table(
-    log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = output.NO_NAMES, header: bool = True
+    log: Iterable[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
 ) -> Table:
     """Return a table of the log of a job, one item per row."""
 
@@ -267,7 +265,7 @@ def log_table(
 # ------------------------------------------------------------------ for machines
 
 
-def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[str, str] = output.NO_NAMES) -> dict[str, Any]:
+def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:
     """Return a job in AWS's shape, with its instances, failures, causes, phases and log under keys that AWS does not have."""
     return {
         **output.job_to_json(explanation.job, tags=tags),

@@ -81,7 +81,12 @@ def watch(
         snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format is WatchOutput.JSON:
-            return status_of(_print_json(snapshots))
+            latest: dict[str, Job] = {}
+            for job in snapshots:
+                latest[job.job_id] = job
+                output.print_records([output.job_to_json(job, tags=False)])
+                sys.stdout.flush()  # so that a reader of a pipe gets each line at once
+            return status_of(latest.values())
         try:
             display.follow(snapshots)
         except WaitTimeoutError:
@@ -93,16 +98,6 @@ def watch(
 
 def _running_ids(client: JobsClient, on_malformed: Callable[[MalformedResponseError], object]) -> list[str]:
     return [job.job_id for job in analysis.active_jobs(client.describe_jobs(on_malformed=on_malformed))]
-
-
-def _print_json(snapshots: Iterable[Job]) -> list[Job]:
-    """Print each snapshot when it arrives, and return the jobs that are complete."""
-    complete: list[Job] = []
-    for job in snapshots:
-        output.print_records([output.job_to_json(job, tags=False)])
-        sys.stdout.flush()  # so that a reader of a pipe gets each line at once
-        complete += [job] if job.is_complete else []
-    return complete
 
 
 class WatchDisplay:
