@@ -10,7 +10,7 @@ from drs_jobs import Job, JobsClient, MalformedResponseError, SourceServer
 from drs_jobs._text import format_day, one_line
 from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
-from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
+from drs_jobs.cli.options import Connection, Criteria, Organisation
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, place_of, track
@@ -34,7 +34,13 @@ class EvidenceReader:
     """The criteria, and what to read."""
 
     def __init__(
-        self, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
+        self,
+        criteria: Criteria,
+        connection: Connection,
+        organisation: Organisation,
+        saved: Sequence[str] | None,
+        *,
+        history: bool,
     ) -> None:
         """Check the options of the command line, and read their files.
 
@@ -56,7 +62,7 @@ class EvidenceReader:
             return JobSource.from_options(connection, organisation, saved, asks_aws=self._servers.is_aws or self._names.is_aws)
 
         # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
-        source = make_source() if saved.paths else None
+        source = make_source() if saved else None
         self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
         as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
         if as_of is None:

@@ -41,6 +41,14 @@ JobsOutputOption: TypeAlias = Annotated[
     JobsOutput,
     typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, CSV or Markdown."),
 ]
+Saved: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="PATH",
+        help="Read a file of drs-jobs save, or what aws drs describe-jobs printed, instead of AWS. Can be repeated.",
+    ),
+]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
     str | None,
@@ -67,20 +75,6 @@ class Connection:
     def make_client(self) -> JobsClient:
         """Return a client with these options."""
         return JobsClient(profile_name=self.profile, region_name=self.region, endpoint_url=self.endpoint_url)
-
-
-@attrs.frozen
-class Saved:
-    """The option for saved jobs."""
-
-    paths: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="PATH",
-            help="Read a file of drs-jobs save, or what aws drs describe-jobs printed, instead of AWS. Can be repeated.",
-        ),
-    ] = None
 
 
 @attrs.frozen

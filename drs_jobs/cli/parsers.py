@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
@@ -99,12 +99,8 @@ def parse_as_of(text: str | None, now: datetime) -> datetime | None:
     raise ValueError(f"--as-of {quoted(text)} is in the future: use a date in the past, or leave it out")
 
 
-Span: TypeAlias = tuple[datetime | None, datetime | None]
-"""The first and the last moment of the jobs; `None` for no limit."""
-
-
-def parse_span(since: str | None, until: str | None, now: datetime) -> Span:
-    """Return the first and the last moment of `--since` and `--until`, which are in this order."""
+def parse_span(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last moment of `--since` and `--until`, which are in this order; `None` for no limit."""
     start, end = parse_moment("--since", since, now), parse_moment("--until", until, now, whole_day=True)
     if start is not None and end is not None and start > end:
         raise ValueError(f"--since {since} is later than --until {until}: swap them")

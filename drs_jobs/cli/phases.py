@@ -131,8 +131,6 @@ def _phase_cell(name: PhaseName, row: ParticipantPhases) -> Text:
 
 # ------------------------------------------------------------------ records
 
-HOST_NAME: Final = "hostName"
-
 
 def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
     """Yield one record per participant for JSON, with a list of its phases."""
@@ -141,7 +139,7 @@ def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAM
         yield {
             "jobID": report.job.job_id,
             key: row.participant,
-            **({HOST_NAME: names[row.participant]} if row.participant in names else {}),
+            **({"hostName": names[row.participant]} if row.participant in names else {}),
             "outcome": row.outcome.name,
             "launchedAt": row.launched_at,
             "recoverySeconds": output.seconds(row.recovery_time),

@@ -14,7 +14,7 @@ from drs_jobs import JobsClient
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
-from drs_jobs.cli.options import Connection, Organisation, Saved
+from drs_jobs.cli.options import Connection, Organisation
 from drs_jobs.cli.parsers import parse_accounts
 from drs_jobs.cli.suggestions import suggest_region
 from drs_jobs.evidence import wording
@@ -47,13 +47,13 @@ class JobSource:
         cls,
         connection: Connection,
         organisation: Organisation | None = None,
-        saved: Saved | None = None,
+        saved: Sequence[str] | None = None,
         *,
         asks_aws: bool = False,
     ) -> "JobSource":
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
-        `asks_aws` says whether servers or names are to be requested from AWS.
+        `saved` are the files of saved jobs, and `asks_aws` says whether servers or names are to be requested from AWS.
 
         Raises:
             ValueError: If options contradict each other or are invalid, or a file cannot be read.
@@ -61,12 +61,12 @@ class JobSource:
         """
         organisation = organisation or Organisation()
         many = _options_of(organisation)
-        if saved is not None and saved.paths:
+        if saved:
             if others := [*_options_of(connection), *many]:
                 raise ValueError(f"--from reads files, not AWS: leave out {', '.join(others)}")
             if asks_aws:
                 raise ValueError("--from reads files, not AWS: give --servers or --names a file instead of aws")
-            jobs = _open(saved.paths)
+            jobs = _open(saved)
             return cls(JobsClient(jobs), jobs)
         if organisation.accounts is None and organisation.regions is None:
             if many:

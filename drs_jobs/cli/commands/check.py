@@ -24,9 +24,10 @@ from drs_jobs.evidence.tables import records_csv
 
 @with_option_groups
 def check(
+    *,
     criteria: Criteria,
     connection: Connection,
-    saved: Saved,
+    saved: Saved = None,
     organisation: Organisation,
     history: Annotated[
         bool, typer.Option("--history", help="Read the logs of all drills and recoveries, for the median and the slowest time.")

@@ -2,12 +2,13 @@
 
 import functools
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
+import attrs
 import typer
 from botocore.exceptions import BotoCoreError
 
@@ -28,7 +29,7 @@ from drs_jobs.cli.options import (
     Tags,
     with_option_groups,
 )
-from drs_jobs.cli.parsers import Span, parse_span
+from drs_jobs.cli.parsers import parse_span
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
@@ -47,27 +48,16 @@ class Kind(StrEnum):
     TARGET_ACCOUNT = "target account"
 
 
-@with_option_groups
-def list_jobs(
-    connection: Connection,
-    saved: Saved,
-    organisation: Organisation,
-    output_format: JobsOutputOption = JobsOutput.TABLE,
-    since: Since = None,
-    until: Annotated[
-        str | None,
-        typer.Option(help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=0, help="The maximum number of jobs. Default: 30 for a table on a terminal, else all."),
-    ] = None,
+@attrs.frozen
+class JobFilter:
+    """The options for a filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs it returns."""
+
     kinds: Annotated[
         list[Kind] | None,
         typer.Option(
             "--kind", metavar="KIND", case_sensitive=False, help=f"Only jobs of this kind: {', '.join(Kind)}. Can be repeated."
         ),
-    ] = None,
+    ] = None
     outcomes: Annotated[
         list[Outcome] | None,
         typer.Option(
@@ -76,8 +66,8 @@ def list_jobs(
             case_sensitive=False,
             help=f"Only jobs with this outcome: {', '.join(Outcome)}. Can be repeated.",
         ),
-    ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")] = False,
+    ] = None
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")] = False
     servers: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,20 +75,52 @@ def list_jobs(
             metavar="ID|NAME",
             help="Only jobs of the server with this id, or with --names with this name. Can be repeated.",
         ),
+    ] = None
+
+    def __bool__(self) -> bool:
+        """Whether it can drop a job."""
+        return bool(self.kinds or self.outcomes or self.failed or self.servers)
+
+    def matches(self, job: Job, names: output.HostNames = output.NO_NAMES) -> bool:
+        """Return whether a job is one of the jobs to keep. Names are compared in any case."""
+        outcomes = [*(self.outcomes or ()), *([Outcome.FAILED] if self.failed else [])]
+        servers = {name if is_source_server_id(name) else name.casefold() for name in self.servers or ()}
+        ids = {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
+        return (
+            (not self.kinds or job.kind in self.kinds)
+            and (not outcomes or job.outcome in outcomes)
+            and (not servers or not servers.isdisjoint(ids | {names.get(name, "").casefold() for name in ids}))
+        )
+
+
+@with_option_groups
+def list_jobs(
+    *,
+    connection: Connection,
+    saved: Saved = None,
+    organisation: Organisation,
+    output_format: JobsOutputOption = JobsOutput.TABLE,
+    since: Since = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only jobs created until then, in the forms of --since. A date includes the whole day.")
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="The maximum number of jobs. Default: 30 for a table on a terminal, else all.")
+    ] = None,
+    job_filter: JobFilter,
     tags: Tags = False,
     names: Names = None,
 ) -> ExitStatus:
     """List jobs, newest first. On a terminal, a job that has been running for more than two hours is marked as long."""
     with raise_usage_errors():
         now = datetime.now(UTC)
-        span = parse_span(since, until, now)
-        job_filter = JobFilter(kinds, outcomes, servers, failed=failed)
-        if names is None and (unknown := [name for name in job_filter.servers if not is_source_server_id(name)]):
+        from_date, to_date = parse_span(since, until, now)
+        if names is None and (unknown := [name for name in job_filter.servers or () if not is_source_server_id(name)]):
             raise ValueError(f"--server {quoted(unknown[0])} is not an id: give --names too, to find servers by name")
         name_option = ServerOption("--names", names)
         source = JobSource.from_options(connection, organisation, saved, asks_aws=name_option.is_aws)
-    values = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_option, limit=limit))
+    query = {"from_date": from_date, "to_date": to_date, "limit": None if job_filter else limit}
+    values = source.read(lambda client: _read_jobs(client, query, job_filter, name_option, limit))
     jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
     # From the ARN of a job, else where it was read.
     places = {
@@ -119,15 +141,12 @@ def list_jobs(
 
 
 def _read_jobs(
-    client: JobsClient, *, span: Span, job_filter: "JobFilter", names: ServerOption, limit: int | None
+    client: JobsClient, query: Mapping[str, Any], job_filter: JobFilter, names: ServerOption, limit: int | None
 ) -> tuple[Sequence[Job], Exception | None]:
-    """Return the jobs that match, and the error of the first job that could not be read. It is raised if none could be."""
+    """Return the jobs that match, and the first error. It is raised if no job could be read."""
     names_by_id = names.read_names(client)
     errors = list[Exception]()
-    from_date, to_date = span
-    pager = client.describe_jobs(
-        from_date=from_date, to_date=to_date, limit=None if job_filter else limit, on_malformed=errors.append
-    )
+    pager = client.describe_jobs(**query, on_malformed=errors.append)
     jobs: list[Job] = []
     try:
         jobs.extend(islice((job for job in pager if job_filter.matches(job, names_by_id)), limit))
@@ -173,33 +192,3 @@ def _print_jobs(
                 print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")
         case JobsOutput.TABLE:
             print_note("no jobs")
-
-
-class JobFilter:
-    """A filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs in its responses."""
-
-    def __init__(
-        self,
-        kinds: Iterable[Kind] | None,
-        outcomes: Iterable[Outcome] | None,
-        servers: Iterable[str] | None = None,
-        *,
-        failed: bool,
-    ) -> None:
-        """Create a filter from the options of the command line. An empty one keeps all jobs."""
-        self._kinds: set[str] = set(kinds or ())
-        self._outcomes = {*(outcomes or ()), *([Outcome.FAILED] if failed else [])}
-        self.servers: set[str] = {name if is_source_server_id(name) else name.casefold() for name in servers or ()}
-
-    def __bool__(self) -> bool:
-        """Whether it can drop a job."""
-        return bool(self._kinds or self._outcomes or self.servers)
-
-    def matches(self, job: Job, names: output.HostNames = output.NO_NAMES) -> bool:
-        """Return whether a job is one of the jobs to keep. `names` are by source server id."""
-        ids = {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
-        return (
-            (not self._kinds or job.kind in self._kinds)
-            and (not self._outcomes or job.outcome in self._outcomes)
-            and (not self.servers or not self.servers.isdisjoint(ids | {names.get(name, "").casefold() for name in ids}))
-        )

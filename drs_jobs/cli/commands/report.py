@@ -22,9 +22,10 @@ def report(
     file: Annotated[
         str, typer.Argument(metavar="FILE.html", help="The page to write. FILE.csv and FILE-jobs.csv are written too.")
     ],
+    *,
     criteria: Criteria,
     connection: Connection,
-    saved: Saved,
+    saved: Saved = None,
     organisation: Organisation,
     title: Annotated[str | None, typer.Option(help="The title of the page.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
@@ -35,7 +36,7 @@ def report(
     """
     page: Any = import_with_extra("drs_jobs.evidence.page", "report")  # before the requests
     with raise_usage_errors():
-        inputs = (criteria.servers, criteria.names, organisation.accounts, *(saved.paths or ()))
+        inputs = (criteria.servers, criteria.names, organisation.accounts, *(saved or ()))
         files = ReportFiles(Path(file), can_replace=force, inputs=[Path(path) for path in inputs if path])
         files.check()
         reader = EvidenceReader(criteria, connection, organisation, saved, history=True)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, JobLogEventData, JobLogItem, JobsClient, JobType, LaunchActionRunStatus, Outcome, unstructure_log_item
+from drs_jobs import Job, JobLogItem, JobsClient, JobType, LaunchActionRun, LaunchActionRunStatus, Outcome, unstructure_log_item
 from drs_jobs._client import Watch, read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._polling import Clock, Watcher
@@ -29,7 +29,7 @@ from drs_jobs.cli.exit_status import (
 )
 from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
-from drs_jobs.cli.phases import HOST_NAME, PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
+from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
@@ -38,7 +38,7 @@ from drs_jobs.evidence import wording
 @with_option_groups
 def show(
     connection: Connection,
-    saved: Saved,
+    saved: Saved = None,
     job: Annotated[str | None, typer.Argument(help="The job's id. Default: the newest job that runs, else the newest.")] = None,
     output_format: JobsOutputOption = JobsOutput.TABLE,
     has_log: Annotated[bool, typer.Option("--log", help="Show the log too. In JSON it always is there.")] = False,
@@ -50,7 +50,7 @@ def show(
 ) -> ExitStatus:
     """Show one job: outcome, reasons, servers with a bar per phase, launch actions. The exit status depends on its outcome."""
     with raise_usage_errors():
-        if follows_log and (not has_log or output_format is not JobsOutput.TABLE or saved.paths):
+        if follows_log and (not has_log or output_format is not JobsOutput.TABLE or saved):
             raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
         job_id = None if job is None else parse_job_id(job)
         name_option = ServerOption("--names", names)
@@ -72,7 +72,7 @@ def show(
             case JobsOutput.JSON:
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
             case JobsOutput.CSV:
-                columns = [*PHASE_COLUMNS, *([HOST_NAME] if names_by_id else [])]
+                columns = [*PHASE_COLUMNS, *(["hostName"] if names_by_id else [])]
                 output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
             case JobsOutput.MARKDOWN:
                 typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
@@ -161,10 +161,11 @@ def print_explanation(
             console.print(phases_legend(report, is_ascii=console.options.ascii_only), soft_wrap=True)
     if len(shown) < len(rows):
         print_note(f"{format_count(len(rows) - len(shown), 'more server')}: -o csv shows all")
-    if actions := list(_action_rows(job, names)):
+    runs = [(server.name, run) for server in job.participating_servers for run in server.runs]
+    if actions := [(server, run) for server, run in runs if run.status != LaunchActionRunStatus.SUCCEEDED]:
         console.print()
-        console.print(actions_table(actions, width=console.width))
-    if succeeded := sum(len(server.runs) for server in job.participating_servers) - len(actions):
+        console.print(actions_table(actions, width=console.width, names=names))
+    if succeeded := len(runs) - len(actions):
         console.print(f"{format_count(succeeded, 'launch action')} succeeded")
     if has_log:
         console.print()
@@ -221,43 +222,37 @@ def markdown_lines(
         yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
 
-def _action_rows(job: Job, names: output.HostNames) -> Iterator[list[Text]]:
-    """Yield the launch actions that did not succeed."""
-    for server in job.participating_servers:
-        for run in server.runs:
-            if run.status != LaunchActionRunStatus.SUCCEEDED:
-                yield [
-                    output.text_cell(output.server_label(server.name, names)),
-                    output.text_cell(f"{run.name} (optional)" if run.is_optional else run.name),
-                    output.text_cell(run.status or "-", style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""),
-                    output.text_cell(run.failure_reason or ""),
-                ]
+def actions_table(
+    actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames = output.NO_NAMES
+) -> Table:
+    """Return a table of launch actions, one row per server and action."""
 
+    def status(row: tuple[str, LaunchActionRun]) -> Text:
+        _, run = row
+        return output.text_cell(run.status or "-", style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else "")
 
-def actions_table(rows: Sequence[Sequence[Text]], *, width: int) -> Table:
-    """Return a table of launch actions, one row per action on a server."""
     columns = [
-        output.Column("server"),
-        output.Column("launch action", rank=2, wraps=True),
-        output.Column("status", rank=1),
-        output.Column("reason", rank=3, wraps=True),
+        output.Column("server", lambda row: output.server_label(row[0], names)),
+        output.Column("launch action", lambda row: row[1].name + " (optional)" * row[1].is_optional, rank=2, wraps=True),
+        output.Column("status", status, rank=1),
+        output.Column("reason", lambda row: row[1].failure_reason or "", rank=3, wraps=True),
     ]
-    return output.fitted_table(columns, rows, width=width)
+    return output.fitted_table(columns, output.cells(columns, actions), width=width)
 
 
 def log_table(
     log: Iterable[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
 ) -> Table:
     """Return a table of the log of a job, one item per row."""
-
-    def data_of(item: JobLogItem) -> JobLogEventData:
-        return item.event_data or JobLogEventData()
-
     columns = [
         output.Column("time (UTC)", lambda item: format_second(item.log_date_time), rank=3),
         output.Column("event", lambda item: item.event or "-"),
-        output.Column("server", lambda item: output.server_label(data_of(item).source_server_id or "", names), rank=1),
-        output.Column("error", lambda item: data_of(item).raw_error or "", rank=2, wraps=True),
+        output.Column(
+            "server",
+            lambda item: output.server_label((item.event_data and item.event_data.source_server_id) or "", names),
+            rank=1,
+        ),
+        output.Column("error", lambda item: (item.event_data and item.event_data.raw_error) or "", rank=2, wraps=True),
     ]
     return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
 

@@ -176,7 +176,7 @@ class WatchDisplay:
         for job in unsuccessful:
             try:
                 explanation = self._client.explain(job)
-            except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
+            except (BotoCoreError, DrsJobsError) as error:  # the outcome is known, so it only costs the log
                 explanation = analysis.explain(job, (), log_error=error)
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
