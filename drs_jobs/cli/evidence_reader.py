@@ -10,7 +10,7 @@ from drs_jobs import Job, JobsClient, MalformedResponseError, SourceServer
 from drs_jobs._text import format_day, one_line
 from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
-from drs_jobs.cli.options import Connection, Criteria, Organisation
+from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
 from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, place_of, track
@@ -34,13 +34,7 @@ class EvidenceReader:
     """The criteria, and what to read."""
 
     def __init__(
-        self,
-        criteria: Criteria,
-        connection: Connection,
-        organisation: Organisation,
-        saved: Sequence[str] | None,
-        *,
-        history: bool,
+        self, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
     ) -> None:
         """Check the options of the command line, and read their files.
 

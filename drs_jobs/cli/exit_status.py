@@ -46,8 +46,6 @@ class UsageError(Exception):
     """A wrong argument on the command line."""
 
 
-# ------------------------------------------------------------------ the status and the message for each error
-
 _CREDENTIAL_CODES: Final = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -130,9 +128,6 @@ def raise_usage_errors() -> Generator[None]:
         raise UsageError(str(error)) from error
 
 
-# ------------------------------------------------------------------ the end of a command
-
-
 def status_of(jobs: Iterable[Job]) -> ExitStatus:
     """Return the exit status for the outcomes of jobs. The priority is FAILED, UNDETERMINED, SUCCEEDED."""
     outcomes = {job.outcome for job in jobs}
@@ -158,9 +153,6 @@ def is_closed_pipe(error: BaseException) -> bool:
     # Windows raises EINVAL instead of EPIPE.
     codes = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
     return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in codes)
-
-
-# ------------------------------------------------------------------ lines on stderr
 
 
 def print_error(message: str) -> None:

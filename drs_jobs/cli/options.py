@@ -3,9 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable
-from enum import StrEnum
 from inspect import Parameter
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import attrs
 import typer
@@ -16,29 +15,12 @@ from drs_jobs.sweep.workers import MAX_IN_FLIGHT
 T = TypeVar("T")
 
 
-class JobsOutput(StrEnum):
-    """The format of jobs on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-
-
-class CheckOutput(StrEnum):
-    """The format of an assessment of servers on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    JUNIT = "junit"
-    PROMETHEUS = "prometheus"
-
+CheckOutput: TypeAlias = Literal["table", "json", "csv", "markdown", "junit", "prometheus"]
+"""The format of an assessment of servers on stdout."""
 
 # An option without a name has that of its parameter.
 JobsOutputOption: TypeAlias = Annotated[
-    JobsOutput,
+    Literal["table", "json", "csv", "markdown"],
     typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, CSV or Markdown."),
 ]
 Saved: TypeAlias = Annotated[

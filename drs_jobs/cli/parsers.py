@@ -13,8 +13,6 @@ from typing import Final
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
 
-# ------------------------------------------------------------------ durations
-
 _UNITS: Final = {
     "y": timedelta(days=365),
     "w": timedelta(weeks=1),
@@ -53,9 +51,6 @@ def parse_positive_duration(option: str, text: str | None, *, bare_seconds: bool
     if duration == timedelta():
         raise ValueError(f"{option} {quoted(str(text))} must be above 0: use {'1s' if bare_seconds else '4h or 90d'}")
     return duration
-
-
-# ------------------------------------------------------------------ moments
 
 
 def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
@@ -105,9 +100,6 @@ def parse_span(since: str | None, until: str | None, now: datetime) -> tuple[dat
     if start is not None and end is not None and start > end:
         raise ValueError(f"--since {since} is later than --until {until}: swap them")
     return start, end
-
-
-# ------------------------------------------------------------------ ids and files
 
 
 def parse_job_id(text: str) -> str:

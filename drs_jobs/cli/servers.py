@@ -70,9 +70,6 @@ def names_of(servers: Iterable[SourceServer]) -> dict[str, str]:
     return {server_id: name for server_id, name in names.items() if name}
 
 
-# ------------------------------------------------------------------ files
-
-
 def parse_servers(option: str, file: str, *, has_pairs: bool = False) -> tuple[SourceServer, ...]:
     """Return the servers in a file, each once.
 

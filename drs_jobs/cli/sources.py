@@ -14,7 +14,7 @@ from drs_jobs import JobsClient
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
-from drs_jobs.cli.options import Connection, Organisation
+from drs_jobs.cli.options import Connection, Organisation, Saved
 from drs_jobs.cli.parsers import parse_accounts
 from drs_jobs.cli.suggestions import suggest_region
 from drs_jobs.evidence import wording
@@ -44,12 +44,7 @@ class JobSource:
 
     @classmethod
     def from_options(
-        cls,
-        connection: Connection,
-        organisation: Organisation | None = None,
-        saved: Sequence[str] | None = None,
-        *,
-        asks_aws: bool = False,
+        cls, connection: Connection, organisation: Organisation | None = None, saved: Saved = None, *, asks_aws: bool = False
     ) -> "JobSource":
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
@@ -66,7 +61,12 @@ class JobSource:
                 raise ValueError(f"--from reads files, not AWS: leave out {', '.join(others)}")
             if asks_aws:
                 raise ValueError("--from reads files, not AWS: give --servers or --names a file instead of aws")
-            jobs = _open(saved)
+            try:
+                jobs = SavedJobs(*saved)
+            except OSError as error:
+                name = str(error.filename)
+                hint = "; --since is for dates" if name[:4].isdecimal() else ""
+                raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
             return cls(JobsClient(jobs), jobs)
         if organisation.accounts is None and organisation.regions is None:
             if many:
@@ -121,15 +121,6 @@ class JobSource:
             print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
         for note in () if self.saved is None else coverage(self.saved).notes:
             print_note(one_line(note, 1000))
-
-
-def _open(paths: Sequence[str]) -> SavedJobs:
-    try:
-        return SavedJobs(*paths)
-    except OSError as error:
-        name = str(error.filename)
-        hint = "; --since is for dates" if name[:4].isdecimal() else ""
-        raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
 
 
 def _options_of(group: Connection | Organisation) -> list[str]:

@@ -41,7 +41,7 @@ def check(
             help="A table, JSON with one object per line, CSV, Markdown, JUnit XML (which needs a criterion), or text for "
             "Prometheus's node exporter.",
         ),
-    ] = CheckOutput.TABLE,
+    ] = "table",
 ) -> ExitStatus:
     """Check for each server whether it was drilled lately, and recovered in time. Without a criterion, only show the facts.
 
@@ -49,7 +49,7 @@ def check(
     servers without jobs are not known.
     """
     with raise_usage_errors():
-        if output_format is CheckOutput.JUNIT and criteria.drilled_within is None and criteria.objective is None:
+        if output_format == "junit" and criteria.drilled_within is None and criteria.objective is None:
             raise ValueError(
                 "-o junit needs a criterion, because its tests would all succeed: give --drilled-within or --objective"
             )
@@ -58,19 +58,19 @@ def check(
     status = status_of_verdict(assessment, exit_zero=criteria.exit_zero)
     with exit_if_pipe_closes(status):
         match output_format:
-            case CheckOutput.TABLE:
+            case "table":
                 if assessment.servers:
                     console = output.console()
                     output.print_table(assessment_table(assessment, width=console.width), console)
-            case CheckOutput.JSON:
+            case "json":
                 output.print_records(assessment.records())
-            case CheckOutput.CSV:
+            case "csv":
                 typer.echo(records_csv(assessment), nl=False)
-            case CheckOutput.MARKDOWN:
+            case "markdown":
                 typer.echo("\n".join(markdown_lines(assessment)))
-            case CheckOutput.JUNIT:
+            case "junit":
                 typer.echo(junit_xml(assessment))
-            case CheckOutput.PROMETHEUS:
+            case "prometheus":
                 typer.echo(prometheus_text(assessment), nl=False)
     reader.print_notes(assessment)
     return status
@@ -119,8 +119,6 @@ def markdown_lines(assessment: Assessment) -> Iterator[str]:
     for note in wording.notes(assessment):
         yield f"- {output.markdown(note)}"
 
-
-# ------------------------------------------------------------------ JUnit
 
 _RESULTS: Final = {Verdict.NOT_MET: junitparser.Failure, Verdict.UNDETERMINED: junitparser.Error}
 
@@ -174,8 +172,6 @@ def junit_xml(assessment: Assessment) -> str:
 def _recovery_time(row: ServerAssessment) -> timedelta | None:
     return None if row.latest_recovery is None else row.latest_recovery.recovery_time
 
-
-# ------------------------------------------------------------------ Prometheus
 
 _LABELS: Final = {"source_server_id": "source_server_id", "name": "name", "account": "account_id", "region": "region"}
 """The fields of a server by label."""

@@ -42,7 +42,16 @@ def demo(
             local.add_history(history)
             job_id = _start_familiar_drill(local, history)
             print_exports(local, local_drs.CONFLICTING_VARIABLES)
-            _print_examples(job_id)
+            command, python = own_command(), shlex.quote(sys.executable)
+            examples = [
+                f"Then try, for example, with the running drill {job_id}:",
+                f"{command} list --since 90d --failed",
+                f"{command} watch {job_id}",
+                f"{command} check --drilled-within 90d",
+                f"aws drs describe-job-log-items --job-id {job_id}",
+                f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
+            ]
+            print_note("\n  ".join(examples))
             threading.Event().wait()
         return
     console = output.console()
@@ -85,20 +94,6 @@ def print_failures(client: JobsClient) -> None:
                 job.raise_unless_succeeded()
             except JobFailedError as error:
                 print(error)
-
-
-def _print_examples(job_id: str) -> None:
-    """Print command lines for a shell that uses the endpoint, on stderr."""
-    command, python = own_command(), shlex.quote(sys.executable)
-    examples = [
-        f"Then try, for example, with the running drill {job_id}:",
-        f"{command} list --since 90d --failed",
-        f"{command} watch {job_id}",
-        f"{command} check --drilled-within 90d",
-        f"aws drs describe-job-log-items --job-id {job_id}",
-        f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
-    ]
-    print_note("\n  ".join(examples))
 
 
 def own_command() -> str:

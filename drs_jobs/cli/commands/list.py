@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 from botocore.exceptions import BotoCoreError
+from rich.table import Table
 
 from drs_jobs import DrsJobsError, Job, JobsClient, Outcome
 from drs_jobs._models.source_server import is_source_server_id
@@ -18,17 +19,7 @@ from drs_jobs._text import format_count, quoted
 from drs_jobs.analysis import active_jobs
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, print_note, raise_usage_errors
-from drs_jobs.cli.options import (
-    Connection,
-    JobsOutput,
-    JobsOutputOption,
-    Names,
-    Organisation,
-    Saved,
-    Since,
-    Tags,
-    with_option_groups,
-)
+from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Organisation, Saved, Since, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_span
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
@@ -99,7 +90,7 @@ def list_jobs(
     connection: Connection,
     saved: Saved = None,
     organisation: Organisation,
-    output_format: JobsOutputOption = JobsOutput.TABLE,
+    output_format: JobsOutputOption = "table",
     since: Since = None,
     until: Annotated[
         str | None, typer.Option(help="Only jobs created until then, in the forms of --since. A date includes the whole day.")
@@ -130,9 +121,25 @@ def list_jobs(
     }
     if source.targets:
         jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
+    jobs, host_names = jobs[:limit], name_option.names
+    has_places = len({places[job.job_id] for job in jobs}) > 1
+    make_table = functools.partial(
+        output.jobs_table, now=now, tags=tags, names=host_names, places=places if has_places else None
+    )
     with exit_if_pipe_closes(source.status):
-        is_all = limit is None
-        _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=name_option.names, places=places, is_all=is_all)
+        match output_format:
+            case "json":
+                records = (output.job_to_json(job, tags=tags, names=host_names, place=places[job.job_id]) for job in jobs)
+                output.print_records(records)
+            case "csv":
+                records = (output.job_record(job, tags=tags, names=host_names, place=places[job.job_id]) for job in jobs)
+                output.print_records(records, columns=output.job_columns(tags=tags, names=host_names))
+            case "markdown":
+                columns = make_table(jobs, width=output.UNLIMITED).columns
+                rows = zip(*(map(str, column.cells) for column in columns), strict=True)
+                typer.echo("\n".join(output.markdown_table([str(column.header) for column in columns], rows)))
+            case "table":
+                _print_table(jobs, make_table, now=now, is_all=limit is None)
     name_option.print_errors()
     source.print_notes()
     errors = [(place, error) for place, (_, error) in values if error is not None]
@@ -157,38 +164,18 @@ def _read_jobs(
     return jobs, errors[0] if errors else None
 
 
-def _print_jobs(
-    jobs: Sequence[Job],
-    output_format: JobsOutput,
-    *,
-    now: datetime,
-    tags: bool,
-    names: output.HostNames,
-    places: Mapping[str, Place],
-    is_all: bool,
-) -> None:
-    has_places = len({places[job.job_id] for job in jobs}) > 1
-    make_table = functools.partial(output.jobs_table, now=now, tags=tags, names=names, places=places if has_places else None)
-    match output_format:
-        case JobsOutput.JSON:
-            output.print_records(output.job_to_json(job, tags=tags, names=names, place=places[job.job_id]) for job in jobs)
-        case JobsOutput.CSV:
-            records = (output.job_record(job, tags=tags, names=names, place=places[job.job_id]) for job in jobs)
-            output.print_records(records, columns=output.job_columns(tags=tags, names=names))
-        case JobsOutput.MARKDOWN:
-            columns = make_table(jobs, width=output.UNLIMITED).columns
-            rows = zip(*(map(str, column.cells) for column in columns), strict=True)
-            typer.echo("\n".join(output.markdown_table([str(column.header) for column in columns], rows)))
-        case JobsOutput.TABLE if jobs:
-            console = output.console()
-            is_terminal = sys.stdout.isatty()
-            shown = jobs[:30] if is_all and is_terminal else jobs
-            output.print_table(make_table(shown, width=console.width), console)
-            if len(jobs) > len(shown):
-                print_note(f"{len(jobs) - len(shown):,} more: --limit {len(jobs)}")
-            if is_terminal and (running := active_jobs(jobs)):  # the top of the table can have left the screen
-                long = sum(output.runs_long(job, now) for job in running)
-                what = f"{format_count(len(running), 'job')} running" + (f", {long} for more than two hours" if long else "")
-                print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")
-        case JobsOutput.TABLE:
-            print_note("no jobs")
+def _print_table(jobs: Sequence[Job], make_table: Callable[..., Table], *, now: datetime, is_all: bool) -> None:
+    """Print a table of jobs. On a terminal, those of the first 30 if all are wanted, and how many run."""
+    if not jobs:
+        print_note("no jobs")
+        return
+    console = output.console()
+    is_terminal = sys.stdout.isatty()
+    shown = jobs[:30] if is_all and is_terminal else jobs
+    output.print_table(make_table(shown, width=console.width), console)
+    if len(jobs) > len(shown):
+        print_note(f"{len(jobs) - len(shown):,} more: --limit {len(jobs)}")
+    if is_terminal and (running := active_jobs(jobs)):  # the top of the table can have left the screen
+        long = sum(output.runs_long(job, now) for job in running)
+        what = f"{format_count(len(running), 'job')} running" + (f", {long} for more than two hours" if long else "")
+        print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")

@@ -27,7 +27,7 @@ from drs_jobs.cli.exit_status import (
     raise_usage_errors,
     status_of,
 )
-from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
+from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
 from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
 from drs_jobs.cli.servers import ServerOption
@@ -40,7 +40,7 @@ def show(
     connection: Connection,
     saved: Saved = None,
     job: Annotated[str | None, typer.Argument(help="The job's id. Default: the newest job that runs, else the newest.")] = None,
-    output_format: JobsOutputOption = JobsOutput.TABLE,
+    output_format: JobsOutputOption = "table",
     has_log: Annotated[bool, typer.Option("--log", help="Show the log too. In JSON it always is there.")] = False,
     follows_log: Annotated[
         bool, typer.Option("--follow", help="With --log: show new items of the log until the job is complete.")
@@ -50,7 +50,7 @@ def show(
 ) -> ExitStatus:
     """Show one job: outcome, reasons, servers with a bar per phase, launch actions. The exit status depends on its outcome."""
     with raise_usage_errors():
-        if follows_log and (not has_log or output_format is not JobsOutput.TABLE or saved):
+        if follows_log and (not has_log or output_format != "table" or saved):
             raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
         job_id = None if job is None else parse_job_id(job)
         name_option = ServerOption("--names", names)
@@ -64,19 +64,19 @@ def show(
     names_by_id = name_option.resolve_names(client)
     now = datetime.now(UTC)
     state = None
-    if output_format in {JobsOutput.TABLE, JobsOutput.MARKDOWN} and not explanation.job.is_complete:
+    if output_format in {"table", "markdown"} and not explanation.job.is_complete:
         state = progress(explanation.phases, now=now, earlier=read_earlier(client, explanation.job, now))
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         match output_format:
-            case JobsOutput.JSON:
+            case "json":
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
-            case JobsOutput.CSV:
+            case "csv":
                 columns = [*PHASE_COLUMNS, *(["hostName"] if names_by_id else [])]
                 output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
-            case JobsOutput.MARKDOWN:
+            case "markdown":
                 typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
-            case JobsOutput.TABLE:
+            case "table":
                 console = output.console()
                 print_explanation(console, explanation, now=now, state=state, tags=tags, names=names_by_id, has_log=has_log)
                 if follows_log and not explanation.job.is_complete:
@@ -120,9 +120,6 @@ def follow_log(client: JobsClient, explanation: Explanation, console: Console, *
         job = snapshot
     print_new()
     return job
-
-
-# ------------------------------------------------------------------ for people
 
 
 def print_explanation(
@@ -255,9 +252,6 @@ def log_table(
         output.Column("error", lambda item: (item.event_data and item.event_data.raw_error) or "", rank=2, wraps=True),
     ]
     return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
-
-
-# ------------------------------------------------------------------ for machines
 
 
 def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:

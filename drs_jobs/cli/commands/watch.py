@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import attrs
 import typer
@@ -42,13 +41,6 @@ HEARTBEAT_INTERVAL: Final = 60.0
 """The longest time, in seconds, between two lines of a running job."""
 
 
-class WatchOutput(StrEnum):
-    """The format of the output on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @with_option_groups
 def watch(
     connection: Connection,
@@ -62,9 +54,9 @@ def watch(
         typer.Option(help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."),
     ] = None,
     output_format: Annotated[
-        WatchOutput,
+        Literal["table", "json"],
         typer.Option("--output", "-o", case_sensitive=False, help="A table, or JSON in AWS's shape, one object per line."),
-    ] = WatchOutput.TABLE,
+    ] = "table",
     names: Names = None,
 ) -> ExitStatus:
     """Wait until jobs are complete, and show their progress. The exit status depends on their outcomes."""
@@ -80,7 +72,7 @@ def watch(
         display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC), follows_new=follows_new)
         snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
-        if output_format is WatchOutput.JSON:
+        if output_format == "json":
             latest: dict[str, Job] = {}
             for job in snapshots:
                 latest[job.job_id] = job
@@ -115,13 +107,8 @@ class WatchDisplay:
     ) -> None:
         """Create a display, which shows progress whenever `watch` sleeps between two polls: bars on a terminal, else lines.
 
-        Args:
-            client: The client with which jobs and logs are read.
-            console: The console to print on.
-            now: Returns the current time, for the time stamps and the durations of running jobs.
-            clock: The clock for sleeps and for the lines' interval; by default the monotonic clock of the machine.
-            executor: Runs the requests for logs; by default threads.
-            follows_new: Whether to watch jobs that start meanwhile too.
+        `now` is for time stamps and durations, and `clock` for sleeps, by default the monotonic clock of the machine. The
+        executor runs the requests for logs, by default on threads. With `follows_new`, jobs that start meanwhile are shown too.
         """
         self._client = client
         self._console = console
