@@ -4,8 +4,9 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -182,36 +183,17 @@ def redact_passwords(text: str) -> str:
 
 def redact_value(value: object) -> object:
     """Return a JSON value, for an error; `None` if it can contain tags, or is nested too deeply."""
-    if is_nested_too_deep(value):
-        return None
-    pending = [value]
-    while pending:
-        match pending.pop():
-            case str() as text if may_contain_tags(text):
-                return None
-            case Mapping() as members:
-                pending += [*members, *members.values()]
-            case list() as elements:
-                pending += elements
-            case _:
-                pass
-    return value
+    with suppress(TypeError):  # it has keys that JSON does not have
+        if not is_nested_too_deep(value) and not may_contain_tags(json.dumps(value, ensure_ascii=False, default=repr)):
+            return value
+    return None
 
 
 MAX_NESTING: Final = 100
 """The maximum nesting of a value of unknown shape. Values that are nested deeper cannot be copied or pickled."""
 
 
-def is_nested_too_deep(value: object) -> bool:
-    """Return whether a value has more than `MAX_NESTING` levels. Not recursive, so that it works for such values too."""
-    level = [value]
-    for _ in range(MAX_NESTING):
-        level = [
-            inner
-            for part in level
-            if isinstance(part, dict | list)
-            for inner in (part.values() if isinstance(part, dict) else part)
-        ]
-        if not level:
-            return False
-    return True
+def is_nested_too_deep(value: object, levels: int = MAX_NESTING) -> bool:
+    """Return whether a value has more than `levels` levels."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(is_nested_too_deep(part, levels - 1) for part in parts)

@@ -71,5 +71,5 @@ class Items(tuple[T_co, ...]):
         jobs = [item for item in self if isinstance(item, Job)]
         if len(jobs) == len(self):
             return _html.jobs_html(jobs)
-        more = f"<div>and {len(self) - _html.MAX_ROWS:,} more</div>" if len(self) > _html.MAX_ROWS else ""
-        return "".join(_html.text_html(repr(item)) for item in self[: _html.MAX_ROWS]) + more
+        lines = "".join(_html.text_html(repr(item)) for item in self[: _html.MAX_ROWS])
+        return lines + _html.more_html(len(self), _html.MAX_ROWS)
