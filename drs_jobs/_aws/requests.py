@@ -19,11 +19,6 @@ def jobs_request(job_ids: Iterable[str] | None, from_date: datetime | None, to_d
     return {"filters": applied_filters} if applied_filters else {}
 
 
-def log_request(job_id: str) -> dict[str, Any]:
-    """Return the request of DescribeJobLogItems."""
-    return {"jobID": job_id}
-
-
 def page_request(operation: str, request: Mapping[str, Any], page_size: int | None, token: str | None) -> Request:
     """Return the request of one page of an operation."""
     paging = {"maxResults": page_size, "nextToken": token}
