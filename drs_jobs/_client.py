@@ -379,14 +379,13 @@ class Watch(Iterator[Job]):
     def __init__(self, client: JobsClient, watcher: _polling.Watcher) -> None:
         self._client = client
         self._watcher = watcher
-        self._steps = watcher.steps()
         self._step: Step | None = None
         """The step that is executed, or that was interrupted."""
 
     def __next__(self) -> Job:
         while True:
             if self._step is None:
-                self._take_step()
+                self._step = self._watcher.next_step()
             match self._step:
                 case Poll() as step:
                     self._poll(step)
@@ -402,13 +401,6 @@ class Watch(Iterator[Job]):
                 case None:
                     raise StopIteration
             self._step = None
-
-    def _take_step(self) -> None:
-        try:
-            self._step = next(self._steps, None)
-        except BaseException:
-            self._steps = self._watcher.steps()  # a generator that raised an exception looks as if all jobs were complete
-            raise
 
     def _poll(self, step: Poll) -> None:
         malformed: list[MalformedResponseError] = []  # so that the jobs after a malformed one are received too

@@ -32,7 +32,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from drs_jobs._models import Job
-from drs_jobs._text import format_more, one_line
+from drs_jobs._text import one_line
 from drs_jobs.analysis.hints import hint_for
 
 _MAX_TEXT: Final = 660
@@ -251,8 +251,8 @@ class JobNotFoundError(DrsJobsError):
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
         if len(self.job_ids) > 1:
-            shown = [one_line(missing_id, 40) for missing_id in self.job_ids[:10]]
-            names = f"{', '.join(shown)} {format_more(len(self.job_ids), len(shown))}".rstrip()
+            names = ", ".join(one_line(missing_id, 40) for missing_id in self.job_ids[:10])
+            names += f" and {len(self.job_ids) - 10} more" if len(self.job_ids) > 10 else ""
             text = f"{len(self.job_ids)} jobs were not found: {names}: check the ids, the account and the region"
         else:
             problem = "no longer exists" if last_seen is not None else "was not found"

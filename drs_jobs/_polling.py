@@ -13,7 +13,7 @@ import attrs
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
 from drs_jobs._models import Job
 from drs_jobs._queries import MAX_JOB_IDS
-from drs_jobs._text import format_count, one_line, redact_passwords
+from drs_jobs._text import format_count, format_more, one_line, redact_passwords
 from drs_jobs._time import machine_time
 
 _logger: Final = logging.getLogger("drs_jobs")
@@ -141,29 +141,26 @@ class Watcher:
         poll_interval: float | timedelta | None,
         clock: Clock,
     ) -> None:
-        """Create the state for jobs, and the other arguments of `JobsClient.watch`, whose time begins with the first step.
-
-        Raises:
-            TypeError, ValueError: As in `JobsClient.watch`.
-        """
-        self.job_ids: tuple[str, ...] = tuple(dict.fromkeys(job_ids))
-        self.timeout: float | None = None if timeout is None else _to_seconds("timeout", timeout)
-        self.poll_interval: float | None = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
+        """Check the arguments of `JobsClient.watch`. Its time begins with the first step."""
+        self.job_ids = tuple(dict.fromkeys(job_ids))
+        self.timeout = None if timeout is None else _to_seconds("timeout", timeout)
+        self.poll_interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
         if self.poll_interval == 0:
             raise ValueError("poll_interval must be more than 0 seconds")
-        self.clock: Clock = clock
+        self.clock = clock
         self.started_at: float | None = None
-        self.interval: float = INITIAL_INTERVAL if self.poll_interval is None else self.poll_interval
-        self.is_last_poll: bool = self.timeout == 0
-        self.unfinished: dict[str, None] = dict.fromkeys(self.job_ids)
+        self.interval = self.poll_interval or INITIAL_INTERVAL
+        self.is_last_poll = self.timeout == 0
+        self.unfinished = dict.fromkeys(self.job_ids)
         self.snapshots: dict[str, Job] = {}
-        self.changed: deque[Job] = deque()
+        self.changed = deque[Job]()
         """The jobs to yield. Each stays here until the next step, so that an interruption loses none."""
         self.absences: dict[str, _Absence] = {}
-        self.has_response: bool = False
-        self.polls: int = 0
+        self.has_response = False
+        self.polls = 0
         self.latest_error: Exception | None = None
-        self.retry_after: float = 0.0
+        self.retry_after = 0.0
+        self._steps = self.steps()
 
     def add(self, job_ids: Iterable[str]) -> None:
         """Watch more jobs too."""
@@ -171,23 +168,31 @@ class Watcher:
         self.job_ids += tuple(new)
         self.unfinished |= dict.fromkeys(new)
 
+    def next_step(self) -> Step | None:
+        """Return the next step; `None` if all jobs are complete."""
+        try:
+            return next(self._steps, None)
+        except BaseException:
+            self._steps = self.steps()  # a generator that raised an exception looks as if all jobs were complete
+            raise
+
     def steps(self) -> Generator[Step]:
         """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""
         if self.started_at is None:
             self.started_at = self.clock.now()
         deadline = None if self.timeout is None else self.started_at + self.timeout
         while True:
-            yield from self.changed_jobs()
-            yield from self.poll()
+            yield from self._changed_jobs()
+            yield from self._poll()
             if not self.unfinished:
                 return
-            if self.is_last_poll:
-                description = DescribePhases(self.seen_unfinished()[:_MAX_NAMES])
-                seconds = self.clock.now() - self.started_at
-                yield description
-                raise self.timeout_error(seconds, description.phases) from self.latest_error
             now = self.clock.now()
-            end = now + self.pause(now)
+            if self.is_last_poll:
+                seen = self._seen()
+                description = DescribePhases([seen[job_id] for job_id in self.unfinished if job_id in seen][:_MAX_NAMES])
+                yield description
+                raise self._timeout_error(now - self.started_at, description.phases) from self.latest_error
+            end = now + self._pause(now)
             if deadline is not None and deadline <= end:
                 # The last poll is at the deadline, so that a job that ends before it counts as complete.
                 end, self.is_last_poll = max(deadline, now), True
@@ -195,12 +200,12 @@ class Watcher:
             if self.poll_interval is None:
                 self.interval = min(self.interval * GROWTH, MAX_INTERVAL)
 
-    def changed_jobs(self) -> Generator[Step]:
+    def _changed_jobs(self) -> Generator[Step]:
         while self.changed:
             yield self.changed[0]
             self.changed.popleft()
 
-    def poll(self) -> Generator[Step]:
+    def _poll(self) -> Generator[Step]:
         """Request every unfinished job once, and yield those that changed. An error in one batch does not stop the others."""
         self.latest_error, self.retry_after = None, 0.0
         self.polls += 1
@@ -214,7 +219,7 @@ class Watcher:
             for job in poll.jobs.values():
                 if job.job_id in self.unfinished:
                     self._receive(job)
-            yield from self.changed_jobs()
+            yield from self._changed_jobs()
             if poll.error is None:
                 not_found += self._not_found(batch, poll.jobs)
             elif any(job_id in self.unfinished for job_id in batch):  # else the error changes nothing
@@ -233,21 +238,17 @@ class Watcher:
         for absence in filter(None, map(self.absences.get, batch)):
             absence.required_polls = 3
 
-    def pause(self, now: float) -> float:
+    def _pause(self, now: float) -> float:
         """Return the number of seconds to sleep before the next poll."""
         pause = max(self.interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
-        remaining = self._first_response_deadline() - now
-        if not self.has_response and remaining > 0:
-            pause = min(pause, remaining)
-        return pause
-
-    def _first_response_deadline(self) -> float:
-        return (self.started_at or 0.0) + FIRST_RESPONSE_TIMEOUT
+        remaining = (self.started_at or 0.0) + FIRST_RESPONSE_TIMEOUT - now
+        return min(pause, remaining) if remaining > 0 and not self.has_response else pause
 
     def _is_first_response_overdue(self) -> bool:
         # At least two polls, because botocore's own retries within one poll can take longer than the limit.
         # Minus a millisecond, because a sum of sleeps is not exact.
-        return not self.has_response and self.polls > 1 and self.clock.now() >= self._first_response_deadline() - 0.001
+        seconds = self.clock.now() - (self.started_at or 0.0)
+        return not self.has_response and self.polls > 1 and seconds >= FIRST_RESPONSE_TIMEOUT - 0.001
 
     def _receive(self, job: Job) -> None:
         self.absences.pop(job.job_id, None)
@@ -269,18 +270,14 @@ class Watcher:
                     not_found.append(job_id)
         return not_found
 
-    def seen_unfinished(self) -> list[Job]:
-        return [job for job_id, job in self._seen().items() if job_id in self.unfinished]
-
     def _seen(self) -> dict[str, Job]:
         return {job_id: self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots}
 
-    def timeout_error(self, seconds: float, phases: Mapping[str, str]) -> WaitTimeoutError:
+    def _timeout_error(self, seconds: float, phases: Mapping[str, str]) -> WaitTimeoutError:
         """Return the error for the deadline, with all snapshots, and with the phases of the unfinished jobs that are known."""
         seen = self._seen()
         names = [f"{job_id} ({phases[job_id]})" if job_id in phases else job_id for job_id in self.unfinished]
-        if len(names) > _MAX_NAMES:
-            names[_MAX_NAMES:] = [f"and {len(names) - _MAX_NAMES:,} more"]
+        names[_MAX_NAMES:] = filter(None, [format_more(len(names), _MAX_NAMES)])
         message = f"{format_count(len(self.unfinished), 'job')} not complete after {seconds:.0f} seconds: {', '.join(names)}"
         if unseen := [job_id for job_id in self.unfinished if job_id not in seen]:
             message = f"{format_count(len(unseen), 'job')} never seen ({', '.join(unseen[:3])}): check id and region; {message}"

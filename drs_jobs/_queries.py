@@ -15,7 +15,6 @@ from drs_jobs._aws.requests import jobs_request, page_request, query_identity
 from drs_jobs._aws.responses import job_id_of, log_item_id_of
 from drs_jobs._aws.source_servers import source_server_id_of, structure_source_server
 from drs_jobs._aws.structure import structure
-from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.job import JOB_ARN
 from drs_jobs._models.source_server import SourceServer
@@ -106,7 +105,7 @@ def validate_count(name: str, count: Any, minimum: int) -> int | None:
     """Return the number."""
     if count is None:
         return None
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
+    if isinstance(count, bool) or not hasattr(type(count), "__index__"):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
     number = operator.index(count)
     if not minimum <= number <= sys.maxsize:
@@ -166,16 +165,13 @@ def _query(
     page_size: int | None,
     limit: int | None,
     cursor: object,
-    on_malformed: Callable[[MalformedResponseError], object] | None = None,
+    on_malformed: Any = None,
 ) -> Query[T]:
     page_size, limit = validate_count("page_size", page_size, 1), validate_count("limit", limit, 0)
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
-    is_coroutine_function = callable(on_malformed) and any(
-        map(inspect.iscoroutinefunction, (on_malformed, on_malformed.__call__))
-    )
-    if on_malformed is not None and (not callable(on_malformed) or is_coroutine_function):
-        kind = "a coroutine function" if is_coroutine_function else type(on_malformed).__name__
+    if on_malformed is not None and (not callable(on_malformed) or _is_coroutine_function(on_malformed)):
+        kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
         raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
     arguments = {**filters, "page_size": page_size, "limit": limit}
     shown = [f"{name}={value}" for name, value in arguments.items() if value is not None]
@@ -191,6 +187,10 @@ def _query(
         limit=limit,
         on_malformed=on_malformed,
     )
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(function.__call__)
 
 
 # ------------------------------------------------------------------ clients
