@@ -37,12 +37,7 @@ _MISSING: Final = object()
 
 @attrs.define(eq=False)
 class Call:
-    """A context manager around the line that makes a call and sets `response`. `page()` then returns the page.
-
-    Raises:
-        MalformedResponseError: If the body is invalid.
-        ServiceError: If the service returned an error.
-    """
+    """A context manager around the line that makes a call and sets `response`. `page()` then returns the page."""
 
     operation: str
     method: Callable[..., Any]
@@ -75,52 +70,49 @@ class Call:
             self.response = self.body = _MISSING
             _forget_secrets(error, handled_error)
         if isinstance(error, ClientError):
-            _restore_headers(self.withheld_headers, error.response)
+            metadata: Any = error.response.get("ResponseMetadata")
+            if self.withheld_headers and isinstance(metadata, dict):
+                metadata.setdefault("HTTPHeaders", {}).update(self.withheld_headers)
             raise service_error(error)
         if isinstance(error, MalformedResponseError):
             # Without the frames of botocore, which reference the body.
             raise error.with_traceback(None) from None
-        if error is not None and isinstance(error, _response_parser_error()):
+        if type(error).__name__ == "ResponseParserError":  # its module is a third of the time of `import drs_jobs`
             # From a client in a wrapper or in a thread, for which the handlers did not run.
             raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
 
     def page(self) -> RawPage:
-        """Return the page of the response.
-
-        Raises:
-            MalformedResponseError: If it is invalid.
-            TypeError: If the client is asynchronous, or its method does not return a dict.
-        """
+        """Return the page of the response. Raise TypeError if the client is asynchronous, or returned no dict."""
         response, decoded = self.response, self.body
         self.response = self.body = _MISSING
         try:
             if not isinstance(response, Mapping):
                 raise TypeError(_type_error_text(self.method, response))
-            return self._parse(response, decoded)
+            return _parse(response, decoded)
         except (MalformedResponseError, TypeError) as error:
             invalid = error.with_traceback(None)
         # Without local variables that hold raw items, because crash reporters send them, and the items have tags.
         del response, decoded
         raise invalid
 
-    def _parse(self, response: Mapping[str, Any], decoded: object) -> RawPage:
-        members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
-        metadata = response.get("ResponseMetadata")
-        metadata = metadata if isinstance(metadata, Mapping) else {}
-        if decoded is _MISSING and metadata.get("HTTPHeaders") and not members:
-            problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
-            raise MalformedResponseError(problem, path="$")
-        request_id = metadata.get("RequestId")
-        body = decoded if _is_unchanged(decoded, members) else members
-        return parse_page(body, request_id if isinstance(request_id, str) else None)
+
+def _parse(response: Mapping[str, Any], decoded: object) -> RawPage:
+    members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+    metadata = response.get("ResponseMetadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    if decoded is _MISSING and metadata.get("HTTPHeaders") and not members:
+        problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
+        raise MalformedResponseError(problem, path="$")
+    request_id = metadata.get("RequestId")
+    expected = _parsed_members(decoded)
+    # Otherwise a wrapper or a handler of the caller has changed the members.
+    is_unchanged = decoded is not _MISSING and expected.keys() == members.keys()
+    is_unchanged = is_unchanged and all(expected[key] is members[key] for key in expected)
+    return parse_page(decoded if is_unchanged else members, request_id if isinstance(request_id, str) else None)
 
 
 def start_call(client: object, operation: str) -> Call:
-    """Return the context manager for a call of a client.
-
-    Raises:
-        TypeError: If the client does not have the method.
-    """
+    """Return the context manager for a call of a client."""
     name = METHODS[operation]
     method = getattr(client, name, None)
     if method is None:
@@ -155,17 +147,10 @@ def register_handlers(client: object) -> None:
         for operation in METHODS:
             # First, so that a call made by a handler of the caller is recognized as another one.
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
-        events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
         events.register_last("before-send", _on_send, unique_id="drs_jobs_send")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
         events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
         events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
-
-
-def _response_parser_error() -> type[Exception]:
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # a third of the time of `import drs_jobs`
-
-    return ResponseParserError
 
 
 def _forget_secrets(error: BaseException, handled_error: BaseException | None) -> None:
@@ -231,13 +216,6 @@ def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
     return region if isinstance(region, str) else None, endpoint if isinstance(endpoint, str) else None
 
 
-def _is_unchanged(body: object, members: dict[str, Any]) -> bool:
-    """Return whether `members` are those of `body`. Otherwise a wrapper or a handler of the caller has changed them."""
-    expected = _parsed_members(body)
-    same = expected.keys() == members.keys() and all(expected[key] is members[key] for key in expected)
-    return body is not _MISSING and same
-
-
 def _parsed_members(body: object) -> dict[str, Any]:
     """Return the members of a decoded body for botocore, without the keys that botocore reserves for itself."""
     return {key: value for key, value in body.items() if key not in _RESERVED_KEYS} if isinstance(body, dict) else {}
@@ -247,21 +225,16 @@ def _on_call(model: Any, context: object, **_: object) -> None:
     """Handle botocore's event for the start of an API call. A wrapper can make several, one after the other."""
     current = current_call.get()
     if current is not None and model.name == current.operation and current.context is None:
-        current.context = context
-
-
-def _on_request(request: Any, **_: object) -> None:
-    """Handle botocore's event for a request that is about to be sent."""
-    current = current_call.get()
-    if current is not None:
-        current.is_own_request = current.context is not None and request.context is current.context
+        current.context, current.is_own_request = context, True
 
 
 def _on_send(request: Any, **_: object) -> None:
     """Handle botocore's event for a request that is sent now."""
     current = current_call.get()
-    if current is not None and current.is_own_request:
-        decode_headers(request)
+    if current is not None:
+        current.is_own_request = request.context is current.context
+        if current.is_own_request:
+            decode_headers(request)
 
 
 def decode_headers(request: Any, **_: object) -> None:
@@ -320,9 +293,3 @@ _ERROR_STATUS: Final = 300
 """The lowest status for which botocore raises a ClientError."""
 
 _RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
-
-
-def _restore_headers(withheld: dict[str, str], response: Any) -> None:
-    """Add the removed header to the response of the error."""
-    if withheld and isinstance(metadata := response.get("ResponseMetadata"), dict):
-        metadata.setdefault("HTTPHeaders", {}).update(withheld)

@@ -4,8 +4,10 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import functools
+import importlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from drs_jobs._aws.field_names import AWS_NAMES
@@ -17,33 +19,23 @@ from drs_jobs._text import fingerprint, redact_value
 
 
 def decode(body: bytes) -> object:
-    """Return the value of a JSON text in UTF-8, decoded by msgspec if it is installed (extra `speed`).
-
-    Raises:
-        ValueError, RecursionError: If it is not JSON, or is nested too deeply.
-    """
-    fast_decode = fast_decoder()
-    if fast_decode is not None:
-        try:
+    """Return the value of a JSON text in UTF-8. Raise ValueError or RecursionError if it is not JSON, or nested too deeply."""
+    if (fast_decode := fast_decoder()) is not None:
+        with suppress(Exception):  # msgspec refuses some JSON, such as a lone surrogate, so `json` decides
             return fast_decode(body)
-        except Exception:  # noqa: BLE001, S110  # msgspec refuses some JSON, such as a lone surrogate, so `json` decides
-            pass
     return DECODER.decode(body.decode("utf-8"))
 
 
 @functools.cache
 def fast_decoder() -> Callable[[bytes], Any] | None:
-    """Return the decoder of msgspec; `None` if it is not installed."""
-    try:
-        import msgspec  # noqa: PLC0415  # of the extra `speed`
-    except ImportError:
-        return None
-    return msgspec.json.Decoder().decode
+    """Return the decoder of msgspec, from the extra `speed`; `None` if it is not installed."""
+    with suppress(ImportError):
+        return importlib.import_module("msgspec").json.Decoder().decode
+    return None
 
 
 def _reject_constant(constant: str) -> NoReturn:
-    msg = f"{constant} is not JSON"
-    raise ValueError(msg)
+    raise ValueError(f"{constant} is not JSON")
 
 
 DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant)
@@ -51,11 +43,7 @@ DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def parse_page(body: object, request_id: str | None = None) -> RawPage:
-    """Return a response body as a page of raw items.
-
-    Raises:
-        MalformedResponseError: If the body is not a page.
-    """
+    """Return a response body as a page of raw items."""
     if not isinstance(body, dict):
         raise SchemaError("an object", body).as_malformed("$")
     items = body.get("items")
