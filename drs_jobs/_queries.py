@@ -6,7 +6,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar
 
 import attrs
 
@@ -105,7 +105,7 @@ def validate_count(name: str, count: Any, minimum: int) -> int | None:
     """Return the number."""
     if count is None:
         return None
-    if isinstance(count, bool) or not hasattr(type(count), "__index__"):
+    if isinstance(count, bool) or not isinstance(count, SupportsIndex):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
     number = operator.index(count)
     if not minimum <= number <= sys.maxsize:

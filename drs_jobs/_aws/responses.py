@@ -30,7 +30,8 @@ def decode(body: bytes) -> object:
 def fast_decoder() -> Callable[[bytes], Any] | None:
     """Return the decoder of msgspec, from the extra `speed`; `None` if it is not installed."""
     with suppress(ImportError):
-        return importlib.import_module("msgspec").json.Decoder().decode
+        decoder: Callable[[bytes], Any] = importlib.import_module("msgspec").json.Decoder().decode
+        return decoder
     return None
 
 

@@ -9,13 +9,13 @@ for each type of field. If a value does not match the schema, the path to it is 
 
 import copy
 import functools
-import operator
+import itertools
 import re
 import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -60,11 +60,7 @@ def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
 
 
 def _as_dict(raw: object, key: str) -> object:
-    """Return a mapping as a dict.
-
-    Raises:
-        MalformedResponseError: If it is another shape of AWS than one with this key, which is easily confused with it.
-    """
+    """Return a mapping as a dict. Raise an error for other shapes of AWS, which are easily confused with that of this key."""
     if not isinstance(raw, Mapping):
         return raw
     problem = None
@@ -83,16 +79,7 @@ def _as_dict(raw: object, key: str) -> object:
 
 
 def structure(raw: object, index: int | None = None, *, item_type: type[T]) -> T:
-    """Return `raw` as an instance of `item_type`.
-
-    Args:
-        raw: The raw item.
-        index: Its index in the response, for the path of the error; `None` if it is not from a response.
-        item_type: `Job` or `JobLogItem`.
-
-    Raises:
-        MalformedResponseError: If it does not match the schema.
-    """
+    """Return a raw item as an instance of `item_type`. `index` is its index in a response, for the path of the error."""
     try:
         item: T = _converter.structure(raw, item_type)
     except SchemaError as schema_error:
@@ -106,7 +93,18 @@ def structure(raw: object, index: int | None = None, *, item_type: type[T]) -> T
 
 # ------------------------------------------------------------------ one function per type
 
-_Hook = Callable[[Any, Any], Any]
+_Hook: TypeAlias = Callable[[Any, Any], Any]
+"""Structures a value as a type."""
+
+_converter: Final = cattrs.Converter()
+# Factories only, also for unions, because cattrs tries the latest factory first, and prefers any factory to a hook that is
+# registered for a union.
+_register: Final = _converter.register_structure_hook_factory
+
+
+def _has_origin(origin: Any) -> Callable[[Any], bool]:
+    return lambda annotation: get_origin(annotation) is origin
+
 
 _SCALARS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number", bool: "true or false"}
 """What the error says is expected, by type."""
@@ -150,6 +148,7 @@ class _Field(NamedTuple):
     """Returns the default instead, if it is a new object for each instance."""
 
 
+@_register(AWS_NAMES.__contains__)
 def _structure_class(cls: Any) -> _Hook:
     """Return the function that structures a class, field by field.
 
@@ -158,18 +157,14 @@ def _structure_class(cls: Any) -> _Hook:
     hints = get_type_hints(cls)
     fields: list[_Field] = []
     for name, key in AWS_NAMES[cls].items():
-        field_type, default = _without_none(hints[name]), getattr(attrs.fields(cls), name).default
-        fields.append(
-            _Field(
-                key,
-                cls.__dict__[name].__set__,
-                field_type if field_type in _SCALARS else None,
-                _converter.get_structure_hook(field_type),
-                field_type,
-                default,
-                _raise_missing if default is attrs.NOTHING else getattr(default, "factory", None),
-            )
-        )
+        # The class of `X | None`. Absent members are not structured.
+        members = [member for member in get_args(hints[name]) if member is not types.NoneType]
+        field_type = members[0] if len(members) == 1 else hints[name]
+        set_slot, hook = cls.__dict__[name].__set__, _converter.get_structure_hook(field_type)
+        default = getattr(attrs.fields(cls), name).default
+        make_default = _raise_missing if default is attrs.NOTHING else getattr(default, "factory", None)
+        scalar = field_type if field_type in _SCALARS else None
+        fields.append(_Field(key, set_slot, scalar, hook, field_type, default, make_default))
 
     new = object.__new__
 
@@ -197,27 +192,28 @@ def _raise_missing() -> NoReturn:
     raise SchemaError("a value", None)
 
 
+@_register(lambda annotation: annotation is LaunchAction)
 def _structure_launch_action(_: object) -> _Hook:
     """Return the function that structures a launch action. Equal actions, one per server and job, are one object."""
     structure_action = _structure_class(LaunchAction)
-    return lambda value, action_type: _intern(structure_action(value, action_type))
+
+    @functools.lru_cache(maxsize=1_000)
+    def first_equal(action: LaunchAction) -> LaunchAction:
+        return action
+
+    return lambda value, action_type: first_equal(structure_action(value, action_type))
 
 
-@functools.lru_cache(maxsize=1_000)
-def _intern(action: LaunchAction) -> LaunchAction:
-    """Return the argument, or an equal object of an earlier call."""
-    return action
-
-
+@_register(lambda annotation: annotation is LaunchActionsStatus)
 def _structure_launch_actions_status(_: object) -> _Hook:
     """Return the function that structures the launch actions of a server. Servers without any share one object."""
     structure_status, without_runs = _structure_class(LaunchActionsStatus), LaunchActionsStatus()
     return lambda value, status_type: without_runs if value == {"runs": []} else structure_status(value, status_type)
 
 
+@_register(lambda annotation: UnknownValue in get_args(annotation))
 def _structure_open_enum(annotation: Any) -> _Hook:
-    enum = next(member for member in get_args(annotation) if issubclass(member, Enum))
-    members: dict[str, Any] = {member.value: member for member in enum}
+    members: dict[str, Any] = {member.value: member for member in next(t for t in get_args(annotation) if issubclass(t, Enum))}
 
     def structure_value(value: Any, _: object) -> Any:
         member = members.get(value) if value.__class__ is str else None
@@ -226,8 +222,9 @@ def _structure_open_enum(annotation: Any) -> _Hook:
     return structure_value
 
 
+@_register(lambda annotation: UnknownMember in get_args(annotation))
 def _structure_tagged_union(annotation: Any) -> _Hook:
-    types_by_tag = {UNION_TAGS[member]: member for member in get_args(annotation) if member is not UnknownMember}
+    types_by_tag = {UNION_TAGS[member]: member for member in get_args(annotation) if member in UNION_TAGS}
 
     def structure_member(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
@@ -258,6 +255,7 @@ def _unknown_member_name(value: object) -> str:
     return name
 
 
+@_register(_has_origin(tuple))
 def _structure_tuple(annotation: Any) -> _Hook:
     element_type = get_args(annotation)[0]
     hook = _converter.get_structure_hook(element_type)
@@ -267,8 +265,7 @@ def _structure_tuple(annotation: Any) -> _Hook:
             raise SchemaError("a list", value)
         elements: list[Any] = []
         try:
-            for element in value:
-                elements.append(hook(element, element_type))  # noqa: PERF401  # the error needs the index of the element
+            elements.extend(map(hook, value, itertools.repeat(element_type)))  # keeps the elements before an error
         except SchemaError as schema_error:
             raise schema_error.at(len(elements)) from None
         return tuple(elements)
@@ -276,6 +273,7 @@ def _structure_tuple(annotation: Any) -> _Hook:
     return structure_elements
 
 
+@_register(_has_origin(Mapping))
 def _structure_mapping(annotation: Any) -> _Hook:
     value_type = get_args(annotation)[1]
     hook = _converter.get_structure_hook(value_type)
@@ -295,43 +293,7 @@ def _structure_mapping(annotation: Any) -> _Hook:
     return structure_values
 
 
-# ------------------------------------------------------------------ the converter
-
-
-def _without_none(annotation: Any) -> Any:
-    members = [member for member in get_args(annotation) if member is not types.NoneType]
-    return functools.reduce(operator.or_, members) if _is_union(annotation) else annotation
-
-
-def _is_union(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, types.UnionType)
-
-
-def _is_union_with(member: Any) -> Callable[[Any], bool]:
-    return lambda annotation: _is_union(annotation) and member in get_args(annotation)
-
-
-def _has_origin(origin: Any) -> Callable[[Any], bool]:
-    return lambda annotation: get_origin(annotation) is origin
-
-
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    for scalar_type in _SCALARS:
-        converter.register_structure_hook(scalar_type, _structure_scalar)
-    converter.register_structure_hook(datetime, _structure_datetime)
-    converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_scalar(value, str)))
-    # Factories only, also for unions, because cattrs tries the latest factory first, and prefers any factory to a hook that
-    # is registered for a union.
-    register = converter.register_structure_hook_factory
-    register(_has_origin(tuple), _structure_tuple)
-    register(_has_origin(Mapping), _structure_mapping)
-    register(_is_union_with(UnknownValue), _structure_open_enum)
-    register(_is_union_with(UnknownMember), _structure_tagged_union)
-    register(AWS_NAMES.__contains__, _structure_class)
-    register(lambda annotation: annotation is LaunchAction, _structure_launch_action)
-    register(lambda annotation: annotation is LaunchActionsStatus, _structure_launch_actions_status)
-    return converter
-
-
-_converter: Final = _make_converter()
+for _scalar in _SCALARS:
+    _converter.register_structure_hook(_scalar, _structure_scalar)
+_converter.register_structure_hook(datetime, _structure_datetime)
+_converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_scalar(value, str)))
