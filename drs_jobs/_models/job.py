@@ -283,11 +283,10 @@ class Job(Model):
         """
         if not self.is_complete:
             return Outcome.RUNNING
-        participants = (*self.participating_servers, *self.participating_resources)
+        participants, target = self._participants, self._target_status
         runs = [run for _, run in self._required_runs]
         if any(participant.is_failed for participant in participants) or any(run.is_failed for run in runs):
             return Outcome.FAILED
-        target = self._target_status
         has_arrived = target is not None and all(participant.launch_status == target for participant in participants)
         has_acted = all(run.status == LaunchActionRunStatus.SUCCEEDED for run in runs)
         can_succeed = bool(participants) or self.type == JobType.TERMINATE
@@ -310,8 +309,7 @@ class Job(Model):
         target = self._target_status
         if target is None:
             return f"its type is {self.type}, for which drs_jobs has no target status"
-        participants = (*self.participating_servers, *self.participating_resources)
-        reasons = [f"{one.name} is {one.launch_status}" for one in participants if one.launch_status != target]
+        reasons = [f"{one.name} is {one.launch_status}" for one in self._participants if one.launch_status != target]
         reasons += [
             f"action {run.name} on {server.name} is {run.status}"
             for server, run in self._required_runs
@@ -332,6 +330,10 @@ class Job(Model):
     @property
     def _target_status(self) -> LaunchStatus | None:
         return None if self.type is None else _TARGET_STATUSES.get(self.type)
+
+    @property
+    def _participants(self) -> tuple[ParticipatingServer | ParticipatingResource, ...]:
+        return (*self.participating_servers, *self.participating_resources)
 
     @property
     def _required_runs(self) -> list[tuple[ParticipatingServer, LaunchActionRun]]:

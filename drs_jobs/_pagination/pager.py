@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from drs_jobs import _html
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._pagination.pages import Items, Page, RawPage, Request
-from drs_jobs._pagination.run import Query, Run, early_stop_error
+from drs_jobs._pagination.run import Query, Run, State, early_stop_error
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,15 +55,7 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
             StopIteration: If there are no more items.
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        run = self._run
-        try:
-            while (step := run.next_item()) is None and not run.is_finished:
-                self._fetch_page()
-        except StopIteration as error:
-            raise early_stop_error() from error
-        if step is None:
-            raise StopIteration
-        item, run.state = step
+        item, self._run.state = self._next(self._run.next_item)
         return item
 
     def pages(self) -> Iterator[Page[T]]:
@@ -71,33 +63,33 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
 
         It shares the position of this iterator, so that items and pages can be mixed.
         """
-        return _PageIterator(self._run, self._fetch_page)
+        return _PageIterator(self._run, lambda: self._next(self._run.next_page))
 
-    def _fetch_page(self) -> None:
+    def _next(self, next_step: Callable[[], tuple[R, State] | None]) -> tuple[R, State]:
+        """Return the next step of the run, an item or a page, and fetch pages until there is one."""
+        run = self._run
         try:
-            self._run.receive(self._fetch(self._run.next_request()))
+            while (step := next_step()) is None and not run.is_finished:
+                run.receive(self._fetch(run.next_request()))
         except MalformedResponseError as error:
-            error.cursor = self._run.cursor
+            error.cursor = run.cursor
             raise
+        except StopIteration as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopIteration
+        return step
 
 
 class _PageIterator(Iterator[Page[T]]):
     """An iterator over the pages of a run. Both share one position, so that `next` can be called on either at any time."""
 
-    def __init__(self, run: Run[T], fetch_page: Callable[[], None]) -> None:
+    def __init__(self, run: Run[T], next_step: Callable[[], tuple[Page[T], State]]) -> None:
         self._run = run
-        self._fetch_page = fetch_page
+        self._next = next_step
 
     def __next__(self) -> Page[T]:
-        run = self._run
-        try:
-            while (step := run.next_page()) is None and not run.is_finished:
-                self._fetch_page()
-        except StopIteration as error:
-            raise early_stop_error() from error
-        if step is None:
-            raise StopIteration
-        page, run.state = step
+        page, self._run.state = self._next()
         return page
 
 

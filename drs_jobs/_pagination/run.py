@@ -8,7 +8,6 @@ import attrs
 from drs_jobs._errors import MalformedResponseError, PaginationLoopError
 from drs_jobs._pagination.cursor import END, START, Position, encode_cursor
 from drs_jobs._pagination.pages import Page, RawPage, Request
-from drs_jobs._text import fingerprint
 
 T = TypeVar("T")
 
@@ -77,7 +76,7 @@ class Run(Generic[T]):
         self.state = State(query.start, query.limit)
         self._reported = 0
         """The index after the last malformed item of the current page that `next_page` has reported to `on_malformed`."""
-        self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
+        self._seen: set[str | None] = set()
 
     @property
     def cursor(self) -> str:
@@ -94,22 +93,15 @@ class Run(Generic[T]):
 
     def receive(self, page: RawPage) -> None:
         """Continue with the page that was needed."""
-        state = self.state
-        token = state.position.token
-        if token is not None:
-            self._seen.add(fingerprint(token))
-        repeats_token = page.next_token is not None and fingerprint(page.next_token) in self._seen
-        index = state.position.index_in(page.items, self.query.identify)
+        position = self.state.position
+        self._seen.add(position.token)
+        repeats_token = page.next_token is not None and page.next_token in self._seen
         self._reported = 0
-        self.state = State(state.position, state.remaining, page, repeats_token, index)
+        index = position.index_in(page.items, self.query.identify)
+        self.state = State(position, self.state.remaining, page, repeats_token, index)
 
     def next_item(self) -> tuple[T, State] | None:
-        """Return the next item, and the state after it; `None` if the run is finished, or the next page is needed.
-
-        Raises:
-            MalformedResponseError: If the item is malformed, and there is no `on_malformed`.
-            PaginationLoopError: If the token of the page was seen earlier in the run.
-        """
+        """Return the next item, and the state after it; `None` if the run is finished, or the next page is needed."""
         while (page := self.state.page) is not None and self.state.remaining != 0:
             index = self.state.next_index
             if index >= len(page.items):
@@ -157,11 +149,7 @@ class Run(Generic[T]):
         return None
 
     def _after_page(self, state: State, page: RawPage) -> State:
-        """Return the state after the current page, before the next page is fetched.
-
-        Raises:
-            PaginationLoopError: If the page token was seen earlier in the run.
-        """
+        """Return the state after the current page, before the next page is fetched."""
         if state.repeats_token and page.next_token is not None:
             raise PaginationLoopError(page.next_token, cursor=self._cursor_of(state))
         return State(self._position_of(state), state.remaining)
