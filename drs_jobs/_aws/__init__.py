@@ -1,1 +1,1 @@
-"""All that knows AWS's names, the JSON of DRS, or the internals of botocore. Others call it with typed objects."""
+"""All that knows AWS's names, the JSON of DRS, or the internals of botocore."""

@@ -4,8 +4,6 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import re
-import types
-from collections.abc import Mapping
 from typing import Final
 
 from drs_jobs._errors import MalformedResponseError
@@ -53,18 +51,10 @@ def _path_step(step: object) -> str:
 
 def _describe(value: object) -> str:
     """Return the type of a value in terms of JSON, or the value itself if it is a number or a short string."""
-    if isinstance(value, str) and not may_contain_tags(value):
-        return quoted(value)
+    if isinstance(value, str):
+        return "a string" if may_contain_tags(value) else quoted(value)
     if isinstance(value, int):
         return format_int(value)
     if isinstance(value, float):
         return repr(value)
-    return _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
-
-
-_JSON_TYPES: Final[Mapping[type, str]] = {
-    types.NoneType: "nothing",
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-}
+    return {type(None): "nothing", dict: "an object", list: "a list"}.get(type(value), f"a {type(value).__name__}")
