@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from drs_jobs._errors import MalformedResponseError
@@ -57,4 +58,7 @@ def _describe(value: object) -> str:
         return format_int(value)
     if isinstance(value, float):
         return repr(value)
-    return {type(None): "nothing", dict: "an object", list: "a list"}.get(type(value), f"a {type(value).__name__}")
+    return _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
+
+
+_JSON_TYPES: Final[Mapping[type, str]] = {type(None): "nothing", dict: "an object", list: "a list"}
