@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -132,22 +132,6 @@ def _structure_datetime(value: object, _: object) -> datetime:
     raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)
 
 
-class _Field(NamedTuple):
-    """What is needed to structure a field."""
-
-    key: str
-    """AWS's name."""
-    set_slot: Callable[[Any, Any], None]
-    scalar: type | None
-    """A value of exactly this class is used as it is; `None` if there is no such class."""
-    hook: _Hook
-    """Structures any other value."""
-    field_type: Any
-    default: Any
-    make_default: Callable[[], Any] | None
-    """Returns the default instead, if it is a new object for each instance."""
-
-
 @_register(AWS_NAMES.__contains__)
 def _structure_class(cls: Any) -> _Hook:
     """Return the function that structures a class, field by field.
@@ -155,17 +139,18 @@ def _structure_class(cls: Any) -> _Hook:
     It sets the slots of a new object, because `__init__` of a frozen attrs class takes twice as long.
     """
     hints = get_type_hints(cls)
-    fields: list[_Field] = []
+    fields: list[tuple[Any, ...]] = []
     for name, key in AWS_NAMES[cls].items():
         # The class of `X | None`. Absent members are not structured.
         members = [member for member in get_args(hints[name]) if member is not types.NoneType]
         field_type = members[0] if len(members) == 1 else hints[name]
+        # A value of exactly this class is used as it is. `hook` structures all others.
+        scalar = field_type if field_type in _SCALARS else None
         set_slot, hook = cls.__dict__[name].__set__, _converter.get_structure_hook(field_type)
         default = getattr(attrs.fields(cls), name).default
+        # A function that returns the default, if it is a new object for each instance.
         make_default = _raise_missing if default is attrs.NOTHING else getattr(default, "factory", None)
-        scalar = field_type if field_type in _SCALARS else None
-        fields.append(_Field(key, set_slot, scalar, hook, field_type, default, make_default))
-
+        fields.append((key, set_slot, scalar, hook, field_type, default, make_default))
     new = object.__new__
 
     def structure_instance(value: Any, _: object) -> Any:
@@ -236,7 +221,10 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
         [name] = members
         try:
             if name == SDK_UNKNOWN_MEMBER:
-                return UnknownMember(_unknown_member_name(value[name]))
+                dropped = value[name]
+                if not isinstance(dropped, dict) or not isinstance(dropped.get("name"), str):
+                    raise SchemaError("an object with a name", dropped)
+                return UnknownMember(dropped["name"])
             if name not in types_by_tag:
                 if is_nested_too_deep(value[name]):
                     raise SchemaError(f"a value nested at most {MAX_NESTING} deep", value[name])
@@ -246,13 +234,6 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
             raise schema_error.at(name) from None
 
     return structure_member
-
-
-def _unknown_member_name(value: object) -> str:
-    name = value.get("name") if isinstance(value, dict) else None
-    if not isinstance(name, str):
-        raise SchemaError("an object with a name", value)
-    return name
 
 
 @_register(_has_origin(tuple))
