@@ -18,38 +18,20 @@ from drs_jobs._time import machine_time
 
 _logger: Final = logging.getLogger("drs_jobs")
 
-INITIAL_INTERVAL: Final = 5.0
-"""Seconds between the first two polls, unless the caller sets an interval."""
-
-GROWTH: Final = 1.5
-"""The factor by which the interval grows after each poll."""
-
-MAX_INTERVAL: Final = 30.0
-"""Upper limit of the growing interval, in seconds."""
-
-JITTER: Final = 0.1
-"""The random part of each sleep, as a fraction of the interval, so that many processes do not poll at the same times."""
-
+INITIAL_INTERVAL: Final = 5.0  # seconds between the first two polls, unless the caller sets an interval
+GROWTH: Final = 1.5  # the factor by which the interval grows after each poll
+MAX_INTERVAL: Final = 30.0  # upper limit of the growing interval, in seconds
+JITTER: Final = 0.1  # random part of each sleep, as a fraction of the interval: many processes poll at different times
+MAX_RETRY_AFTER: Final = 3600.0  # upper limit for `Retry-After`, in seconds
+# Seconds for which transient errors are retried before the first successful response. Short, because a mistyped region looks
+# like an outage.
 FIRST_RESPONSE_TIMEOUT: Final = 60.0
-"""Seconds for which transient errors are retried before the first successful response.
-
-It is short because a mistyped region looks like an outage.
-"""
-
+# Seconds for which a job can be missing before it counts as not found: it can be too new, or missing for a moment.
 NOT_FOUND_GRACE_PERIOD: Final = 60.0
-"""Seconds for which a job can be missing before it counts as not found: it can be too new, or missing for a moment."""
-
-MAX_RETRY_AFTER: Final = 3600.0
-"""Upper limit for `Retry-After`, in seconds."""
-
-MAX_LOGS_AT_A_TIME: Final = 8
-"""The number of logs that are read at the same time."""
-
-_MAX_NAMES: Final = 20
-"""The number of jobs that a WaitTimeoutError names."""
-
-DESCRIPTION_TIMEOUT: Final = 5.0
-"""Seconds for which a WaitTimeoutError is delayed to read the logs of the unfinished jobs."""
+DESCRIPTION_TIMEOUT: Final = 5.0  # seconds for which a WaitTimeoutError is delayed to read the logs of the unfinished jobs
+MAX_LOGS_AT_A_TIME: Final = 8  # the number of these logs that are read at the same time
+_MAX_NAMES: Final = 20  # the number of jobs that a WaitTimeoutError names
+_MAX_SECONDS: Final = 1_000_000_000  # the longest duration (about 30 years). Python cannot sleep much longer.
 
 
 def _utc_now() -> datetime:
@@ -103,10 +85,6 @@ class DescribePhases:
 
 Step: TypeAlias = Poll | Sleep | DescribePhases | Job
 """What to do next. A job is to be yielded to the caller."""
-
-
-_MAX_SECONDS: Final = 1_000_000_000
-"""The longest duration, in seconds (about 30 years). Python cannot sleep much longer."""
 
 
 def _to_seconds(name: str, duration: object) -> float:

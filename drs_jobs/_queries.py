@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +12,6 @@ from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar
 import attrs
 
 from drs_jobs._aws import calls
-from drs_jobs._aws.requests import jobs_request, page_request, query_identity
 from drs_jobs._aws.responses import job_id_of, log_item_id_of
 from drs_jobs._aws.source_servers import source_server_id_of, structure_source_server
 from drs_jobs._aws.structure import structure
@@ -19,6 +19,7 @@ from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.job import JOB_ARN
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.cursor import START, decode_cursor
+from drs_jobs._pagination.pages import Request
 from drs_jobs._pagination.run import Query
 from drs_jobs._text import one_line, quoted, redact_passwords
 from drs_jobs._time import to_utc
@@ -134,12 +135,23 @@ def jobs_query(
     start, end = validate_date("from_date", from_date), validate_date("to_date", to_date)
     if start is not None and end is not None and start > end:
         raise ValueError(f"from_date {start.isoformat()} is after to_date {end.isoformat()}: swap them")
-    request = jobs_request(ids, start, end)
+    # A filter that is `None` is not sent.
+    aws_filters = _without_none({"jobIDs": ids and list(ids), "fromDate": _format_date(start), "toDate": _format_date(end)})
+    request = {"filters": aws_filters} if aws_filters else {}
     filters = {"job_ids": None if ids is None else len(ids), "from_date": start, "to_date": end}
     structure_item = functools.partial(structure, item_type=Job)
     query = _query(client, "DescribeJobs", request, job_id_of, structure_item, filters=filters, **arguments)
     # AWS returns all jobs for an empty list of ids.
     return attrs.evolve(query, limit=0) if ids == () else query
+
+
+def _format_date(date: datetime | None) -> str | None:
+    """Return a date in UTC in the format of the service model, with `Z`."""
+    return None if date is None else date.isoformat().removesuffix("+00:00") + "Z"
+
+
+def _without_none(members: Mapping[str, T]) -> dict[str, T]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def log_query(client: object, job_id: str, **arguments: Any) -> Query[JobLogItem]:
@@ -173,20 +185,27 @@ def _query(
     if on_malformed is not None and (not callable(on_malformed) or _is_coroutine_function(on_malformed)):
         kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
         raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
-    arguments = {**filters, "page_size": page_size, "limit": limit}
-    shown = [f"{name}={value}" for name, value in arguments.items() if value is not None]
+    arguments = _without_none({**filters, "page_size": page_size, "limit": limit})
     identity = query_identity(operation, request, calls.region_and_endpoint(client))
     accepts_token = functools.partial(calls.accepts, client, "PaginationToken")
     return Query(
         identity=identity,
-        description=one_line(", ".join([operation, *shown])),
-        request=lambda token: page_request(operation, request, page_size, token),
+        description=one_line(", ".join([operation, *(f"{name}={value}" for name, value in arguments.items())])),
+        request=lambda token: Request(operation, {**request, **_without_none({"maxResults": page_size, "nextToken": token})}),
         structure=structure,
         identify=identify,
         start=START if cursor is None else decode_cursor(cursor, identity, accepts_token),
         limit=limit,
         on_malformed=on_malformed,
     )
+
+
+def query_identity(operation: str, request: Mapping[str, Any], scope: object = None) -> str:
+    """Return a text that is equal for equal queries in the same `scope`. The order of ids is ignored, as in a set."""
+    filters = request.get("filters", {})
+    ids = filters.get("jobIDs")
+    normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
+    return json.dumps([operation, normal, scope])
 
 
 def _is_coroutine_function(function: Any) -> bool:

@@ -13,11 +13,12 @@ change. aiobotocore emits the same events.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import inspect
+import json
 import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Any, Final, Self
@@ -25,12 +26,11 @@ from typing import Any, Final, Self
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs._aws import error_bodies
 from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.responses import decode, parse_page
 from drs_jobs._errors import MalformedResponseError, chain_of, drop_request, service_error
 from drs_jobs._pagination.pages import RawPage
-from drs_jobs._text import redact_body
+from drs_jobs._text import REDACTED, redact_body, redact_text
 
 _MISSING: Final = object()
 
@@ -269,8 +269,8 @@ def _on_response(
     if response_dict["status_code"] >= _ERROR_STATUS:
         # botocore parses the body of status 300 like that of a success, and then raises a ClientError.
         is_redirect = response_dict["status_code"] == _ERROR_STATUS
-        response_dict["body"] = b"" if is_redirect else error_bodies.sanitize(body, content_type)
-        current.withheld_headers = error_bodies.withhold_retry_after(response_dict)
+        response_dict["body"] = b"" if is_redirect else _sanitize(body, content_type)
+        current.withheld_headers = _withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
     # An invalid body raises here, inside the call, so that a wrapper that merges several responses gets the error too.
@@ -293,3 +293,45 @@ _ERROR_STATUS: Final = 300
 """The lowest status for which botocore raises a ClientError."""
 
 _RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
+
+
+# ------------------------------------------------------------------ responses with an error status
+
+# botocore raises an unexpected exception on some bodies and headers, and then does not retry the request.
+
+_TEXT_KEYS: Final = (
+    *("__type", "code", "Code", "message", "Message", "reason"),
+    *("serviceCode", "quotaCode", "resourceId", "resourceType"),
+)
+"""The members of an error body that are strings."""
+
+
+def _sanitize(body: bytes, content_type: str) -> bytes:
+    """Return an error body that botocore can parse, with the members of the service model that have the right types."""
+    try:
+        error = json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        error = None
+    if not isinstance(error, dict):
+        # As a message, because botocore uses the whole text as the message too.
+        message = redact_body(body, content_type)
+        return json.dumps({"message": REDACTED if message is None else message}).encode()
+    sanitized: dict[str, object] = {**_texts(error, _TEXT_KEYS)}
+    if isinstance(fields := error.get("fieldList"), list):
+        sanitized["fieldList"] = [_texts(field, ("name", "message")) for field in fields if isinstance(field, dict)]
+    return json.dumps(sanitized).encode()
+
+
+def _texts(members: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:
+    return {key: redact_text(members[key]) for key in keys if isinstance(members.get(key), str)}
+
+
+def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:
+    """Remove a `Retry-After` that is not an integer, on which botocore raises ValueError. Return the removed header."""
+    try:
+        int(response_dict["headers"].get("Retry-After", "0"))
+    except ValueError:
+        # A copy, because the headers belong to the HTTP response.
+        response_dict["headers"] = response_dict["headers"].copy()
+        return {"retry-after": response_dict["headers"].pop("Retry-After")}
+    return {}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from drs_jobs._aws.field_names import AWS_NAMES
-from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._aws.structure import SchemaError
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._pagination.pages import RawPage

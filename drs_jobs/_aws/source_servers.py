@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Any, Final
 
-from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._aws.structure import SchemaError
 from drs_jobs._models.source_server import SourceServer, is_source_server_id
 
 _ID: Final = "sourceServerID"
