@@ -15,8 +15,6 @@ from drs_jobs._time import nearest_utc
 if TYPE_CHECKING:
     from drs_jobs._models import Job
 
-_ELLIPSIS: Final = "…"
-
 
 def one_line(text: str, limit: int = 300) -> str:
     """Return `text` without line breaks or control characters, at most `limit` characters long."""
@@ -25,28 +23,19 @@ def one_line(text: str, limit: int = 300) -> str:
     printable = "".join(char if char.isprintable() else " " for char in cut)
     line = " ".join(printable.split())
     if len(line) > limit or len(cut) < len(text):
-        return line[: limit - len(_ELLIPSIS)] + _ELLIPSIS
+        return line[: limit - 1] + "…"
     return line
 
 
-_MAX_QUOTED: Final = 80
-"""The maximum number of characters that are quoted."""
-
-
 def quoted(text: str) -> str:
-    """Return `text` as a Python literal on one line. A long text is cut off at its end."""
-    shown = text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - len(_ELLIPSIS)] + _ELLIPSIS
+    """Return `text` as a Python literal on one line, with at most 80 characters of the text."""
     # `str(…)`, because an UnknownValue has its own repr.
-    return one_line(repr(str(shown)), 4 * _MAX_QUOTED)
-
-
-_MAX_BITS: Final = 64
-"""The size, in bits, up to which an integer is printed with its digits."""
+    return one_line(repr(str(text if len(text) <= 80 else text[:79] + "…")), 320)
 
 
 def format_int(value: int) -> str:
     """Return an integer as text; if it is very large, its length, because Python does not print such integers."""
-    return repr(value) if value.bit_length() <= _MAX_BITS else f"<a number of {value.bit_length()} bits>"
+    return repr(value) if value.bit_length() <= 64 else f"<a number of {value.bit_length()} bits>"
 
 
 def format_count(count: int, noun: str) -> str:
@@ -90,10 +79,7 @@ def format_duration(duration: timedelta | None) -> str:
 def format_short_duration(duration: timedelta) -> str:
     """Return a duration without the seconds if it is a minute or more, such as `27s`, `12m`, `2h 30m` or `3d 05h`."""
     text = format_duration(duration)
-    minutes, _, seconds = text.partition("m ")
-    if not seconds:
-        return text
-    return f"{int(seconds.removesuffix('s'))}s" if minutes == "0" else f"{minutes}m"
+    return f"{int(text[3:-1])}s" if text.startswith("0m ") else re.sub(r"m \d\ds$", "m", text)
 
 
 def format_age(age: timedelta | None) -> str:

@@ -40,21 +40,16 @@ class RawPage:
 class Page(Generic[T]):
     """The items of one response."""
 
-    items: tuple[T, ...]
+    items: tuple[T, ...] = attrs.field(repr=lambda items: f"<{len(items)}>")
     """The typed items. A limit, a cursor or a malformed item can make them fewer than in the response."""
-    next_token: str | None
+    next_token: str | None = attrs.field(repr=lambda token: "None" if token is None else quoted(token))
     """AWS's token of the next page; `None` on the last."""
     request_id: str | None
     """AWS's id of the request, for a support case."""
-    cursor: str
+    cursor: str = attrs.field(repr=False)
     """The position after this page."""
     raw: Mapping[str, Any] = attrs.field(hash=False, repr=False)
     """The whole decoded response, unchanged, with the keys that drs_jobs ignores."""
-
-    def __repr__(self) -> str:
-        """Return a text with the number of items instead of the items."""
-        token = None if self.next_token is None else quoted(self.next_token)
-        return f"Page(items=<{len(self.items)}>, next_token={token}, request_id={self.request_id!r})"
 
 
 class Items(tuple[T_co, ...]):
