@@ -1,10 +1,12 @@
 """Polling of jobs until they are complete: when to poll again and when to stop, without I/O."""
 
+import functools
 import logging
+import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -87,7 +89,9 @@ Step: TypeAlias = Poll | Sleep | DescribePhases | Job
 """What to do next. A job is to be yielded to the caller."""
 
 
-def _to_seconds(name: str, duration: object) -> float:
+def _to_seconds(name: str, duration: object) -> float | None:
+    if duration is None:
+        return None
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     if isinstance(duration, bool) or not isinstance(duration, int | float):
@@ -121,12 +125,11 @@ class Watcher:
     ) -> None:
         """Check the arguments of `JobsClient.watch`. Its time begins with the first step."""
         self.job_ids = tuple(dict.fromkeys(job_ids))
-        self.timeout = None if timeout is None else _to_seconds("timeout", timeout)
-        self.poll_interval = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
+        self.timeout = _to_seconds("timeout", timeout)
+        self.poll_interval = _to_seconds("poll_interval", poll_interval)
         if self.poll_interval == 0:
             raise ValueError("poll_interval must be more than 0 seconds")
         self.clock = clock
-        self.started_at: float | None = None
         self.interval = self.poll_interval or INITIAL_INTERVAL
         self.is_last_poll = self.timeout == 0
         self.unfinished = dict.fromkeys(self.job_ids)
@@ -139,6 +142,11 @@ class Watcher:
         self.latest_error: Exception | None = None
         self.retry_after = 0.0
         self._steps = self.steps()
+
+    @functools.cached_property
+    def started_at(self) -> float:
+        """The time of the first step."""
+        return self.clock.now()
 
     def add(self, job_ids: Iterable[str]) -> None:
         """Watch more jobs too."""
@@ -156,9 +164,7 @@ class Watcher:
 
     def steps(self) -> Generator[Step]:
         """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""
-        if self.started_at is None:
-            self.started_at = self.clock.now()
-        deadline = None if self.timeout is None else self.started_at + self.timeout
+        deadline = self.started_at + (math.inf if self.timeout is None else self.timeout)
         while True:
             yield from self._changed_jobs()
             yield from self._poll()
@@ -166,12 +172,11 @@ class Watcher:
                 return
             now = self.clock.now()
             if self.is_last_poll:
-                seen = self._seen()
-                description = DescribePhases([seen[job_id] for job_id in self.unfinished if job_id in seen][:_MAX_NAMES])
+                description = DescribePhases([job for job in self._seen() if job.job_id in self.unfinished][:_MAX_NAMES])
                 yield description
                 raise self._timeout_error(now - self.started_at, description.phases) from self.latest_error
             end = now + self._pause(now)
-            if deadline is not None and deadline <= end:
+            if deadline <= end:
                 # The last poll is at the deadline, so that a job that ends before it counts as complete.
                 end, self.is_last_poll = max(deadline, now), True
             yield Sleep(end)
@@ -199,7 +204,7 @@ class Watcher:
                     self._receive(job)
             yield from self._changed_jobs()
             if poll.error is None:
-                not_found += self._not_found(batch, poll.jobs)
+                not_found += self._not_found(job_id for job_id in batch if job_id not in poll.jobs)
             elif any(job_id in self.unfinished for job_id in batch):  # else the error changes nothing
                 self._handle_error(poll.error, batch)
         if not_found:
@@ -207,7 +212,10 @@ class Watcher:
 
     def _handle_error(self, error: Exception, batch: Sequence[str]) -> None:
         """Log a transient error. Raise a permanent one, and a transient one after the time limit for the first response."""
-        if not is_transient(error) or self._is_first_response_overdue():
+        # At least two polls, because botocore's own retries within one poll can take longer than the limit.
+        # Minus a millisecond, because a sum of sleeps is not exact.
+        is_overdue = self.polls > 1 and self.clock.now() - self.started_at >= FIRST_RESPONSE_TIMEOUT - 0.001
+        if not is_transient(error) or (is_overdue and not self.has_response):
             raise error
         _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(redact_passwords(str(error))))
         self.latest_error = error
@@ -219,14 +227,8 @@ class Watcher:
     def _pause(self, now: float) -> float:
         """Return the number of seconds to sleep before the next poll."""
         pause = max(self.interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
-        remaining = (self.started_at or 0.0) + FIRST_RESPONSE_TIMEOUT - now
+        remaining = self.started_at + FIRST_RESPONSE_TIMEOUT - now
         return min(pause, remaining) if remaining > 0 and not self.has_response else pause
-
-    def _is_first_response_overdue(self) -> bool:
-        # At least two polls, because botocore's own retries within one poll can take longer than the limit.
-        # Minus a millisecond, because a sum of sleeps is not exact.
-        seconds = self.clock.now() - (self.started_at or 0.0)
-        return not self.has_response and self.polls > 1 and seconds >= FIRST_RESPONSE_TIMEOUT - 0.001
 
     def _receive(self, job: Job) -> None:
         self.absences.pop(job.job_id, None)
@@ -236,27 +238,23 @@ class Watcher:
         if job.is_complete:
             del self.unfinished[job.job_id]
 
-    def _not_found(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> list[str]:
-        """Return the ids of a batch that have been missing for longer than the grace period."""
+    def _not_found(self, job_ids: Iterable[str]) -> Iterator[str]:
+        """Yield those of the missing jobs that have been missing for longer than the grace period."""
         now = self.clock.now()
-        not_found: list[str] = []
-        for job_id in batch:
-            if job_id not in jobs:
-                absence = self.absences.setdefault(job_id, _Absence(now))
-                absence.polls += 1
-                if absence.polls >= absence.required_polls and now - absence.since >= NOT_FOUND_GRACE_PERIOD:
-                    not_found.append(job_id)
-        return not_found
+        for job_id in job_ids:
+            absence = self.absences.setdefault(job_id, _Absence(now))
+            absence.polls += 1
+            if absence.polls >= absence.required_polls and now - absence.since >= NOT_FOUND_GRACE_PERIOD:
+                yield job_id
 
-    def _seen(self) -> dict[str, Job]:
-        return {job_id: self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots}
+    def _seen(self) -> list[Job]:
+        return [self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots]
 
     def _timeout_error(self, seconds: float, phases: Mapping[str, str]) -> WaitTimeoutError:
         """Return the error for the deadline, with all snapshots, and with the phases of the unfinished jobs that are known."""
-        seen = self._seen()
         names = [f"{job_id} ({phases[job_id]})" if job_id in phases else job_id for job_id in self.unfinished]
         names[_MAX_NAMES:] = filter(None, [format_more(len(names), _MAX_NAMES)])
         message = f"{format_count(len(self.unfinished), 'job')} not complete after {seconds:.0f} seconds: {', '.join(names)}"
-        if unseen := [job_id for job_id in self.unfinished if job_id not in seen]:
+        if unseen := [job_id for job_id in self.unfinished if job_id not in self.snapshots]:
             message = f"{format_count(len(unseen), 'job')} never seen ({', '.join(unseen[:3])}): check id and region; {message}"
-        return WaitTimeoutError(message, jobs=tuple(seen.values()))
+        return WaitTimeoutError(message, jobs=tuple(self._seen()))
