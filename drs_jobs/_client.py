@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
@@ -393,7 +393,7 @@ class Watch(Iterator[Job]):
                     clock = self._watcher.clock
                     clock.sleep(max(0.0, step.until - clock.now()))
                 case DescribePhases() as step:
-                    step.phases.update(self._describe_phases(step.jobs))
+                    self._describe_phases(step)
                 case Job() as job:
                     # As in `Run`, no signal handler runs between this and the return.
                     self._step = None
@@ -411,10 +411,9 @@ class Watch(Iterator[Job]):
         except Exception as error:  # noqa: BLE001  # a permanent one is raised again
             step.error = error
 
-    def _describe_phases(self, jobs: Sequence[Job]) -> dict[str, str]:
-        """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
-        phases: list[tuple[str, str]] = []
-        waiting = deque(jobs)
+    def _describe_phases(self, step: DescribePhases) -> None:
+        """Set the phases of the jobs, as far as their logs can be read within the time limit. It raises no error."""
+        waiting = deque(step.jobs)
         deadline = machine_time() + _polling.DESCRIPTION_TIMEOUT
 
         def describe() -> None:
@@ -423,7 +422,8 @@ class Watch(Iterator[Job]):
                     job = waiting.popleft()
                     log, _ = read_log(self._client, job.job_id)
                     if log:
-                        phases.append((job.job_id, slowest_phase(analysis.phases(job, log), now=self._watcher.clock.utc_now())))
+                        phases = analysis.phases(job, log)
+                        step.phases[job.job_id] = slowest_phase(phases, now=self._watcher.clock.utc_now())
 
         # Daemon threads, because a request can take much longer than the time limit.
         count = min(len(waiting), _polling.MAX_LOGS_AT_A_TIME)
@@ -434,7 +434,6 @@ class Watch(Iterator[Job]):
         for thread in threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - machine_time()))
-        return dict(phases)
 
 
 def _build(session: Any, profile_name: str | None, **arguments: Any) -> SupportsDescribeJobs:

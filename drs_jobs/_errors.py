@@ -24,6 +24,7 @@ those of botocore. Every exception can be pickled: its class and all its data th
 import pickle
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -34,6 +35,23 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from drs_jobs._models import Job
 from drs_jobs._text import one_line
 from drs_jobs.analysis.hints import hint_for
+
+__all__ = [
+    "AccessDeniedException",
+    "DrsJobsError",
+    "InternalServerException",
+    "JobFailedError",
+    "JobNotFoundError",
+    "JobOutcomeError",
+    "MalformedResponseError",
+    "PaginationLoopError",
+    "ServiceError",
+    "ThrottlingException",
+    "UninitializedAccountException",
+    "ValidationException",
+    "WaitTimeoutError",
+    "is_transient",
+]
 
 _MAX_TEXT: Final = 660
 """The maximum number of characters of the text of an error."""
@@ -82,11 +100,9 @@ def _is_picklable(value: object, loaded_type: type = object) -> bool:
 
     botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
     """
-    try:
-        loaded = pickle.loads(pickle.dumps(value))  # noqa: S301  # it was pickled here
-    except Exception:  # noqa: BLE001  # both can raise any exception
-        return False
-    return isinstance(loaded, loaded_type)
+    with suppress(Exception):  # both can raise any exception
+        return isinstance(pickle.loads(pickle.dumps(value)), loaded_type)  # noqa: S301  # it was pickled here
+    return False
 
 
 def chain_of(error: BaseException, end: BaseException | None = None) -> Iterator[BaseException]:

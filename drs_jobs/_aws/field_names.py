@@ -5,21 +5,7 @@ from typing import Final
 
 import attrs
 
-from drs_jobs._models import (
-    ConversionProperties,
-    Job,
-    JobLogEventData,
-    JobLogItem,
-    LaunchAction,
-    LaunchActionParameter,
-    LaunchActionRun,
-    LaunchActionsStatus,
-    ParticipatingResource,
-    ParticipatingServer,
-    ProductCode,
-    SourceNetworkData,
-    SourceNetworkID,
-)
+from drs_jobs import _models
 
 _IRREGULAR_NAMES: Final[Mapping[str, str]] = {
     "conversion_server_id": "conversionServerID",
@@ -42,23 +28,26 @@ def _aws_name(name: str) -> str:
 AWS_NAMES: Final[Mapping[type, Mapping[str, str]]] = {
     cls: {field.name: _aws_name(field.name) for field in attrs.fields(cls)}
     for cls in (
-        Job,
-        ParticipatingServer,
-        ParticipatingResource,
-        LaunchActionsStatus,
-        LaunchActionRun,
-        LaunchAction,
-        LaunchActionParameter,
-        JobLogItem,
-        JobLogEventData,
-        ConversionProperties,
-        ProductCode,
-        SourceNetworkData,
+        _models.Job,
+        _models.ParticipatingServer,
+        _models.ParticipatingResource,
+        _models.LaunchActionsStatus,
+        _models.LaunchActionRun,
+        _models.LaunchAction,
+        _models.LaunchActionParameter,
+        _models.JobLogItem,
+        _models.JobLogEventData,
+        _models.ConversionProperties,
+        _models.ProductCode,
+        _models.SourceNetworkData,
     )
 }
 """AWS's name of every field, by class and field."""
 
-UNION_TAGS: Final[Mapping[type, str]] = {SourceNetworkID: "sourceNetworkID", SourceNetworkData: "sourceNetworkData"}
+UNION_TAGS: Final[Mapping[type, str]] = {
+    _models.SourceNetworkID: "sourceNetworkID",
+    _models.SourceNetworkData: "sourceNetworkData",
+}
 """AWS's name of each known union member."""
 
 SDK_UNKNOWN_MEMBER: Final = "SDK_UNKNOWN_MEMBER"

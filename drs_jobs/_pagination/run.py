@@ -43,8 +43,6 @@ class State(NamedTuple):
     """The number of items that the limit still allows; `None` without a limit."""
     page: RawPage | None = None
     """The current page; `None` before it is fetched."""
-    repeats_token: bool = False
-    """Whether the current page has a token that was seen earlier in the run."""
     next_index: int = 0
     """The index of the next item in the current page."""
     is_page_returned: bool = False
@@ -52,7 +50,7 @@ class State(NamedTuple):
 
     def after_item(self) -> "State":
         remaining = None if self.remaining is None else self.remaining - 1
-        return State(self.position, remaining, self.page, self.repeats_token, self.next_index + 1)
+        return State(self.position, remaining, self.page, self.next_index + 1)
 
     def after_malformed_item(self) -> "State":
         return self._replace(next_index=self.next_index + 1)
@@ -95,10 +93,9 @@ class Run(Generic[T]):
         """Continue with the page that was needed."""
         position = self.state.position
         self._seen.add(position.token)
-        repeats_token = page.next_token is not None and page.next_token in self._seen
         self._reported = 0
         index = position.index_in(page.items, self.query.identify)
-        self.state = State(position, self.state.remaining, page, repeats_token, index)
+        self.state = State(position, self.state.remaining, page, index)
 
     def next_item(self) -> tuple[T, State] | None:
         """Return the next item, and the state after it; `None` if the run is finished, or the next page is needed."""
@@ -144,15 +141,18 @@ class Run(Generic[T]):
                 else:
                     after = after.after_item()
             if after.next_index >= len(page.items):
-                after = after._replace(is_page_returned=True) if after.repeats_token else self._after_page(after, page)
+                after = after._replace(is_page_returned=True) if self._repeats_token(page) else self._after_page(after, page)
             return Page(tuple(items), page.next_token, page.request_id, self._cursor_of(after), page.raw), after
         return None
 
     def _after_page(self, state: State, page: RawPage) -> State:
         """Return the state after the current page, before the next page is fetched."""
-        if state.repeats_token and page.next_token is not None:
+        if page.next_token is not None and page.next_token in self._seen:
             raise PaginationLoopError(page.next_token, cursor=self._cursor_of(state))
         return State(self._position_of(state), state.remaining)
+
+    def _repeats_token(self, page: RawPage) -> bool:
+        return page.next_token is not None and page.next_token in self._seen
 
     def _cursor_of(self, state: State) -> str:
         return encode_cursor(self._position_of(state), self.query.identity)
@@ -161,7 +161,7 @@ class Run(Generic[T]):
         page = state.page
         if page is None:
             return state.position
-        if state.next_index >= len(page.items) and not state.repeats_token:
+        if state.next_index >= len(page.items) and not self._repeats_token(page):
             return END if page.next_token is None else Position(page.next_token)
         for offset in range(state.next_index, 0, -1):
             anchor = self.query.identify(page.items[offset - 1])
