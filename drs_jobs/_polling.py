@@ -199,9 +199,13 @@ class Watcher:
             poll = Poll(batch)
             yield poll
             self.has_response = self.has_response or bool(poll.jobs) or poll.error is None
-            for job in poll.jobs.values():
-                if job.job_id in self.unfinished:
-                    self._receive(job)
+            for job in [job for job_id, job in poll.jobs.items() if job_id in self.unfinished]:
+                self.absences.pop(job.job_id, None)
+                if self.snapshots.get(job.job_id) != job:
+                    self.changed.append(job)
+                self.snapshots[job.job_id] = job
+                if job.is_complete:
+                    del self.unfinished[job.job_id]
             yield from self._changed_jobs()
             if poll.error is None:
                 not_found += self._not_found(job_id for job_id in batch if job_id not in poll.jobs)
@@ -229,14 +233,6 @@ class Watcher:
         pause = max(self.interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
         remaining = self.started_at + FIRST_RESPONSE_TIMEOUT - now
         return min(pause, remaining) if remaining > 0 and not self.has_response else pause
-
-    def _receive(self, job: Job) -> None:
-        self.absences.pop(job.job_id, None)
-        if self.snapshots.get(job.job_id) != job:
-            self.changed.append(job)
-        self.snapshots[job.job_id] = job
-        if job.is_complete:
-            del self.unfinished[job.job_id]
 
     def _not_found(self, job_ids: Iterable[str]) -> Iterator[str]:
         """Yield those of the missing jobs that have been missing for longer than the grace period."""

@@ -159,12 +159,9 @@ def redact_body(body: bytes, content_type: str) -> str | None:
     return None if text and (is_part_of_json or may_contain_tags(text)) else text
 
 
-_USER_INFO: Final = re.compile(r"(?<=//)[^/?#\s]*@")
-
-
 def redact_passwords(text: str) -> str:
     """Return a text without the user names and passwords in its URLs."""
-    return _USER_INFO.sub("", text)
+    return re.sub(r"(?<=//)[^/?#\s]*@", "", text)
 
 
 def redact_value(value: object) -> object:

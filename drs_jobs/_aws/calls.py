@@ -15,6 +15,7 @@ change. aiobotocore emits the same events.
 import inspect
 import json
 import os
+import re
 import sys
 import threading
 import traceback
@@ -159,7 +160,10 @@ def _forget_secrets(error: BaseException, handled_error: BaseException | None) -
     Not those of an error that was raised before the call, `handled_error`, and not those of a fake.
     """
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in _AWS_PACKAGES:
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in (
+        "aiobotocore",
+        "botocore",
+    ):
         frames = frames.tb_next
     if frames is None:
         return
@@ -168,9 +172,6 @@ def _forget_secrets(error: BaseException, handled_error: BaseException | None) -
         if link is not error:
             traceback.clear_frames(link.__traceback__)
         drop_request(link)
-
-
-_AWS_PACKAGES: Final = frozenset({"aiobotocore", "botocore"})
 
 
 def method_name(method: object) -> str:
@@ -218,7 +219,11 @@ def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
 
 def _parsed_members(body: object) -> dict[str, Any]:
     """Return the members of a decoded body for botocore, without the keys that botocore reserves for itself."""
-    return {key: value for key, value in body.items() if key not in _RESERVED_KEYS} if isinstance(body, dict) else {}
+    return (
+        {key: value for key, value in body.items() if key not in ("ResponseMetadata", "Error")}
+        if isinstance(body, dict)
+        else {}
+    )
 
 
 def _on_call(model: Any, context: object, **_: object) -> None:
@@ -266,10 +271,9 @@ def _on_response(
         return
     current.body, current.withheld_headers = _MISSING, {}
     body, content_type = response_dict["body"], response_dict["headers"].get("Content-Type", "")
-    if response_dict["status_code"] >= _ERROR_STATUS:
-        # botocore parses the body of status 300 like that of a success, and then raises a ClientError.
-        is_redirect = response_dict["status_code"] == _ERROR_STATUS
-        response_dict["body"] = b"" if is_redirect else _sanitize(body, content_type)
+    if response_dict["status_code"] >= 300:  # botocore raises a ClientError
+        # It parses the body of status 300 like that of a success.
+        response_dict["body"] = b"" if response_dict["status_code"] == 300 else _sanitize(body, content_type)
         current.withheld_headers = _withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
@@ -287,12 +291,6 @@ def _decode(body: bytes, content_type: str) -> object:
         error = MalformedResponseError(problem, path="$", value=redact_body(body, content_type))
     # Raised outside of the `except` block, because the caught error references the body, which can contain tags.
     raise error
-
-
-_ERROR_STATUS: Final = 300
-"""The lowest status for which botocore raises a ClientError."""
-
-_RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
 
 
 # ------------------------------------------------------------------ responses with an error status

@@ -121,15 +121,12 @@ class SchemaError(Exception):
         return MalformedResponseError(f"expected {self.expected}{self.found}", path=full_path, value=redact_value(self.value))
 
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
 def _path_step(step: object) -> str:
     if isinstance(step, int):
         return f"[{step}]"
     if not isinstance(step, str):
         return f"[{quoted(repr(step))}]"  # only in a dict that is not decoded JSON, whose keys are strings
-    return f".{step}" if _IDENTIFIER.fullmatch(step) else f"[{quoted(step)}]"
+    return f".{step}" if step.isascii() and step.isidentifier() else f"[{quoted(step)}]"
 
 
 def _describe(value: object) -> str:

@@ -52,9 +52,6 @@ class State(NamedTuple):
         remaining = None if self.remaining is None else self.remaining - 1
         return State(self.position, remaining, self.page, self.next_index + 1)
 
-    def after_malformed_item(self) -> "State":
-        return self._replace(next_index=self.next_index + 1)
-
 
 class Run(Generic[T]):
     """One run over the items or pages of a query, without I/O: it returns the next request, and receives the page.
@@ -107,7 +104,7 @@ class Run(Generic[T]):
             try:
                 return self.query.structure(page.items[index], index), self.state.after_item()
             except MalformedResponseError as error:
-                after = self.state.after_malformed_item()
+                after = self.state._replace(next_index=index + 1)
                 error.cursor = self._cursor_of(after)
                 self.state = after
                 if self.query.on_malformed is None:
@@ -130,7 +127,7 @@ class Run(Generic[T]):
                 except MalformedResponseError as error:
                     if self.query.on_malformed is None and items:
                         break  # the next call raises it
-                    after = after.after_malformed_item()
+                    after = after._replace(next_index=after.next_index + 1)
                     error.cursor = self._cursor_of(after)
                     if self.query.on_malformed is None:
                         self.state = after
