@@ -160,10 +160,7 @@ def _forget_secrets(error: BaseException, handled_error: BaseException | None) -
     Not those of an error that was raised before the call, `handled_error`, and not those of a fake.
     """
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in (
-        "aiobotocore",
-        "botocore",
-    ):
+    while frames is not None and not re.match(r"(aio)?botocore\b", frames.tb_frame.f_globals.get("__name__", "")):
         frames = frames.tb_next
     if frames is None:
         return
