@@ -36,10 +36,6 @@ _MAX_NAMES: Final = 20  # the number of jobs that a WaitTimeoutError names
 _MAX_SECONDS: Final = 1_000_000_000  # the longest duration (about 30 years). Python cannot sleep much longer.
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @attrs.frozen
 class Clock:
     """A source of time, in seconds."""
@@ -48,7 +44,7 @@ class Clock:
     """It returns an awaitable in the clock of an asynchronous client."""
     now: Callable[[], float]
     jitter: Callable[[], float] = random.random  # 0 to 1
-    utc_now: Callable[[], datetime] = _utc_now
+    utc_now: Callable[[], datetime] = lambda: datetime.now(UTC)
     """The time of day, which is compared with the times of AWS."""
 
     @classmethod

@@ -182,8 +182,9 @@ def _query(
     page_size, limit = validate_count("page_size", page_size, 1), validate_count("limit", limit, 0)
     if cursor is not None and not isinstance(cursor, str):
         raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
-    if on_malformed is not None and (not callable(on_malformed) or _is_coroutine_function(on_malformed)):
-        kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
+    is_awaited = any(map(inspect.iscoroutinefunction, (on_malformed, type(on_malformed).__call__)))
+    if on_malformed is not None and (is_awaited or not callable(on_malformed)):
+        kind = "a coroutine function" if is_awaited else type(on_malformed).__name__
         raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
     arguments = _without_none({**filters, "page_size": page_size, "limit": limit})
     identity = query_identity(operation, request, calls.region_and_endpoint(client))
@@ -206,10 +207,6 @@ def query_identity(operation: str, request: Mapping[str, Any], scope: object = N
     ids = filters.get("jobIDs")
     normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
     return json.dumps([operation, normal, scope])
-
-
-def _is_coroutine_function(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(function.__call__)
 
 
 # ------------------------------------------------------------------ clients

@@ -164,10 +164,8 @@ def _forget_secrets(error: BaseException, handled_error: BaseException | None) -
         frames = frames.tb_next
     if frames is None:
         return
-    traceback.clear_frames(frames)
     for link in chain_of(error, handled_error):
-        if link is not error:
-            traceback.clear_frames(link.__traceback__)
+        traceback.clear_frames(frames if link is error else link.__traceback__)
         drop_request(link)
 
 

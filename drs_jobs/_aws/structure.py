@@ -177,8 +177,7 @@ def _structure_datetime(value: object, _: object) -> datetime:
     if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
         try:
             # `fromisoformat` ignores digits beyond microseconds.
-            parsed = datetime.fromisoformat(value)
-            return parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
+            return datetime.fromisoformat(value).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)

@@ -45,8 +45,6 @@ class State(NamedTuple):
     """The current page; `None` before it is fetched."""
     next_index: int = 0
     """The index of the next item in the current page."""
-    is_page_returned: bool = False
-    """Whether the whole page was returned as a `Page`. Needed for a page with a repeated token and without items."""
 
     def after_item(self) -> "State":
         remaining = None if self.remaining is None else self.remaining - 1
@@ -116,7 +114,8 @@ class Run(Generic[T]):
         """Return the remaining items of the page, and the state after them. Otherwise it is as `next_item`."""
         while (page := self.state.page) is not None and self.state.remaining != 0:
             state = self.state
-            if state.next_index >= len(page.items) and (state.next_index > 0 or state.is_page_returned):
+            # An empty page is returned once, and not at all if its token is repeated.
+            if state.next_index >= len(page.items) and (state.next_index > 0 or self._repeats_token(page)):
                 self.state = self._after_page(state, page)
                 continue
             items: list[T] = []
@@ -137,8 +136,8 @@ class Run(Generic[T]):
                         self.query.on_malformed(error)
                 else:
                     after = after.after_item()
-            if after.next_index >= len(page.items):
-                after = after._replace(is_page_returned=True) if self._repeats_token(page) else self._after_page(after, page)
+            if after.next_index >= len(page.items) and not self._repeats_token(page):
+                after = self._after_page(after, page)
             return Page(tuple(items), page.next_token, page.request_id, self._cursor_of(after), page.raw), after
         return None
 
