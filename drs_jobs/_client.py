@@ -139,8 +139,7 @@ class JobsClient:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
         arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
-        query = _queries.jobs_query(self._client, job_ids, from_date, to_date, **arguments)
-        return Pager(query, self._fetch)
+        return Pager(_queries.jobs_query(self._client, job_ids, from_date, to_date, **arguments), self._fetch)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job with this id.
@@ -210,8 +209,8 @@ class JobsClient:
         Source:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeSourceServers.html
         """
-        query = _queries.source_servers_query(self._client, page_size=page_size, limit=limit, cursor=cursor)
-        return Pager(query, self._fetch)
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor}
+        return Pager(_queries.source_servers_query(self._client, **arguments), self._fetch)
 
     def watch(
         self,

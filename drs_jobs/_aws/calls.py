@@ -292,10 +292,7 @@ def _decode(body: bytes, content_type: str) -> object:
 
 # botocore raises an unexpected exception on some bodies and headers, and then does not retry the request.
 
-_TEXT_KEYS: Final = (
-    *("__type", "code", "Code", "message", "Message", "reason"),
-    *("serviceCode", "quotaCode", "resourceId", "resourceType"),
-)
+_TEXT_KEYS: Final = ("__type", "code", "Code", "message", "Message", "reason", "serviceCode", "quotaCode")
 """The members of an error body that are strings."""
 
 

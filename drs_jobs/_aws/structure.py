@@ -137,10 +137,26 @@ def _describe(value: object) -> str:
         return format_int(value)
     if isinstance(value, float):
         return repr(value)
-    return _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
+    return _TYPE_NAMES.get(type(value), f"a {type(value).__name__}")
 
 
-_JSON_TYPES: Final[Mapping[type, str]] = {type(None): "nothing", dict: "an object", list: "a list"}
+_SCALARS: Final = (str, int, bool)
+_TYPE_NAMES: Final[Mapping[type, str]] = {
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+    types.NoneType: "nothing",
+}
+"""The types of JSON, as an error calls them."""
+
+
+def _require(value: Any, required_type: Any) -> Any:
+    """Return the value, if it has this type or a subclass of it. A bool is no number."""
+    if not isinstance(value, required_type) or (isinstance(value, bool) and required_type is not bool):
+        raise SchemaError(_TYPE_NAMES[required_type], value)
+    return value
 
 
 # ------------------------------------------------------------------ one function per type
@@ -156,17 +172,6 @@ _register: Final = _converter.register_structure_hook_factory
 
 def _has_origin(origin: Any) -> Callable[[Any], bool]:
     return lambda annotation: get_origin(annotation) is origin
-
-
-_SCALARS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number", bool: "true or false"}
-"""What the error says is expected, by type."""
-
-
-def _structure_scalar(value: Any, scalar_type: Any) -> Any:
-    # Subclasses are accepted, except that a bool is no number.
-    if not isinstance(value, scalar_type) or (isinstance(value, bool) and scalar_type is not bool):
-        raise SchemaError(_SCALARS[scalar_type], value)
-    return value
 
 
 # `fromisoformat` alone accepts more: week dates, hours without minutes, any letter for the `T`.
@@ -205,8 +210,7 @@ def _structure_class(cls: Any) -> _Hook:
     new = object.__new__
 
     def structure_instance(value: Any, _: object) -> Any:
-        if not isinstance(value, dict):
-            raise SchemaError("an object", value)
+        _require(value, dict)
         instance = new(cls)
         key = ""
         try:
@@ -253,7 +257,7 @@ def _structure_open_enum(annotation: Any) -> _Hook:
 
     def structure_value(value: Any, _: object) -> Any:
         member = members.get(value) if value.__class__ is str else None
-        return UnknownValue(_structure_scalar(value, str)) if member is None else member
+        return UnknownValue(_require(value, str)) if member is None else member
 
     return structure_value
 
@@ -263,8 +267,7 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
     types_by_tag = {UNION_TAGS[member]: member for member in get_args(annotation) if member in UNION_TAGS}
 
     def structure_member(value: Any, _: object) -> Any:
-        if not isinstance(value, dict):
-            raise SchemaError("an object", value)
+        _require(value, dict)
         # As in botocore, null members and `__type` do not count.
         members = [name for name, member in value.items() if member is not None and name != "__type"]
         if len(members) != 1:
@@ -293,8 +296,7 @@ def _structure_tuple(annotation: Any) -> _Hook:
     hook = _converter.get_structure_hook(element_type)
 
     def structure_elements(value: Any, _: object) -> Any:
-        if not isinstance(value, list):
-            raise SchemaError("a list", value)
+        _require(value, list)
         elements: list[Any] = []
         try:
             elements.extend(map(hook, value, itertools.repeat(element_type)))  # keeps the elements before an error
@@ -311,13 +313,12 @@ def _structure_mapping(annotation: Any) -> _Hook:
     hook = _converter.get_structure_hook(value_type)
 
     def structure_values(value: Any, _: object) -> Any:
-        if not isinstance(value, dict):
-            raise SchemaError("an object", value)
+        _require(value, dict)
         values: dict[str, Any] = {}
         key = ""
         try:
             for key, element in value.items():
-                values[_structure_scalar(key, str)] = hook(element, value_type)
+                values[_require(key, str)] = hook(element, value_type)
         except SchemaError as schema_error:
             raise schema_error.at(key) from None
         return values
@@ -326,6 +327,6 @@ def _structure_mapping(annotation: Any) -> _Hook:
 
 
 for _scalar in _SCALARS:
-    _converter.register_structure_hook(_scalar, _structure_scalar)
+    _converter.register_structure_hook(_scalar, _require)
 _converter.register_structure_hook(datetime, _structure_datetime)
-_converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_structure_scalar(value, str)))
+_converter.register_structure_hook(SourceNetworkID, lambda value, _: SourceNetworkID(_require(value, str)))
