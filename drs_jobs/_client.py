@@ -32,14 +32,14 @@ class SupportsDescribeJobs(Protocol):
 
     @property
     def describe_jobs(self) -> Callable[..., Mapping[str, Any]]:
-        """boto3's `describe_jobs(**request)`, which returns the response as a dict."""
+        """boto3's `describe_jobs(**request)`, returning the response as a dict."""
         ...
 
 
 class JobsClient:
     """A client for DescribeJobs that returns typed jobs. Thread-safe, like the boto3 client that it uses.
 
-    It is a context manager, which calls `close` at its end.
+    It is a context manager that calls `close` at its end.
     """
 
     def __init__(
@@ -52,21 +52,21 @@ class JobsClient:
         endpoint_url: str | None = None,
         config: Config | None = None,
     ) -> None:
-        """Create a client from a boto3 client, or from the arguments with which to build one.
+        """Create a client from a boto3 client, or from arguments to build one.
 
         Without arguments boto3 finds region and credentials in its usual way.
 
         Args:
-            client: A boto3 client of `drs`, or a fake with the same methods. No other argument is allowed beside it.
-            session: The boto3 session with which to build a client; by default a new one.
+            client: A boto3 client of `drs`, or a fake with the same methods. No other argument is allowed with it.
+            session: The boto3 session for building a client; by default a new one.
             region_name: The AWS region; by default the region that boto3 finds.
-            profile_name: The AWS profile; by default the profile that boto3 finds. Not allowed beside `session`.
+            profile_name: The AWS profile; by default the profile that boto3 finds. Not allowed with `session`.
             endpoint_url: Another endpoint than that of AWS.
             config: botocore's configuration of time-outs, retries and proxies.
 
         Raises:
-            TypeError: If `client` is given beside any other argument, is asynchronous or has no `describe_jobs`, or if
-                `session` is given beside `profile_name`.
+            TypeError: If `client` is given with any other argument, is asynchronous or has no `describe_jobs`, or if
+                `session` is given with `profile_name`.
             botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
         """
         arguments = {"region_name": region_name, "endpoint_url": endpoint_url, "config": config}

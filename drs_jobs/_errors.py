@@ -61,7 +61,7 @@ class DrsJobsError(Exception):
     """Base class of the exceptions of drs_jobs."""
 
     hint: str | None = None
-    """What to do next, with which the text of the error ends; `None` if that is not known, or if the message itself has it."""
+    """What to do next. The text of the error ends with it. `None` if it is not known, or if the message itself has it."""
 
     def __str__(self) -> str:
         """Return the message and the hint as one bounded line."""
@@ -123,11 +123,11 @@ def drop_request(error: BaseException) -> None:
         vars(error).update(request=None, response=None)
         inner: Any = error.kwargs.get("error")
         if hasattr(inner, "_request"):
-            inner._request = None  # noqa: SLF001  # of httpx, which has no other way to remove it
+            inner._request = None  # noqa: SLF001  # httpx has no other way to remove it
 
 
 class ServiceError(DrsJobsError, ClientError):
-    """AWS returned an error. Errors whose code has no subclass of their own are instances of this class.
+    """AWS returned an error. An error without a subclass for its code is an instance of this class.
 
     It is a `botocore.exceptions.ClientError` too, with the same `response` and `operation_name`. `__cause__` is the error
     that botocore raised.

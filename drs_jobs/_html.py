@@ -1,7 +1,7 @@
 """Every class as HTML for notebooks, and the colours of outcomes and phases.
 
 All text from AWS is escaped. The HTML has no scripts, no external resources, no random ids and no tags of jobs. Colours are
-used beside text only, and text has the colour of the page, so that light and dark themes are readable.
+used with text only, and text has the colour of the page, so that light and dark themes are readable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ OUTCOME_COLOURS: Final[Mapping[str, str]] = {
     "RUNNING": "#56B4E9",
     "UNDETERMINED": "#E69F00",
 }
-"""One colour per outcome, from the palette of Okabe and Ito, which colour-blind readers can distinguish."""
+"""One colour per outcome, from the palette of Okabe and Ito, for colour-blind readers."""
 
 VERDICT_COLOURS: Final[Mapping[str, str]] = {
     "MET": OUTCOME_COLOURS["SUCCEEDED"],
@@ -67,7 +67,7 @@ def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def list_html(title: str, entries: Sequence[str]) -> str:
-    """Return a list with at most `MAX_ROWS` entries, which are text; nothing if there are none."""
+    """Return a list with at most `MAX_ROWS` entries of text; nothing if there are none."""
     return f"<div>{text(title)}<ul>{_list_items(map(text, entries[:MAX_ROWS]), len(entries))}</ul></div>" if entries else ""
 
 

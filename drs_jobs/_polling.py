@@ -21,16 +21,16 @@ from drs_jobs._time import machine_time
 _logger: Final = logging.getLogger("drs_jobs")
 
 INITIAL_INTERVAL: Final = 5.0  # seconds between the first two polls, unless the caller sets an interval
-GROWTH: Final = 1.5  # the factor by which the interval grows after each poll
+GROWTH: Final = 1.5  # growth factor of the interval after each poll
 MAX_INTERVAL: Final = 30.0  # upper limit of the growing interval, in seconds
-JITTER: Final = 0.1  # random part of each sleep, as a fraction of the interval: many processes poll at different times
+JITTER: Final = 0.1  # random part of each sleep, as a fraction of it, so that processes do not poll at the same times
 MAX_RETRY_AFTER: Final = 3600.0  # upper limit for `Retry-After`, in seconds
-# Seconds for which transient errors are retried before the first successful response. Short, because a mistyped region looks
-# like an outage.
+# Seconds for retries of transient errors before the first successful response. Short, because a mistyped region looks like an
+# outage.
 FIRST_RESPONSE_TIMEOUT: Final = 60.0
-# Seconds for which a job can be missing before it counts as not found: it can be too new, or missing for a moment.
+# A job missing for this many seconds counts as not found. Before, it can be too new, or missing for a moment.
 NOT_FOUND_GRACE_PERIOD: Final = 60.0
-DESCRIPTION_TIMEOUT: Final = 5.0  # seconds for which a WaitTimeoutError is delayed to read the logs of the unfinished jobs
+DESCRIPTION_TIMEOUT: Final = 5.0  # seconds to read the logs of the unfinished jobs for a WaitTimeoutError
 MAX_LOGS_AT_A_TIME: Final = 8  # the number of these logs that are read at the same time
 _MAX_NAMES: Final = 20  # the number of jobs that a WaitTimeoutError names
 _MAX_SECONDS: Final = 1_000_000_000  # the longest duration (about 30 years). Python cannot sleep much longer.
@@ -45,7 +45,7 @@ class Clock:
     now: Callable[[], float]
     jitter: Callable[[], float] = random.random  # 0 to 1
     utc_now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    """The time of day, which is compared with the times of AWS."""
+    """The time of day, for comparisons with the times of AWS."""
 
     @classmethod
     def real(cls) -> "Clock":
@@ -104,9 +104,9 @@ class _Absence:
 
     since: float
     polls: int = 0
-    """The number of polls in which the job was missing."""
+    """The number of polls without the job."""
     required_polls: int = 2
-    """The number of such polls before the job counts as not found. One more after a failed poll, whose result is unknown."""
+    """The number of such polls before the job counts as not found. One more after a failed poll: its result is unknown."""
 
 
 class Watcher:

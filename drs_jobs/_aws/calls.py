@@ -1,4 +1,4 @@
-"""The calls of drs_jobs, whose responses it decodes itself.
+"""The calls of drs_jobs. It decodes their responses itself.
 
 botocore emits the event `before-parse` with the body of a response before its own parser runs. For these operations the
 decoded JSON already is the dict that boto3 returns. Decoding it here saves the time of botocore's parser, and detects what
@@ -45,7 +45,7 @@ class Call:
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
     context: object = attrs.field(default=None, repr=False)
-    """botocore's context object of the API call that is made now, by which its requests are recognized; `None` for none."""
+    """botocore's context object of the API call in progress. It identifies the requests of the call. `None` for none."""
     is_own_request: bool = False
     """Whether the request in flight is one of this call, not of one that a handler of the caller makes meanwhile."""
     body: object = attrs.field(default=_MISSING, repr=False)
@@ -76,7 +76,7 @@ class Call:
                 metadata.setdefault("HTTPHeaders", {}).update(self.withheld_headers)
             raise service_error(error)
         if isinstance(error, MalformedResponseError):
-            # Without the frames of botocore, which reference the body.
+            # Without the frames of botocore, because they reference the body.
             raise error.with_traceback(None) from None
         if type(error).__name__ == "ResponseParserError":  # its module is a third of the time of `import drs_jobs`
             # From a client in a wrapper or in a thread, for which the handlers did not run.
@@ -125,7 +125,7 @@ current_call: ContextVar[Call | None] = ContextVar("drs_jobs_call", default=None
 """The call of drs_jobs that is being made; `None` if there is none."""
 
 _registration_lock: Final = threading.RLock()
-"""Held while handlers are registered, which is not thread-safe in botocore.
+"""Held while handlers are registered: botocore's registration is not thread-safe.
 
 Held during a fork too, so that a child process never inherits it locked.
 """
@@ -155,7 +155,7 @@ def register_handlers(client: object) -> None:
 
 
 def _forget_secrets(error: BaseException, handled_error: BaseException | None) -> None:
-    """Clear the local variables of botocore's frames, which crash reporters send: they hold bodies and credentials.
+    """Clear the local variables of botocore's frames: crash reporters send them, and they hold bodies and credentials.
 
     Not those of an error that was raised before the call, `handled_error`, and not those of a fake.
     """
@@ -174,7 +174,7 @@ def method_name(method: object) -> str:
 
 
 def _type_error_text(method: object, response: object) -> str:
-    """Return the error message for a synchronous client whose response is not a mapping."""
+    """Return the error message for a response of a synchronous client that is not a mapping."""
     name = method_name(method)
     if inspect.isawaitable(response):
         if inspect.iscoroutine(response):
@@ -190,7 +190,7 @@ def _type_error_text(method: object, response: object) -> str:
 
 
 def is_asynchronous(client: object) -> bool:
-    """Return whether a client is one of aiobotocore, or a fake whose methods are coroutine functions."""
+    """Return whether a client is one of aiobotocore, or a fake with coroutine functions as methods."""
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
 
 
@@ -238,7 +238,7 @@ def _on_send(request: Any, **_: object) -> None:
 
 
 def decode_headers(request: Any, **_: object) -> None:
-    """Decode the headers of a request, which are bytes. The bytes that are sent do not change.
+    """Decode the headers of a request if they are bytes. The bytes that are sent do not change.
 
     With bytes, urllib3 raises TypeError for a redirect with status 303, instead of returning it as a response.
     """
@@ -284,7 +284,7 @@ def _decode(body: bytes, content_type: str) -> object:
     except (ValueError, RecursionError):
         problem = "a body that is not JSON (truncated, or from a proxy or a sign-in page)"
         error = MalformedResponseError(problem, path="$", value=redact_body(body, content_type))
-    # Raised outside of the `except` block, because the caught error references the body, which can contain tags.
+    # Raised outside of the `except` block, because the caught error references the body, and a body can contain tags.
     raise error
 
 
@@ -317,7 +317,7 @@ def _texts(members: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:
 
 
 def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:
-    """Remove a `Retry-After` that is not an integer, on which botocore raises ValueError. Return the removed header."""
+    """Remove a `Retry-After` that is not an integer, because botocore raises ValueError on it. Return the removed header."""
     try:
         int(response_dict["headers"].get("Retry-After", "0"))
     except ValueError:

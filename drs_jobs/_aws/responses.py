@@ -66,5 +66,5 @@ def job_id_of(raw: object) -> str | None:
 
 
 def log_item_id_of(raw: object) -> str:
-    """Return the identity of a raw log item: a hash of its content, which does not change. AWS gives it no id."""
+    """Return the identity of a raw log item: a hash of its content, because AWS gives it no id."""
     return fingerprint(json.dumps(raw, sort_keys=True, default=str))

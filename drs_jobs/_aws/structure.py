@@ -59,7 +59,7 @@ def structure_log_item(raw: Mapping[str, Any]) -> JobLogItem:
 
 
 def _as_dict(raw: object, key: str) -> object:
-    """Return a mapping as a dict. Raise an error for other shapes of AWS, which are easily confused with that of this key."""
+    """Return a mapping as a dict. Raise an error for shapes of AWS that are easily confused with that of this key."""
     if not isinstance(raw, Mapping):
         return raw
     problem = None
@@ -125,7 +125,7 @@ def _path_step(step: object) -> str:
     if isinstance(step, int):
         return f"[{step}]"
     if not isinstance(step, str):
-        return f"[{quoted(repr(step))}]"  # only in a dict that is not decoded JSON, whose keys are strings
+        return f"[{quoted(repr(step))}]"  # only in a dict that is not decoded JSON
     return f".{step}" if step.isascii() and step.isidentifier() else f"[{quoted(step)}]"
 
 

@@ -293,7 +293,7 @@ class Job(Model):
         return Outcome.SUCCEEDED if has_arrived and has_acted and can_succeed else Outcome.UNDETERMINED
 
     def outcome_of(self, source_server_id: str) -> Outcome | None:
-        """Return the outcome for one server, which can differ from `outcome`; `None` if the job does not have the server.
+        """Return the outcome for one server. It can differ from `outcome`. `None` if the job does not have the server.
 
         Args:
             source_server_id: The id of the source server.
@@ -321,7 +321,7 @@ class Job(Model):
     def servers_at_target(self) -> tuple[ParticipatingServer, ...]:
         """The servers with the target status of this type of job: launched, or terminated. Empty for any other type.
 
-        A server on which a non-optional launch action failed is not one of them.
+        A server with a failed, non-optional launch action is not one of them.
         """
         target = self._target_status  # `None` is the status of a server without one, not a target
         servers = self.participating_servers if target is not None else ()
@@ -342,12 +342,12 @@ class Job(Model):
 
     @property
     def failed_servers(self) -> tuple[ParticipatingServer, ...]:
-        """The servers whose own launch status is `FAILED`."""
+        """The servers with the launch status `FAILED`."""
         return tuple(server for server in self.participating_servers if server.is_failed)
 
     @property
     def failed_resources(self) -> tuple[ParticipatingResource, ...]:
-        """The other resources whose launch status is `FAILED`."""
+        """The other resources with the launch status `FAILED`."""
         return tuple(resource for resource in self.participating_resources if resource.is_failed)
 
     @property

@@ -1,4 +1,4 @@
-"""What is known of a source server beside its jobs."""
+"""What is known of a source server apart from its jobs."""
 
 import re
 from datetime import timedelta

@@ -24,7 +24,7 @@ class Position:
     is_end: bool = False
 
     def index_in(self, items: list[object], identify: Callable[[object], str | None]) -> int:
-        """Return the index at which to continue in `items`, the page as it is now.
+        """Return the index of the next item in `items`, the page as it is now.
 
         The page can have changed since the cursor was made. No item that was not returned before is skipped.
         """

@@ -27,7 +27,7 @@ class Query(Generic[T]):
     identify: Callable[[object], str | None]
     """Returns the identity of a raw item within its page; `None` if it cannot be read."""
     start: Position = START
-    """The position at which each run begins."""
+    """The start of each run."""
     limit: int | None = None
     """The maximum number of items of a run; `None` without a limit."""
     on_malformed: Callable[[MalformedResponseError], object] | None = None
@@ -38,7 +38,7 @@ class State(NamedTuple):
     """The state of a run between two items. It is immutable: each step of a run replaces it."""
 
     position: Position
-    """The position at which the run continued in the current page."""
+    """Where the run continued in the current page."""
     remaining: int | None
     """The number of items that the limit still allows; `None` without a limit."""
     page: RawPage | None = None
