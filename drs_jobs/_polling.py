@@ -120,23 +120,23 @@ class Watcher:
         clock: Clock,
     ) -> None:
         """Check the arguments of `JobsClient.watch`. Its time begins with the first step."""
-        self.job_ids = tuple(dict.fromkeys(job_ids))
-        self.timeout = _to_seconds("timeout", timeout)
-        self.poll_interval = _to_seconds("poll_interval", poll_interval)
+        self.job_ids: tuple[str, ...] = tuple(dict.fromkeys(job_ids))
+        self.timeout: float | None = _to_seconds("timeout", timeout)
+        self.poll_interval: float | None = _to_seconds("poll_interval", poll_interval)
         if self.poll_interval == 0:
             raise ValueError("poll_interval must be more than 0 seconds")
-        self.clock = clock
-        self.interval = self.poll_interval or INITIAL_INTERVAL
-        self.is_last_poll = self.timeout == 0
-        self.unfinished = dict.fromkeys(self.job_ids)
+        self.clock: Clock = clock
+        self.interval: float = self.poll_interval or INITIAL_INTERVAL
+        self.is_last_poll: bool = self.timeout == 0
+        self.unfinished: dict[str, None] = dict.fromkeys(self.job_ids)
         self.snapshots: dict[str, Job] = {}
-        self.changed = deque[Job]()
+        self.changed: deque[Job] = deque()
         """The jobs to yield. Each stays here until the next step, so that an interruption loses none."""
         self.absences: dict[str, _Absence] = {}
-        self.has_response = False
-        self.polls = 0
+        self.has_response: bool = False
+        self.polls: int = 0
         self.latest_error: Exception | None = None
-        self.retry_after = 0.0
+        self.retry_after: float = 0.0
         self._steps = self.steps()
 
     @functools.cached_property
