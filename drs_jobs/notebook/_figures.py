@@ -6,7 +6,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any, Final, TypeVar, cast
@@ -30,25 +30,15 @@ MAX_ROWS: Final = 60
 FADED: Final = "#767676"
 """A colour for what is not an outcome, readable on white and on black, and below white text."""
 
-_FAILED: Final = OUTCOME_COLOURS[Outcome.FAILED]
-
-OUTCOME_MARKERS: Final[Mapping[Outcome, str]] = {
-    Outcome.SUCCEEDED: "circle",
-    Outcome.UNDETERMINED: "diamond",
-    Outcome.RUNNING: "square",
-    Outcome.FAILED: "x",
+_LOOKS: Final[Mapping[Outcome, tuple[str, str]]] = {
+    Outcome.SUCCEEDED: ("circle", ""),
+    Outcome.UNDETERMINED: ("diamond", "."),
+    Outcome.RUNNING: ("square", "/"),
+    Outcome.FAILED: ("x", "x"),
 }
-"""The markers of outcomes, in the order in which they are drawn: failures are on top."""
+"""The marker and the pattern of an outcome, for readers who cannot distinguish the colours. The worst is last, so on top."""
 
-OUTCOME_PATTERNS: Final[Mapping[Outcome, str]] = {
-    Outcome.FAILED: "x",
-    Outcome.UNDETERMINED: ".",
-    Outcome.RUNNING: "/",
-    Outcome.SUCCEEDED: "",
-}
-"""The patterns of bars, for readers who cannot distinguish the colours; in the order of a stack, failures at its base."""
-
-_HATCH: Final = {"size": 6, "solidity": 0.25, "fgopacity": 0.5}
+BEST_FIRST: Final = tuple(_LOOKS)
 
 # ------------------------------------------------------------------ text
 
@@ -63,11 +53,7 @@ def label(text: str, limit: int = 100) -> str:
 
 
 def host_names(names: object) -> dict[str, str]:
-    """Return the names that are not blank, each as one line, by source server id; none for `None`.
-
-    Raises:
-        TypeError: If `names` does not map str to str.
-    """
+    """Return the names that are not blank, as one line, by source server id; raise TypeError unless they map str to str."""
     names = {} if names is None else names
     if not isinstance(names, Mapping) or not all(isinstance(part, str) for item in names.items() for part in item):
         raise TypeError(f"names must map source server ids to host names, str to str; this {type(names).__name__} does not")
@@ -90,29 +76,25 @@ def job_text(job: Job) -> str:
     return f"{job.kind} {job.job_id}, {format_minute(job.creation_date_time)} (UTC), took {format_duration(job.duration)}"
 
 
+def title(subject: str, *notes: tuple[int, str, str]) -> str:
+    """Return what is drawn, and how many of what are not and why, such as `2 jobs, and 1 job without a creation date`."""
+    return subject + "".join(f", and {format_count(count, noun)} {why}" for count, noun, why in notes if count > 0)
+
+
 def describe_span(jobs: Iterable[Job]) -> str:
     """Return the dates, accounts and regions of jobs, such as `2024-06-15 (UTC), account 123456789012, eu-west-1`."""
     jobs = list(jobs)
-    times = [nearest_utc(job.creation_date_time) for job in jobs if job.creation_date_time is not None]
-    days = dict.fromkeys(format_day(time) for time in (min(times), max(times))) if times else {}
-    accounts = {job.account_id for job in jobs if job.account_id is not None}
+    days = sorted({format_day(job.creation_date_time) for job in jobs if job.creation_date_time is not None})
+    accounts = {f"account {job.account_id}" for job in jobs if job.account_id is not None}
     regions = {job.region for job in jobs if job.region is not None}
-    parts = (
-        f"{' to '.join(days)} (UTC)" if days else "",
-        f"account {min(accounts)}" if len(accounts) == 1 else format_count(len(accounts), "account") if accounts else "",
-        min(regions) if len(regions) == 1 else format_count(len(regions), "region") if regions else "",
-    )
-    return ", ".join(filter(None, parts))
-
-
-def note(count: int, noun: str, reason: str) -> str:
-    """Return the end of a title about what is not drawn, such as `, and 3 jobs without a creation date`; empty for 0."""
-    return f", and {format_count(count, noun)} {reason}" if count > 0 else ""
+    parts = [f"{' to '.join(dict.fromkeys((days[0], days[-1])))} (UTC)"] if days else []
+    for noun, places in (("account", accounts), ("region", regions)):
+        parts += places if len(places) <= 1 else [format_count(len(places), noun)]
+    return ", ".join(parts)
 
 
 # ------------------------------------------------------------------ figures
 
-_CORNER: Final = {"xref": "container", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 _LOADER: Final = (
     "<script>window.Plotly || document.write("
     '\'<script src="https://cdn.plot.ly/plotly-{version}.min.js" charset="utf-8"><\\/script>\')</script>'
@@ -165,10 +147,7 @@ def empty_chart(title: str, details: str, text: str) -> Chart:
 
 
 def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
-    """Set the title with a second line of details, the height and the legend, and return the figure.
-
-    `height` is that of the plot, in pixels, without title, legend and labels. The width of the figure is that of the page.
-    """
+    """Set the title with a second line of details, the height of the plot in pixels, and the legend; return the figure."""
     clauses = one_line(title, 300).replace(", and ", ",\nand ").replace("; ", ";\n").splitlines()
     # As long as a line on a phone of 390 pixels.
     lines = [line for clause in clauses for line in _wrapped(clause, 50)]
@@ -179,7 +158,8 @@ def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
         title={"text": "<br>".join(lines), "font": {"size": 16}, "x": 0, "y": 1, "yanchor": "top", "pad": {"l": 12, "t": 40}},
         height=top + height + 120,
         margin={"l": 12, "r": 24, "t": top, "b": 50},
-        legend={"orientation": "h", "traceorder": "normal", **_CORNER},
+        legend={"orientation": "h", "traceorder": "normal", "xref": "container", "x": 0, "yref": "container", "y": 0},
+        legend_yanchor="bottom",
         hovermode="closest",
         hoverlabel={"align": "left", "namelength": -1},
     )
@@ -203,69 +183,72 @@ def set_rows(figure: Chart, labels: Mapping[float, str] | Mapping[int, str], cou
 
 
 @attrs.frozen
-class Bar:
-    """A bar in a row, in the units of the x axis."""
+class Mark:
+    """A bar, or a point if its start is its end, in the units of the axes."""
 
-    name: str
-    """The name in the legend."""
-    row: int
-    start: float
-    end: float
+    start: Any
+    end: Any
+    y: float
     hover: str
     outcome: Outcome
+    group: str
+    """The key of its entry in the legend."""
 
 
-def add_bars(
-    figure: Chart, bars: Sequence[Bar], colours: Mapping[str, str], *, height: float, size: float, shortest: float
+Legend = Mapping[str, tuple[str, str]]
+"""The text and the colour of each group of marks."""
+
+
+def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] | None = None) -> Legend:
+    """Return the legend of marks by outcome, with the number of each; `names` replaces the names of the outcomes."""
+    names = {outcome: outcome.name for outcome in BEST_FIRST} if names is None else names
+    return {key: (f"{names[key]} ({counts[key]:,})", OUTCOME_COLOURS[key]) for key in BEST_FIRST if counts.get(key)}
+
+
+def add_marks(
+    figure: Chart, marks: Sequence[Mark], legend: Legend, *, size: float = 10, thickness: float = 0, shortest: float = 0
 ) -> None:
-    """Draw bars with the patterns of their outcomes. A failed one has a red outline.
+    """Draw bars with the patterns of their outcomes, failed ones with a red outline, and markers of `size` pixels.
 
-    `colours` are those of the names in the legend, and later ones are drawn over the others. `height` is a part of the height
-    of a row. A bar shorter than `shortest`, in the units of the x axis, has a marker of `size` pixels.
+    Later groups of the legend are over the others. `thickness` is that of bars, as a part of a row. Bars that are shorter than
+    `shortest`, in the units of the x axis, have a marker too. Without a thickness all marks are markers.
     """
-    for name, colour in colours.items():
-        # The legend has the look of the first bar.
-        members = sorted((bar for bar in bars if bar.name == name), key=lambda bar: bar.outcome is not Outcome.SUCCEEDED)
-        short = [bar for bar in members if bar.end - bar.start < shortest]
-        shared = {"name": name, "legendgroup": name, "hoverinfo": "text"}
-        if members:
+    for group, (name, colour) in legend.items():
+        # The legend has the look of the first mark.
+        members = sorted((mark for mark in marks if mark.group == group), key=lambda mark: mark.outcome is not Outcome.SUCCEEDED)
+        points = [mark for mark in members if not thickness or mark.end - mark.start < shortest]
+        options = {"name": name, "legendgroup": group, "hoverinfo": "text"}
+        if members and thickness:
             # A bar in the colour of failures needs no outline.
-            widths = [3 if bar.outcome is Outcome.FAILED and colour != _FAILED else 0 for bar in members]
+            outlined = OUTCOME_COLOURS[Outcome.FAILED] != colour
+            widths = [3 if outlined and mark.outcome is Outcome.FAILED else 0 for mark in members]
             figure.add_bar(
                 orientation="h",
-                base=[bar.start for bar in members],
-                x=[bar.end - bar.start for bar in members],
-                y=[bar.row for bar in members],
-                width=height,
-                marker={
-                    "color": colour,
-                    "line": {"color": _FAILED, "width": widths},
-                    "pattern": {**_HATCH, "shape": [OUTCOME_PATTERNS[bar.outcome] for bar in members]},
-                },
-                hovertext=[bar.hover for bar in members],
-                showlegend=len(short) < len(members),
-                **shared,
+                base=[mark.start for mark in members],
+                x=[mark.end - mark.start for mark in members],
+                y=[mark.y for mark in members],
+                width=thickness,
+                marker=_filling(colour, [_LOOKS[mark.outcome][1] for mark in members]),
+                marker_line={"color": OUTCOME_COLOURS[Outcome.FAILED], "width": widths},
+                hovertext=[mark.hover for mark in members],
+                showlegend=len(points) < len(members),
+                **options,
             )
-        if short:
-            symbols = [OUTCOME_MARKERS[bar.outcome] for bar in short]
+        if points:
             figure.add_scatter(
                 mode="markers",
-                x=[(bar.start + bar.end) / 2 for bar in short],
-                y=[bar.row for bar in short],
-                marker={"color": colour, "symbol": symbols, "size": size, "opacity": 1},
-                hovertext=[bar.hover for bar in short],
-                showlegend=len(short) == len(members),
-                **shared,
+                x=[mark.start + (mark.end - mark.start) / 2 for mark in points],
+                y=[mark.y for mark in points],
+                marker={"color": colour, "symbol": [_LOOKS[mark.outcome][0] for mark in points], "size": size, "opacity": 1},
+                hovertext=[mark.hover for mark in points],
+                showlegend=len(points) == len(members),
+                **options,
             )
     figure.update_layout(barmode="overlay")
 
 
-def add_points(figure: Chart, outcome: Outcome, name: str, points: Sequence[tuple[Any, Any, str]]) -> None:
-    """Draw points of an outcome, each with its x, y and hover label; nothing without any."""
-    if points:
-        x, y, text = zip(*points, strict=True)
-        marker = {"color": OUTCOME_COLOURS[outcome], "symbol": OUTCOME_MARKERS[outcome], "size": 10, "opacity": 1}
-        figure.add_scatter(name=name, mode="markers", x=x, y=y, marker=marker, hovertext=text, hoverinfo="text")
+def _filling(colour: str, pattern: str | list[str]) -> dict[str, Any]:
+    return {"color": colour, "pattern": {"shape": pattern, "size": 6, "solidity": 0.25, "fgopacity": 0.5}}
 
 
 # ------------------------------------------------------------------ counts by period
@@ -283,61 +266,60 @@ _PERIODS: Final[Mapping[str, tuple[Callable[[datetime], int], Callable[[int], st
 
 
 def by_period(items: Sequence[tuple[datetime, _T]], most: int, *, shortest: str = "month") -> tuple[str, dict[str, list[_T]]]:
-    """Return the shortest period, not below `shortest`, of which there are at most `most`, and the items by their labels.
+    """Return the shortest period of which there are at most `most`, else the decade, and the items of each period by its label.
 
-    The periods are those from the first to the last, also without items; decades even if they are more than `most`. There is at
-    least one item.
+    No period is below `shortest`. There is at least one item, and the periods between the first and the last are complete.
     """
-    times = [nearest_utc(time) for time, _ in items]
-    nouns = list(_PERIODS)[list(_PERIODS).index(shortest) :]
-    spans = {noun: [_PERIODS[noun][0](time) for time in (min(times), max(times))] for noun in nouns}
-    noun = next((noun for noun, (first, last) in spans.items() if last - first < most), nouns[-1])
-    number_of, label_of = _PERIODS[noun]
-    groups: dict[str, list[_T]] = {label_of(number): [] for number in range(spans[noun][0], spans[noun][1] + 1)}
-    for time, (_, item) in zip(times, items, strict=True):
-        groups[label_of(number_of(time))].append(item)
+    nouns = list(_PERIODS)
+    for noun in nouns[nouns.index(shortest) :]:
+        number_of, label_of = _PERIODS[noun]
+        numbers = [number_of(nearest_utc(time)) for time, _ in items]
+        if max(numbers) - min(numbers) < most:
+            break
+    groups: dict[str, list[_T]] = {label_of(number): [] for number in range(min(numbers), max(numbers) + 1)}
+    for number, (_, item) in zip(numbers, items, strict=True):
+        groups[label_of(number)].append(item)
     return noun, groups
 
 
-def new_panels(titles: Sequence[str], noun: str, periods: Collection[str]) -> Chart:
-    """Return an empty figure with panels that share an axis of periods."""
+def count_chart(titles: Sequence[str], noun: str, panels: Sequence[Mapping[str, Sequence[Job]]]) -> Chart:
+    """Return panels with the jobs per period and outcome as stacked bars. More titles than panels make empty panels below."""
     figure = new_chart()
     spacing = 32 / (PANEL_HEIGHT * len(titles))
     figure.set_subplots(rows=len(titles), shared_xaxes=True, vertical_spacing=spacing, subplot_titles=titles)
     figure.update_annotations(x=0, xanchor="left", font={"size": 12})
     # Space beside few periods, so that their bars are not wide.
+    periods = list(panels[0])
     space = 0.5 + max(0, 6 - len(periods)) / 2
     figure.update_xaxes(type="category", nticks=8, ticks="outside", range=[-space, len(periods) - 1 + space])
     figure.update_xaxes(title=f"{noun} (UTC){', by its Monday' * (noun == 'week')}", row=len(titles), col=1)
     figure.update_layout(barmode="stack", bargap=0.25)
-    return figure
-
-
-def add_counts(figure: Chart, panels: Sequence[Mapping[str, Sequence[Job]]]) -> None:
-    """Draw the number of jobs per period and outcome as stacked bars, in each panel. The legend has the sum of each outcome."""
-    counts = [{period: Counter(job.outcome for job in jobs) for period, jobs in panel.items()} for panel in panels]
-    totals = Counter(job.outcome for panel in panels for jobs in panel.values() for job in jobs)
-    for rank, (outcome, pattern) in enumerate(OUTCOME_PATTERNS.items()):
-        shown = [row for row, panel in enumerate(counts, 1) if any(count[outcome] for count in panel.values())]
-        for row in shown:
-            panel = counts[row - 1]
-            figure.add_bar(
-                name=f"{outcome.name} ({totals[outcome]:,})",
-                legendgroup=outcome.name,
-                legendrank=rank,
-                showlegend=row == shown[0],
-                x=list(panel),
-                y=[count[outcome] for count in panel.values()],
-                marker={"color": OUTCOME_COLOURS[outcome], "line": {"width": 0}, "pattern": {**_HATCH, "shape": pattern}},
-                hovertemplate=f"%{{x}}: %{{y:,}} {outcome.name}<extra></extra>",
-                row=row,
-                col=1,
-            )
-    for row, panel in enumerate(counts, 1):
-        highest = max(count.total() for count in panel.values())
+    legend = outcome_legend(Counter(job.outcome for panel in panels for jobs in panel.values() for job in jobs))
+    seen: set[str] = set()
+    for row, panel in enumerate(panels, 1):
+        counts = [Counter(job.outcome for job in panel[period]) for period in periods]
+        # Failures are at the base of a stack.
+        for rank, outcome in enumerate(reversed(BEST_FIRST)):
+            if any(count[outcome] for count in counts):
+                name, colour = legend[outcome]
+                figure.add_bar(
+                    name=name,
+                    legendgroup=outcome.name,
+                    legendrank=rank,
+                    showlegend=name not in seen,
+                    x=periods,
+                    y=[count[outcome] for count in counts],
+                    marker={**_filling(colour, _LOOKS[outcome][1]), "line": {"width": 0}},
+                    hovertemplate=f"%{{x}}: %{{y:,}} {outcome.name}<extra></extra>",
+                    row=row,
+                    col=1,
+                )
+                seen.add(name)
+        highest = max(count.total() for count in counts)
         # plotly's own ticks of a few jobs would be fractions.
         dtick = 1 if highest <= 4 else None
         figure.update_yaxes(range=[0, highest * 1.08], dtick=dtick, nticks=4, tickformat=",d", row=row, col=1)
+    return figure
 
 
 # ------------------------------------------------------------------ durations
