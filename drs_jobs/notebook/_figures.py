@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 import plotly.graph_objects as go
@@ -52,18 +52,12 @@ def label(text: str, limit: int = 100) -> str:
     return escape(one_line(text, limit), quote=False).replace("$", "&#36;")
 
 
-def host_names(names: object) -> dict[str, str]:
-    """Return the names that are not blank, as one line, by source server id; raise TypeError unless they map str to str."""
-    names = {} if names is None else names
-    if not isinstance(names, Mapping) or not all(isinstance(part, str) for item in names.items() for part in item):
+def server_labels(names: object) -> Callable[[str], str]:
+    """Return a function that labels a server by its id, with its host name; raise TypeError unless `names` are str to str."""
+    names_by_id: Any = {} if names is None else names
+    if not isinstance(names_by_id, Mapping) or not all(isinstance(part, str) for item in names_by_id.items() for part in item):
         raise TypeError(f"names must map source server ids to host names, str to str; this {type(names).__name__} does not")
-    lines = {server_id: one_line(name, 100) for server_id, name in cast("Mapping[str, str]", names).items()}
-    return {server_id: line for server_id, line in lines.items() if line}
-
-
-def server_text(server_id: str, names: Mapping[str, str]) -> str:
-    """Return the host name of a server, if it is in `names`, and its id."""
-    return wording.server_label(SourceServer(server_id, name=names.get(server_id)), _MAX_NAME)
+    return lambda server_id: wording.server_label(SourceServer(server_id, name=names_by_id.get(server_id)), _MAX_NAME)
 
 
 def hover(lines: Iterable[str], entries: Sequence[str] = (), shown: int = 3) -> str:
@@ -97,12 +91,9 @@ def describe_span(jobs: Iterable[Job]) -> str:
 
 _LOADER: Final = (
     "<script>window.Plotly || document.write("
-    '\'<script src="https://cdn.plot.ly/plotly-{version}.min.js" charset="utf-8"><\\/script>\')</script>'
+    f'\'<script src="https://cdn.plot.ly/plotly-{get_plotlyjs_version()}.min.js" charset="utf-8"><\\/script>\')</script>'
 )
 """Loads plotly.js if the page does not have it, such as after the cell with the first chart was run again."""
-
-_versions: Final[set[str]] = set()
-"""The version of plotly.js that an output of this process has; empty if none has it."""
 
 
 class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
@@ -112,6 +103,8 @@ class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
     first chart of a process embeds plotly.js, 5 MB, so that a page with the charts needs no network.
     """
 
+    _is_script_shown: ClassVar = False
+
     def show(self, *args: Any, **kwargs: Any) -> None:
         """Show the figure; for the arguments see plotly's `Figure.show`."""
         if args or kwargs or pio.renderers.default != "plotly_mimetype":
@@ -119,10 +112,9 @@ class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
             return
         from IPython.display import display  # noqa: PLC0415  # only Jupyter has this renderer
 
-        version = get_plotlyjs_version()
-        html = self.to_html(full_html=False, include_plotlyjs=version not in _versions)
-        html = _LOADER.format(version=version) + html if version in _versions else html
-        _versions.add(version)
+        html = self.to_html(full_html=False, include_plotlyjs=not Chart._is_script_shown)
+        html = _LOADER + html if Chart._is_script_shown else html
+        Chart._is_script_shown = True
         # IPython has no types.
         display({**self._repr_mimebundle_(), "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
 
@@ -195,27 +187,30 @@ class Mark:
     """The key of its entry in the legend."""
 
 
-Legend = Mapping[str, tuple[str, str]]
-"""The text and the colour of each group of marks."""
-
-
-def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] | None = None) -> Legend:
-    """Return the legend of marks by outcome, with the number of each; `names` replaces the names of the outcomes."""
+def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] | None = None) -> dict[str, tuple[str, str]]:
+    """Return the text in the legend and the colour of each outcome; `names` replaces the names of the outcomes."""
     names = {outcome: outcome.name for outcome in BEST_FIRST} if names is None else names
     return {key: (f"{names[key]} ({counts[key]:,})", OUTCOME_COLOURS[key]) for key in BEST_FIRST if counts.get(key)}
 
 
 def add_marks(
-    figure: Chart, marks: Sequence[Mark], legend: Legend, *, size: float = 10, thickness: float = 0, shortest: float = 0
+    figure: Chart,
+    marks: Sequence[Mark],
+    legend: Mapping[str, tuple[str, str]],
+    *,
+    size: float = 10,
+    thickness: float = 0,
+    shortest: float = 0,
 ) -> None:
     """Draw bars with the patterns of their outcomes, failed ones with a red outline, and markers of `size` pixels.
 
-    Later groups of the legend are over the others. `thickness` is that of bars, as a part of a row. Bars that are shorter than
-    `shortest`, in the units of the x axis, have a marker too. Without a thickness all marks are markers.
+    Later groups of the legend, which has their texts and colours, are over the others. `thickness` is that of bars, as a part
+    of a row. Bars shorter than `shortest`, in the units of the x axis, have a marker too. Without thickness all are markers.
     """
+    # The legend has the look of the first mark.
+    marks = sorted(marks, key=lambda mark: mark.outcome is not Outcome.SUCCEEDED)
     for group, (name, colour) in legend.items():
-        # The legend has the look of the first mark.
-        members = sorted((mark for mark in marks if mark.group == group), key=lambda mark: mark.outcome is not Outcome.SUCCEEDED)
+        members = [mark for mark in marks if mark.group == group]
         points = [mark for mark in members if not thickness or mark.end - mark.start < shortest]
         options = {"name": name, "legendgroup": group, "hoverinfo": "text"}
         if members and thickness:
@@ -265,20 +260,24 @@ _PERIODS: Final[Mapping[str, tuple[Callable[[datetime], int], Callable[[int], st
 """The number of the period of a time, and the label of a number; from the shortest period to the longest."""
 
 
-def by_period(items: Sequence[tuple[datetime, _T]], most: int, *, shortest: str = "month") -> tuple[str, dict[str, list[_T]]]:
-    """Return the shortest period of which there are at most `most`, else the decade, and the items of each period by its label.
+def by_period(
+    lanes: Iterable[Sequence[tuple[datetime, _T]]], most: int, *, shortest: str = "month"
+) -> tuple[str, list[dict[str, list[_T]]]]:
+    """Return the shortest period of which there are at most `most`, else the decade, and the items of each lane by its labels.
 
     No period is below `shortest`. There is at least one item, and the periods between the first and the last are complete.
     """
+    dated = [[(nearest_utc(time), item) for time, item in lane] for lane in lanes]
+    times = [time for lane in dated for time, _ in lane]
     nouns = list(_PERIODS)
-    for noun in nouns[nouns.index(shortest) :]:
-        number_of, label_of = _PERIODS[noun]
-        numbers = [number_of(nearest_utc(time)) for time, _ in items]
-        if max(numbers) - min(numbers) < most:
-            break
-    groups: dict[str, list[_T]] = {label_of(number): [] for number in range(min(numbers), max(numbers) + 1)}
-    for number, (_, item) in zip(numbers, items, strict=True):
-        groups[label_of(number)].append(item)
+    spans = {noun: [_PERIODS[noun][0](time) for time in (min(times), max(times))] for noun in nouns[nouns.index(shortest) :]}
+    noun = next((noun for noun, (first, last) in spans.items() if last - first < most), nouns[-1])
+    number_of, label_of = _PERIODS[noun]
+    first, last = spans[noun]
+    groups: list[dict[str, list[_T]]] = [{label_of(number): [] for number in range(first, last + 1)} for _ in dated]
+    for group, lane in zip(groups, dated, strict=True):
+        for time, item in lane:
+            group[label_of(number_of(time))].append(item)
     return noun, groups
 
 

@@ -11,7 +11,7 @@ regions, texts in the colours of the theme, and a text in place of the data if t
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import chain, cycle
 from operator import itemgetter
 from statistics import median
 from typing import Any, Final
@@ -25,22 +25,17 @@ from drs_jobs._text import format_count, format_day, format_duration, format_min
 from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, latest_snapshots
 from drs_jobs.analysis.times import EARLIEST, created
-from drs_jobs.evidence import Verdict, wording
+from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
+from drs_jobs.evidence.model import SEVERITY
 from drs_jobs.evidence.verdicts import validate_duration
 from drs_jobs.notebook import _figures
 from drs_jobs.notebook._figures import BEST_FIRST, MAX_ROWS, PANEL_HEIGHT, Chart, Mark, minutes_of
 
 # ------------------------------------------------------------------ timeline
 
-_LANES: Final = (*dict.fromkeys(KINDS.values()), "other kinds")
-"""The lanes of the timeline, from top to bottom. Kinds that this version does not know share the last one."""
-
-_MAX_BARS: Final = 300
-"""The maximum number of jobs in a timeline that are drawn one by one."""
-
-_MAX_WEEKS: Final = 160
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OTHER_KINDS: Final = "other kinds"
+"""The lane of the kinds that this version does not know."""
 
 
 def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping[str, str] | None = None) -> go.Figure:
@@ -61,23 +56,24 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping
         ValueError: If `now` has no time zone.
     """
     until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
-    names_by_id = _figures.host_names(names)
+    label_of = _figures.server_labels(names)
     snapshots = latest_snapshots(jobs)
     dated = _dated(snapshots)
-    lanes = {lane: members for lane in _LANES if (members := [item for item in dated if _lane(item[1]) == lane])}
-    labels = [f"{lane} ({len(members):,})" for lane, members in lanes.items()]
+    lanes: dict[str, list[tuple[datetime, Job]]] = {lane: [] for lane in (*KINDS.values(), _OTHER_KINDS)}
+    for time, job in dated:
+        lanes[job.kind if job.kind in lanes else _OTHER_KINDS].append((time, job))
+    lanes = {f"{lane} ({len(members):,})": members for lane, members in lanes.items() if members}
     subject, details = format_count(len(dated), "job"), _figures.describe_span(snapshots)
     undated = len(snapshots) - len(dated), "job", "without a creation date"
     if not dated:
         text = "no jobs with a creation date" if snapshots else "no jobs"
         return _figures.empty_chart(_figures.title(subject, undated), details, text)
-    if len(dated) > _MAX_BARS:
-        noun, periods = _figures.by_period(dated, _MAX_WEEKS, shortest="week")
-        counted = [{period: [job for job in jobs if _lane(job) == lane] for period, jobs in periods.items()} for lane in lanes]
-        figure, height = _figures.count_chart(labels, noun, counted), PANEL_HEIGHT * len(lanes)
-        subject += f" per {noun}"
+    if len(dated) <= 300:
+        figure, height = _bars(lanes, until, label_of)
     else:
-        figure, height = _bars(dict(zip(labels, lanes.values(), strict=True)), until, names_by_id)
+        noun, panels = _figures.by_period(lanes.values(), 160, shortest="week")
+        figure, height = _figures.count_chart(list(lanes), noun, panels), PANEL_HEIGHT * len(lanes)
+        subject += f" per {noun}"
     return _figures.finish(figure, _figures.title(subject, undated), details, height=height)
 
 
@@ -85,15 +81,15 @@ def _dated(jobs: Iterable[Job]) -> list[tuple[datetime, Job]]:
     return [(time, job) for job in jobs if (time := job.creation_date_time) is not None]
 
 
-def _lane(job: Job) -> str:
-    return job.kind if job.kind in _LANES else _LANES[-1]
-
-
 def _bars(
-    lanes: Mapping[str, Sequence[tuple[datetime, Job]]], until: datetime, names: Mapping[str, str]
+    lanes: Mapping[str, Sequence[tuple[datetime, Job]]], until: datetime, label_of: Callable[[str], str]
 ) -> tuple[Chart, float]:
     """Return a figure with one bar per job, and its height."""
-    spans = {job.job_id: _span(time, job, until) for dated in lanes.values() for time, job in dated}
+    spans: dict[str, tuple[float, float]] = {}
+    for time, job in chain.from_iterable(lanes.values()):
+        # The unit of plotly's axis of dates: milliseconds since 1970.
+        start = (nearest_utc(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        spans[job.job_id] = start, start + max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
     first, last = min(start for start, _ in spans.values()), max(end for _, end in spans.values())
     marker_width = max(last - first, 60_000) / 60
     figure = _figures.new_chart()
@@ -103,7 +99,7 @@ def _bars(
     for label, dated in lanes.items():
         rows = _stack([spans[job.job_id] for _, job in dated], marker_width)
         for (_, job), row in zip(dated, rows, strict=True):
-            text = _job_text(job, until, names)
+            text = _job_text(job, until, label_of)
             marks.append(Mark(*spans[job.job_id], top + row, text, job.outcome, job.outcome))
         labels[top + max(rows) / 2] = label
         bottom = top + max(rows) + 1
@@ -119,12 +115,6 @@ def _bars(
     return figure, top * row_height
 
 
-def _span(time: datetime, job: Job, until: datetime) -> tuple[float, float]:
-    """Return the start and the end of a bar in the unit of plotly's axis of dates: milliseconds since 1970."""
-    start = (nearest_utc(time) - _EPOCH) // timedelta(milliseconds=1)
-    return start, start + max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
-
-
 def _stack(spans: Sequence[tuple[float, float]], marker_width: float) -> list[int]:
     """Return the row of each bar, so that neither bars nor their markers overlap."""
     ends: list[float] = []
@@ -137,7 +127,7 @@ def _stack(spans: Sequence[tuple[float, float]], marker_width: float) -> list[in
     return rows
 
 
-def _job_text(job: Job, until: datetime, names: Mapping[str, str]) -> str:
+def _job_text(job: Job, until: datetime, label_of: Callable[[str], str]) -> str:
     ended = format_minute(job.end_date_time) if job.is_complete else "now"
     lines = [
         f"{job.kind} {job.outcome.name}",
@@ -147,7 +137,7 @@ def _job_text(job: Job, until: datetime, names: Mapping[str, str]) -> str:
         ", ".join(filter(None, (job.account_id, job.region))),
     ]
     failures = [
-        *(_figures.server_text(server.name, names) for server in job.failed_servers),
+        *(label_of(server.name) for server in job.failed_servers),
         *(resource.name for resource in job.failed_resources),
         *(f"{run.name}: {run.failure_reason or 'no reason given'}" for run in job.failed_actions),
     ]
@@ -155,8 +145,6 @@ def _job_text(job: Job, until: datetime, names: Mapping[str, str]) -> str:
 
 
 # ------------------------------------------------------------------ drills
-
-_MAX_MONTHS: Final = 120
 
 
 def drill_history(jobs: Iterable[Job]) -> go.Figure:
@@ -178,7 +166,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     if not dated:
         text = f"no drills with a creation date in {format_count(len(snapshots), 'job')}"
         return _figures.empty_chart(_figures.title(subject, undated), details, text)
-    noun, periods = _figures.by_period(dated, _MAX_MONTHS)
+    noun, [periods] = _figures.by_period([dated], 120)
     panels = ("number of drills", "share that succeeded, %", "median duration of the jobs")
     figure = _figures.count_chart(panels, noun, [periods])
     shares: dict[str, tuple[float, str]] = {}
@@ -217,9 +205,6 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     return _figures.finish(figure, _figures.title(subject, undated), details, height=PANEL_HEIGHT * len(panels))
 
 
-_MAX_COLUMNS: Final = 30
-
-
 def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -> go.Figure:
     """Return a chart with one row per server and one column per drill, with the server's own outcome in each drill.
 
@@ -238,21 +223,26 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
         TypeError: If `names` does not map str to str.
     """
     every_job = list(jobs)
-    names_by_id = _figures.host_names(names)
+    label_of = _figures.server_labels(names)
     recoveries = all_recoveries(every_job)
-    drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **names_by_id}}
-    servers = sorted(drills, key=lambda server: _attention(server, drills[server]))
-    undrilled = sum(not drills[server] for server in servers)
+    drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **(names or {})}}
+    undrilled = sorted(server for server, history in drills.items() if not history)
+    # Of those of equal rank, the one with the oldest last drill needs most attention.
+    ranks = {
+        server: (last[0].outcome is not Outcome.FAILED, last[0].created_at or EARLIEST, server)
+        for server, last in drills.items()
+        if last
+    }
+    drilled = sorted(ranks, key=ranks.__getitem__)
     # Many servers without a drill leave space for the others.
-    space = max(MAX_ROWS - (len(servers) - undrilled), MAX_ROWS // 3)
-    rows = [*servers[: min(undrilled, space)], *servers[undrilled:]][:MAX_ROWS]
+    empty_rows = list(range(min(len(undrilled), max(MAX_ROWS - len(drilled), MAX_ROWS // 3))))
+    rows = [*undrilled[: len(empty_rows)], *drilled][:MAX_ROWS]
     shown = {drill.job.job_id: drill.job for server in rows for drill in drills[server]}
-    empty_rows = [number for number, server in enumerate(rows) if not drills[server]]
-    hidden = undrilled - len(empty_rows)
+    hidden = len(undrilled) - len(empty_rows)
     title = _figures.title(
         f"{format_count(len(shown), 'drill')} of {format_count(len(rows) - len(empty_rows), 'server')}",
         (len(empty_rows), "server", "without a drill in these jobs"),
-        (len(servers) - len(rows), "server", f"not shown ({hidden:,} without a drill)" if hidden else "not shown"),
+        (len(drills) - len(rows), "server", f"not shown ({hidden:,} without a drill)" if hidden else "not shown"),
     )
     details = _figures.describe_span(every_job)
     if not rows:
@@ -273,7 +263,7 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
         showlegend=False,
     )
     positions = {job_id: x for x, (_, job_ids) in enumerate(columns) for job_id in job_ids}
-    labels = [_figures.server_text(server, names_by_id) for server in rows]
+    labels = [label_of(server) for server in rows]
     marks: list[Mark] = []
     for y, server in enumerate(rows):
         by_column: dict[int, list[Recovery]] = {}
@@ -293,23 +283,16 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     return _figures.finish(figure, title, details, height=max(len(rows) * 20, 80))
 
 
-def _attention(server_id: str, drills: Sequence[Recovery]) -> tuple[int, datetime, str]:
-    """Return the position of a server: the lower, the more attention it needs."""
-    if not drills:
-        return 0, EARLIEST, server_id
-    return (1 if drills[0].outcome is Outcome.FAILED else 2), drills[0].created_at or EARLIEST, server_id
-
-
 def _columns(drills: Iterable[Job]) -> tuple[list[tuple[str, list[str]]], str]:
     """Return the label of each column and the ids of its jobs, and what a column is: a drill, or a period if they are many."""
-    jobs = sorted(drills, key=lambda job: created(job) or EARLIEST)
+    jobs = sorted(drills, key=lambda job: (created(job) or EARLIEST, job.job_id))
     dated = [(time, job.job_id) for time, job in _dated(jobs)]
-    undated = [job.job_id for job in jobs if job.creation_date_time is None]
-    if len(jobs) <= _MAX_COLUMNS:
-        columns = [*(("no date", [job_id]) for job_id in undated), *((format_day(time), [job_id]) for time, job_id in dated)]
-        return columns, "drill"
-    noun, periods = _figures.by_period(dated, _MAX_COLUMNS) if dated else ("month", {})
-    return [*([("no date", undated)] if undated else []), *periods.items()], f"last drill of each {noun}"
+    undated = [("no date", [job.job_id]) for job in jobs if job.creation_date_time is None]
+    if len(jobs) <= 30:
+        return [*undated, *((format_day(time), [job_id]) for time, job_id in dated)], "drill"
+    noun, [periods] = _figures.by_period([dated], 30) if dated else ("month", [{}])
+    columns = [("no date", [job_id for _, job_ids in undated for job_id in job_ids])] if undated else []
+    return [*columns, *periods.items()], f"last drill of each {noun}"
 
 
 # ------------------------------------------------------------------ phases
@@ -336,7 +319,7 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
         ValueError: If `now` has no time zone.
     """
     until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
-    names_by_id = _figures.host_names(names)
+    label_of = _figures.server_labels(names)
     job = phases.job
     created_at = f"created {format_minute(job.creation_date_time)} (UTC)"
     details = ", ".join(filter(None, (job.outcome.name, created_at, job.account_id, job.region)))
@@ -355,7 +338,7 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     )
     if start is None or not rows:
         return _figures.empty_chart(title, details, f"no {'times' if rows else 'participants'} in the job and its log")
-    labels = [_figures.server_text(participant.participant, names_by_id) for participant, _ in rows]
+    labels = [label_of(participant.participant) for participant, _ in rows]
     marks = [
         Mark(began, ended, y, _phase_text(labels[y], participant, phase), phase.outcome, phase.name.label)
         for y, (participant, row_spans) in enumerate(rows)
@@ -409,12 +392,7 @@ def _phase_text(label: str, participant: ParticipantPhases, phase: Phase) -> str
 
 # ------------------------------------------------------------------ recovery times
 
-_MAX_CONNECTED: Final = 300
-_OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
-    Verdict.MET: Outcome.SUCCEEDED,
-    Verdict.UNDETERMINED: Outcome.UNDETERMINED,
-    Verdict.NOT_MET: Outcome.FAILED,
-}
+_OUTCOMES: Final = dict(zip(SEVERITY, (Outcome.FAILED, Outcome.UNDETERMINED, Outcome.SUCCEEDED), strict=True))
 """The outcome with the look of a verdict."""
 
 
@@ -440,7 +418,7 @@ def recovery_chart(
         ValueError: If `objective` is not above 0.
     """
     validate_duration("objective", objective)
-    names_by_id = _figures.host_names(names)
+    label_of = _figures.server_labels(names)
     recoveries = [recovery for history in all_recoveries(phases).values() for recovery in history]
     dated = [(time, r) for r in recoveries if r.job.is_complete and (time := r.created_at) is not None]
     dated.sort(key=itemgetter(0))
@@ -466,9 +444,9 @@ def recovery_chart(
         for time, recovery in dated
     ]
     figure = _figures.new_chart()
-    if len(points) <= _MAX_CONNECTED:
+    if len(points) <= 300:
         _add_lines(figure, points)
-    _add_recoveries(figure, points, band, names_by_id, objective)
+    _add_recoveries(figure, points, band, label_of, objective)
     axis = _figures.duration_axis(highest)
     if has_band:
         figure.add_hrect(highest * 1.15, highest * 1.29, fillcolor=_figures.FADED, opacity=0.15, line_width=0)
@@ -500,7 +478,7 @@ def _add_lines(figure: Chart, points: Sequence[_Point]) -> None:
 
 
 def _add_recoveries(
-    figure: Chart, points: Sequence[_Point], highest: float, names: Mapping[str, str], objective: timedelta | None
+    figure: Chart, points: Sequence[_Point], highest: float, label_of: Callable[[str], str], objective: timedelta | None
 ) -> None:
     """Draw one point for recoveries that would cover each other, at the time of the first and the height of the slowest."""
     labels = {outcome: outcome.name for outcome in Outcome} if objective is None else {o: v.label for v, o in _OUTCOMES.items()}
@@ -513,7 +491,11 @@ def _add_recoveries(
             looks = [(r.outcome if objective is None else _OUTCOMES[r.verdict(objective)], r) for *_, r in members]
             looks.sort(key=lambda look: -BEST_FIRST.index(look[0]))
             counts.update(look for look, _ in looks)
-            entries = [_recovery_text(recovery, labels[look], names) for look, recovery in looks]
+            entries = [
+                f"{label_of(r.server_id)}: {', '.join(dict.fromkeys([labels[look], r.outcome.name]))}, recovery time "
+                f"{wording.recovery_time_label(r)}; {_figures.job_text(r.job)}"
+                for look, r in looks
+            ]
             time, worst = near[0][0], looks[0][0]
             marks.append(Mark(time, time, members[0][1], _figures.hover([], entries), worst, worst))
     _figures.add_marks(figure, marks, _figures.outcome_legend(counts, labels))
@@ -527,10 +509,3 @@ def _grouped(points: Sequence[_Point], axis: int, distance: Any) -> list[list[_P
             groups.append([])
         groups[-1].append(point)
     return groups
-
-
-def _recovery_text(recovery: Recovery, label: str, names: Mapping[str, str]) -> str:
-    """Return the line of a recovery in a hover label."""
-    result = ", ".join(dict.fromkeys([label, recovery.outcome.name]))
-    time = f"recovery time {wording.recovery_time_label(recovery)}"
-    return f"{_figures.server_text(recovery.server_id, names)}: {result}, {time}; {_figures.job_text(recovery.job)}"
