@@ -6,7 +6,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any, ClassVar, Final, TypeVar
@@ -187,7 +187,7 @@ class Mark:
     """The key of its entry in the legend."""
 
 
-def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] | None = None) -> dict[str, tuple[str, str]]:
+def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] | None = None) -> dict[Outcome, tuple[str, str]]:
     """Return the text in the legend and the colour of each outcome; `names` replaces the names of the outcomes."""
     names = {outcome: outcome.name for outcome in BEST_FIRST} if names is None else names
     return {key: (f"{names[key]} ({counts[key]:,})", OUTCOME_COLOURS[key]) for key in BEST_FIRST if counts.get(key)}
@@ -249,36 +249,34 @@ def _filling(colour: str, pattern: str | list[str]) -> dict[str, Any]:
 # ------------------------------------------------------------------ counts by period
 
 PANEL_HEIGHT: Final = 110
-_PERIODS: Final[Mapping[str, tuple[Callable[[datetime], int], Callable[[int], str]]]] = {
-    # The first day of the year 1 was a Monday.
-    "week": (lambda time: (time.toordinal() - 1) // 7, lambda number: date.fromordinal(7 * number + 1).isoformat()),
-    "month": (lambda time: time.year * 12 + time.month - 1, lambda number: f"{number // 12:04}-{number % 12 + 1:02}"),
-    "quarter": (lambda time: time.year * 4 + (time.month - 1) // 3, lambda number: f"{number // 4:04} Q{number % 4 + 1}"),
-    "year": (lambda time: time.year, lambda number: f"{number:04}"),
-    "decade": (lambda time: time.year // 10, lambda number: f"{number:03}0s"),
+_PERIODS: Final[Mapping[str, Callable[[date], str]]] = {
+    "week": lambda day: (day - timedelta(days=day.weekday())).isoformat(),
+    "month": lambda day: day.isoformat()[:7],
+    "quarter": lambda day: f"{day.isoformat()[:4]} Q{(day.month + 2) // 3}",
+    "year": lambda day: day.isoformat()[:4],
+    "decade": lambda day: f"{day.isoformat()[:3]}0s",
 }
-"""The number of the period of a time, and the label of a number; from the shortest period to the longest."""
+"""The label of the period of a day; from the shortest period to the longest."""
 
 
 def by_period(
-    lanes: Iterable[Sequence[tuple[datetime, _T]]], most: int, *, shortest: str = "month"
+    lanes: Collection[Sequence[tuple[datetime, _T]]], most: int, *, shortest: str = "month"
 ) -> tuple[str, list[dict[str, list[_T]]]]:
     """Return the shortest period of which there are at most `most`, else the decade, and the items of each lane by its labels.
 
-    No period is below `shortest`. There is at least one item, and the periods between the first and the last are complete.
+    No period is below `shortest`. There is at least one item, and no period between the first and the last is left out.
     """
-    dated = [[(nearest_utc(time), item) for time, item in lane] for lane in lanes]
-    times = [time for lane in dated for time, _ in lane]
+    days = [[(nearest_utc(time).date(), item) for time, item in lane] for lane in lanes]
+    first, last = (limit(day for lane in days for day, _ in lane) for limit in (min, max))
+    weekly = [*(first + timedelta(days=number) for number in range(0, (last - first).days, 7)), last]
     nouns = list(_PERIODS)
-    spans = {noun: [_PERIODS[noun][0](time) for time in (min(times), max(times))] for noun in nouns[nouns.index(shortest) :]}
-    noun = next((noun for noun, (first, last) in spans.items() if last - first < most), nouns[-1])
-    number_of, label_of = _PERIODS[noun]
-    first, last = spans[noun]
-    groups: list[dict[str, list[_T]]] = [{label_of(number): [] for number in range(first, last + 1)} for _ in dated]
-    for group, lane in zip(groups, dated, strict=True):
-        for time, item in lane:
-            group[label_of(number_of(time))].append(item)
-    return noun, groups
+    labels = {noun: dict.fromkeys(map(_PERIODS[noun], weekly)) for noun in nouns[nouns.index(shortest) :]}
+    noun = next((noun for noun in labels if len(labels[noun]) <= most), nouns[-1])
+    panels: list[dict[str, list[_T]]] = [{label: [] for label in labels[noun]} for _ in days]
+    for panel, lane in zip(panels, days, strict=True):
+        for day, item in lane:
+            panel[_PERIODS[noun](day)].append(item)
+    return noun, panels
 
 
 def count_chart(titles: Sequence[str], noun: str, panels: Sequence[Mapping[str, Sequence[Job]]]) -> Chart:
@@ -288,32 +286,26 @@ def count_chart(titles: Sequence[str], noun: str, panels: Sequence[Mapping[str, 
     figure.set_subplots(rows=len(titles), shared_xaxes=True, vertical_spacing=spacing, subplot_titles=titles)
     figure.update_annotations(x=0, xanchor="left", font={"size": 12})
     # Space beside few periods, so that their bars are not wide.
-    periods = list(panels[0])
-    space = 0.5 + max(0, 6 - len(periods)) / 2
-    figure.update_xaxes(type="category", nticks=8, ticks="outside", range=[-space, len(periods) - 1 + space])
+    space = 0.5 + max(0, 6 - len(panels[0])) / 2
+    figure.update_xaxes(type="category", nticks=8, ticks="outside", range=[-space, len(panels[0]) - 1 + space])
     figure.update_xaxes(title=f"{noun} (UTC){', by its Monday' * (noun == 'week')}", row=len(titles), col=1)
     figure.update_layout(barmode="stack", bargap=0.25)
     legend = outcome_legend(Counter(job.outcome for panel in panels for jobs in panel.values() for job in jobs))
-    seen: set[str] = set()
     for row, panel in enumerate(panels, 1):
-        counts = [Counter(job.outcome for job in panel[period]) for period in periods]
+        counts = [Counter(job.outcome for job in jobs) for jobs in panel.values()]
         # Failures are at the base of a stack.
-        for rank, outcome in enumerate(reversed(BEST_FIRST)):
-            if any(count[outcome] for count in counts):
-                name, colour = legend[outcome]
-                figure.add_bar(
-                    name=name,
-                    legendgroup=outcome.name,
-                    legendrank=rank,
-                    showlegend=name not in seen,
-                    x=periods,
-                    y=[count[outcome] for count in counts],
-                    marker={**_filling(colour, _LOOKS[outcome][1]), "line": {"width": 0}},
-                    hovertemplate=f"%{{x}}: %{{y:,}} {outcome.name}<extra></extra>",
-                    row=row,
-                    col=1,
-                )
-                seen.add(name)
+        for outcome, (name, colour) in reversed(legend.items()):
+            figure.add_bar(
+                name=name,
+                legendgroup=outcome,
+                showlegend=row == 1,
+                x=list(panel),
+                y=[count[outcome] for count in counts],
+                marker={**_filling(colour, _LOOKS[outcome][1]), "line": {"width": 0}},
+                hovertemplate=f"%{{x}}: %{{y:,}} {outcome.name}<extra></extra>",
+                row=row,
+                col=1,
+            )
         highest = max(count.total() for count in counts)
         # plotly's own ticks of a few jobs would be fractions.
         dtick = 1 if highest <= 4 else None

@@ -8,6 +8,7 @@ regions, texts in the colours of the theme, and a text in place of the data if t
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -328,7 +329,7 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     end = job.end_date_time if job.is_complete else until
     spans = [(row, _spans(row, nearest_utc(start or until), end)) for row in phases.participants]
     # The slowest are first, and those without a phase in the log are last.
-    spans.sort(key=lambda item: (not item[1], -max((end for *_, end in item[1]), default=0)))
+    spans.sort(key=lambda item: max((ended for *_, ended in item[1]), default=-math.inf), reverse=True)
     rows = spans[:MAX_ROWS]
     drawn = sum(bool(row_spans) for _, row_spans in rows)
     title = _figures.title(
@@ -370,9 +371,10 @@ def _spans(participant: ParticipantPhases, start: datetime, end: datetime | None
     spans: list[tuple[Phase, float, float]] = []
     for phase in participant.phases:
         if phase.started_at is not None:
-            began_at = nearest_utc(phase.started_at)
-            ended_at = max(began_at, nearest_utc(phase.ended_at or end or began_at))
-            spans.append((phase, minutes_of(began_at - start), minutes_of(ended_at - start)))
+            began, ended = (
+                minutes_of(nearest_utc(at) - start) for at in (phase.started_at, phase.ended_at or end or phase.started_at)
+            )
+            spans.append((phase, began, max(began, ended)))
     return spans
 
 

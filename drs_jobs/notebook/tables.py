@@ -12,7 +12,7 @@ evidence has the keys of a record. A lone surrogate in a text is replaced by `?`
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, get_type_hints
 
@@ -221,8 +221,8 @@ def to_excel(table: pa.Table, path: str | os.PathLike[str]) -> None:
         sheet = book.add_worksheet()
         durations = book.add_format({"num_format": "[h]:mm:ss"})
         for column, name in enumerate(table.column_names):
-            for row, value in enumerate([name, *map(_excel_value, table[name].to_pylist())]):
-                sheet.write(row, column, value, durations if isinstance(value, timedelta) else None)
+            cells = [name, *map(_excel_value, table[name].to_pylist())]
+            sheet.write_column(0, column, cells, durations if pa.types.is_duration(table[name].type) else None)
         sheet.freeze_panes(1, 0)
         sheet.autofit()
 
