@@ -214,9 +214,8 @@ def add_marks(
         points = [mark for mark in members if not thickness or mark.end - mark.start < shortest]
         options = {"name": name, "legendgroup": group, "hoverinfo": "text"}
         if members and thickness:
-            # A bar in the colour of failures needs no outline.
-            outlined = OUTCOME_COLOURS[Outcome.FAILED] != colour
-            widths = [3 if outlined and mark.outcome is Outcome.FAILED else 0 for mark in members]
+            # A bar in the colour of failures needs none.
+            widths = [3 if mark.outcome is Outcome.FAILED and mark.outcome != group else 0 for mark in members]
             figure.add_bar(
                 orientation="h",
                 base=[mark.start for mark in members],

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain, cycle
+from itertools import chain, cycle, groupby
 from operator import itemgetter
 from statistics import median
 from typing import Any, Final
@@ -263,17 +263,15 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
         hoverinfo="skip",
         showlegend=False,
     )
-    positions = {job_id: x for x, (_, job_ids) in enumerate(columns) for job_id in job_ids}
     labels = [label_of(server) for server in rows]
     marks: list[Mark] = []
-    for y, server in enumerate(rows):
-        by_column: dict[int, list[Recovery]] = {}
-        for drill in drills[server]:
-            by_column.setdefault(positions[drill.job.job_id], []).append(drill)
-        for x, newest_first in by_column.items():
-            entries = [f"{drill.outcome.name}, {_figures.job_text(drill.job)}" for drill in newest_first]
-            outcome = newest_first[0].outcome
-            marks.append(Mark(x, x, y, _figures.hover([labels[y]], entries), outcome, outcome))
+    for x, (_, job_ids) in enumerate(columns):
+        for y, server in enumerate(rows):
+            newest_first = [drill for drill in drills[server] if drill.job.job_id in job_ids]
+            if newest_first:
+                entries = [f"{drill.outcome.name}, {_figures.job_text(drill.job)}" for drill in newest_first]
+                outcome = newest_first[0].outcome
+                marks.append(Mark(x, x, y, _figures.hover([labels[y]], entries), outcome, outcome))
     _figures.add_marks(figure, marks, _figures.outcome_legend(Counter(mark.outcome for mark in marks)))
     labelled = range(0, len(columns), -(-width // 8))
     texts = [columns[number][0] for number in labelled]
@@ -284,16 +282,17 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     return _figures.finish(figure, title, details, height=max(len(rows) * 20, 80))
 
 
-def _columns(drills: Iterable[Job]) -> tuple[list[tuple[str, list[str]]], str]:
+def _columns(drills: Iterable[Job]) -> tuple[list[tuple[str, set[str]]], str]:
     """Return the label of each column and the ids of its jobs, and what a column is: a drill, or a period if they are many."""
     jobs = sorted(drills, key=lambda job: (created(job) or EARLIEST, job.job_id))
     dated = [(time, job.job_id) for time, job in _dated(jobs)]
-    undated = [("no date", [job.job_id]) for job in jobs if job.creation_date_time is None]
+    undated = [job.job_id for job in jobs if job.creation_date_time is None]
     if len(jobs) <= 30:
-        return [*undated, *((format_day(time), [job_id]) for time, job_id in dated)], "drill"
+        columns = [*(("no date", job_id) for job_id in undated), *((format_day(time), job_id) for time, job_id in dated)]
+        return [(label, {job_id}) for label, job_id in columns], "drill"
     noun, [periods] = _figures.by_period([dated], 30) if dated else ("month", [{}])
-    columns = [("no date", [job_id for _, job_ids in undated for job_id in job_ids])] if undated else []
-    return [*columns, *periods.items()], f"last drill of each {noun}"
+    periods = {"no date": undated, **periods} if undated else periods
+    return [(label, set(job_ids)) for label, job_ids in periods.items()], f"last drill of each {noun}"
 
 
 # ------------------------------------------------------------------ phases
@@ -468,15 +467,12 @@ _Point = tuple[datetime, float, Recovery]
 
 
 def _add_lines(figure: Chart, points: Sequence[_Point]) -> None:
-    """Connect the points of each server that have a recovery time, in one trace with gaps."""
-    by_server: dict[str, list[tuple[datetime | None, float | None]]] = {}
-    for time, minutes, recovery in points:
-        if recovery.recovery_time is not None:
-            by_server.setdefault(recovery.server_id, []).append((time, minutes))
-    places = [place for history in by_server.values() for place in (*history, (None, None))]
-    x, y = [time for time, _ in places], [minutes for _, minutes in places]
+    """Connect the points of each server that have a recovery time."""
+    timed = sorted((point for point in points if point[2].recovery_time is not None), key=lambda point: point[2].server_id)
     line = {"color": _figures.FADED, "width": 1}
-    figure.add_scatter(mode="lines", x=x, y=y, line=line, opacity=0.6, hoverinfo="skip", showlegend=False)
+    for _, history in groupby(timed, key=lambda point: point[2].server_id):
+        x, y, _ = zip(*history, strict=True)
+        figure.add_scatter(mode="lines", x=x, y=y, line=line, opacity=0.6, hoverinfo="skip", showlegend=False)
 
 
 def _add_recoveries(
