@@ -168,7 +168,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 # ------------------------------------------------------------------ rows, bars and points
 
 
-def set_rows(figure: Chart, labels: Mapping[float, str] | Mapping[int, str], count: int) -> None:
+def set_rows(figure: Chart, labels: Mapping[float, str] | Mapping[int, str], count: float) -> None:
     """Set the labels of a chart of rows, from top to bottom, by their position."""
     texts = [label(text) for text in labels.values()]
     figure.update_yaxes(range=[count - 0.5, -0.5], tickvals=list(labels), ticktext=texts, showgrid=False)
@@ -196,7 +196,7 @@ def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] |
 def add_marks(
     figure: Chart,
     marks: Sequence[Mark],
-    legend: Mapping[str, tuple[str, str]],
+    legend: Mapping[Any, tuple[str, str]],
     *,
     size: float = 10,
     thickness: float = 0,

@@ -10,13 +10,14 @@ regions, texts in the colours of the theme, and a text in place of the data if t
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain, cycle, groupby
+from itertools import cycle
 from operator import itemgetter
 from statistics import median
 from typing import Any, Final
 
+import attrs
 import plotly.graph_objects as go
 
 from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS
@@ -24,7 +25,7 @@ from drs_jobs._models import Job, Outcome
 from drs_jobs._models.job import KINDS
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_second, format_target_count
 from drs_jobs._time import nearest_utc
-from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, latest_snapshots
+from drs_jobs.analysis import JobPhases, ParticipantPhases, PhaseName, latest_snapshots
 from drs_jobs.analysis.times import EARLIEST, created
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
@@ -70,7 +71,8 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping
         text = "no jobs with a creation date" if snapshots else "no jobs"
         return _figures.empty_chart(_figures.title(subject, undated), details, text)
     if len(dated) <= 300:
-        figure, height = _bars(lanes, until, label_of)
+        bars = {lane: [_bar(time, job, until, label_of) for time, job in members] for lane, members in lanes.items()}
+        figure, height = _bars(bars)
     else:
         noun, panels = _figures.by_period(lanes.values(), 160, shortest="week")
         figure, height = _figures.count_chart(list(lanes), noun, panels), PANEL_HEIGHT * len(lanes)
@@ -82,31 +84,23 @@ def _dated(jobs: Iterable[Job]) -> list[tuple[datetime, Job]]:
     return [(time, job) for job in jobs if (time := job.creation_date_time) is not None]
 
 
-def _bars(
-    lanes: Mapping[str, Sequence[tuple[datetime, Job]]], until: datetime, label_of: Callable[[str], str]
-) -> tuple[Chart, float]:
+def _bars(lanes: Mapping[str, Sequence[Mark]]) -> tuple[Chart, float]:
     """Return a figure with one bar per job, and its height."""
-    spans: dict[str, tuple[float, float]] = {}
-    for time, job in chain.from_iterable(lanes.values()):
-        # The unit of plotly's axis of dates: milliseconds since 1970.
-        start = (nearest_utc(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-        spans[job.job_id] = start, start + max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
-    first, last = min(start for start, _ in spans.values()), max(end for _, end in spans.values())
+    first = min(mark.start for members in lanes.values() for mark in members)
+    last = max(mark.end for members in lanes.values() for mark in members)
     marker_width = max(last - first, 60_000) / 60
     figure = _figures.new_chart()
     marks: list[Mark] = []
     labels: dict[float, str] = {}
-    top = 0
-    for label, dated in lanes.items():
-        rows = _stack([spans[job.job_id] for _, job in dated], marker_width)
-        for (_, job), row in zip(dated, rows, strict=True):
-            text = _job_text(job, until, label_of)
-            marks.append(Mark(*spans[job.job_id], top + row, text, job.outcome, job.outcome))
-        labels[top + max(rows) / 2] = label
-        bottom = top + max(rows) + 1
+    top = 0.0
+    for label, members in lanes.items():
+        stacked = _stacked(members, top, marker_width)
+        bottom = max(mark.y for mark in stacked)
+        labels[(top + bottom) / 2] = label
         if len(labels) % 2:
-            figure.add_hrect(top - 0.5, bottom - 0.5, fillcolor=_figures.FADED, opacity=0.1, line_width=0)
-        top = bottom
+            figure.add_hrect(top - 0.5, bottom + 0.5, fillcolor=_figures.FADED, opacity=0.1, line_width=0)
+        marks += stacked
+        top = bottom + 1
     row_height = max(min(max(600 / top, 8), 24), 80 / top)
     size = min(row_height - 1, 12)
     legend = _figures.outcome_legend(Counter(mark.outcome for mark in marks))
@@ -116,19 +110,22 @@ def _bars(
     return figure, top * row_height
 
 
-def _stack(spans: Sequence[tuple[float, float]], marker_width: float) -> list[int]:
-    """Return the row of each bar, so that neither bars nor their markers overlap."""
+def _stacked(marks: Iterable[Mark], top: float, marker_width: float) -> list[Mark]:
+    """Return bars in rows from `top` on, so that neither bars nor their markers overlap."""
     ends: list[float] = []
-    rows = [0] * len(spans)
-    for index, (start, end) in sorted(enumerate(spans), key=lambda item: item[1]):
-        padding = max(0.0, marker_width - (end - start)) / 2
-        row = next((row for row, taken in enumerate(ends) if taken <= start - padding), len(ends))
-        ends[row : row + 1] = [end + padding]
-        rows[index] = row
-    return rows
+    stacked: list[Mark] = []
+    for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
+        padding = max(0.0, marker_width - (mark.end - mark.start)) / 2
+        row = next((row for row, end in enumerate(ends) if end <= mark.start - padding), len(ends))
+        ends[row : row + 1] = [mark.end + padding]
+        stacked.append(attrs.evolve(mark, y=top + row))
+    return stacked
 
 
-def _job_text(job: Job, until: datetime, label_of: Callable[[str], str]) -> str:
+def _bar(time: datetime, job: Job, until: datetime, label_of: Callable[[str], str]) -> Mark:
+    """Return the bar of a job, in the unit of plotly's axis of dates: milliseconds since 1970."""
+    start = (nearest_utc(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    length = max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
     ended = format_minute(job.end_date_time) if job.is_complete else "now"
     lines = [
         f"{job.kind} {job.outcome.name}",
@@ -142,7 +139,8 @@ def _job_text(job: Job, until: datetime, label_of: Callable[[str], str]) -> str:
         *(resource.name for resource in job.failed_resources),
         *(f"{run.name}: {run.failure_reason or 'no reason given'}" for run in job.failed_actions),
     ]
-    return _figures.hover(lines, [f"failed: {failure}" for failure in failures], shown=8)
+    hover = _figures.hover(lines, [f"failed: {failure}" for failure in failures], shown=8)
+    return Mark(start, start + length, 0, hover, job.outcome, job.outcome)
 
 
 # ------------------------------------------------------------------ drills
@@ -287,12 +285,14 @@ def _columns(drills: Iterable[Job]) -> tuple[list[tuple[str, set[str]]], str]:
     jobs = sorted(drills, key=lambda job: (created(job) or EARLIEST, job.job_id))
     dated = [(time, job.job_id) for time, job in _dated(jobs)]
     undated = [job.job_id for job in jobs if job.creation_date_time is None]
-    if len(jobs) <= 30:
-        columns = [*(("no date", job_id) for job_id in undated), *((format_day(time), job_id) for time, job_id in dated)]
-        return [(label, {job_id}) for label, job_id in columns], "drill"
-    noun, [periods] = _figures.by_period([dated], 30) if dated else ("month", [{}])
-    periods = {"no date": undated, **periods} if undated else periods
-    return [(label, set(job_ids)) for label, job_ids in periods.items()], f"last drill of each {noun}"
+    if len(dated) <= 30:
+        return [
+            *(("no date", {job_id}) for job_id in undated),
+            *((format_day(time), {job_id}) for time, job_id in dated),
+        ], "drill"
+    noun, [periods] = _figures.by_period([dated], 30)
+    columns = [("no date", set(undated))] if undated else []
+    return [*columns, *((label, set(job_ids)) for label, job_ids in periods.items())], f"last drill of each {noun}"
 
 
 # ------------------------------------------------------------------ phases
@@ -326,24 +326,19 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     times = [phase.started_at for row in phases.participants for phase in row.phases if phase.started_at is not None]
     start = job.creation_date_time or min(times, default=None)
     end = job.end_date_time if job.is_complete else until
-    spans = [(row, _spans(row, nearest_utc(start or until), end)) for row in phases.participants]
+    bars = [(row, list(_phase_bars(row, label_of, nearest_utc(start or until), end))) for row in phases.participants]
     # The slowest are first, and those without a phase in the log are last.
-    spans.sort(key=lambda item: max((ended for *_, ended in item[1]), default=-math.inf), reverse=True)
-    rows = spans[:MAX_ROWS]
-    drawn = sum(bool(row_spans) for _, row_spans in rows)
+    bars.sort(key=lambda item: max((mark.end for mark in item[1]), default=-math.inf), reverse=True)
+    rows = [row for row, _ in bars[:MAX_ROWS]]
+    marks = [attrs.evolve(mark, y=y) for y, (_, members) in enumerate(bars[:MAX_ROWS]) for mark in members]
+    drawn = len({mark.y for mark in marks})
     title = _figures.title(
         f"phases of {format_count(drawn, 'participant')}, {job.kind} {job.job_id}",
         (len(rows) - drawn, "participant", "without phases in the log"),
-        (len(spans) - len(rows), "participant", "not shown"),
+        (len(bars) - len(rows), "participant", "not shown"),
     )
     if start is None or not rows:
         return _figures.empty_chart(title, details, f"no {'times' if rows else 'participants'} in the job and its log")
-    labels = [label_of(participant.participant) for participant, _ in rows]
-    marks = [
-        Mark(began, ended, y, _phase_text(labels[y], participant, phase), phase.outcome, phase.name.label)
-        for y, (participant, row_spans) in enumerate(rows)
-        for phase, began, ended in row_spans
-    ]
     low = min([0.0, *(mark.start for mark in marks)])
     high = max([low + 1 / 60, *(mark.end for mark in marks)])
     margin = (high - low) / 60
@@ -351,12 +346,12 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     _figures.add_marks(figure, marks, _PHASES, size=13, thickness=0.5, shortest=margin)
     figure.update_xaxes(**_figures.duration_axis(high), range=[low - margin, high + margin], zeroline=False)
     figure.update_xaxes(title="time since creation")
-    _figures.set_rows(figure, dict(enumerate(labels)), len(rows))
+    _figures.set_rows(figure, {y: label_of(row.participant) for y, row in enumerate(rows)}, len(rows))
     results = [
         format_duration(row.recovery_time)
         if row.outcome is Outcome.SUCCEEDED and row.recovery_time is not None
         else row.outcome.name
-        for row, _ in rows
+        for row in rows
     ]
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "matches": "y", "showgrid": False})
     figure.update_layout(yaxis2={"tickvals": list(range(len(rows))), "ticktext": results})
@@ -365,30 +360,25 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     return _figures.finish(figure, title, details, height=max(len(rows) * 26, 80))
 
 
-def _spans(participant: ParticipantPhases, start: datetime, end: datetime | None) -> list[tuple[Phase, float, float]]:
-    """Return the phases that have a start, each with its start and end, in minutes since `start`."""
-    spans: list[tuple[Phase, float, float]] = []
+def _phase_bars(
+    participant: ParticipantPhases, label_of: Callable[[str], str], start: datetime, end: datetime | None
+) -> Iterator[Mark]:
+    """Return the bars of the phases that have a start, in minutes since `start`."""
     for phase in participant.phases:
         if phase.started_at is not None:
-            began, ended = (
-                minutes_of(nearest_utc(at) - start) for at in (phase.started_at, phase.ended_at or end or phase.started_at)
-            )
-            spans.append((phase, began, max(began, ended)))
-    return spans
-
-
-def _phase_text(label: str, participant: ParticipantPhases, phase: Phase) -> str:
-    end = "no end in the log" if phase.ended_at is None else format_second(phase.ended_at)
-    lines = [
-        label,
-        f"{participant.outcome.name}, recovery time {format_duration(participant.recovery_time)}",
-        f"{phase.name.label} {phase.outcome.name}, {format_duration(phase.duration)}",
-        f"{format_second(phase.started_at)} to {end} (UTC)",
-        f"waited {format_duration(phase.waiting_before)} before it" if phase.waiting_before is not None else "",
-        f"{phase.attempts:,} attempts" if phase.attempts > 1 else "",
-        phase.error or "",
-    ]
-    return _figures.hover(lines)
+            times = phase.started_at, phase.ended_at or end or phase.started_at
+            began, ended = (minutes_of(nearest_utc(time) - start) for time in times)
+            until = "no end in the log" if phase.ended_at is None else format_second(phase.ended_at)
+            lines = [
+                label_of(participant.participant),
+                f"{participant.outcome.name}, recovery time {format_duration(participant.recovery_time)}",
+                f"{phase.name.label} {phase.outcome.name}, {format_duration(phase.duration)}",
+                f"{format_second(phase.started_at)} to {until} (UTC)",
+                f"waited {format_duration(phase.waiting_before)} before it" if phase.waiting_before is not None else "",
+                f"{phase.attempts:,} attempts" if phase.attempts > 1 else "",
+                phase.error or "",
+            ]
+            yield Mark(began, max(began, ended), 0, _figures.hover(lines), phase.outcome, phase.name.label)
 
 
 # ------------------------------------------------------------------ recovery times
@@ -440,14 +430,17 @@ def recovery_chart(
     highest = max(*map(minutes_of, [*times, line or timedelta()]), 1 / 60)
     has_band = len(times) < len(dated)
     band = highest * 1.22
-    points = [
-        (time, band if recovery.recovery_time is None else minutes_of(recovery.recovery_time), recovery)
-        for time, recovery in dated
-    ]
+    marks = [_recovery_point(time, recovery, band, objective, label_of) for time, recovery in dated]
     figure = _figures.new_chart()
-    if len(points) <= 300:
-        _add_lines(figure, points)
-    _add_recoveries(figure, points, band, label_of, objective)
+    if len(marks) <= 300:
+        for server_id in servers:
+            timed = [(time, r.recovery_time) for time, r in dated if r.server_id == server_id and r.recovery_time is not None]
+            x, y = [time for time, _ in timed], [minutes_of(duration) for _, duration in timed]
+            style = {"color": _figures.FADED, "width": 1}
+            figure.add_scatter(mode="lines", x=x, y=y, line=style, opacity=0.6, hoverinfo="skip", showlegend=False)
+    labels = None if objective is None else {outcome: verdict.label for verdict, outcome in _OUTCOMES.items()}
+    legend = _figures.outcome_legend(Counter(mark.outcome for mark in marks), labels)
+    _figures.add_marks(figure, list(_merged(marks, band)), legend)
     axis = _figures.duration_axis(highest)
     if has_band:
         figure.add_hrect(highest * 1.15, highest * 1.29, fillcolor=_figures.FADED, opacity=0.15, line_width=0)
@@ -462,48 +455,34 @@ def recovery_chart(
     return _figures.finish(figure, title, details, height=360)
 
 
-_Point = tuple[datetime, float, Recovery]
-"""A recovery with its place: the creation time of the job, and the recovery time in minutes."""
+def _recovery_point(
+    time: datetime, recovery: Recovery, band: float, objective: timedelta | None, label_of: Callable[[str], str]
+) -> Mark:
+    """Return the point of a recovery, in the band if it has no recovery time. Its hover label is one line, not escaped."""
+    verdict = None if objective is None else recovery.verdict(objective)
+    outcome = recovery.outcome if verdict is None else _OUTCOMES[verdict]
+    minutes = band if recovery.recovery_time is None else minutes_of(recovery.recovery_time)
+    result = recovery.outcome.name if verdict is None else f"{verdict.label}, {recovery.outcome.name}"
+    hover = f"{label_of(recovery.server_id)}: {result}, recovery time {wording.recovery_time_label(recovery)}"
+    return Mark(time, time, minutes, f"{hover}; {_figures.job_text(recovery.job)}", outcome, outcome)
 
 
-def _add_lines(figure: Chart, points: Sequence[_Point]) -> None:
-    """Connect the points of each server that have a recovery time."""
-    timed = sorted((point for point in points if point[2].recovery_time is not None), key=lambda point: point[2].server_id)
-    line = {"color": _figures.FADED, "width": 1}
-    for _, history in groupby(timed, key=lambda point: point[2].server_id):
-        x, y, _ = zip(*history, strict=True)
-        figure.add_scatter(mode="lines", x=x, y=y, line=line, opacity=0.6, hoverinfo="skip", showlegend=False)
-
-
-def _add_recoveries(
-    figure: Chart, points: Sequence[_Point], highest: float, label_of: Callable[[str], str], objective: timedelta | None
-) -> None:
-    """Draw one point for recoveries that would cover each other, at the time of the first and the height of the slowest."""
-    labels = {outcome: outcome.name for outcome in Outcome} if objective is None else {o: v.label for v, o in _OUTCOMES.items()}
+def _merged(marks: Sequence[Mark], band: float) -> Iterator[Mark]:
+    """Return the worst of the points that would cover each other, at the time of the first and the height of the slowest."""
     # Within a 48th of the width and a 24th of the height, one point would hide the hover label of another.
-    column = max((points[-1][0] - points[0][0]) / 48, timedelta(minutes=1))
-    counts: Counter[Outcome] = Counter()
-    marks: list[Mark] = []
-    for near in _grouped(points, 0, column):
-        for members in reversed(_grouped(sorted(near, key=itemgetter(1), reverse=True), 1, highest / 24)):
-            looks = [(r.outcome if objective is None else _OUTCOMES[r.verdict(objective)], r) for *_, r in members]
-            looks.sort(key=lambda look: -BEST_FIRST.index(look[0]))
-            counts.update(look for look, _ in looks)
-            entries = [
-                f"{label_of(r.server_id)}: {', '.join(dict.fromkeys([labels[look], r.outcome.name]))}, recovery time "
-                f"{wording.recovery_time_label(r)}; {_figures.job_text(r.job)}"
-                for look, r in looks
-            ]
-            time, worst = near[0][0], looks[0][0]
-            marks.append(Mark(time, time, members[0][1], _figures.hover([], entries), worst, worst))
-    _figures.add_marks(figure, marks, _figures.outcome_legend(counts, labels))
+    width = max((marks[-1].start - marks[0].start) / 48, timedelta(minutes=1))
+    for near in _grouped(marks, "start", width):
+        for members in reversed(_grouped(sorted(near, key=lambda mark: -mark.y), "y", band / 24)):
+            worst_first = sorted(members, key=lambda mark: BEST_FIRST.index(mark.outcome), reverse=True)
+            hover = _figures.hover([], [mark.hover for mark in worst_first])
+            yield attrs.evolve(worst_first[0], start=near[0].start, end=near[0].start, y=members[0].y, hover=hover)
 
 
-def _grouped(points: Sequence[_Point], axis: int, distance: Any) -> list[list[_Point]]:
-    """Group points that are sorted along an axis, so that each is at most at a distance from the first of its group."""
-    groups: list[list[_Point]] = []
-    for point in points:
-        if not groups or abs(point[axis] - groups[-1][0][axis]) > distance:
+def _grouped(marks: Iterable[Mark], axis: str, distance: Any) -> list[list[Mark]]:
+    """Group marks that are sorted along an axis, so that each is at most at a distance from the first of its group."""
+    groups: list[list[Mark]] = []
+    for mark in marks:
+        if not groups or abs(getattr(mark, axis) - getattr(groups[-1][0], axis)) > distance:
             groups.append([])
-        groups[-1].append(point)
+        groups[-1].append(mark)
     return groups

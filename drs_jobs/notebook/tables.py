@@ -111,10 +111,9 @@ _PHASE: Final[_Columns] = {
 
 
 # The rows are records.
+_NUMBERS: Final = {int: pa.int64(), float | None: pa.float64()}
 _EVIDENCE: Final[_Columns] = {
-    key: (_TIMESTAMP, lambda record, key=key: record[key] and datetime.fromisoformat(record[key]))
-    if key in {"asOf", "since"} or key.endswith("At")
-    else ({int: pa.int64(), float | None: pa.float64()}.get(hint, _TEXT), itemgetter(key))
+    key: (_TIMESTAMP if key in {"asOf", "since"} or key.endswith("At") else _NUMBERS.get(hint, _TEXT), itemgetter(key))
     for key, hint in get_type_hints(ServerRecord).items()
 }
 
@@ -246,14 +245,16 @@ def _table(columns: _Columns, rows: Iterable[Any]) -> pa.Table:
     """Return a table of the values in the rows. It reads the rows once, and does not keep them in memory."""
     values: dict[str, list[object]] = {name: [] for name in columns}
     for row in rows:
-        for name, (_, read) in columns.items():
-            values[name].append(_arrow_value(read(row)))
+        for name, (kind, read) in columns.items():
+            values[name].append(_arrow_value(read(row), kind))
     return pa.table(values, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
 
 
-def _arrow_value(value: object) -> object:
+def _arrow_value(value: object, kind: Any) -> object:
     """Return the value in a form that Arrow can store."""
     match value:
+        case str() if kind == _TIMESTAMP:
+            return datetime.fromisoformat(value)
         case str():
             # A lone surrogate, which JSON can contain, becomes `?`. `str(…)`, because an UnknownValue is a subclass.
             return str(value).encode("utf-8", "replace").decode()
@@ -262,6 +263,6 @@ def _arrow_value(value: object) -> object:
         case int() if not -(2**63) <= value < 2**63:
             return None
         case Mapping():
-            return [(_arrow_value(key), _arrow_value(text)) for key, text in value.items()]
+            return [(_arrow_value(key, _TEXT), _arrow_value(text, _TEXT)) for key, text in value.items()]
         case _:
             return value
