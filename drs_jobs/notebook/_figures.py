@@ -7,9 +7,9 @@
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from html import escape
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 import attrs
 import plotly.graph_objects as go
@@ -20,9 +20,8 @@ from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._models import Job, Outcome
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, one_line
 from drs_jobs._time import nearest_utc
+from drs_jobs.analysis.times import EARLIEST
 from drs_jobs.evidence import SourceServer, wording
-
-_T = TypeVar("_T")
 
 MAX_ROWS: Final = 60
 """The maximum number of rows with a label."""
@@ -30,15 +29,13 @@ MAX_ROWS: Final = 60
 FADED: Final = "#767676"
 """A colour for what is not an outcome, readable on white and on black, and below white text."""
 
-_LOOKS: Final[Mapping[Outcome, tuple[str, str]]] = {
+LOOKS: Final[Mapping[Outcome, tuple[str, str]]] = {
     Outcome.SUCCEEDED: ("circle", ""),
     Outcome.UNDETERMINED: ("diamond", "."),
     Outcome.RUNNING: ("square", "/"),
     Outcome.FAILED: ("x", "x"),
 }
 """The marker and the pattern of an outcome, for readers who cannot distinguish the colours. The worst is last, so on top."""
-
-BEST_FIRST: Final = tuple(_LOOKS)
 
 # ------------------------------------------------------------------ text
 
@@ -189,8 +186,8 @@ class Mark:
 
 def outcome_legend(counts: Mapping[Outcome, int], names: Mapping[Outcome, str] | None = None) -> dict[Outcome, tuple[str, str]]:
     """Return the text in the legend and the colour of each outcome; `names` replaces the names of the outcomes."""
-    names = {outcome: outcome.name for outcome in BEST_FIRST} if names is None else names
-    return {key: (f"{names[key]} ({counts[key]:,})", OUTCOME_COLOURS[key]) for key in BEST_FIRST if counts.get(key)}
+    names = {outcome: outcome.name for outcome in LOOKS} if names is None else names
+    return {key: (f"{names[key]} ({counts[key]:,})", OUTCOME_COLOURS[key]) for key in LOOKS if counts.get(key)}
 
 
 def add_marks(
@@ -222,7 +219,7 @@ def add_marks(
                 x=[mark.end - mark.start for mark in members],
                 y=[mark.y for mark in members],
                 width=thickness,
-                marker=_filling(colour, [_LOOKS[mark.outcome][1] for mark in members]),
+                marker=_filling(colour, [LOOKS[mark.outcome][1] for mark in members]),
                 marker_line={"color": OUTCOME_COLOURS[Outcome.FAILED], "width": widths},
                 hovertext=[mark.hover for mark in members],
                 showlegend=len(points) < len(members),
@@ -233,7 +230,7 @@ def add_marks(
                 mode="markers",
                 x=[mark.start + (mark.end - mark.start) / 2 for mark in points],
                 y=[mark.y for mark in points],
-                marker={"color": colour, "symbol": [_LOOKS[mark.outcome][0] for mark in points], "size": size, "opacity": 1},
+                marker={"color": colour, "symbol": [LOOKS[mark.outcome][0] for mark in points], "size": size, "opacity": 1},
                 hovertext=[mark.hover for mark in points],
                 showlegend=len(points) == len(members),
                 **options,
@@ -259,22 +256,22 @@ _PERIODS: Final[Mapping[str, Callable[[date], str]]] = {
 
 
 def by_period(
-    lanes: Collection[Sequence[tuple[datetime, _T]]], most: int, *, shortest: str = "month"
-) -> tuple[str, list[dict[str, list[_T]]]]:
-    """Return the shortest period of which there are at most `most`, else the decade, and the items of each lane by its labels.
+    lanes: Collection[Sequence[Job]], most: int, *, shortest: str = "month"
+) -> tuple[str, list[dict[str, list[Job]]]]:
+    """Return the shortest period of which there are at most `most`, else the decade, and the jobs of each lane by its labels.
 
-    No period is below `shortest`. There is at least one item, and no period between the first and the last is left out.
+    No period is below `shortest`, and none between the first and the last is left out. All jobs have a creation date.
     """
-    days = [[(nearest_utc(time).date(), item) for time, item in lane] for lane in lanes]
-    first, last = (limit(day for lane in days for day, _ in lane) for limit in (min, max))
+    days = [[nearest_utc(job.creation_date_time or EARLIEST).date() for job in lane] for lane in lanes]
+    first, last = min(map(min, days)), max(map(max, days))
     weekly = [*(first + timedelta(days=number) for number in range(0, (last - first).days, 7)), last]
     nouns = list(_PERIODS)
     labels = {noun: dict.fromkeys(map(_PERIODS[noun], weekly)) for noun in nouns[nouns.index(shortest) :]}
     noun = next((noun for noun in labels if len(labels[noun]) <= most), nouns[-1])
-    panels: list[dict[str, list[_T]]] = [{label: [] for label in labels[noun]} for _ in days]
-    for panel, lane in zip(panels, days, strict=True):
-        for day, item in lane:
-            panel[_PERIODS[noun](day)].append(item)
+    panels: list[dict[str, list[Job]]] = [{label: [] for label in labels[noun]} for _ in lanes]
+    for panel, lane, lane_days in zip(panels, lanes, days, strict=True):
+        for job, day in zip(lane, lane_days, strict=True):
+            panel[_PERIODS[noun](day)].append(job)
     return noun, panels
 
 
@@ -300,7 +297,7 @@ def count_chart(titles: Sequence[str], noun: str, panels: Sequence[Mapping[str, 
                 showlegend=row == 1,
                 x=list(panel),
                 y=[count[outcome] for count in counts],
-                marker={**_filling(colour, _LOOKS[outcome][1]), "line": {"width": 0}},
+                marker={**_filling(colour, LOOKS[outcome][1]), "line": {"width": 0}},
                 hovertemplate=f"%{{x}}: %{{y:,}} {outcome.name}<extra></extra>",
                 row=row,
                 col=1,

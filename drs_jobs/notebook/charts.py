@@ -32,12 +32,9 @@ from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is
 from drs_jobs.evidence.model import SEVERITY
 from drs_jobs.evidence.verdicts import validate_duration
 from drs_jobs.notebook import _figures
-from drs_jobs.notebook._figures import BEST_FIRST, MAX_ROWS, PANEL_HEIGHT, Chart, Mark, minutes_of
+from drs_jobs.notebook._figures import LOOKS, MAX_ROWS, PANEL_HEIGHT, Chart, Mark, minutes_of
 
 # ------------------------------------------------------------------ timeline
-
-_OTHER_KINDS: Final = "other kinds"
-"""The lane of the kinds that this version does not know."""
 
 
 def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping[str, str] | None = None) -> go.Figure:
@@ -60,10 +57,10 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping
     until = datetime.now(UTC) if now is None else nearest_utc(now, "now")
     label_of = _figures.server_labels(names)
     snapshots = latest_snapshots(jobs)
-    dated = _dated(snapshots)
-    lanes: dict[str, list[tuple[datetime, Job]]] = {lane: [] for lane in (*KINDS.values(), _OTHER_KINDS)}
-    for time, job in dated:
-        lanes[job.kind if job.kind in lanes else _OTHER_KINDS].append((time, job))
+    dated = [job for job in snapshots if job.creation_date_time is not None]
+    lanes: dict[str, list[Job]] = {lane: [] for lane in (*KINDS.values(), "other kinds")}
+    for job in dated:
+        lanes.get(job.kind, lanes["other kinds"]).append(job)
     lanes = {f"{lane} ({len(members):,})": members for lane, members in lanes.items() if members}
     subject, details = format_count(len(dated), "job"), _figures.describe_span(snapshots)
     undated = len(snapshots) - len(dated), "job", "without a creation date"
@@ -71,17 +68,12 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping
         text = "no jobs with a creation date" if snapshots else "no jobs"
         return _figures.empty_chart(_figures.title(subject, undated), details, text)
     if len(dated) <= 300:
-        bars = {lane: [_bar(time, job, until, label_of) for time, job in members] for lane, members in lanes.items()}
-        figure, height = _bars(bars)
+        figure, height = _bars({lane: [_bar(job, until, label_of) for job in members] for lane, members in lanes.items()})
     else:
         noun, panels = _figures.by_period(lanes.values(), 160, shortest="week")
         figure, height = _figures.count_chart(list(lanes), noun, panels), PANEL_HEIGHT * len(lanes)
         subject += f" per {noun}"
     return _figures.finish(figure, _figures.title(subject, undated), details, height=height)
-
-
-def _dated(jobs: Iterable[Job]) -> list[tuple[datetime, Job]]:
-    return [(time, job) for job in jobs if (time := job.creation_date_time) is not None]
 
 
 def _bars(lanes: Mapping[str, Sequence[Mark]]) -> tuple[Chart, float]:
@@ -122,9 +114,10 @@ def _stacked(marks: Iterable[Mark], top: float, marker_width: float) -> list[Mar
     return stacked
 
 
-def _bar(time: datetime, job: Job, until: datetime, label_of: Callable[[str], str]) -> Mark:
+def _bar(job: Job, until: datetime, label_of: Callable[[str], str]) -> Mark:
     """Return the bar of a job, in the unit of plotly's axis of dates: milliseconds since 1970."""
-    start = (nearest_utc(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    created_at = nearest_utc(job.creation_date_time or EARLIEST)
+    start = (created_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     length = max(0.0, (job.elapsed(until) or timedelta()) / timedelta(milliseconds=1))
     ended = format_minute(job.end_date_time) if job.is_complete else "now"
     lines = [
@@ -159,7 +152,7 @@ def drill_history(jobs: Iterable[Job]) -> go.Figure:
     """
     snapshots = latest_snapshots(jobs)
     drills = [job for job in snapshots if is_drill(job)]
-    dated = _dated(drills)
+    dated = [job for job in drills if job.creation_date_time is not None]
     subject, details = format_count(len(dated), "drill"), _figures.describe_span(drills)
     undated = len(drills) - len(dated), "drill", "without a creation date"
     if not dated:
@@ -283,16 +276,14 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
 def _columns(drills: Iterable[Job]) -> tuple[list[tuple[str, set[str]]], str]:
     """Return the label of each column and the ids of its jobs, and what a column is: a drill, or a period if they are many."""
     jobs = sorted(drills, key=lambda job: (created(job) or EARLIEST, job.job_id))
-    dated = [(time, job.job_id) for time, job in _dated(jobs)]
-    undated = [job.job_id for job in jobs if job.creation_date_time is None]
+    columns = [("no date" if (time := created(job)) is None else format_day(time), {job.job_id}) for job in jobs]
+    dated = [job for job in jobs if job.creation_date_time is not None]
     if len(dated) <= 30:
-        return [
-            *(("no date", {job_id}) for job_id in undated),
-            *((format_day(time), {job_id}) for time, job_id in dated),
-        ], "drill"
+        return columns, "drill"
     noun, [periods] = _figures.by_period([dated], 30)
-    columns = [("no date", set(undated))] if undated else []
-    return [*columns, *((label, set(job_ids)) for label, job_ids in periods.items())], f"last drill of each {noun}"
+    undated = {job.job_id for job in jobs} - {job.job_id for job in dated}
+    columns = [("no date", undated)] if undated else []
+    return [*columns, *((label, {job.job_id for job in jobs}) for label, jobs in periods.items())], f"last drill of each {noun}"
 
 
 # ------------------------------------------------------------------ phases
@@ -473,7 +464,7 @@ def _merged(marks: Sequence[Mark], band: float) -> Iterator[Mark]:
     width = max((marks[-1].start - marks[0].start) / 48, timedelta(minutes=1))
     for near in _grouped(marks, "start", width):
         for members in reversed(_grouped(sorted(near, key=lambda mark: -mark.y), "y", band / 24)):
-            worst_first = sorted(members, key=lambda mark: BEST_FIRST.index(mark.outcome), reverse=True)
+            worst_first = sorted(members, key=lambda mark: list(LOOKS).index(mark.outcome), reverse=True)
             hover = _figures.hover([], [mark.hover for mark in worst_first])
             yield attrs.evolve(worst_first[0], start=near[0].start, end=near[0].start, y=members[0].y, hover=hover)
 
