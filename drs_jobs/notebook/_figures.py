@@ -140,7 +140,7 @@ def finish(figure: Chart, title: str, details: str, *, height: float) -> Chart:
     clauses = one_line(title, 300).replace(", and ", ",\nand ").replace("; ", ";\n").splitlines()
     # As long as a line on a phone of 390 pixels.
     lines = [line for clause in clauses for line in _wrapped(clause, 50)]
-    lines += [f"<span style='font-size:12px'>{line}</span>" for line in _wrapped(details, 63)]
+    lines += [f"<span style='font-size:11px'>{line}</span>" for line in _wrapped(details, 63)]
     # Below the buttons of plotly, which are as wide as a phone.
     top = 52 + 21 * len(lines)
     figure.update_layout(

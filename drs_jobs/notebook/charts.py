@@ -424,7 +424,7 @@ def recovery_chart(
     marks = [_recovery_point(time, recovery, band, objective, label_of) for time, recovery in dated]
     figure = _figures.new_chart()
     if len(marks) <= 300:
-        for server_id in servers:
+        for server_id in sorted(servers):
             timed = [(time, r.recovery_time) for time, r in dated if r.server_id == server_id and r.recovery_time is not None]
             x, y = [time for time, _ in timed], [minutes_of(duration) for _, duration in timed]
             style = {"color": _figures.FADED, "width": 1}

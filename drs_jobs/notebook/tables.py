@@ -125,7 +125,7 @@ def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
         jobs: The jobs.
         include_tags: Whether there is a column `tags`, a map; by default there is none, because AWS marks tags as sensitive.
     """
-    return _table({**_JOB, "tags": (_TAGS, lambda job: job.tags)} if include_tags else _JOB, jobs)
+    return _table({**_JOB, "tags": (_TAGS, lambda job: list(job.tags.items()))} if include_tags else _JOB, jobs)
 
 
 def servers_table(jobs: Iterable[Job]) -> pa.Table:
@@ -242,18 +242,16 @@ def _server_outcome(job: Job, server: ParticipatingServer) -> Outcome:
 
 
 def _table(columns: _Columns, rows: Iterable[Any]) -> pa.Table:
-    """Return a table of the values in the rows. It reads the rows once, and does not keep them in memory."""
-    values: dict[str, list[object]] = {name: [] for name in columns}
-    for row in rows:
-        for name, (kind, read) in columns.items():
-            values[name].append(_arrow_value(read(row), kind))
+    """Return a table of the values in the rows, which are iterated once."""
+    kept = list(rows)
+    values = {name: [_arrow_value(read(row), kind) for row in kept] for name, (kind, read) in columns.items()}
     return pa.table(values, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
 
 
 def _arrow_value(value: object, kind: Any) -> object:
     """Return the value in a form that Arrow can store."""
     match value:
-        case str() if kind == _TIMESTAMP:
+        case str() if kind is _TIMESTAMP:
             return datetime.fromisoformat(value)
         case str():
             # A lone surrogate, which JSON can contain, becomes `?`. `str(…)`, because an UnknownValue is a subclass.
@@ -262,7 +260,7 @@ def _arrow_value(value: object, kind: Any) -> object:
             return nearest_utc(value)
         case int() if not -(2**63) <= value < 2**63:
             return None
-        case Mapping():
-            return [(_arrow_value(key, _TEXT), _arrow_value(text, _TEXT)) for key, text in value.items()]
+        case list():
+            return [tuple(_arrow_value(text, _TEXT) for text in pair) for pair in value]
         case _:
             return value
