@@ -219,16 +219,14 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     recoveries = all_recoveries(every_job)
     drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **(names or {})}}
     undrilled = sorted(server for server, history in drills.items() if not history)
-    # Of those of equal rank, the one with the oldest last drill needs most attention.
-    ranks = {
-        server: (last[0].outcome is not Outcome.FAILED, last[0].created_at or EARLIEST, server)
-        for server, last in drills.items()
-        if last
-    }
-    drilled = sorted(ranks, key=ranks.__getitem__)
+    # Those that need most attention are first.
+    drilled = sorted(
+        filter(None, drills.values()),
+        key=lambda history: (history[0].outcome is not Outcome.FAILED, history[0].created_at or EARLIEST, history[0].server_id),
+    )
     # Many servers without a drill leave space for the others.
     empty_rows = list(range(min(len(undrilled), max(MAX_ROWS - len(drilled), MAX_ROWS // 3))))
-    rows = [*undrilled[: len(empty_rows)], *drilled][:MAX_ROWS]
+    rows = [*undrilled[: len(empty_rows)], *(history[0].server_id for history in drilled)][:MAX_ROWS]
     shown = {drill.job.job_id: drill.job for server in rows for drill in drills[server]}
     hidden = len(undrilled) - len(empty_rows)
     title = _figures.title(
