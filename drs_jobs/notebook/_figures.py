@@ -211,16 +211,16 @@ def add_marks(
         points = [mark for mark in members if not thickness or mark.end - mark.start < shortest]
         options = {"name": name, "legendgroup": group, "hoverinfo": "text"}
         if members and thickness:
-            # A bar in the colour of failures needs none.
+            # A bar in the colour of failures needs no outline.
             widths = [3 if mark.outcome is Outcome.FAILED and mark.outcome != group else 0 for mark in members]
+            outline = {"color": OUTCOME_COLOURS[Outcome.FAILED], "width": widths}
             figure.add_bar(
                 orientation="h",
                 base=[mark.start for mark in members],
                 x=[mark.end - mark.start for mark in members],
                 y=[mark.y for mark in members],
                 width=thickness,
-                marker=_filling(colour, [LOOKS[mark.outcome][1] for mark in members]),
-                marker_line={"color": OUTCOME_COLOURS[Outcome.FAILED], "width": widths},
+                marker={**_filling(colour, [LOOKS[mark.outcome][1] for mark in members]), "line": outline},
                 hovertext=[mark.hover for mark in members],
                 showlegend=len(points) < len(members),
                 **options,
