@@ -24,10 +24,10 @@ from aiobotocore.client import AioBaseClient
 
 from drs_jobs.aio import sweep
 from drs_jobs.aio._sweep import AsyncSweep
-from drs_jobs.aio._sweep_clients import AsyncClientCache, _BorrowedClient
+from drs_jobs.aio._sweep_clients import TaskClients
 from drs_jobs.sweep import Target, TargetFailure, TargetResult
 from drs_jobs.sweep import clients as sweep_clients
-from drs_jobs.testing import ErrorResponse, LocalDrs, Slow
+from drs_jobs.testing import ErrorResponse, LocalDrs, Slow, make_job
 from simulated_accounts import simulate_accounts
 
 pytestmark = pytest.mark.needs_aiobotocore
@@ -209,7 +209,10 @@ def test_no_task_is_left(end: str):
             assert [result async for result in results] == []
         del results, manager
         del work.results
-        await asyncio.sleep(0.001)
+        for _ in range(1_000):
+            await asyncio.sleep(0.001)
+            if work.closed:
+                break
         closed.append(work.closed)
         assert work.taken < 20
 
@@ -432,14 +435,45 @@ def test_new_client_after_a_transient_error(local_drs: LocalDrs, clients: Counte
     run(main)
 
 
-def test_clients_of_many_endpoints_are_limited(local_drs: LocalDrs, clients: Counter[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
+def test_client_that_outlives_its_sweep(local_drs: LocalDrs, clients: Counter[str]):
+    """Nothing would close the client that it would build."""
+
+    async def return_client(client: Any) -> Any:
+        return client
 
     async def main() -> None:
-        many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
-        async for _ in sweep(many, max_in_flight=1):
-            assert clients["made"] - clients["closed"] <= 2 + 1
-        assert clients == {"made": 5, "closed": 5}
+        [result] = [result async for result in sweep([target_of(local_drs)], return_client)]
+        assert isinstance(result, TargetResult)
+        with pytest.raises(RuntimeError, match="this sweep has ended"):
+            await result.value.get_job("drsjob-00000000000000001")
+        assert clients == {"made": 1, "closed": 1}
+
+    run(main)
+
+
+def test_tasks_of_a_read(local_drs: LocalDrs):
+    """They read at the same time, and are cancelled with the sweep."""
+    local_drs.add_jobs(make_job(), make_job())
+    cancelled = []
+
+    async def read(client: Any) -> int:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(client.describe_jobs().collect()) for _ in range(5)]
+        return sum(len(task.result()) for task in tasks)
+
+    async def wait(_: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(1)
+            raise
+
+    async def main() -> None:
+        assert [getattr(result, "value", None) async for result in sweep([target_of(local_drs)], read)] == [10]
+        async with contextlib.aclosing(sweep([target_of(local_drs)] * 3, wait)) as results:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(anext(results), 0.5)
+        assert cancelled == [1, 1, 1]
 
     run(main)
 
@@ -455,10 +489,8 @@ def test_close_continues_after_a_cancellation():
             await asyncio.sleep(0)
 
     async def main() -> None:
-        state, fakes = AsyncClientCache(2), [FakeClient() for _ in range(5)]
-        state._clients = {
-            sweep_clients.ClientKey("drs", None, str(number), None): _BorrowedClient(fake) for number, fake in enumerate(fakes)
-        }
+        state, fakes = TaskClients(2), [FakeClient() for _ in range(5)]
+        state._clients = {sweep_clients.ClientKey("drs", None, str(number), None): fake for number, fake in enumerate(fakes)}
         task = asyncio.ensure_future(state.close())
         for _ in range(5):
             await asyncio.sleep(0)
@@ -471,11 +503,11 @@ def test_close_continues_after_a_cancellation():
 
 def test_time_outs_and_connections_of_clients(local_drs: LocalDrs):
     async def main() -> None:
-        state = AsyncClientCache(7)
-        async with state._borrow(sweep_clients.ClientKey("drs", None, "eu-west-1", local_drs.endpoint_url)) as shared:
-            config = shared.client.meta.config
+        clients = TaskClients(7)
+        async with clients._use(sweep_clients.ClientKey("drs", None, "eu-west-1", local_drs.endpoint_url)) as client:
+            config = client.meta.config
             assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (10, 20, 7)
-        await state.close()
+        await clients.close()
 
     run(main)
 

@@ -7,16 +7,14 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, overload
 
-from botocore.exceptions import BotoCoreError
-
-from drs_jobs._errors import DrsJobsError, MalformedResponseError
+from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs.aio._client import AsyncJobsClient
-from drs_jobs.aio._sweep_clients import AsyncClientCache
+from drs_jobs.aio._sweep_clients import TaskClients
 from drs_jobs.aio._task_guard import TaskGuard
 from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
-from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, validate
+from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, require_well_formed, validate
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,21 +37,14 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
         self,
         targets: Iterable[T] | AsyncIterable[T],
         read: Callable[[T], Awaitable[R]],
-        failure: Callable[[T, Exception], R],
+        failure: Callable[[T, BaseException], R],
         close: Callable[[], Awaitable[object]],
         max_in_flight: int,
     ) -> None:
         """Create an iterator. Nothing is read before the first `anext`.
 
-        Args:
-            targets: The targets. They are read one at a time, as the results of earlier ones are taken.
-            read: Returns the result of a target.
-            failure: Returns the result of a target for which `read` raised an error.
-            close: Is called when no target is in flight any more, also after a cancellation.
-            max_in_flight: The maximum number of targets in flight, and of results that were not taken, together.
-
-        Raises:
-            TypeError: If `targets` is not iterable.
+        `max_in_flight` limits the targets in flight and the results that were not taken, together. `failure` returns the
+        result for an error of `read`. `close` is called when no target is in flight any more, also after a cancellation.
         """
         iterator = aiter(targets) if isinstance(targets, AsyncIterable) else iter(targets)
         self._results = asyncio.Queue[R]()
@@ -141,12 +132,14 @@ async def _next(targets: Iterator[T] | AsyncIterator[T]) -> T:
 
 
 async def _read(
-    read: Callable[[T], Awaitable[R]], failure: Callable[[T, Exception], R], results: asyncio.Queue[R], target: T
+    read: Callable[[T], Awaitable[R]], failure: Callable[[T, BaseException], R], results: asyncio.Queue[R], target: T
 ) -> None:
     result: R | None = None
     try:
         result = await read(target)
-    except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep
         result = failure(target, error)
     finally:
         # Other code can cancel the task of one target.
@@ -189,28 +182,22 @@ def sweep(
         ValueError: If an argument has an invalid value.
         RuntimeError: If no event loop of asyncio runs. Raised by `anext`.
     """
-    in_flight = validate(targets, max_in_flight)
-    function: Any = read_jobs if read is None else read
-    if not callable(function):
-        raise TypeError(f"read must be a coroutine function of an AsyncJobsClient, not {function!r}")
-    cache = AsyncClientCache(in_flight)
-    return AsyncSweep(targets, functools.partial(_read_target, cache, function), failure_of, cache.close, in_flight)
+    read = read_jobs if read is None else read
+    in_flight = validate(targets, read, max_in_flight)
+    clients = TaskClients(in_flight)
+    return AsyncSweep(targets, functools.partial(_read_target, clients, read), failure_of, clients.close, in_flight)
 
 
 async def _read_target(
-    cache: AsyncClientCache, read: Callable[[AsyncJobsClient], Any], target: Target
+    clients: TaskClients, read: Callable[[AsyncJobsClient], Awaitable[Any]], target: Target
 ) -> TargetResult[Any] | TargetFailure:
     """Return the result of one target, or raise the error."""
     check_target(target)
-
-    async def call(client: AsyncJobsClient) -> Any:
-        result: Any = read(client)
-        if not inspect.isawaitable(result):
-            name = type(result).__name__
-            raise TypeError(f"read must be a coroutine function; it returned {name}: use drs_jobs.sweep.sweep for functions")
-        return check_value(await result)
-
-    return TargetResult(target, await cache.read(target, call))
+    result: object = read(AsyncJobsClient(await clients.client(target)))
+    if not inspect.isawaitable(result):
+        name = type(result).__name__
+        raise TypeError(f"read returned {name}, which cannot be awaited: use a coroutine function, or drs_jobs.sweep.sweep")
+    return TargetResult(target, check_value(await result))
 
 
 async def read_jobs(
@@ -219,22 +206,19 @@ async def read_jobs(
     """Return all jobs of an account and region, newest first, as `drs_jobs.sweep.read_jobs`. It is the default of `sweep`."""
     malformed: list[MalformedResponseError] = []
     pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
-    jobs = tuple(await pager.collect())
-    if malformed:
-        malformed[0].jobs = jobs
-        raise malformed[0]
-    return jobs
+    return require_well_formed(tuple(await pager.collect()), malformed)
 
 
 async def read_phases(
     client: AsyncJobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None
 ) -> tuple[JobPhases, ...]:
     """Return the phases of all jobs of an account and region, newest first, as `drs_jobs.sweep.read_phases`."""
-    return tuple([await _phases_of(client, job) for job in await read_jobs(client, from_date=from_date, to_date=to_date)])
+    jobs = await read_jobs(client, from_date=from_date, to_date=to_date)
+    return tuple([await _phases_of(client, job) for job in jobs])
 
 
 async def _phases_of(client: AsyncJobsClient, job: Job) -> JobPhases:
     try:
         return await client.phases(job)
-    except (DrsJobsError, BotoCoreError) as error:  # a running job can have been deleted since
+    except Exception as error:  # noqa: BLE001  # the job is known, so any error is only reported
         return phases(job, (), log_error=error)

@@ -3,26 +3,26 @@
 import functools
 import inspect
 import os
+import pickle
 import queue
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeAlias, TypeVar, cast, overload
-
-from botocore.exceptions import BotoCoreError
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from drs_jobs import _queries
 from drs_jobs._client import JobsClient
-from drs_jobs._errors import DrsJobsError, MalformedResponseError
+from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
-from drs_jobs._pagination.pager import Pager
+from drs_jobs._pagination.pager import PagerBase
+from drs_jobs._text import one_line
 from drs_jobs.analysis import JobPhases, phases
-from drs_jobs.sweep.clients import ClientCache
+from drs_jobs.sweep.clients import ThreadClients
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
 
 T = TypeVar("T")
@@ -62,9 +62,9 @@ def sweep(
         targets: The targets, any number. They are read one at a time, as earlier ones complete. An error of the iterable
             itself is raised after the results of the targets in flight.
         read: The function to call with the `JobsClient` of each target, by default `read_jobs`. `read_phases` reads the logs
-            too; `functools.partial(read_jobs, from_date=…)` only newer jobs. Its errors are the failure of the target. It is
-            called once more after a transient error, if the client that several targets share had no retries left. A pool of
-            processes and Dask need a function and a result that can be pickled.
+            too; `functools.partial(read_jobs, from_date=…)` only newer jobs. Its errors are the failure of the target, and so
+            is a lazy result, such as a pager. It can use the client in any thread. For an executor with other processes, the
+            function and its result must be picklable.
         executor: The executor, such as a ProcessPoolExecutor or `dask.distributed.Client.get_executor()`, which the caller
             shuts down. By default the sweep runs on threads.
         max_in_flight: The maximum number of targets that are read at the same time, by default 32. An executor with fewer
@@ -77,31 +77,29 @@ def sweep(
         TypeError: If an argument has the wrong type. Raised by this call.
         ValueError: If an argument has an invalid value. Raised by this call.
     """
-    in_flight = validate(targets, max_in_flight)
-    function: Any = read_jobs if read is None else read
-    if not callable(function) or inspect.iscoroutinefunction(function):
-        raise TypeError(
-            f"read must be a function of a JobsClient, not {function!r}: use drs_jobs.aio.sweep for coroutine functions"
-        )
+    read = read_jobs if read is None else read
+    in_flight = validate(targets, read, max_in_flight)
+    if inspect.iscoroutinefunction(read):
+        raise TypeError(f"read must be a function, not the coroutine function {read!r}: use drs_jobs.aio.sweep")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
-    cache = ClientCache(uuid.uuid4().hex, in_flight)
-    return _Sweep(iter(targets), functools.partial(_read_target, cache, function), executor, in_flight, cache.close)
+    clients = ThreadClients(uuid.uuid4().hex, in_flight)
+    task: Any = functools.partial(_read_target, clients, read)
+    if isinstance(executor, ProcessPoolExecutor):
+        with suppress(Exception):  # the pool makes it the failure of each target
+            task = functools.partial(_run_pickled, pickle.dumps(task))
+    return _Sweep(iter(targets), task, executor, in_flight, clients.close)
 
 
-def validate(targets: object, max_in_flight: int) -> int:
-    """Return the number of targets in flight.
-
-    Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If an argument has an invalid value.
-    """
+def validate(targets: object, read: object, max_in_flight: int) -> int:
+    """Return the number of targets in flight, or raise the TypeError or ValueError of an argument."""
     if isinstance(targets, str | Target):
         raise TypeError(f"targets must be a list of Target, not one {type(targets).__name__}: write [target]")
-    _queries.validate_count("max_in_flight", max_in_flight, 1)
-    return max_in_flight
+    if not callable(read):
+        raise TypeError(f"read must be a function of a client, such as read_jobs, not {type(read).__name__}")
+    return _queries.validate_count("max_in_flight", max_in_flight, 1) or MAX_IN_FLIGHT
 
 
 _Result: TypeAlias = TargetResult[Any] | TargetFailure
@@ -140,7 +138,7 @@ class _Sweep(Iterator[_Result]):
         self._wake_ups: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._has_more = True
         self._target: Target | None = None
-        """The next target, if it was taken from the iterable but not submitted, because no thread could be started."""
+        """The next target, if it was taken from the iterable, and an interruption prevented that it was submitted."""
         self._targets_error: Exception | None = None
         """The error of the iterable of targets, which is raised after the targets in flight."""
         self._process_id = os.getpid()
@@ -181,8 +179,6 @@ class _Sweep(Iterator[_Result]):
             # A generator that was interrupted looks as if it had no more targets.
             self._targets_error = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
             raise
-        if self._threads is not None:
-            self._threads.ensure_thread()
         target = self._target
         future = _submit(self._executor, self._read, target)
         # As in `Run`, no signal handler runs between these two.
@@ -230,48 +226,87 @@ def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -
 
 
 def check_target(target: object) -> None:
-    """Check that a target is one.
-
-    Raises:
-        TypeError: If it is not.
-    """
+    """Raise a TypeError if a target is none."""
     if not isinstance(target, Target):
         raise TypeError(f"expected a Target, not {type(target).__name__}")
 
 
-def _result_of(future: Future[_Result], target: Target) -> _Result:
+def _result_of(future: Future[Any], target: Target) -> _Result:
     """Return the result of a target: a failure for an error of the executor, such as a terminated process."""
     if future.cancelled():
         return TargetFailure(target, RuntimeError("cancelled by the executor"))
     error = future.exception()
-    if isinstance(error, Exception):
-        return failure_of(target, error)
-    if error is not None:  # such as KeyboardInterrupt, which a terminal sends to worker processes too
-        return failure_of(target, RuntimeError(f"{type(error).__name__} in the worker"))
-    return future.result()
+    if error is None:
+        result: _Result | bytes = future.result()
+        if not isinstance(result, bytes):
+            return result
+        try:
+            loaded: _Result = pickle.loads(result)  # noqa: S301  # of `_read_target`
+        except Exception as unloadable:  # noqa: BLE001  # a class can raise any exception
+            error = _transfer_error("the result", unloadable)
+        else:
+            return loaded
+    return failure_of(target, error)
 
 
 # ------------------------------------------------------------------ code that runs in the workers
 
 
-def _read_target(cache: ClientCache, read: Callable[[JobsClient], Any], target: Target) -> _Result:
-    """Return the result of one target. It runs in a thread or process of the executor."""
-    try:
-        return TargetResult(target, cache.read(target, lambda client: check_value(read(JobsClient(client)))))
-    except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
-        return failure_of(target, error)
+def _read_target(clients: ThreadClients, read: Callable[[JobsClient], Any], target: Target) -> _Result | bytes:
+    """Return the result of one target. It runs in a thread or process of the executor.
 
-
-def check_value(value: T) -> T:
-    """Return what a function of a sweep returned.
-
-    Raises:
-        TypeError: If it is lazy, so that it would be read when the client of the target is not available any more.
+    For another process it is pickled here. A result that does not load would end a pool of processes with all its tasks, and
+    Dask waits without end for one that cannot be pickled.
     """
-    if isinstance(value, Pager | Iterator):
-        name = type(cast("object", value)).__name__
-        raise TypeError(f"read returned a {name}, which is not read yet: return a tuple of what it has")
-    return value
+    try:
+        result: _Result = TargetResult(target, check_value(read(JobsClient(clients.client(target)))))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep, nor a worker of Dask
+        result = failure_of(target, error)
+    if not clients.is_in_worker:
+        return result
+    try:
+        return _pickle(result)
+    except Exception as error:  # noqa: BLE001  # a class can raise any exception
+        return pickle.dumps(failure_of(target, _transfer_error("the result", error)))
+
+
+def _pickle(value: object) -> bytes:
+    try:
+        return pickle.dumps(value)
+    except Exception:
+        if (cloudpickle := sys.modules.get("cloudpickle")) is None:
+            raise
+    pickled: bytes = cloudpickle.dumps(value)  # of Dask: it can send what a notebook has defined
+    return pickled
+
+
+def check_value(value: Any) -> Any:
+    """Return what a function of a sweep returned. Raise a TypeError if it is lazy.
+
+    The caller would make its requests, one after the other, and get their errors.
+    """
+    kind = type(value).__name__
+    if inspect.iscoroutine(value):
+        value.close()  # otherwise Python warns that it was never awaited
+    elif not isinstance(value, PagerBase | Iterator | AsyncIterator | Awaitable):
+        return value
+    raise TypeError(f"read returned a {kind}, which is not read yet: return its items, as tuple(client.describe_jobs())")
+
+
+def _run_pickled(task: bytes, target: Target) -> _Result | bytes:
+    """Run a task of a pool of processes, which a function that does not load would end."""
+    try:
+        read_target: Callable[[Target], _Result | bytes] = pickle.loads(task)  # noqa: S301  # of `sweep`
+    except Exception as error:  # noqa: BLE001  # a module can raise any exception
+        return failure_of(target, _transfer_error("read", error))
+    return read_target(target)
+
+
+def _transfer_error(name: str, error: Exception) -> TypeError:
+    reason = one_line(f"{type(error).__name__}: {error}", 300)
+    return TypeError(f"{name} cannot be sent between processes ({reason}): use an importable function, and return plain data")
 
 
 def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None) -> tuple[Job, ...]:
@@ -287,7 +322,13 @@ def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date:
         ServiceError: If AWS returns an error. All other errors are as in `JobsClient.describe_jobs`.
     """
     malformed: list[MalformedResponseError] = []
-    jobs = tuple(client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append))
+    return require_well_formed(
+        tuple(client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)), malformed
+    )
+
+
+def require_well_formed(jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> tuple[Job, ...]:
+    """Return the jobs, or raise the first error with the jobs."""
     if malformed:
         malformed[0].jobs = jobs
         raise malformed[0]
@@ -299,7 +340,7 @@ def read_phases(
 ) -> tuple[JobPhases, ...]:
     """Return the phases of all jobs of an account and region, newest first. It reads one log after the other.
 
-    The error of a log that cannot be read is in its phases.
+    Running jobs are fetched again with their logs. The error of a log that cannot be read is in the `log_error` of its phases.
 
     Args:
         client: The client.
@@ -307,7 +348,7 @@ def read_phases(
         to_date: The end of the date range, as in `JobsClient.describe_jobs`.
 
     Raises:
-        MalformedResponseError, ServiceError: As in `read_jobs`.
+        MalformedResponseError, ServiceError: As in `read_jobs`, before a log is read.
     """
     return tuple(phases_of(client, job) for job in read_jobs(client, from_date=from_date, to_date=to_date))
 
@@ -316,7 +357,7 @@ def phases_of(client: JobsClient, job: Job) -> JobPhases:
     """Return the phases of a job. An error of its log is in them, and so is that of a running job that was deleted since."""
     try:
         return client.phases(job)
-    except (DrsJobsError, BotoCoreError) as error:
+    except Exception as error:  # noqa: BLE001  # the job is known, so any error is only reported
         return phases(job, (), log_error=error)
 
 
@@ -337,31 +378,22 @@ class DaemonThreadPool(Executor):
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a call."""
-        self.ensure_thread()
+        """Return the future of a call.
+
+        Raises:
+            RuntimeError: If no thread can be started, and none runs.
+        """
+        if self._thread_count < min(self._submitted + 1, self._max_workers):
+            try:
+                threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
+                self._thread_count += 1
+            except RuntimeError as error:  # as in a sub-interpreter without daemon threads
+                if self._thread_count == 0:  # otherwise the threads that run do the work
+                    raise RuntimeError(f"{error}: pass an executor, as concurrent.futures.ThreadPoolExecutor(32)") from error
         future: Future[Any] = Future()
         self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
         self._submitted += 1
-        if self._thread_count < min(self._submitted, self._max_workers):
-            with suppress(RuntimeError):  # the threads that run do the work
-                self._start_thread()
         return future
-
-    def ensure_thread(self) -> None:
-        """Start a thread if none was started.
-
-        Raises:
-            RuntimeError: If none can be started, as in a sub-interpreter without daemon threads.
-        """
-        if self._thread_count == 0:
-            try:
-                self._start_thread()
-            except RuntimeError as error:
-                raise RuntimeError(f"{error}: pass an executor, such as concurrent.futures.ThreadPoolExecutor(32)") from error
-
-    def _start_thread(self) -> None:
-        threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
-        self._thread_count += 1
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._is_stopped:
@@ -376,8 +408,7 @@ class DaemonThreadPool(Executor):
     def stop(self) -> None:
         """Have the threads end after their present calls. It waits for no lock."""
         self._is_stopped = True
-        for _ in range(self._thread_count):
-            self._tasks.put(None)
+        self.shutdown()
 
     # With the arguments of Executor.
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
