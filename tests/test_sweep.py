@@ -323,18 +323,15 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 ROLE_ARN = "arn:aws:iam::123456789012:role/x"
 
 
-def access_key(role: sweep_clients.Role, region: str, sts: Sts) -> Any:
+def access_key(role: sweep_clients.Role, region: str, sts: Sts) -> str:
     """The key of the credentials with which a target in the region is read."""
-    failure = None
-    if role.needs_call(region):
-        try:
-            role.store(sts.assume_role(role.request))
-        except ClientError as error:
-            failure = role.store_error(region, error)
-    if failure is not None:
-        raise failure
-    assert role.credentials is not None
-    return role.credentials.access_key
+
+    async def assume_role(request: Any) -> Any:
+        return sts.assume_role(request)
+
+    credentials, _ = sweep_clients.run_without_loop(role.credentials(region, assume_role))
+    assert credentials is not None
+    return str(credentials.access_key)
 
 
 def make_role() -> sweep_clients.Role:
@@ -571,6 +568,17 @@ def test_new_client_after_a_transient_error(
     results = list(sweep([_target(local_drs)] * 5, max_in_flight=1))
     assert [type(result).__name__ for result in results] == ["TargetFailure"] * 2 + ["TargetResult"] * 3
     assert len(clients["made"]) == len(clients["closed"]) == 3
+
+
+def test_clients_of_many_endpoints_are_limited(
+    local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
+    many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
+    cache = sweep_clients.ThreadClients("id", 2)
+    for number, target in enumerate(many, start=1):
+        assert cache.client(target).meta is clients["made"][-1].meta
+        assert (len(clients["made"]), len(clients["closed"])) == (number, max(0, number - 2))
 
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):

@@ -6,8 +6,6 @@
 | `_pager` | `AsyncPager` and its iterators |
 | `_polling` | executes the steps of polling |
 | `_sweep` | `sweep`, `read_jobs`, `read_phases`, with the tasks of one event loop |
-| `_sweep_clients` | the sessions, clients and credentials of a sweep |
-| `_task_guard` | a guard against two tasks in one iterator |
 """
 
 from drs_jobs import _extras

@@ -10,7 +10,7 @@ from drs_jobs import _polling
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._polling import DescribePhases, Poll, Sleep, Step, Watcher
-from drs_jobs.aio._task_guard import TaskGuard
+from drs_jobs.aio._pager import TaskGuard
 
 
 class AsyncWatch(AsyncIterator[Job]):

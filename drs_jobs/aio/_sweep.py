@@ -3,16 +3,21 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import AioSession
+
+from drs_jobs._aws.async_clients import follow_no_redirects
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs.aio._client import AsyncJobsClient
-from drs_jobs.aio._sweep_clients import TaskClients
-from drs_jobs.aio._task_guard import TaskGuard
+from drs_jobs.aio._pager import TaskGuard
 from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.sweep.clients import ClientKey, SharedClients
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
 from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, require_well_formed, validate
 
@@ -23,7 +28,7 @@ _END: Final[Any] = object()
 """Follows the last target, and the last result."""
 
 
-class AsyncSweep(AsyncIterator[R], Generic[T, R]):
+class AsyncSweep(AsyncIterator[R]):
     """An asynchronous iterator over one result per target, in order of completion. It needs asyncio.
 
     A cancelled `anext` loses no result: the next one continues. One task at a time can wait for a result. `aclose` cancels the
@@ -35,21 +40,20 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
 
     def __init__(
         self,
-        targets: Iterable[T] | AsyncIterable[T],
-        read: Callable[[T], Awaitable[R]],
-        failure: Callable[[T, BaseException], R],
+        targets: Iterable[Target] | AsyncIterable[Target],
+        read: Callable[[Target], Awaitable[TargetResult[Any]]],
         close: Callable[[], Awaitable[object]],
         max_in_flight: int,
     ) -> None:
         """Create an iterator. Nothing is read before the first `anext`.
 
-        `max_in_flight` limits the targets in flight and the results that were not taken, together. `failure` returns the
-        result for an error of `read`. `close` is called when no target is in flight any more, also after a cancellation.
+        `max_in_flight` limits the targets in flight and the results that were not taken, together. An error of `read` is the
+        failure of its target. `close` is called when no target is in flight any more, also after a cancellation.
         """
         iterator = aiter(targets) if isinstance(targets, AsyncIterable) else iter(targets)
-        self._results = asyncio.Queue[R]()
+        self._results = asyncio.Queue[Any]()
         self._slots = asyncio.Semaphore(max_in_flight)
-        read_one = functools.partial(_read, read, failure, self._results)
+        read_one = functools.partial(_read, read, self._results)
         self._run = functools.partial(_run, iterator, read_one, self._slots, close)
         self._guard = TaskGuard()
         self._is_closed = False
@@ -67,7 +71,7 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
             if self._is_closed:
                 raise StopAsyncIteration
             task = self._start()
-            result = await self._results.get()
+            result: R = await self._results.get()
             if not (result is _END or self._is_closed):
                 self._slots.release()
                 return result
@@ -107,8 +111,8 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
 
 
 async def _run(
-    targets: Iterator[T] | AsyncIterator[T],
-    read: Callable[[T], Any],
+    targets: Iterator[Target] | AsyncIterator[Target],
+    read: Callable[[Target], Coroutine[Any, Any, None]],
     slots: asyncio.Semaphore,
     close: Callable[[], Awaitable[object]],
 ) -> Exception | None:
@@ -127,42 +131,80 @@ async def _run(
         await close()
 
 
-async def _next(targets: Iterator[T] | AsyncIterator[T]) -> T:
+async def _next(targets: Iterator[Target] | AsyncIterator[Target]) -> Target:
     return next(targets, _END) if isinstance(targets, Iterator) else await anext(targets, _END)
 
 
 async def _read(
-    read: Callable[[T], Awaitable[R]], failure: Callable[[T, BaseException], R], results: asyncio.Queue[R], target: T
+    read: Callable[[Target], Awaitable[TargetResult[Any]]],
+    results: "asyncio.Queue[TargetResult[Any] | TargetFailure]",
+    target: Target,
 ) -> None:
-    result: R | None = None
+    # Other code can cancel the task of one target.
+    result: TargetResult[Any] | TargetFailure = TargetFailure(target, RuntimeError("the task of this target was cancelled"))
     try:
         result = await read(target)
     except (asyncio.CancelledError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep
-        result = failure(target, error)
+        result = failure_of(target, error)
     finally:
-        # Other code can cancel the task of one target.
-        results.put_nowait(failure(target, RuntimeError("the task of this target was cancelled")) if result is None else result)
+        results.put_nowait(result)
+
+
+class TaskClients(SharedClients):
+    """The clients of a sweep in an event loop, over aiobotocore."""
+
+    lock_class = asyncio.Lock
+    credentials_class = AioCredentials
+
+    def __init__(self, max_in_flight: int) -> None:
+        super().__init__(max_in_flight)
+        self._session = functools.cache(_make_session)
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Close the clients, which no target uses any more. A cancellation meanwhile leaves no client open."""
+        self._is_closed = True
+        while self._clients:
+            _, shared = self._clients.popitem()
+            # asyncio.run() cancels this task again at its end. A cancelled close of aiohttp has closed its connections already.
+            with suppress(asyncio.CancelledError):
+                await shared.client.close()
+
+    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
+        if self._is_closed:
+            raise RuntimeError("this sweep has ended: return what is needed from the function of the sweep")
+        context: Any = self._session(key.profile_name).create_client(key.service_name, **arguments)
+        client = await context.__aenter__()
+        follow_no_redirects(client, calls_of_drs_jobs_only=False)
+        return client
+
+    async def _close(self, client: Any) -> None:
+        await client.close()
+
+
+def _make_session(profile_name: str | None) -> AioSession:
+    return AioSession(profile=profile_name)
 
 
 @overload
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target], *, max_in_flight: int = MAX_IN_FLIGHT
-) -> AsyncSweep[Target, TargetResult[tuple[Job, ...]] | TargetFailure]: ...
+) -> AsyncSweep[TargetResult[tuple[Job, ...]] | TargetFailure]: ...
 @overload
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target],
     read: Callable[[AsyncJobsClient], Awaitable[T]],
     *,
     max_in_flight: int = MAX_IN_FLIGHT,
-) -> AsyncSweep[Target, TargetResult[T] | TargetFailure]: ...
+) -> AsyncSweep[TargetResult[T] | TargetFailure]: ...
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target],
     read: Callable[[AsyncJobsClient], Awaitable[Any]] | None = None,
     *,
     max_in_flight: int = MAX_IN_FLIGHT,
-) -> AsyncSweep[Target, TargetResult[Any] | TargetFailure]:
+) -> AsyncSweep[TargetResult[Any] | TargetFailure]:
     """Return an asynchronous iterator over one result per target, as `sweep` does, with the requests of one asyncio event loop.
 
     A cancelled `anext` loses no result: the next one continues. `aclose()`, which `contextlib.aclosing` calls, cancels the
@@ -185,15 +227,15 @@ def sweep(
     read = read_jobs if read is None else read
     in_flight = validate(targets, read, max_in_flight)
     clients = TaskClients(in_flight)
-    return AsyncSweep(targets, functools.partial(_read_target, clients, read), failure_of, clients.close, in_flight)
+    return AsyncSweep(targets, functools.partial(_read_target, clients, read), clients.close, in_flight)
 
 
 async def _read_target(
     clients: TaskClients, read: Callable[[AsyncJobsClient], Awaitable[Any]], target: Target
-) -> TargetResult[Any] | TargetFailure:
+) -> TargetResult[Any]:
     """Return the result of one target, or raise the error."""
     check_target(target)
-    result: object = read(AsyncJobsClient(await clients.client(target)))
+    result: object = read(AsyncJobsClient(await clients.bind(target)))
     if not inspect.isawaitable(result):
         name = type(result).__name__
         raise TypeError(f"read returned {name}, which cannot be awaited: use a coroutine function, or drs_jobs.sweep.sweep")

@@ -6,11 +6,13 @@ import inspect
 import math
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
+import attrs
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -20,13 +22,14 @@ from botocore.parsers import ResponseParserError
 from drs_jobs._aws.calls import decode_headers, register_handlers
 from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.responses import fast_decoder
-from drs_jobs._aws.signing import Signing, current_signing, sign_as_current
 from drs_jobs._errors import DrsJobsError, is_transient, service_error
 from drs_jobs._time import machine_time, machine_timestamp
 from drs_jobs.sweep.targets import Target, drs_regions
 
 R = TypeVar("R")
 LockClass: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
+AssumeRole: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Any]]
+"""Calls AssumeRole with these arguments."""
 
 # The first connection and the first response need these. They are imported here, so that no thread imports them: a process
 # that is forked during an import inherits the lock of the module, and waits for it without end.
@@ -45,8 +48,35 @@ CONNECT_TIMEOUT: Final = 10
 READ_TIMEOUT: Final = 20
 """The time-out of a response, in seconds per attempt. botocore sets the number of attempts."""
 
+MAX_CLIENTS: Final = 100
+"""More clients than a sweep needs at the same time: one per region, and one per region of STS."""
+
 _DEFAULT_ATTEMPTS: Final = 3
 """botocore's number of attempts in the retry modes that limit the retries of a client."""
+
+# ------------------------------------------------------------------ the signature of a call
+
+
+@attrs.define(eq=False, repr=False)
+class _Signing:
+    """How a call is signed, and how many attempts were made. A call can be made with several clients, one after the other."""
+
+    credentials: Credentials | None
+    """The credentials; `None` for those of the client."""
+    attempts: int = 0
+
+
+_current_signing: Final[ContextVar[_Signing | None]] = ContextVar("drs_jobs_signing", default=None)
+"""The signing of the call that is being made."""
+
+
+def _on_sign(request: Any, **_: object) -> None:
+    """Handle botocore's event for an attempt, in the thread or task that makes the call."""
+    if (signing := _current_signing.get()) is not None:
+        signing.attempts += 1
+        if signing.credentials is not None:
+            request.context.setdefault("signing", {})["request_credentials"] = signing.credentials
+
 
 # ------------------------------------------------------------------ for threads and for tasks
 
@@ -57,12 +87,14 @@ class ClientKey(NamedTuple):
     service_name: str
     profile_name: str | None
     region_name: str
-    endpoint_url: str | None
+    endpoint_url: str | None = None
 
-    def arguments(self, max_in_flight: int) -> dict[str, Any]:
-        """Return the arguments with which a session builds the client."""
-        config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=max_in_flight)
-        return {"region_name": self.region_name, "endpoint_url": self.endpoint_url, "config": config}
+
+@attrs.define(eq=False)
+class _SharedClient:
+    client: Any
+    users: set[object] = attrs.field(factory=set[object])
+    """One object per call that uses the client now."""
 
 
 class SharedClients:
@@ -72,99 +104,119 @@ class SharedClients:
     are coroutines, for the tasks of an event loop. `ThreadClients` runs the same ones in threads.
     """
 
-    def __init__(self, max_in_flight: int, lock_class: LockClass, credentials_class: type[Credentials]) -> None:
+    lock_class: LockClass
+    credentials_class: type[Credentials] = Credentials
+
+    def __init__(self, max_in_flight: int) -> None:
         """Create an empty cache for this many targets at the same time."""
         self._max_in_flight = max_in_flight
-        self._lock = lock_class()  # held while a session or client is created
-        self._clients: dict[ClientKey, Any] = {}
+        self._lock = self.lock_class()  # held while a session or client is created
+        self._clients: dict[ClientKey, _SharedClient] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
-        self._role = functools.lru_cache(maxsize=1_000)(functools.partial(Role, lock_class, credentials_class))
+        self._role = functools.lru_cache(maxsize=1_000)(functools.partial(Role, self.lock_class, self.credentials_class))
 
-    async def open(self, target: Target) -> tuple[Any, Callable[..., Coroutine[Any, Any, Any]]]:
-        """Return the metadata of a client of DRS, and a function that makes a call: of the method's name and its arguments.
+    async def bind(self, target: Target, wrap: Callable[[Any], Any] = lambda call: call) -> Any:
+        """Return an object with the methods of a client of DRS, which use the credentials of a target.
 
-        Each call uses the client that the region has at that time, and the credentials of the target, which are renewed.
+        Each call uses the client that the region has at that time. The credentials are renewed before they expire.
+
+        Args:
+            target: The target.
+            wrap: Returns the function that makes a call, for its coroutine function. Default the same.
 
         Raises:
             ValueError: If botocore does not know the region, and the target has no endpoint of its own.
             ServiceError: If the role of the target cannot be assumed.
         """
-        async with self._lock:
-            if target.endpoint_url is None and not any(target.region in regions for regions in drs_regions().values()):
-                raise ValueError(f"botocore has no DRS in region {target.region!r}: correct the name, or upgrade botocore")
         key = ClientKey("drs", target.profile_name, target.region, target.endpoint_url)
-        role = None
+        sts_key = ClientKey("sts", target.profile_name, target.region)
+        async with self._use(key) as shared:
+            meta = shared.client.meta
+        role: Role | None = None
         if target.role_arn is not None:
-            async with self._use(_sts_key(target)) as sts, self._lock:
+            async with self._use(sts_key) as shared, self._lock:
                 # Tokens of the global endpoint are not valid in opt-in regions, those of regional ones in all regions. So the
                 # two kinds are kept apart. The global endpoint is used with `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
-                is_global = sts.meta.endpoint_url == "https://sts.amazonaws.com"
+                is_global = shared.client.meta.endpoint_url == "https://sts.amazonaws.com"
                 role = self._role(target.role_arn, target.external_id, target.profile_name, is_global)
-        credentials, check_at = await self._credentials(target, role)
+
+        credentials, check_at = None, -math.inf
+
+        async def check_credentials() -> None:
+            nonlocal credentials, check_at
+            if role is not None and machine_time() >= check_at:
+                credentials, check_at = await role.credentials(target.region, functools.partial(self._call, sts_key, "assume_role"))
 
         async def call(method: str, **request: Any) -> Any:
-            nonlocal credentials, check_at
-            if machine_time() >= check_at:
-                credentials, check_at = await self._credentials(target, role)
+            await check_credentials()
             return await self._call(key, method, request, credentials)
 
-        async with self._use(key) as client:
-            return client.meta, call
+        await check_credentials()
 
-    async def _credentials(self, target: Target, role: "Role | None") -> tuple[Credentials | None, float]:
-        """Return the credentials of a target, and the time at which they are checked again."""
-        if role is None:
-            return None, math.inf
-        async with role.lock:
-            failure = None
-            if role.needs_call(target.region):
-                try:
-                    role.store(await self._call(_sts_key(target), "assume_role", role.request))
-                except _ROLE_ERRORS as error:
-                    failure = role.store_error(target.region, error)
-            if failure is not None:
-                raise failure
-            return role.credentials, role.check_at()
+        return SimpleNamespace(meta=meta, **{method: functools.partial(wrap(call), method) for method in METHODS.values()})
 
     async def _call(
         self, key: ClientKey, method: str, request: Mapping[str, Any], credentials: Credentials | None = None
     ) -> Any:
         """Return the response of a call. botocore limits the retries of a client in total, so another client makes the rest."""
-        signing = Signing(credentials)
+        signing = _Signing(credentials)
         while True:
-            async with self._use(key) as client:
-                token = current_signing.set(signing)
+            async with self._use(key) as shared:
+                token = _current_signing.set(signing)
                 try:
-                    response = getattr(client, method)(**request)
+                    response = getattr(shared.client, method)(**request)
                     return await response if inspect.isawaitable(response) else response
                 except (ClientError, BotoCoreError) as error:
                     if not is_transient(_converted(error)):
                         raise
                     async with self._lock:  # other calls get a new client too
-                        if self._clients.get(key) is client:
+                        if self._clients.get(key) is shared:
                             del self._clients[key]
-                    if signing.attempts >= client.meta.config.retries.get("total_max_attempts", _DEFAULT_ATTEMPTS):
+                    if signing.attempts >= shared.client.meta.config.retries.get("total_max_attempts", _DEFAULT_ATTEMPTS):
                         raise
                 finally:
                     with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
-                        current_signing.reset(token)
+                        _current_signing.reset(token)
 
-    def _use(self, key: ClientKey) -> AbstractAsyncContextManager[Any]:
-        """Return a context manager with the client of a key, which is built if there is none, and closed if it is not kept."""
+    @asynccontextmanager
+    async def _use(self, key: ClientKey) -> AsyncGenerator[_SharedClient]:
+        """Return a context manager with the client of a key. A client that is no longer kept is closed after its last use."""
+        user = object()
+        async with self._lock:
+            shared = self._clients.get(key) or await self._add(key)
+            shared.users.add(user)
+        try:
+            yield shared
+        finally:
+            shared.users.discard(user)
+            if not shared.users and self._clients.get(key) is not shared:
+                await self._close(shared.client)
+
+    async def _add(self, key: ClientKey) -> _SharedClient:
+        is_drs = key.service_name == "drs"
+        if is_drs and key.endpoint_url is None and not any(key.region_name in names for names in drs_regions().values()):
+            raise ValueError(f"botocore has no DRS in region {key.region_name!r}: correct the name, or upgrade botocore")
+        config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=self._max_in_flight)
+        client = await self._build(key, region_name=key.region_name, endpoint_url=key.endpoint_url, config=config)
+        client.meta.events.register("before-sign", _on_sign)
+        if is_drs:
+            register_handlers(client)
+        if len(self._clients) >= MAX_CLIENTS:
+            oldest = self._clients.pop(next(iter(self._clients)))
+            if not oldest.users:
+                await self._close(oldest.client)
+        shared = self._clients[key] = _SharedClient(client)
+        return shared
+
+    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
         raise NotImplementedError
 
-
-def _sts_key(target: Target) -> ClientKey:
-    return ClientKey("sts", target.profile_name, target.region, None)
+    async def _close(self, client: Any) -> None:
+        raise NotImplementedError
 
 
 def _converted(error: Exception) -> Exception:
     return service_error(error) if isinstance(error, ClientError) else error
-
-
-def bind(meta: Any, call: Callable[..., Any]) -> Any:
-    """Return an object with the methods of a client of DRS, which make a call."""
-    return SimpleNamespace(meta=meta, **{method: functools.partial(call, method) for method in METHODS.values()})
 
 
 # ------------------------------------------------------------------ roles
@@ -186,77 +238,72 @@ _REFUSAL_LIFETIME: Final = 60.0
 
 
 class Role:
-    """The credentials of one role, which are the same for all regions. It makes no calls.
+    """The credentials of one role, which are the same for all regions.
 
     A failed renewal loses no target while the credentials are still valid. A refusal counts only for the region of STS that
     gave it: an opt-in region that is not enabled refuses every role.
     """
 
     def __init__(
-        self, lock_class: LockClass, credentials_class: type[Credentials], role_arn: str, external_id: str | None, *_: object
+        self, lock: LockClass, credentials_class: type[Credentials], role_arn: str, external_id: str | None, *_: object
     ) -> None:
         """Create a role without credentials. The last arguments are only parts of the key of its cache."""
-        self.lock = lock_class()
-        """Held while the credentials are renewed."""
-        self.request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
-        """The arguments of AssumeRole."""
-        if external_id is not None:
-            self.request["ExternalId"] = external_id
-        self.credentials: Credentials | None = None
+        self._lock = lock()  # held while the credentials are renewed
         self._credentials_class = credentials_class
+        self._request = {"RoleArn": role_arn, "RoleSessionName": "drs_jobs"}
+        if external_id is not None:
+            self._request["ExternalId"] = external_id
+        self._credentials: Credentials | None = None
         self._expires_at = self._renew_at = -math.inf
         self._refusals: dict[str, tuple[Exception, float]] = {}
         """The refusals by region, and until when they count."""
 
-    def needs_call(self, region: str) -> bool:
-        """Return whether AssumeRole must be called for a target in this region.
+    async def credentials(self, region: str, assume_role: AssumeRole) -> tuple[Credentials | None, float]:
+        """Return the credentials for a target in a region, and the time at which the target must check them again.
 
         Raises:
-            ServiceError: If this region of STS has rejected the role, and there are no valid credentials.
+            ServiceError: If there are no valid credentials, and this region of STS rejects the role.
         """
-        now = machine_time()
-        if now < self._renew_at:
-            return False
-        refusal, until = self._refusals.get(region, (None, 0.0))
-        if refusal is not None and now < until:
-            if now >= self._expires_at:
-                raise refusal
-            return False
-        return True
+        async with self._lock:
+            failure = None
+            if machine_time() >= self._renew_at:
+                failure, refused_until = self._refusals.get(region, (None, -math.inf))
+                if machine_time() >= refused_until:
+                    failure = await self._renew(region, assume_role)
+            now = machine_time()
+            if now < self._expires_at:
+                return self._credentials, min(now + _RENEWAL_INTERVAL, self._expires_at)
+            if failure is not None:
+                raise failure
+            # They have expired already, so the clock of this machine is wrong, and a renewal would not help.
+            return self._credentials, now + _RENEWAL_INTERVAL
 
-    def store(self, response: Mapping[str, Any]) -> None:
-        """Keep the credentials in the response of AssumeRole."""
+    async def _renew(self, region: str, assume_role: AssumeRole) -> Exception | None:
+        """Renew the credentials. Return the error if that fails, without the context of botocore's error."""
+        try:
+            self._store(await assume_role(self._request))
+        except _ROLE_ERRORS as error:
+            failure = _no_credentials_error() if isinstance(error, _MALFORMED) else _converted(error)
+        else:
+            return None
+        now = machine_time()
+        if not is_transient(failure):
+            self._refusals[region] = failure, now + _REFUSAL_LIFETIME
+        if now < self._expires_at:
+            self._renew_at = now + _RENEWAL_INTERVAL
+        return failure
+
+    def _store(self, response: Mapping[str, Any]) -> None:
         try:
             keys = response["Credentials"]
             lifetime = keys["Expiration"].timestamp() - machine_timestamp()
-            self.credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+            self._credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         except (AttributeError, LookupError, TypeError):
             # Without the local variables, because crash reporters send them, and they have the secret key.
             response = keys = {}
             raise _no_credentials_error() from None
         self._expires_at = machine_time() + lifetime
         self._renew_at = self._expires_at - _RENEWAL_MARGIN
-
-    def check_at(self) -> float:
-        """Return the time at which a target that uses the credentials must check whether they were renewed."""
-        now = machine_time()
-        # If they have expired already, the clock of this machine is wrong, and a renewal would not help.
-        return now + _RENEWAL_INTERVAL if now >= self._expires_at else min(now + _RENEWAL_INTERVAL, self._expires_at)
-
-    def store_error(self, region: str, error: Exception) -> Exception | None:
-        """Keep a refusal of AssumeRole, and the credentials while they are valid.
-
-        Returns:
-            The error to raise, without the context of `error`; `None` if the credentials are valid.
-        """
-        error = _no_credentials_error() if isinstance(error, _MALFORMED) else _converted(error)
-        now = machine_time()
-        if not is_transient(error):
-            self._refusals[region] = error, now + _REFUSAL_LIFETIME
-        if now >= self._expires_at:
-            return error
-        self._renew_at = now + _RENEWAL_INTERVAL
-        return None
 
 
 def _no_credentials_error() -> DrsJobsError:
@@ -279,7 +326,7 @@ class _ThreadLock:
         self._lock.release()
 
 
-def _run(coroutine: Coroutine[Any, Any, R]) -> R:
+def run_without_loop(coroutine: Coroutine[Any, Any, R]) -> R:
     """Return the result of a coroutine that never waits for an event loop, such as those of `ThreadClients`."""
     try:
         coroutine.send(None)
@@ -295,71 +342,53 @@ class ThreadClients(SharedClients):
     Unpickling it in another process returns the object that this process has for the same sweep.
     """
 
+    lock_class = _ThreadLock
+
     def __init__(self, sweep_id: str, max_in_flight: int) -> None:
         """Create an empty cache. The id of a sweep is the same in all its processes."""
         import boto3  # noqa: PLC0415  # `import drs_jobs.sweep` does not import it, and no thread does
 
-        super().__init__(max_in_flight, _ThreadLock, Credentials)
+        super().__init__(max_in_flight)
         self.is_in_worker = False
         """Whether the sweep runs in another process."""
         self._sweep_id = sweep_id
         self._session = functools.cache(functools.partial(_make_session, boto3.Session))
-        self._has_credentials = functools.cache(_has_credentials)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _worker_clients, (self._sweep_id, self._max_in_flight)
 
     def client(self, target: Target) -> Any:
         """Return an object with the methods of a boto3 client of DRS for a target. It can be used in any thread."""
-        meta, call = _run(self.open(target))
-
-        def call_in_thread(method: str, **request: Any) -> Any:
-            return _run(call(method, **request))
-
-        return bind(meta, call_in_thread)
+        return run_without_loop(self.bind(target, lambda call: lambda *args, **request: run_without_loop(call(*args, **request))))
 
     def close(self) -> None:
         """Close the clients. A request in flight is not interrupted."""
         clients, self._clients = self._clients, {}
-        for client in clients.values():
-            client.close()
+        for shared in clients.values():
+            shared.client.close()
 
-    @asynccontextmanager
-    async def _use(self, key: ClientKey) -> AsyncGenerator[Any]:
-        async with self._lock:
-            client = self._clients.get(key)
-            if client is None:
-                client = self._clients[key] = self._build(key)
-        try:
-            yield client
-        finally:
-            if self._clients.get(key) is not client:
-                client.close()  # which interrupts no request of another thread
-
-    def _build(self, key: ClientKey) -> Any:
+    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
         session = self._session(key.profile_name)
-        if not self._has_credentials(session):
+        if session is None:
             raise NoCredentialsError
         with _building:
-            client = session.client(key.service_name, **key.arguments(self._max_in_flight))
-        sign_as_current(client)
-        if key.service_name == "drs":
-            register_handlers(client)
-        else:
+            client = session.client(key.service_name, **arguments)
+        if key.service_name == "sts":
             client.meta.events.register("before-send.sts", decode_headers)
         return client
 
+    async def _close(self, client: Any) -> None:
+        client.close()
+
 
 def _make_session(session_class: Callable[..., Any], profile_name: str | None) -> Any:
+    """Return a session; `None` if it finds no credentials."""
     with _building:
         core = botocore.session.Session(profile=profile_name)
         core.get_component("credential_provider")  # it is built at its first use, with a context of OpenSSL
-        return session_class(botocore_session=core)
-
-
-def _has_credentials(session: Any) -> bool:
-    """Return whether a session finds credentials. It can make requests, so no fork waits for it."""
-    return session.get_credentials() is not None
+        session = session_class(botocore_session=core)
+    # This can make requests, so no fork waits for it.
+    return None if session.get_credentials() is None else session
 
 
 _MAX_WORKER_CLIENTS: Final = 8

@@ -103,11 +103,6 @@ def validate(targets: object, read: object, max_in_flight: int) -> int:
 
 
 _Result: TypeAlias = TargetResult[Any] | TargetFailure
-_Completed: TypeAlias = list[tuple[Future[_Result], Target]]
-
-
-_FORGOTTEN: Final = (Future[_Result](), Target(""))
-"""Replaces a result that was returned."""
 
 
 class _Sweep(Iterator[_Result]):
@@ -131,73 +126,68 @@ class _Sweep(Iterator[_Result]):
         self._close = close
         """Called when there are no more results."""
         self._in_flight: dict[Future[_Result], Target] = {}
-        self._completed: _Completed = []
-        """In order of completion, those whose results were returned too."""
-        self._returned = 0
-        """The number of results that were returned."""
-        self._wake_ups: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """The targets whose results were not returned, and the latest that was."""
+        self._completed: queue.SimpleQueue[Future[_Result]] = queue.SimpleQueue()
+        self._returned: Future[_Result] | None = None
+        """The future of the latest result, which is in flight until the next call."""
         self._has_more = True
         self._target: Target | None = None
         """The next target, if it was taken from the iterable, and an interruption prevented that it was submitted."""
-        self._targets_error: Exception | None = None
-        """The error of the iterable of targets, which is raised after the targets in flight."""
+        self._end: Exception = StopIteration()
+        """Raised after the targets in flight: also the error of the iterable of targets."""
         self._process_id = os.getpid()
 
     def __next__(self) -> _Result:
         if os.getpid() != self._process_id:
             raise RuntimeError("this sweep belongs to the parent process: start another one in a forked process")
-        self._forget_latest()
+        if self._returned is not None:
+            self._in_flight.pop(self._returned, None)
+            self._returned = None
         while self._has_more and len(self._in_flight) < self._max_in_flight:
             self._submit_next()
-        if self._in_flight or self._returned < len(self._completed):
-            result = self._wait()
+        if self._in_flight:
+            future = self._wait()
+            result = _result_of(future, self._in_flight[future])
             # As in `Run`, no signal handler runs between this and the return.
-            self._returned += 1
+            self._returned = future
             return result
         if self._threads is not None:
             self._threads.stop()
         self._close()
-        error, self._targets_error = self._targets_error, None
-        raise StopIteration if error is None else error
-
-    def _forget_latest(self) -> None:
-        """Free the memory of the result that was returned last."""
-        if self._returned:
-            self._in_flight.pop(self._completed[self._returned - 1][0], None)
-            self._completed[self._returned - 1] = _FORGOTTEN
+        end, self._end = self._end, StopIteration()
+        raise end
 
     def _submit_next(self) -> None:
         try:
             self._target = next(self._targets) if self._target is None else self._target
-        except StopIteration:
-            self._has_more = False
-            return
         except Exception as error:  # noqa: BLE001  # raised after the targets in flight
-            self._has_more, self._targets_error = False, error
+            self._has_more = False
+            self._end = self._end if isinstance(error, StopIteration) else error
             return
         except BaseException:
             # A generator that was interrupted looks as if it had no more targets.
-            self._targets_error = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
+            self._end = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
             raise
-        target = self._target
-        future = _submit(self._executor, self._read, target)
+        future = _submit(self._executor, self._read, self._target)
         # As in `Run`, no signal handler runs between these two.
-        self._in_flight[future] = target
+        self._in_flight[future] = self._target
         self._target = None
         # Without a reference to this object, so that `break` deletes it while targets are in flight.
-        future.add_done_callback(functools.partial(_complete, self._completed, self._wake_ups, target))
+        future.add_done_callback(self._completed.put)
 
-    def _wait(self) -> _Result:
-        while self._returned >= len(self._completed):
+    def _wait(self) -> Future[_Result]:
+        """Return a future that is done, in order of completion."""
+        while True:
             try:
                 # With a time-out, because on Windows Ctrl-C does not interrupt a wait without one.
-                self._wake_ups.get(timeout=_INTERRUPT_INTERVAL)
+                future = self._completed.get(timeout=_INTERRUPT_INTERVAL)
+                if future in self._in_flight:
+                    return future
             except queue.Empty:
-                if self._returned >= len(self._completed):
-                    # An interruption can have prevented that a target in flight wakes this thread up.
-                    done = ((future, target) for future, target in self._in_flight.items() if future.done())
-                    self._completed += islice(done, 1)
-        return _result_of(*self._completed[self._returned])
+                # An interruption can have lost the future of a target.
+                for future in self._in_flight:
+                    if future.done():
+                        return future
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing, process_id: Callable[[], int] = os.getpid) -> None:
         # It waits for no lock, because a thread that the end of the process has stopped can hold it. The functions are
@@ -207,11 +197,6 @@ class _Sweep(Iterator[_Result]):
         elif not is_finalizing() and process_id() == self._process_id:
             for future in self._in_flight:
                 future.cancel()
-
-
-def _complete(completed: _Completed, wake_ups: "queue.SimpleQueue[None]", target: Target, future: Future[_Result]) -> None:
-    completed.append((future, target))
-    wake_ups.put(None)
 
 
 def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
@@ -236,17 +221,16 @@ def _result_of(future: Future[Any], target: Target) -> _Result:
     if future.cancelled():
         return TargetFailure(target, RuntimeError("cancelled by the executor"))
     error = future.exception()
-    if error is None:
-        result: _Result | bytes = future.result()
-        if not isinstance(result, bytes):
-            return result
+    if error is not None:
+        return failure_of(target, error)
+    result: _Result | bytes = future.result()
+    if isinstance(result, bytes):
         try:
             loaded: _Result = pickle.loads(result)  # noqa: S301  # of `_read_target`
         except Exception as unloadable:  # noqa: BLE001  # a class can raise any exception
-            error = _transfer_error("the result", unloadable)
-        else:
-            return loaded
-    return failure_of(target, error)
+            return failure_of(target, _transfer_error("the result", unloadable))
+        return loaded
+    return result
 
 
 # ------------------------------------------------------------------ code that runs in the workers
@@ -260,24 +244,20 @@ def _read_target(clients: ThreadClients, read: Callable[[JobsClient], Any], targ
     """
     try:
         result: _Result = TargetResult(target, check_value(read(JobsClient(clients.client(target)))))
+        return _pickle(result) if clients.is_in_worker else result
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep, nor a worker of Dask
-        result = failure_of(target, error)
-    if not clients.is_in_worker:
-        return result
-    try:
-        return _pickle(result)
-    except Exception as error:  # noqa: BLE001  # a class can raise any exception
-        return pickle.dumps(failure_of(target, _transfer_error("the result", error)))
+        failure = failure_of(target, error)
+    return pickle.dumps(failure) if clients.is_in_worker else failure
 
 
 def _pickle(value: object) -> bytes:
     try:
         return pickle.dumps(value)
-    except Exception:
+    except Exception as error:
         if (cloudpickle := sys.modules.get("cloudpickle")) is None:
-            raise
+            raise _transfer_error("the result", error) from None
     pickled: bytes = cloudpickle.dumps(value)  # of Dask: it can send what a notebook has defined
     return pickled
 
