@@ -503,7 +503,10 @@ def test_close_continues_after_a_cancellation():
 
     async def main() -> None:
         state, fakes = TaskClients(2), [FakeClient() for _ in range(5)]
-        state._clients = {sweep_clients.ClientKey("drs", None, str(number)): sweep_clients._SharedClient(fake) for number, fake in enumerate(fakes)}
+        state._clients = {
+            sweep_clients.ClientKey("drs", None, str(number)): sweep_clients._SharedClient(fake)
+            for number, fake in enumerate(fakes)
+        }
         task = asyncio.ensure_future(state.close())
         for _ in range(5):
             await asyncio.sleep(0)

@@ -2,9 +2,8 @@
 
 | module | contents |
 |---|---|
-| `_client` | `AsyncJobsClient`, which does what `JobsClient` does |
+| `_client` | `AsyncJobsClient`, which does what `JobsClient` does, and its polling |
 | `_pager` | `AsyncPager` and its iterators |
-| `_polling` | executes the steps of polling |
 | `_sweep` | `sweep`, `read_jobs`, `read_phases`, with the tasks of one event loop |
 """
 

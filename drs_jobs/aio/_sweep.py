@@ -3,10 +3,10 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
@@ -23,6 +23,8 @@ from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, req
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Result: TypeAlias = TargetResult[Any] | TargetFailure
 
 _END: Final[Any] = object()
 """Follows the last target, and the last result."""
@@ -41,7 +43,7 @@ class AsyncSweep(AsyncIterator[R]):
     def __init__(
         self,
         targets: Iterable[Target] | AsyncIterable[Target],
-        read: Callable[[Target], Awaitable[TargetResult[Any]]],
+        read: Callable[[Target], Awaitable[_Result]],
         close: Callable[[], Awaitable[object]],
         max_in_flight: int,
     ) -> None:
@@ -53,8 +55,7 @@ class AsyncSweep(AsyncIterator[R]):
         iterator = aiter(targets) if isinstance(targets, AsyncIterable) else iter(targets)
         self._results = asyncio.Queue[Any]()
         self._slots = asyncio.Semaphore(max_in_flight)
-        read_one = functools.partial(_read, read, self._results)
-        self._run = functools.partial(_run, iterator, read_one, self._slots, close)
+        self._run = functools.partial(_run, iterator, read, self._results, self._slots, close)
         self._guard = TaskGuard()
         self._is_closed = False
 
@@ -112,44 +113,39 @@ class AsyncSweep(AsyncIterator[R]):
 
 async def _run(
     targets: Iterator[Target] | AsyncIterator[Target],
-    read: Callable[[Target], Coroutine[Any, Any, None]],
+    read: Callable[[Target], Awaitable[_Result]],
+    results: asyncio.Queue[_Result],
     slots: asyncio.Semaphore,
     close: Callable[[], Awaitable[object]],
 ) -> Exception | None:
     """Start one task per target, and wait for all. Return the error of the iterator of targets, if it raised one."""
+
+    async def read_target(target: Target) -> None:
+        # Other code can cancel the task of one target.
+        result: _Result = TargetFailure(target, RuntimeError("the task of this target was cancelled"))
+        try:
+            result = await read(target)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep
+            result = failure_of(target, error)
+        finally:
+            results.put_nowait(result)
+
     try:
         async with asyncio.TaskGroup() as group:
             try:
                 await slots.acquire()
-                while (target := await _next(targets)) is not _END:
-                    group.create_task(read(target))
+                while (
+                    target := next(targets, _END) if isinstance(targets, Iterator) else await anext(targets, _END)
+                ) is not _END:
+                    group.create_task(read_target(target))
                     await slots.acquire()
             except Exception as error:  # noqa: BLE001  # raised after the results of the targets in flight
                 return error
         return None
     finally:
         await close()
-
-
-async def _next(targets: Iterator[Target] | AsyncIterator[Target]) -> Target:
-    return next(targets, _END) if isinstance(targets, Iterator) else await anext(targets, _END)
-
-
-async def _read(
-    read: Callable[[Target], Awaitable[TargetResult[Any]]],
-    results: "asyncio.Queue[TargetResult[Any] | TargetFailure]",
-    target: Target,
-) -> None:
-    # Other code can cancel the task of one target.
-    result: TargetResult[Any] | TargetFailure = TargetFailure(target, RuntimeError("the task of this target was cancelled"))
-    try:
-        result = await read(target)
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep
-        result = failure_of(target, error)
-    finally:
-        results.put_nowait(result)
 
 
 class TaskClients(SharedClients):
@@ -175,8 +171,8 @@ class TaskClients(SharedClients):
     async def _build(self, key: ClientKey, **arguments: Any) -> Any:
         if self._is_closed:
             raise RuntimeError("this sweep has ended: return what is needed from the function of the sweep")
-        context: Any = self._session(key.profile_name).create_client(key.service_name, **arguments)
-        client = await context.__aenter__()
+        session: Any = self._session(key.profile_name)
+        client = await session.create_client(key.service_name, **arguments).__aenter__()
         follow_no_redirects(client, calls_of_drs_jobs_only=False)
         return client
 

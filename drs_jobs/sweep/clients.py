@@ -145,7 +145,9 @@ class SharedClients:
         async def check_credentials() -> None:
             nonlocal credentials, check_at
             if role is not None and machine_time() >= check_at:
-                credentials, check_at = await role.credentials(target.region, functools.partial(self._call, sts_key, "assume_role"))
+                credentials, check_at = await role.credentials(
+                    target.region, functools.partial(self._call, sts_key, "assume_role")
+                )
 
         async def call(method: str, **request: Any) -> Any:
             await check_credentials()
@@ -349,8 +351,6 @@ class ThreadClients(SharedClients):
         import boto3  # noqa: PLC0415  # `import drs_jobs.sweep` does not import it, and no thread does
 
         super().__init__(max_in_flight)
-        self.is_in_worker = False
-        """Whether the sweep runs in another process."""
         self._sweep_id = sweep_id
         self._session = functools.cache(functools.partial(_make_session, boto3.Session))
 
@@ -359,7 +359,11 @@ class ThreadClients(SharedClients):
 
     def client(self, target: Target) -> Any:
         """Return an object with the methods of a boto3 client of DRS for a target. It can be used in any thread."""
-        return run_without_loop(self.bind(target, lambda call: lambda *args, **request: run_without_loop(call(*args, **request))))
+
+        def without_loop(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+            return lambda *arguments, **request: run_without_loop(call(*arguments, **request))
+
+        return run_without_loop(self.bind(target, without_loop))
 
     def close(self) -> None:
         """Close the clients. A request in flight is not interrupted."""
@@ -401,7 +405,6 @@ _clients_of_sweeps: Final[dict[str, ThreadClients]] = {}
 def _worker_clients(sweep_id: str, max_in_flight: int) -> ThreadClients:
     with _building:  # which no forked process inherits locked
         clients = _clients_of_sweeps.pop(sweep_id, None) or ThreadClients(sweep_id, max_in_flight)
-        clients.is_in_worker = True
         _clients_of_sweeps[sweep_id] = clients  # the latest is the last one
         if len(_clients_of_sweeps) > _MAX_WORKER_CLIENTS:
             del _clients_of_sweeps[next(iter(_clients_of_sweeps))]

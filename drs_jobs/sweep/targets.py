@@ -1,8 +1,11 @@
 """The targets of a sweep, and the result of each."""
 
 import functools
+import pickle
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, final
 
 import attrs
@@ -53,6 +56,29 @@ class TargetResult(Generic[T_co]):
     """The target."""
     value: T_co = attrs.field(repr=_short_repr)
     """What the function of the sweep returned: by default a tuple of the jobs, newest first."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Otherwise a value that does not load ends a pool of processes, and Dask waits without end for one that cannot be pickled.
+        try:
+            return _load_result, (self.target, _pickle(self.value))
+        except Exception as error:  # noqa: BLE001  # a class can raise any exception
+            return failure_of(self.target, error).__reduce__()
+
+
+def _pickle(value: object) -> bytes:
+    with suppress(Exception):
+        return pickle.dumps(value)
+    # The pickle of Dask can send what a notebook has defined too.
+    pickled: bytes = getattr(sys.modules.get("cloudpickle"), "dumps", pickle.dumps)(value)
+    return pickled
+
+
+def _load_result(target: Target, pickled: bytes) -> "TargetResult[Any] | TargetFailure":
+    try:
+        return TargetResult(target, pickle.loads(pickled))  # noqa: S301  # of `TargetResult`
+    except Exception as error:  # noqa: BLE001  # a class can raise any exception
+        reason = one_line(f"{type(error).__name__}: {error}", 300)
+        return TargetFailure(target, TypeError(f"the result of read cannot be unpickled ({reason}): return plain data"))
 
 
 @final

@@ -3,16 +3,13 @@
 import functools
 import inspect
 import os
-import pickle
 import queue
 import sys
 import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Executor, Future
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from drs_jobs import _queries
@@ -20,7 +17,6 @@ from drs_jobs._client import JobsClient
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._pagination.pager import PagerBase
-from drs_jobs._text import one_line
 from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.sweep.clients import ThreadClients
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
@@ -86,11 +82,7 @@ def sweep(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
     clients = ThreadClients(uuid.uuid4().hex, in_flight)
-    task: Any = functools.partial(_read_target, clients, read)
-    if isinstance(executor, ProcessPoolExecutor):
-        with suppress(Exception):  # the pool makes it the failure of each target
-            task = functools.partial(_run_pickled, pickle.dumps(task))
-    return _Sweep(iter(targets), task, executor, in_flight, clients.close)
+    return _Sweep(iter(targets), functools.partial(_read_target, clients, read), executor, in_flight, clients.close)
 
 
 def validate(targets: object, read: object, max_in_flight: int) -> int:
@@ -216,50 +208,25 @@ def check_target(target: object) -> None:
         raise TypeError(f"expected a Target, not {type(target).__name__}")
 
 
-def _result_of(future: Future[Any], target: Target) -> _Result:
+def _result_of(future: Future[_Result], target: Target) -> _Result:
     """Return the result of a target: a failure for an error of the executor, such as a terminated process."""
     if future.cancelled():
         return TargetFailure(target, RuntimeError("cancelled by the executor"))
     error = future.exception()
-    if error is not None:
-        return failure_of(target, error)
-    result: _Result | bytes = future.result()
-    if isinstance(result, bytes):
-        try:
-            loaded: _Result = pickle.loads(result)  # noqa: S301  # of `_read_target`
-        except Exception as unloadable:  # noqa: BLE001  # a class can raise any exception
-            return failure_of(target, _transfer_error("the result", unloadable))
-        return loaded
-    return result
+    return future.result() if error is None else failure_of(target, error)
 
 
 # ------------------------------------------------------------------ code that runs in the workers
 
 
-def _read_target(clients: ThreadClients, read: Callable[[JobsClient], Any], target: Target) -> _Result | bytes:
-    """Return the result of one target. It runs in a thread or process of the executor.
-
-    For another process it is pickled here. A result that does not load would end a pool of processes with all its tasks, and
-    Dask waits without end for one that cannot be pickled.
-    """
+def _read_target(clients: ThreadClients, read: Callable[[JobsClient], Any], target: Target) -> _Result:
+    """Return the result of one target. It runs in a thread or process of the executor."""
     try:
-        result: _Result = TargetResult(target, check_value(read(JobsClient(clients.client(target)))))
-        return _pickle(result) if clients.is_in_worker else result
+        return TargetResult(target, check_value(read(JobsClient(clients.client(target)))))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep, nor a worker of Dask
-        failure = failure_of(target, error)
-    return pickle.dumps(failure) if clients.is_in_worker else failure
-
-
-def _pickle(value: object) -> bytes:
-    try:
-        return pickle.dumps(value)
-    except Exception as error:
-        if (cloudpickle := sys.modules.get("cloudpickle")) is None:
-            raise _transfer_error("the result", error) from None
-    pickled: bytes = cloudpickle.dumps(value)  # of Dask: it can send what a notebook has defined
-    return pickled
+        return failure_of(target, error)
 
 
 def check_value(value: Any) -> Any:
@@ -273,20 +240,6 @@ def check_value(value: Any) -> Any:
     elif not isinstance(value, PagerBase | Iterator | AsyncIterator | Awaitable):
         return value
     raise TypeError(f"read returned a {kind}, which is not read yet: return its items, as tuple(client.describe_jobs())")
-
-
-def _run_pickled(task: bytes, target: Target) -> _Result | bytes:
-    """Run a task of a pool of processes, which a function that does not load would end."""
-    try:
-        read_target: Callable[[Target], _Result | bytes] = pickle.loads(task)  # noqa: S301  # of `sweep`
-    except Exception as error:  # noqa: BLE001  # a module can raise any exception
-        return failure_of(target, _transfer_error("read", error))
-    return read_target(target)
-
-
-def _transfer_error(name: str, error: Exception) -> TypeError:
-    reason = one_line(f"{type(error).__name__}: {error}", 300)
-    return TypeError(f"{name} cannot be sent between processes ({reason}): use an importable function, and return plain data")
 
 
 def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None) -> tuple[Job, ...]:
@@ -390,8 +343,7 @@ class DaemonThreadPool(Executor):
         self._is_stopped = True
         self.shutdown()
 
-    # With the arguments of Executor.
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Have the threads end after all calls that were submitted."""
+    def shutdown(self, *_args: object, **_options: object) -> None:
+        """Have the threads end after all calls that were submitted. The arguments of `Executor.shutdown` are ignored."""
         for _ in range(self._thread_count):
             self._tasks.put(None)
