@@ -4,7 +4,6 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import asyncio
-import copy
 import functools
 import inspect
 import os
@@ -113,38 +112,30 @@ def _register(client: Any) -> None:
     follow_no_redirects(client, calls_of_drs_jobs_only=True)
 
 
+def _aiohttp_session(client: Any) -> Any:
+    """Return the HTTP session of a client of aiobotocore; `None` for another transport or a fake."""
+    http_session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+    return http_session if type(http_session).__name__ == "AIOHTTPSession" else None
+
+
 def follow_no_redirects(client: Any, *, calls_of_drs_jobs_only: bool) -> None:
     """Have the HTTP session of a client return each redirect as a response like any other, as in boto3.
 
     aiohttp follows redirects by default, and would send the session token to another host.
     """
-    endpoint: Any = getattr(client, "_endpoint", None)
-    if type(getattr(endpoint, "http_session", None)).__name__ == "AIOHTTPSession":
-        endpoint.http_session = _SessionWithoutRedirects(endpoint.http_session, calls_of_drs_jobs_only)
+    http_session = _aiohttp_session(client)
+    if http_session is None:
+        return
+    get_session = http_session._get_session  # noqa: SLF001  # aiobotocore has no option for it
 
-
-class _SessionWithoutRedirects:
-    """An HTTP session of aiobotocore that follows no redirects, or only those of calls of the caller."""
-
-    def __init__(self, session: Any, calls_of_drs_jobs_only: bool) -> None:  # noqa: FBT001  # private
-        self._session = session
-        self._calls_of_drs_jobs_only = calls_of_drs_jobs_only
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    async def send(self, request: Any) -> Any:
-        """Send a request with aiobotocore's code."""
+    async def get_session_without_redirects(proxy_url: str | None) -> Any:
+        session = await get_session(proxy_url)
         current = current_call.get()
-        if self._calls_of_drs_jobs_only and (current is None or not current.is_own_request):
-            return await self._session.send(request)
-        session = copy.copy(self._session)
-        session._get_session = self._get_session  # noqa: SLF001  # aiobotocore has no option for it
-        return await session.send(request)
+        if calls_of_drs_jobs_only and (current is None or not current.is_own_request):
+            return session
+        return SimpleNamespace(request=functools.partial(session.request, allow_redirects=False))
 
-    async def _get_session(self, proxy_url: str | None) -> Any:
-        http_session = await self._session._get_session(proxy_url)  # noqa: SLF001
-        return SimpleNamespace(request=functools.partial(http_session.request, allow_redirects=False))
+    vars(http_session).setdefault("_get_session", get_session_without_redirects)
 
 
 def _check_http_session(client: Any) -> None:
@@ -153,8 +144,8 @@ def _check_http_session(client: Any) -> None:
     Raises:
         RuntimeError: If not. Otherwise each request would raise an error that looks like one of the connection.
     """
-    http_session = getattr(getattr(client, "_endpoint", None), "http_session", None)
-    if not isinstance(http_session, _SessionWithoutRedirects):
+    http_session = _aiohttp_session(client)
+    if http_session is None:
         return
     if getattr(http_session, "_sessions", http_session) is None:
         raise RuntimeError("this client is closed: create a new one, and use it within `async with`")

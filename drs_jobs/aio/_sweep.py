@@ -10,9 +10,10 @@ from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError
 
 from drs_jobs._aws.async_clients import follow_no_redirects
-from drs_jobs._errors import MalformedResponseError
+from drs_jobs._errors import DrsJobsError, MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs.aio._client import AsyncJobsClient
 from drs_jobs.aio._pager import TaskGuard
@@ -125,9 +126,9 @@ async def _run(
         result: _Result = TargetFailure(target, RuntimeError("the task of this target was cancelled"))
         try:
             result = await read(target)
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep
+        except BaseException as error:  # an error of one target must not end the sweep
+            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+                raise
             result = failure_of(target, error)
         finally:
             results.put_nowait(result)
@@ -258,5 +259,5 @@ async def read_phases(
 async def _phases_of(client: AsyncJobsClient, job: Job) -> JobPhases:
     try:
         return await client.phases(job)
-    except Exception as error:  # noqa: BLE001  # the job is known, so any error is only reported
+    except (DrsJobsError, BotoCoreError, ValueError) as error:  # as in `drs_jobs.sweep.workers.phases_of`
         return phases(job, (), log_error=error)

@@ -58,7 +58,7 @@ class TargetResult(Generic[T_co]):
     """What the function of the sweep returned: by default a tuple of the jobs, newest first."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Otherwise a value that does not load ends a pool of processes, and Dask waits without end for one that cannot be pickled.
+        # A value that does not load would end a pool of processes, and Dask would wait without end for one without a pickle.
         try:
             return _load_result, (self.target, _pickle(self.value))
         except Exception as error:  # noqa: BLE001  # a class can raise any exception

@@ -12,9 +12,11 @@ from concurrent.futures import Executor, Future
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar, overload
 
+from botocore.exceptions import BotoCoreError
+
 from drs_jobs import _queries
 from drs_jobs._client import JobsClient
-from drs_jobs._errors import MalformedResponseError
+from drs_jobs._errors import DrsJobsError, MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._pagination.pager import PagerBase
 from drs_jobs.analysis import JobPhases, phases
@@ -152,11 +154,13 @@ class _Sweep(Iterator[_Result]):
     def _submit_next(self) -> None:
         try:
             self._target = next(self._targets) if self._target is None else self._target
-        except Exception as error:  # noqa: BLE001  # raised after the targets in flight
+        except StopIteration:
             self._has_more = False
-            self._end = self._end if isinstance(error, StopIteration) else error
             return
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self._has_more, self._end = False, error
+                return
             # A generator that was interrupted looks as if it had no more targets.
             self._end = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
             raise
@@ -223,9 +227,9 @@ def _read_target(clients: ThreadClients, read: Callable[[JobsClient], Any], targ
     """Return the result of one target. It runs in a thread or process of the executor."""
     try:
         return TargetResult(target, check_value(read(JobsClient(clients.client(target)))))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  # an error of one target must not end the sweep, nor a worker of Dask
+    except BaseException as error:  # an error of one target must not end the sweep, nor a worker of Dask
+        if isinstance(error, KeyboardInterrupt):
+            raise
         return failure_of(target, error)
 
 
@@ -290,7 +294,7 @@ def phases_of(client: JobsClient, job: Job) -> JobPhases:
     """Return the phases of a job. An error of its log is in them, and so is that of a running job that was deleted since."""
     try:
         return client.phases(job)
-    except Exception as error:  # noqa: BLE001  # the job is known, so any error is only reported
+    except (DrsJobsError, BotoCoreError, ValueError) as error:  # a ValueError is that of an id that botocore refuses
         return phases(job, (), log_error=error)
 
 
