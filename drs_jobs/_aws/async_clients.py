@@ -29,11 +29,7 @@ class ClientHandle:
     """A client that was passed in, or a fake."""
 
     def __init__(self, client: object) -> None:
-        """Register the handlers of drs_jobs with a client.
-
-        Raises:
-            TypeError: If it is a client of boto3.
-        """
+        """Register the handlers of drs_jobs with a client. Raise TypeError if it is a client of boto3."""
         if isinstance(client, BaseClient) and not inspect.iscoroutinefunction(getattr(type(client), "_make_api_call", None)):
             raise TypeError(f"{type(client).__name__} is a synchronous client: use JobsClient, or pass a client of aiobotocore")
         _register(client)
@@ -44,11 +40,7 @@ class ClientHandle:
             self._loop = current_token()
 
     async def ready(self) -> Any:
-        """Return the client.
-
-        Raises:
-            RuntimeError: If it belongs to another event loop, or is closed.
-        """
+        """Return the client. Raise RuntimeError if it belongs to another event loop, or is closed."""
         self._check_loop()
         _check_http_session(self.metadata_client)
         return self.metadata_client
@@ -70,11 +62,7 @@ class OwnedClientHandle(ClientHandle):
     """A client that is built at its first use."""
 
     def __init__(self, session: AioSession, **arguments: Any) -> None:
-        """Prepare a client with the arguments of `create_client`.
-
-        Raises:
-            botocore.exceptions.BotoCoreError: If it cannot be built, such as `NoRegionError`.
-        """
+        """Prepare a client with the arguments of `create_client`. Raise BotoCoreError if it cannot be built."""
         self.metadata_client = _create_metadata_client(session, **arguments)
         self._session, self._arguments = session, _resolve_configuration(session, self.metadata_client, arguments["config"])
         self._loop = None
@@ -139,10 +127,9 @@ def follow_no_redirects(client: Any, *, calls_of_drs_jobs_only: bool) -> None:
 
 
 def _check_http_session(client: Any) -> None:
-    """Check that the HTTP session of aiohttp is open, and can be used in this event loop.
+    """Raise RuntimeError if the HTTP session of aiohttp is closed, or cannot be used in this event loop.
 
-    Raises:
-        RuntimeError: If not. Otherwise each request would raise an error that looks like one of the connection.
+    Otherwise each request would raise an error that looks like one of the connection.
     """
     http_session = _aiohttp_session(client)
     if http_session is None:
@@ -156,11 +143,7 @@ def _check_http_session(client: Any) -> None:
 
 
 def make_session(session: Any, profile_name: str | None) -> AioSession:
-    """Return the session with which to build a client.
-
-    Raises:
-        TypeError: If `session` is not one of aiobotocore, or if `profile_name` is given beside it.
-    """
+    """Return the session with which to build a client. Raise TypeError if `session` is not one of aiobotocore."""
     if session is None:
         new_session = AioSession(profile=profile_name)
         # The profile of this moment, because the client is built later, and then finds the credentials of the profile.
@@ -219,11 +202,7 @@ _DEFAULT_ATTEMPTS: Final = {"legacy": 5, "standard": 3, "adaptive": 3}
 
 
 def require_awaitable(method: Callable[..., Any], response: Any) -> Awaitable[object]:
-    """Return what the method of an asynchronous client has returned.
-
-    Raises:
-        TypeError: If it is a synchronous client.
-    """
+    """Return what the method of an asynchronous client has returned. Raise TypeError if it is a synchronous client."""
     if inspect.isawaitable(response):
         return response
     kind = type(response).__name__

@@ -18,8 +18,7 @@ AsyncFetch: TypeAlias = Callable[[Request], Awaitable[RawPage]]
 class TaskGuard:
     """A context manager that a second task cannot enter while the first one waits in it."""
 
-    def __init__(self) -> None:
-        self._is_entered = False
+    _is_entered = False
 
     def __enter__(self) -> None:
         if self._is_entered:

@@ -61,14 +61,7 @@ class AsyncSweep(AsyncIterator[R]):
         self._is_closed = False
 
     async def __anext__(self) -> R:
-        """Return the next result.
-
-        Raises:
-            StopAsyncIteration: If there are no more results, or the sweep is closed.
-            RuntimeError: If no asyncio event loop runs, or another one than at the first call, if another task waits for a
-                result of this iterator, or if other code cancelled the tasks of the sweep.
-            Exception: The error of the targets iterable, after the results of the targets in flight.
-        """
+        """Return the next result, or raise the error of the targets iterable after the results of the targets in flight."""
         with self._guard:
             if self._is_closed:
                 raise StopAsyncIteration
@@ -176,9 +169,6 @@ class TaskClients(SharedClients):
         client = await session.create_client(key.service_name, **arguments).__aenter__()
         follow_no_redirects(client, calls_of_drs_jobs_only=False)
         return client
-
-    async def _close(self, client: Any) -> None:
-        await client.close()
 
 
 def _make_session(profile_name: str | None) -> AioSession:

@@ -207,8 +207,7 @@ def _printed_jobs(value: Any) -> tuple[list[Any], bool]:
     jobs = [value] if "jobID" in members else [members["job"]] if "job" in members else members.get("items")
     if not isinstance(jobs, list):
         raise ValueError(_EXPECTED)
-    is_capital = [isinstance(job, dict) and "JobID" in job for job in jobs]
-    raw_jobs = [_with_aws_names(job) if capital else job for job, capital in zip(jobs, is_capital, strict=True)]
+    raw_jobs = [_with_aws_names(job) if isinstance(job, dict) and "JobID" in job else job for job in jobs]
     return raw_jobs, bool(members.get("nextToken"))
 
 

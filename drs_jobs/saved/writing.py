@@ -104,13 +104,7 @@ class UnsavedJobs:
     """
 
     def __init__(self, client: JobsClient, saved: Mapping[str, bool], *, from_date: datetime | None = None) -> None:
-        """Read the jobs, those before `from_date` too if `saved` has them without the complete job and its log.
-
-        Raises:
-            TypeError: If `client` is not a `JobsClient`.
-            ValueError: If it reads saved jobs, because these do not show what AWS has now.
-            ServiceError: As in `JobsClient.describe_jobs`, with all its other errors.
-        """
+        """Read the jobs, those before `from_date` too if `saved` has them without the complete job and its log."""
         if not isinstance(client, JobsClient):
             raise TypeError(f"client must be a JobsClient, not {type(client).__name__}: write JobsClient(client)")
         if isinstance(source_of(client), SavedJobs):
@@ -191,12 +185,7 @@ class JobsFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open a file, or create it with mode 0600, and read which jobs it has.
-
-        Raises:
-            OSError: If it cannot be opened for appending, or is a symbolic link or no regular file.
-            ValueError: If it has anything but lines of `save_jobs`, or its name is that of a compressed file.
-        """
+        """Open a file, or create it with mode 0600, and read which jobs it has. The errors are those of `save_jobs`."""
         self._path = Path(path)
         if self._path.suffix == ".gz":
             raise ValueError(

@@ -116,44 +116,31 @@ class SharedClients:
         self._role = functools.lru_cache(maxsize=1_000)(functools.partial(Role, self.lock_class, self.credentials_class))
 
     async def bind(self, target: Target, wrap: Callable[[Any], Any] = lambda call: call) -> Any:
-        """Return an object with the methods of a client of DRS, which use the credentials of a target.
+        """Return an object with the methods of a client of DRS for a target. Raise the error if its role cannot be assumed.
 
         Each call uses the client that the region has at that time. The credentials are renewed before they expire.
-
-        Args:
-            target: The target.
-            wrap: Returns the function that makes a call, for its coroutine function. Default the same.
-
-        Raises:
-            ValueError: If botocore does not know the region, and the target has no endpoint of its own.
-            ServiceError: If the role of the target cannot be assumed.
+        `wrap` changes the function that makes the calls.
         """
         key = ClientKey("drs", target.profile_name, target.region, target.endpoint_url)
-        sts_key = ClientKey("sts", target.profile_name, target.region)
         async with self._use(key) as shared:
             meta = shared.client.meta
-        role: Role | None = None
+        credentials, check_at, check = None, math.inf, None
         if target.role_arn is not None:
+            sts_key = ClientKey("sts", target.profile_name, target.region)
             async with self._use(sts_key) as shared, self._lock:
                 # Tokens of the global endpoint are not valid in opt-in regions, those of regional ones in all regions. So the
                 # two kinds are kept apart. The global endpoint is used with `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
                 is_global = shared.client.meta.endpoint_url == "https://sts.amazonaws.com"
                 role = self._role(target.role_arn, target.external_id, target.profile_name, is_global)
-
-        credentials, check_at = None, -math.inf
-
-        async def check_credentials() -> None:
-            nonlocal credentials, check_at
-            if role is not None and machine_time() >= check_at:
-                credentials, check_at = await role.credentials(
-                    target.region, functools.partial(self._call, sts_key, "assume_role")
-                )
+            assume_role = functools.partial(self._call, sts_key, "assume_role")
+            check = functools.partial(role.credentials, target.region, assume_role)
+            credentials, check_at = await check()
 
         async def call(method: str, **request: Any) -> Any:
-            await check_credentials()
+            nonlocal credentials, check_at
+            if check is not None and machine_time() >= check_at:
+                credentials, check_at = await check()
             return await self._call(key, method, request, credentials)
-
-        await check_credentials()
 
         return SimpleNamespace(meta=meta, **{method: functools.partial(wrap(call), method) for method in METHODS.values()})
 
@@ -166,8 +153,7 @@ class SharedClients:
             async with self._use(key) as shared:
                 token = _current_signing.set(signing)
                 try:
-                    response = getattr(shared.client, method)(**request)
-                    return await response if inspect.isawaitable(response) else response
+                    return await _result(getattr(shared.client, method)(**request))
                 except (ClientError, BotoCoreError) as error:
                     if not is_transient(_converted(error)):
                         raise
@@ -192,7 +178,7 @@ class SharedClients:
         finally:
             shared.users.discard(user)
             if not shared.users and self._clients.get(key) is not shared:
-                await self._close(shared.client)
+                await _result(shared.client.close())
 
     async def _add(self, key: ClientKey) -> _SharedClient:
         is_drs = key.service_name == "drs"
@@ -206,15 +192,17 @@ class SharedClients:
         if len(self._clients) >= MAX_CLIENTS:
             oldest = self._clients.pop(next(iter(self._clients)))
             if not oldest.users:
-                await self._close(oldest.client)
+                await _result(oldest.client.close())
         shared = self._clients[key] = _SharedClient(client)
         return shared
 
     async def _build(self, key: ClientKey, **arguments: Any) -> Any:
         raise NotImplementedError
 
-    async def _close(self, client: Any) -> None:
-        raise NotImplementedError
+
+async def _result(response: Any) -> Any:
+    """Return the response of a client, synchronous or not."""
+    return await response if inspect.isawaitable(response) else response
 
 
 def _converted(error: Exception) -> Exception:
@@ -263,8 +251,7 @@ class Role:
     async def credentials(self, region: str, assume_role: AssumeRole) -> tuple[Credentials | None, float]:
         """Return the credentials for a target in a region, and the time at which the target must check them again.
 
-        Raises:
-            ServiceError: If there are no valid credentials, and this region of STS rejects the role.
+        Raise the error of STS only if there are no valid credentials.
         """
         async with self._lock:
             failure = None
@@ -380,9 +367,6 @@ class ThreadClients(SharedClients):
         if key.service_name == "sts":
             client.meta.events.register("before-send.sts", decode_headers)
         return client
-
-    async def _close(self, client: Any) -> None:
-        client.close()
 
 
 def _make_session(session_class: Callable[..., Any], profile_name: str | None) -> Any:

@@ -164,7 +164,13 @@ class _Sweep(Iterator[_Result]):
             # A generator that was interrupted looks as if it had no more targets.
             self._end = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
             raise
-        future = _submit(self._executor, self._read, self._target)
+        future: Future[_Result]
+        try:
+            check_target(self._target)
+            future = self._executor.submit(self._read, self._target)
+        except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
+            future = Future()
+            future.set_result(failure_of(self._target, error))
         # As in `Run`, no signal handler runs between these two.
         self._in_flight[future] = self._target
         self._target = None
@@ -193,17 +199,6 @@ class _Sweep(Iterator[_Result]):
         elif not is_finalizing() and process_id() == self._process_id:
             for future in self._in_flight:
                 future.cancel()
-
-
-def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
-    """Return the future of a target. If the target cannot be submitted, the future already has a failure as its result."""
-    try:
-        check_target(target)
-        return pool.submit(read, target)
-    except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
-        future: Future[_Result] = Future()
-        future.set_result(failure_of(target, error))
-        return future
 
 
 def check_target(target: object) -> None:
@@ -315,11 +310,7 @@ class DaemonThreadPool(Executor):
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a call.
-
-        Raises:
-            RuntimeError: If no thread can be started, and none runs.
-        """
+        """Return the future of a call. Raise RuntimeError if no thread can be started, and none runs."""
         if self._thread_count < min(self._submitted + 1, self._max_workers):
             try:
                 threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
