@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 
 import frozen_time
@@ -185,13 +186,13 @@ def test_one_session_for_all_threads(aws: SimulatedAws, monkeypatch: pytest.Monk
     """Each reads the data files of botocore, which takes longer than to build a client."""
     every = [Target(region) for region in boto3.Session().get_available_regions("drs")]
     sessions: list[Any] = []
-    create = boto3.Session.__init__
+    create = botocore.session.Session.__init__
 
     def count(self: Any, **keywords: Any) -> None:
         sessions.append(self)
         create(self, **keywords)
 
-    monkeypatch.setattr(boto3.Session, "__init__", count)
+    monkeypatch.setattr(botocore.session.Session, "__init__", count)
     assert failures(list(sweep(every))) == []
     assert len(sessions) == 1
 

@@ -326,7 +326,7 @@ def run_without_loop(coroutine: Coroutine[Any, Any, R]) -> R:
 
 
 class ThreadClients(SharedClients):
-    """The clients of a sweep on threads, over boto3.
+    """The clients of a sweep on threads, over botocore.
 
     Unpickling it in another process returns the object that this process has for the same sweep.
     """
@@ -335,17 +335,15 @@ class ThreadClients(SharedClients):
 
     def __init__(self, sweep_id: str, max_in_flight: int) -> None:
         """Create an empty cache. The id of a sweep is the same in all its processes."""
-        import boto3  # noqa: PLC0415  # `import drs_jobs.sweep` does not import it, and no thread does
-
         super().__init__(max_in_flight)
         self._sweep_id = sweep_id
-        self._session = functools.cache(functools.partial(_make_session, boto3.Session))
+        self._session = functools.cache(_make_session)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _worker_clients, (self._sweep_id, self._max_in_flight)
 
     def client(self, target: Target) -> Any:
-        """Return an object with the methods of a boto3 client of DRS for a target. It can be used in any thread."""
+        """Return an object with the methods of a client of DRS for a target. It can be used in any thread."""
 
         def without_loop(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
             return lambda *arguments, **request: run_without_loop(call(*arguments, **request))
@@ -363,18 +361,17 @@ class ThreadClients(SharedClients):
         if session is None:
             raise NoCredentialsError
         with _building:
-            client = session.client(key.service_name, **arguments)
+            client = session.create_client(key.service_name, **arguments)
         if key.service_name == "sts":
             client.meta.events.register("before-send.sts", decode_headers)
         return client
 
 
-def _make_session(session_class: Callable[..., Any], profile_name: str | None) -> Any:
+def _make_session(profile_name: str | None) -> Any:
     """Return a session; `None` if it finds no credentials."""
     with _building:
-        core = botocore.session.Session(profile=profile_name)
-        core.get_component("credential_provider")  # it is built at its first use, with a context of OpenSSL
-        session = session_class(botocore_session=core)
+        session: Any = botocore.session.Session(profile=profile_name)
+        session.get_component("credential_provider")  # it is built at its first use, with a context of OpenSSL
     # This can make requests, so no fork waits for it.
     return None if session.get_credentials() is None else session
 
