@@ -42,6 +42,9 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
         self._fetch = fetch
         self._guard = TaskGuard()
 
+    def __aiter__(self) -> "AsyncPagerIterator[T]":
+        return self
+
     def __anext__(self) -> Coroutine[Any, Any, T]:
         """Return the next item, from the current page or from the next one.
 
