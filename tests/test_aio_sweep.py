@@ -1,6 +1,6 @@
 """Asynchronous sweeps: one result per target, whatever is cancelled, and no task or client that is left over.
 
-What both sweeps do is in test_sweep.py and test_sweep_sts.py, whose cases run with both.
+What both sweeps do is in test_sweep.py and test_sweep_sts.py. Their cases run with both.
 """
 
 import asyncio

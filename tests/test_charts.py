@@ -661,8 +661,8 @@ def test_every_bar_and_marker_has_a_hover_label(tmp_path: Path):
     last_month = [job for job in history(2_000) if (job.creation_date_time or NOON) > NOON - timedelta(days=30)]
     figures = [
         *every_chart(history(50), read(50)),
-        charts.timeline(last_month, now=NOON),  # a long bar beside many markers
-        charts.phases_chart(read(50)[-1]).update_layout(width=390),  # short bars beside markers
+        charts.timeline(last_month, now=NOON),  # a long bar and many markers
+        charts.phases_chart(read(50)[-1]).update_layout(width=390),  # short bars and markers
     ]
     without_markers = charts.timeline(history(50), now=NOON)
     without_markers.data = traces(without_markers, "bar")
@@ -717,7 +717,7 @@ def notebook() -> Any:
 
 @pytest.mark.needs_check_env
 def test_outputs_of_charts(notebook: Any):
-    """HTML beside plotly's JSON; plotly.js once. Another renderer is used as it is."""
+    """HTML and plotly's JSON; plotly.js once. Another renderer is used as it is."""
     outputs = [output["data"] for cell in notebook.cells for output in cell.outputs]
     plotly = {"application/vnd.plotly.v1+json", "text/html"}
     assert [set(data) for data in outputs] == [plotly, plotly, {"application/json"}, {"application/json"}]

@@ -183,7 +183,7 @@ def test_credentials_are_renewed_during_a_sweep(sweep: Any, aws: SimulatedAws):
 
 
 def test_one_session_for_all_threads(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
-    """Each reads the data files of botocore, which takes longer than to build a client."""
+    """Each reads the data files of botocore. That takes longer than to build a client."""
     every = [Target(region) for region in boto3.Session().get_available_regions("drs")]
     sessions: list[Any] = []
     create = botocore.session.Session.__init__
