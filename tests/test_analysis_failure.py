@@ -1,4 +1,4 @@
-"""Reports: pure functions of jobs and logs, and JobsClient.explain, which fetches both."""
+"""Reports: pure functions of jobs and logs, and JobsClient.explain, with the requests for both."""
 
 import json
 import sys
@@ -614,7 +614,7 @@ def test_html_of_an_explanation():
 
 
 def _calls(run: Callable[[], object]) -> int:
-    """Return how many functions are called, which does not depend on the machine."""
+    """Return how many functions are called. It does not depend on the machine."""
     count = 0
 
     def count_call(_frame: object, event: str, _argument: object) -> None:

@@ -1,4 +1,4 @@
-"""Phases of participants, and JobsClient.phases, which fetches job and log."""
+"""Phases of participants, and JobsClient.phases, with the requests for job and log."""
 
 import itertools
 import pickle
