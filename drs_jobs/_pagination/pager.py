@@ -1,25 +1,24 @@
 """The items of a query, as often as they are iterated."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from drs_jobs import _html
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._pagination.pages import Items, Page, RawPage, Request
+from drs_jobs._pagination.pages import Items, Page, Request
 from drs_jobs._pagination.run import Query, Run, State, early_stop_error
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-Fetch: TypeAlias = Callable[[Request], RawPage]
-"""Sends a request, and returns the page."""
-
 
 class PagerIteratorBase(Generic[T]):
     """One run over the items of a query, for synchronous and asynchronous iterators."""
 
-    def __init__(self, query: Query[T]) -> None:
+    def __init__(self, query: Query[T], fetch: Callable[[Request], Any]) -> None:
+        """Create a run. `fetch` sends a request, and returns the page, or an awaitable of it. No request is sent yet."""
         self._run = Run(query)
+        self._fetch = fetch
 
     @property
     def cursor(self) -> str:
@@ -39,11 +38,6 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
 
     A run can be continued after an exception. `next` then repeats the failed request, or continues after the malformed item.
     """
-
-    def __init__(self, query: Query[T], fetch: Fetch) -> None:
-        """Create a run. No request is sent before the first `next`."""
-        super().__init__(query)
-        self._fetch = fetch
 
     def __iter__(self) -> "PagerIterator[T]":
         return self
@@ -99,8 +93,9 @@ IteratorT = TypeVar("IteratorT", bound=PagerIteratorBase[Any])
 class PagerBase(Generic[T, IteratorT]):
     """Any number of runs over the items of a query, for synchronous and asynchronous pagers."""
 
-    def __init__(self, query: Query[T]) -> None:
+    def __init__(self, query: Query[T], fetch: Callable[[Request], Any]) -> None:
         self._query = query
+        self._fetch = fetch
         self._latest: IteratorT | None = None
 
     @property
@@ -126,10 +121,6 @@ class Pager(PagerBase[T, PagerIterator[T]]):
 
     It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
     """
-
-    def __init__(self, query: Query[T], fetch: Fetch) -> None:
-        super().__init__(query)
-        self._fetch = fetch
 
     def __iter__(self) -> PagerIterator[T]:
         """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""
