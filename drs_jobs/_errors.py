@@ -330,16 +330,14 @@ def is_transient(error: BaseException) -> bool:
     credentials or arguments, an account that was never set up, and a job that cannot be read.
     """
     match error:
-        case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():
-            return True
-        case ConnectionError() | TimeoutError():  # Python's own, from a hand-written client
+        case ThrottlingException() | InternalServerException():
             return True
         case ServiceError():
             return error.status_code == 429 or error.status_code >= 500 or _TRANSIENT_CODE.fullmatch(error.code) is not None
         case MalformedResponseError():
             return error.path == "$"
-        case _:
-            return False
+        case _:  # Python's own errors are from a hand-written client
+            return isinstance(error, BotocoreConnectionError | HTTPClientError | ConnectionError | TimeoutError)
 
 
 _TRANSIENT_CODE: Final = re.compile(

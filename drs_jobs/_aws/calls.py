@@ -21,7 +21,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Final, Self
 
 import attrs
@@ -51,7 +51,7 @@ class Call:
     body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
-    _token: "Token[Call | None] | None" = attrs.field(default=None, repr=False)
+    _token: Any = attrs.field(default=None, repr=False)
     _handled_error: BaseException | None = attrs.field(default=None, repr=False)
     """The error that the caller handles while it makes this call."""
 
@@ -61,9 +61,8 @@ class Call:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if self._token is not None:
-            with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
-                current_call.reset(self._token)
+        with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
+            current_call.reset(self._token)
         # A traceback or a copied context can keep this object: then no handler finds it.
         self.operation, self.is_own_request = "", False
         handled_error, self._handled_error = self._handled_error, None
