@@ -23,7 +23,7 @@ from drs_jobs import (
     UnknownValue,
 )
 from drs_jobs.testing import LocalDrs, RawResponse, Throttle, make_job, make_log_item
-from drs_jobs.testing.clock import LocalClock
+from drs_jobs.testing.backend import LocalClock
 
 pytestmark = pytest.mark.both_clients
 

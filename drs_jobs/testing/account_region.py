@@ -1,21 +1,32 @@
-"""What one account has in one region: jobs, source servers, recovery instances, configurations and tags."""
+"""What one account has in one region: jobs, source servers, recovery instances, configurations and tags, in AWS's shape."""
 
 import bisect
+import hashlib
+import string
 from collections import defaultdict
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
+from drs_jobs._aws.unstructure import unstructure_job
 from drs_jobs._models import Job, JobType, LaunchStatus
-from drs_jobs.testing.simulated_jobs import BackendJob, LaunchedInstance, SimulatedTermination, StaticJob
+from drs_jobs.testing.faults import resource_not_found
+from drs_jobs.testing.service_model import Scope
+from drs_jobs.testing.simulated_jobs import LaunchedInstance, LocalJob
 
+Members: TypeAlias = dict[str, Any]
+"""The members of a structure of the service model, as JSON has them."""
 
-class Scope(NamedTuple):
-    """The account and region of a request."""
+_LAUNCH_RESULTS: Final = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILED: "FAILED"}
+"""`lastLaunchResult` by the server's launch status at the end of its last job."""
 
-    account_id: str
-    region: str
+_POINTS_IN_TIME: Final = (("MINUTE", 10, 60), ("HOUR", 1, 24), ("DAY", 1, 7))
+"""AWS's default policy of recovery snapshots: units, interval and retention. That each server has it is a guess."""
+
+_EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
 class RecoveryInstance(NamedTuple):
@@ -31,15 +42,15 @@ class AccountRegion:
     """The data of one account in one region. Not thread-safe."""
 
     scope: Scope
-    source_servers: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]])  # those that were added, by id
-    configurations: dict[tuple[str, str], dict[str, Any]] = attrs.field(factory=dict[tuple[str, str], dict[str, Any]])
-    """The changed configurations in AWS's shape, by the name of their shape and the id of the source server."""
+    source_servers: dict[str, Members] = attrs.field(factory=dict[str, Members])  # those that were added, by id
+    configurations: dict[tuple[str, str], Members] = attrs.field(factory=dict[tuple[str, str], Members])
+    """The changed configurations, by the name of their shape and the id of the source server."""
     tags: dict[str, dict[str, str]] = attrs.field(factory=dict[str, dict[str, str]])  # those that were changed, by ARN
-    jobs: dict[str, BackendJob] = attrs.field(factory=dict[str, BackendJob])
-    _jobs_by_server: defaultdict[str, list[BackendJob]] = attrs.field(factory=lambda: defaultdict(list), init=False)
+    jobs: dict[str, LocalJob] = attrs.field(factory=dict[str, LocalJob])
+    _jobs_by_server: defaultdict[str, list[LocalJob]] = attrs.field(factory=lambda: defaultdict(list), init=False)
     """The jobs that launch or terminate instances of a source server, newest first. Those of deleted jobs stay."""
 
-    def add_job(self, job: BackendJob) -> None:
+    def add_job(self, job: LocalJob) -> None:
         """Add a job, or replace the job with the same id."""
         if (old := self.jobs.get(job.created.job_id)) is not None:
             for server_id in old.source_server_ids:
@@ -48,11 +59,19 @@ class AccountRegion:
         for server_id in job.source_server_ids:
             bisect.insort_left(self._jobs_by_server[server_id], job, key=lambda job: job_key(job)[0])
 
-    def add_source_server(self, server: dict[str, Any]) -> None:
-        """Add a source server with an ARN, or replace the one with the same id."""
+    def add_source_server(self, server: Mapping[str, Any]) -> None:
+        """Add a source server, or replace the one with the same id. Absent members that automations read have defaults."""
         server_id = server["sourceServerID"]
-        self.source_servers[server_id] = server
-        self.tags.pop(server["arn"], None)
+        completed = {
+            "arn": self.scope.arn("source-server", server_id),
+            "tags": {},
+            "lastLaunchResult": "NOT_STARTED",
+            "dataReplicationInfo": {"dataReplicationState": "CONTINUOUS", "lagDuration": "P0D"},
+            "replicationDirection": "FAILOVER",
+            **server,
+        }
+        self.source_servers[server_id] = completed
+        self.tags.pop(completed["arn"], None)
         self.configurations = {key: value for key, value in self.configurations.items() if key[1] != server_id}
 
     def is_busy(self, source_server_id: str, now: datetime) -> bool:
@@ -63,22 +82,39 @@ class AccountRegion:
         """Return whether a source server exists. If none were added, every id does."""
         return not self.source_servers or source_server_id in self.source_servers
 
-    def latest_launch(self, source_server_id: str) -> BackendJob | None:
-        """Return the newest job that launches an instance of a source server."""
+    def source_server_at(self, source_server_id: str, now: datetime) -> Members:
+        """Return an added source server with its tags, its recovery instance and its last launch as they are at a time."""
+        server = self.source_servers[source_server_id]
+        members = server | {"tags": self.tags.get(server["arn"], server["tags"])}
         jobs = self._jobs_by_server.get(source_server_id, ())
-        return next((job for job in jobs if job.created.type == JobType.LAUNCH), None)
+        launch = next((job for job in jobs if job.created.type == JobType.LAUNCH), None)
+        if launch is not None:
+            members.pop("recoveryInstanceId", None)  # it can have been terminated since the server was added
+        if (existing := self.recovery_instance(source_server_id, now)) is not None:
+            members["recoveryInstanceId"] = existing.instance.instance_id
+        if launch is None:
+            return members
+        state = launch.job_at(now)
+        job = unstructure_job(state)
+        participant = next(one for one in job["participatingServers"] if one.get("sourceServerID") == source_server_id)
+        status = participant.get("launchStatus", LaunchStatus.PENDING)
+        initiated = {"jobID": job["jobID"], "type": "DRILL" if state.is_drill else "RECOVERY"}
+        if "creationDateTime" in job:
+            initiated["apiCallDateTime"] = job["creationDateTime"]
+        members["lastLaunchResult"] = _LAUNCH_RESULTS.get(status, "PENDING") if state.is_complete else "PENDING"
+        members["lifeCycle"] = server.get("lifeCycle", {}) | {"lastLaunch": {"initiated": initiated, "status": status}}
+        return members
 
     def recovery_instance(self, source_server_id: str, now: datetime) -> RecoveryInstance | None:
         """Return the recovery instance of a source server, which has one at most, as in AWS."""
-        newer: list[BackendJob] = []
+        is_terminating = False
         for job in self._jobs_by_server.get(source_server_id, ()):
             for instance in job.instances_at(now):
                 if instance.source_server_id == source_server_id:
-                    if any(_removes(other, instance, now) for other in newer):
-                        return None
-                    is_terminating = any(isinstance(other, SimulatedTermination) for other in newer)
                     return RecoveryInstance(instance, job.created, is_terminating)
-            newer.append(job)
+            if source_server_id in job.cleaned_servers_at(now):
+                return None
+            is_terminating = is_terminating or job.is_termination
         return None
 
     def recovery_instances(self, now: datetime) -> list[RecoveryInstance]:
@@ -86,18 +122,100 @@ class AccountRegion:
         instances = (self.recovery_instance(server_id, now) for server_id in self._jobs_by_server)
         return sorted((one for one in instances if one is not None), key=lambda one: one.instance.launched_at)
 
+    def recovery_instance_members(self, existing: RecoveryInstance) -> Members:
+        """Return a recovery instance. Its states are guesses: that of failback is in an example of AWS for an idle instance."""
+        instance, job, is_terminating = existing
+        arn = self.scope.arn("recovery-instance", instance.instance_id)
+        hints = identification_hints(self.source_servers.get(instance.source_server_id, {}))
+        members = {
+            "ec2InstanceID": instance.instance_id,
+            "ec2InstanceState": "SHUTTING-DOWN" if is_terminating else "RUNNING",
+            "jobID": job.job_id,
+            "recoveryInstanceID": instance.instance_id,
+            "sourceServerID": instance.source_server_id,
+            "arn": arn,
+            "tags": self.tags.get(arn, {}),
+            "failback": {"state": "FAILBACK_NOT_READY_FOR_LAUNCH"},
+            "isDrill": job.is_drill,
+            "recoveryInstanceProperties": {"identificationHints": hints} if hints else {},
+        }
+        if instance.snapshot_at is not None:
+            members["pointInTimeSnapshotDateTime"] = instance.snapshot_at.astimezone(UTC).isoformat()
+        return members
 
-def _removes(job: BackendJob, instance: LaunchedInstance, now: datetime) -> bool:
-    """Return whether a later job has removed an instance."""
-    if isinstance(job, StaticJob):
-        return job.created.type == JobType.TERMINATE and any(
-            server.source_server_id == instance.source_server_id and server.launch_status == LaunchStatus.TERMINATED
-            for server in job.created.participating_servers
-        )
-    return instance.instance_id in job.removed_instances_at(now)
+    def update_configuration(self, shape: str, changes: Members) -> Members:
+        """Change a `LaunchConfiguration` or `ReplicationConfiguration` of a source server, and return it."""
+        server_id: str = changes["sourceServerID"]
+        if not self.knows_server(server_id):
+            raise resource_not_found("SourceServer", server_id)
+        current = self.configurations.get((shape, server_id)) or self._default_configuration(shape, server_id)
+        self.configurations[shape, server_id] = current | changes
+        return self.configurations[shape, server_id]
+
+    def _default_configuration(self, shape: str, source_server_id: str) -> Members:
+        """Return a configuration before it is changed, a guess from AWS's examples."""
+        hints = identification_hints(self.source_servers.get(source_server_id, {}))
+        common = {"sourceServerID": source_server_id, "name": hints.get("hostname", source_server_id)}
+        if shape == "LaunchConfiguration":
+            return common | {
+                "copyPrivateIp": False,
+                "copyTags": False,
+                "ec2LaunchTemplateID": "lt-" + hashlib.sha256(source_server_id.encode()).hexdigest()[:17],
+                "launchDisposition": "STARTED",
+                "launchIntoInstanceProperties": {},
+                "licensing": {"osByol": False},
+                "postLaunchEnabled": False,
+                "targetInstanceTypeRightSizingMethod": "NONE",
+            }
+        return common | {
+            "associateDefaultSecurityGroup": True,
+            "autoReplicateNewDisks": True,
+            "bandwidthThrottling": 0,
+            "createPublicIP": True,
+            "dataPlaneRouting": "PUBLIC_IP",
+            "defaultLargeStagingDiskType": "AUTO",
+            "ebsEncryption": "DEFAULT",
+            "pitPolicy": [
+                {"ruleID": number, "units": units, "interval": interval, "retentionDuration": retention, "enabled": True}
+                for number, (units, interval, retention) in enumerate(_POINTS_IN_TIME, 1)
+            ],
+            "replicatedDisks": [{"deviceName": "/dev/xvda", "isBootDisk": True, "stagingDiskType": "AUTO"}],
+            "replicationServerInstanceType": "t3.small",
+            "replicationServersSecurityGroupsIDs": [],
+            "stagingAreaSubnetId": "subnet-0123456789abcdef0",
+            "stagingAreaTags": {},
+            "useDedicatedReplicationServer": False,
+        }
 
 
-def job_key(job: BackendJob) -> tuple[float, str]:
+def job_key(job: LocalJob) -> tuple[float, str]:
     """Return the key that sorts jobs in AWS's order: newest first, jobs without a creation date last."""
     created_at = job.created.creation_date_time
     return (float("inf") if created_at is None else -created_at.timestamp()), job.created.job_id
+
+
+def identification_hints(server: Mapping[str, Any]) -> Members:
+    """Return the names of a source server."""
+    hints: Members = server.get("sourceProperties", {}).get("identificationHints", {})
+    return hints
+
+
+def recovery_snapshots(source_server_id: str, now: datetime) -> dict[datetime, Members]:
+    """Return the recovery snapshots of a source server that exist at a time, oldest first, by their time."""
+    times: set[datetime] = set()
+    for units, count, retention in _POINTS_IN_TIME:
+        interval = timedelta(**{f"{units.lower()}s": count})
+        latest = now - (now - _EPOCH) % interval
+        times.update(latest - interval * index for index in range(retention // count))
+    return {time: _snapshot(source_server_id, time) for time in sorted(times)}
+
+
+def _snapshot(source_server_id: str, time: datetime) -> Members:
+    digest = hashlib.sha256(f"{source_server_id} {time.isoformat()}".encode()).digest()
+    return {
+        "snapshotID": "pit-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:17]),
+        "sourceServerID": source_server_id,
+        "expectedTimestamp": time.isoformat(),
+        "timestamp": time.isoformat(),
+        "ebsSnapshots": [f"snap-{digest[-9:-1].hex()}0"],
+    }

@@ -1,45 +1,30 @@
 """The operations of the local DRS endpoint, without HTTP."""
 
-# isinstance narrows raw JSON to dict or list, with unknown types of keys and elements.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 import base64
 import copy
-import hmac
+import hashlib
 import itertools
 import json
 import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import attrs
 from botocore import xform_name
 
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
-from drs_jobs._models import InitiatedBy, Job, JobStatus, JobType, LaunchStatus, ParticipatingServer
+from drs_jobs._models import InitiatedBy, Job, JobType, LaunchStatus
 from drs_jobs._text import one_line
-from drs_jobs.testing import aws_shapes
-from drs_jobs.testing.account_region import AccountRegion, Scope, job_key
-from drs_jobs.testing.clock import LocalClock
+from drs_jobs._time import machine_time
+from drs_jobs.testing.account_region import AccountRegion, Members, identification_hints, job_key, recovery_snapshots
 from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import InjectedFailure
 from drs_jobs.testing.faults import AwsError, HookError, Schedule, conflict, resource_not_found, validation_error
-from drs_jobs.testing.service_model import (
-    known_members,
-    request_failures,
-    require_valid,
-    response_failures,
-    service_model,
-    shape_failures,
-)
-from drs_jobs.testing.simulated_jobs import LATEST, LaunchedInstance, SimulatedRecovery, SimulatedTermination, pending_server
-from drs_jobs.testing.timelines import SimulatedServer
-
-Members: TypeAlias = dict[str, Any]
-"""The members of a request or response, as JSON has them."""
+from drs_jobs.testing.service_model import Scope, check_request, require_response, require_valid, service_model
+from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
 CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The members of a response, or a function that returns them for those of a request."""
@@ -49,19 +34,46 @@ Key: TypeAlias = tuple[Any, ...]
 
 T = TypeVar("T")
 
+_MAX_SPEED: Final = 1_000_000  # so that a test of an hour ends before the year 9999
 _MOMENT: Final = timedelta(microseconds=1)
 _RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "sourceServerID")
 
 _logger: Final = logging.getLogger("drs_jobs")
 
 
+class LocalClock:
+    """A clock that starts at the wall clock as the test sees it, runs at a multiple of real time and can be advanced."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        """Start the clock at the current time. `speed` is the number of its seconds per real second."""
+        if not 0 <= speed <= _MAX_SPEED:
+            raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
+        self._speed = speed
+        self._start = datetime.now(UTC)
+        self._machine_start = machine_time()
+        self._advanced = timedelta()
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the current time of this clock, in UTC."""
+        # A library that freezes the time of a test replaces the other clocks, also after this one was started.
+        elapsed = timedelta(seconds=(machine_time() - self._machine_start) * self._speed)
+        return self._start + elapsed + self._advanced
+
+    def advance(self, duration: timedelta) -> None:
+        """Advance the clock by a duration of 0 or more."""
+        if duration < timedelta():
+            raise ValueError(f"duration must be 0 or more, not {duration}: time can't run backwards")
+        with self._lock:
+            self._advanced += duration
+
+
 class _Launch(NamedTuple):
     """A launch of a simulated recovery, for which the function of `on_launch` was not called yet."""
 
-    at: datetime
-    data: AccountRegion
+    scope: Scope
     job_id: str
-    instance: LaunchedInstance
+    source_server_id: str
 
 
 @attrs.define
@@ -80,8 +92,9 @@ class Backend:
     on_launch: Callable[[str], str] | None = None
     _factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
-    _launches: list[_Launch] = attrs.field(factory=list[_Launch], init=False)
-    """The next launches, soonest first."""
+    _launches: dict[_Launch, datetime] = attrs.field(
+        factory=dict[_Launch, datetime], init=False
+    )  # the next ones, with their time
     _is_launching: bool = attrs.field(default=False, init=False)
     _mismatches: set[tuple[str, Scope]] = attrs.field(factory=set[tuple[str, Scope]], init=False)
     """The mismatches that were logged: the job, and the account and region of the request."""
@@ -89,28 +102,42 @@ class Backend:
     """Signs each token with its query, so that a token of another query or endpoint is invalid."""
     lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
-    def call(self, operation: str, request: Any, scope: Scope, access_key_id: str) -> Members:
+    def call(self, operation: str, request: Any, scope: Scope, access_key_id: str) -> Mapping[str, Any]:
         """Validate the members of a request against the service model and return those of the response.
 
         Raises:
             AwsError: If AWS would return an error response, or there is no response for this operation.
             HookError: If a function of the test fails.
         """
-        if failures := request_failures(operation, request):
+        request, failures = check_request(operation, request)
+        if failures:
             message = f"{len(failures)} validation errors, the first at {failures[0][0] or 'the body'}: {failures[0][1]}"
             raise validation_error(message, failures)
-        request = known_members(service_model().operation_model(operation).input_shape, request)
         self._warn_of_mismatches(request, scope, access_key_id)
         self.launch_instances()
         canned = self.responses.take(operation, lambda response: callable(response) or _can_answer(response, request))
         if canned is not None:
-            return _call_function(operation, canned, request) if callable(canned) else dict(canned)
+            return _call_function(operation, canned, request) if callable(canned) else canned
         method: Callable[[Members, AccountRegion], Members] | None = getattr(self, xform_name(operation), None)
         if method is None:
             message = f"LocalDrs does not simulate {operation}: add a response with local.respond({operation!r}, {{...}})"
             raise AwsError("UnknownOperationException", 404, message)
         with self.lock:
             return method(request, self.account_region(scope))
+
+    def add_jobs(self, jobs: Iterable[LocalJob], scope: Scope, *, lag: timedelta = timedelta()) -> None:
+        """Add jobs, or replace the jobs with the same ids. What they launch from now on is launched by `on_launch`."""
+        with self.lock:
+            data, now = self.account_region(scope), self._now()
+            for job in jobs:
+                job_id = job.created.job_id
+                data.tags.pop(job.created.arn or "", None)
+                data.add_job(attrs.evolve(job, lag=lag))
+                self._launches = {launch: at for launch, at in self._launches.items() if launch[:2] != (scope, job_id)}
+                if not job.job_at(now - lag).is_complete:
+                    for instance in job.instances_at(LATEST):
+                        if instance.launched_at + lag > now:
+                            self._launches[_Launch(scope, job_id, instance.source_server_id)] = instance.launched_at + lag
 
     def launch_instances(self) -> None:
         """Call `on_launch` for each instance whose launch has ended: without the lock, because it can send requests.
@@ -120,26 +147,33 @@ class Backend:
         """
         while True:
             with self.lock:
-                if self._is_launching or not self._launches or self._launches[0].at > self.clock.now():
+                launch = min(self._launches, key=self._launches.__getitem__, default=None)
+                if self._is_launching or launch is None or self._launches[launch] > self.clock.now():
                     return
-                self._is_launching = True
-                launch, function = self._launches[0], self.on_launch
+                self._is_launching, function = True, self.on_launch
             instance_id = None
             try:
                 if function is not None:
-                    instance_id = _launched_instance_id(function, launch.instance.source_server_id)
+                    instance_id = _launched_instance_id(function, launch.source_server_id)
             finally:
                 with self.lock:
                     self._is_launching = False
-                    if launch in self._launches:  # otherwise, `clear` was called
-                        self._launches.remove(launch)
-                        if instance_id is not None:
-                            _replace_instance_id(launch, instance_id)
+                    # Otherwise, the job was removed or replaced.
+                    if self._launches.pop(launch, None) is not None and instance_id is not None:
+                        self._replace_instance_id(launch, instance_id)
+
+    def _replace_instance_id(self, launch: _Launch, instance_id: str) -> None:
+        data = self._data[launch.scope]
+        job = data.jobs[launch.job_id]
+        servers = tuple(
+            attrs.evolve(server, instance_id=instance_id) if server.source_server_id == launch.source_server_id else server
+            for server in job.servers or ()
+        )
+        data.add_job(attrs.evolve(job, servers=servers))
 
     def _now(self) -> datetime:
         """Return the time, which stops before a launch until the function of `on_launch` has returned."""
-        now = self.clock.now()
-        return min(now, self._launches[0].at - _MOMENT) if self._launches else now
+        return min([self.clock.now(), *(at - _MOMENT for at in self._launches.values())])
 
     def account_region(self, scope: Scope) -> AccountRegion:
         """Return the data of an account and region, to be used with the lock."""
@@ -148,18 +182,15 @@ class Backend:
     def clear(self) -> None:
         """Remove all data, injected failures, canned responses and the function of `on_launch`."""
         with self.lock:
-            self._data.clear()
-            self.injected_failures.clear()
-            self.responses.clear()
+            for collection in (self._data, self.injected_failures, self.responses, self._launches, self._mismatches):
+                collection.clear()
             self.on_launch = None
-            self._launches.clear()
-            self._mismatches.clear()
 
     def _warn_of_mismatches(self, request: Members, scope: Scope, access_key_id: str) -> None:
         """Log one WARNING for each job that only another account or region has, because AWS returns nothing."""
-        for job_id in [resource_id for kind, resource_id in _resource_ids(request) if kind == "jobID"]:
+        for kind, job_id in _resource_ids(request):
             with self.lock:
-                owners = [owner for owner, data in self._data.items() if job_id in data.jobs]
+                owners = [owner for owner, data in self._data.items() if kind == "jobID" and job_id in data.jobs]
                 if not owners or scope in owners or (job_id, scope) in self._mismatches:
                     continue
                 self._mismatches.add((job_id, scope))
@@ -176,100 +207,85 @@ class Backend:
 
     def describe_jobs(self, request: Members, data: AccountRegion) -> Members:
         """DescribeJobs: newest first, with inclusive dates. AWS documents neither the order nor the inclusion."""
-        filters = request.get("filters") or {}
-        is_match, now = _date_range(filters, "fromDate", "toDate"), self._now()
-        ids = filters.get("jobIDs") or data.jobs
-        jobs = [job for job in map(data.jobs.get, set(ids)) if job and is_match(job.created.creation_date_time)]
-        keys = sorted(map(job_key, jobs))
-        return self._page(
-            "DescribeJobs", request, data, ((key, key[1]) for key in keys), lambda one: self._job_members(one, now, data)
-        )
+        filters, now = request.get("filters", {}), self._now()
+        is_match = _date_range(filters, "fromDate", "toDate")
+        jobs = map(data.jobs.get, set(filters.get("jobIDs") or data.jobs))
+        keys = sorted(job_key(job) for job in jobs if job is not None and is_match(job.created.creation_date_time))
+        entries = ((key, key[1]) for key in keys)
+        return self._page("DescribeJobs", request, data, entries, lambda job_id: self._job_members(job_id, now, data))
 
     def describe_job_log_items(self, request: Members, data: AccountRegion) -> Members:
         """DescribeJobLogItems: oldest first. The log of an unknown job is empty."""
         job = data.jobs.get(request["jobID"])
         log = () if job is None else job.log_at(self._now())
-        items = (((index,), item) for index, item in enumerate(log))
-        return self._page("DescribeJobLogItems", request, data, items, unstructure_log_item)
+        entries = (((index,), item) for index, item in enumerate(log))
+        return self._page("DescribeJobLogItems", request, data, entries, unstructure_log_item)
 
     def start_recovery(self, request: Members, data: AccountRegion) -> Members:
         """StartRecovery: starts a simulated recovery. The errors for an unknown source server or snapshot are guesses."""
-        snapshot_ids = {server["sourceServerID"]: server.get("recoverySnapshotID") for server in request["sourceServers"]}
-        if unknown := [server_id for server_id in snapshot_ids if not data.knows_server(server_id)]:
-            raise conflict(f"source server {unknown[0]} does not exist: add it with local.add_source_servers")
         now = self._now()
+        snapshot_ids = {server["sourceServerID"]: server.get("recoverySnapshotID") for server in request["sourceServers"]}
+        for server_id in snapshot_ids:
+            if not data.knows_server(server_id):
+                raise conflict(f"source server {server_id} does not exist: add it with local.add_source_servers")
         self._require_not_busy(snapshot_ids, data, now)
         snapshot_times = {server_id: _snapshot_time(server_id, snapshot_ids[server_id], now) for server_id in snapshot_ids}
-        created = self._create_job(
-            data,
+        created = self._factory.created_job(
+            data.scope,
             now,
+            snapshot_ids,
             type=JobType.LAUNCH,
             initiated_by=InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY,
-            participating_servers=tuple(map(pending_server, snapshot_ids)),
-            tags=request.get("tags") or {},
+            tags=request.get("tags", {}),
         )
-        servers: list[SimulatedServer] = []
-        for server_id, snapshot_at in snapshot_times.items():
-            previous = data.recovery_instance(server_id, now)
-            servers.append(
-                SimulatedServer(
-                    source_server_id=server_id,
-                    instance_id=self._factory.instance_id(),
-                    conversion_server_id=self._factory.instance_id(),
-                    previous_instance_id=None if previous is None else previous.instance.instance_id,
-                    failure=self.injected_failures.get(server_id),
-                    snapshot_at=snapshot_at,
-                )
+        existing = {server_id: data.recovery_instance(server_id, now) for server_id in snapshot_ids}
+        servers = [
+            SimulatedServer(
+                source_server_id=server_id,
+                instance_id=self._factory.instance_id(),
+                conversion_server_id=self._factory.instance_id(),
+                previous_instance_id=None if previous is None else previous.instance.instance_id,
+                failure=self.injected_failures.get(server_id),
+                snapshot_at=snapshot_times[server_id],
             )
-        recovery = SimulatedRecovery(created, tuple(servers), profile=self.profile, seed=created.job_id)
-        data.add_job(recovery)
-        later = (_Launch(one.launched_at, data, created.job_id, one) for one in recovery.instances_at(LATEST))
-        self._launches = sorted([*self._launches, *later], key=lambda launch: launch.at)
-        response = self._job_members(created.job_id, now, data)
-        return {"job": response | {"tags": {**response["tags"], "resourceArn": created.arn}}}  # a pseudo-tag, as measured
+            for server_id, previous in existing.items()
+        ]
+        job = self._start_job(created, servers, data)
+        return {"job": job | {"tags": job["tags"] | {"resourceArn": created.arn}}}  # a pseudo-tag, as measured
 
     def terminate_recovery_instances(self, request: Members, data: AccountRegion) -> Members:
         """TerminateRecoveryInstances: starts a simulated termination. The error for an unknown instance is a guess."""
         now = self._now()
-        by_id = {one.instance.instance_id: one.instance for one in data.recovery_instances(now)}
-        if unknown := set(request["recoveryInstanceIDs"]) - by_id.keys():
+        server_ids = {one.instance.instance_id: one.instance.source_server_id for one in data.recovery_instances(now)}
+        if unknown := set(request["recoveryInstanceIDs"]) - server_ids.keys():
             raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
-        instances = [by_id[instance_id] for instance_id in dict.fromkeys(request["recoveryInstanceIDs"])]
-        self._require_not_busy((one.source_server_id for one in instances), data, now)
+        instance_ids = {server_ids[instance_id]: instance_id for instance_id in request["recoveryInstanceIDs"]}
+        self._require_not_busy(instance_ids, data, now)
         # The response of the real service has no initiatedBy here.
-        participants = tuple(
-            ParticipatingServer(source_server_id=one.source_server_id, launch_status=LaunchStatus.PENDING) for one in instances
-        )
-        created = self._create_job(data, now, type=JobType.TERMINATE, initiated_by=None, participating_servers=participants)
-        servers = tuple(
-            SimulatedServer(one.source_server_id, "", "", previous_instance_id=one.instance_id) for one in instances
-        )
-        termination = SimulatedTermination(created, servers, profile=self.profile, seed=created.job_id)
-        data.add_job(termination)
-        return {"job": self._job_members(created.job_id, now, data)}
+        created = self._factory.created_job(data.scope, now, instance_ids, type=JobType.TERMINATE, initiated_by=None)
+        servers = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
+        return {"job": self._start_job(created, servers, data)}
 
     def delete_job(self, request: Members, data: AccountRegion) -> Members:
         """DeleteJob: deletes a completed job. That an unfinished one is a conflict is a guess."""
-        job = self._find_job(request["jobID"], data)
+        job_id = request["jobID"]
+        if job_id not in data.jobs:
+            raise resource_not_found("Job", job_id)
+        job = data.jobs[job_id].job_at(self._now())
         if not job.is_complete:
-            raise conflict(f"job {job.job_id} is {job.status}: only a completed job can be deleted")
-        del data.jobs[job.job_id]
+            raise conflict(f"job {job_id} is {job.status}: only a completed job can be deleted")
+        del data.jobs[job_id]
         return {}
-
-    def _create_job(self, data: AccountRegion, now: datetime, **fields: Any) -> Job:
-        account_id, region = data.scope
-        return self._factory.job(
-            region=region, account_id=account_id, status=JobStatus.PENDING, creation_date_time=now, **fields
-        )
 
     def _require_not_busy(self, source_server_ids: Iterable[str], data: AccountRegion, now: datetime) -> None:
         if busy := [server_id for server_id in source_server_ids if data.is_busy(server_id, now)]:
             raise conflict(f"{len(busy)} source servers are currently being processed by a Job, such as {min(busy)}")
 
-    def _find_job(self, job_id: str, data: AccountRegion) -> Job:
-        if (job := data.jobs.get(job_id)) is None:
-            raise resource_not_found("Job", job_id)
-        return job.job_at(self._now())
+    def _start_job(self, created: Job, servers: Iterable[SimulatedServer], data: AccountRegion) -> Members:
+        assert created.creation_date_time is not None
+        job = LocalJob(created, tuple(servers), profile=self.profile, seed=created.job_id)
+        self.add_jobs([job], data.scope)
+        return self._job_members(created.job_id, created.creation_date_time, data)
 
     def _job_members(self, job_id: str, now: datetime, data: AccountRegion) -> Members:
         job = data.jobs[job_id]
@@ -278,7 +294,7 @@ class Backend:
         # The service sends these empty collections.
         members: Members = {"participatingResources": [], "participatingServers": [], **unstructure_job(state), "tags": tags}
         instance_ids: dict[str, str] = {}
-        if self.has_recovery_instance_ids and isinstance(job, SimulatedRecovery):
+        if self.has_recovery_instance_ids and job.servers is not None:
             instance_ids = {one.source_server_id: one.instance_id for one in job.instances_at(now)}
         for server in members["participatingServers"]:
             if "launchActionsStatus" in server:
@@ -291,29 +307,24 @@ class Backend:
 
     def describe_source_servers(self, request: Members, data: AccountRegion) -> Members:
         """DescribeSourceServers: in the order in which they were added. AWS documents no order."""
-        filters, now = request.get("filters") or {}, self._now()
-        servers = (
-            ((index,), server)
-            for index, server in enumerate(data.source_servers.values())
-            if aws_shapes.matches_source_server(server, filters)
-        )
+        filters, now = request.get("filters", {}), self._now()
+        servers = enumerate(server for server in data.source_servers.values() if _matches_source_server(server, filters))
+        entries = (((index,), server["sourceServerID"]) for index, server in servers)
         return self._page(
-            "DescribeSourceServers", request, data, servers, lambda server: aws_shapes.source_server(server, data, now)
+            "DescribeSourceServers", request, data, entries, lambda server_id: data.source_server_at(server_id, now)
         )
 
     def describe_recovery_instances(self, request: Members, data: AccountRegion) -> Members:
         """DescribeRecoveryInstances: in the order of their launch. AWS documents no order."""
-        filters = request.get("filters") or {}
+        filters = request.get("filters", {})
         instance_ids, server_ids = filters.get("recoveryInstanceIDs"), filters.get("sourceServerIDs")
-        instances = (
+        entries = (
             ((one.instance.launched_at.timestamp(), one.instance.instance_id), one)
             for one in data.recovery_instances(self._now())
             if not instance_ids or one.instance.instance_id in instance_ids
             if not server_ids or one.instance.source_server_id in server_ids
         )
-        return self._page(
-            "DescribeRecoveryInstances", request, data, instances, lambda one: aws_shapes.recovery_instance(one, data)
-        )
+        return self._page("DescribeRecoveryInstances", request, data, entries, data.recovery_instance_members)
 
     def describe_recovery_snapshots(self, request: Members, data: AccountRegion) -> Members:
         """DescribeRecoverySnapshots: oldest first unless `order` is DESC, a guess, as is the error for an unknown server."""
@@ -321,22 +332,19 @@ class Backend:
         if not data.knows_server(server_id):
             message = f"source server {server_id} does not exist"
             raise validation_error(message, [("sourceServerID", message)])
-        is_match = _date_range(request.get("filters") or {}, "fromDateTime", "toDateTime")
+        is_match = _date_range(request.get("filters", {}), "fromDateTime", "toDateTime")
         sign = -1 if request.get("order") == "DESC" else 1
-        snapshots = [
-            ((sign * time.timestamp(),), snapshot)
-            for time, snapshot in aws_shapes.recovery_snapshots(server_id, self._now())
-            if is_match(time)
-        ]
-        return self._page("DescribeRecoverySnapshots", request, data, snapshots[::sign], dict)
+        snapshots = recovery_snapshots(server_id, self._now())
+        entries = [((sign * time.timestamp(),), snapshot) for time, snapshot in snapshots.items() if is_match(time)]
+        return self._page("DescribeRecoverySnapshots", request, data, entries[::sign], dict)
 
     def update_launch_configuration(self, request: Members, data: AccountRegion) -> Members:
         """UpdateLaunchConfiguration and, with nothing to change, GetLaunchConfiguration."""
-        return _configuration("LaunchConfiguration", request, data)
+        return data.update_configuration("LaunchConfiguration", request)
 
     def update_replication_configuration(self, request: Members, data: AccountRegion) -> Members:
         """UpdateReplicationConfiguration and, with nothing to change, GetReplicationConfiguration."""
-        return _configuration("ReplicationConfiguration", request, data)
+        return data.update_configuration("ReplicationConfiguration", request)
 
     get_launch_configuration = update_launch_configuration
     get_replication_configuration = update_replication_configuration
@@ -363,19 +371,19 @@ class Backend:
     def _tags(self, arn: str, data: AccountRegion) -> dict[str, str]:
         """Return the tags of the job, source server or recovery instance with this ARN."""
         resource_type, _, resource_id = arn.rpartition(":")[2].partition("/")
-        if resource_type == "job":
-            job = self._find_job(resource_id, data)
-            if job.arn == arn:
-                return data.tags.get(arn, dict(job.tags))
-        elif resource_type == "source-server":
-            server = data.source_servers.get(resource_id, {})
-            if server.get("arn") == arn:
-                return data.tags.get(arn, server.get("tags") or {})
-        elif resource_type == "recovery-instance":
-            for one in data.recovery_instances(self._now()):
-                if arn == aws_shapes.arn_of("recovery-instance", one.instance.instance_id, data.scope):
-                    return data.tags.get(arn, {})
-        raise resource_not_found(resource_type or "resource", arn)
+        tags: Mapping[str, str] = {}
+        if resource_type == "job" and resource_id in data.jobs:
+            job = data.jobs[resource_id].created
+            existing_arn, tags = job.arn, job.tags
+        elif resource_type == "source-server" and resource_id in data.source_servers:
+            server = data.source_servers[resource_id]
+            existing_arn, tags = server["arn"], server["tags"]
+        else:
+            instances = (data.recovery_instance_members(one) for one in data.recovery_instances(self._now()))
+            existing_arn = next((one["arn"] for one in instances if one["arn"] == arn), None)
+        if arn != existing_arn:
+            raise resource_not_found(resource_type or "resource", arn)
+        return data.tags.get(arn, dict(tags))
 
     # ------------------------------------------------------------------ pages
 
@@ -384,42 +392,41 @@ class Backend:
         operation: str,
         request: Members,
         data: AccountRegion,
-        items: Iterable[tuple[Key, T]],
+        entries: Iterable[tuple[Key, T]],
         members_of: Callable[[T], Members],
     ) -> Members:
         """Return the members of one page of the items, which are in the order of their keys."""
         query = {name: value for name, value in request.items() if name not in ("maxResults", "nextToken")}
-        query_text = json.dumps([*data.scope, operation, _normalize(query)], sort_keys=True).encode()
-        after, number = self._read_token(request.get("nextToken"), query_text)
+        signed = [*data.scope, operation, _normalize(query)]
+        after, number = self._read_token(request.get("nextToken"), signed)
         size = self.page_sizes[number % len(self.page_sizes)]
         size = min(size, request.get("maxResults") or size)
-        entries = list(itertools.islice((entry for entry in items if entry[0] > after), size + 1))
-        page: Members = {"items": [members_of(item) for _, item in entries[:size]]}
-        if len(entries) > size:
-            state = json.dumps([entries[size - 1][0] if size else after, number + 1]).encode()
-            page["nextToken"] = base64.urlsafe_b64encode(self._sign(query_text, state) + state).decode()
+        following = list(itertools.islice((entry for entry in entries if entry[0] > after), size + 1))
+        page: Members = {"items": [members_of(item) for _, item in following[:size]]}
+        if len(following) > size:
+            last_key = following[size - 1][0] if size else after
+            page["nextToken"] = self._token(
+                base64.urlsafe_b64encode(json.dumps([last_key, number + 1]).encode()).decode(), signed
+            )
         return page
 
-    def _read_token(self, token: str | None, query_text: bytes) -> tuple[Key, int]:
+    def _read_token(self, token: str | None, signed: list[Any]) -> tuple[Key, int]:
         """Return the key after which the page begins, and the number of the page."""
         if not token:
             return (), 0
-        try:
-            signed = base64.b64decode(token, altchars=b"-_", validate=True)
-        except ValueError:
-            signed = b""
-        signature, state = signed[:32], signed[32:]
-        if not hmac.compare_digest(signature, self._sign(query_text, state)):
+        state = token.partition(".")[0]
+        if token != self._token(state, signed):
             message = "the token was not returned for this query, account and region"
             raise validation_error(message, [("nextToken", message)])
-        after, number = json.loads(state)
+        after, number = json.loads(base64.urlsafe_b64decode(state))
         return tuple(after), number
 
-    def _sign(self, query_text: bytes, state: bytes) -> bytes:
-        return hmac.digest(self._secret, query_text + state, "sha256")
+    def _token(self, state: str, signed: list[Any]) -> str:
+        digest = hashlib.sha256(self._secret + json.dumps([state, signed], sort_keys=True).encode())
+        return f"{state}.{digest.hexdigest()}"
 
 
-def _can_answer(response: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+def _can_answer(response: Mapping[str, Any], request: Members) -> bool:
     """Return whether a canned response can be that to a request: it is not about other servers, instances or jobs only."""
     requested, named = set(_resource_ids(request)), set(_resource_ids(response))
     kinds_in_both = {kind for kind, _ in requested} & {kind for kind, _ in named}
@@ -444,50 +451,40 @@ def _call_function(operation: str, function: Callable[[Mapping[str, Any]], Mappi
         response = function(copy.deepcopy(request))
         if not isinstance(response, Mapping):
             raise TypeError(f"it returned {response!r}, not the members of a response")
-        require_valid(response_failures(operation, dict(response)), "what it returned")
+        return require_response(operation, dict(response), "what it returned")
     except BaseException as error:  # pytest.fail raises one that is no Exception
         raise HookError(f"the function of respond({operation!r}, ...) failed: {error!r}") from error
-    return dict(response)
 
 
 def _launched_instance_id(function: Callable[[str], str], source_server_id: str) -> str:
     """Return the result of the function of `on_launch`, if it is the id of an instance."""
     try:
         instance_id = function(source_server_id)
-        require_valid(list(shape_failures(service_model().shape_for("RecoveryInstanceID"), instance_id)), repr(instance_id))
+        require_valid(service_model().shape_for("RecoveryInstanceID"), instance_id, repr(instance_id))
     except BaseException as error:  # pytest.fail raises one that is no Exception
         raise HookError(f"the function of on_launch failed for {source_server_id}: {error!r}") from error
     return instance_id
-
-
-def _replace_instance_id(launch: _Launch, instance_id: str) -> None:
-    job = launch.data.jobs.get(launch.job_id)
-    if isinstance(job, SimulatedRecovery):  # otherwise, it was replaced
-        servers = tuple(
-            attrs.evolve(server, instance_id=instance_id) if server.instance_id == launch.instance.instance_id else server
-            for server in job.servers
-        )
-        launch.data.add_job(attrs.evolve(job, servers=servers))
 
 
 def _snapshot_time(source_server_id: str, snapshot_id: str | None, now: datetime) -> datetime | None:
     """Return the time of a recovery snapshot of a server; `None` without one."""
     if snapshot_id is None:
         return None
-    for time, snapshot in aws_shapes.recovery_snapshots(source_server_id, now):
+    for time, snapshot in recovery_snapshots(source_server_id, now).items():
         if snapshot["snapshotID"] == snapshot_id:
             return time
     raise conflict(f"source server {source_server_id} has no recovery snapshot {snapshot_id}")
 
 
-def _configuration(shape: str, request: Members, data: AccountRegion) -> Members:
-    """Return a configuration of a source server, changed by the members of the request."""
-    server_id: str = request["sourceServerID"]
-    if not data.knows_server(server_id):
-        raise resource_not_found("SourceServer", server_id)
-    current = data.configurations.get((shape, server_id)) or aws_shapes.default_configuration(shape, server_id, data)
-    data.configurations[shape, server_id] = current | request
-    return data.configurations[shape, server_id]
+def _matches_source_server(server: Members, filters: Members) -> bool:
+    """Return whether a source server matches the filters of DescribeSourceServers. An absent or empty filter matches all."""
+    ids, hardware_id, accounts = (filters.get(name) for name in ("sourceServerIDs", "hardwareId", "stagingAccountIDs"))
+    hints = identification_hints(server)
+    return (
+        (not ids or server["sourceServerID"] in ids)
+        and (not hardware_id or hardware_id in (hints.get("vmWareUuid"), hints.get("awsInstanceID")))
+        and (not accounts or server.get("stagingArea", {}).get("stagingAccountID") in accounts)
+    )
 
 
 def _normalize(query: Any) -> Any:
@@ -498,21 +495,8 @@ def _normalize(query: Any) -> Any:
     return sorted(set(query)) if isinstance(query, list) else query
 
 
-def _date_range(filters: Mapping[str, Any], start_name: str, end_name: str) -> Callable[[datetime | None], bool]:
+def _date_range(filters: Members, start_name: str, end_name: str) -> Callable[[datetime | None], bool]:
     """Return whether a time is within two filters, inclusive. A time that is not known is if there are no filters."""
-    start, end = _date(filters, start_name), _date(filters, end_name)
-
-    def is_match(time: datetime | None) -> bool:
-        if time is None:
-            return start is None and end is None
-        return (start is None or start <= time) and (end is None or time <= end)
-
-    return is_match
-
-
-def _date(filters: Mapping[str, Any], name: str) -> datetime | None:
-    text = filters.get(name)
-    try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise validation_error("not a date", [(f"filters.{name}", "not a date")]) from None
+    start = datetime.fromisoformat(filters.get(start_name, "0001-01-01T00:00:00Z"))
+    end = datetime.fromisoformat(filters.get(end_name, "9999-12-31T23:59:59.999999Z"))
+    return lambda time: not filters.keys() & {start_name, end_name} if time is None else start <= time <= end

@@ -2,7 +2,7 @@
 
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -17,20 +17,35 @@ from drs_jobs._models import (
     JobLogItem,
     JobStatus,
     JobType,
+    LaunchAction,
+    LaunchActionCategory,
     LaunchActionRun,
     LaunchActionRunStatus,
     LaunchActionsStatus,
+    LaunchActionType,
     LaunchStatus,
     ParticipatingResource,
     ParticipatingServer,
     SourceNetworkID,
     UnknownValue,
 )
-from drs_jobs.testing.failures import DISK_SPACE_VALIDATION
-from drs_jobs.testing.service_model import partition_of
+from drs_jobs.testing.service_model import Scope
 
 ACCOUNT_ID: Final = "123456789012"
 """The account id in the ARNs of the created jobs."""
+
+DISK_SPACE_VALIDATION: Final = LaunchAction(
+    action_code="AWSMigration-ValidateDiskSpace",
+    action_id="6f0b1b0e-6f0e-4a4e-9d0c-2f6f3a5c7d11",
+    action_version="$DEFAULT",
+    active=True,
+    category=LaunchActionCategory.VALIDATION,
+    name="Validate disk space",
+    optional=False,
+    order=2,
+    type=LaunchActionType.SSM_AUTOMATION,
+)
+"""A post-launch action."""
 
 _FIRST_DATE: Final = datetime(2024, 6, 15, 3, 0, tzinfo=UTC)
 _DRILL_DURATION: Final = timedelta(minutes=9)
@@ -60,11 +75,11 @@ class JobFactory:
                 with the given ones: a PENDING job has no end date and pending servers, a TERMINATE job has terminated servers.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", f"arn:{partition_of(region)}:drs:{region}:{account_id}:job/{job_id}")
-        job_type = _member(JobType, fields.get("type", JobType.LAUNCH))
-        status = _member(JobStatus, fields.get("status", JobStatus.COMPLETED))
+        fields.setdefault("arn", Scope(account_id, region).arn("job", job_id))
+        job_type = enum_member(JobType, fields.get("type", JobType.LAUNCH))
+        status = enum_member(JobStatus, fields.get("status", JobStatus.COMPLETED))
         initiated_by = InitiatedBy.TERMINATE_RECOVERY_INSTANCES if job_type == JobType.TERMINATE else InitiatedBy.START_DRILL
-        initiated_by = _member(InitiatedBy, fields.get("initiated_by", initiated_by))
+        initiated_by = enum_member(InitiatedBy, fields.get("initiated_by", initiated_by))
         fields |= {"type": job_type, "status": status, "initiated_by": initiated_by}
         if "creation_date_time" not in fields:
             self._next_creation += timedelta(hours=6, seconds=self._random.uniform(-3600, 3600))
@@ -73,14 +88,27 @@ class JobFactory:
         if "end_date_time" not in fields and status == JobStatus.COMPLETED and created is not None:
             fields["end_date_time"] = created + _DRILL_DURATION * self._random.uniform(0.8, 1.4)
         if "participating_servers" not in fields:
-            launch_status = _launch_status(job_type, status)
+            statuses = {JobStatus.PENDING: LaunchStatus.PENDING, JobStatus.STARTED: LaunchStatus.IN_PROGRESS}
+            completed = LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
+            launch_status = statuses.get(status, completed)
             servers = [self.server(launch_status=launch_status) for _ in range(self._random.randint(1, 3))]
             fields["participating_servers"] = tuple(servers)
         return Job(**fields)
 
+    def created_job(self, scope: Scope, now: datetime, source_server_ids: Iterable[str], **fields: Any) -> Job:
+        """Return a job as it is directly after its creation, with pending servers. `fields` are the other fields of `Job`."""
+        # A termination has no post-launch actions.
+        actions = None if fields.get("type") == JobType.TERMINATE else LaunchActionsStatus()
+        servers = (
+            ParticipatingServer(source_server_id=server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=actions)
+            for server_id in source_server_ids
+        )
+        fields |= {"creation_date_time": now, "participating_servers": tuple(servers)}
+        return self.job(region=scope.region, account_id=scope.account_id, status=JobStatus.PENDING, **fields)
+
     def server(self, **fields: Any) -> ParticipatingServer:
         """Return a server, by default launched, with one successful action. `fields` are fields of `ParticipatingServer`."""
-        status = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
+        status = enum_member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
         fields["launch_status"] = status
         fields.setdefault("source_server_id", self.source_server_id())
         if status == LaunchStatus.LAUNCHED:
@@ -90,7 +118,7 @@ class JobFactory:
 
     def resource(self, **fields: Any) -> ParticipatingResource:
         """Return a source network, by default a launched one. `fields` are fields of `ParticipatingResource`."""
-        fields["launch_status"] = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
+        fields["launch_status"] = enum_member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
         fields.setdefault("participating_resource_id", SourceNetworkID("sn-" + self._letters(17)))
         return ParticipatingResource(**fields)
 
@@ -102,7 +130,7 @@ class JobFactory:
             name: The name of the action.
             fields: Fields of `LaunchActionRun`. If `action` is given, `optional` and `name` are ignored.
         """
-        fields["status"] = _member(LaunchActionRunStatus, fields.get("status", LaunchActionRunStatus.SUCCEEDED))
+        fields["status"] = enum_member(LaunchActionRunStatus, fields.get("status", LaunchActionRunStatus.SUCCEEDED))
         fields.setdefault("run_id", self._uuid())
         if "action" not in fields:
             fields["action"] = attrs.evolve(DISK_SPACE_VALIDATION, action_id=self._uuid(), name=name, optional=optional)
@@ -116,7 +144,7 @@ class JobFactory:
         Args:
             fields: Fields of `JobLogItem`. Fields of `JobLogEventData` are accepted in place of `event_data`.
         """
-        fields["event"] = _member(JobLogEvent, fields.get("event", JobLogEvent.JOB_START))
+        fields["event"] = enum_member(JobLogEvent, fields.get("event", JobLogEvent.JOB_START))
         data = {name: fields.pop(name) for name in attrs.fields_dict(JobLogEventData) if name in fields}
         fields.setdefault("event_data", JobLogEventData(**data))
         if "log_date_time" not in fields:
@@ -139,16 +167,11 @@ class JobFactory:
         return "-".join("".join(self._random.choices("0123456789abcdef", k=length)) for length in (8, 4, 4, 4, 12))
 
 
-def _member(enum: type[StrEnum], value: Any) -> Any:
+def enum_member(enum: type[StrEnum], value: Any) -> Any:
     """Return the enum member for a plain string, or an `UnknownValue` if there is none. Other values are returned unchanged."""
     if not isinstance(value, str) or isinstance(value, StrEnum | UnknownValue):
         return value
     return enum.__members__.get(value, UnknownValue(value))
-
-
-def _launch_status(job_type: object, status: Any) -> LaunchStatus:
-    done = LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
-    return {JobStatus.PENDING: LaunchStatus.PENDING, JobStatus.STARTED: LaunchStatus.IN_PROGRESS}.get(status, done)
 
 
 # Each factory has its own seed, so that ids do not collide: `Backend` uses 2.

@@ -4,34 +4,59 @@ The durations are in `profiles`. An attribute or a method that simulates what wa
 """
 
 import functools
+import itertools
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import ClassVar, Final, TypeAlias
+from typing import Final, NamedTuple
 
 import attrs
 
 from drs_jobs._models import (
     Job,
+    JobLogEvent,
+    JobLogEventData,
     JobLogItem,
     JobStatus,
+    JobType,
     LaunchActionRun,
     LaunchActionRunStatus,
     LaunchActionsStatus,
     LaunchStatus,
     ParticipatingServer,
 )
-from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActionFailure
-from drs_jobs.testing.timelines import SimulatedServer, Timeline, build_timeline
+from drs_jobs.analysis.times import EARLIEST, logged_at
+from drs_jobs.testing import profiles
+from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, enum_member
+from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
+from drs_jobs.testing.profiles import JobDurations, draw
 
-_NO_ACTIONS: Final = LaunchActionsStatus()
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _STATUSES: Final[Mapping[object, LaunchStatus]] = {
-    PHASES["LAUNCH"].start: LaunchStatus.IN_PROGRESS,
-    PHASES["LAUNCH"].end: LaunchStatus.LAUNCHED,
-    **{events.failure: LaunchStatus.FAILED for events in PHASES.values()},
+    "LAUNCH_START": LaunchStatus.IN_PROGRESS,
+    "LAUNCH_END": LaunchStatus.LAUNCHED,
+    **dict.fromkeys(PHASES.values(), LaunchStatus.FAILED),
 }
 """The launch status of a server after an event."""
+
+
+@attrs.frozen
+class SimulatedServer:
+    """The plan of one server in a simulated job: its own EC2 instance, that of the conversion, and that of an earlier drill."""
+
+    source_server_id: str
+    instance_id: str = ""
+    conversion_server_id: str = ""
+    previous_instance_id: str | None = None
+    failure: InjectedFailure | None = None
+    snapshot_at: datetime | None = None  # of the recovery snapshot to recover; `None` for the one that the job takes
+
+    @property
+    def failing_phase(self) -> str | None:
+        """The phase that fails or never ends; `None` for none."""
+        return self.failure.phase if isinstance(self.failure, PhaseFailure | Stuck) else None
 
 
 @attrs.frozen
@@ -46,76 +71,105 @@ class LaunchedInstance:
     """The time of its data: that of a recovery snapshot, or of SNAPSHOT_END (a guess); of an added job, its creation."""
 
 
+class Timeline(NamedTuple):
+    """The log of a job from the beginning to the end, and its end."""
+
+    log: Sequence[JobLogItem]  # oldest first, at strictly increasing times
+    end: datetime | None  # the `endDateTime`; `None` if the job never ends
+    action_ends: Mapping[str, datetime]  # of the post-launch actions, by source server id
+
+
+class _Step(NamedTuple):
+    """An event of a server, or of the job itself."""
+
+    time: datetime
+    event: str
+    server: SimulatedServer | None = None
+
+
 @attrs.frozen
-class _SimulatedJob:
-    """What the simulated jobs have in common."""
+class LocalJob:
+    """A job of `LocalDrs`: a simulated recovery or termination, or one that was added and does not change with time.
 
-    _phases: ClassVar[Sequence[str]]  # of this kind of job, in order
+    Guesses: the durations that `profiles` names; a failure shows in `launchStatus` at once; a LAUNCH_FAILED has a
+    `targetInstanceID` if the instance exists; in a job that fails without any event, the servers are `FAILED`.
 
-    created: Job  # directly after its creation, with an aware creation date
-    servers: tuple[SimulatedServer, ...] = ()  # in the order in which they start
+    A termination cleans up the `previous_instance_id` of each server. It lists the servers as PENDING, as AWS's example does,
+    and none once it is complete, as claimed of real ones. That they are PENDING until then, its log and its durations are a
+    guess: the log has CLEANUP_START and CLEANUP_END per server.
+    """
+
+    created: Job  # directly after its creation; a simulated job has an aware creation date
+    servers: tuple[SimulatedServer, ...] | None = None  # in the order in which they start; `None` if it does not change
     profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take
     seed: int | str = attrs.field(default=0, kw_only=True)  # the durations depend on it and on the job's id
     has_actions: bool = attrs.field(default=False, kw_only=True)
     """Whether a post-launch action runs on each launched server. Its duration is a guess: the API has no times of its run."""
-    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items, which appear at their time
+    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items; a simulated job shows them in time
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)  # how far the clock is ahead of the time of the job itself
 
     def job_at(self, now: datetime) -> Job:
         """Return the job as it is at the time `now`."""
+        if self.servers is None:
+            return self.created
         now -= self.lag
         completed = self._completed
         if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
             return completed
         timeline = self._timeline()
-        if now < timeline.log[0][0]:
+        if now < logged_at(timeline.log[0]):
             return self.created
         return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(now, timeline))
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """Return the log up to the time `now`, oldest first."""
-        extra = (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now)
-        return _merged((item for _, item in self._log_until(now)), extra)
+        """Return the log up to the time `now`, oldest first. Items without a time come first."""
+        extra = (item for item in self.extra_log if self.servers is None or logged_at(item) <= now)
+        return tuple(sorted((*self._log_until(now), *extra), key=logged_at))
+
+    @property
+    def is_termination(self) -> bool:
+        """Whether it terminates recovery instances, so that it launches none."""
+        return self.created.type == JobType.TERMINATE
 
     @property
     def source_server_ids(self) -> tuple[str, ...]:
         """The ids of the source servers that it processes."""
-        return tuple(server.source_server_id for server in self.servers)
+        ids = (server.source_server_id for server in self.servers or self.created.participating_servers)
+        return tuple(server_id for server_id in ids if server_id is not None)
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
+        if self.servers is None:
+            created_at = self.created.creation_date_time
+            launched_at = self.created.end_date_time or created_at or EARLIEST
+            return tuple(
+                LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
+                for server in self.created.participating_servers
+                if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
+            )
         snapshots = {server.source_server_id: server.snapshot_at for server in self.servers}
         instances: list[LaunchedInstance] = []
-        for at, item in self._log_until(now):
+        for item in self._log_until(now):
             data = item.event_data
             if data is not None and (server_id := data.source_server_id) is not None:
-                if item.event == PHASES["SNAPSHOT"].end:
-                    snapshots[server_id] = snapshots[server_id] or at
+                if item.event == "SNAPSHOT_END":
+                    snapshots[server_id] = snapshots[server_id] or item.log_date_time
                 if data.target_instance_id is not None:
-                    instances.append(LaunchedInstance(server_id, data.target_instance_id, at, snapshots[server_id]))
+                    instance = LaunchedInstance(server_id, data.target_instance_id, logged_at(item), snapshots[server_id])
+                    instances.append(instance)
         return tuple(instances)
 
-    def removed_instances_at(self, now: datetime) -> tuple[str, ...]:
-        """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
-        ended = (item for _, item in self._log_until(now) if item.event == PHASES["CLEANUP"].end)
-        cleaned = {item.event_data.source_server_id for item in ended if item.event_data is not None}
-        previous = ((server.source_server_id, server.previous_instance_id) for server in self.servers)
-        return tuple(instance_id for server_id, instance_id in previous if instance_id and server_id in cleaned)
+    def cleaned_servers_at(self, now: datetime) -> set[str]:
+        """Return the ids of the source servers whose earlier recovery instance this job has removed by then."""
+        servers = self.created.participating_servers if self.servers is None and self.is_termination else ()
+        terminated = (server.source_server_id for server in servers if server.launch_status == LaunchStatus.TERMINATED)
+        cleaned = (item.event_data for item in self._log_until(now) if item.event == "CLEANUP_END")
+        ids = (*terminated, *(data.source_server_id for data in cleaned if data is not None))
+        return {server_id for server_id in ids if server_id is not None}
 
-    def _timeline(self) -> Timeline:
-        # It is not stored, so that a history of many jobs needs little memory.
-        return build_timeline(
-            self.created,
-            self.servers,
-            phases=self._phases,
-            profile=self.profile,
-            seed=f"{self.seed} {self.created.job_id}",
-            has_actions=self.has_actions,
-        )
-
-    def _log_until(self, now: datetime) -> list[tuple[datetime, JobLogItem]]:
-        now -= self.lag
-        return [(at, item) for at, item in self._timeline().log if at <= now]
+    def _log_until(self, now: datetime) -> list[JobLogItem]:
+        """Return the simulated items of the log."""
+        return [] if self.servers is None else [item for item in self._timeline().log if logged_at(item) <= now - self.lag]
 
     @functools.cached_property
     def _completed(self) -> Job | None:
@@ -131,104 +185,99 @@ class _SimulatedJob:
         return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=timeline.end, participating_servers=servers)
 
     def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        events = ((item.event, item.event_data) for at, item in timeline.log if at <= now)
+        """Return the servers of a simulated job after its first event."""
+        if self.is_termination:
+            return () if timeline.end is not None and now >= timeline.end else self.created.participating_servers
+        events = ((item.event, item.event_data) for item in timeline.log if logged_at(item) <= now)
         statuses = {data.source_server_id: _STATUSES[event] for event, data in events if data and event in _STATUSES}
-        return tuple(
-            ParticipatingServer(
-                source_server_id=server.source_server_id,
-                launch_status=(status := statuses.get(server.source_server_id, LaunchStatus.PENDING)),
-                launch_actions_status=_NO_ACTIONS
-                if status != LaunchStatus.LAUNCHED
-                else self._actions(server, are_complete=timeline.action_ends.get(server.source_server_id, now) <= now),
-            )
-            for server in self.servers
-        )
+        servers: list[ParticipatingServer] = []
+        for server in self.servers or ():
+            server_id = server.source_server_id
+            status, actions = statuses.get(server_id, LaunchStatus.PENDING), LaunchActionsStatus()
+            if status == LaunchStatus.LAUNCHED and server_id in timeline.action_ends:
+                actions = self._actions(server, are_complete=timeline.action_ends[server_id] <= now)
+            servers.append(ParticipatingServer(source_server_id=server_id, launch_status=status, launch_actions_status=actions))
+        return tuple(servers)
 
     def _actions(self, server: SimulatedServer, *, are_complete: bool) -> LaunchActionsStatus:
-        failure = server.failure if isinstance(server.failure, LaunchActionFailure) else None
-        if failure is None and not self.has_actions:
-            return _NO_ACTIONS
         status, reason = LaunchActionRunStatus.IN_PROGRESS, None
-        if are_complete:
-            status = LaunchActionRunStatus.SUCCEEDED if failure is None else LaunchActionRunStatus.FAILED
-            reason = None if failure is None else failure.reason
+        if are_complete and isinstance(server.failure, LaunchActionFailure):
+            status, reason = LaunchActionRunStatus.FAILED, server.failure.reason
+        elif are_complete:
+            status = LaunchActionRunStatus.SUCCEEDED
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
         run = LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
         return LaunchActionsStatus(runs=(run,))
 
+    def _timeline(self) -> Timeline:
+        """Return the timeline of a simulated job. It is not stored, so that a history of many jobs needs little memory."""
+        assert self.servers is not None
+        assert self.created.creation_date_time is not None
+        random = Random(f"{self.seed} {self.created.job_id}")
+        is_silent = any(isinstance(server.failure, SilentFailure) for server in self.servers)
+        phases = ["CLEANUP"] if self.is_termination else ["CLEANUP", "SNAPSHOT"] if is_silent else list(PHASES)
+        launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
+        durations = profiles.draw_durations(self.profile, launch_fails, random)
+        start = self.created.creation_date_time + durations.job_start
+        steps = [_Step(start, "JOB_START")]
+        action_ends: dict[str, datetime] = {}
+        for server, spans in _spans_by_server(self.servers, start, durations, random):
+            for phase, begin, end in spans:
+                if phase not in phases:
+                    break
+                steps.append(_Step(begin, f"{phase}_START", server))
+                if phase == server.failing_phase:
+                    if not isinstance(server.failure, Stuck):
+                        steps.append(_Step(end, PHASES[phase], server))
+                    break
+                steps.append(_Step(end, f"{phase}_END", server))
+                if phase == "LAUNCH" and (self.has_actions or isinstance(server.failure, LaunchActionFailure)):
+                    action_ends[server.source_server_id] = end + draw(profiles.LAUNCH_ACTIONS, random)
+        end = None
+        if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
+            last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
+            steps.append(_Step(max([*(step.time for step in steps), *action_ends.values()]) + last_step, "JOB_END"))
+            end = steps[-1].time - draw(profiles.JOB_END, random)
+        steps.sort(key=lambda step: step.time)
+        times = itertools.accumulate((step.time for step in steps), lambda before, time: max(time, before + _MICROSECOND))
+        return Timeline([self._log_item(step, time) for step, time in zip(steps, times, strict=True)], end, action_ends)
 
-@attrs.frozen
-class SimulatedRecovery(_SimulatedJob):
-    """A simulated recovery or drill.
+    def _log_item(self, step: _Step, time: datetime) -> JobLogItem:
+        data, server = JobLogEventData(), step.server
+        if server is not None:
+            target_instance_id, raw_error = server.instance_id if step.event == "LAUNCH_END" else None, None
+            if isinstance(server.failure, PhaseFailure) and step.event == PHASES[server.failure.phase]:
+                target_instance_id = server.instance_id if server.failure.instance_exists else None
+                raw_error = server.failure.raw_error(self.created, server.source_server_id)
+            data = JobLogEventData(
+                source_server_id=server.source_server_id,
+                conversion_server_id=server.conversion_server_id if step.event == "CONVERSION_END" else None,
+                target_instance_id=target_instance_id,
+                raw_error=raw_error,
+            )
+        return JobLogItem(event=enum_member(JobLogEvent, step.event), event_data=data, log_date_time=time)
 
-    Guesses: the durations that `profiles` names; a failure shows in `launchStatus` at once; a LAUNCH_FAILED has a
-    `targetInstanceID` if the instance exists; in a job that fails without any event, the servers are `FAILED`.
+
+def _spans_by_server(
+    servers: Sequence[SimulatedServer], start: datetime, durations: JobDurations, random: Random
+) -> Iterator[tuple[SimulatedServer, Iterable[tuple[str, datetime, datetime]]]]:
+    """Yield each server with its phases, each with its start and end, as if nothing failed.
+
+    The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
     """
-
-    _phases: ClassVar[Sequence[str]] = tuple(PHASES)
-
-
-@attrs.frozen
-class SimulatedTermination(_SimulatedJob):
-    """A simulated job of TerminateRecoveryInstances, which cleans up the `previous_instance_id` of each server.
-
-    It lists the servers as PENDING, as AWS's example does, and none once it is complete, as claimed of real ones. That they are
-    PENDING until then, its log and its durations are a guess: the log has CLEANUP_START and CLEANUP_END per server.
-    """
-
-    _phases: ClassVar[Sequence[str]] = ("CLEANUP",)
-
-    def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        return () if timeline.end is not None and now >= timeline.end else self.created.participating_servers
-
-
-@attrs.frozen
-class StaticJob:
-    """A job that does not change with time."""
-
-    created: Job
-    extra_log: tuple[JobLogItem, ...] = ()  # in the order in which the items were added
-
-    def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the job does not change with time
-        """Return the job."""
-        return self.created
-
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the log does not change with time
-        """Return the log, oldest first. Items without a time come first."""
-        return _merged((), self.extra_log)
-
-    @property
-    def source_server_ids(self) -> tuple[str, ...]:
-        """The ids of the source servers that it lists."""
-        ids = (server.source_server_id for server in self.created.participating_servers)
-        return tuple(server_id for server_id in ids if server_id is not None)
-
-    def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # the job does not change with time
-        """Return the recovery instances that the job lists as launched."""
-        created_at = self.created.creation_date_time
-        launched_at = self.created.end_date_time or created_at or _EARLIEST
-        return tuple(
-            LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
-            for server in self.created.participating_servers
-            if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
-        )
-
-
-def pending_server(source_server_id: str) -> ParticipatingServer:
-    """Return a server in a recovery that was just created."""
-    return ParticipatingServer(
-        source_server_id=source_server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=_NO_ACTIONS
-    )
-
-
-BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | StaticJob
-"""A job in `Backend`."""
-
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-LATEST: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:
-    """Return the items oldest first. Items of the same time stay in their order, and those without a time come first."""
-    return tuple(sorted((*items, *added), key=lambda item: item.log_date_time or _EARLIEST))
+    delays = list(itertools.accumulate((draw(profiles.BETWEEN_SERVERS, random) for _ in servers[1:]), initial=timedelta()))
+    clean_ups = [
+        draw(profiles.CLEANUP, random) if server.previous_instance_id or server.failing_phase == "CLEANUP" else timedelta()
+        for server in servers
+    ]
+    snapshot_start = clean_up_start = start + draw(profiles.BETWEEN_PHASES, random)
+    if any(clean_ups):
+        snapshot_start += delays[-1] + max(clean_ups) + draw(profiles.BETWEEN_PHASES, random)
+    conversion_start = snapshot_start + durations.snapshot + durations.waiting
+    launch_start = conversion_start + delays[-1] + durations.conversion + draw(profiles.BETWEEN_PHASES, random)
+    for server, delay, clean_up, launch in zip(servers, delays, clean_ups, durations.launches, strict=False):
+        starts = (clean_up_start, snapshot_start, conversion_start, launch_start)
+        lengths = (clean_up, durations.snapshot, durations.conversion, launch)
+        spans = zip(PHASES, starts, lengths, strict=True)
+        yield server, [(phase, start + delay, start + delay + length) for phase, start, length in spans if length]
