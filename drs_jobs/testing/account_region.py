@@ -2,7 +2,6 @@
 
 import bisect
 import hashlib
-import string
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
+from drs_jobs._aws.source_servers import host_name_of
 from drs_jobs._aws.unstructure import unstructure_job
 from drs_jobs._models import Job, JobType, LaunchStatus
 from drs_jobs.testing.faults import resource_not_found
@@ -25,8 +25,39 @@ _LAUNCH_RESULTS: Final = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILE
 _POINTS_IN_TIME: Final = (("MINUTE", 10, 60), ("HOUR", 1, 24), ("DAY", 1, 7))
 """AWS's default policy of recovery snapshots: units, interval and retention. That each server has it is a guess."""
 
+_DEFAULT_CONFIGURATIONS: Final[Mapping[str, Members]] = {
+    "LaunchConfiguration": {
+        "copyPrivateIp": False,
+        "copyTags": False,
+        "launchDisposition": "STARTED",
+        "launchIntoInstanceProperties": {},
+        "licensing": {"osByol": False},
+        "postLaunchEnabled": False,
+        "targetInstanceTypeRightSizingMethod": "NONE",
+    },
+    "ReplicationConfiguration": {
+        "associateDefaultSecurityGroup": True,
+        "autoReplicateNewDisks": True,
+        "bandwidthThrottling": 0,
+        "createPublicIP": True,
+        "dataPlaneRouting": "PUBLIC_IP",
+        "defaultLargeStagingDiskType": "AUTO",
+        "ebsEncryption": "DEFAULT",
+        "pitPolicy": [
+            {"ruleID": number, "units": units, "interval": interval, "retentionDuration": retention, "enabled": True}
+            for number, (units, interval, retention) in enumerate(_POINTS_IN_TIME, 1)
+        ],
+        "replicatedDisks": [{"deviceName": "/dev/xvda", "isBootDisk": True, "stagingDiskType": "AUTO"}],
+        "replicationServerInstanceType": "t3.small",
+        "replicationServersSecurityGroupsIDs": [],
+        "stagingAreaSubnetId": "subnet-0123456789abcdef0",
+        "stagingAreaTags": {},
+        "useDedicatedReplicationServer": False,
+    },
+}
+"""The configurations of a source server before they are changed, a guess from AWS's examples."""
+
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
-_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
 class RecoveryInstance(NamedTuple):
@@ -148,44 +179,14 @@ class AccountRegion:
         server_id: str = changes["sourceServerID"]
         if not self.knows_server(server_id):
             raise resource_not_found("SourceServer", server_id)
-        current = self.configurations.get((shape, server_id)) or self._default_configuration(shape, server_id)
+        current = self.configurations.get((shape, server_id))
+        if current is None:
+            name = host_name_of(self.source_servers.get(server_id)) or server_id
+            current = {"sourceServerID": server_id, "name": name, **_DEFAULT_CONFIGURATIONS[shape]}
+            if shape == "LaunchConfiguration":
+                current["ec2LaunchTemplateID"] = "lt-" + hashlib.sha256(server_id.encode()).hexdigest()[:17]
         self.configurations[shape, server_id] = current | changes
         return self.configurations[shape, server_id]
-
-    def _default_configuration(self, shape: str, source_server_id: str) -> Members:
-        """Return a configuration before it is changed, a guess from AWS's examples."""
-        hints = identification_hints(self.source_servers.get(source_server_id, {}))
-        common = {"sourceServerID": source_server_id, "name": hints.get("hostname", source_server_id)}
-        if shape == "LaunchConfiguration":
-            return common | {
-                "copyPrivateIp": False,
-                "copyTags": False,
-                "ec2LaunchTemplateID": "lt-" + hashlib.sha256(source_server_id.encode()).hexdigest()[:17],
-                "launchDisposition": "STARTED",
-                "launchIntoInstanceProperties": {},
-                "licensing": {"osByol": False},
-                "postLaunchEnabled": False,
-                "targetInstanceTypeRightSizingMethod": "NONE",
-            }
-        return common | {
-            "associateDefaultSecurityGroup": True,
-            "autoReplicateNewDisks": True,
-            "bandwidthThrottling": 0,
-            "createPublicIP": True,
-            "dataPlaneRouting": "PUBLIC_IP",
-            "defaultLargeStagingDiskType": "AUTO",
-            "ebsEncryption": "DEFAULT",
-            "pitPolicy": [
-                {"ruleID": number, "units": units, "interval": interval, "retentionDuration": retention, "enabled": True}
-                for number, (units, interval, retention) in enumerate(_POINTS_IN_TIME, 1)
-            ],
-            "replicatedDisks": [{"deviceName": "/dev/xvda", "isBootDisk": True, "stagingDiskType": "AUTO"}],
-            "replicationServerInstanceType": "t3.small",
-            "replicationServersSecurityGroupsIDs": [],
-            "stagingAreaSubnetId": "subnet-0123456789abcdef0",
-            "stagingAreaTags": {},
-            "useDedicatedReplicationServer": False,
-        }
 
 
 def job_key(job: LocalJob) -> tuple[float, str]:
@@ -207,15 +208,14 @@ def recovery_snapshots(source_server_id: str, now: datetime) -> dict[datetime, M
         interval = timedelta(**{f"{units.lower()}s": count})
         latest = now - (now - _EPOCH) % interval
         times.update(latest - interval * index for index in range(retention // count))
-    return {time: _snapshot(source_server_id, time) for time in sorted(times)}
-
-
-def _snapshot(source_server_id: str, time: datetime) -> Members:
-    digest = hashlib.sha256(f"{source_server_id} {time.isoformat()}".encode()).digest()
-    return {
-        "snapshotID": "pit-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:17]),
-        "sourceServerID": source_server_id,
-        "expectedTimestamp": time.isoformat(),
-        "timestamp": time.isoformat(),
-        "ebsSnapshots": [f"snap-{digest[-9:-1].hex()}0"],
-    }
+    snapshots: dict[datetime, Members] = {}
+    for time in sorted(times):
+        digest = hashlib.sha256(f"{source_server_id} {time.isoformat()}".encode()).hexdigest()
+        snapshots[time] = {
+            "snapshotID": f"pit-{digest[:17]}",
+            "sourceServerID": source_server_id,
+            "expectedTimestamp": time.isoformat(),
+            "timestamp": time.isoformat(),
+            "ebsSnapshots": [f"snap-{digest[-17:]}"],
+        }
+    return snapshots

@@ -1,7 +1,7 @@
 """The operations of the local DRS endpoint, without HTTP."""
 
-import base64
 import copy
+import functools
 import hashlib
 import itertools
 import json
@@ -29,7 +29,7 @@ from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The members of a response, or a function that returns them for those of a request."""
 
-Key: TypeAlias = tuple[Any, ...]
+Key: TypeAlias = list[Any]
 """The sort key of an item, of JSON's types. A page begins after the key of the last item of the page before."""
 
 T = TypeVar("T")
@@ -211,14 +211,14 @@ class Backend:
         is_match = _date_range(filters, "fromDate", "toDate")
         jobs = map(data.jobs.get, set(filters.get("jobIDs") or data.jobs))
         keys = sorted(job_key(job) for job in jobs if job is not None and is_match(job.created.creation_date_time))
-        entries = ((key, key[1]) for key in keys)
+        entries = (([*key], key[1]) for key in keys)
         return self._page("DescribeJobs", request, data, entries, lambda job_id: self._job_members(job_id, now, data))
 
     def describe_job_log_items(self, request: Members, data: AccountRegion) -> Members:
         """DescribeJobLogItems: oldest first. The log of an unknown job is empty."""
         job = data.jobs.get(request["jobID"])
         log = () if job is None else job.log_at(self._now())
-        entries = (((index,), item) for index, item in enumerate(log))
+        entries = (([index], item) for index, item in enumerate(log))
         return self._page("DescribeJobLogItems", request, data, entries, unstructure_log_item)
 
     def start_recovery(self, request: Members, data: AccountRegion) -> Members:
@@ -309,7 +309,7 @@ class Backend:
         """DescribeSourceServers: in the order in which they were added. AWS documents no order."""
         filters, now = request.get("filters", {}), self._now()
         servers = enumerate(server for server in data.source_servers.values() if _matches_source_server(server, filters))
-        entries = (((index,), server["sourceServerID"]) for index, server in servers)
+        entries = (([index], server["sourceServerID"]) for index, server in servers)
         return self._page(
             "DescribeSourceServers", request, data, entries, lambda server_id: data.source_server_at(server_id, now)
         )
@@ -319,7 +319,7 @@ class Backend:
         filters = request.get("filters", {})
         instance_ids, server_ids = filters.get("recoveryInstanceIDs"), filters.get("sourceServerIDs")
         entries = (
-            ((one.instance.launched_at.timestamp(), one.instance.instance_id), one)
+            ([one.instance.launched_at.timestamp(), one.instance.instance_id], one)
             for one in data.recovery_instances(self._now())
             if not instance_ids or one.instance.instance_id in instance_ids
             if not server_ids or one.instance.source_server_id in server_ids
@@ -335,19 +335,17 @@ class Backend:
         is_match = _date_range(request.get("filters", {}), "fromDateTime", "toDateTime")
         sign = -1 if request.get("order") == "DESC" else 1
         snapshots = recovery_snapshots(server_id, self._now())
-        entries = [((sign * time.timestamp(),), snapshot) for time, snapshot in snapshots.items() if is_match(time)]
+        entries = [([sign * time.timestamp()], snapshot) for time, snapshot in snapshots.items() if is_match(time)]
         return self._page("DescribeRecoverySnapshots", request, data, entries[::sign], dict)
 
-    def update_launch_configuration(self, request: Members, data: AccountRegion) -> Members:
-        """UpdateLaunchConfiguration and, with nothing to change, GetLaunchConfiguration."""
-        return data.update_configuration("LaunchConfiguration", request)
+    def _update_configuration(self, shape: str, request: Members, data: AccountRegion) -> Members:
+        """Change a configuration of a source server and return it; with nothing to change, only return it."""
+        return data.update_configuration(shape, request)
 
-    def update_replication_configuration(self, request: Members, data: AccountRegion) -> Members:
-        """UpdateReplicationConfiguration and, with nothing to change, GetReplicationConfiguration."""
-        return data.update_configuration("ReplicationConfiguration", request)
-
-    get_launch_configuration = update_launch_configuration
-    get_replication_configuration = update_replication_configuration
+    get_launch_configuration = functools.partialmethod(_update_configuration, "LaunchConfiguration")
+    update_launch_configuration = get_launch_configuration
+    get_replication_configuration = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
+    update_replication_configuration = get_replication_configuration
 
     # ------------------------------------------------------------------ tags
 
@@ -397,32 +395,25 @@ class Backend:
     ) -> Members:
         """Return the members of one page of the items, which are in the order of their keys."""
         query = {name: value for name, value in request.items() if name not in ("maxResults", "nextToken")}
-        signed = [*data.scope, operation, _normalize(query)]
-        after, number = self._read_token(request.get("nextToken"), signed)
+        query_text = json.dumps([*data.scope, operation, _normalize(query)], sort_keys=True)
+        token = request.get("nextToken", "")
+        state = token.partition(".")[0]
+        if token and token != self._token(state, query_text):
+            message = "the token was not returned for this query, account and region"
+            raise validation_error(message, [("nextToken", message)])
+        after, number = json.loads(bytes.fromhex(state)) if token else ([], 0)
         size = self.page_sizes[number % len(self.page_sizes)]
-        size = min(size, request.get("maxResults") or size)
+        size = min(size, request.get("maxResults", size))
         following = list(itertools.islice((entry for entry in entries if entry[0] > after), size + 1))
         page: Members = {"items": [members_of(item) for _, item in following[:size]]}
         if len(following) > size:
-            last_key = following[size - 1][0] if size else after
-            page["nextToken"] = self._token(
-                base64.urlsafe_b64encode(json.dumps([last_key, number + 1]).encode()).decode(), signed
-            )
+            last = [following[size - 1][0] if size else after, number + 1]
+            page["nextToken"] = self._token(json.dumps(last).encode().hex(), query_text)
         return page
 
-    def _read_token(self, token: str | None, signed: list[Any]) -> tuple[Key, int]:
-        """Return the key after which the page begins, and the number of the page."""
-        if not token:
-            return (), 0
-        state = token.partition(".")[0]
-        if token != self._token(state, signed):
-            message = "the token was not returned for this query, account and region"
-            raise validation_error(message, [("nextToken", message)])
-        after, number = json.loads(base64.urlsafe_b64decode(state))
-        return tuple(after), number
-
-    def _token(self, state: str, signed: list[Any]) -> str:
-        digest = hashlib.sha256(self._secret + json.dumps([state, signed], sort_keys=True).encode())
+    def _token(self, state: str, query_text: str) -> str:
+        """Return a token of the key after which a page begins, and its number. It is valid for this query and endpoint only."""
+        digest = hashlib.sha256(self._secret + json.dumps([state, query_text]).encode())
         return f"{state}.{digest.hexdigest()}"
 
 

@@ -25,9 +25,7 @@ from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.service_model import (
     Scope,
-    require_account,
     require_operation,
-    require_region,
     require_response,
     require_valid,
     service_model,
@@ -114,7 +112,8 @@ class LocalDrs:
         self.accounts: dict[str, str] = dict(accounts or {})
         """The account id of each access key. Keys can be added at any time."""
         for account_id in self.accounts.values():
-            require_account(account_id)
+            if (problem := Scope(account_id, REGION).problem) is not None:
+                raise ValueError(f"accounts maps access keys to account ids: {problem}")
         self._backend = Backend(LocalClock(speed), profile, has_recovery_instance_ids)
         self.page_sizes = tuple(page_sizes)
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
@@ -230,7 +229,7 @@ class LocalDrs:
             TypeError: If an argument is not a `Job`.
             ValueError: If a job has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = self._scope(region, account_id)
+        scope = _scope(region, account_id)
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
@@ -250,7 +249,7 @@ class LocalDrs:
             KeyError: If there is no such job.
             ValueError: If an item has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = self._scope(region, account_id)
+        scope = _scope(region, account_id)
         for item in items:
             unstructure_log_item(item)
         with self._backend.lock:
@@ -276,7 +275,7 @@ class LocalDrs:
         """
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
-        scope = self._scope(region or history.region, account_id or history.account_id)
+        scope = _scope(region or history.region, account_id or history.account_id)
         self.add_source_servers(*history.source_servers, region=scope.region, account_id=scope.account_id)
         self._backend.add_jobs(history.jobs, scope, lag=max(self.now - history.until, timedelta()))
 
@@ -293,7 +292,7 @@ class LocalDrs:
             ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
                 account is unknown.
         """
-        scope = self._scope(region, account_id)
+        scope = _scope(region, account_id)
         shape = service_model().shape_for("SourceServer")
         valid = [require_valid(shape, server, "the source server") for server in servers]
         if not all(server.get("sourceServerID") for server in valid):
@@ -441,12 +440,6 @@ class LocalDrs:
         """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
-    def _scope(self, region: str, account_id: str | None) -> Scope:
-        account_id = ACCOUNT_ID if account_id is None else account_id
-        require_region(region)
-        require_account(account_id)
-        return Scope(account_id, region)
-
     def _respond(self, request: Request) -> HttpResponse:
         """Record an HTTP request and return its response, with the next fault applied."""
         host = f"127.0.0.1:{request.environ['SERVER_PORT']}"
@@ -467,13 +460,11 @@ class LocalDrs:
                 raise AwsError("UnknownOperationException", 404, "The service model has no operation with this method and path")
             if request.access_key_id is None or request.region is None or request.account_id is None:
                 raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-            try:
-                require_region(request.region)
-            except ValueError as error:
-                raise AwsError("UnrecognizedClientException", 403, str(error)) from None
+            scope = Scope(request.account_id, request.region)
+            if scope.problem is not None:
+                raise AwsError("UnrecognizedClientException", 403, scope.problem)
             if request.body is None:
                 raise validation_error("The body is not JSON", reason="cannotParse")
-            scope = Scope(request.account_id, request.region)
             response = self._backend.call(request.operation, request.body, scope, request.access_key_id)
             return HttpResponse.from_members(response, service_model().operation_model(request.operation).http["responseCode"])
         except AwsError as error:
@@ -509,3 +500,11 @@ def _truncated_body(start: bytes) -> Iterator[bytes]:
     """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
     raise ConnectionAbortedError
+
+
+def _scope(region: str, account_id: str | None) -> Scope:
+    """Return an account, by default that of all other access keys, and a region, if they are valid."""
+    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
+    if scope.problem is not None:
+        raise ValueError(scope.problem)
+    return scope

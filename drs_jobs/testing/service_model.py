@@ -7,6 +7,7 @@ import difflib
 import functools
 import os
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -39,11 +40,12 @@ def require_operation(operation: str) -> None:
     if operation not in names:
         # boto3's name of a method is the most likely mistake.
         by_method = {xform_name(name): name for name in names}
-        closest = by_method.get(operation) or difflib.get_close_matches(operation, names, 1, cutoff=0)[0]
+        closest = by_method.get(operation) or _closest(operation, names)
         raise ValueError(f"botocore's model of DRS has no operation {operation!r}: did you mean {closest}?")
 
 
-# ------------------------------------------------------------------ accounts and regions
+def _closest(name: str, names: Iterable[str]) -> str:
+    return difflib.get_close_matches(name, names, 1, cutoff=0)[0]
 
 
 class Scope(NamedTuple):
@@ -52,15 +54,19 @@ class Scope(NamedTuple):
     account_id: str
     region: str
 
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be used, and what to do; `None` if it is an account id and a region that has DRS in botocore."""
+        if not isinstance(self.account_id, str) or not re.fullmatch(r"[0-9]{12}", self.account_id):
+            return f"an account id is a str of 12 digits, unlike {self.account_id!r}"
+        if self.region not in _regions():
+            closest = _closest(self.region, _regions())
+            return f"botocore has no DRS in region {self.region!r}: did you mean {closest}? For a new region, upgrade botocore"
+        return None
+
     def arn(self, resource_type: str, resource_id: str) -> str:
         """Return the ARN of a resource, such as a `source-server`."""
         return f"arn:{_partition_of(self.region)}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
-
-
-@functools.cache
-def _partition_of(region: str) -> str:
-    partition: str = session_without_configuration().get_partition_for_region(region)
-    return partition
 
 
 @functools.cache
@@ -71,22 +77,11 @@ def _regions() -> tuple[str, ...]:
     return tuple(name for partition in partitions for name in session.get_available_regions("drs", partition_name=partition))
 
 
-def require_region(region: str) -> None:
-    """Raise ValueError with what to do, if botocore has no DRS in a region."""
-    if region not in _regions():
-        closest = difflib.get_close_matches(region, _regions(), 1, cutoff=0)[0]
-        raise ValueError(
-            f"botocore has no DRS in region {region!r}: did you mean {closest}? For a new region, upgrade botocore"
-        )
+@functools.cache
+def _partition_of(region: str) -> str:
+    partition: str = session_without_configuration().get_partition_for_region(region)
+    return partition
 
-
-def require_account(account_id: object) -> None:
-    """Raise ValueError if a value is not an account id."""
-    if not isinstance(account_id, str) or not re.fullmatch(r"[0-9]{12}", account_id):
-        raise ValueError(f"an account id is a str of 12 digits, unlike {account_id!r}")
-
-
-# ------------------------------------------------------------------ validation
 
 # The Python type that `json` decodes each type of shape to.
 _JSON_TYPES: Final = {
@@ -131,8 +126,9 @@ def require_valid(shape: Any, value: Any, what: str) -> Any:
 
 def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *, is_response: bool) -> Any:
     """Return a value without null members, and without those that its shape lacks. Add what is invalid to the failures."""
-    if (problem := _problem(shape, value, is_response=is_response)) is not None:
-        failures.append((path, problem))
+    problems = list(_problems(shape, value, is_response=is_response))
+    failures += [(path, problem) for problem in problems]
+    if problems:
         return value
     check = functools.partial(_check, failures=failures, is_response=is_response)
     match shape.type_name:
@@ -146,42 +142,39 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
             prefix = f"{path}." if path else ""
             members = {name: member for name, member in value.items() if member is not None}
             failures += [(prefix + name, "must not be absent") for name in shape.required_members if name not in members]
-            if is_response:
-                failures += [(prefix + str(name), _unknown_member(shape, name)) for name in value.keys() - shape.members.keys()]
+            for name in value.keys() - shape.members.keys() if is_response else ():
+                close = f"; the closest is {_closest(str(name), shape.members)}" if shape.members else ""
+                failures.append((f"{prefix}{name}", f"is no member of {shape.name}{close}"))
             known = ((name, member) for name, member in shape.members.items() if name in members)
             return {name: check(member, members[name], prefix + name) for name, member in known}
         case _:
             return value
 
 
-def _unknown_member(shape: Any, name: object) -> str:
-    close = difflib.get_close_matches(str(name), shape.members, 1, cutoff=0)
-    return f"is no member of {shape.name}" + (f"; the closest is {close[0]}" if close else "")
-
-
-def _problem(shape: Any, value: Any, *, is_response: bool) -> str | None:
-    """Return what is invalid in a value, apart from its members; `None` if nothing is."""
+def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
+    """Yield what is invalid in a value, apart from its members."""
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
     if is_date and not _is_timestamp(value):
-        return "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
+        yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
     # isinstance would accept a bool as an integer.
-    if type(value) is not _JSON_TYPES[shape.type_name]:
-        return f"must be a {shape.type_name}"
-    limits = shape.metadata
-    size = value if isinstance(value, int) else len(value)
-    if size < limits.get("min", size):
-        return f"must be {limits['min']} or more, in value or length"
-    if size > limits.get("max", size):
-        return f"must be {limits['max']} or less, in value or length"
-    if "enum" in limits and value not in limits["enum"] and not (is_response and value in _UNDOCUMENTED_VALUES):
-        return f"must be one of {', '.join(limits['enum'])}"
-    # Timestamps of the service end in +00:00.
-    text = re.sub(r"\+00:00$", "Z", value) if is_date and is_response else value
-    if "pattern" in limits and not re.fullmatch(limits["pattern"], text):
-        return f"must satisfy the pattern {limits['pattern']}"
-    if is_response and limits.get("union") and sum(member is not None for member in value.values()) != 1:
-        return f"must have one member of the union {shape.name}"
-    return None
+    elif type(value) is not _JSON_TYPES[shape.type_name]:
+        yield f"must be a {shape.type_name}"
+    else:
+        limits = shape.metadata
+        size = value if isinstance(value, int) else len(value)
+        if size < limits.get("min", size):
+            yield f"must be {limits['min']} or more, in value or length"
+        if size > limits.get("max", size):
+            yield f"must be {limits['max']} or less, in value or length"
+            return  # matching a long text can take long
+        if "enum" in limits and value not in limits["enum"] and not (is_response and value in _UNDOCUMENTED_VALUES):
+            yield f"must be one of {', '.join(limits['enum'])}"
+        # Timestamps of the service end in +00:00.
+        text = re.sub(r"\+00:00$", "Z", value) if is_response and is_date else value
+        if "pattern" in limits and not re.fullmatch(limits["pattern"], text):
+            yield f"must satisfy the pattern {limits['pattern']}"
+        if is_response and "union" in limits and sum(member is not None for member in value.values()) != 1:
+            yield f"must have one member of the union {shape.name}"
 
 
 def _is_timestamp(value: Any) -> bool:

@@ -6,7 +6,7 @@ The durations are in `profiles`. An attribute or a method that simulates what wa
 import functools
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
@@ -15,7 +15,6 @@ import attrs
 
 from drs_jobs._models import (
     Job,
-    JobLogEvent,
     JobLogEventData,
     JobLogItem,
     JobStatus,
@@ -28,12 +27,12 @@ from drs_jobs._models import (
 )
 from drs_jobs.analysis.times import EARLIEST, logged_at
 from drs_jobs.testing import profiles
-from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, enum_member
+from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, make
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
 from drs_jobs.testing.profiles import JobDurations, draw
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_ACTIONS_END: Final = "ACTIONS_END"  # an event that is not in the log: the post-launch actions of a server have ended
 _STATUSES: Final[Mapping[object, LaunchStatus]] = {
     "LAUNCH_START": LaunchStatus.IN_PROGRESS,
     "LAUNCH_END": LaunchStatus.LAUNCHED,
@@ -71,20 +70,28 @@ class LaunchedInstance:
     """The time of its data: that of a recovery snapshot, or of SNAPSHOT_END (a guess); of an added job, its creation."""
 
 
-class Timeline(NamedTuple):
-    """The log of a job from the beginning to the end, and its end."""
-
-    log: Sequence[JobLogItem]  # oldest first, at strictly increasing times
-    end: datetime | None  # the `endDateTime`; `None` if the job never ends
-    action_ends: Mapping[str, datetime]  # of the post-launch actions, by source server id
-
-
 class _Step(NamedTuple):
     """An event of a server, or of the job itself."""
 
     time: datetime
     event: str
-    server: SimulatedServer | None = None
+    server: SimulatedServer
+
+    @property
+    def failure(self) -> PhaseFailure | None:
+        """The failure that this event is."""
+        failure = self.server.failure
+        return failure if isinstance(failure, PhaseFailure) and self.event == PHASES[failure.phase] else None
+
+    @property
+    def instance_id(self) -> str | None:
+        """The id of the EC2 instance that exists from this event on."""
+        exists = self.event == "LAUNCH_END" or (self.failure is not None and self.failure.instance_exists)
+        return self.server.instance_id if exists else None
+
+
+_JOB: Final = SimulatedServer("")
+"""Has the events of the job itself."""
 
 
 @attrs.frozen
@@ -108,24 +115,6 @@ class LocalJob:
     extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items; a simulated job shows them in time
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)  # how far the clock is ahead of the time of the job itself
 
-    def job_at(self, now: datetime) -> Job:
-        """Return the job as it is at the time `now`."""
-        if self.servers is None:
-            return self.created
-        now -= self.lag
-        completed = self._completed
-        if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
-            return completed
-        timeline = self._timeline()
-        if now < logged_at(timeline.log[0]):
-            return self.created
-        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(now, timeline))
-
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """Return the log up to the time `now`, oldest first. Items without a time come first."""
-        extra = (item for item in self.extra_log if self.servers is None or logged_at(item) <= now)
-        return tuple(sorted((*self._log_until(now), *extra), key=logged_at))
-
     @property
     def is_termination(self) -> bool:
         """Whether it terminates recovery instances, so that it launches none."""
@@ -137,6 +126,24 @@ class LocalJob:
         ids = (server.source_server_id for server in self.servers or self.created.participating_servers)
         return tuple(server_id for server_id in ids if server_id is not None)
 
+    def job_at(self, now: datetime) -> Job:
+        """Return the job as it is at the time `now`."""
+        if self.servers is None:
+            return self.created
+        completed = self._completed
+        if completed is not None and now - self.lag >= (completed.end_date_time or LATEST):
+            return completed
+        steps = self._steps_until(now)
+        if not steps:
+            return self.created
+        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_after(steps))
+
+    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
+        """Return the log up to the time `now`, oldest first. Items without a time come first."""
+        items = (self._log_item(step) for step in self._steps_until(now) if step.event != _ACTIONS_END)
+        extra = (item for item in self.extra_log if self.servers is None or logged_at(item) <= now)
+        return tuple(sorted((*items, *extra), key=logged_at))
+
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
         if self.servers is None:
@@ -147,81 +154,91 @@ class LocalJob:
                 for server in self.created.participating_servers
                 if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
             )
-        snapshots = {server.source_server_id: server.snapshot_at for server in self.servers}
-        instances: list[LaunchedInstance] = []
-        for item in self._log_until(now):
-            data = item.event_data
-            if data is not None and (server_id := data.source_server_id) is not None:
-                if item.event == "SNAPSHOT_END":
-                    snapshots[server_id] = snapshots[server_id] or item.log_date_time
-                if data.target_instance_id is not None:
-                    instance = LaunchedInstance(server_id, data.target_instance_id, logged_at(item), snapshots[server_id])
-                    instances.append(instance)
-        return tuple(instances)
+        steps = self._steps_until(now)
+        snapshots = {step.server: step.server.snapshot_at or step.time for step in steps if step.event == "SNAPSHOT_END"}
+        return tuple(
+            LaunchedInstance(step.server.source_server_id, step.instance_id, step.time, snapshots.get(step.server))
+            for step in steps
+            if step.instance_id is not None
+        )
 
     def cleaned_servers_at(self, now: datetime) -> set[str]:
         """Return the ids of the source servers whose earlier recovery instance this job has removed by then."""
         servers = self.created.participating_servers if self.servers is None and self.is_termination else ()
         terminated = (server.source_server_id for server in servers if server.launch_status == LaunchStatus.TERMINATED)
-        cleaned = (item.event_data for item in self._log_until(now) if item.event == "CLEANUP_END")
-        ids = (*terminated, *(data.source_server_id for data in cleaned if data is not None))
-        return {server_id for server_id in ids if server_id is not None}
-
-    def _log_until(self, now: datetime) -> list[JobLogItem]:
-        """Return the simulated items of the log."""
-        return [] if self.servers is None else [item for item in self._timeline().log if logged_at(item) <= now - self.lag]
+        cleaned = (step.server.source_server_id for step in self._steps_until(now) if step.event == "CLEANUP_END")
+        return {server_id for server_id in (*terminated, *cleaned) if server_id is not None}
 
     @functools.cached_property
     def _completed(self) -> Job | None:
         """The job at its end; `None` if it never ends."""
-        timeline = self._timeline()
-        if timeline.end is None:
+        steps = self._steps()
+        if steps[-1].event != "JOB_END":
             return None
         servers = tuple(
             # In a job that fails without any event, no server has launched.
             server if server.launch_status == LaunchStatus.LAUNCHED else attrs.evolve(server, launch_status=LaunchStatus.FAILED)
-            for server in self._servers_at(timeline.end, timeline)
+            for server in (() if self.is_termination else self._servers_after(steps))
         )
-        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=timeline.end, participating_servers=servers)
+        end = steps[-1].time - profiles.JOB_END
+        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=end, participating_servers=servers)
 
-    def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        """Return the servers of a simulated job after its first event."""
+    def _servers_after(self, steps: Sequence[_Step]) -> tuple[ParticipatingServer, ...]:
+        """Return the servers of a simulated job after these steps."""
         if self.is_termination:
-            return () if timeline.end is not None and now >= timeline.end else self.created.participating_servers
-        events = ((item.event, item.event_data) for item in timeline.log if logged_at(item) <= now)
-        statuses = {data.source_server_id: _STATUSES[event] for event, data in events if data and event in _STATUSES}
-        servers: list[ParticipatingServer] = []
-        for server in self.servers or ():
-            server_id = server.source_server_id
-            status, actions = statuses.get(server_id, LaunchStatus.PENDING), LaunchActionsStatus()
-            if status == LaunchStatus.LAUNCHED and server_id in timeline.action_ends:
-                actions = self._actions(server, are_complete=timeline.action_ends[server_id] <= now)
-            servers.append(ParticipatingServer(source_server_id=server_id, launch_status=status, launch_actions_status=actions))
-        return tuple(servers)
+            return self.created.participating_servers
+        statuses = {step.server: _STATUSES[step.event] for step in steps if step.event in _STATUSES}
+        completed = {step.server for step in steps if step.event == _ACTIONS_END}
+        return tuple(
+            ParticipatingServer(
+                source_server_id=server.source_server_id,
+                launch_status=(status := statuses.get(server, LaunchStatus.PENDING)),
+                launch_actions_status=self._actions(server, is_complete=server in completed)
+                if status == LaunchStatus.LAUNCHED and self._has_actions(server)
+                else LaunchActionsStatus(),
+            )
+            for server in self.servers or ()
+        )
 
-    def _actions(self, server: SimulatedServer, *, are_complete: bool) -> LaunchActionsStatus:
+    def _has_actions(self, server: SimulatedServer) -> bool:
+        return self.has_actions or isinstance(server.failure, LaunchActionFailure)
+
+    def _actions(self, server: SimulatedServer, *, is_complete: bool) -> LaunchActionsStatus:
         status, reason = LaunchActionRunStatus.IN_PROGRESS, None
-        if are_complete and isinstance(server.failure, LaunchActionFailure):
+        if is_complete and isinstance(server.failure, LaunchActionFailure):
             status, reason = LaunchActionRunStatus.FAILED, server.failure.reason
-        elif are_complete:
+        elif is_complete:
             status = LaunchActionRunStatus.SUCCEEDED
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
         run = LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
         return LaunchActionsStatus(runs=(run,))
 
-    def _timeline(self) -> Timeline:
-        """Return the timeline of a simulated job. It is not stored, so that a history of many jobs needs little memory."""
-        assert self.servers is not None
-        assert self.created.creation_date_time is not None
+    def _log_item(self, step: _Step) -> JobLogItem:
+        server, failure = step.server, step.failure
+        data = JobLogEventData(
+            source_server_id=server.source_server_id or None,
+            conversion_server_id=server.conversion_server_id if step.event == "CONVERSION_END" else None,
+            target_instance_id=step.instance_id,
+            raw_error=None if failure is None else failure.raw_error(self.created, server.source_server_id),
+        )
+        return make(JobLogItem, event=step.event, event_data=data, log_date_time=step.time)
+
+    def _steps_until(self, now: datetime) -> list[_Step]:
+        return [step for step in self._steps() if step.time <= now - self.lag]
+
+    def _steps(self) -> list[_Step]:
+        """Return the steps of a simulated job at strictly increasing times, up to JOB_END if it ends."""
+        # They are not stored, so that a history of many jobs needs little memory.
+        if self.servers is None or self.created.creation_date_time is None:
+            return []
         random = Random(f"{self.seed} {self.created.job_id}")
         is_silent = any(isinstance(server.failure, SilentFailure) for server in self.servers)
         phases = ["CLEANUP"] if self.is_termination else ["CLEANUP", "SNAPSHOT"] if is_silent else list(PHASES)
         launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
         durations = profiles.draw_durations(self.profile, launch_fails, random)
         start = self.created.creation_date_time + durations.job_start
-        steps = [_Step(start, "JOB_START")]
-        action_ends: dict[str, datetime] = {}
+        steps = [_Step(start, "JOB_START", _JOB)]
         for server, spans in _spans_by_server(self.servers, start, durations, random):
             for phase, begin, end in spans:
                 if phase not in phases:
@@ -232,36 +249,23 @@ class LocalJob:
                         steps.append(_Step(end, PHASES[phase], server))
                     break
                 steps.append(_Step(end, f"{phase}_END", server))
-                if phase == "LAUNCH" and (self.has_actions or isinstance(server.failure, LaunchActionFailure)):
-                    action_ends[server.source_server_id] = end + draw(profiles.LAUNCH_ACTIONS, random)
-        end = None
+                if phase == "LAUNCH" and self._has_actions(server):
+                    steps.append(_Step(end + draw(profiles.LAUNCH_ACTIONS, random), _ACTIONS_END, server))
         if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
             last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
-            steps.append(_Step(max([*(step.time for step in steps), *action_ends.values()]) + last_step, "JOB_END"))
-            end = steps[-1].time - draw(profiles.JOB_END, random)
+            steps.append(_Step(max(step.time for step in steps) + last_step, "JOB_END", _JOB))
         steps.sort(key=lambda step: step.time)
-        times = itertools.accumulate((step.time for step in steps), lambda before, time: max(time, before + _MICROSECOND))
-        return Timeline([self._log_item(step, time) for step, time in zip(steps, times, strict=True)], end, action_ends)
+        return list(itertools.accumulate(steps, _later))
 
-    def _log_item(self, step: _Step, time: datetime) -> JobLogItem:
-        data, server = JobLogEventData(), step.server
-        if server is not None:
-            target_instance_id, raw_error = server.instance_id if step.event == "LAUNCH_END" else None, None
-            if isinstance(server.failure, PhaseFailure) and step.event == PHASES[server.failure.phase]:
-                target_instance_id = server.instance_id if server.failure.instance_exists else None
-                raw_error = server.failure.raw_error(self.created, server.source_server_id)
-            data = JobLogEventData(
-                source_server_id=server.source_server_id,
-                conversion_server_id=server.conversion_server_id if step.event == "CONVERSION_END" else None,
-                target_instance_id=target_instance_id,
-                raw_error=raw_error,
-            )
-        return JobLogItem(event=enum_member(JobLogEvent, step.event), event_data=data, log_date_time=time)
+
+def _later(before: _Step, step: _Step) -> _Step:
+    """Return a step that is later than the step before."""
+    return step if step.time > before.time else step._replace(time=before.time + timedelta(microseconds=1))
 
 
 def _spans_by_server(
     servers: Sequence[SimulatedServer], start: datetime, durations: JobDurations, random: Random
-) -> Iterator[tuple[SimulatedServer, Iterable[tuple[str, datetime, datetime]]]]:
+) -> Iterator[tuple[SimulatedServer, Sequence[tuple[str, datetime, datetime]]]]:
     """Yield each server with its phases, each with its start and end, as if nothing failed.
 
     The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
