@@ -90,14 +90,15 @@ def parse_request(request: Request) -> tuple[str | None, Any]:
         operation, path_members = _routes().bind("").match(request.path, request.method)
     except HTTPException:
         return None, body
-    if isinstance(body, dict):
-        for name, shape in service_model().operation_model(operation).input_shape.members.items():
-            if shape.serialization.get("location") == "querystring" and name in request.args:
-                values = request.args.getlist(name)
-                # A text that is not a number stays one, for the validation.
-                number = request.args.get(name, values[0], type=int) if shape.type_name == "integer" else values[0]
-                body[name] = values if shape.type_name == "list" else number
+    shape = service_model().operation_model(operation).input_shape
+    if isinstance(body, dict) and shape is not None:
         body |= path_members
+        for name, member in shape.members.items():
+            if member.serialization.get("location") == "querystring" and name in request.args:
+                # A text that is not a number stays one, for the validation.
+                number = request.args.get(name, type=int) if member.type_name == "integer" else None
+                text = request.args[name] if number is None else number
+                body[name] = request.args.getlist(name) if member.type_name == "list" else text
     return operation, body
 
 

@@ -68,11 +68,7 @@ class JobFactory:
     """Creates jobs from its own seeded random generator. `make_job` and the similar functions are methods of one factory."""
 
     def __init__(self, seed: int | str) -> None:
-        """Create a factory.
-
-        Args:
-            seed: The seed of the random generator. The same seed and the same order of calls create the same jobs.
-        """
+        """Create a factory. The same seed and the same order of calls create the same jobs."""
         self._random = random.Random(seed)
         self._next_creation = _FIRST_DATE
         self._next_log = _FIRST_DATE

@@ -62,10 +62,6 @@ def _check_action(_: Any, __: Any, action: Any) -> None:
         raise ValueError(f"action must be a service and an operation such as 'ec2:DeleteVolume', not {action!r}")
 
 
-def _is_last_step_refused(failure: Any) -> bool:
-    return (failure.action, failure.phase) == ("ec2:DeleteVolume", "LAUNCH")
-
-
 @attrs.frozen
 class RefusedCall(PhaseFailure):
     """A call of AWS, made with the permissions of who started the job, is refused. Its `rawError` is AWS's own sentence."""
@@ -78,7 +74,10 @@ class RefusedCall(PhaseFailure):
     """The phase in which it is refused, as in `PhaseFailure`. Default `LAUNCH`."""
     error: str = attrs.field(default="", init=False)
     """Empty, because the sentence depends on the job and the server."""
-    instance_exists: bool = attrs.field(default=attrs.Factory(_is_last_step_refused, takes_self=True), init=False)
+    instance_exists: bool = attrs.field(
+        default=attrs.Factory(lambda call: (call.action, call.phase) == ("ec2:DeleteVolume", "LAUNCH"), takes_self=True),
+        init=False,
+    )
     """Whether the EC2 instance exists: only for `ec2:DeleteVolume` in the phase LAUNCH, whose last step it is."""
 
     def raw_error(self, job: Job, source_server_id: str, /) -> str:

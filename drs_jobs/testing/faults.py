@@ -20,10 +20,8 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    cut_connection_after: int | None = None
-    """Number of body bytes sent before the connection is closed; -1 closes it before the status line. Default: not closed."""
-    delay: float = 0.0
-    """Seconds to wait before the response is sent. Default 0."""
+    cut_connection_after: int | None = None  # number of body bytes; -1 closes it before the status line, `None` not at all
+    delay: float = 0.0  # seconds to wait before the response is sent
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> "HttpResponse":
@@ -186,9 +184,9 @@ class _Entry(Generic[T]):
     operation: str | None  # `None` for every operation
     remaining: int | None  # the number of requests left; `None` for no limit
 
-    @property
-    def rank(self) -> int:
-        return 0 if self.remaining is not None else 2 if self.operation is None else 1
+
+def _rank(entry: _Entry[Any]) -> int:
+    return 0 if entry.remaining is not None else 1 if entry.operation is not None else 2
 
 
 @attrs.define
@@ -208,7 +206,7 @@ class Schedule(Generic[T]):
             raise ValueError(f"times must be 0 or more, or None for every request, not {times}")
         insort = bisect.insort_left if times is None else bisect.insort_right
         with self._lock:
-            insort(self._entries, _Entry(value, operation, times), key=lambda entry: entry.rank)
+            insort(self._entries, _Entry(value, operation, times), key=_rank)
 
     def take(self, operation: str | None, is_match: Callable[[T], bool] = lambda _: True) -> T | None:
         """Return the value for a request of this operation, and count it; `None` if there is none that matches."""

@@ -67,13 +67,12 @@ measured 47 seconds."""
 class JobDurations(NamedTuple):
     """The durations of the phases of one job."""
 
+    launches: Sequence[timedelta]  # one per server
     job_start: timedelta
     snapshot: timedelta
     waiting: timedelta
     conversion: timedelta
     last_step: timedelta
-    launches: Sequence[timedelta]
-    """One per server."""
 
 
 def draw(duration: Range, random: Random) -> timedelta:
@@ -102,7 +101,7 @@ def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> J
         length = longest if index == slowest else random.uniform(max(low, high - _SPREAD), high)
         launches.append(timedelta(seconds=length))
     steps = (job_start, snapshot, waiting, conversion, last_step)
-    return JobDurations(*(timedelta(seconds=step) for step in steps), launches=launches)
+    return JobDurations(launches, *(timedelta(seconds=step) for step in steps))
 
 
 def _split(total: float, ranges: Sequence[Range], random: Random) -> list[float]:

@@ -57,7 +57,7 @@ class Scope(NamedTuple):
     @property
     def problem(self) -> str | None:
         """Why it cannot be used, and what to do; `None` if it is an account id and a region that has DRS in botocore."""
-        if not isinstance(self.account_id, str) or not re.fullmatch(r"[0-9]{12}", self.account_id):
+        if type(self.account_id) is not str or not re.fullmatch(r"[0-9]{12}", self.account_id):
             return f"an account id is a str of 12 digits, unlike {self.account_id!r}"
         if self.region not in _regions():
             closest = _closest(self.region, _regions())
@@ -84,16 +84,7 @@ def _partition_of(region: str) -> str:
 
 
 # The Python type that `json` decodes each type of shape to.
-_JSON_TYPES: Final = {
-    **dict.fromkeys(("structure", "map"), dict),
-    **dict.fromkeys(("string", "timestamp"), str),
-    **dict.fromkeys(("integer", "long"), int),
-    "list": list,
-    "boolean": bool,
-}
-
-_UNDOCUMENTED_VALUES: Final = frozenset({"LAUNCH_END"})
-"""Enum values that the service sends, although its model lacks them."""
+_JSON_TYPES: Final = {"structure": dict, "map": dict, "list": list, "string": str, "boolean": bool, "integer": int, "long": int}
 
 
 def check_request(operation: str, request: Any) -> tuple[Any, list[tuple[str, str]]]:
@@ -103,18 +94,17 @@ def check_request(operation: str, request: Any) -> tuple[Any, list[tuple[str, st
     return _check(shape, request, "", failures, is_response=False), failures
 
 
-def require_response(operation: str, response: Any, what: str) -> Any:
+def require_response(operation: str, response: Any, what: str) -> dict[str, Any]:
     """Return the members of a response as `require_valid` does."""
     no_members = StructureShape(f"{operation}, whose response must be empty", {"type": "structure", "members": {}})
-    return require_valid(service_model().operation_model(operation).output_shape or no_members, response, what)
+    members: dict[str, Any] = require_valid(
+        service_model().operation_model(operation).output_shape or no_members, response, what
+    )
+    return members
 
 
 def require_valid(shape: Any, value: Any, what: str) -> Any:
-    """Return a value of a response, without null members.
-
-    Raises:
-        ValueError: If it does not match its shape, or has members that the shape lacks. `what` is the invalid thing.
-    """
+    """Return a value of a response without null members, or raise ValueError. `what` is the invalid thing."""
     failures: list[tuple[str, str]] = []
     valid = _check(shape, value, "", failures, is_response=True)
     if failures:
@@ -153,21 +143,22 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
 
 def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
     """Yield what is invalid in a value, apart from its members."""
+    value_type = type(value)  # isinstance would accept a bool as an integer
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
     if is_date and not _is_timestamp(value):
         yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
-    # isinstance would accept a bool as an integer.
-    elif type(value) is not _JSON_TYPES[shape.type_name]:
+    elif not is_date and value_type is not _JSON_TYPES[shape.type_name]:
         yield f"must be a {shape.type_name}"
     else:
         limits = shape.metadata
-        size = value if isinstance(value, int) else len(value)
+        size: int = value if value_type in (int, bool) else len(value)
         if size < limits.get("min", size):
             yield f"must be {limits['min']} or more, in value or length"
         if size > limits.get("max", size):
             yield f"must be {limits['max']} or less, in value or length"
             return  # matching a long text can take long
-        if "enum" in limits and value not in limits["enum"] and not (is_response and value in _UNDOCUMENTED_VALUES):
+        # The service sends LAUNCH_END, which its model lacks.
+        if "enum" in limits and value not in limits["enum"] and not (is_response and str(value) == "LAUNCH_END"):
             yield f"must be one of {', '.join(limits['enum'])}"
         # Timestamps of the service end in +00:00.
         text = re.sub(r"\+00:00$", "Z", value) if is_response and is_date else value
