@@ -132,11 +132,14 @@ _SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>
 
 
 @attrs.frozen
-class HtmlPage(RawResponse):
+class HtmlPage(Fault):
     """An HTML sign-in page, as a captive portal or a proxy sends it. The request is not processed."""
 
-    body: bytes = attrs.field(default=_SIGN_IN_PAGE, init=False)
-    headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": "text/html"}, init=False)
+    status: int = 200
+
+    def apply(self, _respond: Callable[[], HttpResponse], /) -> HttpResponse:
+        """Return the HTML page."""
+        return HttpResponse(self.status, {"Content-Type": "text/html"}, _SIGN_IN_PAGE)
 
 
 @attrs.frozen
