@@ -1,6 +1,5 @@
 """AWS's error responses, and faults to inject: `LocalDrs.inject(Throttle(), times=2)` spoils the next two responses."""
 
-import bisect
 import json
 import threading
 from abc import ABC, abstractmethod
@@ -188,10 +187,6 @@ class _Entry(Generic[T]):
     remaining: int | None  # the number of requests left; `None` for no limit
 
 
-def _rank(entry: _Entry[Any]) -> int:
-    return 0 if entry.remaining is not None else 1 if entry.operation is not None else 2
-
-
 @attrs.define
 class Schedule(Generic[T]):
     """Faults or canned responses for the next requests, in the order in which they were added. Thread-safe.
@@ -207,20 +202,21 @@ class Schedule(Generic[T]):
         """Add a value for a number of requests of one operation; `None` is no limit, or every operation."""
         if times is not None and times < 0:
             raise ValueError(f"times must be 0 or more, or None for every request, not {times}")
-        insort = bisect.insort_left if times is None else bisect.insort_right
         with self._lock:
-            insort(self._entries, _Entry(value, operation, times), key=_rank)
+            self._entries.append(_Entry(value, operation, times))
 
     def take(self, operation: str | None, is_match: Callable[[T], bool] = lambda _: True) -> T | None:
         """Return the value for a request of this operation, and count it; `None` if there is none that matches."""
         with self._lock:
             self._entries = [entry for entry in self._entries if entry.remaining != 0]
-            for entry in self._entries:
-                if entry.operation in (None, operation) and is_match(entry.value):
-                    if entry.remaining is not None:
-                        entry.remaining -= 1
+            matching = [one for one in self._entries if one.operation in (None, operation) and is_match(one.value)]
+            for entry in matching:
+                if entry.remaining is not None:
+                    entry.remaining -= 1
                     return entry.value
-            return None
+            # Of several maxima, max returns the first one.
+            last = max(reversed(matching), key=lambda entry: entry.operation is not None, default=None)
+            return None if last is None else last.value
 
     def clear(self) -> None:
         """Remove all values."""

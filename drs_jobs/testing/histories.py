@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, Literal, NamedTuple, overload
@@ -49,15 +49,15 @@ WAVES: Final = (
 )
 """The waves of each drill: databases first, Windows servers last."""
 
-_FAILURES: Final[Sequence[Callable[[], InjectedFailure]]] = (
-    BootFailure,
-    RefusedCall,
-    LaunchActionFailure,
-    SilentFailure,
-    lambda: PhaseFailure("CONVERSION", "The conversion server could not be reached."),
-    lambda: PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
-    lambda: PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
-    lambda: PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
+_FAILURES: Final[Sequence[InjectedFailure]] = (
+    BootFailure(),
+    RefusedCall(),
+    LaunchActionFailure(),
+    SilentFailure(),
+    PhaseFailure("CONVERSION", "The conversion server could not be reached."),
+    PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
+    PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
+    PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
 )
 """The failures, in the order in which they occur, back from the end of the history."""
 
@@ -101,7 +101,7 @@ class _Fleet:
         """Yield the jobs from the newest to the oldest."""
         yield _PlannedJob(self._until - timedelta(minutes=self._random.uniform(5, 7)), WAVES[0])
         interval = min(max(_YEAR * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
-        failures = itertools.chain(_FAILURES, [Stuck], itertools.cycle(_FAILURES))
+        failures = itertools.chain(_FAILURES, [Stuck()], itertools.cycle(_FAILURES))
         drills_until_failure = 1
         when = self._until - min(interval, timedelta(days=1))
         while True:
@@ -114,7 +114,7 @@ class _Fleet:
                 drills_until_failure -= 1
                 failure = None
                 if not drills_until_failure:
-                    failure, drills_until_failure = next(failures)(), self._random.randint(2, 6)
+                    failure, drills_until_failure = next(failures), self._random.randint(2, 6)
                 yield _PlannedJob(when + timedelta(seconds=start), wave, initiated_by, has_actions, failure)
             when -= interval * self._random.uniform(0.8, 1.2)
 

@@ -5,7 +5,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Any, Final, Self
 
 import attrs
@@ -153,9 +152,7 @@ class LocalDrs:
         """Call `start`."""
         return self.start()
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, _exc_type: object, exc: BaseException | None, _traceback: object) -> None:
         """Call `stop`. An error of the block itself takes precedence over one of a function."""
         try:
             self.stop()

@@ -192,9 +192,9 @@ class LocalJob:
         return tuple(
             ParticipatingServer(
                 source_server_id=server.source_server_id,
-                launch_status=(status := statuses.get(server, LaunchStatus.PENDING)),
-                launch_actions_status=self._actions(server, is_complete=server in completed)
-                if status == LaunchStatus.LAUNCHED and self._has_actions(server)
+                launch_status=statuses.get(server, LaunchStatus.PENDING),
+                launch_actions_status=LaunchActionsStatus(runs=self._runs(server, is_complete=server in completed))
+                if statuses.get(server) == LaunchStatus.LAUNCHED
                 else LaunchActionsStatus(),
             )
             for server in self.servers or ()
@@ -203,7 +203,10 @@ class LocalJob:
     def _has_actions(self, server: SimulatedServer) -> bool:
         return self.has_actions or isinstance(server.failure, LaunchActionFailure)
 
-    def _actions(self, server: SimulatedServer, *, is_complete: bool) -> LaunchActionsStatus:
+    def _runs(self, server: SimulatedServer, *, is_complete: bool) -> tuple[LaunchActionRun, ...]:
+        """Return the runs of the post-launch actions on a launched server."""
+        if not self._has_actions(server):
+            return ()
         status, reason = LaunchActionRunStatus.IN_PROGRESS, None
         if is_complete and isinstance(server.failure, LaunchActionFailure):
             status, reason = LaunchActionRunStatus.FAILED, server.failure.reason
@@ -211,8 +214,7 @@ class LocalJob:
             status = LaunchActionRunStatus.SUCCEEDED
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        run = LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
-        return LaunchActionsStatus(runs=(run,))
+        return (LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason),)
 
     def _log_item(self, step: _Step) -> JobLogItem:
         server, failure = step.server, step.failure
