@@ -12,7 +12,7 @@ import attrs
 
 from drs_jobs._aws.source_servers import host_name_of
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
-from drs_jobs._models import InitiatedBy, Job, JobType, LaunchStatus
+from drs_jobs._models import Job, JobType, LaunchStatus
 from drs_jobs.testing.faults import conflict, resource_not_found, validation_error
 from drs_jobs.testing.service_model import Scope
 from drs_jobs.testing.simulated_jobs import LaunchedInstance, LocalJob, SimulatedServer
@@ -188,20 +188,21 @@ class AccountRegion:
     def start_recovery(self, request: Members) -> Members:
         """StartRecovery: starts a simulated recovery. The errors for an unknown source server or snapshot are guesses."""
         now = self.backend.now()
-        snapshot_ids = {server["sourceServerID"]: server.get("recoverySnapshotID") for server in request["sourceServers"]}
-        for server_id in snapshot_ids:
+        snapshot_times: dict[str, datetime | None] = {}
+        for server in request["sourceServers"]:
+            server_id, snapshot_id = server["sourceServerID"], server.get("recoverySnapshotID")
             if not self.knows_server(server_id):
                 raise conflict(f"source server {server_id} does not exist: add it with local.add_source_servers")
-        self._require_not_busy(snapshot_ids, now)
-        snapshot_times = {server_id: _snapshot_time(server_id, snapshot_ids[server_id], now) for server_id in snapshot_ids}
-        created = self.backend.factory.created_job(
-            self.scope,
-            now,
-            snapshot_ids,
-            type=JobType.LAUNCH,
-            initiated_by=InitiatedBy.START_DRILL if request.get("isDrill") else InitiatedBy.START_RECOVERY,
-            tags=request.get("tags", {}),
-        )
+            times = {snapshot["snapshotID"]: time for time, snapshot in recovery_snapshots(server_id, now).items()}
+            if snapshot_id is not None and snapshot_id not in times:
+                raise conflict(f"source server {server_id} has no recovery snapshot {snapshot_id}")
+            snapshot_times[server_id] = times.get(snapshot_id)
+        self._require_not_busy(snapshot_times, now)
+        fields = {
+            "initiated_by": "START_DRILL" if request.get("isDrill") else "START_RECOVERY",
+            "tags": request.get("tags", {}),
+        }
+        created = self.backend.factory.created_job(self.scope, now, snapshot_times, **fields)
         servers = [
             SimulatedServer(
                 server_id,
@@ -209,9 +210,9 @@ class AccountRegion:
                 self.backend.factory.instance_id(),
                 previous_instance_id=(self.recovery_instance(server_id, now) or {}).get("recoveryInstanceID"),
                 failure=self.backend.injected_failures.get(server_id),
-                snapshot_at=snapshot_times[server_id],
+                snapshot_at=snapshot_at,
             )
-            for server_id in snapshot_ids
+            for server_id, snapshot_at in snapshot_times.items()
         ]
         job = self._start_job(created, servers)
         return {"job": job | {"tags": job["tags"] | {"resourceArn": created.arn}}}  # a pseudo-tag, as measured
@@ -225,7 +226,7 @@ class AccountRegion:
         instance_ids = {instances[one]["sourceServerID"]: one for one in request["recoveryInstanceIDs"]}
         self._require_not_busy(instance_ids, now)
         # The response of the real service has no initiatedBy here.
-        created = self.backend.factory.created_job(self.scope, now, instance_ids, type=JobType.TERMINATE, initiated_by=None)
+        created = self.backend.factory.created_job(self.scope, now, instance_ids, type="TERMINATE", initiated_by=None)
         servers = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
         return {"job": self._start_job(created, servers)}
 
@@ -382,16 +383,6 @@ def recovery_snapshots(source_server_id: str, now: datetime) -> dict[datetime, M
             "ebsSnapshots": [f"snap-{digest[-17:]}"],
         }
     return snapshots
-
-
-def _snapshot_time(source_server_id: str, snapshot_id: str | None, now: datetime) -> datetime | None:
-    """Return the time of a recovery snapshot of a server; `None` without one."""
-    if snapshot_id is None:
-        return None
-    for time, snapshot in recovery_snapshots(source_server_id, now).items():
-        if snapshot["snapshotID"] == snapshot_id:
-            return time
-    raise conflict(f"source server {source_server_id} has no recovery snapshot {snapshot_id}")
 
 
 def _matches_source_server(server: Members, filters: Members) -> bool:

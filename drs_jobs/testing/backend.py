@@ -85,9 +85,7 @@ class Backend:
     on_launch: Callable[[str], str] | None = None
     factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
-    _launches: dict[_Launch, datetime] = attrs.field(
-        factory=dict[_Launch, datetime], init=False
-    )  # the next ones, with their time
+    _launches: dict[_Launch, datetime] = attrs.field(factory=dict[_Launch, datetime], init=False)  # with their time
     _is_launching: bool = attrs.field(default=False, init=False)
     _mismatches: set[tuple[str, Scope]] = attrs.field(factory=set[tuple[str, Scope]], init=False)
     """The mismatches that were logged: the job, and the account and region of the request."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, Literal, NamedTuple, overload
 
-from drs_jobs._models import InitiatedBy, Job, JobLogItem, JobType
+from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
 from drs_jobs.testing.backend import Backend, LocalClock
 from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
@@ -72,7 +72,7 @@ class _Server(NamedTuple):
 class _PlannedJob(NamedTuple):
     created_at: datetime
     wave: Wave | None  # the servers to recover; `None` for a clean-up
-    initiated_by: InitiatedBy = InitiatedBy.START_DRILL
+    initiated_by: str = "START_DRILL"
     has_actions: bool = False
     failure: InjectedFailure | None = None
 
@@ -105,7 +105,7 @@ class _Fleet:
         drills_until_failure = 1
         when = self._until - min(interval, timedelta(days=1))
         while True:
-            initiated_by = InitiatedBy.START_RECOVERY if self._random.random() < 0.1 else InitiatedBy.START_DRILL
+            initiated_by = "START_RECOVERY" if self._random.random() < 0.1 else "START_DRILL"
             has_actions = self._random.random() < 0.15  # the jobs of most accounts have none
             if self._random.random() < 0.5:  # otherwise the next drill cleans up first
                 yield _PlannedJob(when + timedelta(hours=self._random.uniform(1.5, 3)), None)
@@ -152,7 +152,7 @@ class _Fleet:
             SimulatedServer(server_id, instance_id, self._factory.instance_id(), previous_instance_id=instance_id)
             for server_id, instance_id in self._instances.items()
         )
-        created = self._factory.created_job(self.data.scope, created_at, self._instances, type=JobType.TERMINATE)
+        created = self._factory.created_job(self.data.scope, created_at, self._instances, type="TERMINATE")
         return LocalJob(created, servers, seed=self._seed)
 
     def _recovery(self, planned: _PlannedJob, wave: Wave) -> LocalJob:

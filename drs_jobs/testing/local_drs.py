@@ -326,8 +326,8 @@ class LocalDrs:
         """Have a function create the EC2 instance of each server that a StartRecovery launches, such as one of moto.
 
         Its id is in the log, in the recovery instances and in the jobs. The function is called when the time has come to the
-        end of the launch: during the next request, or in `advance`. It is also called for what a job of `add_history` that
-        still runs launches later.
+        end of the launch: during the next request, or in `advance`. It is also called for the servers that a running job of
+        `add_history` launches later.
 
         Args:
             function: Returns the id of the instance for the id of a source server. If it raises, or returns no such id, the

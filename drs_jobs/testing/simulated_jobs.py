@@ -200,12 +200,12 @@ class LocalJob:
             for server in self.servers or ()
         )
 
-    def _has_actions(self, server: SimulatedServer) -> bool:
+    def _runs_actions(self, server: SimulatedServer) -> bool:
         return self.has_actions or isinstance(server.failure, LaunchActionFailure)
 
     def _runs(self, server: SimulatedServer, *, is_complete: bool) -> tuple[LaunchActionRun, ...]:
         """Return the runs of the post-launch actions on a launched server."""
-        if not self._has_actions(server):
+        if not self._runs_actions(server):
             return ()
         status, reason = LaunchActionRunStatus.IN_PROGRESS, None
         if is_complete and isinstance(server.failure, LaunchActionFailure):
@@ -251,7 +251,7 @@ class LocalJob:
                         steps.append(_Step(end, PHASES[phase], server))
                     break
                 steps.append(_Step(end, f"{phase}_END", server))
-                if phase == "LAUNCH" and self._has_actions(server):
+                if phase == "LAUNCH" and self._runs_actions(server):
                     steps.append(_Step(end + draw(profiles.LAUNCH_ACTIONS, random), _ACTIONS_END, server))
         if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
             last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
