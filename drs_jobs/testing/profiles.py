@@ -57,7 +57,7 @@ BETWEEN_PHASES: Final[Range] = (0.05, 0.15)  # JOB_START, CLEANUP_END and CONVER
 LAUNCH_ACTIONS: Final[Range] = (80, 100)  # LAUNCH_END to the end of the post-launch actions
 LAST_STEP: Final[Range] = (2.1, 3.9)  # the last event of a server to JOB_END
 SILENT_STEP: Final[Range] = (178, 182)  # the last SNAPSHOT_END to JOB_END in a job that fails without any event
-JOB_END: Final = timedelta(milliseconds=26.5)  # `endDateTime` to JOB_END
+JOB_END: Final[Range] = (0.026, 0.027)  # `endDateTime` to JOB_END
 BETWEEN_SERVERS: Final[Range] = (0.024, 0.028)  # the start of a phase of one server to that of the next server
 _SPREAD: Final = 43.0
 """How much earlier a server can be launched than the slowest one. With the distance between servers, 25 servers stay below the
@@ -91,7 +91,7 @@ def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> J
     job_start, snapshot = random.uniform(*JOB_START), random.uniform(*profile.snapshot)
     last_step = random.uniform(*LAST_STEP)
     total = random.uniform(*(profile.failed_job if failing else profile.job))
-    short_steps = job_start + snapshot + last_step - JOB_END.total_seconds() + sum(BETWEEN_PHASES)
+    short_steps = job_start + snapshot + last_step - sum(JOB_END) / 2 + sum(BETWEEN_PHASES)
     long_steps = (profile.waiting, profile.conversion, profile.failed_launch if failing else profile.launch)
     waiting, conversion, longest = _split(total - short_steps, long_steps, random)
     launches: list[timedelta] = []

@@ -32,7 +32,9 @@ from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailu
 from drs_jobs.testing.profiles import JobDurations, draw
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
-_ACTIONS_END: Final = "ACTIONS_END"  # an event that is not in the log: the post-launch actions of a server have ended
+# Events that are not in the log: the end of the post-launch actions of a server, and the `endDateTime` of the job.
+_ACTIONS_END: Final = "ACTIONS_END"
+_END: Final = "END"
 _STATUSES: Final[Mapping[object, LaunchStatus]] = {
     "LAUNCH_START": LaunchStatus.IN_PROGRESS,
     "LAUNCH_END": LaunchStatus.LAUNCHED,
@@ -140,7 +142,7 @@ class LocalJob:
 
     def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
         """Return the log up to the time `now`, oldest first. Items without a time come first."""
-        items = (self._log_item(step) for step in self._steps_until(now) if step.event != _ACTIONS_END)
+        items = (self._log_item(step) for step in self._steps_until(now) if step.event not in (_ACTIONS_END, _END))
         extra = (item for item in self.extra_log if self.servers is None or logged_at(item) <= now)
         return tuple(sorted((*items, *extra), key=logged_at))
 
@@ -180,7 +182,7 @@ class LocalJob:
             server if server.launch_status == LaunchStatus.LAUNCHED else attrs.evolve(server, launch_status=LaunchStatus.FAILED)
             for server in (() if self.is_termination else self._servers_after(steps))
         )
-        end = steps[-1].time - profiles.JOB_END
+        end = steps[-2].time
         return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=end, participating_servers=servers)
 
     def _servers_after(self, steps: Sequence[_Step]) -> tuple[ParticipatingServer, ...]:
@@ -230,7 +232,7 @@ class LocalJob:
         return [step for step in self._steps() if step.time <= now - self.lag]
 
     def _steps(self) -> list[_Step]:
-        """Return the steps of a simulated job at strictly increasing times, up to JOB_END if it ends."""
+        """Return the steps of a simulated job, at strictly increasing times. The last two are its end and JOB_END, if it ends."""
         # They are not stored, so that a history of many jobs needs little memory.
         if self.servers is None or self.created.creation_date_time is None:
             return []
@@ -255,7 +257,8 @@ class LocalJob:
                     steps.append(_Step(end + draw(profiles.LAUNCH_ACTIONS, random), _ACTIONS_END, server))
         if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
             last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
-            steps.append(_Step(max(step.time for step in steps) + last_step, "JOB_END", _JOB))
+            job_end = max(step.time for step in steps) + last_step
+            steps += [_Step(job_end - draw(profiles.JOB_END, random), _END, _JOB), _Step(job_end, "JOB_END", _JOB)]
         steps.sort(key=lambda step: step.time)
         return list(itertools.accumulate(steps, _later))
 
