@@ -319,7 +319,7 @@ def test_launch_function_that_fails(function: Any, reason: str):
         with pytest.raises(RuntimeError, match=reason):
             local.advance(HOUR)
         job_id = start(local.client(), 0)
-        local._backend.clock.advance(HOUR)  # as time passes
+        local._backend._advanced += HOUR  # as time passes
         with pytest.raises(ClientError, match=reason) as caught:
             local.client().describe_jobs()
         assert caught.value.response["Error"]["Code"] == "TestErrorException"

@@ -30,38 +30,10 @@ from drs_jobs.testing.simulated_jobs import LATEST, LocalJob
 CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The members of a response, or a function that returns them for those of a request."""
 
-_MAX_SPEED: Final = 1_000_000  # so that a test of an hour ends before the year 9999
 _MOMENT: Final = timedelta(microseconds=1)
 _RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "sourceServerID")
 
 _logger: Final = logging.getLogger("drs_jobs")
-
-
-class LocalClock:
-    """A clock that starts at the wall clock as the test sees it, runs at a multiple of real time and can be advanced."""
-
-    def __init__(self, speed: float = 1.0) -> None:
-        """Start the clock at the current time. `speed` is the number of its seconds per real second."""
-        if not 0 <= speed <= _MAX_SPEED:
-            raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
-        self._speed = speed
-        self._start = datetime.now(UTC)
-        self._machine_start = machine_time()
-        self._advanced = timedelta()
-        self._lock = threading.Lock()
-
-    def now(self) -> datetime:
-        """Return the current time of this clock, in UTC."""
-        # A library that freezes the time of a test replaces the other clocks, also after this one was started.
-        elapsed = timedelta(seconds=(machine_time() - self._machine_start) * self._speed)
-        return self._start + elapsed + self._advanced
-
-    def advance(self, duration: timedelta) -> None:
-        """Advance the clock by a duration of 0 or more."""
-        if duration < timedelta():
-            raise ValueError(f"duration must be 0 or more, not {duration}: time can't run backwards")
-        with self._lock:
-            self._advanced += duration
 
 
 class _Launch(NamedTuple):
@@ -76,13 +48,16 @@ class _Launch(NamedTuple):
 class Backend:
     """Dispatches requests to accounts and regions. Thread-safe: each operation happens as a whole, or not at all."""
 
-    clock: LocalClock
+    speed: float = 1.0  # simulated seconds per real second
     profile: str = "linux"  # of the durations of simulated recoveries
     has_recovery_instance_ids: bool = False
     page_sizes: tuple[int, ...] = (1000,)
     injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])  # by source server id
     responses: Schedule[CannedResponse] = attrs.field(factory=Schedule[CannedResponse])
     on_launch: Callable[[str], str] | None = None
+    _start: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)  # the wall clock as the test sees it
+    _machine_start: float = attrs.field(factory=machine_time, init=False)
+    _advanced: timedelta = attrs.field(factory=timedelta, init=False)
     factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
     _launches: dict[_Launch, datetime] = attrs.field(factory=dict[_Launch, datetime], init=False)  # with their time
@@ -137,7 +112,7 @@ class Backend:
         while True:
             with self.lock:
                 launch = min(self._launches, key=self._launches.__getitem__, default=None)
-                if self._is_launching or launch is None or self._launches[launch] > self.clock.now():
+                if self._is_launching or launch is None or self._launches[launch] > self.time():
                     return
                 self._is_launching, function = True, self.on_launch
             instance_id = None
@@ -163,9 +138,22 @@ class Backend:
         )
         data.add_job(attrs.evolve(job, servers=servers))
 
+    def time(self) -> datetime:
+        """Return the simulated time, in UTC."""
+        # A library that freezes the time of a test replaces the other clocks, also after this one was started.
+        return self._start + timedelta(seconds=(machine_time() - self._machine_start) * self.speed) + self._advanced
+
     def now(self) -> datetime:
-        """Return the time, which stops before a launch until the function of `on_launch` has returned."""
-        return min([self.clock.now(), *(at - _MOMENT for at in self._launches.values())])
+        """Return the time of jobs, which stops before a launch until the function of `on_launch` has returned."""
+        return min([self.time(), *(at - _MOMENT for at in self._launches.values())])
+
+    def advance(self, duration: timedelta) -> None:
+        """Advance the time, and launch the instances whose time has come."""
+        if duration < timedelta():
+            raise ValueError(f"duration must be 0 or more, not {duration}: time can't run backwards")
+        with self.lock:
+            self._advanced += duration
+        self.launch_instances()
 
     def account_region(self, scope: Scope) -> AccountRegion:
         """Return the data of an account and region, to be used with the lock."""

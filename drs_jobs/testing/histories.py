@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, overload
 
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
-from drs_jobs.testing.backend import Backend, LocalClock
+from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
 from drs_jobs.testing.failures import (
     BootFailure,
@@ -86,7 +86,7 @@ class _Fleet:
         self._seed = seed
         self._until = until
         self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
-        self.data = Backend(LocalClock()).account_region(scope)
+        self.data = Backend().account_region(scope)
         self._servers = list(self._make_servers(count)) if count else []  # those that are drilled
         self._instances: dict[str, str] = {}  # the recovery instances that exist, by source server id
         for planned in self._planned:

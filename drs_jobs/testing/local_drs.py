@@ -16,7 +16,7 @@ from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs.testing._server import LocalServer, encoded_account, parse_credential, parse_request
-from drs_jobs.testing.backend import Backend, CannedResponse, LocalClock
+from drs_jobs.testing.backend import Backend, CannedResponse
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, validation_error
@@ -41,6 +41,7 @@ ACCESS_KEY_ID: Final = "testing"
 CONFLICTING_VARIABLES: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 """The environment variables that `LocalDrs.environment` does not replace, and that can prevent its use."""
 
+_MAX_SPEED: Final = 1_000_000  # so that a test of an hour ends before the year 9999
 _NO_PROXIES: Final = Config(proxies={})
 
 
@@ -106,6 +107,8 @@ class LocalDrs:
             ValueError: If a page size is negative, no page size is positive, `speed` is negative, `profile` is unknown or an
                 account id does not have 12 digits.
         """
+        if not 0 <= speed <= _MAX_SPEED:
+            raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
         self.accounts: dict[str, str] = dict(accounts or {})
@@ -113,7 +116,7 @@ class LocalDrs:
         for account_id in self.accounts.values():
             if (problem := Scope(account_id, REGION).problem) is not None:
                 raise ValueError(f"accounts maps access keys to account ids: {problem}")
-        self._backend = Backend(LocalClock(speed), profile, has_recovery_instance_ids)
+        self._backend = Backend(speed, profile, has_recovery_instance_ids)
         self.page_sizes = tuple(page_sizes)
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
@@ -375,7 +378,7 @@ class LocalDrs:
     @property
     def now(self) -> datetime:
         """The current time of the simulated jobs, in UTC."""
-        return self._backend.clock.now()
+        return self._backend.time()
 
     def advance(self, seconds: timedelta | float) -> None:
         """Advance the time of the simulated jobs.
@@ -387,8 +390,7 @@ class LocalDrs:
             RuntimeError: If the function of `on_launch` fails.
             ValueError: If it is negative.
         """
-        self._backend.clock.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
-        self._backend.launch_instances()
+        self._backend.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
 
     def inject(self, fault: Fault, *, times: int | None = 1, operation: str | None = None) -> None:
         """Apply a fault to the next responses, after the faults of earlier calls.

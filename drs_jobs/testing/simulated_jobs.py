@@ -232,7 +232,7 @@ class LocalJob:
         return [step for step in self._steps() if step.time <= now - self.lag]
 
     def _steps(self) -> list[_Step]:
-        """Return the steps of a simulated job, at strictly increasing times. The last two are its end and JOB_END, if it ends."""
+        """Return the steps of a simulated job at strictly increasing times. If it ends, its end and JOB_END come last."""
         # They are not stored, so that a history of many jobs needs little memory.
         if self.servers is None or self.created.creation_date_time is None:
             return []
