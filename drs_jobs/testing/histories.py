@@ -243,7 +243,8 @@ def make_history(
 
     Raises:
         TypeError: If `until` is not a datetime.
-        ValueError: If `until` is naive, or so early that the history begins before the year 1, or if `count` is negative.
+        ValueError: If `until` is naive, or so early or late that the history is not within the years 1 to 9999, or if
+            `count` is negative.
     """
     if not isinstance(until, datetime):
         raise TypeError(f"until must be a datetime with a time zone, not {until!r}")
@@ -253,7 +254,8 @@ def make_history(
     try:
         data = _Fleet(count, until, seed, Scope(account_id, region)).data
     except OverflowError:
-        raise ValueError(f"a history of {count} jobs until {until} begins before the year 1: choose a later date") from None
+        date = "a later date" if until.year < 5000 else "an earlier date"
+        raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: choose {date}") from None
     jobs = tuple(reversed(data.jobs.values()))
     snapshots = tuple(job.job_at(until) for job in jobs)
     if not logs:
