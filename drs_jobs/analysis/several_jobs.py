@@ -117,7 +117,7 @@ def combine(jobs: Iterable[Job], *, optional_servers: Iterable[str] = ()) -> Com
     return CombinedJobs(
         jobs=distinct,
         # Without anything that counts, because only optional servers took part and none succeeded.
-        outcome=next((outcome for outcome in _PRECEDENCE if outcome in outcomes), Outcome.UNDETERMINED),
+        outcome=next((outcome for outcome in WORST_FIRST if outcome in outcomes), Outcome.UNDETERMINED),
         created_at=first,
         ended_at=last,
         duration=None if first is None or last is None or None in creations else last - first,
@@ -150,7 +150,8 @@ def usage(jobs: Iterable[Job]) -> Usage:
     return Usage(concurrent_jobs=len(counts), servers_in_largest_job=max(counts, default=0), servers_in_active_jobs=sum(counts))
 
 
-_PRECEDENCE: Final = (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED)
+WORST_FIRST: Final = (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED)
+"""The outcomes, the worst first."""
 
 
 def _latest_launches(jobs: Iterable[Job]) -> Mapping[str, Job]:
@@ -168,7 +169,7 @@ def _counts_before(job: Job, other: Job | None, server_id: str) -> bool:
     """Return whether a launch of a server was later than another one. Of one moment, the worse counts."""
     if other is None or created(job) != created(other):
         return is_later(job, other)
-    rank, other_rank = (_PRECEDENCE.index(each.outcome_of(server_id) or Outcome.UNDETERMINED) for each in (job, other))
+    rank, other_rank = (WORST_FIRST.index(each.outcome_of(server_id) or Outcome.UNDETERMINED) for each in (job, other))
     return rank < other_rank
 
 
