@@ -65,24 +65,21 @@ def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]
     Args:
         reasons: The reasons with their participants; `None` for the job as a whole.
     """
-    causes: dict[object, Cause] = {}
-    participants: dict[object, dict[str, None]] = {}
+    causes: dict[str, Cause] = {}
+    participants: dict[str, dict[str, None]] = {}
     for participant, (_, text) in reasons:
-        refusal = read_refusal(text)
-        action, resource, _ = (None, None, None) if refusal is None else refusal
-        key: object = _without_ids(text) if refusal is None or action is None else refusal_key(refusal, text)
+        action, resource, _ = read_refusal(text) or (None, None, None)
+        key = cause_key(text)
         causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
-        affected = participants.setdefault(key, {})
-        if participant is not None:
-            affected[participant] = None
+        participants.setdefault(key, {}).update({} if participant is None else {participant: None})
     merged = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
     return tuple(sorted(merged, key=lambda cause: -len(cause.participants)))
 
 
-def cause_key(cause: Cause) -> str:
-    """Return a text that is equal for the same cause in several jobs."""
-    refusal = read_refusal(cause.reason)
-    return _without_ids(cause.reason) if refusal is None or refusal.action is None else str(refusal_key(refusal, cause.reason))
+def cause_key(reason: str) -> str:
+    """Return a text that is equal for reasons with the same cause: without ids and IP addresses, or what AWS refused."""
+    refusal = read_refusal(reason)
+    return _IDS.sub("…", reason) if refusal is None or refusal.action is None else str(refusal_key(refusal, reason))
 
 
 _IDS: Final = re.compile(
@@ -97,8 +94,3 @@ _IDS: Final = re.compile(
     """,
     re.VERBOSE,
 )
-
-
-def _without_ids(text: str) -> str:
-    """Return a text without what differs between participants with the same cause: ids, and IP addresses."""
-    return _IDS.sub("…", text)

@@ -2,10 +2,10 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Final
 
 from drs_jobs._text import format_instant
+from drs_jobs._time import seconds_of
 from drs_jobs.analysis import Explanation, ParticipantPhases, PhaseName
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
@@ -69,8 +69,8 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
             "participant": row.participant,
             "name": names.get(row.participant),
             "outcome": row.outcome.name,
-            "recoverySeconds": _seconds(row.recovery_time),
-            **{f"{phase.name.lower()}Seconds": _seconds(phase.duration) for phase in row.phases},
+            "recoverySeconds": seconds_of(row.recovery_time),
+            **{f"{phase.name.lower()}Seconds": seconds_of(phase.duration) for phase in row.phases},
             "reasons": "; ".join(
                 reason for failure in report.failures if failure.participant == row.participant for reason in failure.reasons
             ),
@@ -78,7 +78,3 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
             "jobReasons": "; ".join(report.job_reasons),
             "logError": None if error is None else wording.error_label(error),
         }
-
-
-def _seconds(duration: timedelta | None) -> float | None:
-    return None if duration is None else duration.total_seconds()
