@@ -56,7 +56,7 @@ _JOB_COLUMNS: Final = (
 
 
 def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> Iterator[Mapping[str, object]]:
-    job, error = report.job, report.log_error
+    job = report.job
     for row in report.phases.participants or (ParticipantPhases(participant="", outcome=job.outcome),):
         yield {
             "jobID": job.job_id,
@@ -76,5 +76,5 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
             ),
             "causes": "; ".join(cause.summary for cause in report.causes if row.participant in cause.participants),
             "jobReasons": "; ".join(report.job_reasons),
-            "logError": None if error is None else wording.error_label(error),
+            "logError": wording.error_label(report.log_error),
         }

@@ -14,7 +14,7 @@ from drs_jobs._text import format_ago, format_count, format_day, format_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.analysis.times import EARLIEST, created
-from drs_jobs.evidence.drills_and_recoveries import Evidence, Recovery, has_unknown_initiator, is_drill, newest_first, select
+from drs_jobs.evidence.drills_and_recoveries import Recovery, has_unknown_initiator, is_drill, newest_first, select
 from drs_jobs.evidence.model import Assessment, DrillResult, Problem, ServerAssessment, Verdict, worst
 from drs_jobs.evidence.wording import problem_label
 
@@ -64,15 +64,10 @@ def assess(
         raise TypeError("problems must be Problem objects: write Problem('what could not be read')")
     evidence = select(jobs, moment)
     recoveries = evidence.recoveries_of_servers()
-    criteria = _Criteria(moment, start, drilled_within, objective, unread, evidence)
     rows = [SourceServer(server_id) for server_id in sorted(recoveries)] if given is None else given
     times = [time for job in evidence.jobs if (time := created(job)) is not None]
     counting = tuple(evidence.recoveries)
-    return Assessment(
-        servers=tuple(
-            _assess_server(server, recoveries.get(server.source_server_id, []), criteria)
-            for server in _with_places(rows, evidence.jobs)
-        ),
+    assessment = Assessment(
         other_servers=tuple(sorted(recoveries.keys() - {row.source_server_id for row in rows})),
         as_of=moment,
         since=start,
@@ -86,6 +81,11 @@ def assess(
         jobs=counting,
         phases=tuple(evidence.phases_by_job[job.job_id] for job in counting if job.job_id in evidence.phases_by_job),
         are_servers_given=given is not None,
+    )
+    servers_with_places = _with_places(rows, evidence.jobs)
+    return attrs.evolve(
+        assessment,
+        servers=tuple(_assess_server(row, recoveries.get(row.source_server_id, []), assessment) for row in servers_with_places),
     )
 
 
@@ -179,28 +179,11 @@ def _with_places(servers: Iterable[SourceServer], jobs: Iterable[Job]) -> Iterat
 # ------------------------------------------------------------------ one server
 
 
-@attrs.frozen
-class _Criteria:
-    """The arguments of `assess`, and the jobs that count."""
-
-    as_of: datetime
-    since: datetime | None
-    drilled_within: timedelta | None
-    objective: timedelta | None
-    problems: tuple[Problem, ...]
-    evidence: Evidence
-
-    def ago(self, recovery: Recovery) -> str:
-        """Return in words when a recovery was, and its job, such as `140 days ago, drsjob-556c7b1d99221f996`."""
-        time = recovery.created_at
-        return f"{'at an unknown time' if time is None else format_ago(self.as_of - time)}, {recovery.job.job_id}"
-
-
 _Judgement = tuple[Verdict, list[str]]
 """A verdict, and its reasons."""
 
 
-def _assess_server(server: SourceServer, recoveries: Sequence[Recovery], criteria: _Criteria) -> ServerAssessment:
+def _assess_server(server: SourceServer, recoveries: Sequence[Recovery], criteria: Assessment) -> ServerAssessment:
     drills = [recovery for recovery in recoveries if is_drill(recovery.job)]
     success = _first(drills, lambda drill: drill.outcome is Outcome.SUCCEEDED)
     problems = [f"could not be read: {problem_label(problem)}" for problem in criteria.problems if problem.concerns(server)]
@@ -252,7 +235,7 @@ def _with_problems(judgement: _Judgement, problems: list[str], *, certain: Verdi
 
 
 def _judge_drills(
-    recoveries: Sequence[Recovery], within: timedelta, criteria: _Criteria, judged: Recovery | None
+    recoveries: Sequence[Recovery], within: timedelta, criteria: Assessment, judged: Recovery | None
 ) -> _Judgement:
     """Return whether a server was drilled successfully within the time, and why not."""
     start = EARLIEST if within > criteria.as_of - EARLIEST else criteria.as_of - within
@@ -263,20 +246,20 @@ def _judge_drills(
     failures = []
     if failed is not None:
         # What failed in the recovery that was judged is in its own reasons.
-        failures = [f"last drill failed {criteria.ago(failed)}{'' if failed is judged else _failure(failed)}"]
+        failures = [f"last drill failed {_ago(failed, criteria)}{'' if failed is judged else _failure(failed)}"]
     if len(later) < len(recent_drills):
         return Verdict.MET, failures
     doubts = list(_drill_doubts(recoveries, start, criteria))
     reasons = [*doubts, _missing_drill(recoveries, start, criteria), *failures]
     if (running := _first(recent_drills, lambda drill: not drill.job.is_complete)) is not None:
-        reasons.append(f"a drill is running, started {criteria.ago(running)}")
+        reasons.append(f"a drill is running, started {_ago(running, criteria)}")
     others = (recovery for recovery in recent if recovery.job.initiated_by == InitiatedBy.START_RECOVERY)
     if (recovery := _first(others, lambda recovery: recovery.outcome is Outcome.SUCCEEDED)) is not None:
-        reasons.append(f"recovered {criteria.ago(recovery)}, which is not a drill")
+        reasons.append(f"recovered {_ago(recovery, criteria)}, which is not a drill")
     return Verdict.UNDETERMINED if doubts else Verdict.NOT_MET, reasons
 
 
-def _missing_drill(recoveries: Iterable[Recovery], start: datetime, criteria: _Criteria) -> str:
+def _missing_drill(recoveries: Iterable[Recovery], start: datetime, criteria: Assessment) -> str:
     """Return that there is no successful drill since a moment, and what there is instead."""
     drills = [recovery for recovery in recoveries if is_drill(recovery.job)]
     success = _first(drills, lambda drill: drill.outcome is Outcome.SUCCEEDED and drill.created_at is not None)
@@ -284,15 +267,14 @@ def _missing_drill(recoveries: Iterable[Recovery], start: datetime, criteria: _C
     if success is not None and success.created_at is not None:
         # The last success can be on the day of the start, but before it.
         since = f"{format_minute(start)} UTC" if format_day(success.created_at) == since else since
-        return f"no successful drill since {since} (last one {criteria.ago(success)})"
-    jobs = criteria.evidence.jobs
-    times = [time for job in jobs if (time := created(job)) is not None]
-    span = f" from {format_day(min(times))} to {format_day(max(times))}" if times else ""
+        return f"no successful drill since {since} (last one {_ago(success, criteria)})"
+    first, last = criteria.first_job_at, criteria.last_job_at
+    span = "" if first is None or last is None else f" from {format_day(first)} to {format_day(last)}"
     subject = "no success" if drills else "no drill"
-    return f"no successful drill since {since} ({subject} in {format_count(len(jobs), 'job')}{span})"
+    return f"no successful drill since {since} ({subject} in {format_count(criteria.job_count, 'job')}{span})"
 
 
-def _drill_doubts(recoveries: Iterable[Recovery], start: datetime, criteria: _Criteria) -> Iterator[str]:
+def _drill_doubts(recoveries: Iterable[Recovery], start: datetime, criteria: Assessment) -> Iterator[str]:
     """Yield why it is not known that there was no successful drill."""
     if criteria.since is not None and criteria.since > start:
         yield f"jobs were read from {format_day(criteria.since)} on only, after {format_day(start)}"
@@ -301,18 +283,18 @@ def _drill_doubts(recoveries: Iterable[Recovery], start: datetime, criteria: _Cr
         if not recovery.job.is_complete or recovery.outcome is Outcome.FAILED or (time is not None and time < start):
             continue
         if has_unknown_initiator(recovery.job):
-            yield f"a launch of unknown initiator could be a drill ({criteria.ago(recovery)})"
+            yield f"a launch of unknown initiator could be a drill ({_ago(recovery, criteria)})"
         elif is_drill(recovery.job) and time is None:
             yield f"a drill has no creation time ({recovery.job.job_id})"
         elif is_drill(recovery.job) and recovery.outcome is Outcome.UNDETERMINED:
-            yield f"the outcome of a drill is undetermined ({criteria.ago(recovery)})"
+            yield f"the outcome of a drill is undetermined ({_ago(recovery, criteria)})"
 
 
 # ------------------------------------------------------------------ recovered
 
 
 def _judge_recoveries(
-    recoveries: Sequence[Recovery], objective: timedelta, criteria: _Criteria
+    recoveries: Sequence[Recovery], objective: timedelta, criteria: Assessment
 ) -> tuple[_Judgement, Recovery | None]:
     """Return whether a server recovered within the objective, why not, and the recovery that was judged."""
     undated = [recovery for recovery in recoveries if recovery.created_at is None]
@@ -328,16 +310,16 @@ def _judge_recoveries(
         return judgement, recovery
     latest = next(iter(recoveries), None)
     if latest is None:
-        reason = f"no recovery in {format_count(len(criteria.evidence.jobs), 'job')}"
+        reason = f"no recovery in {format_count(criteria.job_count, 'job')}"
     elif latest.created_at is None:
         reason = f"no recovery with a creation time ({latest.job.job_id} has none)"
     else:
-        reason = f"no complete recovery (one is running, started {criteria.ago(latest)})"
+        reason = f"no complete recovery (one is running, started {_ago(latest, criteria)})"
     return (Verdict.UNDETERMINED, [reason]), None
 
 
-def _judge_complete(recovery: Recovery, objective: timedelta, criteria: _Criteria) -> _Judgement:
-    verdict, ago = recovery.verdict(objective), criteria.ago(recovery)
+def _judge_complete(recovery: Recovery, objective: timedelta, criteria: Assessment) -> _Judgement:
+    verdict, ago = recovery.verdict(objective), _ago(recovery, criteria)
     if verdict is Verdict.MET:
         return verdict, []
     if recovery.outcome is Outcome.FAILED and any(entry.is_failed for entry in recovery.entries):
@@ -355,11 +337,11 @@ def _judge_complete(recovery: Recovery, objective: timedelta, criteria: _Criteri
     return verdict, [reason]
 
 
-def _judge_running(recovery: Recovery, objective: timedelta, criteria: _Criteria) -> _Judgement | None:
+def _judge_running(recovery: Recovery, objective: timedelta, criteria: Assessment) -> _Judgement | None:
     """Return the judgement of a running recovery; `None` if the one before it is to be judged."""
     elapsed = criteria.as_of - (recovery.created_at or criteria.as_of)
     times = f"{format_duration(elapsed)}, objective {format_duration(objective)}"
-    ago = criteria.ago(recovery)
+    ago = _ago(recovery, criteria)
     if recovery.has_failed:
         return Verdict.NOT_MET, [f"running recovery failed, started {ago}{_failure(recovery)}"]
     if recovery.recovery_time is not None and recovery.recovery_time > objective:
@@ -372,6 +354,12 @@ def _judge_running(recovery: Recovery, objective: timedelta, criteria: _Criteria
 
 
 # ------------------------------------------------------------------ reasons
+
+
+def _ago(recovery: Recovery, criteria: Assessment) -> str:
+    """Return in words when a recovery was, and its job, such as `140 days ago, drsjob-556c7b1d99221f996`."""
+    time = recovery.created_at
+    return f"{'at an unknown time' if time is None else format_ago(criteria.as_of - time)}, {recovery.job.job_id}"
 
 
 def _failure(recovery: Recovery) -> str:

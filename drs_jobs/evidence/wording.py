@@ -16,11 +16,9 @@ from drs_jobs._text import (
 )
 
 if TYPE_CHECKING:  # its classes call these functions
-    from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
     from drs_jobs.analysis import JobPhases
-    from drs_jobs.evidence.drills_and_recoveries import Recovery
-    from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
+    from drs_jobs.evidence.model import Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
 """The heads of the columns of `Row`."""
@@ -101,28 +99,25 @@ def replication_label(server: "SourceServer") -> str:
 
 def last_success_label(row: "ServerAssessment") -> str:
     """Return the day and the age of the last successful drill, such as `2026-08-31 (91d)`; a dash without one."""
-    if row.last_success is None:
-        return "-"
-    return (
-        "no date"
-        if row.last_success.created_at is None
-        else f"{format_day(row.last_success.created_at)} ({format_age(row.age)})"
-    )
+    return _day_label(row.last_success) + ("" if row.age is None else f" ({format_age(row.age)})")
 
 
 def last_drill_label(row: "ServerAssessment") -> str:
     """Return the day and the outcome of the last drill, such as `2026-08-31 FAILED`; a dash without one."""
-    if row.last_drill is None:
+    return _day_label(row.last_drill) + ("" if row.last_drill is None else f" {row.last_drill.outcome.name}")
+
+
+def _day_label(drill: "DrillResult | None") -> str:
+    if drill is None:
         return "-"
-    day = "no date" if row.last_drill.created_at is None else format_day(row.last_drill.created_at)
-    return f"{day} {row.last_drill.outcome.name}"
+    return "no date" if drill.created_at is None else format_day(drill.created_at)
 
 
-def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
+def recovery_time_label(recovery: "RecoveryResult | None") -> str:
     """Return a recovery time such as `9m 12s`, its upper limit such as `at most 9m 12s`, or a dash."""
-    if recovery is None or (recovery.recovery_time is None and recovery.at_most is None):
+    if recovery is None:
         return "-"
-    if recovery.recovery_time is None:
+    if recovery.at_most is not None:
         return f"at most {format_duration(recovery.at_most)}"
     return format_duration(recovery.recovery_time)
 
@@ -150,15 +145,13 @@ def undrawn_objective_label(objective: timedelta) -> str:
 
 def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:
     """Return the criteria, such as `drilled within 90d, recovered within 4h 00m`."""
-    criteria = [
-        *([f"drilled within {_span_label(drilled_within)}"] if drilled_within is not None else []),
-        *([f"recovered within {format_duration(objective)}"] if objective is not None else []),
-    ]
+    criteria: list[str] = []
+    if drilled_within is not None:
+        is_whole = drilled_within == timedelta(days=drilled_within.days)
+        criteria.append(f"drilled within {f'{drilled_within.days}d' if is_whole else format_duration(drilled_within)}")
+    if objective is not None:
+        criteria.append(f"recovered within {format_duration(objective)}")
     return ", ".join(criteria) or "no criterion"
-
-
-def _span_label(span: timedelta) -> str:
-    return f"{span.days}d" if span == timedelta(days=span.days) else format_duration(span)
 
 
 def counts_label(assessment: "Assessment") -> str:
@@ -233,55 +226,42 @@ def list_label(names: Sequence[str], limit: int = _MAX_NAMED) -> str:
     return f"{', '.join(names[:limit])} {format_more(len(names), limit)}".rstrip()
 
 
-class Limit(NamedTuple):
-    """What the jobs and logs that were read do not show."""
+def limits(assessment: "Assessment") -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield what the jobs and logs that were read do not show, and why, with the jobs, one line each.
 
-    text: str
-    """What they do not show, and why."""
-    items: Sequence[str] = ()
-    """The jobs, one line each."""
-
-
-def limits(assessment: "Assessment") -> Iterator[Limit]:
-    """Yield what the jobs and logs that were read do not show. What could not be read is in `notes`."""
-    jobs, logs = assessment.jobs, {report.job.job_id for report in assessment.phases}
-    errors = [
-        f"{_job_label(report.job)}: {error_label(report.log_error)}"
-        for report in assessment.phases
-        if report.log_error is not None
+    What could not be read is in `notes`.
+    """
+    labels = {job.job_id: f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC" for job in assessment.jobs}
+    logs = {report.job.job_id for report in assessment.phases}
+    errors = [f"{labels[report.job.job_id]}: {error_label(report.log_error)}" for report in assessment.unread_logs]
+    running = [labels[job.job_id] for job in assessment.jobs if not job.is_complete]
+    undated = [job.job_id for job in assessment.jobs if job.creation_date_time is None]
+    nameless = [
+        labels[job.job_id]
+        for job in assessment.jobs
+        if not all(server.source_server_id for server in job.participating_servers)
     ]
-    unread = [job for job in jobs if job.job_id not in logs]
-    running = [_job_label(job) for job in jobs if not job.is_complete]
-    undated = [job.job_id for job in jobs if job.creation_date_time is None]
-    nameless = [_job_label(job) for job in jobs if not all(server.source_server_id for server in job.participating_servers)]
     missing = "phases, recovery times and reasons of failures can be missing"
-    if errors:
-        yield Limit(
-            f"{format_count(len(errors), 'job')} with a log that could not be read, or not completely: {missing}", errors
-        )
-    if unread:
-        yield Limit(f"{format_count(len(unread), 'job')} with a log that was not read: {missing}")
-    if running:
-        yield Limit(f"{format_count(len(running), 'job')} without an end: the outcome was not known yet", running)
-    if undated:
-        yield Limit(f"{format_count(len(undated), 'job')} without a creation time: age and recovery times are unknown", undated)
-    if nameless:
-        yield Limit(f"{format_count(len(nameless), 'job')} with a server without an id: no verdict rests on it", nameless)
-    yield Limit("AWS does not document how long it keeps jobs and logs: what was deleted is not in this evidence")
+    for count, text, items in (
+        (len(errors), f"with a log that could not be read, or not completely: {missing}", errors),
+        (len(labels.keys() - logs), f"with a log that was not read: {missing}", ()),
+        (len(running), "without an end: the outcome was not known yet", running),
+        (len(undated), "without a creation time: age and recovery times are unknown", undated),
+        (len(nameless), "with a server without an id: no verdict rests on it", nameless),
+    ):
+        if count:
+            yield f"{format_count(count, 'job')} {text}", items
+    yield "AWS does not document how long it keeps jobs and logs: what was deleted is not in this evidence", ()
 
 
-def error_label(error: Exception) -> str:
-    """Return the error of a log as one line."""
-    return one_line(str(error), 500) or type(error).__name__
+def error_label(error: Exception | None) -> str:
+    """Return the error of a log as one line; empty without one."""
+    return "" if error is None else one_line(str(error), 500) or type(error).__name__
 
 
 def log_error_label(report: "JobPhases") -> str:
     """Return which log could not be read, and why."""
-    return f"log of {report.job.job_id}" + ("" if report.log_error is None else f": {error_label(report.log_error)}")
-
-
-def _job_label(job: "Job") -> str:
-    return f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC"
+    return f"log of {report.job.job_id}: {error_label(report.log_error)}"
 
 
 def reasons_label(row: "ServerAssessment") -> str:
