@@ -10,7 +10,7 @@ from drs_jobs._models import Job, JobLogItem, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
 from drs_jobs.analysis.cause import Cause, Reason, causes_of, reason_of
-from drs_jobs.analysis.log import LogRecord, event_of, read_log
+from drs_jobs.analysis.log import LogRecord, ParticipantRecord, PhaseName, event_of, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
     JobPhases,
@@ -50,7 +50,7 @@ class Explanation(Model):
     job_reasons: tuple[str, ...] = ()
     """The failures of the job as a whole, and of participants that the job does not list, oldest first.
 
-    For a complete network job that lists no participant: that every phase in its log ended, if it is so.
+    For a complete network job that lists no participant: the phases in its log, if all of them ended.
     """
     causes: tuple[Cause, ...] = ()
     """Each failure of `failures` and `job_reasons` once, the one with the most participants first."""
@@ -144,7 +144,7 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     """
     record = read_log(log)
     phases = phases_from(job, record, log_error)
-    failed = list(_failed_participants(job, record, phases, is_partial=log_error is not None))
+    failed = list(_failed_participants(phases, record))
     of_job = [(name, reason_of(item)) for item, name in _job_failures(job, record)]
     return Explanation(
         job=job,
@@ -162,41 +162,35 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
 
 
 def _ended_phases(phases: JobPhases) -> list[str]:
-    """Return that every phase in the log of a complete network job ended, if it lists no participant and that is so."""
-    job, rows = phases.job, phases.participants
-    if (
-        job.initiated_by not in NETWORK_OPERATIONS
-        or not job.is_complete
-        or listed_participants(job)
-        or phases.log_error is not None
-        or read_log(phases.log).job_failures
-    ):
+    """Return which phases the log of a complete network job has, if it lists no participant and all of them ended."""
+    job, rows = phases.job, [row for row in phases.participants if row.phases]
+    is_unlisted = job.initiated_by in NETWORK_OPERATIONS and job.is_complete and not listed_participants(job)
+    outcomes = {phase.outcome for row in rows for phase in row.phases}
+    has_failed = any(row.has_failed for row in phases.participants) or outcomes != {Outcome.SUCCEEDED}
+    if not is_unlisted or has_failed or phases.log_error is not None or read_log(phases.log).job_failures:
         return []
-    if {phase.outcome for row in rows for phase in row.phases} != {Outcome.SUCCEEDED} or any(row.has_failed for row in rows):
-        return []
-    names = ", ".join(name.label for name in phases.phase_names)
-    return [
-        f"it lists no participant, but every phase in its log ended: {names} of {_names([row.participant for row in rows])}"
-    ]
+    participants: dict[str, list[str]] = {}
+    for row in rows:
+        names = {phase.name for phase in row.phases}
+        participants.setdefault(", ".join(name.label for name in PhaseName if name in names), []).append(row.participant)
+    text = "; ".join(f"{labels} of {_names(members)}" for labels, members in participants.items())
+    if len(phases.phase_names) == 1:
+        return [f"it lists no participant, and its log has only one phase, which ended: {text}"]
+    return [f"it lists no participant, but every phase in its log ended: {text}"]
 
 
-def _failed_participants(
-    job: Job, record: LogRecord, phases: JobPhases, *, is_partial: bool
-) -> Iterator[tuple[str, list[Reason]]]:
+def _failed_participants(phases: JobPhases, record: LogRecord) -> Iterator[tuple[str, list[Reason]]]:
+    """Yield each failed participant with the reasons."""
+    job = phases.job
     # AWS can change the status of a server later than its log, while the job runs.
     has_failed = {row.participant for row in phases.participants if row.has_failed and not job.is_complete}
-    failed = [
-        *(
-            (s.source_server_id, s.name, _run_reasons(s))
-            for s in job.participating_servers
-            if has_server_failed(s) or s.name in has_failed
-        ),
-        *((resource.name, resource.name, list[str]()) for resource in job.failed_resources),
-    ]
-    for key, name, texts in failed:
-        participant_record = record.participants.get(key or "")
-        items = [*(participant_record.failures if participant_record is not None else ()), *record.job_failures]
-        other_texts = texts if items or texts or is_partial else _last_event(job, record, key)
+    servers = [s for s in job.participating_servers if has_server_failed(s) or s.name in has_failed]
+    runs = [(s.source_server_id, s.name, _run_reasons(s)) for s in servers]
+    for key, name, texts in (*runs, *((resource.name, resource.name, list[str]()) for resource in job.failed_resources)):
+        logged = record.participants.get(key or "", ParticipantRecord())
+        items = [*logged.failures, *record.job_failures]
+        is_silent = key and not items and not texts and phases.log_error is None
+        other_texts = _last_event(job, logged, has_job_end=record.has_job_end) if is_silent else texts
         yield name, [*map(reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
 
 
@@ -207,17 +201,16 @@ def _job_failures(job: Job, record: LogRecord) -> list[tuple[JobLogItem, str | N
     return [(item, names.get(item)) for item in oldest_first([*record.job_failures, *names])]
 
 
-def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[str]:
+def _last_event(job: Job, record: ParticipantRecord, *, has_job_end: bool) -> list[str]:
     """Return after which event a participant ended. A job can fail without any failure in its log."""
-    if not job.is_complete or not participant:
+    if not job.is_complete:
         return []
-    row = record.participants.get(participant)
-    if row is None or row.last_phase is None:
-        return ["ended before its first phase began"] if record.has_job_end else []
-    phase, following = row.phases[row.last_phase], following_phase(job, row.last_phase)
-    text = f"ended after {event_of(row.last_phase, phase.step)}"
+    if record.last_phase is None:
+        return ["ended before its first phase began"] if has_job_end else []
+    phase, following = record.phases[record.last_phase], following_phase(job, record.last_phase)
+    text = f"ended after {event_of(record.last_phase, phase.step)}"
     if phase.is_open:
-        text += f"; {row.last_phase.label} never ended"
+        text += f"; {record.last_phase.label} never ended"
     elif following is not None:
         text += f"; {following.label} never began"
     return [text]

@@ -31,7 +31,7 @@ class SlowServer(Model):
     phase: PhaseName | None = None
     """The running phase; `None` if it waits for the next phase."""
     elapsed: timedelta
-    """The time since the start of the phase, with all attempts, or since the end of the phase before."""
+    """The time since the latest start of the phase, or since the end of the phase before."""
     usual: timedelta
     """The median of earlier jobs of this server, else the longest time that was measured on real jobs."""
 
@@ -69,25 +69,27 @@ class Progress(Model):
     """
 
 
-_Durations: TypeAlias = Mapping[PhaseName, tuple[float | None, float]]
-"""The wait before each phase, `None` if it is not known, and the duration of the phase, in seconds."""
+_Durations: TypeAlias = Mapping[PhaseName, tuple[float | None, float | None]]
+"""The wait before each phase and the duration of the phase, in seconds; `None` if it is not known."""
 
-# Measured on real drills of two Linux servers in 2022 and of two Windows servers in 2025. No other phase was measured.
-_MEASURED_WAITS: Final = {PhaseName.CONVERSION: (51.0, 191.0)}
-_MEASURED_DURATIONS: Final = {
-    PhaseName.SNAPSHOT: (0.2, 3.0),
-    PhaseName.CONVERSION: (186.0, 846.0),
-    PhaseName.LAUNCH: (294.0, 391.0),
+_MEASURED: Final[Mapping[PhaseName, tuple[tuple[float, ...], tuple[float, float]]]] = {
+    PhaseName.SNAPSHOT: ((), (0.2, 3.0)),
+    PhaseName.CONVERSION: ((51.0, 191.0), (186.0, 846.0)),
+    PhaseName.LAUNCH: ((), (294.0, 391.0)),
 }
+"""The wait before each phase and its duration, in seconds, of two Linux servers in 2022 and of two Windows servers in 2025.
 
-TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
-    name: (math.sqrt(math.prod(_MEASURED_WAITS.get(name, (0.0,)))), math.sqrt(math.prod(durations)))
-    for name, durations in _MEASURED_DURATIONS.items()
+They are of real drills. No other wait and no other phase was measured.
+"""
+
+TYPICAL_DURATIONS: Final[_Durations] = {
+    name: (math.sqrt(math.prod(waits or (0.0,))), math.sqrt(math.prod(durations)))
+    for name, (waits, durations) in _MEASURED.items()
 }
 """The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
 
 _LONGEST_DURATIONS: Final[_Durations] = {
-    name: (max(_MEASURED_WAITS.get(name, ()), default=None), max(durations)) for name, durations in _MEASURED_DURATIONS.items()
+    name: (max(waits, default=None), max(durations)) for name, (waits, durations) in _MEASURED.items()
 }
 
 _ASSUMED_DURATION: Final = 300.0
@@ -125,7 +127,7 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     states = _states(phases, utc_now, _measured(earlier, job))
     fractions = [state.fraction for state in states]
     slow = tuple(state.slow for state in states if state.slow is not None)
-    times_left = [state.time_left for state in states if not state.is_finished]
+    times_left = [state.time_left for state in states]
     is_time_known = None not in times_left and not slow and phases.log_error is None
     return Progress(
         # Participants that the job does not list appear in its log one by one, so their mean could decrease.
@@ -148,13 +150,16 @@ def _reached(
 ) -> float:
     """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
     by_name = {phase.name: phase for phase in row.phases}
-    furthest = reached = 0.0
-    waits = [*(wait for wait, _ in durations.values()), 0.0]
-    for (name, (wait, duration)), next_wait in zip(durations.items(), waits[1:], strict=True):
-        begin = reached + wait
-        reached = begin + duration
+    furthest = end = 0.0
+    next_waits = [*(wait for wait, _ in durations.values()), 0.0][1:]
+    for (name, (wait, duration)), next_wait in zip(durations.items(), next_waits, strict=True):
+        begin, end = end + wait, end + wait + duration
         if (phase := by_name.get(name)) is not None:
-            furthest = max(furthest, _position(phase, now, begin, reached, reached + next_wait))
+            elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
+            has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
+            # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
+            low, high = (end, end + next_wait) if has_ended else (begin, end)
+            furthest = max(furthest, min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE))
         if name is PhaseName.LAUNCH and status in _REACHED:
             furthest = max(furthest, begin + duration * _REACHED[status])
     return furthest
@@ -164,37 +169,33 @@ _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, La
 """The part of the phase LAUNCH that a server with this status has done at least."""
 
 
-def _position(phase: Phase, now: datetime, begin: float, end: float, next_begin: float) -> float:
-    """Return how many of the expected seconds a participant has reached. The end counts only if the log has it."""
-    elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
-    has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
-    # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
-    low, high = (end, next_begin) if has_ended else (begin, end)
-    return min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE)
-
-
 def _durations(expected: Iterable[PhaseName], measured: _Durations) -> Mapping[PhaseName, tuple[float, float]]:
-    measured_or_typical = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
+    durations = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
     # A phase that was not measured has no share beside phases that were.
-    other = 0.0 if any(measured_or_typical.values()) else _ASSUMED_DURATION
-    return {name: (0.0, other) if times is None else (times[0] or 0.0, times[1]) for name, times in measured_or_typical.items()}
+    other = (0.0, 0.0 if any(durations.values()) else _ASSUMED_DURATION)
+    return {name: (times[0] or 0.0, times[1] or 0.0) if times else other for name, times in durations.items()}
 
 
 def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Durations]:
     """Return the median waits and durations of the phases of each participant that succeeded in earlier jobs."""
-    samples: dict[tuple[str, PhaseName], tuple[list[float], list[float]]] = {}
+    samples: dict[str, dict[PhaseName, list[Phase]]] = {}
     for report in earlier:
         for row in report.participants if report.job.job_id != job.job_id else ():
             for phase in row.phases:
                 if phase.outcome is Outcome.SUCCEEDED and phase.duration:
-                    waits, durations = samples.setdefault((row.participant, phase.name), ([], []))
-                    durations.append(phase.duration.total_seconds())
-                    if phase.waiting_before is not None:
-                        waits.append(phase.waiting_before.total_seconds())
-    medians: dict[str, dict[PhaseName, tuple[float | None, float]]] = {}
-    for (participant, name), (waits, durations) in samples.items():
-        medians.setdefault(participant, {})[name] = statistics.median(waits) if waits else None, statistics.median(durations)
-    return medians
+                    samples.setdefault(row.participant, {}).setdefault(phase.name, []).append(phase)
+    return {
+        participant: {
+            name: (_median(phase.waiting_before for phase in phases), _median(phase.duration for phase in phases))
+            for name, phases in by_name.items()
+        }
+        for participant, by_name in samples.items()
+    }
+
+
+def _median(times: Iterable[timedelta | None]) -> float | None:
+    seconds = [time.total_seconds() for time in times if time is not None]
+    return statistics.median(seconds) if seconds else None
 
 
 # ------------------------------------------------------------------ the words
@@ -208,14 +209,13 @@ class _State(NamedTuple):
     order: tuple[int, bool]
     """It is lower for a participant that is less far: the order of the phase, and whether it has ended."""
     has_failed: bool
-    is_finished: bool
-    """Whether it has failed or ended its last phase."""
     elapsed: timedelta | None
-    """The time since the start of the running phase, the end of the latest one, or the creation of the job."""
+    """The time since the latest start of the running phase, the end of the latest one, or the creation of the job."""
     usual: timedelta | None
     slow: SlowServer | None
     fraction: float
     time_left: timedelta | None
+    """Zero if it has failed or ended its last phase."""
 
 
 def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]) -> list[_State]:
@@ -232,13 +232,16 @@ def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]
 def _state(
     phases: JobPhases, row: ParticipantPhases, status: LaunchStatus | UnknownValue | None, now: datetime, measured: _Durations
 ) -> _State:
-    latest, expected, is_log_whole = _latest_phase(row), expected_phases(phases.job), phases.log_error is None
+    expected, is_log_whole = expected_phases(phases.job), phases.log_error is None
     name, is_running, has_phase_failed, since = None, False, False, created(phases.job)
+    # The running phase, else the one with the latest time, because an earlier phase can have been started again. Of phases
+    # without a time the last in order.
+    latest = row.current or max(reversed(row.phases), key=lambda p: p.ended_at or p.started_at or EARLIEST, default=None)
     if latest is not None:
         name, has_phase_failed = latest.name, latest.outcome is Outcome.FAILED
         # A phase without an end that another one followed is UNDETERMINED.
         is_running = latest is row.current or (latest.outcome is Outcome.UNDETERMINED and not latest.has_ended)
-        since = latest.started_at if is_running else latest.ended_at
+        since = latest.last_started_at if is_running else latest.ended_at
     elif status in _REACHED:
         name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
     has_failed, is_in_phase = row.has_failed or has_phase_failed, is_running or has_phase_failed
@@ -255,17 +258,17 @@ def _state(
     total = sum(map(sum, durations.values()))
     # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
     reached = _reached(row, now, durations, None if is_log_whole else status)
+    time_left = timedelta(seconds=total - reached) if expected[-1] in measured else None
     return _State(
         participant=row.participant,
         label=label,
         order=(-1 if name is None else ORDER[name], not is_in_phase),
         has_failed=has_failed,
-        is_finished=has_failed or (name is expected[-1] and not is_running),
         elapsed=elapsed,
         usual=usual,
         slow=slow,
         fraction=_MAX_FRACTION_WHILE_RUNNING * reached / total,
-        time_left=timedelta(seconds=total - reached) if expected[-1] in measured else None,
+        time_left=timedelta() if has_failed or (name is expected[-1] and not is_running) else time_left,
     )
 
 
@@ -316,11 +319,3 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
     if slowest.order[0] < 0:
         return f"no phase of {slowest.participant} has begun for {duration}"
     return f"{slowest.label} of {slowest.participant} for {duration}"
-
-
-def _latest_phase(row: ParticipantPhases) -> Phase | None:
-    """Return the running phase, else the one with the latest time. An earlier phase can have been started again."""
-    if row.current is not None or not row.phases:
-        return row.current
-    # Of phases without a time the last in order, and any phase with a time before them.
-    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or EARLIEST)

@@ -10,7 +10,7 @@ from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, Participat
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, phases
 from drs_jobs.analysis.several_jobs import WORST_FIRST, is_launch, latest_snapshots, snapshot_rank
-from drs_jobs.analysis.times import EARLIEST, created, logged_at
+from drs_jobs.analysis.times import EARLIEST, created, logged_at, newest_first
 from drs_jobs.evidence.model import RecoveryResult, Verdict
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
@@ -138,11 +138,6 @@ class Evidence:
 def all_recoveries(jobs: Iterable[Job | JobPhases]) -> dict[str, list[Recovery]]:
     """Return the recoveries of each server by its id, whenever they were, in the order of `Evidence.recoveries`."""
     return select(jobs, _LATEST).recoveries_of_servers()
-
-
-def newest_first(jobs: Iterable[Job]) -> list[Job]:
-    """Return jobs by their creation, the newest first. Those without a creation time are last, in the given order."""
-    return sorted(jobs, key=lambda job: created(job) or EARLIEST, reverse=True)
 
 
 def select(jobs: Iterable[Job | JobPhases], as_of: datetime) -> Evidence:

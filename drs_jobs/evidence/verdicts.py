@@ -13,8 +13,8 @@ from drs_jobs._models.source_server import SourceServer, is_source_server_id
 from drs_jobs._text import format_ago, format_count, format_day, format_duration, format_minute, one_line, quoted
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, latest_snapshots
-from drs_jobs.analysis.times import EARLIEST, created
-from drs_jobs.evidence.drills_and_recoveries import Recovery, has_unknown_initiator, is_drill, newest_first, select
+from drs_jobs.analysis.times import EARLIEST, created, newest_first
+from drs_jobs.evidence.drills_and_recoveries import Recovery, has_unknown_initiator, is_drill, select
 from drs_jobs.evidence.model import Assessment, DrillResult, Problem, ServerAssessment, Verdict, worst
 from drs_jobs.evidence.wording import problem_label
 
