@@ -60,11 +60,7 @@ def reason_of(item: JobLogItem) -> Reason:
 
 
 def causes_of(reasons: Iterable[tuple[str | None, Reason]]) -> tuple[Cause, ...]:
-    """Return each cause once, the one with the most participants first.
-
-    Args:
-        reasons: The reasons with their participants; `None` for the job as a whole.
-    """
+    """Return each cause once, the one with the most participants first. A reason of the job as a whole has no participant."""
     causes: dict[str, Cause] = {}
     participants: dict[str, dict[str, None]] = {}
     for participant, (_, text) in reasons:

@@ -14,8 +14,8 @@ from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, UnknownVal
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
-from drs_jobs.analysis.log import ORDER, PhaseName
-from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, Phase, expected_phases, listed_participants, participant_noun
+from drs_jobs.analysis.log import ORDER, Phase, PhaseName
+from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, participant_noun
 from drs_jobs.analysis.times import EARLIEST, created
 
 
@@ -304,12 +304,7 @@ def _times(elapsed: timedelta | None, usual: timedelta | None) -> str:
 
 
 def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
-    """Return in words which phase the slowest participant of a running job is in, such as `conversion of s-1 for 6m 12s`.
-
-    Args:
-        phases: The phases of the job.
-        now: The current time, as an aware datetime.
-    """
+    """Return in words which phase the slowest participant of a running job is in, such as `conversion of s-1 for 6m 12s`."""
     states = _states(phases, to_utc(now, "now"), {})
     others = [state for state in states if not state.has_failed]
     if not others:

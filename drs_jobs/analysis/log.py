@@ -4,14 +4,15 @@ All other modules use `read_log`, so that no two of them can differ about the sa
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from itertools import groupby
 from typing import Final, TypeAlias
 
 import attrs
 
-from drs_jobs._models import JobLogEvent, JobLogEventData, JobLogItem, SourceNetworkData, UnknownMember
+from drs_jobs._models import JobLogEvent, JobLogEventData, JobLogItem, Outcome, SourceNetworkData, UnknownMember
+from drs_jobs._models.base import Model
 from drs_jobs.analysis.times import logged_at, oldest_first
 
 
@@ -70,27 +71,52 @@ EFFECTS: Final[Mapping[str, tuple[PhaseName | None, Step]]] = {
 """The phase of each event, `None` for all of them, and its effect. An event that is not in it has no effect on phases."""
 
 
+@attrs.frozen(repr=False, kw_only=True)
+class Phase(Model):
+    """One phase of a participant, such as the conversion of a server. A phase that was started again is one phase."""
+
+    name: PhaseName
+    """The name of the phase."""
+    started_at: datetime | None = None
+    """The time of its first start, in UTC; `None` if the log does not have it."""
+    last_started_at: datetime | None = attrs.field(default=None, eq=False)
+    """The time of its last start, in UTC, which is that of the latest attempt; `None` if the log does not have it."""
+    ended_at: datetime | None = None
+    """The time at which it ended or failed, in UTC; `None` if it did not, or if the log does not have the time."""
+    outcome: Outcome = Outcome.UNDETERMINED
+    """The outcome of the phase.
+
+    - RUNNING if it has begun and not ended, it is the last phase of the participant, and the job is running.
+    - FAILED if its last event is a failure, or if it is the last phase and did not end although the participant failed.
+    - SUCCEEDED if its last event is its end.
+    - UNDETERMINED in all other cases, such as a phase whose end the log does not have.
+    """
+    attempts: int = 1
+    """The number of starts in the log, or the highest `attemptCount` if that is more; at least 1."""
+    waiting_before: timedelta | None = None
+    """The time from the end of the phase before; `None` for the first phase, or if one of the times is unknown."""
+    error: str | None = None
+    """AWS's `rawError`, the last one; `None` if the phase succeeded in the end."""
+    has_ended: bool = False
+    """Whether the log has an end of the phase. It can have been started again, or have failed, since."""
+
+    @property
+    def duration(self) -> timedelta | None:
+        """The time from start to end, with all attempts; `None` unless both are known."""
+        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
+
+
 @attrs.frozen(eq=False)
 class PhaseRecord:
     """What the log has about one phase of one participant."""
 
-    attempts: int
-    """The number of starts, or the highest `attemptCount` if that is more; at least 1."""
-    error: str | None
-    """The error in the last item that has one."""
-    has_ended: bool
-    """Whether there is an end that is not a failure."""
-    step: Step | None = None
+    phase: Phase
+    """The phase without its outcome, with the last error."""
+    step: Step | None
     """The last effect."""
-    has_conflicting_ends: bool = False
+    has_conflicting_ends: bool
     """Whether there are both an end and a failure, and it is unknown which was the last, because one of them has no time."""
-    started_at: datetime | None = None
-    """The first start; `None` if its time is unknown."""
-    last_started_at: datetime | None = None
-    """The last start; `None` if its time is unknown."""
-    ended_at: datetime | None = None
-    """The last end or failure; `None` if the phase was started again since, or if its time is unknown."""
-    succeeded_at: datetime | None = None
+    succeeded_at: datetime | None
     """The last end that is not a failure, also if the phase was started again or failed since."""
 
     @property
@@ -138,11 +164,7 @@ class LogRecord:
 
 
 def read_log(log: Iterable[JobLogItem]) -> LogRecord:
-    """Return what a log has about each participant, and about the job as a whole.
-
-    Args:
-        log: The log, in any order. Repeated items and unknown events have no effect on phases.
-    """
+    """Return what a log in any order has about each participant and the job. Repeated items and unknown events do not count."""
     items = oldest_first(log)
     by_participant: dict[str | None, list[JobLogItem]] = {}
     # `dict.fromkeys`, so that a repeated item is read once.
@@ -173,7 +195,7 @@ def _read_participant(log: list[JobLogItem]) -> ParticipantRecord:
             by_phase.setdefault(name, []).append(item)
     return ParticipantRecord(
         is_server=any(entry.source_server_id for entry in data),
-        phases={name: _read_phase(members) for name, members in by_phase.items()},
+        phases={name: _read_phase(name, members) for name, members in by_phase.items()},
         failures=tuple(filter(_is_failure, log)),
         instance_id=next((entry.target_instance_id for entry in reversed(data) if entry.target_instance_id), None),
         has_failed=any(EFFECTS.get(item.event or "") == (None, Step.FAIL) for item in items),
@@ -181,7 +203,7 @@ def _read_participant(log: list[JobLogItem]) -> ParticipantRecord:
     )
 
 
-def _read_phase(items: list[JobLogItem]) -> PhaseRecord:
+def _read_phase(name: PhaseName, items: list[JobLogItem]) -> PhaseRecord:
     """Return one phase from its items, those without a time first, the others oldest first."""
     data = [item.event_data or JobLogEventData() for item in items]
     entries = [(EFFECTS[item.event or ""][1], None if item.log_date_time is None else logged_at(item)) for item in items]
@@ -199,17 +221,17 @@ def _read_phase(items: list[JobLogItem]) -> PhaseRecord:
             has_conflicting_ends |= step not in _OPEN and step is not last
     starts += [time for step, time in sequence if step is Step.START]
     last, ended_at = sequence[-1] if sequence else (None, None)
-    return PhaseRecord(
-        attempts=max(1, sum(step is Step.START for step, _ in entries), *(entry.attempt_count or 0 for entry in data)),
-        error=next((entry.raw_error for entry in reversed(data) if entry.raw_error), None),
-        step=last,
-        has_conflicting_ends=has_conflicting_ends,
+    phase = Phase(
+        name=name,
         started_at=next(iter(starts), None),
         last_started_at=next(reversed(starts), None),
         ended_at=None if last in _OPEN else ended_at,
-        succeeded_at=next((time for step, time in reversed(sequence) if step is Step.END and time is not None), None),
+        attempts=max(1, sum(step is Step.START for step, _ in entries), *(entry.attempt_count or 0 for entry in data)),
+        error=next((entry.raw_error for entry in reversed(data) if entry.raw_error), None),
         has_ended=any(step is Step.END for step, _ in entries),
     )
+    succeeded_at = next((time for step, time in reversed(sequence) if step is Step.END and time is not None), None)
+    return PhaseRecord(phase=phase, step=last, has_conflicting_ends=has_conflicting_ends, succeeded_at=succeeded_at)
 
 
 def _with_missing(entries: list[_Entry], undated: list[Step]) -> list[_Entry]:

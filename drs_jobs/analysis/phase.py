@@ -18,43 +18,8 @@ from drs_jobs._models import (
     ParticipatingServer,
 )
 from drs_jobs._models.base import Model
-from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, PhaseName, PhaseRecord, Step, read_log
+from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, Phase, PhaseName, PhaseRecord, Step, read_log
 from drs_jobs.analysis.times import EARLIEST, created
-
-
-@attrs.frozen(repr=False, kw_only=True)
-class Phase(Model):
-    """One phase of a participant, such as the conversion of a server. A phase that was started again is one phase."""
-
-    name: PhaseName
-    """The name of the phase."""
-    started_at: datetime | None = None
-    """The time of its first start, in UTC; `None` if the log does not have it."""
-    last_started_at: datetime | None = attrs.field(default=None, eq=False)
-    """The time of its last start, in UTC, which is that of the latest attempt; `None` if the log does not have it."""
-    ended_at: datetime | None = None
-    """The time at which it ended or failed, in UTC; `None` if it did not, or if the log does not have the time."""
-    outcome: Outcome = Outcome.UNDETERMINED
-    """The outcome of the phase.
-
-    - RUNNING if it has begun and not ended, it is the last phase of the participant, and the job is running.
-    - FAILED if its last event is a failure, or if it is the last phase and did not end although the participant failed.
-    - SUCCEEDED if its last event is its end.
-    - UNDETERMINED in all other cases, such as a phase whose end the log does not have.
-    """
-    attempts: int = 1
-    """The number of starts in the log, or the highest `attemptCount` if that is more; at least 1."""
-    waiting_before: timedelta | None = None
-    """The time from the end of the phase before; `None` for the first phase, or if one of the times is unknown."""
-    error: str | None = None
-    """AWS's `rawError`, the last one; `None` if the phase succeeded in the end."""
-    has_ended: bool = False
-    """Whether the log has an end of the phase. It can have been started again, or have failed, since."""
-
-    @property
-    def duration(self) -> timedelta | None:
-        """The time from start to end, with all attempts; `None` unless both are known."""
-        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -209,8 +174,8 @@ def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_p
     failed = (*filter(has_server_failed, part.participating_servers), *part.failed_resources)
     phases = _in_order(
         [
-            _phase(phase, phase_record, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
-            for phase, phase_record in record.phases.items()
+            _phase(phase, unfinished if name is record.last_phase else Outcome.UNDETERMINED, outcome)
+            for name, phase in record.phases.items()
         ]
     )
     launch = next((phase for phase in phases if phase.name is PhaseName.LAUNCH), None)
@@ -230,23 +195,19 @@ def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_p
     )
 
 
-def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
+def _phase(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
     outcome = Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
     if record.is_open:
         outcome = unfinished
     elif record.has_conflicting_ends:
         # A participant that succeeded has ended all its phases.
         outcome = Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
-    is_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
-    return Phase(
-        name=name,
-        started_at=record.started_at,
-        last_started_at=record.last_started_at,
-        ended_at=record.ended_at if is_known else None,
+    is_end_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
+    return attrs.evolve(
+        record.phase,
+        ended_at=record.phase.ended_at if is_end_known else None,
         outcome=outcome,
-        attempts=record.attempts,
-        error=None if outcome is Outcome.SUCCEEDED else record.error,
-        has_ended=record.has_ended,
+        error=None if outcome is Outcome.SUCCEEDED else record.phase.error,
     )
 
 

@@ -70,11 +70,7 @@ class Recovery(RecoveryResult):
         return False if all(entry.launch_status in waiting for entry in self.entries) else None
 
     def verdict(self, objective: timedelta) -> Verdict:
-        """Return whether a recovery that is complete was within an objective.
-
-        Args:
-            objective: The recovery time objective.
-        """
+        """Return whether a recovery that is complete was within an objective."""
         time = self.recovery_time
         if self.outcome is Outcome.FAILED or (time is not None and time > objective):
             return Verdict.NOT_MET

@@ -27,9 +27,6 @@ def common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job]
     """Return each cause once, the one with the most participants first, with its jobs. Its reason is that of the first job.
 
     Failures without a reason are causes too.
-
-    Args:
-        reports: The explanations, newest first.
     """
     causes: dict[str, list[tuple[Cause, Job]]] = {}
     for report in reports:

@@ -80,11 +80,9 @@ def conclusion_label(assessment: "Assessment") -> str:
 
 
 def server_label(server: "SourceServer", limit: int = 200) -> str:
-    """Return the host name of a server, if it is known, and its id. If both are too long, the name is cut.
+    """Return the host name of a server, if it is known, and its id.
 
-    Args:
-        server: The server.
-        limit: The maximum number of characters. At least 8 of a name are kept.
+    If both are longer than `limit` characters, the name is cut, of which at least 8 are kept.
     """
     server_id = one_line(server.source_server_id, limit)
     name = one_line(server.name or "", max(8, limit - len(server_id) - 1))
@@ -122,19 +120,12 @@ def recovery_time_label(recovery: "RecoveryResult | None") -> str:
     return format_duration(recovery.recovery_time)
 
 
-_LONGEST_OBJECTIVE: Final = 4
-
-
 def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> timedelta | None:
     """Return the objective to draw: `None` without one, or if it is more than 4 times as long as the longest recovery time.
 
-    A longer objective would make all recoveries too short to be read.
-
-    Args:
-        objective: The objective.
-        longest: The longest recovery time that is drawn; `None` if none is known.
+    A longer objective would make all recoveries too short to be read. A longest recovery time of `None` is not known.
     """
-    is_too_long = objective is not None and longest is not None and objective > _LONGEST_OBJECTIVE * longest
+    is_too_long = objective is not None and longest is not None and objective > 4 * longest
     return None if is_too_long else objective
 
 
