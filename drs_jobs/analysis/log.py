@@ -56,7 +56,7 @@ class Step(Enum):
     FAIL = auto()
 
 
-_OPEN: Final = {Step.START, Step.CONTINUE}
+_OPEN: Final = (Step.START, Step.CONTINUE)
 """The effects after which a phase has begun, and not ended."""
 _Entry: TypeAlias = tuple[Step, datetime | None]
 """The effect and the time of a log item."""
@@ -210,7 +210,7 @@ def _read_phase(name: PhaseName, items: list[JobLogItem]) -> PhaseRecord:
     undated = [step for step, time in entries if time is None]
     sequence = _with_missing(entries, undated)
     # An attempt without times can be before the first start with a time.
-    starts = [None] if {Step.START, Step.FAIL} <= set(undated) else list[datetime | None]()
+    starts = [None] if Step.START in undated and Step.FAIL in undated else list[datetime | None]()
     has_conflicting_ends = False
     # The other items without a time count if they are certainly the last.
     for step in sorted(undated, key=[Step.START, Step.CONTINUE, Step.FAIL, Step.END].index):
@@ -238,16 +238,19 @@ def _with_missing(entries: list[_Entry], undated: list[Step]) -> list[_Entry]:
     """Return the items with a time, and between them those of `undated` that must have been there. Remove those from it."""
     sequence: list[_Entry] = []
     for time, group in groupby((entry for entry in entries if entry[1] is not None), key=lambda entry: entry[1]):
-        last = sequence[-1][0] if sequence else None
-        # Items of one instant can be in any order. The failure of the attempt before comes first, else the start.
-        first = Step.FAIL if last in _OPEN else Step.START
         steps = [step for step, _ in group]
-        for step in sorted(steps, key=lambda step: step is not first) if Step.START in steps else steps:
+        last = sequence[-1][0] if sequence else None
+        first = Step.FAIL if last in _OPEN else Step.START
+        if Step.START in steps and first in steps:
+            # Items of one instant can be in any order. The failure of the attempt before comes first, else the start.
+            steps.insert(0, steps.pop(steps.index(first)))
+        for step in steps:
             last = sequence[-1][0] if sequence else None
             if step is Step.CONTINUE and last is Step.END:
                 continue
+            # Between two starts there was a failure, and before an end there was a start.
             missing = Step.FAIL if step is Step.START else Step.START
-            is_missing = last in _OPEN if step is Step.START else last in {None, Step.FAIL} and step is not Step.CONTINUE
+            is_missing = last in _OPEN if step is Step.START else last in (None, Step.FAIL) and step is not Step.CONTINUE
             if is_missing and missing in undated:
                 undated.remove(missing)
                 sequence.append((missing, None))

@@ -156,7 +156,8 @@ def select(jobs: Iterable[Job | JobPhases], as_of: datetime) -> Evidence:
     reports = [report for report in reports if snapshot_rank(report.job) == snapshot_rank(snapshots[report.job.job_id])]
     reports_by_job = {report.job.job_id: report for report in sorted(reports, key=lambda report: report.log_error is None)}
     counting = [job for job in snapshots.values() if (created(job) or EARLIEST) <= as_of]
-    ended_later = {job.job_id for job in counting if _ended_after(job, as_of)}
+    ends = {job.job_id: to_utc(job.end_date_time, "end_date_time") for job in counting if job.end_date_time is not None}
+    ended_later = {job_id for job_id, end in ends.items() if end > as_of}
     views = tuple(_as_running(job) if job.job_id in ended_later else job for job in counting)
     return Evidence(
         jobs=views,
@@ -166,10 +167,6 @@ def select(jobs: Iterable[Job | JobPhases], as_of: datetime) -> Evidence:
         ended_later=frozenset(ended_later),
         later_jobs=len(snapshots) - len(counting),
     )
-
-
-def _ended_after(job: Job, as_of: datetime) -> bool:
-    return job.end_date_time is not None and to_utc(job.end_date_time, "end_date_time") > as_of
 
 
 def _as_running(job: Job) -> Job:

@@ -14,7 +14,7 @@ from drs_jobs._models.base import Model
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_instant
 from drs_jobs._time import seconds_of
-from drs_jobs.analysis import JobPhases, ParticipantPhases
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, explain
 from drs_jobs.evidence import wording
 
 
@@ -193,6 +193,17 @@ class Assessment(Model):
     def unread_logs(self) -> tuple[JobPhases, ...]:
         """Those of `phases` with a log that could not be read completely."""
         return tuple(report for report in self.phases if report.log_error is not None)
+
+    def explanations(self) -> list[Explanation]:
+        """Return the explanation of each of `jobs`, from its log until `as_of`."""
+        reports = {report.job.job_id: report for report in self.phases}
+        # A log that was not read is like one that could not be read, because nothing can be concluded from what it lacks.
+        unread = LookupError("the log was not read")
+        return [
+            explain(job, (), log_error=unread) if report is None else explain(job, report.log, log_error=report.log_error)
+            for job in self.jobs
+            for report in [reports.get(job.job_id)]
+        ]
 
     def records(self) -> list["ServerRecord"]:
         """Return one flat dict per server, the same keys in every row, in the order of `servers`."""

@@ -1,7 +1,7 @@
 """An assessment as one HTML page. jinja2 escapes every text."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,10 +14,10 @@ from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, format_second, one_line
-from drs_jobs.analysis import Phase
+from drs_jobs.analysis import Cause, Explanation, Phase
+from drs_jobs.analysis.cause import cause_key
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
-from drs_jobs.evidence.failures import common_causes, explanations
 from drs_jobs.evidence.model import SEVERITY, Assessment, Problem, RecoveryResult, Verdict
 
 _OUTCOME_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
@@ -74,7 +74,7 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         names=names,
         ambiguous_names={name for name, count in Counter(names.values()).items() if count > 1},
         has_places=len({(server.account_id, server.region) for server in servers}) > 1,
-        tiles=_tiles(assessment),
+        verdicts=SEVERITY,
         accounts=list(_accounts(assessment)),
         drills_by_day=drills_by_day,
         drawn=drawn,
@@ -82,7 +82,7 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         shown_outcomes=[outcome for outcome in Outcome if outcome in outcomes],
         bars=bars,
         objective_x=objective_x,
-        causes=common_causes(explanations(assessment)),
+        causes=_common_causes(assessment.explanations()),
         problems=[(problem, sum(map(problem.concerns, servers))) for problem in assessment.problems],
         outcome_colours=OUTCOME_COLOURS,
         outcome_symbols=_OUTCOME_SYMBOLS,
@@ -116,23 +116,11 @@ _filters: Final[dict[str, Callable[..., str]]] = {
     "duration": format_duration,
     "minute": format_minute,
     "more": format_more,
+    "number": "{:,}".format,
     "second": format_second,
 }
 _environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
-
-
-def _tiles(assessment: Assessment) -> list[tuple[Verdict, Sequence[str]]]:
-    """Return the verdicts, the worst first, with their number for each criterion if there are two."""
-    if assessment.verdict is None or not assessment.servers:
-        return []
-    if assessment.drilled_within is None or assessment.objective is None:
-        return [(verdict, ()) for verdict in SEVERITY]
-    criteria = {
-        wording.criteria_label(assessment.drilled_within, None): Counter(row.drilled for row in assessment.servers),
-        wording.criteria_label(None, assessment.objective): Counter(row.recovered for row in assessment.servers),
-    }
-    return [(verdict, [f"{criterion}: {counts[verdict]:,}" for criterion, counts in criteria.items()]) for verdict in SEVERITY]
 
 
 def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
@@ -143,6 +131,25 @@ def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
         servers = (row for row in assessment.servers if row.server.account_id == account)
         problems = (problem for problem in assessment.problems if account is None or problem.account_id in {None, account})
         yield account or "unknown", attrs.evolve(assessment, servers=tuple(servers), problems=tuple(problems))
+
+
+def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job]]]:
+    """Return each cause once, the one with the most participants first, with its jobs. Its reason is that of the first job.
+
+    Failures without a reason are causes too.
+    """
+    causes: dict[str, list[tuple[Cause, Job]]] = {}
+    for report in reports:
+        silent = tuple(failure.participant for failure in report.failures if not failure.reasons)
+        reason = "no reason given" + ("" if report.log_error is None else f": {wording.error_label(report.log_error)}")
+        for cause in (*report.causes, *([Cause(reason=reason, participants=silent)] if silent else ())):
+            causes.setdefault(cause_key(cause.reason), []).append((cause, report.job))
+    merged: list[tuple[Cause, list[Job]]] = []
+    for members in causes.values():
+        participants = dict.fromkeys(name for cause, _ in members for name in cause.participants)
+        jobs = {job.job_id: job for _, job in members}
+        merged.append((attrs.evolve(members[0][0], participants=tuple(participants)), list(jobs.values())))
+    return sorted(merged, key=lambda member: -len(member[0].participants))
 
 
 def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Outcome, str]]]]:

@@ -9,7 +9,6 @@ from drs_jobs._time import seconds_of
 from drs_jobs.analysis import Explanation, ParticipantPhases, PhaseName
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
-from drs_jobs.evidence.failures import explanations
 from drs_jobs.evidence.model import Assessment, ServerRecord
 
 _PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
@@ -26,7 +25,7 @@ def jobs_csv(assessment: Assessment) -> str:
     A job without participants has one row.
     """
     names = {row.server.source_server_id: row.server.name for row in assessment.servers}
-    return _csv_text(_JOB_COLUMNS, (row for report in explanations(assessment) for row in _participant_rows(report, names)))
+    return _csv_text(_JOB_COLUMNS, (row for report in assessment.explanations() for row in _participant_rows(report, names)))
 
 
 def _csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:

@@ -147,9 +147,8 @@ def criteria_label(drilled_within: timedelta | None, objective: timedelta | None
 
 def counts_label(assessment: "Assessment") -> str:
     """Return the number of servers, and with a criterion that of each verdict, such as `3 servers: 1 not met, 2 met`."""
-    servers = format_count(len(assessment.servers), "server")
-    counts = [f"{count:,} {verdict.label}" for verdict, count in assessment.counts.items() if count]
-    return f"{servers}: {', '.join(counts)}" if counts else servers
+    counts = ", ".join(f"{count:,} {verdict.label}" for verdict, count in assessment.counts.items() if count)
+    return format_count(len(assessment.servers), "server") + (f": {counts}" if counts else "")
 
 
 def jobs_label(assessment: "Assessment") -> str:
@@ -160,13 +159,6 @@ def jobs_label(assessment: "Assessment") -> str:
         return f"{jobs}{since}"
     span = f"{format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)}"
     return f"{jobs} created {span} UTC{since}"
-
-
-def since_label(assessment: "Assessment") -> str:
-    """Return from when on jobs were read."""
-    if assessment.since is None:
-        return "all jobs that AWS has"
-    return f"jobs created from {format_second(assessment.since)} UTC on"
 
 
 def title_label(assessment: "Assessment") -> str:
