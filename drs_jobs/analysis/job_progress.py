@@ -3,18 +3,18 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
-from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, UnknownValue
+from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
-from drs_jobs.analysis.log import ORDER, Phase, PhaseName
+from drs_jobs.analysis.log import ORDER, PhaseName
 from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, participant_noun
 from drs_jobs.analysis.times import EARLIEST, created
 
@@ -69,28 +69,25 @@ class Progress(Model):
     """
 
 
-_Durations: TypeAlias = Mapping[PhaseName, tuple[float | None, float | None]]
-"""The wait before each phase and the duration of the phase, in seconds; `None` if it is not known."""
+_Stage: TypeAlias = tuple[PhaseName, bool]
+"""A phase if the second value is true, else the wait before it."""
+_Seconds: TypeAlias = Mapping[_Stage, float]
+"""How long phases and waits take, in seconds."""
 
-_MEASURED: Final[Mapping[PhaseName, tuple[tuple[float, ...], tuple[float, float]]]] = {
-    PhaseName.SNAPSHOT: ((), (0.2, 3.0)),
-    PhaseName.CONVERSION: ((51.0, 191.0), (186.0, 846.0)),
-    PhaseName.LAUNCH: ((), (294.0, 391.0)),
+_MEASURED: Final[Mapping[_Stage, tuple[float, float]]] = {
+    (PhaseName.SNAPSHOT, True): (0.2, 3.0),
+    (PhaseName.CONVERSION, False): (51.0, 191.0),
+    (PhaseName.CONVERSION, True): (186.0, 846.0),
+    (PhaseName.LAUNCH, True): (294.0, 391.0),
 }
-"""The wait before each phase and its duration, in seconds, of two Linux servers in 2022 and of two Windows servers in 2025.
+"""Seconds in real drills of two Linux servers in 2022 and of two Windows servers in 2025. Nothing else was measured."""
 
-They are of real drills. No other wait and no other phase was measured.
-"""
-
-TYPICAL_DURATIONS: Final[_Durations] = {
-    name: (math.sqrt(math.prod(waits or (0.0,))), math.sqrt(math.prod(durations)))
-    for name, (waits, durations) in _MEASURED.items()
+TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
+    name: (math.sqrt(math.prod(_MEASURED.get((name, False), (0.0,)))), math.sqrt(math.prod(_MEASURED[name, True])))
+    for name, is_phase in _MEASURED
+    if is_phase
 }
 """The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
-
-_LONGEST_DURATIONS: Final[_Durations] = {
-    name: (max(waits, default=None), max(durations)) for name, (waits, durations) in _MEASURED.items()
-}
 
 _ASSUMED_DURATION: Final = 300.0
 """The assumed duration, in seconds, of each phase of a job none of whose phases were measured, such as a network recovery."""
@@ -143,10 +140,7 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _reached(
-    row: ParticipantPhases,
-    now: datetime,
-    durations: Mapping[PhaseName, tuple[float, float]],
-    status: LaunchStatus | UnknownValue | None,
+    row: ParticipantPhases, now: datetime, durations: Mapping[PhaseName, tuple[float, float]], status: str | None
 ) -> float:
     """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
     by_name = {phase.name: phase for phase in row.phases}
@@ -169,33 +163,32 @@ _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, La
 """The part of the phase LAUNCH that a server with this status has done at least."""
 
 
-def _durations(expected: Iterable[PhaseName], measured: _Durations) -> Mapping[PhaseName, tuple[float, float]]:
-    durations = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
+def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> Mapping[PhaseName, tuple[float, float]]:
+    """Return the expected seconds of the wait before each phase, and of the phase."""
+    durations = {name: TYPICAL_DURATIONS[name] for name in expected if name in TYPICAL_DURATIONS}
+    durations |= {
+        name: (measured.get((name, False), 0.0), measured[name, True]) for name in expected if (name, True) in measured
+    }
     # A phase that was not measured has no share beside phases that were.
-    other = (0.0, 0.0 if any(durations.values()) else _ASSUMED_DURATION)
-    return {name: (times[0] or 0.0, times[1] or 0.0) if times else other for name, times in durations.items()}
+    other = (0.0, 0.0 if durations else _ASSUMED_DURATION)
+    return {name: durations.get(name, other) for name in expected}
 
 
-def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Durations]:
-    """Return the median waits and durations of the phases of each participant that succeeded in earlier jobs."""
-    samples: dict[str, dict[PhaseName, list[Phase]]] = {}
+def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Seconds]:
+    """Return the median seconds of the phases of each participant that succeeded in earlier jobs, and of the waits before."""
+    samples: dict[str, dict[_Stage, list[float]]] = {}
     for report in earlier:
         for row in report.participants if report.job.job_id != job.job_id else ():
+            stages = samples.setdefault(row.participant, {})
             for phase in row.phases:
                 if phase.outcome is Outcome.SUCCEEDED and phase.duration:
-                    samples.setdefault(row.participant, {}).setdefault(phase.name, []).append(phase)
+                    stages.setdefault((phase.name, True), []).append(phase.duration.total_seconds())
+                    if phase.waiting_before is not None:
+                        stages.setdefault((phase.name, False), []).append(phase.waiting_before.total_seconds())
     return {
-        participant: {
-            name: (_median(phase.waiting_before for phase in phases), _median(phase.duration for phase in phases))
-            for name, phases in by_name.items()
-        }
-        for participant, by_name in samples.items()
+        participant: {stage: statistics.median(seconds) for stage, seconds in stages.items()}
+        for participant, stages in samples.items()
     }
-
-
-def _median(times: Iterable[timedelta | None]) -> float | None:
-    seconds = [time.total_seconds() for time in times if time is not None]
-    return statistics.median(seconds) if seconds else None
 
 
 # ------------------------------------------------------------------ the words
@@ -218,7 +211,7 @@ class _State(NamedTuple):
     """Zero if it has failed or ended its last phase."""
 
 
-def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]) -> list[_State]:
+def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Seconds]) -> list[_State]:
     """Return the state of each participant that the job lists; of all if it lists none. Others can belong to another job."""
     listed = listed_participants(phases.job)
     statuses = {server.name: server.launch_status for server in phases.job.participating_servers}
@@ -229,9 +222,7 @@ def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]
     ]
 
 
-def _state(
-    phases: JobPhases, row: ParticipantPhases, status: LaunchStatus | UnknownValue | None, now: datetime, measured: _Durations
-) -> _State:
+def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: datetime, measured: _Seconds) -> _State:
     expected, is_log_whole = expected_phases(phases.job), phases.log_error is None
     name, is_running, has_phase_failed, since = None, False, False, created(phases.job)
     # The running phase, else the one with the latest time, because an earlier phase can have been started again. Of phases
@@ -258,7 +249,7 @@ def _state(
     total = sum(map(sum, durations.values()))
     # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
     reached = _reached(row, now, durations, None if is_log_whole else status)
-    time_left = timedelta(seconds=total - reached) if expected[-1] in measured else None
+    time_left = timedelta(seconds=total - reached) if (expected[-1], True) in measured else None
     return _State(
         participant=row.participant,
         label=label,
@@ -272,12 +263,15 @@ def _state(
     )
 
 
-def _usual(job: Job, phase: PhaseName | None, measured: _Durations, *, is_running: bool) -> timedelta | None:
+def _usual(job: Job, phase: PhaseName | None, measured: _Seconds, *, is_running: bool) -> timedelta | None:
     """Return the usual duration of a running phase, else of the wait after it; `None` if it was never measured."""
     name = phase if is_running else next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
-    longest = {} if job.initiated_by == InitiatedBy.FAILBACK else _LONGEST_DURATIONS
-    times = [durations[name][is_running] for durations in (measured, longest) if name is not None and name in durations]
-    return next((timedelta(seconds=seconds) for seconds in times if seconds is not None), None)
+    if name is None:
+        return None
+    seconds = measured.get((name, is_running))
+    if seconds is None and job.initiated_by != InitiatedBy.FAILBACK:
+        seconds = max(_MEASURED.get((name, is_running), ()), default=None)
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:

@@ -183,11 +183,7 @@ class Assessment(Model):
     @property
     def worst_first(self) -> tuple[ServerAssessment, ...]:
         """The servers, the worst verdict first. A server that is MET with a reason is before those without."""
-
-        def rank(row: ServerAssessment) -> tuple[int, bool]:
-            return SEVERITY.index(row.verdict or Verdict.MET), not row.reasons
-
-        return tuple(sorted(self.servers, key=rank))
+        return tuple(sorted(self.servers, key=lambda row: (SEVERITY.index(row.verdict or Verdict.MET), not row.reasons)))
 
     @property
     def unread_logs(self) -> tuple[JobPhases, ...]:

@@ -153,12 +153,10 @@ def counts_label(assessment: "Assessment") -> str:
 
 def jobs_label(assessment: "Assessment") -> str:
     """Return the number of jobs, and from when to when they were created."""
+    first, last = map(format_minute, (assessment.first_job_at, assessment.last_job_at))
+    created = "" if assessment.first_job_at is None else f" created {first} to {last} UTC"
     since = "" if assessment.since is None else f", read from {format_minute(assessment.since)} UTC on"
-    jobs = format_count(assessment.job_count, "job")
-    if assessment.first_job_at is None:
-        return f"{jobs}{since}"
-    span = f"{format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)}"
-    return f"{jobs} created {span} UTC{since}"
+    return f"{format_count(assessment.job_count, 'job')}{created}{since}"
 
 
 def title_label(assessment: "Assessment") -> str:
