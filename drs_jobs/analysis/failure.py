@@ -145,7 +145,10 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     record = read_log(log)
     phases = phases_from(job, record, log_error)
     failed = list(_failed_participants(phases, record))
-    of_job = [(name, reason_of(item)) for item, name in _job_failures(job, record)]
+    # The failures of the job as a whole, and those of participants that the job does not list.
+    listed = listed_participants(job)
+    names = {item: name for name, row in record.participants.items() if name not in listed for item in row.failures}
+    of_job = [(names.get(item), reason_of(item)) for item in oldest_first([*record.job_failures, *names])]
     return Explanation(
         job=job,
         instance_ids=_instance_ids(job, record),
@@ -192,13 +195,6 @@ def _failed_participants(phases: JobPhases, record: LogRecord) -> Iterator[tuple
         is_silent = key and not items and not texts and phases.log_error is None
         other_texts = _last_event(job, logged, has_job_end=record.has_job_end) if is_silent else texts
         yield name, [*map(reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
-
-
-def _job_failures(job: Job, record: LogRecord) -> list[tuple[JobLogItem, str | None]]:
-    """Return the failures of the job as a whole, and those of participants that the job does not list, oldest first."""
-    listed = listed_participants(job)
-    names = {item: name for name, row in record.participants.items() if name not in listed for item in row.failures}
-    return [(item, names.get(item)) for item in oldest_first([*record.job_failures, *names])]
 
 
 def _last_event(job: Job, record: ParticipantRecord, *, has_job_end: bool) -> list[str]:

@@ -224,7 +224,7 @@ def _read_phase(name: PhaseName, items: list[JobLogItem]) -> PhaseRecord:
     phase = Phase(
         name=name,
         started_at=next(iter(starts), None),
-        last_started_at=next(reversed(starts), None),
+        last_started_at=None if Step.START in undated else next(reversed(starts), None),
         ended_at=None if last in _OPEN else ended_at,
         attempts=max(1, sum(step is Step.START for step, _ in entries), *(entry.attempt_count or 0 for entry in data)),
         error=next((entry.raw_error for entry in reversed(data) if entry.raw_error), None),
@@ -240,9 +240,9 @@ def _with_missing(entries: list[_Entry], undated: list[Step]) -> list[_Entry]:
     for time, group in groupby((entry for entry in entries if entry[1] is not None), key=lambda entry: entry[1]):
         steps = [step for step, _ in group]
         last = sequence[-1][0] if sequence else None
+        # Items of one instant can be in any order. The failure of the attempt before comes first, or the start of an end.
         first = Step.FAIL if last in _OPEN else Step.START
-        if Step.START in steps and first in steps:
-            # Items of one instant can be in any order. The failure of the attempt before comes first, else the start.
+        if Step.START in steps and first in steps and last is not Step.END and Step.START not in undated:
             steps.insert(0, steps.pop(steps.index(first)))
         for step in steps:
             last = sequence[-1][0] if sequence else None
