@@ -52,35 +52,35 @@ def assess(
         raise TypeError(f"jobs must be a list of jobs, not one {type(jobs).__name__}: write [job]")
     if isinstance(problems, Problem):
         raise TypeError("problems must be a list of Problem objects, not one: write [problem]")
-    moment = _validated_time("as_of", as_of)
-    start = None if since is None else _validated_time("since", since)
-    if start is not None and moment < start:
-        raise ValueError(f"as_of {moment.isoformat()} is before since {start.isoformat()}: swap them")
+    as_of = _validated_time("as_of", as_of)
+    since = None if since is None else _validated_time("since", since)
+    if since is not None and as_of < since:
+        raise ValueError(f"as_of {as_of.isoformat()} is before since {since.isoformat()}: swap them")
     validate_duration("drilled_within", drilled_within)
     validate_duration("objective", objective)
-    given = None if servers is None else _validated_servers(servers)
-    unread = tuple(problems)
-    if not all(isinstance(problem, Problem) for problem in unread):
+    listed = None if servers is None else _validated_servers(servers)
+    problems = tuple(problems)
+    if not all(isinstance(problem, Problem) for problem in problems):
         raise TypeError("problems must be Problem objects: write Problem('what could not be read')")
-    evidence = select(jobs, moment)
+    evidence = select(jobs, as_of)
     recoveries = evidence.recoveries_of_servers()
-    rows = [SourceServer(server_id) for server_id in sorted(recoveries)] if given is None else given
+    rows = [SourceServer(server_id) for server_id in sorted(recoveries)] if listed is None else listed
     times = [time for job in evidence.jobs if (time := created(job)) is not None]
     counting = tuple(evidence.recoveries)
     assessment = Assessment(
         other_servers=tuple(sorted(recoveries.keys() - {row.source_server_id for row in rows})),
-        as_of=moment,
-        since=start,
+        as_of=as_of,
+        since=since,
         drilled_within=drilled_within,
         objective=objective,
         job_count=len(evidence.jobs),
         first_job_at=min(times, default=None),
         last_job_at=max(times, default=None),
         later_jobs=evidence.later_jobs,
-        problems=unread,
+        problems=problems,
         jobs=counting,
         phases=tuple(evidence.phases_by_job[job.job_id] for job in counting if job.job_id in evidence.phases_by_job),
-        are_servers_given=given is not None,
+        are_servers_given=listed is not None,
     )
     servers_with_places = _with_places(rows, evidence.jobs)
     return attrs.evolve(
@@ -106,11 +106,10 @@ def logs_needed(
     Raises:
         TypeError, ValueError: As in `assess`.
     """
-    moment = _validated_time("as_of", as_of)
     validate_duration("objective", objective)
     wanted = None if servers is None else {server.source_server_id for server in _validated_servers(servers)}
     snapshots = {job.job_id: job for job in latest_snapshots(jobs)}
-    evidence = select(snapshots.values(), moment)
+    evidence = select(snapshots.values(), _validated_time("as_of", as_of))
     needed: dict[str, Job] = {}
     for server_id, recoveries in evidence.recoveries_of_servers().items():
         for recovery in recoveries if wanted is None or server_id in wanted else ():

@@ -162,8 +162,8 @@ def jobs_label(assessment: "Assessment") -> str:
 def title_label(assessment: "Assessment") -> str:
     """Return the whole assessment in one line: counts, criteria, moment and jobs."""
     criteria = criteria_label(assessment.drilled_within, assessment.objective)
-    moment = f"as of {format_second(assessment.as_of)} UTC"
-    return f"{counts_label(assessment)}; {criteria}; {moment}; {jobs_label(assessment)}"
+    as_of = f"as of {format_second(assessment.as_of)} UTC"
+    return f"{counts_label(assessment)}; {criteria}; {as_of}; {jobs_label(assessment)}"
 
 
 def problem_label(problem: "Problem") -> str:
