@@ -1,7 +1,6 @@
 """Analysis of jobs and their logs: phases, progress, failures, several jobs as one. Pure functions."""
 
-from drs_jobs.analysis.cause import Cause
-from drs_jobs.analysis.failure import Explanation, Failure, explain, instance_ids
+from drs_jobs.analysis.failure import Cause, Explanation, Failure, explain, instance_ids
 from drs_jobs.analysis.job_progress import Progress, SlowServer, progress
 from drs_jobs.analysis.log import Phase, PhaseName
 from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, phases

@@ -15,7 +15,7 @@ from drs_jobs._models import Job, Outcome
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, format_second, one_line
 from drs_jobs.analysis import Cause, Explanation, Phase
-from drs_jobs.analysis.cause import cause_key
+from drs_jobs.analysis.failure import cause_key
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
 from drs_jobs.evidence.model import SEVERITY, Assessment, Problem, RecoveryResult, Verdict
