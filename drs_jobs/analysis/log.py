@@ -111,7 +111,7 @@ class PhaseRecord:
     """What the log has about one phase of one participant."""
 
     phase: Phase
-    """The phase without its outcome, with the last error."""
+    """The phase, as if its last end or failure were certain."""
     step: Step | None
     """The last effect."""
     has_conflicting_ends: bool
@@ -221,13 +221,15 @@ def _read_phase(name: PhaseName, items: list[JobLogItem]) -> PhaseRecord:
             has_conflicting_ends |= step not in _OPEN and step is not last
     starts += [time for step, time in sequence if step is Step.START]
     last, ended_at = sequence[-1] if sequence else (None, None)
+    error = next((entry.raw_error for entry in reversed(data) if entry.raw_error), None)
     phase = Phase(
         name=name,
         started_at=next(iter(starts), None),
         last_started_at=None if Step.START in undated else next(reversed(starts), None),
         ended_at=None if last in _OPEN else ended_at,
         attempts=max(1, sum(step is Step.START for step, _ in entries), *(entry.attempt_count or 0 for entry in data)),
-        error=next((entry.raw_error for entry in reversed(data) if entry.raw_error), None),
+        outcome=Outcome.SUCCEEDED if last is Step.END else Outcome.FAILED,
+        error=None if last is Step.END and not has_conflicting_ends else error,
         has_ended=any(step is Step.END for step, _ in entries),
     )
     succeeded_at = next((time for step, time in reversed(sequence) if step is Step.END and time is not None), None)

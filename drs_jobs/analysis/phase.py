@@ -196,19 +196,15 @@ def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_p
 
 
 def _phase(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
-    outcome = Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
+    phase = record.phase
     if record.is_open:
-        outcome = unfinished
-    elif record.has_conflicting_ends:
-        # A participant that succeeded has ended all its phases.
-        outcome = Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
-    is_end_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
-    return attrs.evolve(
-        record.phase,
-        ended_at=record.phase.ended_at if is_end_known else None,
-        outcome=outcome,
-        error=None if outcome is Outcome.SUCCEEDED else record.phase.error,
-    )
+        return attrs.evolve(phase, outcome=unfinished)
+    if not record.has_conflicting_ends:
+        return phase
+    if participant is not Outcome.SUCCEEDED:
+        return attrs.evolve(phase, outcome=Outcome.UNDETERMINED, ended_at=None)
+    # A participant that succeeded has ended all its phases.
+    return attrs.evolve(phase, outcome=participant, ended_at=phase.ended_at if record.step is Step.END else None, error=None)
 
 
 def _in_order(phases: list[Phase]) -> tuple[Phase, ...]:
