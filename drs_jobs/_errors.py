@@ -94,7 +94,7 @@ def _is_picklable(value: object, loaded_type: type = object) -> bool:
 
 
 def chain_of(error: BaseException, end: BaseException | None = None) -> Iterator[BaseException]:
-    """Return an error, its causes and its contexts, each once. The chain ends before `end`."""
+    """Return an error, its causes, its contexts, and the members of groups, each once. The chain ends before `end`."""
     pending: list[BaseException | None] = [error]
     seen = {id(None), id(end)}
     while pending:
@@ -103,6 +103,7 @@ def chain_of(error: BaseException, end: BaseException | None = None) -> Iterator
             seen.add(id(link))
             yield link
             pending += [link.__context__, link.__cause__]
+            pending += link.exceptions if isinstance(link, BaseExceptionGroup) else ()
 
 
 def drop_request(error: BaseException) -> None:
@@ -320,6 +321,8 @@ _SERVICE_ERRORS = {error_class.__name__: error_class for error_class in ServiceE
 
 def service_error(error: ClientError) -> ServiceError:
     """Return the `ServiceError` for an error of botocore: an instance of the class with AWS's name, if there is one."""
+    if isinstance(error, ServiceError):
+        return error
     response: Mapping[str, Any] = error.response
     code = _as_str(_as_mapping(response.get("Error")).get("Code")) or ""
     converted = _SERVICE_ERRORS.get(code, ServiceError)(response, error.operation_name)

@@ -46,14 +46,14 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def local() -> Iterator[LocalDrs]:
-    """A LocalDrs whose time only `advance` changes."""
+    """A LocalDrs with a time that only `advance` changes."""
     with LocalDrs(speed=0) as local:
         yield local
 
 
 @pytest.fixture
 def boto(local: LocalDrs) -> Any:
-    """A boto3 client whose responses are valid according to the service model."""
+    """A boto3 client. Its responses must be valid by the service model."""
     client = local.client(config=ONE_ATTEMPT)
     client.meta.events.register("after-call", _check_response)
     return client
@@ -728,7 +728,7 @@ def test_encoded_account(account: str, local: LocalDrs):
 
 @pytest.fixture
 def moto_accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A LocalDrs beside moto, and credentials for moto's STS."""
+    """A LocalDrs and moto, and credentials for moto's STS."""
     import moto  # noqa: PLC0415  # it is only in the environment of make check
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -741,7 +741,7 @@ def moto_accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.needs_check_env
 @pytest.mark.parametrize("mapped", [False, True], ids=["encoded", "accounts="])
 def test_two_roles(mapped: bool, moto_accounts: LocalDrs):  # noqa: FBT001
-    """A job that is started with the role of one account is not seen by that of the other, which can use the same server."""
+    """A job that is started with the role of one account is not seen by that of the other. Both can use the same server."""
     local = moto_accounts
     jobs: dict[str, str] = {}
     clients: dict[str, Any] = {}
@@ -861,7 +861,7 @@ def test_fault_of_a_change(fault: Any, local: LocalDrs, boto: Any):
 
 
 def test_refused_change_changes_nothing(local: LocalDrs, boto: Any):
-    """A request of which one part is refused has no effect at all."""
+    """A request with one refused part has no effect at all."""
     _start(boto, 0)
     with pytest.raises(boto.exceptions.ConflictException):
         _start(boto, 1, 0)

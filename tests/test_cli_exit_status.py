@@ -61,7 +61,7 @@ def test_raw_client_errors_count_as_service_errors():
 
 
 def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
-    """On Windows it is EINVAL, which has another meaning on other systems."""
+    """On Windows it is EINVAL, with another meaning on other systems."""
     results: list[bool] = []
     for platform in ("linux", "win32"):
         monkeypatch.setattr(sys, "platform", platform)

@@ -67,7 +67,7 @@ def _parameter(path: Path) -> Any:
 
 
 class _Webhook(http.server.BaseHTTPRequestHandler):
-    """A webhook of a chat, which refuses what is not JSON with a text."""
+    """A webhook of a chat. It refuses what is not JSON with a text."""
 
     def do_POST(self) -> None:
         """Read the message."""
@@ -108,7 +108,7 @@ GUESS = re.compile(r"guess|AWS documents n|claimed|was ever seen", re.IGNORECASE
 
 
 def _guesses(tree: ast.Module | ast.ClassDef | ast.FunctionDef, name: str) -> Iterator[str]:
-    """Yield the name of each module, class, function and attribute whose docstring says that something is a guess."""
+    """Yield the name of each module, class, function and attribute with a docstring that says "guess"."""
     owner = name
     for statement in tree.body:
         match statement:

@@ -148,7 +148,7 @@ def test_next_step(error: DrsJobsError, hint: str | None):
 
 
 def test_service_error_without_data_has_defaults():
-    """A fake can raise a ClientError whose response is empty."""
+    """A fake can raise a ClientError with an empty response."""
     error = ServiceError({}, "DescribeJobs")
     assert (error.code, error.message, error.status_code, error.request_id, error.retry_after) == ("0", "", 0, None, None)
     assert ThrottlingException({"retryAfterSeconds": "7"}, "DescribeJobs").retry_after == 7.0
@@ -263,7 +263,7 @@ def test_errors_that_do_not_load(name: str):
 
 
 def test_job_not_found_message():
-    """One id, an id that was seen before, and several ids, of which ten are listed."""
+    """One id, an id that was seen before, and several ids; ten of them are listed."""
     assert str(JobNotFoundError("drsjob-1")).startswith("job drsjob-1 was not found: ")
     assert str(JobNotFoundError("drsjob-1", last_seen=make_job())).startswith("job drsjob-1 no longer exists: ")
     ids = tuple(f"drsjob-{number}" for number in range(12))

@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def local() -> Iterator[LocalDrs]:
-    """A LocalDrs whose time only `advance` changes."""
+    """A LocalDrs with a time that only `advance` changes."""
     with LocalDrs(speed=0) as local:
         yield local
 

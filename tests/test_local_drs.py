@@ -461,7 +461,7 @@ def test_restart_keeps_jobs():
 def forked(action: Callable[[], object]) -> Iterator[Any]:
     """A forked process that runs `action`; it does not outlive the block."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork with threads
         child = multiprocessing.get_context("fork").Process(target=action)
         child.start()
     try:

@@ -153,7 +153,7 @@ def test_malformed_item(raw, path, client: JobsClient, local_drs: LocalDrs):
 
 
 def test_resume_from_every_position(client: JobsClient, local_drs: LocalDrs):
-    """Items have no ids. Each comes once, over pages of which some are empty, and equal items are kept."""
+    """Items have no ids. Each comes once, over pages (some are empty), and equal items are kept."""
     local_drs.page_sizes = (0, 3, 2)
     job = make_job()
     local_drs.add_jobs(job)

@@ -163,7 +163,7 @@ def test_times_are_strictly_increasing(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(("count", "cleaned", "items"), [(1, False, 8), (4, False, 26), (25, True, 202), (100, False, 602)])
 def test_number_of_items(count: int, cleaned: bool, items: int):  # noqa: FBT001
-    """2 + 6N, and 2 + 8N with clean-ups, all of which come before the snapshots."""
+    """2 + 6N, and 2 + 8N with clean-ups. All of these come before the snapshots."""
     log = recovery(*[None] * count, cleaned=cleaned).log_at(LATER)
     assert len(log) == items
     events = [str(item.event) for item in log]

@@ -10,6 +10,5 @@
 | `source_servers` | host names of source servers |
 | `calls` | the calls of drs_jobs, whose responses it decodes itself |
 | `error_bodies` | responses with an error status, changed so that botocore can parse them |
-| `signing` | the credentials with which a client signs |
 | `async_clients` | clients of aiobotocore |
 """
