@@ -39,6 +39,11 @@ def duration_between(start: datetime, end: datetime) -> timedelta:
     return end - start
 
 
+def seconds_of(duration: timedelta | None) -> float | None:
+    """Return a duration in seconds; `None` for `None`."""
+    return None if duration is None else duration.total_seconds()
+
+
 def utc_offset(time: datetime, name: str = "a datetime") -> timedelta:
     """Return the offset of a moment from UTC."""
     offset = time.utcoffset()
