@@ -21,10 +21,9 @@ def structure_source_server(raw: object, index: int) -> SourceServer:
         del raw  # crash reporters send local variables, and a source server has tags
         raise error
     arn = _ARN.fullmatch(_text(raw, "arn") or "")
-    names = [_text(raw, "sourceProperties", "identificationHints", name) for name in ("hostname", "fqdn")]
     return SourceServer(
         server_id,
-        name=next((name for name in names if name and name.strip()), None),
+        name=host_name_of(raw),
         account_id=None if arn is None else arn["account_id"],
         region=None if arn is None else arn["region"],
         replication_state=_text(raw, "dataReplicationInfo", "dataReplicationState"),
@@ -35,6 +34,12 @@ def structure_source_server(raw: object, index: int) -> SourceServer:
 def source_server_id_of(raw: object) -> str | None:
     """Return the id of a raw source server; `None` if it has none."""
     return _text(raw, _ID) or None
+
+
+def host_name_of(raw: object) -> str | None:
+    """Return the host name of a raw source server, or else its fully qualified name; `None` if it has neither."""
+    names = (_text(raw, "sourceProperties", "identificationHints", name) for name in ("hostname", "fqdn"))
+    return next((name for name in names if name and name.strip()), None)
 
 
 def _text(raw: Any, *keys: str) -> str | None:
