@@ -94,7 +94,7 @@ def synchronize_configurations(client: Any, launch: Mapping[str, Any], replicati
             wanted = {**replication, "replicatedDisks": disks}
             if changed := {name: value for name, value in wanted.items() if current[name] != value}:
                 changes += client.update_replication_configuration(sourceServerID=server_id, **changed).keys() & changed.keys()
-        except ClientError as error:  # as real ones do, which hides what a simulation lacks
+        except ClientError as error:  # as real ones do; it hides what a simulation lacks
             changes.append(error.response["Error"]["Code"])
         report[server_id] = sorted(changes)
     return report

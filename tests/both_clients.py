@@ -52,7 +52,7 @@ async def _other_tasks() -> set[Any]:
 
 
 class AsyncFake:
-    """A fake client whose methods are coroutine functions."""
+    """A fake client with coroutine functions as methods."""
 
     def __init__(self, fake: Any) -> None:
         self._fake = fake

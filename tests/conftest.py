@@ -23,7 +23,7 @@ from drs_jobs.testing.pytest import local_drs
 
 __all__ = ["local_drs"]
 
-# Otherwise each session reads botocore's data files again, which is most of the time of making a client.
+# Otherwise each session reads botocore's data files again: most of the time of making a client.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # Derandomized, so that every run has the same examples.
@@ -95,7 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def client_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Which client the name `JobsClient` means in a test."""
+    """The client that the name `JobsClient` means in a test."""
     if request.node.get_closest_marker("needs_aiobotocore") is not None:
         pytest.importorskip("aiobotocore", reason="needs .venv-async")
     kind = getattr(request, "param", "synchronous")

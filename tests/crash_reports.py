@@ -15,7 +15,7 @@ import attrs
 from drs_jobs import Job
 
 MAX_DEPTH = 5
-"""The depth to which sentry_sdk shows containers."""
+"""The maximum depth of containers in reports of sentry_sdk."""
 
 TESTS = Path(__file__).parent
 WALKED: Counter[str] = Counter()
@@ -76,7 +76,7 @@ def _frame_texts(error: BaseException) -> Iterator[tuple[str, str]]:
 
 
 def _rich_texts(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Yield the local variables of rich.traceback with show_locals, which shows the fields of attrs classes."""
+    """Yield the local variables of rich.traceback with show_locals. It shows the fields of attrs classes."""
     if importlib.util.find_spec("rich") is None:
         return
     from rich.traceback import Traceback  # noqa: PLC0415  # not in .venv-async

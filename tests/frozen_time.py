@@ -11,7 +11,7 @@ import pytest
 NOON = dt.datetime(2012, 1, 14, 12, tzinfo=dt.UTC)
 REAL_MONOTONIC = time.monotonic
 IGNORED = ("threading", "multiprocessing", "queue", "_pytest", "frozen_time", "simulated_sts")
-"""Modules in which freezegun replaces nothing, this one, and AWS, which has a clock of its own."""
+"""Modules in which freezegun replaces nothing, this one, and AWS with its own clock."""
 
 
 class _FrozenType(type):

@@ -69,7 +69,7 @@ def interrupt(consume: Consume, count: int, *, from_cursor: bool, seed: int = 0)
 
 
 class ProgressingJobs:
-    """A fake client whose jobs progress with each request, and complete one after the other."""
+    """A fake client. Its jobs progress with each request, and complete one after the other."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -114,7 +114,7 @@ def _extend(got: list[Job], watching: Iterator[Job]) -> None:
 
 
 class _Signals:
-    """A context manager in which a signal interrupts calls at random times."""
+    """A context manager that interrupts calls with a signal at random times."""
 
     def __init__(self, tally: Counter[str], duration: float, seed: int) -> None:
         self._tally, self._duration, self._rng = tally, duration, random.Random(seed)

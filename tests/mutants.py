@@ -41,7 +41,7 @@ MODULES: Final = {
 
 COMMAND: Final = "{python} -m pytest -x -q -m 'not needs_check_env' -p no:cacheprovider --hypothesis-profile=mutants {tests}"
 TIMEOUT: Final = 40.0
-"""Seconds after which a mutant counts as killed, unless the tests without a mutant need more than a third of it."""
+"""A mutant counts as killed after these seconds, unless the tests without a mutant need more than a third of it."""
 
 CONFIG: Final = """
 [cosmic-ray]

@@ -27,7 +27,7 @@ from drs_jobs.testing import LocalDrs, make_job
 
 JOB_ID = "drsjob-00000000000000001"
 START_LIMIT = 60.0
-"""Seconds within which a process must reach its moment."""
+"""The time limit, in seconds, for a process to reach its moment."""
 GOOD_LIMIT, END_LIMIT = 2.0, 10.0
 """Seconds within which a process should end, and after which it hangs. Between them, the machine can be loaded."""
 
@@ -111,7 +111,7 @@ class Cell:
         if self.place == "next" and self.is_async and self.way in {"error", "exit"}:
             return False  # asyncio does not support signal handlers that raise
         if self.place == "next":
-            return self.moment != "idle" or self.iterator.endswith("watch")  # which sleeps
+            return self.moment != "idle" or self.iterator.endswith("watch")  # it sleeps
         # Otherwise another task of asyncio waits for the iterator, so there is no loop to break.
         return self.moment == "idle" or self.is_sweep or (self.is_async and self.way != "break")
 
@@ -306,7 +306,7 @@ class End:
 
     cell: Cell
     seconds: float
-    """From the moment at which it leaves to its end."""
+    """From the moment it leaves to its end."""
     status: int | None
     """The exit status; `None` if it did not end within the limit, or did not reach the moment."""
     stderr: str
@@ -325,7 +325,7 @@ class End:
         """Whether the status and stderr are the expected ones."""
         lines = self.extra_lines
         if self.cell.iterator == "sweep on processes" and "OSError: [Errno 9] Bad file descriptor" in lines:
-            lines = []  # a race of Python's own pool, whose threads write to a queue that the end of the process has closed
+            lines = []  # a race of Python's own pool: its threads write to a queue that the end of the process has closed
         return self.status == STATUSES.get(self.cell.way, 0) and not lines
 
 

@@ -13,7 +13,7 @@ from drs_jobs._aws.field_names import AWS_NAMES, UNION_TAGS
 
 MODEL: Any = boto3.client("drs", region_name="eu-west-1").meta.service_model
 OPERATIONS = ("DescribeJobs", "DescribeJobLogItems")
-# Classes of drs_jobs whose name differs from AWS's.
+# Classes of drs_jobs with another name than AWS's.
 RENAMED = {"JobLog": "JobLogItem"}
 ERRORS = tuple(error_class.__name__ for error_class in ServiceError.__subclasses__())
 

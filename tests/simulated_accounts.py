@@ -14,7 +14,7 @@ from simulated_sts import KEY, Refusal, Request, SimulatedAws
 
 ROLE = "DrsReader"
 DENIED_PREFIX = "9"
-"""First digit of the accounts whose role cannot be assumed."""
+"""First digit of the accounts with a role that cannot be assumed."""
 
 JOBS = {"eu-west-1": 0, "eu-central-1": 1, "us-east-1": 2, "ap-southeast-2": 3}
 """Number of jobs per region, the same in each account."""

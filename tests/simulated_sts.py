@@ -1,4 +1,4 @@
-"""STS and DRS of all regions on one server, which verifies signatures and decides as AWS which credentials a region accepts."""
+"""STS and DRS of all regions on one server. It verifies signatures, and accepts the same credentials per region as AWS."""
 
 import asyncio
 import base64
@@ -204,7 +204,7 @@ def signature(environ: Any, secret: str, body: bytes) -> str:
 
 
 def encode_key(account: str, serial: int) -> str:
-    """Return an access key in AWS's form, which contains the account."""
+    """Return an access key in AWS's form. It contains the account."""
     number = (1 << 79) | (int(account) << 39) | serial
     return "ASIA" + base64.b32encode(number.to_bytes(10, "big")).decode()
 

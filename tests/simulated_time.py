@@ -1,4 +1,4 @@
-"""A simulated clock, whose time passes only in `sleep`, so that tests of long waits are fast."""
+"""A simulated clock. Its time passes only in `sleep`, so that tests of long waits are fast."""
 
 from collections.abc import Callable
 

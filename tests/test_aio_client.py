@@ -612,7 +612,7 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def _configuration(client: AsyncJobsClient) -> dict[str, Any]:
-    """Return the configuration with which a client sends its requests."""
+    """Return the configuration of a client's requests."""
 
     async def read() -> dict[str, Any]:
         async with client:

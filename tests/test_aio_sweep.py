@@ -1,6 +1,6 @@
 """Asynchronous sweeps: one result per target, whatever is cancelled, and no task or client that is left over.
 
-What both sweeps do is in test_sweep.py and test_sweep_sts.py, whose cases run with both.
+What both sweeps do is in test_sweep.py and test_sweep_sts.py. Their cases run with both.
 """
 
 import asyncio
@@ -23,11 +23,10 @@ import anyio
 from aiobotocore.client import AioBaseClient
 
 from drs_jobs.aio import sweep
-from drs_jobs.aio._sweep import AsyncSweep
-from drs_jobs.aio._sweep_clients import AsyncClientCache, _BorrowedClient
+from drs_jobs.aio._sweep import AsyncSweep, TaskClients
 from drs_jobs.sweep import Target, TargetFailure, TargetResult
 from drs_jobs.sweep import clients as sweep_clients
-from drs_jobs.testing import ErrorResponse, LocalDrs, Slow
+from drs_jobs.testing import ErrorResponse, LocalDrs, Slow, make_job
 from simulated_accounts import simulate_accounts
 
 pytestmark = pytest.mark.needs_aiobotocore
@@ -41,9 +40,7 @@ class Work:
     def __init__(self, count: int, max_in_flight: int = 5) -> None:
         self.taken = self.running = self.most = self.closed = 0
         self._random = random.Random(count)
-        self.results = AsyncSweep(
-            self._targets(count), self._read, lambda n, error: (n, str(error)), self._close, max_in_flight
-        )
+        self.results: Any = AsyncSweep(self._targets(count), self._read, self._close, max_in_flight)
 
     def _targets(self, count: int) -> Any:
         for number in range(count):
@@ -65,6 +62,10 @@ class Work:
     async def _close(self) -> None:
         assert self.running == 0
         self.closed += 1
+
+
+def as_pair(result: Any) -> tuple[int, str]:
+    return (result.target, str(result.error)) if isinstance(result, TargetFailure) else result
 
 
 def expected(count: int) -> list[tuple[int, str]]:
@@ -94,7 +95,7 @@ def test_bounded_and_lazy(max_in_flight: int):
         async for result in work.results:
             found.append(result)
             assert work.taken <= len(found) + max_in_flight
-        assert expected(1_000) == sorted(found)
+        assert expected(1_000) == sorted(map(as_pair, found))
         assert work.most == max_in_flight or 500 < work.most < max_in_flight
         assert work.closed == 1
         assert [await anext(work.results, None) for _ in range(2)] == [None, None]
@@ -160,7 +161,7 @@ def test_cancelled_anext_loses_no_result(take: Any):
         while (result := await take(work.results, chosen.randrange(4))) is not None:
             count += 1
             found += [result] if result != "cancelled" else []
-        assert expected(300) == sorted(found)
+        assert expected(300) == sorted(map(as_pair, found))
         assert count > 310, "some were cancelled"
 
     run(main)
@@ -185,7 +186,7 @@ def test_cancellation_of_the_consumer_propagates():
             await task
         assert 0 < len(found) < 100
         await consume()
-        assert expected(100) == sorted(found)
+        assert expected(100) == sorted(map(as_pair, found))
 
     run(main)
 
@@ -209,7 +210,10 @@ def test_no_task_is_left(end: str):
             assert [result async for result in results] == []
         del results, manager
         del work.results
-        await asyncio.sleep(0.001)
+        for _ in range(1_000):
+            await asyncio.sleep(0.001)
+            if work.closed:
+                break
         closed.append(work.closed)
         assert work.taken < 20
 
@@ -220,14 +224,14 @@ def test_no_task_is_left(end: str):
 def test_closed_while_a_task_waits():
     async def main() -> None:
         forever = asyncio.Event()
-        results = AsyncSweep(range(9), lambda _: forever.wait(), lambda _, error: error, lambda: asyncio.sleep(0), 3)
+        results = AsyncSweep(range(9), lambda _: forever.wait(), lambda: asyncio.sleep(0), 3)
         waiting = asyncio.ensure_future(anext(results, "end"))
         await asyncio.sleep(0)
         with pytest.raises(RuntimeError, match="another task waits"):
             await anext(results)
         await asyncio.gather(results.aclose(), results.aclose())
         assert await waiting == "end"
-        await AsyncSweep([], lambda _: forever.wait(), lambda _, error: error, forever.wait, 3).aclose()
+        await AsyncSweep([], lambda _: forever.wait(), forever.wait, 3).aclose()
 
     run(main)
 
@@ -241,7 +245,7 @@ def test_tasks_cancelled_by_other_code():
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             if task.get_name() != "drs_jobs.aio.sweep":
                 task.cancel()
-        found = [first, *[result async for result in work.results]]
+        found = list(map(as_pair, [first, *[result async for result in work.results]]))
         assert sorted(number for number, _ in found) == [0, 1, 2]
         assert {text for _, text in found[1:]} <= {"the task of this target was cancelled", "good", "bad"}
         assert "the task of this target was cancelled" in {text for _, text in found}
@@ -271,12 +275,12 @@ def test_error_of_the_targets_is_raised_last(is_async: Any):
     async def main() -> None:
         work = Work(0)
         targets = some_async() if is_async else some()
-        results = AsyncSweep(targets, work._read, lambda n, error: (n, str(error)), work._close, 3)
+        results = AsyncSweep(targets, work._read, work._close, 3)
         found = []
         with pytest.raises(KeyError, match="file ends"):
             async for result in results:
                 found.append(result)
-        assert expected(8) == sorted(found)
+        assert expected(8) == sorted(map(as_pair, found))
         assert await anext(results, None) is None
 
     run(main)
@@ -438,8 +442,51 @@ def test_clients_of_many_endpoints_are_limited(local_drs: LocalDrs, clients: Cou
     async def main() -> None:
         many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
         async for _ in sweep(many, max_in_flight=1):
-            assert clients["made"] - clients["closed"] <= 2 + 1
+            assert clients["made"] - clients["closed"] <= 2
         assert clients == {"made": 5, "closed": 5}
+
+    run(main)
+
+
+def test_client_that_outlives_its_sweep(local_drs: LocalDrs, clients: Counter[str]):
+    """Nothing would close the client that it would build."""
+
+    async def return_client(client: Any) -> Any:
+        return client
+
+    async def main() -> None:
+        [result] = [result async for result in sweep([target_of(local_drs)], return_client)]
+        assert isinstance(result, TargetResult)
+        with pytest.raises(RuntimeError, match="this sweep has ended"):
+            await result.value.get_job("drsjob-00000000000000001")
+        assert clients == {"made": 1, "closed": 1}
+
+    run(main)
+
+
+def test_tasks_of_a_read(local_drs: LocalDrs):
+    """They read at the same time, and are cancelled with the sweep."""
+    local_drs.add_jobs(make_job(), make_job())
+    cancelled = []
+
+    async def read(client: Any) -> int:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(client.describe_jobs().collect()) for _ in range(5)]
+        return sum(len(task.result()) for task in tasks)
+
+    async def wait(_: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(1)
+            raise
+
+    async def main() -> None:
+        assert [getattr(result, "value", None) async for result in sweep([target_of(local_drs)], read)] == [10]
+        async with contextlib.aclosing(sweep([target_of(local_drs)] * 3, wait)) as results:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(anext(results), 0.5)
+        assert cancelled == [1, 1, 1]
 
     run(main)
 
@@ -455,9 +502,10 @@ def test_close_continues_after_a_cancellation():
             await asyncio.sleep(0)
 
     async def main() -> None:
-        state, fakes = AsyncClientCache(2), [FakeClient() for _ in range(5)]
+        state, fakes = TaskClients(2), [FakeClient() for _ in range(5)]
         state._clients = {
-            sweep_clients.ClientKey("drs", None, str(number), None): _BorrowedClient(fake) for number, fake in enumerate(fakes)
+            sweep_clients.ClientKey("drs", None, str(number)): sweep_clients._SharedClient(fake)
+            for number, fake in enumerate(fakes)
         }
         task = asyncio.ensure_future(state.close())
         for _ in range(5):
@@ -471,11 +519,11 @@ def test_close_continues_after_a_cancellation():
 
 def test_time_outs_and_connections_of_clients(local_drs: LocalDrs):
     async def main() -> None:
-        state = AsyncClientCache(7)
-        async with state._borrow(sweep_clients.ClientKey("drs", None, "eu-west-1", local_drs.endpoint_url)) as shared:
+        clients = TaskClients(7)
+        async with clients._use(sweep_clients.ClientKey("drs", None, "eu-west-1", local_drs.endpoint_url)) as shared:
             config = shared.client.meta.config
             assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (10, 20, 7)
-        await state.close()
+        await clients.close()
 
     run(main)
 

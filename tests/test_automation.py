@@ -87,7 +87,7 @@ FAILURES: dict[str, tuple[InjectedFailure, str]] = {
     "action": (LaunchActionFailure("timed out"), "launch action Validate disk space failed: timed out"),
 }
 HAS_INSTANCE = {"refused", "action"}
-"""The failures after which the instance of the server exists."""
+"""The failures that leave an instance of the server."""
 
 
 @pytest.mark.parametrize("kind", FAILURES)

@@ -1,4 +1,4 @@
-"""LocalDrs with AWS's command line, which pins a botocore version and so needs an environment of its own."""
+"""LocalDrs with AWS's command line. It pins a botocore version and so needs an environment of its own."""
 
 import contextlib
 import json

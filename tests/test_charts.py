@@ -322,13 +322,13 @@ def test_drill_grid():
         job_at(NOON, initiated_by="START_RECOVERY", participating_servers=(server("s-4"),)),
         job_at(NOON, type="TERMINATE", participating_servers=(server("s-6", "TERMINATED"),)),
     ]
-    figure = charts.drill_grid(reversed(jobs), names={"s-1": "web", "s-5": "db"})
-    assert list(figure.layout.yaxis.ticktext) == ["s-4", "db s-5", "s-2", "web s-1", "s-3"]
+    figure = charts.drill_grid(reversed(jobs), names={"s-1": "web", "s-5": "db", "s-7": " "})
+    assert list(figure.layout.yaxis.ticktext) == ["s-4", "db s-5", "s-7", "s-2", "web s-1", "s-3"]
     cells = {trace.name: set(zip(trace.x, trace.y, strict=True)) for trace in traces(figure, "scatter")}
-    assert cells == {"SUCCEEDED (3)": {(0, 3), (0, 4), (1, 4)}, "FAILED (1)": {(0, 2)}}
+    assert cells == {"SUCCEEDED (3)": {(0, 4), (0, 5), (1, 5)}, "FAILED (1)": {(0, 3)}}
     [undrilled] = traces(figure, "bar")
-    assert (undrilled.text, undrilled.y) == ("no drill in these jobs", (0, 1))
-    assert title(figure).startswith("2 drills of 3 servers,\nand 2 servers without a drill in these jobs\n")
+    assert (undrilled.text, undrilled.y) == ("no drill in these jobs", (0, 1, 2))
+    assert title(figure).startswith("2 drills of 3 servers,\nand 3 servers without a drill in these jobs\n")
 
 
 def test_drill_grid_agrees_with_the_assessment():
@@ -661,14 +661,35 @@ def test_every_bar_and_marker_has_a_hover_label(tmp_path: Path):
     last_month = [job for job in history(2_000) if (job.creation_date_time or NOON) > NOON - timedelta(days=30)]
     figures = [
         *every_chart(history(50), read(50)),
-        charts.timeline(last_month, now=NOON),  # a long bar beside many markers
-        charts.phases_chart(read(50)[-1]).update_layout(width=390),  # short bars beside markers
+        charts.timeline(last_month, now=NOON),  # a long bar and many markers
+        charts.phases_chart(read(50)[-1]).update_layout(width=390),  # short bars and markers
     ]
     without_markers = charts.timeline(history(50), now=NOON)
     without_markers.data = traces(without_markers, "bar")
     *results, (count, missing) = hover([*figures, without_markers], tmp_path)
     assert results == [[len(hovers(figure)), 0] for figure in figures]
     assert missing > count // 2
+
+
+WIDTHS = """
+<pre id="result"></pre>
+<script>
+const rights = [...document.querySelectorAll('.gtitle')].map(title => title.getBoundingClientRect().right);
+document.getElementById('result').textContent = JSON.stringify(rights);
+</script>
+"""
+
+
+@needs_browser
+def test_titles_fit_on_a_phone(tmp_path: Path):
+    """Their lines end within the 374 pixels between the margins of a page of 390."""
+    figures = [figure.update_layout(width=374) for figure in every_chart(history(50), read(50))]
+    page, _ = browse(in_one_page(figures) + WIDTHS, tmp_path)
+    match = re.search(r'<pre id="result">(.*?)</pre>', page)
+    assert match is not None
+    rights = json.loads(match[1])
+    assert len(rights) == len(figures)
+    assert max(rights) <= 8 + 374
 
 
 @needs_browser
@@ -717,7 +738,7 @@ def notebook() -> Any:
 
 @pytest.mark.needs_check_env
 def test_outputs_of_charts(notebook: Any):
-    """HTML beside plotly's JSON; plotly.js once. Another renderer is used as it is."""
+    """HTML and plotly's JSON; plotly.js once. Another renderer is used as it is."""
     outputs = [output["data"] for cell in notebook.cells for output in cell.outputs]
     plotly = {"application/vnd.plotly.v1+json", "text/html"}
     assert [set(data) for data in outputs] == [plotly, plotly, {"application/json"}, {"application/json"}]

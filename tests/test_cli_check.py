@@ -80,7 +80,7 @@ def log_requests(local: LocalDrs) -> list[str]:
     return [request.body["jobID"] for request in local.requests if request.operation == "DescribeJobLogItems"]
 
 
-# ------------------------------------------------------------------ cases in which earlier commands contradicted each other
+# ------------------------------------------------------------------ contradictions of earlier commands
 
 
 def test_server_that_was_never_drilled(local_drs: LocalDrs):
@@ -359,7 +359,7 @@ def test_history_has_medians(local_drs: LocalDrs, check: Check):
 
 
 class _Client:
-    """A client whose `phases` waits until eight calls are in flight."""
+    """A client with a `phases` that waits until eight calls are in flight."""
 
     def __init__(self) -> None:
         self.barrier = threading.Barrier(8, timeout=30)
@@ -591,7 +591,7 @@ def test_junit_of_hostile_text():
 
 @pytest.mark.needs_check_env
 def test_junit_is_valid():
-    """By the schema with which pytest tests its own JUnit files; `junit-10.xsd` is from its source distribution."""
+    """By the schema of pytest's own tests of JUnit files; `junit-10.xsd` is from its source distribution."""
     import xmlschema  # noqa: PLC0415  # needs the check environment
 
     schema = xmlschema.XMLSchema(Path(__file__).parent / "junit-10.xsd")
@@ -673,7 +673,7 @@ def test_names_of_the_list(local_drs: LocalDrs, check: Check, tmp_path: Path):
 
 
 def test_servers_of_aws(local_drs: LocalDrs, check: Check):
-    """With their account, region and replication, which is shown and is no criterion."""
+    """With their account, region and replication. That is shown and is no criterion."""
     local_drs.add_source_servers(
         {
             "sourceServerID": ONE,

@@ -71,7 +71,7 @@ def test_errors_of_botocore():
 
 
 def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):
-    """On Windows it is EINVAL, which has another meaning on other systems."""
+    """On Windows it is EINVAL, with another meaning on other systems."""
     results: list[bool] = []
     for platform in ("linux", "win32"):
         monkeypatch.setattr(sys, "platform", platform)

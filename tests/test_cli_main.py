@@ -44,7 +44,7 @@ def test_exit_status_after_a_closed_pipe(local_drs: LocalDrs):
 
 @contextlib.contextmanager
 def _closed_pipe() -> Iterator[TextIO]:
-    """A pipe whose reader is gone."""
+    """A pipe without a reader any more."""
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w", encoding="utf-8") as pipe:  # noqa: PTH123  # a descriptor

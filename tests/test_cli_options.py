@@ -26,7 +26,7 @@ def test_kinds_are_those_of_tables():
 
 
 def test_filters_against_labels():
-    """Each combination keeps the jobs whose label and outcome were asked for, in their order."""
+    """Each combination keeps the jobs with the label and the outcome that were asked for, in their order."""
     jobs = make_history(200, until=NOON, seed=5)
     for kind, outcome, failed in product([None, *Kind], [None, *Outcome], [False, True]):
         chosen = JobFilter(kind and [kind], outcome and [outcome], failed=failed)

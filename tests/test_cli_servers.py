@@ -234,7 +234,7 @@ def test_servers_and_names_are_one_request(local_drs: LocalDrs):
 
 
 def test_commands_show_names(local_drs: LocalDrs, tmp_path: Path):
-    """In tables beside the id, and in JSON and CSV. Ids without a name are shown as before."""
+    """In tables next to the id, and in JSON and CSV. Ids without a name are shown as before."""
     servers = tuple(make_server(source_server_id=server, launch_status="FAILED") for server in (ONE, TWO, THREE))
     job = make_job(participating_servers=servers)
     local_drs.add_jobs(job)

@@ -62,7 +62,7 @@ class Terminal(io.StringIO):
 
 @attrs.define
 class Watch:
-    """A LocalDrs whose time passes only in the sleeps of `follow`, and what was printed."""
+    """A LocalDrs with a time that passes only in the sleeps of `follow`, and what was printed."""
 
     local: LocalDrs
     shown: io.StringIO = attrs.field(factory=io.StringIO)
@@ -293,7 +293,7 @@ def test_earlier_jobs_that_cannot_be_read(watch: Watch):
 
 
 def test_slow_log_does_not_delay_the_deadline(local_drs: LocalDrs):
-    """The log is read on another thread, which does not keep the process alive."""
+    """The log is read on another thread. It does not keep the process alive."""
     job = make_job(status="STARTED")
     local_drs.add_jobs(job)
     local_drs.inject(Slow(50), times=None, operation=LOG)

@@ -55,7 +55,7 @@ def test_everything_public_has_a_docstring():
     "module", [drs_jobs, analysis, evidence, notebook, saved, sweep, testing], ids=lambda module: module.__name__
 )
 def test_reference_has_every_public_name(module: ModuleType):
-    """Each is on one page, under the name with which it is imported. What `drs_jobs` has too is on its pages."""
+    """Each is on one page, under the name of its import. What `drs_jobs` has too is on its pages."""
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("reference*.md"))
     found = re.findall(rf"^\.\. \S+:: {module.__name__}\.(\w+)$", pages, re.MULTILINE)
     names = set(module.__all__) if module is drs_jobs else set(module.__all__) - set(drs_jobs.__all__)

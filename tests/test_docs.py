@@ -67,7 +67,7 @@ def _parameter(path: Path) -> Any:
 
 
 class _Webhook(http.server.BaseHTTPRequestHandler):
-    """A webhook of a chat, which refuses what is not JSON with a text."""
+    """A webhook of a chat. It refuses what is not JSON with a text."""
 
     def do_POST(self) -> None:
         """Read the message."""
@@ -108,7 +108,7 @@ GUESS = re.compile(r"guess|AWS documents n|claimed|was ever seen", re.IGNORECASE
 
 
 def _guesses(tree: ast.Module | ast.ClassDef | ast.FunctionDef, name: str) -> Iterator[str]:
-    """Yield the name of each module, class, function and attribute whose docstring says that something is a guess."""
+    """Yield the name of each module, class, function and attribute with a docstring that says "guess"."""
     owner = name
     for statement in tree.body:
         match statement:
@@ -129,3 +129,10 @@ def test_every_guess_of_local_drs_is_documented():
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
     rows = page.partition("| guess | in the code |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[2])} == guesses
+
+
+def test_files_that_contributing_names_exist():
+    rows = [line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    names = {name for row in rows for name in re.findall(r"`([a-z_/]+(?:/|\.py|\.toml))`", row)}
+    assert len(names) > 30
+    assert [name for name in sorted(names) if not any((ROOT / folder / name).exists() for folder in ("", "drs_jobs"))] == []

@@ -110,7 +110,7 @@ def test_no_redirect_is_followed(status: int, client: JobsClient, local_drs: Loc
 
 
 def test_error_does_not_contain_jobs(client: JobsClient, local_drs: LocalDrs):
-    """With status 300, botocore parses the body like that of a page, whose jobs have tags."""
+    """With status 300, botocore parses the body like that of a page. Its jobs have tags."""
     local_drs.inject(RawResponse(json.dumps({"items": [{"jobID": "j", "tags": {"Owner": "secret"}}]}).encode(), 300))
     with pytest.raises(ServiceError) as caught:
         client.describe_jobs().first()

@@ -58,7 +58,7 @@ class _MalformedJob(Fault):
 def servable(world: World) -> World:
     """Return the world as a list of jobs and their logs can show it.
 
-    Each job has one snapshot. A job without a log has an empty one. A problem is a malformed job, which concerns all servers.
+    Each job has one snapshot. A job without a log has an empty one. A problem is a malformed job. It concerns all servers.
     The command refuses a `since` that does not reach back.
     """
     since = world.since

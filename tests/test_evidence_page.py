@@ -205,7 +205,7 @@ def test_accounts():
 
 
 def test_grid_has_one_mark_per_drill_of_a_server(world: Any, assessment: Assessment):
-    """With the outcome of the server, which differs from that of the job in some. The legend has the marks that it shows."""
+    """With the outcome of the server. It differs from that of the job in some. The legend has the marks that it shows."""
     expected = Counter(
         (report.job.job_id, report.job.outcome_of(server.source_server_id).name)  # type: ignore[union-attr]
         for report in world[0]

@@ -1,4 +1,4 @@
-"""The rules of evidence: each entry of docs/evidence_rules.toml, which the documentation shows, and the independent model."""
+"""The rules of evidence: each entry of docs/evidence_rules.toml, as in the documentation, and the independent model."""
 
 import html
 import io

@@ -245,6 +245,6 @@ def test_clear_ends_a_run_of_pages():
 
 
 def test_default_session_of_boto3(local_drs: LocalDrs):
-    """A client of boto3's default session, which keeps the first credentials that it found, uses the endpoint."""
+    """A client of boto3's default session uses the endpoint. That session keeps the first credentials that it found."""
     boto3.client("drs").describe_jobs()
     assert [request.access_key_id for request in local_drs.requests] == ["testing"]

@@ -1,4 +1,4 @@
-"""LocalDrs with AWS's JavaScript SDK, which `make check` installs if node is installed."""
+"""LocalDrs with AWS's JavaScript SDK. `make check` installs it if node is installed."""
 
 import json
 import os

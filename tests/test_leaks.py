@@ -75,7 +75,7 @@ def client(local_drs: LocalDrs, client_kind: str) -> JobsClient:
 
 
 def make_client(local_drs: LocalDrs, read_timeout: float = 60) -> JobsClient:
-    """A client whose secret key and session token are secrets too. There is one attempt, and time passes at once."""
+    """A client with a secret key and a session token that are secrets too. There is one attempt, and time passes at once."""
     boto_client = boto3.client(
         "drs",
         region_name="eu-west-1",
@@ -492,7 +492,7 @@ def test_failures_of_a_sweep(sweep: Any, fault: str, local_drs: LocalDrs, monkey
 
 
 class MalformedSts(SimulatedAws):
-    """AWS with an STS whose responses are changed."""
+    """AWS with changed responses of STS."""
 
     change: Callable[[bytes], bytes]
 

@@ -23,7 +23,6 @@ from drs_jobs import (
     UnknownValue,
 )
 from drs_jobs.testing import LocalDrs, RawResponse, Throttle, make_job, make_log_item
-from drs_jobs.testing.clock import LocalClock
 
 pytestmark = pytest.mark.both_clients
 
@@ -154,7 +153,7 @@ def test_malformed_item(raw, path, client: JobsClient, local_drs: LocalDrs):
 
 
 def test_resume_from_every_position(client: JobsClient, local_drs: LocalDrs):
-    """Items have no ids. Each comes once, over pages of which some are empty, and equal items are kept."""
+    """Items have no ids. Each comes once, over pages (some are empty), and equal items are kept."""
     local_drs.page_sizes = (0, 3, 2)
     job = make_job()
     local_drs.add_jobs(job)
@@ -292,13 +291,13 @@ def test_conflicts(local_drs: LocalDrs, boto_client: Any):
 
 def test_clock_speed():
     """It is real, faster or stopped. It never goes back."""
-    still, fast = LocalClock(0), LocalClock(1e6)
-    began, later = still.now(), fast.now()
-    assert began == still.now()
-    assert fast.now() > later
+    still, fast = LocalDrs(speed=0), LocalDrs(speed=1e6)
+    began, later = still.now, fast.now
+    assert began == still.now
+    assert fast.now > later
     still.advance(timedelta(minutes=1))
-    assert began + timedelta(minutes=1) == still.now()
-    wrong_speeds = (lambda speed=speed: LocalClock(speed) for speed in (-1, float("inf"), float("nan"), 1e12))
+    assert began + timedelta(minutes=1) == still.now
+    wrong_speeds = (lambda speed=speed: LocalDrs(speed=speed) for speed in (-1, float("inf"), float("nan"), 1e12))
     for wrong in (*wrong_speeds, lambda: still.advance(timedelta(seconds=-1))):
         with pytest.raises(ValueError, match="run backwards"):
             wrong()

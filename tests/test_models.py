@@ -305,7 +305,7 @@ def test_name_of_a_run(fields: dict[str, Any], name: str):
 def test_servers_at_target(job_type: JobType | UnknownValue | None, expected: list[str]):
     """They are LAUNCHED after a LAUNCH and TERMINATED after a TERMINATE. Other types have none.
 
-    A server on which a non-optional action failed is not one of them.
+    A server with a failed non-optional action is not one of them.
     """
     states = (("1", "LAUNCHED"), ("2", "TERMINATED"), ("3", "FAILED"), ("4", None))
     servers = [make_server(source_server_id=server_id, launch_status=status) for server_id, status in states]

@@ -417,7 +417,7 @@ FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 FAR_MOMENTS = [
     (FIRST, "0001-01-01 00:00"),
     (LAST, "9999-12-31 23:59"),
-    (datetime(1, 1, 1, 5, tzinfo=EAST), "0001-01-01 00:00"),  # the year 0 in UTC, which datetime does not have
+    (datetime(1, 1, 1, 5, tzinfo=EAST), "0001-01-01 00:00"),  # the year 0 in UTC; datetime does not have it
     (datetime(9999, 12, 31, 20, tzinfo=WEST), "9999-12-31 23:59"),  # the year 10000 in UTC
     (datetime(1, 1, 1, 20, tzinfo=EAST), "0001-01-01 06:00"),
     (datetime(9, 9, 1, tzinfo=WEST), "0009-09-01 12:00"),

@@ -534,7 +534,7 @@ SIGNALS = int(os.environ.get("DRS_JOBS_SIGNALS", "300"))
 @pytest.mark.parametrize("from_cursor", [False, True])
 @pytest.mark.parametrize("consume", interruptions.CONSUMERS)
 def test_signals_lose_no_job(consume: interruptions.Consume, from_cursor: Any):
-    """Real ones, whose handler raises an exception. The loop continues with the same iterator, or from its cursor."""
+    """Real ones. Their handler raises an exception. The loop continues with the same iterator, or from its cursor."""
     tally = interruptions.interrupt(consume, SIGNALS, from_cursor=from_cursor)
     assert tally["caught"] == tally["signals"] >= SIGNALS
     assert (tally["lost"], tally["repeated"], tally["unfinished calls"]) == (0, 0, 0)

@@ -92,7 +92,7 @@ def build(tmp_path: Path, pictures: Any, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.needs_check_env
 @pytest.mark.filterwarnings("ignore")  # of Sphinx and docutils
 def test_wrong_picture_is_a_warning(build: Any):
-    """With which `make docs` fails."""
+    """`make docs` fails with it."""
     problems = {
         "terminal} drs-jobs list --sinse 30d": "UsageError",
         "terminal} drs-jobs show drsjob-00000000000000000": "JobNotFoundError",

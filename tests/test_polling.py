@@ -653,7 +653,7 @@ def test_absent_job_is_not_found_after_a_minute(client: JobsClient, local_drs: L
     ("poll_interval", "error_at", "seconds"),
     [
         (60, None, 60),  # seconds 0 and 60
-        (59.5, None, 119),  # 0, 59.5, which is too early, 119
+        (59.5, None, 119),  # 0, 59.5 (too early), 119
         (60, 60, 180),  # 0, an error at 60, 120, and a third one at 180
         (20, 20, 60),  # 0, an error at 20, 40, 60
     ],
@@ -842,7 +842,7 @@ def test_jobs_that_were_not_requested_are_ignored(simulated: SimulatedTime):
 
 def test_wait_for_and_explain_start_recovery(client: JobsClient, boto_client: Any, local_drs: LocalDrs):
     """`explain` returns each failed server and the reason."""
-    local_drs._backend.clock._speed = 0
+    local_drs._backend.speed = 0
     good, unbootable, invalid = (f"s-{number:017}" for number in range(3))
     local_drs.fail_server(unbootable)
     local_drs.fail_server(invalid, LaunchActionFailure("no response on port 443"))
@@ -909,7 +909,7 @@ def test_watch_continues_after_an_interruption(client: JobsClient, local_drs: Lo
 
 @pytest.mark.synchronous  # asyncio.run turns Ctrl-C into a cancellation
 def test_signals_lose_no_job_of_a_watch():
-    """Real ones, whose handler raises an exception. The loop continues with the same iterator."""
+    """Real ones. Their handler raises an exception. The loop continues with the same iterator."""
     count = 3 * int(os.environ.get("DRS_JOBS_SIGNALS", "300"))
     tally = interruptions.interrupt_watch(count)
     assert tally["caught"] == tally["signals"] >= count
@@ -955,7 +955,7 @@ def test_default_clock_is_the_real_one(client: JobsClient, local_drs: LocalDrs):
 
 
 def _ends(call: Callable[[], object]) -> BaseException | None:
-    """Return the error of a call, which must end. It runs in a daemon thread, so that a call without an end fails the test."""
+    """Return the error of a call. It must end. It runs in a daemon thread, so that a call without an end fails the test."""
     errors: list[BaseException | None] = []
 
     def run() -> None:

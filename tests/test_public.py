@@ -21,7 +21,7 @@ PACKAGE = Path(inspect.getfile(drs_jobs)).parent
 
 
 def run(code: str, data: bytes = b"") -> bytes:
-    """Run code in a new process, which has no module of drs_jobs yet, and return its output."""
+    """Run code in a new process without a module of drs_jobs, and return its output."""
     return subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True).stdout
 
 
@@ -118,7 +118,7 @@ def test_ipython_completes_the_public_names(module: ModuleType):
 @pytest.mark.needs_check_env
 @pytest.mark.parametrize("module", [drs_jobs, notebook], ids=lambda module: module.__name__)
 def test_jedi_completes_the_public_names(module: ModuleType):
-    """As an editor does, which does not run the code."""
+    """As an editor does, without running the code."""
     import jedi  # noqa: PLC0415  # only in this environment
 
     names = {completion.name for completion in jedi.Script(f"import {module.__name__}\n{module.__name__}.").complete()}

@@ -185,7 +185,7 @@ def test_malformed_log(items: Any, client: JobsClient, local_drs: LocalDrs, path
 
 
 def test_malformed_job(client: JobsClient, local_drs: LocalDrs, path: Path):
-    """The others are saved, but no run, which would say that all jobs were read."""
+    """The others are saved, but no run: it would say that all jobs were read."""
     respond(local_drs, {"items": [{"jobID": 5, "tags": {SECRET: SECRET}}, DRILL]})
     with pytest.raises(MalformedResponseError, match=r"\$\.items\[0\]\.jobID"):
         save_jobs(client, path)
@@ -234,7 +234,7 @@ def test_account_and_region(local_drs: LocalDrs, path: Path):
 
 
 class Fake:
-    """A client without a region, whose jobs have no ARN."""
+    """A client without a region. Its jobs have no ARN."""
 
     def describe_jobs(self, **request: Any) -> dict[str, Any]:
         return {"items": [{"jobID": "drsjob-1", "status": "COMPLETED", "later": {"at": NOON}}, {"jobID": "drsjob-2"}]}

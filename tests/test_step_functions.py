@@ -63,7 +63,7 @@ def test_drill(failure: BootFailure | Stuck | None, expected: str, function: dic
 
 
 def test_retried_errors_exist():
-    """Each is the name of a class, which AWS Lambda reports as the type of the error."""
+    """Each is the name of a class. AWS Lambda reports it as the type of the error."""
     [retry] = MACHINE["States"]["Poll"]["Retry"]
     for name in retry["ErrorEquals"]:
         error = getattr(drs_jobs, name, None) or getattr(exceptions, name)

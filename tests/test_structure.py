@@ -281,7 +281,7 @@ def test_unusual_job_is_read(name: str, client: JobsClient, local_drs: LocalDrs)
     ],
 )
 def test_union_ignores_null_members_and_type(union, expected, client: JobsClient, local_drs: LocalDrs):
-    """A union has one other member. An unknown one keeps its value, which boto3 drops."""
+    """A union has one other member. An unknown one keeps its value. boto3 drops it."""
     local_drs.inject(_page(_resource(union)))
     [job] = client.describe_jobs()
     assert expected == job.participating_resources[0].participating_resource_id
@@ -349,7 +349,7 @@ def test_structured_job_equals_one_of_the_class():
 
 
 def test_equal_launch_actions_are_one_object():
-    """So are the launch actions of servers that have none, which takes less memory."""
+    """So are the launch actions of servers that have none. It takes less memory."""
     status = {"launchActionsStatus": {"runs": [{"action": {"name": "a", "parameters": {"p": {"value": "v"}}}}]}}
     raw = {"jobID": "j", "participatingServers": [status, status, *[{"launchActionsStatus": {"runs": []}}] * 2]}
     first, second, empty, other_empty = structure_job(raw).participating_servers

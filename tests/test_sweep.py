@@ -24,14 +24,15 @@ import attrs
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 import unloadable
 from both_sweeps import both_sweeps
-from drs_jobs import JobsClient, MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
-from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, read_phases, sweep, targets, workers
+from drs_jobs import MalformedResponseError, ServiceError, UninitializedAccountException, unstructure_job
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, sweep, targets, workers
 from drs_jobs.sweep import clients as sweep_clients
-from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_history, make_job
+from drs_jobs.testing import ErrorResponse, HtmlPage, LocalDrs, RawResponse, Slow, make_job
 from simulated_accounts import simulate_accounts
 
 ROLE = "DrsReader"
@@ -116,23 +117,6 @@ def test_every_target_has_one_result_on_processes():
     ):
         accounts.check(list(sweep(accounts.targets, executor=pool)))
         accounts.check_roles(processes=2)
-
-
-@pytest.mark.needs_check_env
-def test_phases_on_dask(local_drs: LocalDrs):
-    """On two processes: the phases of all jobs, with their logs, whichever worker reads a target."""
-    distributed = pytest.importorskip("distributed")
-    history = make_history(5, until=local_drs.now, logs=True)
-    local_drs.add_history(history)
-    expected = {job.job_id: len(history.logs[job.job_id]) for job in history}
-    arguments = {"n_workers": 2, "threads_per_worker": 2, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    with distributed.LocalCluster(processes=True, **arguments) as cluster, distributed.Client(cluster) as client:
-        results = list(sweep([_target(local_drs)] * 12, read_phases, executor=client.get_executor()))
-    assert len(results) == 12
-    for result in results:
-        assert isinstance(result, TargetResult), result
-        assert {report.job.job_id: len(report.log) for report in result.value} == expected
-        assert all(report.log_error is None for report in result.value)
 
 
 @pytest.mark.needs_check_env
@@ -336,7 +320,22 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-ROLE_KEY = (None, "arn:aws:iam::123456789012:role/x", "ext", False)
+ROLE_ARN = "arn:aws:iam::123456789012:role/x"
+
+
+def access_key(role: sweep_clients.Role, region: str, sts: Sts) -> str:
+    """The key of the credentials with which a target in the region is read."""
+
+    async def assume_role(request: Any) -> Any:
+        return sts.assume_role(request)
+
+    credentials, _ = sweep_clients.run_without_loop(role.credentials(region, assume_role))
+    assert credentials is not None
+    return str(credentials.access_key)
+
+
+def make_role() -> sweep_clients.Role:
+    return sweep_clients.Role(sweep_clients._ThreadLock, Credentials, ROLE_ARN, "ext")
 
 
 @pytest.mark.parametrize(
@@ -350,23 +349,23 @@ ROLE_KEY = (None, "arn:aws:iam::123456789012:role/x", "ext", False)
 )
 def test_renewal_of_credentials(responses: Any, calls: list[tuple[float, str, int]], now: list[float]):
     """At each time, the key or the error, and the number of requests until then."""
-    role, sts = sweep_clients.ThreadRole(*ROLE_KEY), Sts(*responses)
+    role, sts = make_role(), Sts(*responses)
     for seconds, expected, count in calls:
         now[0] = seconds
         try:
-            result = role.fetch_credentials("eu-west-1", sts.assume_role).access_key
+            result = access_key(role, "eu-west-1", sts)
         except ServiceError as error:
             result = error.code
         assert (expected, count) == (result, len(sts.requests)), seconds
-    assert sts.requests[0] == {"RoleArn": ROLE_KEY[1], "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
+    assert sts.requests[0] == {"RoleArn": ROLE_ARN, "RoleSessionName": "drs_jobs", "ExternalId": "ext"}
 
 
 def test_refusal_counts_for_its_region(now: list[float]):
     """An opt-in region that is not enabled refuses every role."""
-    role, sts = sweep_clients.ThreadRole(*ROLE_KEY), Sts("InvalidClientTokenId", 3600)
+    role, sts = make_role(), Sts("InvalidClientTokenId", 3600)
     with pytest.raises(ServiceError):
-        role.fetch_credentials("af-south-1", sts.assume_role)
-    assert [role.fetch_credentials(region, sts.assume_role).access_key for region in ("eu-west-1", "af-south-1")] == ["2", "2"]
+        access_key(role, "af-south-1", sts)
+    assert [access_key(role, region, sts) for region in ("eu-west-1", "af-south-1")] == ["2", "2"]
 
 
 @both_sweeps
@@ -513,54 +512,6 @@ def test_invalid_target_is_a_failure(sweep: Any, bad: Any, local_drs: LocalDrs):
         assert "expected a Target" in str(failure.error)
 
 
-def test_read_of_the_caller(local_drs: LocalDrs):
-    """Its result is the value, its error the failure of its target, and a lazy result is an error."""
-    local_drs.add_jobs(make_job(), make_job())
-
-    def count(client: JobsClient) -> int:
-        return len(client.describe_jobs().collect())
-
-    def fail(client: JobsClient) -> int:
-        raise KeyError(repr(client))
-
-    def leave(_: JobsClient) -> int:
-        raise SystemExit(3)
-
-    [result] = sweep([_target(local_drs)], count)
-    assert result == TargetResult(_target(local_drs), 2)
-    for read, error_class, text in (
-        (fail, KeyError, "JobsClient"),
-        (leave, RuntimeError, "SystemExit"),
-        (lambda client: client.describe_jobs(), TypeError, "returned a Pager"),
-        (lambda client: (job for job in client.describe_jobs()), TypeError, "returned a generator"),
-    ):
-        [failure] = sweep([_target(local_drs)], read)
-        assert isinstance(failure, TargetFailure)
-        assert isinstance(failure.error, error_class)
-        assert text in str(failure.error)
-    with ProcessPoolExecutor(1) as pool:
-        [unpicklable] = sweep([_target(local_drs)], lambda client: 1, executor=pool)
-        [other] = sweep([_target(local_drs)], _return_a_lock, executor=pool)
-        [counted] = sweep([_target(local_drs)], read_phases, executor=pool)
-    assert isinstance(unpicklable, TargetFailure)
-    assert isinstance(other, TargetFailure)
-    assert isinstance(counted, TargetResult)
-    assert [type(report).__name__ for report in counted.value] == ["JobPhases"] * 2
-
-
-def _return_a_lock(_: JobsClient) -> object:
-    return threading.Lock()
-
-
-def test_phases_of_jobs_without_a_readable_log(local_drs: LocalDrs):
-    """Its error is in the phases of its job, and no target is lost."""
-    local_drs.add_jobs(make_job(), make_job(status="STARTED"))
-    local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobLogItems")
-    [result] = sweep([_target(local_drs)], read_phases)
-    assert isinstance(result, TargetResult)
-    assert [type(report.log_error).__name__ for report in result.value] == ["AccessDeniedException"] * 2
-
-
 @both_sweeps
 def test_failure_has_the_readable_jobs(sweep: Any, local_drs: LocalDrs):
     jobs = [make_job() for _ in range(4)]
@@ -624,9 +575,9 @@ def test_clients_of_many_endpoints_are_limited(
 ):
     monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
     many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
-    cache = sweep_clients.ClientCache("id", 2)
+    cache = sweep_clients.ThreadClients("id", 2)
     for number, target in enumerate(many, start=1):
-        assert cache.read(target, lambda client: client.meta) is clients["made"][-1].meta
+        assert cache.client(target).meta is clients["made"][-1].meta
         assert (len(clients["made"]), len(clients["closed"])) == (number, max(0, number - 2))
 
 
@@ -640,37 +591,33 @@ def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     assert next(sessions) == 9
 
 
-def _find_caches() -> list[sweep_clients.ClientCache]:
+def find_clients() -> list[sweep_clients.ThreadClients]:
     gc.collect()
-    return [thing for thing in gc.get_objects() if isinstance(thing, sweep_clients.ClientCache)]
+    return [thing for thing in gc.get_objects() if isinstance(thing, sweep_clients.ThreadClients)]
 
 
-def test_cache_of_a_sweep_ends_with_it(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sweep_clients, "_worker_caches", {})
-    others = weakref.WeakSet(_find_caches())  # of earlier tests; a thread of theirs can drop one at any moment
+def test_clients_of_a_sweep_end_with_it(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sweep_clients, "_clients_of_sweeps", {})
+    others = weakref.WeakSet(find_clients())  # of earlier tests; a thread of theirs can drop one at any moment
     earlier = set(threading.enumerate())  # with those of sweeps that earlier tests left before their end
     list(sweep([_target(local_drs)]))
     for thread in set(threading.enumerate()) - earlier:
         if thread.name == "drs_jobs.sweep":
             thread.join()
-    assert [cache for cache in _find_caches() if cache not in others] == []
-    assert sweep_clients._worker_caches == {}
+    assert [clients for clients in find_clients() if clients not in others] == []
+    assert sweep_clients._clients_of_sweeps == {}
 
 
-def test_caches_of_sweeps_in_another_process(now: list[float], monkeypatch: pytest.MonkeyPatch):
-    """Each is removed after a minute without a task. Until then there is one per sweep."""
-    monkeypatch.setattr(sweep_clients, "_worker_caches", {})
-    sweeps = [pickle.dumps(sweep_clients.ClientCache(str(number), 2)) for number in range(50)]
-    caches = [pickle.loads(sent) for sent in sweeps]
-    assert [pickle.loads(sent) for sent in sweeps] == caches
-    assert len(set(map(id, caches))) == 50
-    now[0] += 59.5
-    assert pickle.loads(sweeps[0]) is caches[0]
-    assert len(sweep_clients._worker_caches) == 50
-    caches[1].tasks = 1
-    now[0] += 1
-    pickle.loads(sweeps[2])
-    assert set(sweep_clients._worker_caches) == {"0", "1", "2"}
+def test_clients_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
+    """There is one object per sweep, for the latest eight sweeps."""
+    monkeypatch.setattr(sweep_clients, "_clients_of_sweeps", {})
+    sweeps = [pickle.dumps(sweep_clients.ThreadClients(str(number), 2)) for number in range(10)]
+    clients = [pickle.loads(sent) for sent in sweeps[:8]]
+    assert [pickle.loads(sent) for sent in sweeps[:8]] == clients
+    assert len(set(map(id, clients))) == 8
+    assert pickle.loads(sweeps[0]) is clients[0]
+    pickle.loads(sweeps[8])
+    assert set(sweep_clients._clients_of_sweeps) == set("02345678")
 
 
 FORK_BESIDE_THREADS = """
@@ -710,26 +657,18 @@ def test_wait_for_results_has_a_timeout(monkeypatch: pytest.MonkeyPatch, local_d
     assert list(sweep([_target(local_drs)])) == [TargetResult(_target(local_drs), ())]
 
 
-def test_cache_counts_its_tasks(local_drs: LocalDrs):
-    cache = sweep_clients.ClientCache("id", 2)
-    assert cache.read(_target(local_drs), lambda _: cache.read(_target(local_drs), lambda _: cache.tasks)) == 2
-    with pytest.raises(ZeroDivisionError):
-        cache.read(_target(local_drs), lambda _: 1 // 0)
-    assert cache.tasks == 0
-
-
 def test_unknown_region_needs_an_endpoint(local_drs: LocalDrs):
-    cache = sweep_clients.ClientCache("id", 2)
+    clients = sweep_clients.ThreadClients("id", 2)
     for target in (Target("eu-west-1"), _target(local_drs, "mars-north-1")):
-        assert cache.read(target, lambda client: client.meta.region_name) == target.region
+        assert clients.client(target).meta.region_name == target.region
     with pytest.raises(ValueError, match="mars-north-1"):
-        cache.read(Target("mars-north-1"), pytest.fail)
+        clients.client(Target("mars-north-1"))
 
 
 def test_time_outs_of_clients(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
     """The documented ones; other tests use a shorter time-out."""
     monkeypatch.setattr(sweep_clients, "READ_TIMEOUT", READ_TIMEOUT)
-    config = sweep_clients.ClientCache("id", 2).read(_target(local_drs), lambda client: client.meta.config)
+    config = sweep_clients.ThreadClients("id", 2).client(_target(local_drs)).meta.config
     assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (10, 20, 2)
 
 

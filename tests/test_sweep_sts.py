@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 
 import frozen_time
-from both_sweeps import both_sweeps
+from both_sweeps import both_sweeps, collect
 from drs_jobs import JobsClient
 from drs_jobs.sweep import Target, TargetFailure, TargetResult, clients, sweep, targets
 from simulated_sts import DEFAULT_REGIONS, DROPPED, KEY, Refusal, Request, SimulatedAws, redirect_sts, skip_sleeps
@@ -127,14 +128,26 @@ def test_sts_that_does_not_respond(sweep: Any, aws: SimulatedAws, monkeypatch: p
 # ------------------------------------------------------------------ retries
 
 
+@pytest.mark.parametrize("in_flight", [32, 300])
 @pytest.mark.parametrize("service", ["sts", "drs"])
 @both_sweeps
-def test_third_attempt_succeeds(sweep: Any, service: str, aws: SimulatedAws):
+def test_third_attempt_succeeds(sweep: Any, service: str, in_flight: int, aws: SimulatedAws):
     """The retries of a client are limited in total, but the attempts of one account use up none of another one's."""
     aws.refuse = throttle(service, 2)
-    results = list(sweep(targets((f"{number:012}" for number in range(200)), ["eu-west-1"], role_name=ROLE)))
-    assert len(results) == 200
+    accounts = (f"{number:012}" for number in range(300))
+    results = list(sweep(targets(accounts, ["eu-west-1"], role_name=ROLE), max_in_flight=in_flight))
+    assert len(results) == 300
     assert codes(results) == {}
+
+
+@pytest.mark.parametrize("service", ["sts", "drs"])
+@both_sweeps
+def test_no_response_costs_the_attempts_of_one_call(sweep: Any, service: str, aws: SimulatedAws):
+    """With a client that others have used, and has retries left."""
+    aws.refuse = lambda request: DROPPED if request.service == service and request.account == OTHER else None
+    accounts = [ACCOUNT] * 3 + [OTHER]
+    assert codes(list(sweep(targets(accounts, ["eu-west-1"], role_name=ROLE), max_in_flight=1))) == {"ConnectionClosedError": 1}
+    assert sum(request.service == service and request.account == OTHER for request in aws.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -170,16 +183,16 @@ def test_credentials_are_renewed_during_a_sweep(sweep: Any, aws: SimulatedAws):
 
 
 def test_one_session_for_all_threads(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
-    """Each reads the data files of botocore, which takes longer than to build a client."""
+    """Each reads the data files of botocore. That takes longer than to build a client."""
     every = [Target(region) for region in boto3.Session().get_available_regions("drs")]
     sessions: list[Any] = []
-    create = boto3.Session.__init__
+    create = botocore.session.Session.__init__
 
     def count(self: Any, **keywords: Any) -> None:
         sessions.append(self)
         create(self, **keywords)
 
-    monkeypatch.setattr(boto3.Session, "__init__", count)
+    monkeypatch.setattr(botocore.session.Session, "__init__", count)
     assert failures(list(sweep(every))) == []
     assert len(sessions) == 1
 
@@ -220,35 +233,93 @@ def test_targets_without_a_role_are_signed_with_the_keys_of_the_client(sweep: An
 
 
 def test_threads_of_a_read_sign_for_its_target(aws: SimulatedAws):
-    """Whatever threads the function of the caller starts: a thread inherits no context."""
+    """Whatever threads the function of the caller starts: a thread inherits no context. Also after the target is complete."""
     aws.pages = 3
+    regions = ["eu-west-1", "us-east-1"]
 
-    def read(client: JobsClient) -> set[str]:
+    def read(client: JobsClient) -> tuple[set[str], JobsClient]:
         with ThreadPoolExecutor(4) as pool:
-            return {job.job_id for jobs in pool.map(lambda _: client.describe_jobs().collect(), range(4)) for job in jobs}
+            pages = pool.map(lambda _: client.describe_jobs().collect(), range(4))
+            return {job.job_id for jobs in pages for job in jobs}, client
 
-    results = list(sweep(targets([ACCOUNT, OTHER], ["eu-west-1", "us-east-1"], role_name=ROLE), read))
-    assert [type(result) for result in results] == [TargetResult] * 4
-    reads = Counter((request.account, request.region) for request in aws.requests if request.service == "drs")
-    assert reads == dict.fromkeys(itertools.product([ACCOUNT, OTHER], ["eu-west-1", "us-east-1"]), 12)
+    results = list(sweep([*targets([ACCOUNT, OTHER], regions, role_name=ROLE), Target("eu-west-1")], read))
+    assert aws.refusals == {}
+    for result in results:
+        assert isinstance(result, TargetResult)
+        account = (result.target.role_arn or "::::").split(":")[4]
+        ids, client = result.value
+        assert ids == {f"{account}-{result.target.region}-{page}" for page in range(3)}
+        assert {job.job_id for job in client.describe_jobs()} == ids
+    assert len(results) == 5
+    assert aws.assumed == {ACCOUNT: 1, OTHER: 1}
 
 
-def test_long_read_renews_its_credentials(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
-    """A read of many logs can take longer than credentials are valid."""
-    aws.lifetime = 601
+@both_sweeps
+def test_long_read_renews_its_credentials(sweep: Any, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch):
+    """A read of many logs can take longer than credentials are valid. They are renewed before they expire."""
     passed = [0.0]
     machine_time = clients.machine_time
     monkeypatch.setattr(clients, "machine_time", lambda: machine_time() + passed[0])
 
-    def read(client: JobsClient) -> int:
-        for _ in range(4):
-            client.describe_jobs().collect()
+    async def read(client: Any) -> list[int]:
+        numbers = []
+        for _ in range(60):  # minutes
+            numbers.append(len(await collect(client.describe_jobs())))
             passed[0] += 61
-        return len({request.access_key for request in aws.requests if request.service == "drs"})
+        return numbers
 
     [result] = sweep(targets([ACCOUNT], ["eu-west-1"], role_name=ROLE), read)
-    assert isinstance(result, TargetResult)
-    assert result.value == aws.assumed[ACCOUNT] == 4
+    assert result.value == [1] * 60
+    assert aws.assumed[ACCOUNT] == 2
+    assert len({request.access_key for request in aws.requests if request.service == "drs"}) == 2
+
+
+@both_sweeps
+def test_credentials_expire_within_a_read(sweep: Any, aws: SimulatedAws):
+    """By the clock of the machine, and of AWS."""
+    aws.lifetime = 0.3
+
+    async def read(client: Any) -> int:
+        jobs = 0
+        for number in range(3):
+            jobs += len(await collect(client.describe_jobs()))
+            if number < 2:
+                threading.Event().wait(0.4)
+        return jobs
+
+    [result] = sweep(targets([ACCOUNT], ["eu-west-1"], role_name=ROLE), read)
+    assert result.value == 3
+    assert aws.assumed[ACCOUNT] == 3
+    assert aws.refusals == {}
+
+
+@both_sweeps
+def test_failed_renewal_within_a_read(sweep: Any, aws: SimulatedAws):
+    """Valid credentials are used. With expired ones, the error of the renewal is that of the request."""
+    aws.lifetime = 0.5
+    aws.refuse = lambda request: (403, "AccessDenied") if (request.service == "sts" and request.attempt > 1) else None
+
+    async def read(client: Any) -> int:
+        jobs = len(await collect(client.describe_jobs())) + len(await collect(client.describe_jobs()))
+        assert jobs == 2
+        threading.Event().wait(0.6)
+        return len(await collect(client.describe_jobs()))
+
+    [failure] = sweep(targets([ACCOUNT], ["eu-west-1"], role_name=ROLE), read)
+    assert (failure.error.code, failure.error.operation_name) == ("AccessDenied", "AssumeRole")
+    assert type(failure.error.__cause__) is not type(failure.error)
+
+
+@both_sweeps
+def test_role_that_is_denied_calls_no_function(sweep: Any, aws: SimulatedAws):
+    aws.refuse = lambda request: (403, "AccessDenied") if request.service == "sts" else None
+    calls: list[int] = []
+
+    async def read(_: Any) -> None:
+        calls.append(1)
+
+    assert codes(list(sweep(targets([ACCOUNT], ["eu-west-1"], role_name=ROLE), read))) == {"AccessDenied": 1}
+    assert calls == []
 
 
 # ------------------------------------------------------------------ frozen time

@@ -102,7 +102,7 @@ def test_pydantic_round_trip_of_the_log(item: JobLogItem):
 
 
 def test_pydantic_fields():
-    """In the user's own model, beside its own fields."""
+    """In the user's own model, next to its own fields."""
 
     class Report(pydantic.BaseModel):
         job: Job

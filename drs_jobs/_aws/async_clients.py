@@ -4,7 +4,6 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import asyncio
-import copy
 import functools
 import inspect
 import os
@@ -30,11 +29,7 @@ class ClientHandle:
     """A client that was passed in, or a fake."""
 
     def __init__(self, client: object) -> None:
-        """Register the handlers of drs_jobs with a client.
-
-        Raises:
-            TypeError: If it is a client of boto3.
-        """
+        """Register the handlers of drs_jobs with a client. Raise TypeError if it is a client of boto3."""
         if isinstance(client, BaseClient) and not inspect.iscoroutinefunction(getattr(type(client), "_make_api_call", None)):
             raise TypeError(f"{type(client).__name__} is a synchronous client: use JobsClient, or pass a client of aiobotocore")
         _register(client)
@@ -45,11 +40,7 @@ class ClientHandle:
             self._loop = current_token()
 
     async def ready(self) -> Any:
-        """Return the client.
-
-        Raises:
-            RuntimeError: If it belongs to another event loop, or is closed.
-        """
+        """Return the client. Raise RuntimeError if it belongs to another event loop, or is closed."""
         self._check_loop()
         _check_http_session(self.metadata_client)
         return self.metadata_client
@@ -71,11 +62,7 @@ class OwnedClientHandle(ClientHandle):
     """A client that is built at its first use."""
 
     def __init__(self, session: AioSession, **arguments: Any) -> None:
-        """Prepare a client with the arguments of `create_client`.
-
-        Raises:
-            botocore.exceptions.BotoCoreError: If it cannot be built, such as `NoRegionError`.
-        """
+        """Prepare a client with the arguments of `create_client`. Raise BotoCoreError if it cannot be built."""
         self.metadata_client = _create_metadata_client(session, **arguments)
         self._session, self._arguments = session, _resolve_configuration(session, self.metadata_client, arguments["config"])
         self._loop = None
@@ -113,48 +100,39 @@ def _register(client: Any) -> None:
     follow_no_redirects(client, calls_of_drs_jobs_only=True)
 
 
+def _aiohttp_session(client: Any) -> Any:
+    """Return the HTTP session of a client of aiobotocore; `None` for another transport or a fake."""
+    http_session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+    return http_session if type(http_session).__name__ == "AIOHTTPSession" else None
+
+
 def follow_no_redirects(client: Any, *, calls_of_drs_jobs_only: bool) -> None:
     """Have the HTTP session of a client return each redirect as a response like any other, as in boto3.
 
     aiohttp follows redirects by default, and would send the session token to another host.
     """
-    endpoint: Any = getattr(client, "_endpoint", None)
-    if type(getattr(endpoint, "http_session", None)).__name__ == "AIOHTTPSession":
-        endpoint.http_session = _SessionWithoutRedirects(endpoint.http_session, calls_of_drs_jobs_only)
+    http_session = _aiohttp_session(client)
+    if http_session is None:
+        return
+    get_session = http_session._get_session  # noqa: SLF001  # aiobotocore has no option for it
 
-
-class _SessionWithoutRedirects:
-    """An HTTP session of aiobotocore that follows no redirects, or only those of calls of the caller."""
-
-    def __init__(self, session: Any, calls_of_drs_jobs_only: bool) -> None:  # noqa: FBT001  # private
-        self._session = session
-        self._calls_of_drs_jobs_only = calls_of_drs_jobs_only
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    async def send(self, request: Any) -> Any:
-        """Send a request with aiobotocore's code."""
+    async def get_session_without_redirects(proxy_url: str | None) -> Any:
+        session = await get_session(proxy_url)
         current = current_call.get()
-        if self._calls_of_drs_jobs_only and (current is None or not current.is_own_request):
-            return await self._session.send(request)
-        session = copy.copy(self._session)
-        session._get_session = self._get_session  # noqa: SLF001  # aiobotocore has no option for it
-        return await session.send(request)
+        if calls_of_drs_jobs_only and (current is None or not current.is_own_request):
+            return session
+        return SimpleNamespace(request=functools.partial(session.request, allow_redirects=False))
 
-    async def _get_session(self, proxy_url: str | None) -> Any:
-        http_session = await self._session._get_session(proxy_url)  # noqa: SLF001
-        return SimpleNamespace(request=functools.partial(http_session.request, allow_redirects=False))
+    vars(http_session).setdefault("_get_session", get_session_without_redirects)
 
 
 def _check_http_session(client: Any) -> None:
-    """Check that the HTTP session of aiohttp is open, and can be used in this event loop.
+    """Raise RuntimeError if the HTTP session of aiohttp is closed, or cannot be used in this event loop.
 
-    Raises:
-        RuntimeError: If not. Otherwise each request would raise an error that looks like one of the connection.
+    Otherwise each request would raise an error that looks like one of the connection.
     """
-    http_session = getattr(getattr(client, "_endpoint", None), "http_session", None)
-    if not isinstance(http_session, _SessionWithoutRedirects):
+    http_session = _aiohttp_session(client)
+    if http_session is None:
         return
     if getattr(http_session, "_sessions", http_session) is None:
         raise RuntimeError("this client is closed: create a new one, and use it within `async with`")
@@ -165,11 +143,7 @@ def _check_http_session(client: Any) -> None:
 
 
 def make_session(session: Any, profile_name: str | None) -> AioSession:
-    """Return the session with which to build a client.
-
-    Raises:
-        TypeError: If `session` is not one of aiobotocore, or if `profile_name` is given beside it.
-    """
+    """Return the session with which to build a client. Raise TypeError if `session` is not one of aiobotocore."""
     if session is None:
         new_session = AioSession(profile=profile_name)
         # The profile of this moment, because the client is built later, and then finds the credentials of the profile.
@@ -228,11 +202,7 @@ _DEFAULT_ATTEMPTS: Final = {"legacy": 5, "standard": 3, "adaptive": 3}
 
 
 def require_awaitable(method: Callable[..., Any], response: Any) -> Awaitable[object]:
-    """Return what the method of an asynchronous client has returned.
-
-    Raises:
-        TypeError: If it is a synchronous client.
-    """
+    """Return what the method of an asynchronous client has returned. Raise TypeError if it is a synchronous client."""
     if inspect.isawaitable(response):
         return response
     kind = type(response).__name__

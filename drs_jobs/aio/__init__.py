@@ -2,12 +2,9 @@
 
 | module | contents |
 |---|---|
-| `_client` | `AsyncJobsClient`, which does what `JobsClient` does |
+| `_client` | `AsyncJobsClient`, which does what `JobsClient` does, and its polling |
 | `_pager` | `AsyncPager` and its iterators |
-| `_polling` | executes the steps of polling |
 | `_sweep` | `sweep`, `read_jobs`, `read_phases`, with the tasks of one event loop |
-| `_sweep_clients` | the sessions, clients and credentials of a sweep |
-| `_task_guard` | a guard against two tasks in one iterator |
 """
 
 from drs_jobs import _extras

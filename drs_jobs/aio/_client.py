@@ -1,6 +1,8 @@
 """`AsyncJobsClient`: calls the aiobotocore client, and does with its responses what `JobsClient` does."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol, Self, TypeAlias
 
@@ -9,16 +11,15 @@ import attrs
 from aiobotocore.session import AioSession
 from botocore.config import Config
 
-from drs_jobs import _queries, analysis
+from drs_jobs import _polling, _queries, analysis
 from drs_jobs._aws import async_clients, calls
 from drs_jobs._errors import JobNotFoundError, MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.pages import RawPage, Request
-from drs_jobs._polling import Clock, Watcher
+from drs_jobs._polling import Clock, DescribePhases, Poll, Sleep, Step, Watcher
 from drs_jobs._queries import JobRef
-from drs_jobs.aio._pager import AsyncPager
-from drs_jobs.aio._polling import AsyncWatch
+from drs_jobs.aio._pager import AsyncPager, TaskGuard
 from drs_jobs.analysis import Explanation, JobPhases
 from drs_jobs.analysis.job_progress import slowest_phase
 
@@ -135,24 +136,16 @@ class AsyncJobsClient:
         arguments = {"page_size": page_size, "limit": limit, "cursor": cursor}
         return AsyncPager(_queries.source_servers_query(self._handle.metadata_client, **arguments), self._fetch)
 
-    def watch(self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None) -> AsyncWatch:
+    def watch(self, jobs: Iterable[JobRef], *, timeout: Duration | None, poll_interval: Duration | None = None) -> "AsyncWatch":
         """Return each job whenever its snapshot changed, as `JobsClient.watch`. It is not awaited.
 
         After a cancelled `anext`, the next one continues with the same request or the rest of the sleep.
         """
-
-        async def describe_phase(job: Job) -> str | None:
-            log, _ = await self._read_log(job.job_id)
-            return slowest_phase(analysis.phases(job, log), now=self._clock.utc_now()) if log else None
-
         try:
             ids = _queries.resolve_job_refs(jobs, self._handle.metadata_client)
         finally:
             del jobs
-        watcher = Watcher(ids, timeout, poll_interval, self._clock)
-        return AsyncWatch(
-            watcher, lambda ids, on_malformed: self.describe_jobs(job_ids=ids, on_malformed=on_malformed), describe_phase
-        )
+        return AsyncWatch(self, Watcher(ids, timeout, poll_interval, self._clock))
 
     async def wait(self, job: JobRef, *, timeout: Duration | None, poll_interval: Duration | None = None) -> Job:
         """Wait until a job is complete, and return it, as `JobsClient.wait`."""
@@ -180,7 +173,7 @@ class AsyncJobsClient:
         finally:
             del job
         fetched = await self.get_job(job_id)
-        items, error = await self._read_log(fetched.job_id)
+        items, error = await _read_log(self, fetched.job_id)
         return analysis.explain(fetched, items, log_error=error)
 
     async def phases(self, job: JobRef) -> JobPhases:
@@ -191,21 +184,89 @@ class AsyncJobsClient:
         finally:
             del job
         fetched = complete_job or await self.get_job(job_id)
-        items, error = await self._read_log(job_id)
+        items, error = await _read_log(self, job_id)
         return analysis.phases(fetched, items, log_error=error)
-
-    async def _read_log(self, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
-        items: list[JobLogItem] = []
-        errors: list[Exception] = []
-        try:
-            async for page in self.describe_job_log_items(job_id, on_malformed=errors.append).pages():
-                items += page.items
-        except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
-            errors.append(error)
-        return items, errors[0] if errors else None
 
     async def _fetch(self, request: Request) -> RawPage:
         client = await self._handle.ready()
         with calls.start_call(client, request.operation) as call:
             call.response = await async_clients.require_awaitable(call.method, call.method(**request.arguments))
         return call.page()
+
+
+async def _read_log(client: AsyncJobsClient, job_id: str) -> tuple[list[JobLogItem], Exception | None]:
+    """Return the readable items of the log of a job, and the first error, if there is one."""
+    items: list[JobLogItem] = []
+    errors: list[Exception] = []
+    try:
+        async for page in client.describe_job_log_items(job_id, on_malformed=errors.append).pages():
+            items += page.items
+    except Exception as error:  # noqa: BLE001  # the job is known, so any error of the log is only reported
+        errors.append(error)
+    return items, errors[0] if errors else None
+
+
+class AsyncWatch(AsyncIterator[Job]):
+    """Executes the steps of polling, and returns the jobs.
+
+    If a step is cancelled, the next `anext` executes it again. A sleep then takes the rest of its time.
+    """
+
+    def __init__(self, client: AsyncJobsClient, watcher: Watcher) -> None:
+        self._client = client
+        self._watcher = watcher
+        self._guard = TaskGuard()
+        self._step: Step | None = None
+        """The step that is executed, or that was cancelled."""
+        self._is_closed = False
+
+    async def __anext__(self) -> Job:
+        with self._guard:
+            while not self._is_closed:
+                if self._step is None:
+                    self._step = self._watcher.next_step()
+                match self._step:
+                    case Poll() as step:
+                        await self._poll(step)
+                    case Sleep() as step:
+                        clock = self._watcher.clock
+                        await clock.sleep(max(0.0, step.until - clock.now()))
+                    case DescribePhases() as step:
+                        await self._describe_phases(step)
+                    case Job() as job:
+                        self._step = None
+                        return job
+                    case None:
+                        break
+                self._step = None
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End the watch, as `contextlib.aclosing` does."""
+        self._is_closed = True
+
+    async def _poll(self, step: Poll) -> None:
+        malformed: list[MalformedResponseError] = []  # so that the jobs after a malformed one are received too
+        try:
+            async for job in self._client.describe_jobs(job_ids=step.job_ids, on_malformed=malformed.append):
+                step.jobs[job.job_id] = job
+            step.error = malformed[0] if malformed else None
+        except Exception as error:  # noqa: BLE001  # a permanent one is raised again
+            step.error = error
+
+    async def _describe_phases(self, step: DescribePhases) -> None:
+        waiting = deque(step.jobs)
+
+        async def describe() -> None:
+            while waiting:
+                job = waiting.popleft()
+                with suppress(Exception):  # a log that cannot be read must not hide the time-out
+                    log, _ = await _read_log(self._client, job.job_id)
+                    if log:
+                        now = self._watcher.clock.utc_now()
+                        step.phases[job.job_id] = slowest_phase(analysis.phases(job, log), now=now)
+
+        with anyio.move_on_after(_polling.DESCRIPTION_TIMEOUT):
+            async with anyio.create_task_group() as group:
+                for _ in range(_polling.MAX_LOGS_AT_A_TIME):
+                    group.start_soon(describe)

@@ -1,19 +1,32 @@
 """The items of a query for asynchronous clients, as often as they are iterated."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
 
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._pagination.pager import PagerBase, PagerIteratorBase
 from drs_jobs._pagination.pages import Items, Page, RawPage, Request
-from drs_jobs._pagination.run import Query, early_stop_error
-from drs_jobs.aio._task_guard import TaskGuard
+from drs_jobs._pagination.run import Query, State, early_stop_error
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 AsyncFetch: TypeAlias = Callable[[Request], Awaitable[RawPage]]
 """Sends a request, and returns the page."""
+
+
+class TaskGuard:
+    """A context manager that a second task cannot enter while the first one waits in it."""
+
+    _is_entered = False
+
+    def __enter__(self) -> None:
+        if self._is_entered:
+            raise RuntimeError("another task waits for the next value of this iterator: use one iterator per task")
+        self._is_entered = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_entered = False
 
 
 class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
@@ -25,14 +38,13 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
 
     def __init__(self, query: Query[T], fetch: AsyncFetch) -> None:
         """Create a run. No request is sent before the first `anext`."""
-        super().__init__(query)
-        self._fetch = fetch
+        super().__init__(query, fetch)
         self._guard = TaskGuard()
 
     def __aiter__(self) -> "AsyncPagerIterator[T]":
         return self
 
-    async def __anext__(self) -> T:
+    def __anext__(self) -> Coroutine[Any, Any, T]:
         """Return the next item, from the current page or from the next one.
 
         Raises:
@@ -40,26 +52,30 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
             RuntimeError: If another task waits for an item of this iterator.
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        run = self._run
-        try:
-            while (step := run.next_item()) is None and not run.is_finished:
-                await self._fetch_page()
-        except (StopIteration, StopAsyncIteration) as error:
-            raise early_stop_error() from error
-        if step is None:
-            raise StopAsyncIteration
-        item, run.state = step
-        return item
+        return self._advance(self._run.next_item)
 
     def pages(self) -> "AsyncPageIterator[T]":
         """Return an asynchronous iterator over the remaining items, page by page.
 
         It shares the position of this iterator, so that items and pages can be mixed.
         """
-        return AsyncPageIterator(self)
+        return AsyncPageIterator(lambda: self._advance(self._run.next_page))
 
     async def aclose(self) -> None:
         """Do nothing: an iterator that is not exhausted holds no connection. For `contextlib.aclosing`."""
+
+    async def _advance(self, take: Callable[[], tuple[R, State] | None]) -> R:
+        """Return the next item or page, whichever `take` takes from the current page."""
+        run = self._run
+        try:
+            while (step := take()) is None and not run.is_finished:
+                await self._fetch_page()
+        except (StopIteration, StopAsyncIteration) as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopAsyncIteration
+        value, run.state = step
+        return value
 
     async def _fetch_page(self) -> None:
         run = self._run
@@ -80,20 +96,11 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
 class AsyncPageIterator(AsyncIterator[Page[T]]):
     """An asynchronous iterator over the pages of a run, which shares its position."""
 
-    def __init__(self, items: AsyncPagerIterator[T]) -> None:
-        self._items = items
+    def __init__(self, next_page: Callable[[], Coroutine[Any, Any, Page[T]]]) -> None:
+        self._next_page = next_page
 
-    async def __anext__(self) -> Page[T]:
-        items, run = self._items, self._items._run  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # they share the run
-        try:
-            while (step := run.next_page()) is None and not run.is_finished:
-                await items._fetch_page()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        except (StopIteration, StopAsyncIteration) as error:
-            raise early_stop_error() from error
-        if step is None:
-            raise StopAsyncIteration
-        page, run.state = step
-        return page
+    def __anext__(self) -> Coroutine[Any, Any, Page[T]]:
+        return self._next_page()
 
     async def aclose(self) -> None:
         """Do nothing: an iterator that is not exhausted holds no connection. For `contextlib.aclosing`."""
@@ -104,10 +111,6 @@ class AsyncPager(PagerBase[T, AsyncPagerIterator[T]]):
 
     It is returned by `AsyncJobsClient.describe_jobs` and `AsyncJobsClient.describe_job_log_items`.
     """
-
-    def __init__(self, query: Query[T], fetch: AsyncFetch) -> None:
-        super().__init__(query)
-        self._fetch = fetch
 
     def __aiter__(self) -> AsyncPagerIterator[T]:
         """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""

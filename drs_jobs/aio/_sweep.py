@@ -4,28 +4,34 @@ import asyncio
 import functools
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
+from drs_jobs._aws.async_clients import follow_no_redirects
 from drs_jobs._errors import DrsJobsError, MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs.aio._client import AsyncJobsClient
-from drs_jobs.aio._sweep_clients import AsyncClientCache
-from drs_jobs.aio._task_guard import TaskGuard
+from drs_jobs.aio._pager import TaskGuard
 from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.sweep.clients import ClientKey, SharedClients
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
-from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, validate
+from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, require_well_formed, validate
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Result: TypeAlias = TargetResult[Any] | TargetFailure
 
 _END: Final[Any] = object()
 """Follows the last target, and the last result."""
 
 
-class AsyncSweep(AsyncIterator[R], Generic[T, R]):
+class AsyncSweep(AsyncIterator[R]):
     """An asynchronous iterator over one result per target, in order of completion. It needs asyncio.
 
     A cancelled `anext` loses no result: the next one continues. One task at a time can wait for a result. `aclose` cancels the
@@ -37,46 +43,30 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
 
     def __init__(
         self,
-        targets: Iterable[T] | AsyncIterable[T],
-        read: Callable[[T], Awaitable[R]],
-        failure: Callable[[T, Exception], R],
+        targets: Iterable[Target] | AsyncIterable[Target],
+        read: Callable[[Target], Awaitable[_Result]],
         close: Callable[[], Awaitable[object]],
         max_in_flight: int,
     ) -> None:
         """Create an iterator. Nothing is read before the first `anext`.
 
-        Args:
-            targets: The targets. They are read one at a time, as the results of earlier ones are taken.
-            read: Returns the result of a target.
-            failure: Returns the result of a target for which `read` raised an error.
-            close: Is called when no target is in flight any more, also after a cancellation.
-            max_in_flight: The maximum number of targets in flight, and of results that were not taken, together.
-
-        Raises:
-            TypeError: If `targets` is not iterable.
+        `max_in_flight` limits the targets in flight and the results that were not taken, together. An error of `read` is the
+        failure of its target. `close` is called when no target is in flight any more, also after a cancellation.
         """
         iterator = aiter(targets) if isinstance(targets, AsyncIterable) else iter(targets)
-        self._results = asyncio.Queue[R]()
+        self._results = asyncio.Queue[Any]()
         self._slots = asyncio.Semaphore(max_in_flight)
-        read_one = functools.partial(_read, read, failure, self._results)
-        self._run = functools.partial(_run, iterator, read_one, self._slots, close)
+        self._run = functools.partial(_run, iterator, read, self._results, self._slots, close)
         self._guard = TaskGuard()
         self._is_closed = False
 
     async def __anext__(self) -> R:
-        """Return the next result.
-
-        Raises:
-            StopAsyncIteration: If there are no more results, or the sweep is closed.
-            RuntimeError: If no asyncio event loop runs, or another one than at the first call, if another task waits for a
-                result of this iterator, or if other code cancelled the tasks of the sweep.
-            Exception: The error of the targets iterable, after the results of the targets in flight.
-        """
+        """Return the next result, or raise the error of the targets iterable after the results of the targets in flight."""
         with self._guard:
             if self._is_closed:
                 raise StopAsyncIteration
             task = self._start()
-            result = await self._results.get()
+            result: R = await self._results.get()
             if not (result is _END or self._is_closed):
                 self._slots.release()
                 return result
@@ -116,18 +106,34 @@ class AsyncSweep(AsyncIterator[R], Generic[T, R]):
 
 
 async def _run(
-    targets: Iterator[T] | AsyncIterator[T],
-    read: Callable[[T], Any],
+    targets: Iterator[Target] | AsyncIterator[Target],
+    read: Callable[[Target], Awaitable[_Result]],
+    results: asyncio.Queue[_Result],
     slots: asyncio.Semaphore,
     close: Callable[[], Awaitable[object]],
 ) -> Exception | None:
     """Start one task per target, and wait for all. Return the error of the iterator of targets, if it raised one."""
+
+    async def read_target(target: Target) -> None:
+        # Other code can cancel the task of one target.
+        result: _Result = TargetFailure(target, RuntimeError("the task of this target was cancelled"))
+        try:
+            result = await read(target)
+        except BaseException as error:  # an error of one target must not end the sweep
+            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+                raise
+            result = failure_of(target, error)
+        finally:
+            results.put_nowait(result)
+
     try:
         async with asyncio.TaskGroup() as group:
             try:
                 await slots.acquire()
-                while (target := await _next(targets)) is not _END:
-                    group.create_task(read(target))
+                while (
+                    target := next(targets, _END) if isinstance(targets, Iterator) else await anext(targets, _END)
+                ) is not _END:
+                    group.create_task(read_target(target))
                     await slots.acquire()
             except Exception as error:  # noqa: BLE001  # raised after the results of the targets in flight
                 return error
@@ -136,40 +142,56 @@ async def _run(
         await close()
 
 
-async def _next(targets: Iterator[T] | AsyncIterator[T]) -> T:
-    return next(targets, _END) if isinstance(targets, Iterator) else await anext(targets, _END)
+class TaskClients(SharedClients):
+    """The clients of a sweep in an event loop, over aiobotocore."""
+
+    lock_class = asyncio.Lock
+    credentials_class = AioCredentials
+
+    def __init__(self, max_in_flight: int) -> None:
+        super().__init__(max_in_flight)
+        self._session = functools.cache(_make_session)
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Close the clients, which no target uses any more. A cancellation meanwhile leaves no client open."""
+        self._is_closed = True
+        while self._clients:
+            _, shared = self._clients.popitem()
+            # asyncio.run() cancels this task again at its end. A cancelled close of aiohttp has closed its connections already.
+            with suppress(asyncio.CancelledError):
+                await shared.client.close()
+
+    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
+        if self._is_closed:
+            raise RuntimeError("this sweep has ended: return what is needed from the function of the sweep")
+        session: Any = self._session(key.profile_name)
+        client = await session.create_client(key.service_name, **arguments).__aenter__()
+        follow_no_redirects(client, calls_of_drs_jobs_only=False)
+        return client
 
 
-async def _read(
-    read: Callable[[T], Awaitable[R]], failure: Callable[[T, Exception], R], results: asyncio.Queue[R], target: T
-) -> None:
-    result: R | None = None
-    try:
-        result = await read(target)
-    except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
-        result = failure(target, error)
-    finally:
-        # Other code can cancel the task of one target.
-        results.put_nowait(failure(target, RuntimeError("the task of this target was cancelled")) if result is None else result)
+def _make_session(profile_name: str | None) -> AioSession:
+    return AioSession(profile=profile_name)
 
 
 @overload
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target], *, max_in_flight: int = MAX_IN_FLIGHT
-) -> AsyncSweep[Target, TargetResult[tuple[Job, ...]] | TargetFailure]: ...
+) -> AsyncSweep[TargetResult[tuple[Job, ...]] | TargetFailure]: ...
 @overload
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target],
     read: Callable[[AsyncJobsClient], Awaitable[T]],
     *,
     max_in_flight: int = MAX_IN_FLIGHT,
-) -> AsyncSweep[Target, TargetResult[T] | TargetFailure]: ...
+) -> AsyncSweep[TargetResult[T] | TargetFailure]: ...
 def sweep(
     targets: Iterable[Target] | AsyncIterable[Target],
     read: Callable[[AsyncJobsClient], Awaitable[Any]] | None = None,
     *,
     max_in_flight: int = MAX_IN_FLIGHT,
-) -> AsyncSweep[Target, TargetResult[Any] | TargetFailure]:
+) -> AsyncSweep[TargetResult[Any] | TargetFailure]:
     """Return an asynchronous iterator over one result per target, as `sweep` does, with the requests of one asyncio event loop.
 
     A cancelled `anext` loses no result: the next one continues. `aclose()`, which `contextlib.aclosing` calls, cancels the
@@ -189,28 +211,22 @@ def sweep(
         ValueError: If an argument has an invalid value.
         RuntimeError: If no event loop of asyncio runs. Raised by `anext`.
     """
-    in_flight = validate(targets, max_in_flight)
-    function: Any = read_jobs if read is None else read
-    if not callable(function):
-        raise TypeError(f"read must be a coroutine function of an AsyncJobsClient, not {function!r}")
-    cache = AsyncClientCache(in_flight)
-    return AsyncSweep(targets, functools.partial(_read_target, cache, function), failure_of, cache.close, in_flight)
+    read = read_jobs if read is None else read
+    in_flight = validate(targets, read, max_in_flight)
+    clients = TaskClients(in_flight)
+    return AsyncSweep(targets, functools.partial(_read_target, clients, read), clients.close, in_flight)
 
 
 async def _read_target(
-    cache: AsyncClientCache, read: Callable[[AsyncJobsClient], Any], target: Target
-) -> TargetResult[Any] | TargetFailure:
+    clients: TaskClients, read: Callable[[AsyncJobsClient], Awaitable[Any]], target: Target
+) -> TargetResult[Any]:
     """Return the result of one target, or raise the error."""
     check_target(target)
-
-    async def call(client: AsyncJobsClient) -> Any:
-        result: Any = read(client)
-        if not inspect.isawaitable(result):
-            name = type(result).__name__
-            raise TypeError(f"read must be a coroutine function; it returned {name}: use drs_jobs.sweep.sweep for functions")
-        return check_value(await result)
-
-    return TargetResult(target, await cache.read(target, call))
+    result: object = read(AsyncJobsClient(await clients.bind(target)))
+    if not inspect.isawaitable(result):
+        name = type(result).__name__
+        raise TypeError(f"read returned {name}, which cannot be awaited: use a coroutine function, or drs_jobs.sweep.sweep")
+    return TargetResult(target, check_value(await result))
 
 
 async def read_jobs(
@@ -219,22 +235,19 @@ async def read_jobs(
     """Return all jobs of an account and region, newest first, as `drs_jobs.sweep.read_jobs`. It is the default of `sweep`."""
     malformed: list[MalformedResponseError] = []
     pager = client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)
-    jobs = tuple(await pager.collect())
-    if malformed:
-        malformed[0].jobs = jobs
-        raise malformed[0]
-    return jobs
+    return require_well_formed(tuple(await pager.collect()), malformed)
 
 
 async def read_phases(
     client: AsyncJobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None
 ) -> tuple[JobPhases, ...]:
     """Return the phases of all jobs of an account and region, newest first, as `drs_jobs.sweep.read_phases`."""
-    return tuple([await _phases_of(client, job) for job in await read_jobs(client, from_date=from_date, to_date=to_date)])
+    jobs = await read_jobs(client, from_date=from_date, to_date=to_date)
+    return tuple([await _phases_of(client, job) for job in jobs])
 
 
 async def _phases_of(client: AsyncJobsClient, job: Job) -> JobPhases:
     try:
         return await client.phases(job)
-    except (DrsJobsError, BotoCoreError) as error:  # a running job can have been deleted since
+    except (DrsJobsError, BotoCoreError, ValueError) as error:  # as in `drs_jobs.sweep.workers.phases_of`
         return phases(job, (), log_error=error)

@@ -11,8 +11,8 @@ evidence has the keys of a record. A lone surrogate in a text is replaced by `?`
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
 
 import os
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, get_type_hints
 
@@ -20,9 +20,9 @@ import attrs
 import pyarrow as pa
 
 from drs_jobs import _extras
-from drs_jobs._models import Job, LaunchAction, LaunchActionRun, LaunchActionsStatus, Outcome, ParticipatingServer
+from drs_jobs._models import Job, LaunchAction, LaunchActionsStatus, Outcome, ParticipatingServer
 from drs_jobs._time import nearest_utc
-from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase
+from drs_jobs.analysis import JobPhases
 from drs_jobs.evidence import Assessment, ServerRecord
 from drs_jobs.evidence.drills_and_recoveries import is_drill
 
@@ -32,7 +32,10 @@ _DURATION: Final = pa.duration("us")
 _ENUM: Final = pa.dictionary(pa.int32(), pa.string())
 _TAGS: Final = pa.map_(pa.string(), pa.string())
 
-_JOB: Final[dict[str, tuple[Any, Callable[[Job], object]]]] = {
+_Columns = Mapping[str, tuple[Any, Callable[[Any], object]]]
+"""The type of each column, and the function that reads its value from a row."""
+
+_JOB: Final[_Columns] = {
     "job_id": (_TEXT, lambda job: job.job_id),
     "arn": (_TEXT, lambda job: job.arn),
     "account_id": (_TEXT, lambda job: job.account_id),
@@ -50,14 +53,14 @@ _JOB: Final[dict[str, tuple[Any, Callable[[Job], object]]]] = {
     "failed_action_count": (pa.int32(), lambda job: len(job.failed_actions)),
 }
 
-_Server = tuple[Job, int, ParticipatingServer]
-_SERVER: Final[dict[str, tuple[Any, Callable[[_Server], object]]]] = {
+# The rows are job, server number, server.
+_SERVER: Final[_Columns] = {
     "job_id": (_TEXT, lambda row: row[0].job_id),
     "creation_date_time": (_TIMESTAMP, lambda row: row[0].creation_date_time),
     "is_drill": (pa.bool_(), lambda row: is_drill(row[0])),
     "server_number": (pa.int32(), lambda row: row[1]),
     "source_server_id": (_TEXT, lambda row: row[2].source_server_id),
-    "outcome": (_ENUM, lambda row: _server_outcome(row).name),
+    "outcome": (_ENUM, lambda row: _server_outcome(row[0], row[2]).name),
     "recovery_instance_id": (_TEXT, lambda row: row[2].recovery_instance_id),
     "launch_status": (_ENUM, lambda row: row[2].launch_status),
     "ssm_agent_discovery_datetime": (
@@ -68,8 +71,8 @@ _SERVER: Final[dict[str, tuple[Any, Callable[[_Server], object]]]] = {
     "failed_action_count": (pa.int32(), lambda row: sum(run.is_failed for run in row[2].runs)),
 }
 
-_Run = tuple[Job, int, ParticipatingServer, int, LaunchActionRun]
-_RUN: Final[dict[str, tuple[Any, Callable[[_Run], object]]]] = {
+# The rows are job, server number, server, run number, run, action.
+_RUN: Final[_Columns] = {
     "job_id": (_TEXT, lambda row: row[0].job_id),
     "server_number": (pa.int32(), lambda row: row[1]),
     "source_server_id": (_TEXT, lambda row: row[2].source_server_id),
@@ -77,17 +80,17 @@ _RUN: Final[dict[str, tuple[Any, Callable[[_Run], object]]]] = {
     "run_id": (_TEXT, lambda row: row[4].run_id),
     "status": (_ENUM, lambda row: row[4].status),
     "failure_reason": (_TEXT, lambda row: row[4].failure_reason),
-    "action_id": (_TEXT, lambda row: _action_of(row).action_id),
-    "action_name": (_TEXT, lambda row: _action_of(row).name),
-    "action_code": (_TEXT, lambda row: _action_of(row).action_code),
-    "category": (_ENUM, lambda row: _action_of(row).category),
-    "type": (_ENUM, lambda row: _action_of(row).type),
-    "optional": (pa.bool_(), lambda row: _action_of(row).optional),
-    "order": (pa.int64(), lambda row: _int64(_action_of(row).order)),
+    "action_id": (_TEXT, lambda row: row[5].action_id),
+    "action_name": (_TEXT, lambda row: row[5].name),
+    "action_code": (_TEXT, lambda row: row[5].action_code),
+    "category": (_ENUM, lambda row: row[5].category),
+    "type": (_ENUM, lambda row: row[5].type),
+    "optional": (pa.bool_(), lambda row: row[5].optional),
+    "order": (pa.int64(), lambda row: row[5].order),
 }
 
-_PhaseRow = tuple[Job, ParticipantPhases, int, Phase]
-_PHASE: Final[dict[str, tuple[Any, Callable[[_PhaseRow], object]]]] = {
+# The rows are job, participant, phase number, phase.
+_PHASE: Final[_Columns] = {
     "job_id": (_TEXT, lambda row: row[0].job_id),
     "creation_date_time": (_TIMESTAMP, lambda row: row[0].creation_date_time),
     "is_drill": (pa.bool_(), lambda row: is_drill(row[0])),
@@ -102,20 +105,16 @@ _PHASE: Final[dict[str, tuple[Any, Callable[[_PhaseRow], object]]]] = {
     "ended_at": (_TIMESTAMP, lambda row: row[3].ended_at),
     "duration": (_DURATION, lambda row: row[3].duration),
     "waiting_before": (_DURATION, lambda row: row[3].waiting_before),
-    "attempts": (pa.int64(), lambda row: _int64(row[3].attempts)),
+    "attempts": (pa.int64(), lambda row: row[3].attempts),
     "error": (_TEXT, lambda row: row[3].error),
 }
 
 
-def _record_column(key: str, kind: Any) -> tuple[Any, Callable[[Any], object]]:
-    """Return the type and the value of a key of a record."""
-    if key in {"asOf", "since"} or key.endswith("At"):
-        return _TIMESTAMP, lambda record: None if record[key] is None else datetime.fromisoformat(record[key])
-    return {int: pa.int64(), float | None: pa.float64()}.get(kind, _TEXT), itemgetter(key)
-
-
-_EVIDENCE: Final[dict[str, tuple[Any, Callable[[Any], object]]]] = {
-    key: _record_column(key, kind) for key, kind in get_type_hints(ServerRecord).items()
+# The rows are records.
+_NUMBERS: Final = {int: pa.int64(), float | None: pa.float64()}
+_EVIDENCE: Final[_Columns] = {
+    key: (_TIMESTAMP if key in {"asOf", "since"} or key.endswith("At") else _NUMBERS.get(hint, _TEXT), itemgetter(key))
+    for key, hint in get_type_hints(ServerRecord).items()
 }
 
 
@@ -126,8 +125,7 @@ def jobs_table(jobs: Iterable[Job], *, include_tags: bool = False) -> pa.Table:
         jobs: The jobs.
         include_tags: Whether there is a column `tags`, a map; by default there is none, because AWS marks tags as sensitive.
     """
-    columns: dict[str, tuple[Any, Callable[[Job], object]]] = {**_JOB, "tags": (_TAGS, _tags)} if include_tags else _JOB
-    return _table(columns, jobs)
+    return _table({**_JOB, "tags": (_TAGS, lambda job: list(job.tags.items()))} if include_tags else _JOB, jobs)
 
 
 def servers_table(jobs: Iterable[Job]) -> pa.Table:
@@ -151,10 +149,10 @@ def action_runs_table(jobs: Iterable[Job]) -> pa.Table:
         jobs: The jobs.
     """
     rows = (
-        (job, number, server, *run)
+        (job, number, server, run_number, run, run.action or LaunchAction())
         for job in jobs
         for number, server in enumerate(job.participating_servers)
-        for run in enumerate(server.runs)
+        for run_number, run in enumerate(server.runs)
     )
     return _table(_RUN, rows)
 
@@ -222,8 +220,8 @@ def to_excel(table: pa.Table, path: str | os.PathLike[str]) -> None:
         sheet = book.add_worksheet()
         durations = book.add_format({"num_format": "[h]:mm:ss"})
         for column, name in enumerate(table.column_names):
-            for row, value in enumerate([name, *map(_excel_value, table[name].to_pylist())]):
-                sheet.write(row, column, value, durations if isinstance(value, timedelta) else None)
+            cells = [name, *map(_excel_value, table[name].to_pylist())]
+            sheet.write_column(0, column, cells, durations if pa.types.is_duration(table[name].type) else None)
         sheet.freeze_panes(1, 0)
         sheet.autofit()
 
@@ -237,53 +235,32 @@ def _excel_value(value: object) -> object:
     return value[:32_767] if isinstance(value, str) else value
 
 
-def _server_outcome(row: _Server) -> Outcome:
-    job, _, server = row
+def _server_outcome(job: Job, server: ParticipatingServer) -> Outcome:
     outcome = None if server.source_server_id is None else job.outcome_of(server.source_server_id)
-    if outcome is not None:
-        return outcome
     # A server without an id is a job of its own, because `outcome_of` finds servers by id.
-    return attrs.evolve(job, participating_servers=(server,), participating_resources=()).outcome
+    return outcome or attrs.evolve(job, participating_servers=(server,), participating_resources=()).outcome
 
 
-def _tags(job: Job) -> list[tuple[str, str]]:
-    return [(_encodable(key), _encodable(value)) for key, value in job.tags.items()]
+def _table(columns: _Columns, rows: Iterable[Any]) -> pa.Table:
+    """Return a table of the values in the rows, which are iterated once."""
+    kept = list(rows)
+    values = {name: [_arrow_value(read(row), kind) for row in kept] for name, (kind, read) in columns.items()}
+    return pa.table(values, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
 
 
-def _action_of(row: _Run) -> LaunchAction:
-    return row[4].action or LaunchAction()
-
-
-def _table(columns: dict[str, tuple[Any, Callable[[Any], object]]], rows: Iterable[Any]) -> pa.Table:
-    """Return a table of the values in the rows. It reads the rows once, and does not keep them in memory."""
-    values: dict[str, list[object]] = {name: [] for name in columns}
-    readers = [(values[name].append, read) for name, (_, read) in columns.items()]
-    for row in rows:
-        for append, read in readers:
-            append(_arrow_value(read(row)))
-    arrays = [_array(values[name], column_type) for name, (column_type, _) in columns.items()]
-    return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, (kind, _) in columns.items()]))
-
-
-def _array(values: list[object], kind: Any) -> "pa.Array[Any]":
-    return pa.array(values, pa.string()).dictionary_encode().cast(kind) if kind == _ENUM else pa.array(values, kind)
-
-
-def _arrow_value(value: object) -> object:
+def _arrow_value(value: object, kind: Any) -> object:
     """Return the value in a form that Arrow can store."""
     match value:
+        case str() if kind is _TIMESTAMP:
+            return datetime.fromisoformat(value)
         case str():
-            return _encodable(value)
+            # A lone surrogate, which JSON can contain, becomes `?`. `str(…)`, because an UnknownValue is a subclass.
+            return str(value).encode("utf-8", "replace").decode()
         case datetime():
             return nearest_utc(value)
+        case int() if not -(2**63) <= value < 2**63:
+            return None
+        case list():
+            return [tuple(_arrow_value(text, _TEXT) for text in pair) for pair in value]
         case _:
             return value
-
-
-def _encodable(text: str) -> str:
-    """Return the text as a plain `str` that UTF-8 can encode. A lone surrogate, which JSON can contain, is replaced by `?`."""
-    return str(text).encode("utf-8", "replace").decode()
-
-
-def _int64(value: int | None) -> int | None:
-    return value if value is not None and -(2**63) <= value < 2**63 else None

@@ -45,7 +45,6 @@ class Place(NamedTuple):
 class Entry:
     """One job in a file."""
 
-    job_id: str
     is_complete: bool
     has_log: bool
     rank: int
@@ -96,12 +95,7 @@ class Archive:
         self._cut_off: tuple[Place, ...] = ()
 
     def read(self, path: Path) -> None:
-        """Add a file. Use `without_frames` to call it.
-
-        Raises:
-            OSError: If it cannot be read.
-            ValueError: If it is empty, or has anything but jobs. The error names the line.
-        """
+        """Add a file. A ValueError for anything but jobs names the line. Use `without_frames` to call it."""
         digest = hashlib.sha256()
         count, has_half_line, self._cut_off = 0, False, ()
         with path.open("rb") as file:
@@ -121,18 +115,14 @@ class Archive:
         self.files.append(SavedFile(path.name, digest.hexdigest(), has_half_line, self._cut_off))
 
     def add(self, value: Any, text: bytes) -> None:
-        """Add what is in a JSON value. `text` is kept if it is a line of `save_jobs` with a job.
-
-        Raises:
-            ValueError: If there is anything but jobs in it.
-        """
+        """Add what is in a JSON value. `text` is kept if it is a line of `save_jobs` with a job."""
         match value:
             case {"version": 1, "job": raw}:
-                account_id, region, log_error = _texts(value, "accountID", "region", "logError")
-                place, log = Place(account_id, region), value.get("log")
-                if not isinstance(log, list | None):
+                account_id, region, _ = _texts(value, "accountID", "region", "logError")
+                if not isinstance(value.get("log"), list | None):
                     raise ValueError("expected a list or null as log")
-                self._add_job(raw, None, place, text, has_log=log is not None, log_error=log_error)
+                place = Place(account_id, region)
+                self._add_job(raw, None, place, value, text)
                 self.saved_places[place] = None
             case {"version": 1, "run": {"savedAt": str(saved_at), "jobs": int(count), "unfinished": [*unfinished]} as run}:
                 account_id, region, read_from = _texts(run, "accountID", "region", "readFrom")
@@ -148,14 +138,7 @@ class Archive:
                 self._cut_off = (tuple(dict.fromkeys(places)) or (Place(None, None),)) if has_token else ()
 
     def _add_job(
-        self,
-        raw: Any,
-        index: int | None,
-        place: Place | None = None,
-        text: bytes | None = None,
-        *,
-        has_log: bool = False,
-        log_error: str | None = None,
+        self, raw: Any, index: int | None, place: Place | None = None, line: Any = None, text: bytes | None = None
     ) -> Place:
         """Add a job, and return its place. Without `place` it is not of `save_jobs`, and its ARN has the place."""
         try:
@@ -166,11 +149,12 @@ class Archive:
             place = Place(job.account_id, job.region)
             times = (self.printed_places.get(place), job.creation_date_time, job.end_date_time)
             self.printed_places[place] = max((time for time in times if time is not None), default=None)
-        entry, rank = self.entries.get(job.job_id), snapshot_rank(job)
+        line = {"job": raw} if line is None else line
+        entry, rank, has_log = self.entries.get(job.job_id), snapshot_rank(job), line.get("log") is not None
         if entry is None or (rank, has_log) >= (entry.rank, entry.has_log):
             age = math.inf if job.creation_date_time is None else -job.creation_date_time.timestamp()
-            line = zlib.compress(json.dumps({"job": raw}).encode() if text is None else text, 1)
-            self.entries[job.job_id] = Entry(job.job_id, job.is_complete, has_log, rank, age, log_error, line)
+            compressed = zlib.compress(json.dumps(line).encode() if text is None else text, 1)
+            self.entries[job.job_id] = Entry(job.is_complete, has_log, rank, age, line.get("logError"), compressed)
         return place
 
 
@@ -223,8 +207,7 @@ def _printed_jobs(value: Any) -> tuple[list[Any], bool]:
     jobs = [value] if "jobID" in members else [members["job"]] if "job" in members else members.get("items")
     if not isinstance(jobs, list):
         raise ValueError(_EXPECTED)
-    is_capital = [isinstance(job, dict) and "JobID" in job for job in jobs]
-    raw_jobs = [_with_aws_names(job) if capital else job for job, capital in zip(jobs, is_capital, strict=True)]
+    raw_jobs = [_with_aws_names(job) if isinstance(job, dict) and "JobID" in job else job for job in jobs]
     return raw_jobs, bool(members.get("nextToken"))
 
 
@@ -267,11 +250,7 @@ _NOT_SPACE: Final = re.compile(r"[^\s\ufeff]")
 
 
 def _values(path: Path, lines: Iterator[bytes]) -> Iterator[tuple[int, Any, bytes | None]]:
-    """Yield each JSON value with the number of its line and its text. Half a line at the end has no text.
-
-    Raises:
-        ValueError: If there is anything else.
-    """
+    """Yield each JSON value with the number of its line and its text. Half a line at the end has no text."""
     number = 0
     for number, line in enumerate(lines, 1):
         if not line.isspace():

@@ -13,10 +13,10 @@ from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from drs_jobs._aws.requests import query_identity
 from drs_jobs._aws.responses import decode
 from drs_jobs._errors import DrsJobsError
 from drs_jobs._pagination.cursor import Position, decode_cursor, encode_cursor
+from drs_jobs._queries import query_identity
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
 from drs_jobs.saved.archive import Archive, Entry, without_frames
@@ -52,7 +52,7 @@ class SavedJobs:
         self.archive: Archive = Archive()
         for path in paths:
             without_frames(self.archive.read, Path(path))
-        self._order: list[_Key] = sorted((entry.age, entry.job_id) for entry in self.archive.entries.values())
+        self._order: list[_Key] = sorted((entry.age, job_id) for job_id, entry in self.archive.entries.items())
 
     def describe_jobs(self, **request: Any) -> dict[str, Any]:
         """Return a page of jobs in AWS's shape, newest first. Dates are inclusive.
@@ -75,8 +75,7 @@ class SavedJobs:
         if "fromDate" in filters or "toDate" in filters:
             # By default from the oldest job that has a creation time.
             oldest, newest = _age(filters, "fromDate", sys.float_info.max), _age(filters, "toDate", -math.inf)
-            end = bisect.bisect_left(order, (math.nextafter(oldest, math.inf),))
-            order = order[bisect.bisect_left(order, (newest,)) : end]
+            order = [key for key in order if newest <= key[0] <= oldest]
         keys, token = _page("DescribeJobs", request, order)
         return {"items": [_load(entries[job_id])["job"] for _, job_id in keys], **token}
 

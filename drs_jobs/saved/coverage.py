@@ -41,15 +41,11 @@ _MAX_LAG: Final = timedelta(days=1)
 
 
 def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
-    """Return what files cover.
+    """Return what files cover until `as_of`, the moment of the assessment: by default the last that all places cover.
 
     A run of `save_jobs` covers the jobs that were created from its `readFrom` until its `savedAt`, when it began. The output of
     another tool does not say what it covers. It counts as all jobs until the last time that one of them has, or until `as_of`
     if that is given, and a note says so.
-
-    Args:
-        saved: The files.
-        as_of: The moment of the assessment. Default: the last that all places cover.
     """
     archive = saved.archive
     spans = _spans_by_place(archive.runs)

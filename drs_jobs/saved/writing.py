@@ -1,6 +1,7 @@
 """`save_jobs`, in two steps: `UnsavedJobs` reads what a file lacks, without the file, and `JobsFile` appends it."""
 
 import errno
+import itertools
 import json
 import os
 import stat
@@ -28,17 +29,8 @@ from drs_jobs.saved.client import SavedJobs
 
 if sys.platform == "win32":
     import msvcrt
-
-    def _set_lock(descriptor: int, *, is_locked: bool) -> None:
-        """Lock a byte far behind the lines, because nobody can read a locked one."""
-        os.lseek(descriptor, 2**31 - 2, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK if is_locked else msvcrt.LK_UNLCK, 1)
-
 else:
     import fcntl
-
-    def _set_lock(descriptor: int, *, is_locked: bool) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if is_locked else fcntl.LOCK_UN)
 
 
 @attrs.frozen
@@ -112,18 +104,7 @@ class UnsavedJobs:
     """
 
     def __init__(self, client: JobsClient, saved: Mapping[str, bool], *, from_date: datetime | None = None) -> None:
-        """Read the jobs.
-
-        Args:
-            client: The client to read with.
-            saved: The ids in the file, and whether it has the complete job and its log.
-            from_date: From when on jobs are read; by default all. Jobs that the file does not have so are read too.
-
-        Raises:
-            TypeError: If `client` is not a `JobsClient`.
-            ValueError: If it reads saved jobs, because these do not show what AWS has now.
-            ServiceError: As in `JobsClient.describe_jobs`, with all its other errors.
-        """
+        """Read the jobs, those before `from_date` too if `saved` has them without the complete job and its log."""
         if not isinstance(client, JobsClient):
             raise TypeError(f"client must be a JobsClient, not {type(client).__name__}: write JobsClient(client)")
         if isinstance(source_of(client), SavedJobs):
@@ -134,6 +115,7 @@ class UnsavedJobs:
         self.malformed: list[MalformedResponseError] = []
         """The errors of malformed jobs. If there is one, there is no line of the run."""
         self._jobs: dict[str, tuple[Job, Any]] = {}
+        """The jobs, also as AWS sent them, with members that this version does not know."""
         self._read(from_date=from_date)
         # Otherwise a job from before `from_date` would run for ever in the file.
         pending = [job_id for job_id in saved if not saved[job_id] and job_id not in self._jobs] if from_date else []
@@ -155,22 +137,19 @@ class UnsavedJobs:
             self._keep(page)
 
     def _keep(self, page: Page[Job]) -> None:
-        """Keep the jobs of a page, and as AWS sent them, with members that this version does not know."""
+        # Not in `_read`, whose local variables an error of the next page has.
         raw_jobs = {job_id_of(raw): raw for raw in page.raw.get("items") or ()}
         for job in page.items:
             earlier = self._jobs.get(job.job_id)
             if earlier is None or snapshot_rank(job) >= snapshot_rank(earlier[0]):
                 self._jobs[job.job_id] = job, raw_jobs[job.job_id]
 
-    def _account_of(self, jobs: list[Job]) -> str | None:
-        """Return the account of jobs. Without any since `from_date`, an earlier job shows it."""
-        shown = jobs or self._client.describe_jobs(limit=1, on_malformed=lambda _: None)
-        return next((job.account_id for job in shown if job.account_id is not None), None)
-
     def _make_lines(self, saved: Mapping[str, bool], read_from: str | None, saved_at: str | None) -> Iterator[Line]:
         jobs = [job for job, _ in self._jobs.values()]
+        # Without any job since `from_date`, an earlier one shows the account.
+        shown = jobs or self._client.describe_jobs(limit=1, on_malformed=lambda _: None)
         place = {
-            "accountID": self._account_of(jobs),
+            "accountID": next((job.account_id for job in shown if job.account_id is not None), None),
             "region": region_of(self._client) or next((job.region for job in jobs if job.region is not None), None),
         }
         complete = [job.job_id for job in jobs if job.is_complete]
@@ -206,15 +185,7 @@ class JobsFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open a file, or create it with mode 0600, and read which jobs it has.
-
-        Args:
-            path: The path of the file.
-
-        Raises:
-            OSError: If it cannot be opened for appending, or is a symbolic link or no regular file.
-            ValueError: If it has anything but lines of `save_jobs`, or its name is that of a compressed file.
-        """
+        """Open a file, or create it with mode 0600, and read which jobs it has. The errors are those of `save_jobs`."""
         self._path = Path(path)
         if self._path.suffix == ".gz":
             raise ValueError(
@@ -224,6 +195,8 @@ class JobsFile:
             raise OSError(errno.ELOOP, "a symbolic link, give the path of the file itself", str(path))
         self._archive = Archive()
         self._end = self._line_count = 0
+        self._line_end = b""
+        """What the last line lacks, as an editor can leave it."""
         # O_NOFOLLOW, because another user can plant a link in a shared folder.
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, 0o600)
@@ -244,18 +217,12 @@ class JobsFile:
     @property
     def saved(self) -> dict[str, bool]:
         """The ids of the jobs in the file, and whether it has the complete job and its log."""
-        return {entry.job_id: entry.is_complete and entry.has_log for entry in self._archive.entries.values()}
+        return {job_id: entry.is_complete and entry.has_log for job_id, entry in self._archive.entries.items()}
 
     def append(self, lines: Iterable[Line], *, account_id: str | None = None) -> SavedCount:
         """Append lines of one account and region, without the jobs that another process has appended since.
 
-        Args:
-            lines: The lines, all in memory.
-            account_id: The account, such as that of the role, for lines without one.
-
-        Raises:
-            OSError: If they cannot be written.
-            ValueError: If the file has anything but lines of `save_jobs` now.
+        `account_id`, such as that of the role, is for lines without an account. The errors are those of `save_jobs`.
         """
         with _locked(self._descriptor, self._path):
             return without_frames(self._append_new, lines, account_id)
@@ -263,10 +230,6 @@ class JobsFile:
     def _append_new(self, lines: Iterable[Line], account_id: str | None) -> SavedCount:
         self._read_new_lines()
         os.ftruncate(self._descriptor, self._end)
-        if self._end > 0:
-            os.lseek(self._descriptor, -1, os.SEEK_END)
-            if os.read(self._descriptor, 1) != b"\n":  # as an editor can leave it
-                self._end += os.write(self._descriptor, b"\n")
         return sum((self._append(line.content, line.kept, account_id) for line in lines), SavedCount())
 
     def _append(self, content: dict[str, Any], kept: int, account_id: str | None) -> SavedCount:
@@ -284,33 +247,29 @@ class JobsFile:
         return SavedCount(added=1, without_log=int(not has_log))
 
     def _write(self, content: dict[str, Any]) -> None:
-        text = rest = json.dumps(content, default=str).encode() + b"\n"
+        rest = self._line_end + json.dumps(content, default=str).encode() + b"\n"
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
-        self._add(text)
+        self._read_new_lines()
 
     def _read_new_lines(self) -> None:
         """Read the lines that were appended since the last one, without half a line at the end."""
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(self._end)
-            for text in file:
-                if is_half_line(text):
-                    break
-                self._add(text)
-
-    def _add(self, text: bytes) -> None:
-        """Continue after a line of the file."""
-        try:
-            if not text.isspace():
-                line: Any = decode(text)
-                if not is_line(line):
-                    raise ValueError("it is not a line of drs-jobs save")
-                self._archive.add(line, b"")
-        except (ValueError, RecursionError) as error:
-            place = f"{self._path}: line {self._line_count + 1}"
-            raise ValueError(f"{place}: {error}: give another file, only lines of drs-jobs save can be appended to") from None
-        self._end += len(text)
-        self._line_count += 1
+            for text in itertools.takewhile(lambda text: not is_half_line(text), file):
+                try:
+                    if not text.isspace():
+                        line: Any = decode(text)
+                        if not is_line(line):
+                            raise ValueError("it is not a line of drs-jobs save")
+                        self._archive.add(line, b"")
+                except (ValueError, RecursionError) as error:
+                    place = f"{self._path}: line {self._line_count + 1}"
+                    hint = "give another file, only lines of drs-jobs save can be appended to"
+                    raise ValueError(f"{place}: {error}: {hint}") from None
+                self._end += len(text)
+                self._line_count += text.count(b"\n")
+                self._line_end = b"" if text.endswith(b"\n") else b"\n"
 
 
 _LOCK_TIMEOUT: Final = 30.0
@@ -333,3 +292,12 @@ def _locked(descriptor: int, path: Path) -> Generator[None]:
         yield
     finally:
         _set_lock(descriptor, is_locked=False)
+
+
+def _set_lock(descriptor: int, *, is_locked: bool) -> None:
+    if sys.platform == "win32":
+        # A byte far behind the lines, because nobody can read a locked one.
+        os.lseek(descriptor, 2**31 - 2, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK if is_locked else msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if is_locked else fcntl.LOCK_UN)

@@ -1,12 +1,26 @@
 """The targets of a sweep, and the result of each."""
 
 import functools
-from collections.abc import Iterable, Iterator, Sized
+import pickle
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, final
 
 import attrs
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 
-from drs_jobs._errors import MalformedResponseError, UninitializedAccountException, chain_of, drop_request, make_picklable
+from drs_jobs._errors import (
+    DrsJobsError,
+    MalformedResponseError,
+    UninitializedAccountException,
+    chain_of,
+    drop_request,
+    make_picklable,
+)
 from drs_jobs._models import Job
 from drs_jobs._text import one_line, redact_passwords
 
@@ -29,38 +43,58 @@ class Target:
     """Another endpoint than AWS's, such as that of a `LocalDrs`."""
 
 
+def _short_repr(value: Any) -> str:
+    return f"<{len(value)}>" if issubclass(type(value), tuple | list) else one_line(repr(value), 100)
+
+
 @final
-@attrs.frozen(repr=False)
+@attrs.frozen
 class TargetResult(Generic[T_co]):
     """What was read of a target."""
 
     target: Target
     """The target."""
-    value: T_co
+    value: T_co = attrs.field(repr=_short_repr)
     """What the function of the sweep returned: by default a tuple of the jobs, newest first."""
 
-    def __repr__(self) -> str:
-        """Return a text with the number of elements instead of the elements."""
-        text = f"<{len(self.value)}>" if isinstance(self.value, Sized) else one_line(repr(self.value), 100)
-        return f"TargetResult({self.target!r}, value={text})"
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A value that does not load would end a pool of processes, and Dask would wait without end for one without a pickle.
+        try:
+            return _load_result, (self.target, _pickle(self.value))
+        except Exception as error:  # noqa: BLE001  # a class can raise any exception
+            return failure_of(self.target, error).__reduce__()
+
+
+def _pickle(value: object) -> bytes:
+    with suppress(Exception):
+        return pickle.dumps(value)
+    # The pickle of Dask can send what a notebook has defined too.
+    pickled: bytes = getattr(sys.modules.get("cloudpickle"), "dumps", pickle.dumps)(value)
+    return pickled
+
+
+def _load_result(target: Target, pickled: bytes) -> "TargetResult[Any] | TargetFailure":
+    try:
+        return TargetResult(target, pickle.loads(pickled))  # noqa: S301  # of `TargetResult`
+    except Exception as error:  # noqa: BLE001  # a class can raise any exception
+        reason = one_line(f"{type(error).__name__}: {error}", 300)
+        return TargetFailure(target, TypeError(f"the result of read cannot be unpickled ({reason}): return plain data"))
 
 
 @final
-@attrs.frozen(repr=False)
+@attrs.frozen
 class TargetFailure:
     """A target that could not be read, or not completely."""
 
     target: Target
     """The target, or the object that was given instead of one."""
     error: Exception
-    """The error, of drs_jobs or of botocore. It has no traceback, because that would keep the whole client in memory."""
-    jobs: tuple[Job, ...] = ()
-    """The readable jobs, if `read_jobs` raised the MalformedResponseError of the first malformed job. Empty otherwise."""
+    """The error, of drs_jobs, of botocore, or of the function of the sweep.
 
-    def __repr__(self) -> str:
-        """Return a text with the number of jobs instead of the jobs."""
-        jobs = f", jobs=<{len(self.jobs)}>" if self.jobs else ""
-        return f"TargetFailure({self.target!r}, {self.error!r}{jobs})"
+    It has no traceback, because that would keep the whole client in memory. A note of the error has its text.
+    """
+    jobs: tuple[Job, ...] = attrs.field(default=(), repr=_short_repr)
+    """The readable jobs, if `read_jobs` raised the MalformedResponseError of the first malformed job. Empty otherwise."""
 
     @property
     def is_uninitialized(self) -> bool:
@@ -94,9 +128,10 @@ def targets(
         raise TypeError(f'regions must be a list of region names, or "all", not one str: write [{regions!r}]')
     if not role_name or role_name.startswith("arn:"):
         raise ValueError(f"role_name must be the name of a role, such as 'DrsReader', not {role_name!r}")
-    names: list[str] = []
-    for region in ("all",) if isinstance(regions, str) else regions:
-        names += _regions(partition) if region == "all" else [region]
+    regions = (regions,) if isinstance(regions, str) else tuple(regions)
+    if "all" in regions and partition not in drs_regions():
+        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {', '.join(drs_regions())}")
+    names = [name for region in regions for name in (drs_regions()[partition] if region == "all" else (region,))]
     return _targets(accounts, tuple(dict.fromkeys(names)), f"arn:{partition}:iam::{{}}:role/{role_name}", external_id)
 
 
@@ -109,23 +144,19 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
 
 
 @functools.cache
-def _regions(partition: str) -> tuple[str, ...]:
-    """Return the regions of a partition with DRS in botocore.
-
-    Raises:
-        ValueError: If there are none.
-    """
-    import boto3  # noqa: PLC0415  # as in `JobsClient`, only if it is needed
-
-    regions = tuple(boto3.Session().get_available_regions("drs", partition_name=partition))
-    if not regions:
-        partitions = ", ".join(boto3.Session().get_available_partitions())
-        raise ValueError(f"partition {partition!r} has no region with DRS: use one of {partitions}")
-    return regions
+def drs_regions() -> Mapping[str, tuple[str, ...]]:
+    """Return the regions with DRS in botocore, by partition, without partitions that have none."""
+    resolver = EndpointResolver(create_loader().load_data("endpoints"))
+    regions = {name: tuple(resolver.get_available_endpoints("drs", name)) for name in resolver.get_available_partitions()}
+    return {name: names for name, names in regions.items() if names}
 
 
-def failure_of(target: Target, error: Exception) -> TargetFailure:
+def failure_of(target: Target, error: BaseException) -> TargetFailure:
     """Return a failure. The tracebacks of the error and its causes are removed, because they reference whole clients."""
+    if not isinstance(error, Exception):  # such as KeyboardInterrupt, which a terminal sends to worker processes too
+        error = RuntimeError(f"{type(error).__name__} in the worker")
+    if error.__traceback__ is not None and not isinstance(error, DrsJobsError | ClientError | BotoCoreError):
+        error.add_note("".join(["Traceback of the target:\n", *traceback.format_tb(error.__traceback__)]))
     for link in chain_of(error):
         link.__traceback__ = None
         drop_request(link)

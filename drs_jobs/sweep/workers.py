@@ -7,12 +7,10 @@ import queue
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 from datetime import datetime
-from itertools import islice
-from typing import Any, Final, TypeAlias, TypeVar, cast, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from botocore.exceptions import BotoCoreError
 
@@ -20,9 +18,9 @@ from drs_jobs import _queries
 from drs_jobs._client import JobsClient
 from drs_jobs._errors import DrsJobsError, MalformedResponseError
 from drs_jobs._models import Job
-from drs_jobs._pagination.pager import Pager
+from drs_jobs._pagination.pager import PagerBase
 from drs_jobs.analysis import JobPhases, phases
-from drs_jobs.sweep.clients import ClientCache
+from drs_jobs.sweep.clients import ThreadClients
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
 
 T = TypeVar("T")
@@ -62,9 +60,9 @@ def sweep(
         targets: The targets, any number. They are read one at a time, as earlier ones complete. An error of the iterable
             itself is raised after the results of the targets in flight.
         read: The function to call with the `JobsClient` of each target, by default `read_jobs`. `read_phases` reads the logs
-            too; `functools.partial(read_jobs, from_date=…)` only newer jobs. Its errors are the failure of the target. It is
-            called once more after a transient error, if the client that several targets share had no retries left. A pool of
-            processes and Dask need a function and a result that can be pickled.
+            too; `functools.partial(read_jobs, from_date=…)` only newer jobs. Its errors are the failure of the target, and so
+            is a lazy result, such as a pager. It can use the client in any thread. For an executor with other processes, the
+            function and its result must be picklable.
         executor: The executor, such as a ProcessPoolExecutor or `dask.distributed.Client.get_executor()`, which the caller
             shuts down. By default the sweep runs on threads.
         max_in_flight: The maximum number of targets that are read at the same time, by default 32. An executor with fewer
@@ -77,39 +75,28 @@ def sweep(
         TypeError: If an argument has the wrong type. Raised by this call.
         ValueError: If an argument has an invalid value. Raised by this call.
     """
-    in_flight = validate(targets, max_in_flight)
-    function: Any = read_jobs if read is None else read
-    if not callable(function) or inspect.iscoroutinefunction(function):
-        raise TypeError(
-            f"read must be a function of a JobsClient, not {function!r}: use drs_jobs.aio.sweep for coroutine functions"
-        )
+    read = read_jobs if read is None else read
+    in_flight = validate(targets, read, max_in_flight)
+    if inspect.iscoroutinefunction(read):
+        raise TypeError(f"read must be a function, not the coroutine function {read!r}: use drs_jobs.aio.sweep")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(
             f"executor must have a submit method, as concurrent.futures.Executor has; {type(executor).__name__} has none"
         )
-    cache = ClientCache(uuid.uuid4().hex, in_flight)
-    return _Sweep(iter(targets), functools.partial(_read_target, cache, function), executor, in_flight, cache.close)
+    clients = ThreadClients(uuid.uuid4().hex, in_flight)
+    return _Sweep(iter(targets), functools.partial(_read_target, clients, read), executor, in_flight, clients.close)
 
 
-def validate(targets: object, max_in_flight: int) -> int:
-    """Return the number of targets in flight.
-
-    Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If an argument has an invalid value.
-    """
+def validate(targets: object, read: object, max_in_flight: int) -> int:
+    """Return the number of targets in flight, or raise the TypeError or ValueError of an argument."""
     if isinstance(targets, str | Target):
         raise TypeError(f"targets must be a list of Target, not one {type(targets).__name__}: write [target]")
-    _queries.validate_count("max_in_flight", max_in_flight, 1)
-    return max_in_flight
+    if not callable(read):
+        raise TypeError(f"read must be a function of a client, such as read_jobs, not {type(read).__name__}")
+    return _queries.validate_count("max_in_flight", max_in_flight, 1) or MAX_IN_FLIGHT
 
 
 _Result: TypeAlias = TargetResult[Any] | TargetFailure
-_Completed: TypeAlias = list[tuple[Future[_Result], Target]]
-
-
-_FORGOTTEN: Final = (Future[_Result](), Target(""))
-"""Replaces a result that was returned."""
 
 
 class _Sweep(Iterator[_Result]):
@@ -133,40 +120,36 @@ class _Sweep(Iterator[_Result]):
         self._close = close
         """Called when there are no more results."""
         self._in_flight: dict[Future[_Result], Target] = {}
-        self._completed: _Completed = []
-        """In order of completion, those whose results were returned too."""
-        self._returned = 0
-        """The number of results that were returned."""
-        self._wake_ups: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """The targets whose results were not returned, and the latest that was."""
+        self._completed: queue.SimpleQueue[Future[_Result]] = queue.SimpleQueue()
+        self._returned: Future[_Result] | None = None
+        """The future of the latest result, which is in flight until the next call."""
         self._has_more = True
         self._target: Target | None = None
-        """The next target, if it was taken from the iterable but not submitted, because no thread could be started."""
-        self._targets_error: Exception | None = None
-        """The error of the iterable of targets, which is raised after the targets in flight."""
+        """The next target, if it was taken from the iterable, and an interruption prevented that it was submitted."""
+        self._end: Exception = StopIteration()
+        """Raised after the targets in flight: also the error of the iterable of targets."""
         self._process_id = os.getpid()
 
     def __next__(self) -> _Result:
         if os.getpid() != self._process_id:
             raise RuntimeError("this sweep belongs to the parent process: start another one in a forked process")
-        self._forget_latest()
+        if self._returned is not None:
+            self._in_flight.pop(self._returned, None)
+            self._returned = None
         while self._has_more and len(self._in_flight) < self._max_in_flight:
             self._submit_next()
-        if self._in_flight or self._returned < len(self._completed):
-            result = self._wait()
+        if self._in_flight:
+            future = self._wait()
+            result = _result_of(future, self._in_flight[future])
             # As in `Run`, no signal handler runs between this and the return.
-            self._returned += 1
+            self._returned = future
             return result
         if self._threads is not None:
             self._threads.stop()
         self._close()
-        error, self._targets_error = self._targets_error, None
-        raise StopIteration if error is None else error
-
-    def _forget_latest(self) -> None:
-        """Free the memory of the result that was returned last."""
-        if self._returned:
-            self._in_flight.pop(self._completed[self._returned - 1][0], None)
-            self._completed[self._returned - 1] = _FORGOTTEN
+        end, self._end = self._end, StopIteration()
+        raise end
 
     def _submit_next(self) -> None:
         try:
@@ -174,34 +157,39 @@ class _Sweep(Iterator[_Result]):
         except StopIteration:
             self._has_more = False
             return
-        except Exception as error:  # noqa: BLE001  # raised after the targets in flight
-            self._has_more, self._targets_error = False, error
-            return
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self._has_more, self._end = False, error
+                return
             # A generator that was interrupted looks as if it had no more targets.
-            self._targets_error = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
+            self._end = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
             raise
-        if self._threads is not None:
-            self._threads.ensure_thread()
-        target = self._target
-        future = _submit(self._executor, self._read, target)
+        future: Future[_Result]
+        try:
+            check_target(self._target)
+            future = self._executor.submit(self._read, self._target)
+        except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
+            future = Future()
+            future.set_result(failure_of(self._target, error))
         # As in `Run`, no signal handler runs between these two.
-        self._in_flight[future] = target
+        self._in_flight[future] = self._target
         self._target = None
         # Without a reference to this object, so that `break` deletes it while targets are in flight.
-        future.add_done_callback(functools.partial(_complete, self._completed, self._wake_ups, target))
+        future.add_done_callback(self._completed.put)
 
-    def _wait(self) -> _Result:
-        while self._returned >= len(self._completed):
+    def _wait(self) -> Future[_Result]:
+        """Return a future that is done, in order of completion."""
+        while True:
             try:
                 # With a time-out, because on Windows Ctrl-C does not interrupt a wait without one.
-                self._wake_ups.get(timeout=_INTERRUPT_INTERVAL)
+                future = self._completed.get(timeout=_INTERRUPT_INTERVAL)
+                if future in self._in_flight:
+                    return future
             except queue.Empty:
-                if self._returned >= len(self._completed):
-                    # An interruption can have prevented that a target in flight wakes this thread up.
-                    done = ((future, target) for future, target in self._in_flight.items() if future.done())
-                    self._completed += islice(done, 1)
-        return _result_of(*self._completed[self._returned])
+                # An interruption can have lost the future of a target.
+                for future in self._in_flight:
+                    if future.done():
+                        return future
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing, process_id: Callable[[], int] = os.getpid) -> None:
         # It waits for no lock, because a thread that the end of the process has stopped can hold it. The functions are
@@ -213,28 +201,8 @@ class _Sweep(Iterator[_Result]):
                 future.cancel()
 
 
-def _complete(completed: _Completed, wake_ups: "queue.SimpleQueue[None]", target: Target, future: Future[_Result]) -> None:
-    completed.append((future, target))
-    wake_ups.put(None)
-
-
-def _submit(pool: Executor, read: Callable[[Target], _Result], target: Target) -> Future[_Result]:
-    """Return the future of a target. If the target cannot be submitted, the future already has a failure as its result."""
-    try:
-        check_target(target)
-        return pool.submit(read, target)
-    except Exception as error:  # noqa: BLE001  # such as of a task that cannot be pickled, or of a broken pool
-        future: Future[_Result] = Future()
-        future.set_result(failure_of(target, error))
-        return future
-
-
 def check_target(target: object) -> None:
-    """Check that a target is one.
-
-    Raises:
-        TypeError: If it is not.
-    """
+    """Raise a TypeError if a target is none."""
     if not isinstance(target, Target):
         raise TypeError(f"expected a Target, not {type(target).__name__}")
 
@@ -244,34 +212,33 @@ def _result_of(future: Future[_Result], target: Target) -> _Result:
     if future.cancelled():
         return TargetFailure(target, RuntimeError("cancelled by the executor"))
     error = future.exception()
-    if isinstance(error, Exception):
-        return failure_of(target, error)
-    if error is not None:  # such as KeyboardInterrupt, which a terminal sends to worker processes too
-        return failure_of(target, RuntimeError(f"{type(error).__name__} in the worker"))
-    return future.result()
+    return future.result() if error is None else failure_of(target, error)
 
 
 # ------------------------------------------------------------------ code that runs in the workers
 
 
-def _read_target(cache: ClientCache, read: Callable[[JobsClient], Any], target: Target) -> _Result:
+def _read_target(clients: ThreadClients, read: Callable[[JobsClient], Any], target: Target) -> _Result:
     """Return the result of one target. It runs in a thread or process of the executor."""
     try:
-        return TargetResult(target, cache.read(target, lambda client: check_value(read(JobsClient(client)))))
-    except Exception as error:  # noqa: BLE001  # an error of one target must not end the sweep
+        return TargetResult(target, check_value(read(JobsClient(clients.client(target)))))
+    except BaseException as error:  # an error of one target must not end the sweep, nor a worker of Dask
+        if isinstance(error, KeyboardInterrupt):
+            raise
         return failure_of(target, error)
 
 
-def check_value(value: T) -> T:
-    """Return what a function of a sweep returned.
+def check_value(value: Any) -> Any:
+    """Return what a function of a sweep returned. Raise a TypeError if it is lazy.
 
-    Raises:
-        TypeError: If it is lazy, so that it would be read when the client of the target is not available any more.
+    The caller would make its requests, one after the other, and get their errors.
     """
-    if isinstance(value, Pager | Iterator):
-        name = type(cast("object", value)).__name__
-        raise TypeError(f"read returned a {name}, which is not read yet: return a tuple of what it has")
-    return value
+    kind = type(value).__name__
+    if inspect.iscoroutine(value):
+        value.close()  # otherwise Python warns that it was never awaited
+    elif not isinstance(value, PagerBase | Iterator | AsyncIterator | Awaitable):
+        return value
+    raise TypeError(f"read returned a {kind}, which is not read yet: return its items, as tuple(client.describe_jobs())")
 
 
 def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date: datetime | None = None) -> tuple[Job, ...]:
@@ -287,7 +254,13 @@ def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date:
         ServiceError: If AWS returns an error. All other errors are as in `JobsClient.describe_jobs`.
     """
     malformed: list[MalformedResponseError] = []
-    jobs = tuple(client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append))
+    return require_well_formed(
+        tuple(client.describe_jobs(from_date=from_date, to_date=to_date, on_malformed=malformed.append)), malformed
+    )
+
+
+def require_well_formed(jobs: tuple[Job, ...], malformed: list[MalformedResponseError]) -> tuple[Job, ...]:
+    """Return the jobs, or raise the first error with the jobs."""
     if malformed:
         malformed[0].jobs = jobs
         raise malformed[0]
@@ -299,7 +272,7 @@ def read_phases(
 ) -> tuple[JobPhases, ...]:
     """Return the phases of all jobs of an account and region, newest first. It reads one log after the other.
 
-    The error of a log that cannot be read is in its phases.
+    Running jobs are fetched again with their logs. The error of a log that cannot be read is in the `log_error` of its phases.
 
     Args:
         client: The client.
@@ -307,7 +280,7 @@ def read_phases(
         to_date: The end of the date range, as in `JobsClient.describe_jobs`.
 
     Raises:
-        MalformedResponseError, ServiceError: As in `read_jobs`.
+        MalformedResponseError, ServiceError: As in `read_jobs`, before a log is read.
     """
     return tuple(phases_of(client, job) for job in read_jobs(client, from_date=from_date, to_date=to_date))
 
@@ -316,7 +289,7 @@ def phases_of(client: JobsClient, job: Job) -> JobPhases:
     """Return the phases of a job. An error of its log is in them, and so is that of a running job that was deleted since."""
     try:
         return client.phases(job)
-    except (DrsJobsError, BotoCoreError) as error:
+    except (DrsJobsError, BotoCoreError, ValueError) as error:  # a ValueError is that of an id that botocore refuses
         return phases(job, (), log_error=error)
 
 
@@ -337,31 +310,18 @@ class DaemonThreadPool(Executor):
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a call."""
-        self.ensure_thread()
+        """Return the future of a call. Raise RuntimeError if no thread can be started, and none runs."""
+        if self._thread_count < min(self._submitted + 1, self._max_workers):
+            try:
+                threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
+                self._thread_count += 1
+            except RuntimeError as error:  # as in a sub-interpreter without daemon threads
+                if self._thread_count == 0:  # otherwise the threads that run do the work
+                    raise RuntimeError(f"{error}: pass an executor, as concurrent.futures.ThreadPoolExecutor(32)") from error
         future: Future[Any] = Future()
         self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
         self._submitted += 1
-        if self._thread_count < min(self._submitted, self._max_workers):
-            with suppress(RuntimeError):  # the threads that run do the work
-                self._start_thread()
         return future
-
-    def ensure_thread(self) -> None:
-        """Start a thread if none was started.
-
-        Raises:
-            RuntimeError: If none can be started, as in a sub-interpreter without daemon threads.
-        """
-        if self._thread_count == 0:
-            try:
-                self._start_thread()
-            except RuntimeError as error:
-                raise RuntimeError(f"{error}: pass an executor, such as concurrent.futures.ThreadPoolExecutor(32)") from error
-
-    def _start_thread(self) -> None:
-        threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
-        self._thread_count += 1
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._is_stopped:
@@ -376,11 +336,9 @@ class DaemonThreadPool(Executor):
     def stop(self) -> None:
         """Have the threads end after their present calls. It waits for no lock."""
         self._is_stopped = True
-        for _ in range(self._thread_count):
-            self._tasks.put(None)
+        self.shutdown()
 
-    # With the arguments of Executor.
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Have the threads end after all calls that were submitted."""
+    def shutdown(self, *_args: object, **_options: object) -> None:
+        """Have the threads end after all calls that were submitted. The arguments of `Executor.shutdown` are ignored."""
         for _ in range(self._thread_count):
             self._tasks.put(None)

@@ -45,7 +45,7 @@ class HandMade:
 
 
 class Mocked:
-    """A fake client whose method returns an awaitable that is not a coroutine."""
+    """A fake client with a method that returns an awaitable and is not a coroutine."""
 
     def describe_jobs(self, **request: object) -> Awaitable[dict[str, Any]]:
         return asyncio.ensure_future(HandMade().describe_jobs(**request))

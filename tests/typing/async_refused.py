@@ -19,14 +19,14 @@ class SyncClient:
 
 
 class ListClient:
-    """A client whose method returns a list."""
+    """A client with a method that returns a list."""
 
     async def describe_jobs(self, **request: object) -> list[object]:
         return [request]
 
 
 class GeneratorClient:
-    """A client whose method is a generator."""
+    """A client with a generator as its method."""
 
     async def describe_jobs(self, **request: object) -> AsyncIterator[dict[str, Any]]:
         yield {"items": [], "nextToken": str(request)}

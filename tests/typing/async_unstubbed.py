@@ -1,4 +1,4 @@
-"""AsyncJobsClient accepts sessions of aiobotocore without stubs, which have no type. This program is never run."""
+"""AsyncJobsClient accepts sessions of aiobotocore without stubs. They have no type. This program is never run."""
 
 # aiobotocore itself is not in the environment of the stubs, because it requires another version of botocore.
 # pyright: strict, reportMissingModuleSource=false

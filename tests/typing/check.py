@@ -49,7 +49,7 @@ def programs(checker: str, python: Path) -> list[str]:
     ]
     if python == STUBBED:
         return [*names, "stubbed.py", "async_stubbed.py"]
-    # Without stubs these clients are partly unknown, which is an error in the strict mode of pyright.
+    # Without stubs these clients are partly unknown. That is an error in the strict mode of pyright.
     return names if checker.endswith("pyright") else [*names, "unstubbed_client.py"]
 
 
@@ -65,7 +65,7 @@ def errors(checker: str, python: Path, names: list[str]) -> Lines:
 
 
 def statements(names: list[str]) -> Lines:
-    """Return the lines on which a statement begins."""
+    """Return the first line of each statement."""
     trees = {name: ast.parse((HERE / name).read_text(encoding="utf-8")) for name in names}
     return {(name, node.lineno) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.stmt)}
 

@@ -1,4 +1,4 @@
-"""A program of a user, which `make rehearsal` checks with mypy and runs with the installed package."""
+"""A program of a user. `make rehearsal` checks it with mypy and runs it with the installed package."""
 
 from datetime import UTC, datetime, timedelta
 from typing import assert_type

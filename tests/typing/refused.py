@@ -126,7 +126,7 @@ class AsyncClient:
 
 
 class ListClient:
-    """A client whose method returns a list."""
+    """A client with a method that returns a list."""
 
     def describe_jobs(self, **request: object) -> list[object]:
         return [request]

@@ -1,4 +1,4 @@
-"""JobsClient accepts clients and sessions of boto3 without stubs, which have no type. This program is never run."""
+"""JobsClient accepts clients and sessions of boto3 without stubs. They have no type. This program is never run."""
 
 # pyright: strict
 
