@@ -24,8 +24,7 @@ def run(command: Callable[[], int]) -> NoReturn:
     status: int
     try:
         _open_missing_streams()
-        # The thread that redraws bars writes to the terminal too. The main thread gets the same error when it next writes.
-        threading.excepthook = lambda args: args.exc_value and print_error(describe_error(args.exc_value)[0])
+        threading.excepthook = _print_thread_error
         # End as after Ctrl-C, so that the cursor of the terminal is visible again.
         signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(ExitStatus.TERMINATED))
         status = command()
@@ -50,6 +49,12 @@ def run(command: Callable[[], int]) -> NoReturn:
                 os.dup2(null, stream.fileno())
                 os.close(null)
     sys.exit(status)
+
+
+def _print_thread_error(args: threading.ExceptHookArgs) -> None:
+    # The thread that redraws bars writes to the terminal too. The main thread gets the same error when it next writes.
+    if args.exc_value is not None:
+        print_error(describe_error(args.exc_value)[0])
 
 
 def _open_missing_streams() -> None:

@@ -72,7 +72,6 @@ def phases_table(
 
     Phases that are running reach until `now`.
     """
-    # Running phases end now.
     rows = [attrs.evolve(row, phases=tuple(_until(phase, now) for phase in row.phases)) for row in rows]
     created = report.job.creation_date_time
     phases_of_job = [_until(phase, now) for row in report.participants for phase in row.phases]

@@ -50,8 +50,7 @@ def watch(
         str | None, typer.Option(help="The maximum time to wait, such as 90s, 30m or 2h. Default: no limit.")
     ] = None,
     poll_interval: Annotated[
-        str | None,
-        typer.Option(help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds."),
+        str | None, typer.Option(help="The time between two polls, such as 10s. Default: 5 seconds, which grow to 30 seconds.")
     ] = None,
     output_format: Annotated[
         Literal["table", "json"],
