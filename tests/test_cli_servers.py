@@ -265,3 +265,27 @@ def test_commands_show_names(local_drs: LocalDrs, tmp_path: Path):
     assert row["hostNames"] == f"db-01 [31m; web-02; {THREE}"
     assert "hostNames" not in run("list", "--output", "csv").stdout
     assert run("check", "--names", "-", stdin=json.dumps({THREE: "third"}).encode()).stdout.count(f"third {THREE}") == 1
+
+
+def test_unknown_name(local_drs: LocalDrs, tmp_path: Path):
+    """A server without jobs is no error, but no list of jobs answers for a name that no server has."""
+    local_drs.add_jobs(make_job(participating_servers=(make_server(source_server_id=ONE),)))
+    file = tmp_path / "names.json"
+    file.write_text(json.dumps(NAMES), encoding="utf-8")
+    assert run("list", "--server", "WEB-02", "--names", str(file)).returncode == 0
+    wrong = run("list", "--server", "web02", "--names", str(file))
+    assert (wrong.returncode, wrong.stdout, "no server is named 'web02'" in wrong.stderr) == (2, "", True)
+    local_drs.inject(ErrorResponse("AccessDeniedException"), operation="DescribeSourceServers")
+    refused = run("list", "--server", "web-02", "--names", "aws")
+    assert (refused.returncode, refused.stdout, "AccessDeniedException" in refused.stderr) == (5, "", True)
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("list", ("--accounts", "--names")), ("check", ("--accounts", "--servers")), ("check", ("--servers", "--names"))],
+)
+def test_stdin_is_one_file(command: str, options: tuple[str, str], local_drs: LocalDrs):
+    given = [text for option in options for text in (option, "-")]
+    result = run(command, *given, "--role-name", "DrsReader", stdin=b"123456789012\n")
+    assert (result.returncode, len(local_drs.requests)) == (2, 0)
+    assert f"{' and '.join(options)} cannot both be read from stdin" in result.stderr

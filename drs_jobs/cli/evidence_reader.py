@@ -1,5 +1,6 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -11,10 +12,10 @@ from drs_jobs._text import format_day, one_line
 from drs_jobs.analysis import JobPhases, latest_snapshots
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
-from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
+from drs_jobs.cli.parsers import check_stdin, parse_as_of, parse_moment, parse_positive_duration
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, place_of, track
-from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
+from drs_jobs.evidence import Assessment, Problem, ServerAssessment, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 from drs_jobs.saved.archive import Place
 from drs_jobs.saved.coverage import coverage
@@ -48,8 +49,7 @@ class EvidenceReader:
         given_as_of, self._read_from = parse_as_of(criteria.as_of, now), parse_moment("--since", criteria.since, now)
         self._drilled_within = within = parse_positive_duration("--drilled-within", criteria.drilled_within)
         self._objective = parse_positive_duration("--objective", criteria.objective)
-        if criteria.servers == criteria.names == "-":
-            raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
+        check_stdin({"--accounts": organisation.accounts, "--servers": criteria.servers, "--names": criteria.names})
         self._servers, self._names = ServerOption("--servers", criteria.servers), ServerOption("--names", criteria.names)
 
         def make_source() -> JobSource:
@@ -60,7 +60,9 @@ class EvidenceReader:
         self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
         as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
         if as_of is None:
-            raise ValueError("no job in these files has a time: give --as-of")
+            is_interrupted = source is not None and source.saved is not None and source.saved.archive.saved_places
+            reason = "no run of drs-jobs save has ended: run it again" if is_interrupted else "no job in these files has a time"
+            raise ValueError(f"{reason}, or give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
             raise ValueError(
                 f"--drilled-within {criteria.drilled_within} reaches back before the year 1: use a shorter duration"
@@ -75,11 +77,6 @@ class EvidenceReader:
         self._as_of = as_of
         self.source: JobSource = source or make_source()
 
-    @property
-    def notes(self) -> Sequence[str]:
-        """What limits the evidence of saved jobs."""
-        return () if self._coverage is None else self._coverage.notes
-
     def read(self) -> Assessment:
         """Read the servers, the jobs and the logs, and return the assessment."""
         values = self.source.read(self._read_place)
@@ -89,40 +86,49 @@ class EvidenceReader:
         servers = self._servers.servers
         if self._servers.is_aws:
             servers = tuple(server for value in evidence for server in value.servers or ())
-        since, failures = self._read_from, self.source.failures
-        problems = [
-            *(_problem(place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in failures),
-            *(_problem(place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
+        jobs = [job for value in evidence for job in value.jobs]
+        accounts = {job.account_id for job in jobs if job.account_id is not None}
+        failures = [
+            *((place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in self.source.failures),
+            *((place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
         ]
+        # With --regions alone, all regions are of the account of the jobs.
+        account_id = next(iter(accounts)) if self.source.targets and len(accounts) == 1 else None
+        problems = [_problem(Place(place.account_id or account_id, place.region), text) for place, text in failures]
+        since = self._read_from
+        notes: Sequence[str] = ()
         if self._coverage is None:
             places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
         else:
             problems += self._coverage.problems
+            notes = self._coverage.notes
             places = list(self._coverage.places)
             # From when on no job is missing. Saved jobs from before that time count too.
             since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
-        jobs = [job for value in evidence for job in value.jobs]
         reports = {report.job.job_id: report for value in evidence for report in value.logs}
-        accounts = {job.account_id for job in jobs if job.account_id is not None}
         for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
             if not any(_covers(other, place, accounts) for other in places):
                 problems.append(_problem(place, f"the jobs of {place}: this command does not read them"))
-        assessment = assess(
+        judge = functools.partial(
+            assess,
             [reports.get(job.job_id, job) for job in jobs],
             as_of=self._as_of,
             drilled_within=self._drilled_within,
             objective=self._objective,
-            servers=servers,
             since=since,
-            problems=problems,
         )
+        assessment = judge(servers=servers, problems=problems)
+        rows = {row.server.source_server_id: row for row in assessment.servers}
+        if since is not None and (old := [row.server for row in rows.values() if _is_met_before(row, since)]):
+            gap = Problem(f"some jobs created before {format_day(since)}; one of them can be a later recovery")
+            rows.update((row.server.source_server_id, row) for row in judge(servers=old, problems=[gap]).servers)
         # A server without another name keeps that of its list.
         names = self._names.names
-        rows = (
-            attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(row.server.source_server_id, row.server.name)))
-            for row in assessment.servers
+        named = (
+            attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(server_id, row.server.name)))
+            for server_id, row in rows.items()
         )
-        return attrs.evolve(assessment, servers=tuple(rows))
+        return attrs.evolve(assessment, servers=tuple(named), source_notes=tuple(notes))
 
     def _read_place(self, client: JobsClient) -> _Evidence:
         """Read one account and region."""
@@ -146,7 +152,7 @@ class EvidenceReader:
 
     def print_notes(self, assessment: Assessment) -> None:
         """Print on stderr the verdict, what limits the evidence, and without a criterion that nothing was checked."""
-        for text in (wording.summary_label(assessment), *wording.notes(assessment), *self.notes):
+        for text in (wording.summary_label(assessment), *wording.notes(assessment)):
             print_note(one_line(text, 1000))
         if assessment.verdict is None:
             times = "" if self._history else "; recovery times need --objective or --history"
@@ -165,6 +171,13 @@ def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
 
 def _problem(place: Place, text: str) -> Problem:
     return Problem(text, account_id=place.account_id, region=place.region)
+
+
+def _is_met_before(row: ServerAssessment, since: datetime) -> bool:
+    """Return whether a server is MET because of a recovery of which it is not known that it is the latest."""
+    recovery = row.latest_recovery
+    is_met = row.verdict is row.recovered is Verdict.MET
+    return is_met and recovery is not None and recovery.created_at is not None and recovery.created_at < since
 
 
 def _covers(place: Place, wanted: Place, job_accounts: set[str]) -> bool:

@@ -5,7 +5,7 @@ An `option` is the name of the option, for error messages. An invalid text, or a
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
@@ -72,7 +72,10 @@ def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: boo
         ) from None
     if whole_day and _is_date(text):
         moment = datetime.combine(moment, time.max)
-    return to_utc(moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC), option)
+    moment = to_utc(moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC), option)
+    if option == "--since" and moment > now:
+        raise ValueError(f"--since {quoted(text)} is in the future: use a date in the past, or 30d")
+    return moment
 
 
 def _is_date(text: str) -> bool:
@@ -127,6 +130,13 @@ def words(text: str) -> Iterator[tuple[int, str]]:
         for word in re.split(r"[\s,;]+", line.partition("#")[0]):
             if word:
                 yield number, word
+
+
+def check_stdin(files: Mapping[str, str | None]) -> None:
+    """Check that at most one of the files, by option, is stdin. Otherwise it is a ValueError."""
+    options = [option for option, file in files.items() if file == "-"]
+    if len(options) > 1:
+        raise ValueError(f"{' and '.join(options)} cannot both be read from stdin: use a file for one of them")
 
 
 def read_option_file(option: str, file: str) -> str:

@@ -16,7 +16,7 @@ from drs_jobs import DrsJobsError, JobsClient, SourceServer
 from drs_jobs._aws.source_servers import structure_source_server
 from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs._text import format_count, one_line, quoted
-from drs_jobs.cli.exit_status import describe_error, print_error
+from drs_jobs.cli.exit_status import UsageError, describe_error, print_error
 from drs_jobs.cli.parsers import read_option_file, words
 
 
@@ -52,6 +52,16 @@ class ServerOption:
         self.print_errors()
         return names
 
+    def require_names(self, names: Iterable[str]) -> None:
+        """Check that each of the names is that of a server. Otherwise the error of AWS is raised, or a UsageError."""
+        existing = {name.casefold() for name in self.names.values()}
+        for name in names:
+            if name.casefold() in existing:
+                continue
+            if self._errors:
+                raise self._errors[0]
+            raise UsageError(f"no server is named {quoted(name)}: correct --server, or give an id, s- and 17 letters or digits")
+
     def print_errors(self) -> None:
         """Print on stderr why AWS did not return names, as one line; nothing without an error."""
         if self._errors:
@@ -85,11 +95,13 @@ def parse_servers(option: str, file: str, *, has_pairs: bool = False) -> tuple[S
     text = read_option_file(option, file)
     servers: dict[str, SourceServer] = {}
     try:
-        for server in _json_servers(text) if text.lstrip()[:1] in {"{", "["} else _text_servers(text, has_pairs=has_pairs):
+        for place, server in (
+            _json_servers(text) if text.lstrip()[:1] in {"{", "["} else _text_servers(text, has_pairs=has_pairs)
+        ):
             other = servers.setdefault(server.source_server_id, server)
             if other.name and server.name and other.name != server.name:
                 raise ValueError(
-                    f"two names for {quoted(server.source_server_id)}: {quoted(other.name)} and {quoted(server.name)}"
+                    f"{place}: two names for {quoted(server.source_server_id)}: {quoted(other.name)} and {quoted(server.name)}"
                 )
             if server.name:
                 servers[server.source_server_id] = server
@@ -108,17 +120,17 @@ def _position(headers: Iterable[str], accepted: set[str]) -> int | None:
     return next((index for index, header in enumerate(normalized) if header in accepted), None)
 
 
-def _server(place: str, server_id: object, name: object = None) -> SourceServer:
-    """Return a server, after a check of its id and its name. `place` is the line or the element."""
+def _server(place: str, server_id: object, name: object = None) -> tuple[str, SourceServer]:
+    """Return a server with its place, the line or the element, after a check of its id and its name."""
     if not isinstance(server_id, str) or not is_source_server_id(server_id):
         text = quoted(server_id) if isinstance(server_id, str) else type(server_id).__name__
         raise ValueError(f"{place}: {text} is not a source server id: use s- and 17 letters or digits")
     if not isinstance(name, str | None):
         raise ValueError(f"{place}: the name of {quoted(server_id)} is not a string")
-    return SourceServer(server_id, name=one_line(name or "", _MAX_NAME) or None)
+    return place, SourceServer(server_id, name=one_line(name or "", _MAX_NAME) or None)
 
 
-def _text_servers(text: str, *, has_pairs: bool) -> Iterator[SourceServer]:
+def _text_servers(text: str, *, has_pairs: bool) -> Iterator[tuple[str, SourceServer]]:
     """Yield the servers of a CSV file with a header, of pairs of ids and names, or of a list of ids."""
     first = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
     delimiter = next((char for char in "\t;," if char in first), ",")
@@ -145,7 +157,7 @@ def _text_servers(text: str, *, has_pairs: bool) -> Iterator[SourceServer]:
         raise ValueError(f"it is not CSV: {error}") from None
 
 
-def _json_servers(text: str) -> Iterator[SourceServer]:
+def _json_servers(text: str) -> Iterator[tuple[str, SourceServer]]:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -160,7 +172,7 @@ def _json_servers(text: str) -> Iterator[SourceServer]:
         yield from (_json_server(index, entry) for index, entry in enumerate(raw))
 
 
-def _json_server(index: int, entry: Any) -> SourceServer:
+def _json_server(index: int, entry: Any) -> tuple[str, SourceServer]:
     place = f"element {index}"
     if not isinstance(entry, dict):
         return _server(place, entry)
@@ -168,8 +180,8 @@ def _json_server(index: int, entry: Any) -> SourceServer:
     id_key, name_key = _position(keys, _ID_HEADERS), _position(keys, _NAME_HEADERS)
     if id_key is None:
         raise ValueError(f"{place} has no id: write it under the key id, and the name under the key name")
-    server = _server(place, entry[keys[id_key]], None if name_key is None else entry[keys[name_key]])
+    _, server = _server(place, entry[keys[id_key]], None if name_key is None else entry[keys[name_key]])
     # AWS has the name and the place of a server in other members. Its replication is not taken, because a file can be old.
     aws = structure_source_server({**entry, "sourceServerID": server.source_server_id}, index)
     name = server.name or one_line(aws.name or "", _MAX_NAME) or None
-    return SourceServer(server.source_server_id, name=name, account_id=aws.account_id, region=aws.region)
+    return place, SourceServer(server.source_server_id, name=name, account_id=aws.account_id, region=aws.region)

@@ -10,7 +10,7 @@ from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from drs_jobs import JobsClient
+from drs_jobs import JobsClient, ServiceError
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
@@ -114,7 +114,8 @@ class JobSource:
         self.print_uninitialized()
         by_kind: dict[str, list[TargetFailure]] = {}
         for failure in self.failures:
-            by_kind.setdefault(type(failure.error).__name__, []).append(failure)
+            kind = failure.error.code if isinstance(failure.error, ServiceError) else type(failure.error).__name__
+            by_kind.setdefault(kind, []).append(failure)
         for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
             places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
             first, _ = describe_error(failures[0].error)

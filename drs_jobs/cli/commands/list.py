@@ -20,7 +20,7 @@ from drs_jobs.analysis import active_jobs
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Organisation, Saved, Since, Tags, with_option_groups
-from drs_jobs.cli.parsers import parse_span
+from drs_jobs.cli.parsers import check_stdin, parse_span
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
@@ -108,10 +108,13 @@ def list_jobs(
         from_date, to_date = parse_span(since, until, now)
         if names is None and (unknown := [name for name in job_filter.servers or () if not is_source_server_id(name)]):
             raise ValueError(f"--server {quoted(unknown[0])} is not an id: give --names too, to find servers by name")
+        check_stdin({"--accounts": organisation.accounts, "--names": names})
         name_option = ServerOption("--names", names)
         source = JobSource.from_options(connection, organisation, saved, asks_aws=name_option.is_aws)
     query = {"from_date": from_date, "to_date": to_date, "limit": None if job_filter else limit}
     values = source.read(lambda client: _read_jobs(client, query, job_filter, name_option, limit))
+    if not source.failures:
+        name_option.require_names(name for name in job_filter.servers or () if not is_source_server_id(name))
     jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
     # From the ARN of a job, else where it was read.
     places = {

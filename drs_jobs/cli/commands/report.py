@@ -42,8 +42,7 @@ def report(
         reader = EvidenceReader(criteria, connection, organisation, saved, history=True)
     assessment = reader.read()
     saved_files = () if reader.source.saved is None else reader.source.saved.archive.files
-    hashes = {saved_file.name: saved_file.sha256 for saved_file in saved_files}
-    text = page.page(assessment, title, files=hashes, notes=reader.notes)
+    text = page.page(assessment, title, files=[(saved_file.name, saved_file.sha256) for saved_file in saved_files])
     texts = {files.page: text, files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)}
     files.write(texts)
     reader.print_notes(assessment)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from drs_jobs import JobsClient, MalformedResponseError
+from drs_jobs._client import region_of
 from drs_jobs._text import format_count
 from drs_jobs.cli.exit_status import ExitStatus, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, Organisation, Since, with_option_groups
@@ -55,7 +56,7 @@ def save(
             unsaved = UnsavedJobs(source.client, saved, from_date=from_date)
             for line in track(unsaved, total=len(unsaved), description="reading logs"):
                 count += jobs_file.append([line])
-            errors += [(Place(None, None), error) for error in unsaved.malformed[:1]]
+            errors += [(Place(None, region_of(source.client)), error) for error in unsaved.malformed[:1]]
     print_note(
         f"{format_count(count.added, 'job')} added, {count.kept:,} kept, {count.unfinished:,} unfinished, "
         f"{count.without_log:,} without a log"
