@@ -119,6 +119,11 @@ class JobSource:
             raise ValueError(f"--region beside {many[0]}: use --regions {connection.region}")
         return cls(targets=_check_targets(connection, organisation), max_in_flight=organisation.in_flight)
 
+    def place_of_job(self, job: Job, place: Place) -> Place:
+        """Return the account and the region of a job: from its ARN, else those in the file, or where it was read."""
+        place = place if self.saved is None else self.saved.archive.entries[job.job_id].place
+        return Place(job.account_id or place.account_id, job.region or place.region)
+
     def print_notes(self) -> None:
         """Print on stderr what limits the saved jobs, such as half a line at the end of a file."""
         for note in () if self.saved is None else coverage(self.saved).notes:
@@ -215,11 +220,6 @@ def _check_targets(connection: Connection, organisation: Organisation) -> list[T
 def place_of(target: Target) -> Place:
     """Return the account, from the ARN of the role, and the region of a target."""
     return Place(None if target.role_arn is None else target.role_arn.split(":")[4], target.region)
-
-
-def place_of_job(job: Job, place: Place) -> Place:
-    """Return the account and the region of a job: from its ARN, else those where it was read."""
-    return Place(job.account_id or place.account_id, job.region or place.region)
 
 
 def track(results: Iterable[T], *, total: int, description: str) -> Iterator[T]:

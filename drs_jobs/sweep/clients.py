@@ -211,8 +211,8 @@ def _converted(error: Exception) -> Exception:
 
 # ------------------------------------------------------------------ roles
 
-_MALFORMED: Final = (ResponseParserError, ValueError)
-"""botocore's errors for a response of AssumeRole that it cannot parse. Their text has the body, with the credentials."""
+_MALFORMED: Final = (AttributeError, LookupError, ResponseParserError, TypeError, ValueError)
+"""The errors for a response of AssumeRole that is none, such as an HTML page. Text and frames can have the credentials."""
 
 _ROLE_ERRORS: Final = (BotoCoreError, ClientError, DrsJobsError, *_MALFORMED)
 """The errors of AssumeRole, and of its response."""
@@ -283,14 +283,9 @@ class Role:
         return failure
 
     def _store(self, response: Mapping[str, Any]) -> None:
-        try:
-            keys = response["Credentials"]
-            lifetime = keys["Expiration"].timestamp() - machine_timestamp()
-            self._credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        except (AttributeError, LookupError, TypeError):
-            # Without the local variables, because crash reporters send them, and they have the secret key.
-            response = keys = {}
-            raise _no_credentials_error() from None
+        keys = response["Credentials"]
+        lifetime = keys["Expiration"].timestamp() - machine_timestamp()
+        self._credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         self._expires_at = machine_time() + lifetime
         self._renew_at = self._expires_at - _RENEWAL_MARGIN
 

@@ -38,7 +38,7 @@ from drs_jobs.cli.options import (
 )
 from drs_jobs.cli.parsers import Span, parse_span
 from drs_jobs.cli.servers import NameSource, print_name_errors
-from drs_jobs.cli.sources import JobSource, place_of_job
+from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
 from drs_jobs.saved.archive import Place
 
@@ -110,7 +110,7 @@ def list_jobs(
         name_source = NameSource.from_option(names)
         source = JobSource.from_options(connection, organisation, saved, asks_aws=name_source.is_aws)
     reading = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_source, limit=limit))
-    jobs = [(job, place_of_job(job, place)) for place, listing in reading.values for job in listing.jobs]
+    jobs = [(job, source.place_of_job(job, place)) for place, listing in reading.values for job in listing.jobs]
     if source.targets:
         jobs.sort(key=lambda row: row[0].creation_date_time or now, reverse=True)
     names_by_id = {key: name for _, listing in reading.values for key, name in listing.names.items()}

@@ -12,9 +12,9 @@ from drs_jobs._text import format_count
 from drs_jobs.cli.exit_status import ExitStatus, print_error, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, Organisation, Since, with_option_groups
 from drs_jobs.cli.parsers import parse_moment
-from drs_jobs.cli.sources import JobSource, track
+from drs_jobs.cli.sources import JobSource, place_of, track
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.writing import JobsFile, Line, SavedCount, UnsavedJobs
+from drs_jobs.saved.writing import JobsFile, Line, SavedCount, UnsavedJobs, failed_run
 
 
 @with_option_groups
@@ -46,6 +46,8 @@ def save(
 
         if source.client is None:
             reading = source.read(_Read(jobs_file.saved, from_date), append)
+            for failure in reading.failures:
+                jobs_file.append([failed_run(failure.error, place_of(failure.target))])
             status = reading.status
             reading.print_notes()
         else:
