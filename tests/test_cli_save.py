@@ -139,10 +139,61 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
     assert "2 jobs added, 0 kept, 0 unfinished, 0 without a log" in first.stderr
     assert "2 regions failed with ServiceError (923456789012 eu-west-1, 923456789012 us-east-1), the first: " in first.stderr
     runs = [line["run"] for line in lines(file) if "run" in line]
-    assert {(entry["accountID"], entry["region"]) for entry in runs} == {
-        ("123456789012", "eu-west-1"),
-        ("123456789012", "us-east-1"),
+    assert {(entry["accountID"], entry["region"], entry.get("error", "")[:37]) for entry in runs} == {
+        ("123456789012", "eu-west-1", ""),
+        ("123456789012", "us-east-1", ""),
+        ("923456789012", "eu-west-1", "An error occurred (AccessDenied) when"),
+        ("923456789012", "us-east-1", "An error occurred (AccessDenied) when"),
     }
+    checked = run("check", "--from", str(file), "--drilled-within", "90d")
+    assert "could not be read: 923456789012 eu-west-1: all jobs: An error occurred (AccessDenied)" in checked.stderr
+
+
+def test_region_that_fails_once(local_drs: LocalDrs, tmp_path: Path):
+    """The file says what AWS would say, until a run reads the region."""
+    file = tmp_path / "jobs.jsonl"
+    for region in ("eu-west-1", "us-east-1"):
+        arn = f"arn:aws:drs:{region}:123456789012:job/drsjob-{region:0<17}"
+        local_drs.add_jobs(
+            make_job(
+                job_id=arn[-24:],
+                arn=arn,
+                creation_date_time=local_drs.now - timedelta(days=5),
+                participating_servers=[make_server(source_server_id=f"s-{region:0<17}")],
+            ),
+            region=region,
+        )
+    options = ("--regions", "eu-west-1,us-east-1", "--in-flight", "1")
+    local_drs.inject(ErrorResponse("AccessDeniedException"), times=1)
+    statuses = []
+    for _ in range(2):
+        run("save", str(file), *options)
+        statuses.append(run("check", "--from", str(file), "--drilled-within", "90d").returncode)
+    assert statuses == [4, 0]
+
+
+def test_jobs_without_an_arn(local_drs: LocalDrs, tmp_path: Path):
+    """They keep the region where they were read."""
+    local_drs.add_jobs(make_job(arn=None))
+    file = tmp_path / "jobs.jsonl"
+    run("save", str(file))
+    for options in (("--from", str(file)), ("--regions", "eu-west-1")):
+        listed = json.loads(run("list", "-o", "json", *options).stdout)
+        assert (listed.get("arn"), listed["region"]) == (None, "eu-west-1")
+
+
+def test_first_save_that_is_refused(local_drs: LocalDrs, tmp_path: Path):
+    local_drs.inject(ErrorResponse("AccessDeniedException"), times=1)
+    file = tmp_path / "jobs.jsonl"
+    assert run("save", str(file)).returncode == 5
+    assert not file.exists()
+
+
+def test_page_token(tmp_path: Path):
+    """An empty list of what the file has is not an empty list of jobs."""
+    file = tmp_path / "page.json"
+    file.write_text('{"items": [{"jobID": "drsjob-00000000000000001"}], "NextToken": "x"}', encoding="utf-8")
+    assert "page.json has a page token, so it has not all jobs" in run("list", "--failed", "--from", str(file)).stderr
 
 
 @pytest.mark.parametrize(
