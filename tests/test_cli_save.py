@@ -139,14 +139,16 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
     assert "2 jobs added, 0 kept, 0 unfinished, 0 without a log" in first.stderr
     assert "2 regions failed with ServiceError (923456789012 eu-west-1, 923456789012 us-east-1), the first: " in first.stderr
     runs = [line["run"] for line in lines(file) if "run" in line]
-    assert {(entry["accountID"], entry["region"], entry.get("error", "")[:37]) for entry in runs} == {
+    assert {(entry["accountID"], entry["region"], entry.get("error", "")[:48]) for entry in runs} == {
         ("123456789012", "eu-west-1", ""),
         ("123456789012", "us-east-1", ""),
-        ("923456789012", "eu-west-1", "An error occurred (AccessDenied) when"),
-        ("923456789012", "us-east-1", "An error occurred (AccessDenied) when"),
+        ("923456789012", "eu-west-1", "ServiceError: An error occurred (AccessDenied) wh"),
+        ("923456789012", "us-east-1", "ServiceError: An error occurred (AccessDenied) wh"),
     }
     checked = run("check", "--from", str(file), "--drilled-within", "90d")
-    assert "could not be read: 923456789012 eu-west-1: all jobs: An error occurred (AccessDenied)" in checked.stderr
+    assert (
+        "could not be read: 923456789012 eu-west-1: all jobs: ServiceError: An error occurred (AccessDenied)" in checked.stderr
+    )
 
 
 def test_region_that_fails_once(local_drs: LocalDrs, tmp_path: Path):

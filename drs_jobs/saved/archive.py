@@ -81,8 +81,6 @@ class SavedFile:
     """The hash of its content, as hexadecimal digits."""
     has_half_line: bool
     """Whether it ends with half a line, of a run that was interrupted or that is writing. It was left out."""
-    cut_off: tuple[Place, ...]
-    """The places whose last output in it has a page token, and so not all jobs."""
 
 
 class Archive:
@@ -97,13 +95,15 @@ class Archive:
         """The places of jobs in lines of `save_jobs`."""
         self.printed_places: dict[Place, datetime | None] = {}
         """The places of all other jobs, with the last time that one of them shows."""
-        self._cut_off: dict[Place, bool] = {}
-        """Whether the last output of a place has a page token, in the file that is read."""
+        self.cut_off: list[tuple[str, Place]] = []
+        """The names of files, and the places whose last output in them has a page token, and so not all jobs."""
+        self._has_token: dict[Place, bool] = {}
+        """Whether the last output of a place in the file that is read has one."""
 
     def read(self, path: Path) -> None:
         """Add a file. A ValueError for anything but jobs names the line. Use `without_frames` to call it."""
         digest = hashlib.sha256()
-        count, has_half_line, self._cut_off = 0, False, {}
+        count, has_half_line, self._has_token = 0, False, {}
         with path.open("rb") as file:
             is_encoded = file.peek(3).startswith((_GZIP, codecs.BOM_UTF8, *_UTF_16))
             lines = _hashed(file, digest)
@@ -118,8 +118,8 @@ class Archive:
                     raise ValueError(f"{path}: line {number}: {error}") from None
         if not count:
             raise ValueError(f"{path} is empty: {_EXPECTED}")
-        cut_off = tuple(place for place, is_cut_off in self._cut_off.items() if is_cut_off)
-        self.files.append(SavedFile(path.name, digest.hexdigest(), has_half_line, cut_off))
+        self.files.append(SavedFile(path.name, digest.hexdigest(), has_half_line))
+        self.cut_off += [(path.name, place) for place, has_token in self._has_token.items() if has_token]
 
     def add(self, value: Any, text: bytes) -> None:
         """Add what is in a JSON value. `text` is kept if it is a line of `save_jobs` with a job."""
@@ -144,7 +144,7 @@ class Archive:
             case _:
                 raw_jobs, has_token = _printed_jobs(value)
                 places = [self._add_job(raw, index) for index, raw in enumerate(raw_jobs)]
-                self._cut_off |= dict.fromkeys(places or [Place(None, None)], has_token)
+                self._has_token |= dict.fromkeys(places or [Place(None, None)], has_token)
 
     def _add_job(
         self, raw: Any, index: int | None, place: Place | None = None, line: Any = None, text: bytes | None = None

@@ -49,12 +49,8 @@ def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
     archive = saved.archive
     spans = _spans_by_place(archive)
     printed = [place for place in archive.printed_places if not spans.get(place)]
-    problems = [
-        (place, f"jobs after the end of {file.name}, a page token")
-        for file in archive.files
-        for place in file.cut_off
-        if not spans.get(place)
-    ]
+    cut_off = [(name, place) for name, place in archive.cut_off if not spans.get(place)]
+    problems = [(place, f"jobs after the end of {name}, a page token") for name, place in cut_off]
     spans |= {place: [_Span(_BEGINNING, time)] if (time := archive.printed_places[place]) else [] for place in printed}
     ends = {place: place_spans[-1].end for place, place_spans in spans.items() if place_spans}
     moment = as_of or min(ends.values(), default=None)
@@ -107,8 +103,8 @@ def _notes(archive: Archive, ends: Mapping[Place, datetime], printed: Iterable[P
     for file in archive.files:
         if file.has_half_line:
             yield f"{file.name} ends with half a line, which is left out: run drs-jobs save again"
-        if file.cut_off:
-            yield f"{file.name} has a page token, so it has not all jobs: {', '.join(map(str, file.cut_off))}"
+    for name, place in archive.cut_off:
+        yield f"{name} has a page token, so it has not all jobs of {place}"
     if ends:
         oldest, newest = min(ends, key=ends.__getitem__), max(ends, key=ends.__getitem__)
         if ends[newest] - ends[oldest] > _MAX_LAG:

@@ -171,17 +171,14 @@ class UnsavedJobs:
                 items += page.raw.get("items") or ()
         except Exception as error:  # noqa: BLE001  # the job is known, so any error of its log is only reported
             errors.append(error)
-        return (None, _error_text(errors[0])) if errors else (items, None)
+        return (None, one_line(str(errors[0]) or type(errors[0]).__name__, 600)) if errors else (items, None)
 
 
 def failed_run(error: Exception, place: Place) -> Line:
     """Return the line of a run that could not read an account and region."""
     run = {"savedAt": format_instant(datetime.now(UTC)), "accountID": place.account_id, "region": place.region, "jobs": 0}
-    return Line({"version": 1, "run": {"readFrom": None, **run, "unfinished": [], "error": _error_text(error)}})
-
-
-def _error_text(error: Exception) -> str:
-    return one_line(str(error) or type(error).__name__, 600)
+    text = one_line(f"{type(error).__name__}: {error}", 600)
+    return Line({"version": 1, "run": {"readFrom": None, **run, "unfinished": [], "error": text}})
 
 
 # ------------------------------------------------------------------ appending
@@ -283,8 +280,7 @@ class JobsFile:
     def _read_new_lines(self) -> None:
         """Read the lines that were appended since the last one, without half a line at the end."""
         status = os.fstat(self._descriptor)
-        is_replaced = not (self._path.exists() and os.path.samestat(status, self._path.stat()))
-        if is_replaced or status.st_size < self._end:
+        if status.st_size < self._end or not (self._path.exists() and os.path.samestat(status, self._path.stat())):
             raise OSError(errno.ESTALE, "another program has changed it, save again", str(self._path))
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(self._end)

@@ -272,7 +272,9 @@ class Role:
         try:
             self._store(await assume_role(self._request))
         except _ROLE_ERRORS as error:
-            failure = _no_credentials_error() if isinstance(error, _MALFORMED) else _converted(error)
+            failure = _converted(error)
+            if isinstance(error, _MALFORMED):
+                failure = DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS")
         else:
             return None
         now = machine_time()
@@ -288,10 +290,6 @@ class Role:
         self._credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         self._expires_at = machine_time() + lifetime
         self._renew_at = self._expires_at - _RENEWAL_MARGIN
-
-
-def _no_credentials_error() -> DrsJobsError:
-    return DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS")
 
 
 # ------------------------------------------------------------------ threads
