@@ -21,13 +21,8 @@ machine_timestamp: Final[Callable[[], float]] = (
 
 
 def to_utc(time: datetime, name: str = "a datetime") -> datetime:
-    """Return the moment in UTC.
-
-    Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
-
-    Raises:
-        ValueError: Also if `time` is outside the years 1 to 9999 in UTC.
-    """
+    """Return the moment in UTC. Raise ValueError also if it is outside the years 1 to 9999."""
+    # Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
     if time.tzinfo is UTC:
         return time
     utc_offset(time, name)
@@ -42,6 +37,11 @@ def duration_between(start: datetime, end: datetime) -> timedelta:
     # Fixed offsets, because Python subtracts two datetimes of the same time zone by wall time.
     start, end = (time.replace(tzinfo=timezone(utc_offset(time))) for time in (start, end))
     return end - start
+
+
+def seconds_of(duration: timedelta | None) -> float | None:
+    """Return a duration in seconds; `None` for `None`."""
+    return None if duration is None else duration.total_seconds()
 
 
 def utc_offset(time: datetime, name: str = "a datetime") -> timedelta:

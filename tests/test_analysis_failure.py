@@ -381,6 +381,25 @@ def test_network_recovery_whose_phases_ended():
     assert [row.participant for row in explanation.phases.participants] == ["sn-1", "sn-2"]
 
 
+def test_network_recovery_with_one_phase_in_its_log():
+    """It had others, which the log does not have, so nothing is said of every phase."""
+    events = [f"DEPLOY_NETWORK_CONFIGURATION_{step}" for step in ("START", "END")]
+    reason = "it lists no participant, and its log has only one phase, which ended: deploy network configuration of sn-1, sn-2"
+    explanation = explain(_network_job(), _network_log(*events))
+    assert explanation.job_reasons == (reason,)
+    assert f"job: {reason}" in explanation.text.splitlines()
+
+
+def test_network_recovery_whose_networks_have_different_phases():
+    log = _network_log("DEPLOY_NETWORK_CONFIGURATION_END")
+    log.append(_item(5, "UPDATE_NETWORK_CONFIGURATION_END", event_resource_data=NETWORKS[1]))
+    reason = (
+        "it lists no participant, but every phase in its log ended: deploy network configuration of sn-1; "
+        "deploy network configuration, update network configuration of sn-2"
+    )
+    assert explain(_network_job(), log).job_reasons == (reason,)
+
+
 @pytest.mark.parametrize(
     ("events", "fields", "log_error"),
     [
@@ -396,7 +415,7 @@ def test_network_recovery_whose_phases_ended():
 )
 def test_network_recovery_of_which_that_is_not_known(events: list[str], fields: dict[str, Any], log_error: Exception | None):
     reasons = explain(_network_job(**fields), _network_log(*events), log_error=log_error).job_reasons
-    assert not [reason for reason in reasons if "every phase" in reason]
+    assert not [reason for reason in reasons if "lists no participant" in reason]
 
 
 def test_job_reasons():

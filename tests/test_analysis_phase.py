@@ -360,6 +360,20 @@ def test_items_of_one_instant():
     for log in ([start, fail, again], [start, again, fail]):
         [phase] = _only(phases(_job(_server(), is_running=True), log)).phases
         assert (phase.outcome, phase.attempts) == (Outcome.RUNNING, 2)
+    # After the end of the phase both are possible, so the order of the log counts.
+    ended = item("SNAPSHOT_END", _at(3), "s-1")
+    [phase] = _only(phases(_job(_server(), is_running=True), [start, ended, fail, again])).phases
+    assert (phase.outcome, phase.last_started_at, phase.ended_at) == (Outcome.RUNNING, _at(5), None)
+
+
+def test_last_start():
+    """It is unknown if a start without a time can be the last."""
+    log = [item("LAUNCH_START", _at(n), "s-1") for n in (1, 9)]
+    job = _job(_server(), is_running=True)
+    assert _only(phases(job, log)).phases[0].last_started_at == _at(9)
+    [phase] = _only(phases(job, [*log, item("LAUNCH_START", None, "s-1")])).phases
+    assert (phase.started_at, phase.last_started_at) == (_at(1), None)
+    assert _only(phases(job, [])).phases == ()
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,20 @@ def test_slow(usual: timedelta, limit: timedelta):
     assert [(slow.participant, slow.phase, slow.usual) for slow in late.slow] == [("s-1", PhaseName.CONVERSION, usual)]
 
 
+def test_phase_that_was_started_again_is_slow_by_its_latest_attempt():
+    """Its whole time is that of several attempts. If the start of the latest is not known, it is not slow."""
+    first = [item("CONVERSION_START", _at(0), "s-1"), item("CONVERSION_FAIL", _at(3000), "s-1")]
+    again = item("CONVERSION_START", _at(3000), "s-1")
+    found = progress(phases(_job("s-1"), [*first, again]), now=_at(3060))
+    assert (found.slow, found.text) == ((), "conversion 1 of 1, 1m, usually 14m")
+    late = progress(phases(_job("s-1"), [*first, again]), now=_at(6000))
+    assert [slow.elapsed for slow in late.slow] == [timedelta(seconds=3000)]
+    undated = progress(phases(_job("s-1"), [*first, item("CONVERSION_START", None, "s-1")]), now=_at(6000))
+    assert (undated.slow, undated.text) == ((), "conversion 1 of 1")
+    # Its fraction counts from the first start, so that it never decreases.
+    assert found.fraction >= progress(phases(_job("s-1"), first[:1]), now=_at(2999)).fraction
+
+
 @pytest.mark.parametrize(
     ("event", "fields"),
     [
@@ -441,7 +455,7 @@ def expected_words(job: Job, log: list[JobLogItem], now: datetime, earlier: list
             failed.setdefault(2 * rank + (step == "END"), []).append(words)
             continue
         begin = [each for each in own if each.event == f"{name}_START"]
-        since = job.creation_date_time if not own else begin[0].log_date_time if step == "START" else own[-1].log_date_time
+        since = job.creation_date_time if not own else begin[-1].log_date_time if step == "START" else own[-1].log_date_time
         assert since is not None
         elapsed = (now - since).total_seconds()
         what = name if step == "START" else f"after {name}"

@@ -34,9 +34,9 @@ from drs_jobs.testing import (
     make_resource,
     make_server,
 )
-from drs_jobs.testing.backend import Backend
-from drs_jobs.testing.routes import encoded_account
-from drs_jobs.testing.service_model import response_failures, service_model
+from drs_jobs.testing._server import encoded_account
+from drs_jobs.testing.account_region import AccountRegion
+from drs_jobs.testing.service_model import require_response, service_model
 from model_values import valid_value
 from simulated_sts import encode_key
 
@@ -62,7 +62,7 @@ def boto(local: LocalDrs) -> Any:
 def _check_response(model: Any, parsed: dict[str, Any], **_: Any) -> None:
     if "Error" not in parsed:
         members = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
-        assert response_failures(model.name, members) == []
+        require_response(model.name, members, model.name)
 
 
 def _server(number: int, **members: Any) -> dict[str, Any]:
@@ -651,7 +651,9 @@ def test_every_operation_of_the_model_has_a_route(local: LocalDrs):
         try:
             getattr(boto, xform_name(operation))(**arn)
         except ClientError as error:
-            assert error.response["Error"]["Code"] != "UnknownOperationException" or not hasattr(Backend, xform_name(operation))
+            assert error.response["Error"]["Code"] != "UnknownOperationException" or not hasattr(
+                AccountRegion, xform_name(operation)
+            )
         assert local.requests[-1].operation == operation
 
 
@@ -953,9 +955,11 @@ def test_end_of_a_history(age: timedelta, local: LocalDrs):
         running = {one.source_server_id for job in jobs for one in job.participating_servers if not job.is_complete}
         servers = local.client().describe_source_servers()["items"]
         assert running == {one["sourceServerID"] for one in servers if one["lastLaunchResult"] == "PENDING"}
-        existing = {one.instance_id for job in history.jobs for one in job.instances_at(then)}
-        removed = {instance_id for job in history.jobs for instance_id in job.removed_instances_at(then)}
-        assert {one["recoveryInstanceID"] for one in _instances(local.client())} == existing - removed
+        existing: dict[str, str] = {}
+        for job in reversed(history.jobs):
+            existing = {server: one for server, one in existing.items() if server not in job.cleaned_servers_at(then)}
+            existing |= {one.source_server_id: one.instance_id for one in job.instances_at(then)}
+        assert {one["recoveryInstanceID"] for one in _instances(local.client())} == set(existing.values())
 
 
 def test_many_clients_and_a_writer():

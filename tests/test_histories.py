@@ -13,7 +13,6 @@ from drs_jobs import Job, JobsClient, JobType, Outcome, analysis, unstructure_jo
 from drs_jobs.testing import History, LocalDrs, make_history, make_job
 from drs_jobs.testing.failures import Stuck
 from drs_jobs.testing.histories import WAVES
-from drs_jobs.testing.simulated_jobs import SimulatedRecovery
 from shape_failures import response_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
@@ -80,6 +79,7 @@ def test_sequence():
         ({"until": datetime(2024, 6, 15)}, ValueError, r"until \(2024-06-15.*no time zone"),  # noqa: DTZ001
         ({"until": "2024-06-15"}, TypeError, "until must be a datetime"),
         ({"until": datetime(1, 6, 15, tzinfo=UTC), "count": 300}, ValueError, "300 jobs until .* choose a later date"),
+        ({"until": datetime.max.replace(tzinfo=UTC)}, ValueError, "30 jobs until .* choose an earlier date"),
         ({"until": NOON, "count": -1}, ValueError, "count must be 0 or more, not -1"),
     ],
 )
@@ -105,7 +105,7 @@ def test_content(history: History):
     }
     events = {str(item.event) for log in history.logs.values() for item in log}
     assert {"CLEANUP_FAIL", "SNAPSHOT_FAIL", "CONVERSION_FAIL", "LAUNCH_FAILED", "CLEANUP_END", "LAUNCH_END"} <= events
-    recoveries = [job for job in history.jobs if isinstance(job, SimulatedRecovery)]
+    recoveries = [job for job in history.jobs if not job.is_termination]
     assert {job.profile for job in recoveries} == {"linux", "windows"}
     stuck = [job for job in recoveries if any(isinstance(server.failure, Stuck) for server in job.servers)]
     assert [len(job.servers) for job in stuck] == [1], "one that keeps few servers from later drills"
@@ -185,13 +185,14 @@ def test_recovery_instances(history: History):
 
 
 def test_instances_agree_with_the_simulation(history: History):
-    """What later jobs clean up is what `instances_at` and `removed_instances_at` leave over."""
-    existing: set[str] = set()
+    """What later jobs clean up is what `instances_at` and `cleaned_servers_at` leave over."""
+    existing: dict[str, str] = {}
     for job in reversed(history.jobs):
-        previous = {server.previous_instance_id for server in job.servers} - {None}
-        assert previous <= existing
-        existing -= set(job.removed_instances_at(NOON))
-        existing |= {instance.instance_id for instance in job.instances_at(NOON)}
+        previous = {s.source_server_id: s.previous_instance_id for s in job.servers or () if s.previous_instance_id}
+        assert previous.items() <= existing.items()
+        for server_id in job.cleaned_servers_at(NOON):
+            assert existing.pop(server_id) == previous[server_id]
+        existing |= {instance.source_server_id: instance.instance_id for instance in job.instances_at(NOON)}
 
 
 def test_explanations(history: History):

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from conftest import ONE_ATTEMPT
 from drs_jobs import JobsClient
-from drs_jobs.testing import BootFailure, LocalDrs, PhaseFailure, SilentFailure, Stuck, make_job
+from drs_jobs.testing import BootFailure, LocalDrs, PhaseFailure, SilentFailure, Stuck, make_history, make_job, make_server
 
 IDS = [f"s-{number:017}" for number in range(1, 8)]
 HOUR = timedelta(hours=1)
@@ -185,8 +185,8 @@ class Instances:
         self.ids: dict[str, list[str]] = {}
 
     def create(self, server: str) -> str:
-        instance_id = f"i-{server[-1]}{len(self.ids.setdefault(server, [])):09}abcdef0"
-        self.ids[server].append(instance_id)
+        instance_id = f"i-{sum(map(len, self.ids.values())):010}abcdef0"
+        self.ids.setdefault(server, []).append(instance_id)
         return instance_id
 
     def latest(self, server: str) -> str:
@@ -319,11 +319,48 @@ def test_launch_function_that_fails(function: Any, reason: str):
         with pytest.raises(RuntimeError, match=reason):
             local.advance(HOUR)
         job_id = start(local.client(), 0)
-        local._backend.clock.advance(HOUR)  # as time passes
+        local._backend._advanced += HOUR  # as time passes
         with pytest.raises(ClientError, match=reason) as caught:
             local.client().describe_jobs()
         assert caught.value.response["Error"]["Code"] == "TestErrorException"
         assert JobsClient(local.client()).get_job(job_id).outcome == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=30)])
+def test_launches_of_a_history(age: timedelta, local: LocalDrs):
+    """The function is called once for each server that the running job of a history launches after it was added."""
+    created = Instances()
+    local.on_launch(created.create)
+    history = make_history(30, until=local.now - age, logs=True)
+    for _ in range(2):  # the second time replaces the same jobs
+        local.add_history(history)
+    client = JobsClient(local.client())
+    local.client().describe_jobs()
+    assert created.ids == {}, "what was launched before stays as it is"
+    job_id = history[0].job_id
+    for minutes in (1, 60):
+        local.advance(timedelta(minutes=minutes))
+        before = client.get_job(job_id)
+        launched = {one.source_server_id for one in before.participating_servers if one.launch_status == "LAUNCHED"}
+        assert created.ids.keys() == launched
+        assert client.explain(job_id).instance_ids == {server: created.latest(server) for server in launched}
+    assert {server: len(ids) for server, ids in created.ids.items()} == dict.fromkeys(launched, 1)
+    assert len(launched) == len(history[0].participating_servers)
+    instances = {one["sourceServerID"]: one["ec2InstanceID"] for one in local.client().describe_recovery_instances()["items"]}
+    assert instances.items() >= {server: created.latest(server) for server in launched}.items()
+
+
+def test_launches_of_a_replaced_job(local: LocalDrs):
+    """A job that was replaced launches nothing, whatever the job says that replaces it."""
+    created = Instances()
+    local.on_launch(created.create)
+    history = make_history(5, until=local.now, logs=True)
+    local.add_history(history)
+    future = local.now + timedelta(minutes=1)
+    local.add_jobs(make_job(job_id=history[0].job_id, arn=history[0].arn, status="STARTED", creation_date_time=future))
+    local.add_jobs(make_job(status="STARTED", creation_date_time=future, participating_servers=(make_server(),)))
+    local.advance(HOUR)
+    assert created.ids == {}
 
 
 def test_clear_forgets_launches(local: LocalDrs):

@@ -36,7 +36,7 @@ from drs_jobs import (
 )
 from drs_jobs.testing import DropConnection, LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
 from drs_jobs.testing.backend import Backend
-from drs_jobs.testing.service_model import request_failures
+from drs_jobs.testing.service_model import check_request
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -345,10 +345,10 @@ def test_limit_of_ids(local_drs: LocalDrs):
 
 
 def test_validation_of_maps_and_required_members():
-    assert request_failures("StartRecovery", {}) == [("sourceServers", "must not be absent")]
-    assert request_failures(
+    assert check_request("StartRecovery", {})[1] == [("sourceServers", "must not be absent")]
+    assert check_request(
         "StartRecovery", {"sourceServers": [{"sourceServerID": "s-" + "0" * 17}], "tags": {"a": "x" * 257}, "isDrill": True}
-    ) == [("tags.value", "must be 256 or less, in value or length")]
+    )[1] == [("tags.value", "must be 256 or less, in value or length")]
 
 
 def test_faults_apply_in_turn(client: JobsClient, local_drs: LocalDrs):

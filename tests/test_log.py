@@ -23,7 +23,6 @@ from drs_jobs import (
     UnknownValue,
 )
 from drs_jobs.testing import LocalDrs, RawResponse, Throttle, make_job, make_log_item
-from drs_jobs.testing.clock import LocalClock
 
 pytestmark = pytest.mark.both_clients
 
@@ -292,13 +291,13 @@ def test_conflicts(local_drs: LocalDrs, boto_client: Any):
 
 def test_clock_speed():
     """It is real, faster or stopped. It never goes back."""
-    still, fast = LocalClock(0), LocalClock(1e6)
-    began, later = still.now(), fast.now()
-    assert began == still.now()
-    assert fast.now() > later
+    still, fast = LocalDrs(speed=0), LocalDrs(speed=1e6)
+    began, later = still.now, fast.now
+    assert began == still.now
+    assert fast.now > later
     still.advance(timedelta(minutes=1))
-    assert began + timedelta(minutes=1) == still.now()
-    wrong_speeds = (lambda speed=speed: LocalClock(speed) for speed in (-1, float("inf"), float("nan"), 1e12))
+    assert began + timedelta(minutes=1) == still.now
+    wrong_speeds = (lambda speed=speed: LocalDrs(speed=speed) for speed in (-1, float("inf"), float("nan"), 1e12))
     for wrong in (*wrong_speeds, lambda: still.advance(timedelta(seconds=-1))):
         with pytest.raises(ValueError, match="run backwards"):
             wrong()

@@ -842,7 +842,7 @@ def test_jobs_that_were_not_requested_are_ignored(simulated: SimulatedTime):
 
 def test_wait_for_and_explain_start_recovery(client: JobsClient, boto_client: Any, local_drs: LocalDrs):
     """`explain` returns each failed server and the reason."""
-    local_drs._backend.clock._speed = 0
+    local_drs._backend.speed = 0
     good, unbootable, invalid = (f"s-{number:017}" for number in range(3))
     local_drs.fail_server(unbootable)
     local_drs.fail_server(invalid, LaunchActionFailure("no response on port 443"))

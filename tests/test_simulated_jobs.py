@@ -40,14 +40,14 @@ from drs_jobs.testing import (
     profiles,
 )
 from drs_jobs.testing.failures import InjectedFailure
-from drs_jobs.testing.simulated_jobs import SimulatedRecovery, SimulatedTermination, StaticJob
-from drs_jobs.testing.timelines import SimulatedServer
+from drs_jobs.testing.simulated_jobs import LocalJob, SimulatedServer
 from shape_failures import response_failures
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 CREATED = make_job(job_id="drsjob-00000000000000001", status="PENDING", creation_date_time=NOON, participating_servers=())
 LATER = NOON + timedelta(days=1)
 SEEDS = range(150)
+IDS = [f"s-{n:017}" for n in range(2)]
 
 MEASURED = {
     "linux": {
@@ -78,9 +78,9 @@ def planned(*failures: InjectedFailure | None, cleaned: bool = False) -> tuple[S
     )
 
 
-def recovery(*failures: InjectedFailure | None, cleaned: bool = False, **fields: Any) -> SimulatedRecovery:
+def recovery(*failures: InjectedFailure | None, cleaned: bool = False, **fields: Any) -> LocalJob:
     """A recovery of one server per failure."""
-    return SimulatedRecovery(CREATED, planned(*failures, cleaned=cleaned), **fields)
+    return LocalJob(CREATED, planned(*failures, cleaned=cleaned), **fields)
 
 
 def times(log: tuple[JobLogItem, ...]) -> Mapping[str, dict[str, datetime]]:
@@ -258,7 +258,7 @@ def status_in_log(events: Mapping[str, datetime]) -> str:
 
 
 @given(any_recovery, st.lists(st.floats(0, 2500), min_size=2, max_size=12))
-def test_jobs_only_go_forward(job: SimulatedRecovery, ages: list[float]):
+def test_jobs_only_go_forward(job: LocalJob, ages: list[float]):
     """An earlier log is a prefix of a later one; statuses never go back, and agree with the log."""
     whole = job.log_at(LATER)
     assert all(a.log_date_time < b.log_date_time for a, b in itertools.pairwise(whole))
@@ -282,9 +282,8 @@ def test_jobs_only_go_forward(job: SimulatedRecovery, ages: list[float]):
         assert {i.source_server_id for i in job.instances_at(now)} >= {
             name for name, at in events.items() if "LAUNCH_END" in at
         }
-        assert len(job.removed_instances_at(now)) == sum(
-            "CLEANUP_END" in events[s.source_server_id] for s in job.servers if s.previous_instance_id
-        )
+        cleaned = [s.source_server_id for s in job.servers or () if "CLEANUP_END" in events[s.source_server_id]]
+        assert job.cleaned_servers_at(now) == set(cleaned)
         described.append(state)
     for before, after in itertools.pairwise(described):
         assert STATUS_ORDER.index(before.status) <= STATUS_ORDER.index(after.status)
@@ -293,7 +292,7 @@ def test_jobs_only_go_forward(job: SimulatedRecovery, ages: list[float]):
 
 
 @given(any_recovery)
-def test_outcome(job: SimulatedRecovery):
+def test_outcome(job: LocalJob):
     """A job with a failure never succeeds, and every failure has a reason that `explain` finds."""
     failures = [server.failure for server in job.servers]
     done = outcome(job)
@@ -313,7 +312,7 @@ def test_outcome(job: SimulatedRecovery):
 
 
 @given(any_recovery)
-def test_same_plan_is_the_same_job(job: SimulatedRecovery):
+def test_same_plan_is_the_same_job(job: LocalJob):
     same = copy.deepcopy(pickle.loads(pickle.dumps(job)))
     assert (same, hash(same)) == (job, hash(job))
     assert (same.job_at(LATER), same.log_at(LATER)) == (job.job_at(LATER), job.log_at(LATER))
@@ -327,7 +326,7 @@ def test_job_id_and_seed_change_the_durations():
 
 
 @given(any_recovery)
-def test_service_model(job: SimulatedRecovery):
+def test_service_model(job: LocalJob):
     """Jobs and log items match the service model, except for LAUNCH_END and the format of timestamps, as in the service."""
     assert response_failures("Job", unstructure_job(outcome(job))) == []
     for item in job.log_at(LATER):
@@ -448,15 +447,12 @@ def test_termination():
     """It cleans up its instances, lists its servers until it is complete, and succeeds."""
     server = make_server(launch_status="PENDING")
     created = make_job(type=JobType.TERMINATE, status="PENDING", creation_date_time=NOON, participating_servers=(server,))
-    job = SimulatedTermination(created, planned(None, None, cleaned=True))
+    job = LocalJob(created, planned(None, None, cleaned=True))
     assert names(job) == ["JOB_START", *["CLEANUP_START"] * 2, *["CLEANUP_END"] * 2, "JOB_END"]
     assert (outcome(job).outcome, outcome(job).participating_servers) == (Outcome.SUCCEEDED, ())
     running = job.job_at(NOON + timedelta(seconds=5))
     assert (running.status, running.participating_servers) == ("STARTED", (server,))
-    assert (set(job.removed_instances_at(LATER)), job.removed_instances_at(NOON)) == (
-        {"i-e0000000000000000", "i-e0000000000000001"},
-        (),
-    )
+    assert (job.cleaned_servers_at(LATER), job.cleaned_servers_at(NOON)) == (set(IDS[:2]), set())
     assert job.instances_at(LATER) == ()
     assert timedelta(seconds=20) < outcome(job).duration < timedelta(seconds=60)
 
@@ -464,7 +460,7 @@ def test_termination():
 def test_static_job():
     """Its log is sorted, oldest first. Items without a time come first."""
     late, early, undated = (make_log_item(log_date_time=moment) for moment in (LATER, NOON, None))
-    job = StaticJob(make_job(), (late, undated, early))
+    job = LocalJob(make_job(), extra_log=(late, undated, early))
     assert job.log_at(NOON) == (undated, early, late)
 
 

@@ -51,7 +51,7 @@ CLOCK_READERS: Final = (
     "cli.commands.save",
     "cli.commands.show",
     "cli.commands.watch",
-    "testing.clock",
+    "testing.backend",
 )
 """The modules that read the current time."""
 

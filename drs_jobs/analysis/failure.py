@@ -1,16 +1,17 @@
 """Explanations: the instances of a job, the failed participants with the reasons, and the causes."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
 from drs_jobs import _html
-from drs_jobs._models import Job, JobLogItem, Outcome, ParticipatingServer
+from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
-from drs_jobs.analysis.cause import Cause, Reason, causes_of, reason_of
-from drs_jobs.analysis.log import LogRecord, event_of, read_log
+from drs_jobs.analysis.hints import hint_for, read_refusal, refusal_key
+from drs_jobs.analysis.log import LogRecord, ParticipantRecord, PhaseName, event_of, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
     JobPhases,
@@ -21,6 +22,45 @@ from drs_jobs.analysis.phase import (
     phases_from,
 )
 from drs_jobs.analysis.times import oldest_first
+
+_Reason: TypeAlias = tuple[str, str]
+"""A reason for the failure of one participant, or of the job as a whole: with the attempt, and without it as a cause."""
+
+
+@attrs.frozen(repr=False, kw_only=True)
+class Cause(Model):
+    """One cause of failure, with each participant that it affects.
+
+    Two reasons are one cause if AWS refused the same action with the same error, or if their texts differ only in attempts,
+    ids of resources and requests, and IP addresses.
+    """
+
+    reason: str
+    """The reason of the first participant."""
+    participants: tuple[str, ...] = ()
+    """The participants, in the order of the failures; empty if it is a reason of the job as a whole, without participants."""
+    refused_action: str | None = None
+    """The action that AWS refused, such as `ec2:DeleteVolume`; `None` if nothing was refused.
+
+    If AWS's sentence names only the operation, such as `DeleteVolume`, it is that.
+    """
+    resource: str | None = None
+    """The ARN in the sentence about the refused action, that of the first participant; `None` if it has none."""
+
+    @property
+    def summary(self) -> str:
+        """A short text, such as `ec2:DeleteVolume refused`; the reason if nothing was refused."""
+        return self.reason if self.refused_action is None else f"{self.refused_action} refused"
+
+    @property
+    def text(self) -> str:
+        """The reason for people, with what AWS refused first."""
+        return self.reason if self.refused_action is None else f"{self.summary}: {self.reason}"
+
+    @property
+    def hint(self) -> str | None:
+        """What to do next, such as which permission to add; `None` if AWS documents nothing about this reason."""
+        return hint_for(self.reason)
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -50,7 +90,7 @@ class Explanation(Model):
     job_reasons: tuple[str, ...] = ()
     """The failures of the job as a whole, and of participants that the job does not list, oldest first.
 
-    For a complete network job that lists no participant: that every phase in its log ended, if it is so.
+    For a complete network job that lists no participant: the phases in its log, if all of them ended.
     """
     causes: tuple[Cause, ...] = ()
     """Each failure of `failures` and `job_reasons` once, the one with the most participants first."""
@@ -144,8 +184,11 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     """
     record = read_log(log)
     phases = phases_from(job, record, log_error)
-    failed = list(_failed_participants(job, record, phases, is_partial=log_error is not None))
-    of_job = [(name, reason_of(item)) for item, name in _job_failures(job, record)]
+    failed = list(_failed_participants(phases, record))
+    # The failures of the job as a whole, and those of participants that the job does not list.
+    listed = listed_participants(job)
+    names = {item: name for name, row in record.participants.items() if name not in listed for item in row.failures}
+    of_job = [(names.get(item), _reason_of(item)) for item in oldest_first([*record.job_failures, *names])]
     return Explanation(
         job=job,
         instance_ids=_instance_ids(job, record),
@@ -154,7 +197,7 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
             *(f"{'' if name is None else f'{name}: '}{text}" for name, (text, _) in of_job),
             *_ended_phases(phases),
         ),
-        causes=causes_of([*((name, reason) for name, reasons in failed for reason in reasons), *of_job]),
+        causes=_causes_of([*((name, reason) for name, reasons in failed for reason in reasons), *of_job]),
         phases=phases,
         log=record.items,
         log_error=log_error,
@@ -162,62 +205,48 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
 
 
 def _ended_phases(phases: JobPhases) -> list[str]:
-    """Return that every phase in the log of a complete network job ended, if it lists no participant and that is so."""
-    job, rows = phases.job, phases.participants
-    if (
-        job.initiated_by not in NETWORK_OPERATIONS
-        or not job.is_complete
-        or listed_participants(job)
-        or phases.log_error is not None
-        or read_log(phases.log).job_failures
-    ):
+    """Return which phases the log of a complete network job has, if it lists no participant and all of them ended."""
+    job, rows = phases.job, [row for row in phases.participants if row.phases]
+    is_unlisted = job.initiated_by in NETWORK_OPERATIONS and job.is_complete and not listed_participants(job)
+    outcomes = {phase.outcome for row in rows for phase in row.phases}
+    has_failed = any(row.has_failed for row in phases.participants) or outcomes != {Outcome.SUCCEEDED}
+    if not is_unlisted or has_failed or phases.log_error is not None or read_log(phases.log).job_failures:
         return []
-    if {phase.outcome for row in rows for phase in row.phases} != {Outcome.SUCCEEDED} or any(row.has_failed for row in rows):
-        return []
-    names = ", ".join(name.label for name in phases.phase_names)
-    return [
-        f"it lists no participant, but every phase in its log ended: {names} of {_names([row.participant for row in rows])}"
-    ]
+    participants: dict[str, list[str]] = {}
+    for row in rows:
+        names = {phase.name for phase in row.phases}
+        participants.setdefault(", ".join(name.label for name in PhaseName if name in names), []).append(row.participant)
+    text = "; ".join(f"{labels} of {_names(members)}" for labels, members in participants.items())
+    if len(phases.phase_names) == 1:
+        return [f"it lists no participant, and its log has only one phase, which ended: {text}"]
+    return [f"it lists no participant, but every phase in its log ended: {text}"]
 
 
-def _failed_participants(
-    job: Job, record: LogRecord, phases: JobPhases, *, is_partial: bool
-) -> Iterator[tuple[str, list[Reason]]]:
+def _failed_participants(phases: JobPhases, record: LogRecord) -> Iterator[tuple[str, list[_Reason]]]:
+    """Yield each failed participant with the reasons."""
+    job = phases.job
     # AWS can change the status of a server later than its log, while the job runs.
     has_failed = {row.participant for row in phases.participants if row.has_failed and not job.is_complete}
-    failed = [
-        *(
-            (s.source_server_id, s.name, _run_reasons(s))
-            for s in job.participating_servers
-            if has_server_failed(s) or s.name in has_failed
-        ),
-        *((resource.name, resource.name, list[str]()) for resource in job.failed_resources),
-    ]
-    for key, name, texts in failed:
-        participant_record = record.participants.get(key or "")
-        items = [*(participant_record.failures if participant_record is not None else ()), *record.job_failures]
-        other_texts = texts if items or texts or is_partial else _last_event(job, record, key)
-        yield name, [*map(reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
+    servers = [s for s in job.participating_servers if has_server_failed(s) or s.name in has_failed]
+    runs = [(s.source_server_id, s.name, _run_reasons(s)) for s in servers]
+    for key, name, texts in (*runs, *((resource.name, resource.name, list[str]()) for resource in job.failed_resources)):
+        logged = record.participants.get(key or "", ParticipantRecord())
+        items = [*logged.failures, *record.job_failures]
+        is_silent = key and not items and not texts and phases.log_error is None
+        other_texts = _last_event(job, logged, has_job_end=record.has_job_end) if is_silent else texts
+        yield name, [*map(_reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
 
 
-def _job_failures(job: Job, record: LogRecord) -> list[tuple[JobLogItem, str | None]]:
-    """Return the failures of the job as a whole, and those of participants that the job does not list, oldest first."""
-    listed = listed_participants(job)
-    names = {item: name for name, row in record.participants.items() if name not in listed for item in row.failures}
-    return [(item, names.get(item)) for item in oldest_first([*record.job_failures, *names])]
-
-
-def _last_event(job: Job, record: LogRecord, participant: str | None) -> list[str]:
+def _last_event(job: Job, record: ParticipantRecord, *, has_job_end: bool) -> list[str]:
     """Return after which event a participant ended. A job can fail without any failure in its log."""
-    if not job.is_complete or not participant:
+    if not job.is_complete:
         return []
-    row = record.participants.get(participant)
-    if row is None or row.last_phase is None:
-        return ["ended before its first phase began"] if record.has_job_end else []
-    phase, following = row.phases[row.last_phase], following_phase(job, row.last_phase)
-    text = f"ended after {event_of(row.last_phase, phase.step)}"
+    if record.last_phase is None:
+        return ["ended before its first phase began"] if has_job_end else []
+    phase, following = record.phases[record.last_phase], following_phase(job, record.last_phase)
+    text = f"ended after {event_of(record.last_phase, phase.step)}"
     if phase.is_open:
-        text += f"; {row.last_phase.label} never ended"
+        text += f"; {record.last_phase.label} never ended"
     elif following is not None:
         text += f"; {following.label} never began"
     return [text]
@@ -230,3 +259,47 @@ def _run_reasons(server: ParticipatingServer) -> list[str]:
         for run in server.runs
         if run.is_failed
     ]
+
+
+# ------------------------------------------------------------------ reasons and causes
+
+
+def _reason_of(item: JobLogItem) -> _Reason:
+    """Return a failure in the log as a reason. The cause is that of all attempts."""
+    data = item.event_data or JobLogEventData()
+    event, error = item.event or "error", f": {data.raw_error}" if data.raw_error else ""
+    attempt = "" if data.attempt_count is None else f" (attempt {data.attempt_count} of {data.max_attempts_count or '?'})"
+    return f"{event}{attempt}{error}", f"{event}{error}"
+
+
+def _causes_of(reasons: Iterable[tuple[str | None, _Reason]]) -> tuple[Cause, ...]:
+    """Return each cause once, the one with the most participants first. A reason of the job as a whole has no participant."""
+    causes: dict[str, Cause] = {}
+    participants: dict[str, dict[str, None]] = {}
+    for participant, (_, text) in reasons:
+        action, resource, _ = read_refusal(text) or (None, None, None)
+        key = cause_key(text)
+        causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
+        participants.setdefault(key, {}).update({} if participant is None else {participant: None})
+    merged = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
+    return tuple(sorted(merged, key=lambda cause: -len(cause.participants)))
+
+
+def cause_key(reason: str) -> str:
+    """Return a text that is equal for reasons with the same cause: without ids and IP addresses, or what AWS refused."""
+    refusal = read_refusal(reason)
+    return _IDS.sub("…", reason) if refusal is None or refusal.action is None else str(refusal_key(refusal, reason))
+
+
+_IDS: Final = re.compile(
+    r"""
+    \b[a-z]{1,16}-(?:(?=[a-zA-Z]*\d)[0-9a-zA-Z]{8,}|[0-9a-f]{8}|[0-9a-f]{17})\b  # of a resource
+    | \bip-\d{1,3}(?:-\d{1,3}){3}\b  # a host name of AWS
+    | \b(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b  # a UUID
+    | \b(?i:request[ -]?id)[:=]?\s*[\"']?(?=[\w-]*\d)[\w-]{6,}
+    | (?<=(?i:authorization\ failure\ message:\ ))[\w-]+
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b  # IPv4
+    | (?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])  # IPv6, or a time of day
+    """,
+    re.VERBOSE,
+)

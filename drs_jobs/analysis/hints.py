@@ -98,8 +98,8 @@ def refusal_key(refusal: Refusal, text: str) -> tuple[object, ...]:
     each needs a change of its own.
     """
     resource, policy = refusal.resource or "", _POLICY.search(text)
-    own = resource if ":role/" in resource or ":key/" in resource else ""
-    return (refusal.action or "").rpartition(":")[2], refusal.code, own, policy is not None and policy[1] is None
+    role_or_key = resource if ":role/" in resource or ":key/" in resource else ""
+    return (refusal.action or "").rpartition(":")[2], refusal.code, role_or_key, policy is not None and policy[1] is None
 
 
 def hint_for(text: str, *, caller: str = "whoever started the job", service: str | None = None) -> str | None:

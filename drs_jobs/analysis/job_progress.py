@@ -3,19 +3,19 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
-from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, UnknownValue
+from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.log import ORDER, PhaseName
-from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, Phase, expected_phases, listed_participants, participant_noun
+from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, participant_noun
 from drs_jobs.analysis.times import EARLIEST, created
 
 
@@ -31,7 +31,7 @@ class SlowServer(Model):
     phase: PhaseName | None = None
     """The running phase; `None` if it waits for the next phase."""
     elapsed: timedelta
-    """The time since the start of the phase, with all attempts, or since the end of the phase before."""
+    """The time since the latest start of the phase, or since the end of the phase before."""
     usual: timedelta
     """The median of earlier jobs of this server, else the longest time that was measured on real jobs."""
 
@@ -69,26 +69,25 @@ class Progress(Model):
     """
 
 
-_Durations: TypeAlias = Mapping[PhaseName, tuple[float | None, float]]
-"""The wait before each phase, `None` if it is not known, and the duration of the phase, in seconds."""
+_Stage: TypeAlias = tuple[PhaseName, bool]
+"""A phase if the second value is true, else the wait before it."""
+_Seconds: TypeAlias = Mapping[_Stage, float]
+"""How long phases and waits take, in seconds."""
 
-# Measured on real drills of two Linux servers in 2022 and of two Windows servers in 2025. No other phase was measured.
-_MEASURED_WAITS: Final = {PhaseName.CONVERSION: (51.0, 191.0)}
-_MEASURED_DURATIONS: Final = {
-    PhaseName.SNAPSHOT: (0.2, 3.0),
-    PhaseName.CONVERSION: (186.0, 846.0),
-    PhaseName.LAUNCH: (294.0, 391.0),
+_MEASURED: Final[Mapping[_Stage, tuple[float, float]]] = {
+    (PhaseName.SNAPSHOT, True): (0.2, 3.0),
+    (PhaseName.CONVERSION, False): (51.0, 191.0),
+    (PhaseName.CONVERSION, True): (186.0, 846.0),
+    (PhaseName.LAUNCH, True): (294.0, 391.0),
 }
+"""Seconds in real drills of two Linux servers in 2022 and of two Windows servers in 2025. Nothing else was measured."""
 
 TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
-    name: (math.sqrt(math.prod(_MEASURED_WAITS.get(name, (0.0,)))), math.sqrt(math.prod(durations)))
-    for name, durations in _MEASURED_DURATIONS.items()
+    name: (math.sqrt(math.prod(_MEASURED.get((name, False), (0.0,)))), math.sqrt(math.prod(_MEASURED[name, True])))
+    for name, is_phase in _MEASURED
+    if is_phase
 }
 """The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
-
-_LONGEST_DURATIONS: Final[_Durations] = {
-    name: (max(_MEASURED_WAITS.get(name, ()), default=None), max(durations)) for name, durations in _MEASURED_DURATIONS.items()
-}
 
 _ASSUMED_DURATION: Final = 300.0
 """The assumed duration, in seconds, of each phase of a job none of whose phases were measured, such as a network recovery."""
@@ -125,7 +124,7 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     states = _states(phases, utc_now, _measured(earlier, job))
     fractions = [state.fraction for state in states]
     slow = tuple(state.slow for state in states if state.slow is not None)
-    times_left = [state.time_left for state in states if not state.is_finished]
+    times_left = [state.time_left for state in states]
     is_time_known = None not in times_left and not slow and phases.log_error is None
     return Progress(
         # Participants that the job does not list appear in its log one by one, so their mean could decrease.
@@ -141,20 +140,20 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _reached(
-    row: ParticipantPhases,
-    now: datetime,
-    durations: Mapping[PhaseName, tuple[float, float]],
-    status: LaunchStatus | UnknownValue | None,
+    row: ParticipantPhases, now: datetime, durations: Mapping[PhaseName, tuple[float, float]], status: str | None
 ) -> float:
     """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
     by_name = {phase.name: phase for phase in row.phases}
-    furthest = reached = 0.0
-    waits = [*(wait for wait, _ in durations.values()), 0.0]
-    for (name, (wait, duration)), next_wait in zip(durations.items(), waits[1:], strict=True):
-        begin = reached + wait
-        reached = begin + duration
+    furthest = end = 0.0
+    next_waits = [*(wait for wait, _ in durations.values()), 0.0][1:]
+    for (name, (wait, duration)), next_wait in zip(durations.items(), next_waits, strict=True):
+        begin, end = end + wait, end + wait + duration
         if (phase := by_name.get(name)) is not None:
-            furthest = max(furthest, _position(phase, now, begin, reached, reached + next_wait))
+            elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
+            has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
+            # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
+            low, high = (end, end + next_wait) if has_ended else (begin, end)
+            furthest = max(furthest, min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE))
         if name is PhaseName.LAUNCH and status in _REACHED:
             furthest = max(furthest, begin + duration * _REACHED[status])
     return furthest
@@ -164,37 +163,32 @@ _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, La
 """The part of the phase LAUNCH that a server with this status has done at least."""
 
 
-def _position(phase: Phase, now: datetime, begin: float, end: float, next_begin: float) -> float:
-    """Return how many of the expected seconds a participant has reached. The end counts only if the log has it."""
-    elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
-    has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
-    # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
-    low, high = (end, next_begin) if has_ended else (begin, end)
-    return min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE)
-
-
-def _durations(expected: Iterable[PhaseName], measured: _Durations) -> Mapping[PhaseName, tuple[float, float]]:
-    measured_or_typical = {name: measured.get(name) or TYPICAL_DURATIONS.get(name) for name in expected}
+def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> Mapping[PhaseName, tuple[float, float]]:
+    """Return the expected seconds of the wait before each phase, and of the phase."""
+    durations = {name: TYPICAL_DURATIONS[name] for name in expected if name in TYPICAL_DURATIONS}
+    durations |= {
+        name: (measured.get((name, False), 0.0), measured[name, True]) for name in expected if (name, True) in measured
+    }
     # A phase that was not measured has no share beside phases that were.
-    other = 0.0 if any(measured_or_typical.values()) else _ASSUMED_DURATION
-    return {name: (0.0, other) if times is None else (times[0] or 0.0, times[1]) for name, times in measured_or_typical.items()}
+    other = (0.0, 0.0 if durations else _ASSUMED_DURATION)
+    return {name: durations.get(name, other) for name in expected}
 
 
-def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Durations]:
-    """Return the median waits and durations of the phases of each participant that succeeded in earlier jobs."""
-    samples: dict[tuple[str, PhaseName], tuple[list[float], list[float]]] = {}
+def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Seconds]:
+    """Return the median seconds of the phases of each participant that succeeded in earlier jobs, and of the waits before."""
+    samples: dict[str, dict[_Stage, list[float]]] = {}
     for report in earlier:
         for row in report.participants if report.job.job_id != job.job_id else ():
+            stages = samples.setdefault(row.participant, {})
             for phase in row.phases:
                 if phase.outcome is Outcome.SUCCEEDED and phase.duration:
-                    waits, durations = samples.setdefault((row.participant, phase.name), ([], []))
-                    durations.append(phase.duration.total_seconds())
+                    stages.setdefault((phase.name, True), []).append(phase.duration.total_seconds())
                     if phase.waiting_before is not None:
-                        waits.append(phase.waiting_before.total_seconds())
-    medians: dict[str, dict[PhaseName, tuple[float | None, float]]] = {}
-    for (participant, name), (waits, durations) in samples.items():
-        medians.setdefault(participant, {})[name] = statistics.median(waits) if waits else None, statistics.median(durations)
-    return medians
+                        stages.setdefault((phase.name, False), []).append(phase.waiting_before.total_seconds())
+    return {
+        participant: {stage: statistics.median(seconds) for stage, seconds in stages.items()}
+        for participant, stages in samples.items()
+    }
 
 
 # ------------------------------------------------------------------ the words
@@ -208,17 +202,16 @@ class _State(NamedTuple):
     order: tuple[int, bool]
     """It is lower for a participant that is less far: the order of the phase, and whether it has ended."""
     has_failed: bool
-    is_finished: bool
-    """Whether it has failed or ended its last phase."""
     elapsed: timedelta | None
-    """The time since the start of the running phase, the end of the latest one, or the creation of the job."""
+    """The time since the latest start of the running phase, the end of the latest one, or the creation of the job."""
     usual: timedelta | None
     slow: SlowServer | None
     fraction: float
     time_left: timedelta | None
+    """Zero if it has failed or ended its last phase."""
 
 
-def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]) -> list[_State]:
+def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Seconds]) -> list[_State]:
     """Return the state of each participant that the job lists; of all if it lists none. Others can belong to another job."""
     listed = listed_participants(phases.job)
     statuses = {server.name: server.launch_status for server in phases.job.participating_servers}
@@ -229,16 +222,17 @@ def _states(phases: JobPhases, now: datetime, measured: Mapping[str, _Durations]
     ]
 
 
-def _state(
-    phases: JobPhases, row: ParticipantPhases, status: LaunchStatus | UnknownValue | None, now: datetime, measured: _Durations
-) -> _State:
-    latest, expected, is_log_whole = _latest_phase(row), expected_phases(phases.job), phases.log_error is None
+def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: datetime, measured: _Seconds) -> _State:
+    expected, is_log_whole = expected_phases(phases.job), phases.log_error is None
     name, is_running, has_phase_failed, since = None, False, False, created(phases.job)
+    # The running phase, else the one with the latest time, because an earlier phase can have been started again. Of phases
+    # without a time the last in order.
+    latest = row.current or max(reversed(row.phases), key=lambda p: p.ended_at or p.started_at or EARLIEST, default=None)
     if latest is not None:
         name, has_phase_failed = latest.name, latest.outcome is Outcome.FAILED
         # A phase without an end that another one followed is UNDETERMINED.
         is_running = latest is row.current or (latest.outcome is Outcome.UNDETERMINED and not latest.has_ended)
-        since = latest.started_at if is_running else latest.ended_at
+        since = latest.last_started_at if is_running else latest.ended_at
     elif status in _REACHED:
         name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
     has_failed, is_in_phase = row.has_failed or has_phase_failed, is_running or has_phase_failed
@@ -255,26 +249,29 @@ def _state(
     total = sum(map(sum, durations.values()))
     # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
     reached = _reached(row, now, durations, None if is_log_whole else status)
+    time_left = timedelta(seconds=total - reached) if (expected[-1], True) in measured else None
     return _State(
         participant=row.participant,
         label=label,
         order=(-1 if name is None else ORDER[name], not is_in_phase),
         has_failed=has_failed,
-        is_finished=has_failed or (name is expected[-1] and not is_running),
         elapsed=elapsed,
         usual=usual,
         slow=slow,
         fraction=_MAX_FRACTION_WHILE_RUNNING * reached / total,
-        time_left=timedelta(seconds=total - reached) if expected[-1] in measured else None,
+        time_left=timedelta() if has_failed or (name is expected[-1] and not is_running) else time_left,
     )
 
 
-def _usual(job: Job, phase: PhaseName | None, measured: _Durations, *, is_running: bool) -> timedelta | None:
+def _usual(job: Job, phase: PhaseName | None, measured: _Seconds, *, is_running: bool) -> timedelta | None:
     """Return the usual duration of a running phase, else of the wait after it; `None` if it was never measured."""
     name = phase if is_running else next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
-    longest = {} if job.initiated_by == InitiatedBy.FAILBACK else _LONGEST_DURATIONS
-    times = [durations[name][is_running] for durations in (measured, longest) if name is not None and name in durations]
-    return next((timedelta(seconds=seconds) for seconds in times if seconds is not None), None)
+    if name is None:
+        return None
+    seconds = measured.get((name, is_running))
+    if seconds is None and job.initiated_by != InitiatedBy.FAILBACK:
+        seconds = max(_MEASURED.get((name, is_running), ()), default=None)
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:
@@ -301,12 +298,7 @@ def _times(elapsed: timedelta | None, usual: timedelta | None) -> str:
 
 
 def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
-    """Return in words which phase the slowest participant of a running job is in, such as `conversion of s-1 for 6m 12s`.
-
-    Args:
-        phases: The phases of the job.
-        now: The current time, as an aware datetime.
-    """
+    """Return in words which phase the slowest participant of a running job is in, such as `conversion of s-1 for 6m 12s`."""
     states = _states(phases, to_utc(now, "now"), {})
     others = [state for state in states if not state.has_failed]
     if not others:
@@ -316,11 +308,3 @@ def slowest_phase(phases: JobPhases, *, now: datetime) -> str:
     if slowest.order[0] < 0:
         return f"no phase of {slowest.participant} has begun for {duration}"
     return f"{slowest.label} of {slowest.participant} for {duration}"
-
-
-def _latest_phase(row: ParticipantPhases) -> Phase | None:
-    """Return the running phase, else the one with the latest time. An earlier phase can have been started again."""
-    if row.current is not None or not row.phases:
-        return row.current
-    # Of phases without a time the last in order, and any phase with a time before them.
-    return max(reversed(row.phases), key=lambda phase: phase.ended_at or phase.started_at or EARLIEST)

@@ -4,13 +4,15 @@ All other modules use `read_log`, so that no two of them can differ about the sa
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
-from typing import Final
+from itertools import groupby
+from typing import Final, TypeAlias
 
 import attrs
 
-from drs_jobs._models import JobLogEvent, JobLogEventData, JobLogItem, SourceNetworkData, UnknownMember
+from drs_jobs._models import JobLogEvent, JobLogEventData, JobLogItem, Outcome, SourceNetworkData, UnknownMember
+from drs_jobs._models.base import Model
 from drs_jobs.analysis.times import logged_at, oldest_first
 
 
@@ -54,6 +56,10 @@ class Step(Enum):
     FAIL = auto()
 
 
+_OPEN: Final = (Step.START, Step.CONTINUE)
+"""The effects after which a phase has begun, and not ended."""
+_Entry: TypeAlias = tuple[Step, datetime | None]
+"""The effect and the time of a log item."""
 _SUFFIXES: Final = {"START": Step.START, "END": Step.END, "FAIL": Step.FAIL, "FAILED": Step.FAIL}
 # The service has either _FAIL or _FAILED for each phase, without a rule, so both are read for all.
 EFFECTS: Final[Mapping[str, tuple[PhaseName | None, Step]]] = {
@@ -65,101 +71,65 @@ EFFECTS: Final[Mapping[str, tuple[PhaseName | None, Step]]] = {
 """The phase of each event, `None` for all of them, and its effect. An event that is not in it has no effect on phases."""
 
 
-@attrs.define(eq=False)
-class PhaseRecord:
-    """What the log has about one phase of one participant. Items are added oldest first, those without a time before them."""
+@attrs.frozen(repr=False, kw_only=True)
+class Phase(Model):
+    """One phase of a participant, such as the conversion of a server. A phase that was started again is one phase."""
 
-    starts: int = 0
-    """The number of starts."""
-    attempt: int = 0
-    """The highest `attemptCount`; 0 if there is none."""
-    step: Step | None = None
-    """The last effect; `None` if there is none."""
-    has_conflicting_ends: bool = False
-    """Whether there are both an end and a failure, and it is unknown which was the last, because one of them has no time."""
+    name: PhaseName
+    """The name of the phase."""
     started_at: datetime | None = None
-    """The first start."""
+    """The time of its first start, in UTC; `None` if the log does not have it."""
+    last_started_at: datetime | None = attrs.field(default=None, eq=False)
+    """The time of its last start, in UTC, which is that of the latest attempt; `None` if the log does not have it."""
     ended_at: datetime | None = None
-    """The last end or failure; `None` if the phase was started again since, or if its time is unknown."""
-    succeeded_at: datetime | None = None
-    """The last end that is not a failure, also if the phase was started again or failed since."""
-    has_ended: bool = False
-    """Whether there is an end that is not a failure."""
+    """The time at which it ended or failed, in UTC; `None` if it did not, or if the log does not have the time."""
+    outcome: Outcome = Outcome.UNDETERMINED
+    """The outcome of the phase.
+
+    - RUNNING if it has begun and not ended, it is the last phase of the participant, and the job is running.
+    - FAILED if its last event is a failure, or if it is the last phase and did not end although the participant failed.
+    - SUCCEEDED if its last event is its end.
+    - UNDETERMINED in all other cases, such as a phase whose end the log does not have.
+    """
+    attempts: int = 1
+    """The number of starts in the log, or the highest `attemptCount` if that is more; at least 1."""
+    waiting_before: timedelta | None = None
+    """The time from the end of the phase before; `None` for the first phase, or if one of the times is unknown."""
     error: str | None = None
-    """The error in the last item that has one."""
-    _is_start_undated: bool = False
-    _undated: list[Step] = attrs.Factory(list[Step])
-    _restarted_at: datetime | None = None
-    """The time of a start that followed a start, not an end."""
-    _end_without_start_at: datetime | None = None
-    """The time of an end that followed no start."""
+    """AWS's `rawError`, the last one; `None` if the phase succeeded in the end."""
+    has_ended: bool = False
+    """Whether the log has an end of the phase. It can have been started again, or have failed, since."""
+
+    @property
+    def duration(self) -> timedelta | None:
+        """The time from start to end, with all attempts; `None` unless both are known."""
+        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
+
+
+@attrs.frozen(eq=False)
+class PhaseRecord:
+    """What the log has about one phase of one participant."""
+
+    phase: Phase
+    """The phase, as if its last end or failure were certain."""
+    step: Step | None
+    """The last effect."""
+    has_conflicting_ends: bool
+    """Whether there are both an end and a failure, and it is unknown which was the last, because one of them has no time."""
+    succeeded_at: datetime | None
+    """The last end that is not a failure, also if the phase was started again or failed since."""
 
     @property
     def is_open(self) -> bool:
         """Whether the phase has begun, and not ended since."""
-        return self.step in {Step.START, Step.CONTINUE}
-
-    def add(self, step: Step, time: datetime | None, data: JobLogEventData) -> None:
-        """Add one item of the log."""
-        self.error = data.raw_error or self.error
-        self.attempt = max(self.attempt, data.attempt_count or 0)
-        self.starts += step is Step.START
-        self.has_ended |= step is Step.END
-        if time is None:
-            self._undated.append(step)
-            return
-        match step:
-            case Step.START:
-                self._add_start(time)
-            case Step.CONTINUE:
-                if self.step is not Step.END:
-                    self.step, self.ended_at = step, None
-            case Step.END | Step.FAIL:
-                self._add_end(step, time)
-
-    def _add_start(self, time: datetime) -> None:
-        if not self._is_start_undated:
-            self.started_at = self.started_at or time
-        if time == self._end_without_start_at:
-            return  # items of one instant can be in any order: this start came before the end
-        was_open = self.is_open
-        self._restarted_at = time if was_open else None
-        if was_open and Step.FAIL in self._undated:
-            self._undated.remove(Step.FAIL)  # it ended the attempt before
-        self.step, self.ended_at = Step.START, None
-
-    def _add_end(self, step: Step, time: datetime) -> None:
-        if step is Step.END:
-            self.succeeded_at = time
-        if self.step in {None, Step.FAIL}:  # a server can also fail after its launch, without another start
-            if Step.START in self._undated:
-                self._undated.remove(Step.START)  # it began this attempt
-                self._is_start_undated |= self.step is None
-            else:
-                self._end_without_start_at = time
-        if step is Step.FAIL and time == self._restarted_at:
-            return  # items of one instant can be in any order: this failure came before the start
-        self.step, self.ended_at = step, time
-
-    def place_items_without_time(self) -> None:
-        """Take the items without a time into account that `add` did not need, as far as their place is certain."""
-        if {Step.START, Step.FAIL} <= set(self._undated):
-            self.started_at = None  # they can be an attempt before the first start with a time
-        for step in sorted(self._undated, key=[Step.START, Step.CONTINUE, Step.FAIL, Step.END].index):
-            if step in {Step.START, Step.CONTINUE}:
-                is_next = self.step in {None, Step.FAIL}
-            else:
-                is_next = self.step is None or self.is_open
-                self.has_conflicting_ends |= not is_next and step is not self.step
-            if is_next:
-                self.step, self.ended_at = step, None
+        return self.step in _OPEN
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class ParticipantRecord:
     """What the log has about one participant."""
 
-    is_server: bool
+    is_server: bool = False
     """Whether it is a source server, not another resource."""
     phases: dict[PhaseName, PhaseRecord] = attrs.Factory(dict[PhaseName, PhaseRecord])
     """Its phases by name."""
@@ -194,11 +164,7 @@ class LogRecord:
 
 
 def read_log(log: Iterable[JobLogItem]) -> LogRecord:
-    """Return what a log has about each participant, and about the job as a whole.
-
-    Args:
-        log: The log, in any order. Repeated items and unknown events have no effect on phases.
-    """
+    """Return what a log in any order has about each participant and the job. Repeated items and unknown events do not count."""
     items = oldest_first(log)
     by_participant: dict[str | None, list[JobLogItem]] = {}
     # `dict.fromkeys`, so that a repeated item is read once.
@@ -218,30 +184,80 @@ def event_of(phase: PhaseName, step: Step | None) -> str:
     return next(event for event, effect in EFFECTS.items() if effect == (phase, step))
 
 
-def _read_participant(items: list[JobLogItem]) -> ParticipantRecord:
-    record = ParticipantRecord(
-        is_server=any(item.event_data is not None and item.event_data.source_server_id for item in items),
-        failures=tuple(filter(_is_failure, items)),
-    )
-    last = None
+def _read_participant(log: list[JobLogItem]) -> ParticipantRecord:
     # Items without a time first, because each item with a time has priority over them.
-    for item in sorted(items, key=lambda item: item.log_date_time is not None):
-        data = item.event_data or JobLogEventData()
-        record.instance_id = data.target_instance_id or record.instance_id
-        if (effect := EFFECTS.get(item.event or "")) is None:
-            continue
-        name, step = effect
-        if name is None:
-            record.has_failed = True
-            continue
-        time = None if item.log_date_time is None else logged_at(item)
-        record.phases.setdefault(name, PhaseRecord()).add(step, time, data)
-        position = (logged_at(item), ORDER[name])
-        if last is None or position > last:
-            last, record.last_phase = position, name
-    for phase in record.phases.values():
-        phase.place_items_without_time()
-    return record
+    items = sorted(log, key=lambda item: item.log_date_time is not None)
+    data = [item.event_data for item in items if item.event_data is not None]
+    by_phase: dict[PhaseName, list[JobLogItem]] = {}
+    for item in items:
+        name, _ = EFFECTS.get(item.event or "", (None, None))
+        if name is not None:
+            by_phase.setdefault(name, []).append(item)
+    return ParticipantRecord(
+        is_server=any(entry.source_server_id for entry in data),
+        phases={name: _read_phase(name, members) for name, members in by_phase.items()},
+        failures=tuple(filter(_is_failure, log)),
+        instance_id=next((entry.target_instance_id for entry in reversed(data) if entry.target_instance_id), None),
+        has_failed=any(EFFECTS.get(item.event or "") == (None, Step.FAIL) for item in items),
+        last_phase=max(by_phase, key=lambda name: (logged_at(by_phase[name][-1]), ORDER[name]), default=None),
+    )
+
+
+def _read_phase(name: PhaseName, items: list[JobLogItem]) -> PhaseRecord:
+    """Return one phase from its items, those without a time first, the others oldest first."""
+    data = [item.event_data or JobLogEventData() for item in items]
+    entries = [(EFFECTS[item.event or ""][1], None if item.log_date_time is None else logged_at(item)) for item in items]
+    undated = [step for step, time in entries if time is None]
+    sequence = _with_missing(entries, undated)
+    # An attempt without times can be before the first start with a time.
+    starts = [None] if Step.START in undated and Step.FAIL in undated else list[datetime | None]()
+    has_conflicting_ends = False
+    # The other items without a time count if they are certainly the last.
+    for step in sorted(undated, key=[Step.START, Step.CONTINUE, Step.FAIL, Step.END].index):
+        last = sequence[-1][0] if sequence else None
+        if last is None or (last is Step.FAIL if step in _OPEN else last in _OPEN):
+            sequence.append((step, None))
+        else:
+            has_conflicting_ends |= step not in _OPEN and step is not last
+    starts += [time for step, time in sequence if step is Step.START]
+    last, ended_at = sequence[-1] if sequence else (None, None)
+    error = next((entry.raw_error for entry in reversed(data) if entry.raw_error), None)
+    phase = Phase(
+        name=name,
+        started_at=next(iter(starts), None),
+        last_started_at=None if Step.START in undated else next(reversed(starts), None),
+        ended_at=None if last in _OPEN else ended_at,
+        attempts=max(1, sum(step is Step.START for step, _ in entries), *(entry.attempt_count or 0 for entry in data)),
+        outcome=Outcome.SUCCEEDED if last is Step.END else Outcome.FAILED,
+        error=None if last is Step.END and not has_conflicting_ends else error,
+        has_ended=any(step is Step.END for step, _ in entries),
+    )
+    succeeded_at = next((time for step, time in reversed(sequence) if step is Step.END and time is not None), None)
+    return PhaseRecord(phase=phase, step=last, has_conflicting_ends=has_conflicting_ends, succeeded_at=succeeded_at)
+
+
+def _with_missing(entries: list[_Entry], undated: list[Step]) -> list[_Entry]:
+    """Return the items with a time, and between them those of `undated` that must have been there. Remove those from it."""
+    sequence: list[_Entry] = []
+    for time, group in groupby((entry for entry in entries if entry[1] is not None), key=lambda entry: entry[1]):
+        steps = [step for step, _ in group]
+        last = sequence[-1][0] if sequence else None
+        # Items of one instant can be in any order. The failure of the attempt before comes first, or the start of an end.
+        first = Step.FAIL if last in _OPEN else Step.START
+        if Step.START in steps and first in steps and last is not Step.END and Step.START not in undated:
+            steps.insert(0, steps.pop(steps.index(first)))
+        for step in steps:
+            last = sequence[-1][0] if sequence else None
+            if step is Step.CONTINUE and last is Step.END:
+                continue
+            # Between two starts there was a failure, and before an end there was a start.
+            missing = Step.FAIL if step is Step.START else Step.START
+            is_missing = last in _OPEN if step is Step.START else last in (None, Step.FAIL) and step is not Step.CONTINUE
+            if is_missing and missing in undated:
+                undated.remove(missing)
+                sequence.append((missing, None))
+            sequence.append((step, time))
+    return sequence
 
 
 def _participant_of(data: JobLogEventData | None) -> str | None:

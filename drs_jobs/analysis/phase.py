@@ -18,41 +18,8 @@ from drs_jobs._models import (
     ParticipatingServer,
 )
 from drs_jobs._models.base import Model
-from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, PhaseName, PhaseRecord, Step, read_log
-from drs_jobs.analysis.times import created
-
-
-@attrs.frozen(repr=False, kw_only=True)
-class Phase(Model):
-    """One phase of a participant, such as the conversion of a server. A phase that was started again is one phase."""
-
-    name: PhaseName
-    """The name of the phase."""
-    started_at: datetime | None = None
-    """The time of its first start, in UTC; `None` if the log does not have it."""
-    ended_at: datetime | None = None
-    """The time at which it ended or failed, in UTC; `None` if it did not, or if the log does not have the time."""
-    outcome: Outcome = Outcome.UNDETERMINED
-    """The outcome of the phase.
-
-    - RUNNING if it has begun and not ended, it is the last phase of the participant, and the job is running.
-    - FAILED if its last event is a failure, or if it is the last phase and did not end although the participant failed.
-    - SUCCEEDED if its last event is its end.
-    - UNDETERMINED in all other cases, such as a phase whose end the log does not have.
-    """
-    attempts: int = 1
-    """The number of starts in the log, or the highest `attemptCount` if that is more; at least 1."""
-    waiting_before: timedelta | None = None
-    """The time from the end of the phase before; `None` for the first phase, or if one of the times is unknown."""
-    error: str | None = None
-    """AWS's `rawError`, the last one; `None` if the phase succeeded in the end."""
-    has_ended: bool = False
-    """Whether the log has an end of the phase. It can have been started again, or have failed, since."""
-
-    @property
-    def duration(self) -> timedelta | None:
-        """The time from start to end, with all attempts; `None` unless both are known."""
-        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
+from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, Phase, PhaseName, PhaseRecord, Step, read_log
+from drs_jobs.analysis.times import EARLIEST, created
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -131,24 +98,22 @@ def phases(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None =
 
 def phases_from(job: Job, record: LogRecord, log_error: Exception | None) -> JobPhases:
     """Return the phases from a log that has been read; see `phases`."""
-    participants: list[ParticipatingServer | ParticipatingResource] = [*job.participating_servers, *job.participating_resources]
     listed: dict[str, list[ParticipatingServer | ParticipatingResource]] = {}
+    participants: list[ParticipatingServer | ParticipatingResource] = [*job.participating_servers, *job.participating_resources]
     for participant in participants:
         listed.setdefault(participant.name, []).append(participant)
     rows: list[ParticipantPhases] = []
     times: list[timedelta | None] = []
     for name in dict.fromkeys([*listed, *record.participants]):
-        participant_record = record.participants.get(name) or ParticipantRecord(is_server=False)
-        entries = listed.get(name, [])
+        logged, entries = record.participants.get(name, ParticipantRecord()), listed.get(name, [])
         part = attrs.evolve(
             job,
             participating_servers=tuple(entry for entry in entries if isinstance(entry, ParticipatingServer)),
             participating_resources=tuple(entry for entry in entries if isinstance(entry, ParticipatingResource)),
         )
-        row = _participant_phases(part, name, participant_record, is_partial=log_error is not None)
-        rows.append(row)
-        if part.participating_servers or (participant_record.is_server and not entries and not job.participating_servers):
-            times.append(row.recovery_time)
+        rows.append(_participant_phases(part, name, logged, is_partial=log_error is not None))
+        if part.participating_servers or (logged.is_server and not entries and not job.participating_servers):
+            times.append(rows[-1].recovery_time)
     slowest = None if None in times else max((time for time in times if time is not None), default=None)
     return JobPhases(job=job, participants=tuple(rows), recovery_time=slowest, log_error=log_error, log=record.items)
 
@@ -199,23 +164,21 @@ def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
 def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_partial: bool) -> ParticipantPhases:
     """Return the phases of one participant of a job. `part` is the job without its other participants."""
     is_listed = bool(part.participating_servers or part.participating_resources)
+    # The outcome of a running job is RUNNING, even if the launch has failed.
+    outcome = unfinished = part.outcome
     if part.is_complete:
-        outcome = part.outcome if is_listed else Outcome.FAILED if record.ends_in_failure else Outcome.UNDETERMINED
-        has_failed = outcome is Outcome.FAILED
+        if not is_listed:
+            outcome = Outcome.FAILED if record.ends_in_failure else Outcome.UNDETERMINED
         # If the log was cut off, it can lack the end.
-        unfinished = Outcome.FAILED if has_failed and not is_partial else Outcome.UNDETERMINED
-    else:
-        # The outcome is RUNNING, even if the launch has failed.
-        outcome = unfinished = Outcome.RUNNING
-        failed = (*filter(has_server_failed, part.participating_servers), *part.failed_resources)
-        has_failed = bool(failed) or record.ends_in_failure
-    ordered = _in_order(
+        unfinished = Outcome.FAILED if outcome is Outcome.FAILED and not is_partial else Outcome.UNDETERMINED
+    failed = (*filter(has_server_failed, part.participating_servers), *part.failed_resources)
+    phases = _in_order(
         [
-            _phase(phase, phase_record, unfinished if phase is record.last_phase else Outcome.UNDETERMINED, outcome)
-            for phase, phase_record in record.phases.items()
+            _phase(phase, unfinished if name is record.last_phase else Outcome.UNDETERMINED, outcome)
+            for name, phase in record.phases.items()
         ]
     )
-    launch = next((phase for phase in ordered if phase.name is PhaseName.LAUNCH), None)
+    launch = next((phase for phase in phases if phase.name is PhaseName.LAUNCH), None)
     creation, recovery_time = created(part), None
     # An incomplete log can lack that the launch was started again.
     is_known = not is_partial and not part.failed_servers and (is_listed or outcome is not Outcome.FAILED)
@@ -224,49 +187,39 @@ def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_p
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
     return ParticipantPhases(
         participant=name,
-        phases=_with_waits(ordered),
+        phases=phases,
         launched_at=None if launch is None else record.phases[PhaseName.LAUNCH].succeeded_at,
         recovery_time=recovery_time,
         outcome=outcome,
-        has_failed=has_failed,
+        has_failed=outcome is Outcome.FAILED if part.is_complete else bool(failed) or record.ends_in_failure,
     )
 
 
-def _phase(name: PhaseName, record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
-    outcome = Outcome.SUCCEEDED if record.step is Step.END else Outcome.FAILED
+def _phase(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
+    phase = record.phase
     if record.is_open:
-        outcome = unfinished
-    elif record.has_conflicting_ends:
-        # A participant that succeeded has ended all its phases.
-        outcome = Outcome.SUCCEEDED if participant is Outcome.SUCCEEDED else Outcome.UNDETERMINED
-    is_known = not record.has_conflicting_ends or (outcome is Outcome.SUCCEEDED and record.step is Step.END)
-    return Phase(
-        name=name,
-        started_at=record.started_at,
-        ended_at=record.ended_at if is_known else None,
-        outcome=outcome,
-        attempts=max(1, record.starts, record.attempt),
-        error=None if outcome is Outcome.SUCCEEDED else record.error,
-        has_ended=record.has_ended,
-    )
+        return attrs.evolve(phase, outcome=unfinished)
+    if not record.has_conflicting_ends:
+        return phase
+    if participant is not Outcome.SUCCEEDED:
+        return attrs.evolve(phase, outcome=Outcome.UNDETERMINED, ended_at=None)
+    # A participant that succeeded has ended all its phases.
+    return attrs.evolve(phase, outcome=participant, ended_at=phase.ended_at if record.step is Step.END else None, error=None)
 
 
-def _in_order(unordered: list[Phase]) -> list[Phase]:
-    """Return the phases in order of time. Those without a time are before the first phase that they usually precede."""
-    began = {phase.name: phase.started_at or phase.ended_at for phase in unordered}
-    dated = [(began_at, ORDER[phase.name], phase) for phase in unordered if (began_at := began[phase.name]) is not None]
-    ordered = [phase for *_, phase in sorted(dated, key=lambda entry: entry[:2])]
-    for phase in sorted((entry for entry in unordered if began[entry.name] is None), key=lambda entry: ORDER[entry.name]):
-        later = (index for index, other in enumerate(ordered) if ORDER[other.name] > ORDER[phase.name])
-        ordered.insert(next(later, len(ordered)), phase)
-    return ordered
+def _in_order(phases: list[Phase]) -> tuple[Phase, ...]:
+    """Return the phases in order of time, with the waits. One without a time is before the first that it usually precedes."""
 
+    def began_at(phase: Phase) -> datetime | None:
+        return phase.started_at or phase.ended_at
 
-def _with_waits(ordered: list[Phase]) -> tuple[Phase, ...]:
-    waited = [
-        attrs.evolve(phase, waiting_before=phase.started_at - before.ended_at)
-        if phase.started_at is not None and before.ended_at is not None and phase.started_at >= before.ended_at
-        else phase
-        for before, phase in pairwise(ordered)
-    ]
-    return (*ordered[:1], *waited)
+    phases = sorted(phases, key=lambda phase: ORDER[phase.name])
+    ordered = sorted((phase for phase in phases if began_at(phase)), key=lambda phase: began_at(phase) or EARLIEST)
+    for phase in phases:
+        if began_at(phase) is None:
+            later = (index for index, other in enumerate(ordered) if ORDER[other.name] > ORDER[phase.name])
+            ordered.insert(next(later, len(ordered)), phase)
+    for index, (before, phase) in enumerate(pairwise(ordered), 1):
+        if phase.started_at is not None and before.ended_at is not None and phase.started_at >= before.ended_at:
+            ordered[index] = attrs.evolve(phase, waiting_before=phase.started_at - before.ended_at)
+    return tuple(ordered)

@@ -9,7 +9,7 @@ import attrs
 from drs_jobs._models import Job, JobStatus, JobType, Outcome, ParticipatingServer, UnknownValue
 from drs_jobs._models.base import Model
 from drs_jobs._time import to_utc
-from drs_jobs.analysis.times import created, is_later
+from drs_jobs.analysis.times import created, newest_first
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -107,22 +107,26 @@ def combine(jobs: Iterable[Job], *, optional_servers: Iterable[str] = ()) -> Com
     distinct = latest_snapshots(jobs)
     if not distinct:
         raise ValueError("no jobs were given: pass at least one, because the outcome of no jobs is not defined")
-    launches = _latest_launches(distinct)
+    launches = _launches(distinct)
     outcomes = set(_outcomes(distinct, launches, frozenset(optional_servers)))
     creations = [created(job) for job in distinct]
     ends = [None if job.end_date_time is None else to_utc(job.end_date_time, "end_date_time") for job in distinct]
-    first = min((time for time in creations if time is not None), default=None)
-    known_ends = [time for time in ends if time is not None]
-    last = max(known_ends) if len(known_ends) == len(distinct) else None
+    first = min(filter(None, creations), default=None)
+    last = None if None in ends else max(filter(None, ends))
     return CombinedJobs(
         jobs=distinct,
         # Without anything that counts, because only optional servers took part and none succeeded.
-        outcome=next((outcome for outcome in _PRECEDENCE if outcome in outcomes), Outcome.UNDETERMINED),
+        outcome=next((outcome for outcome in WORST_FIRST if outcome in outcomes), Outcome.UNDETERMINED),
         created_at=first,
         ended_at=last,
         duration=None if first is None or last is None or None in creations else last - first,
         server_count=_server_count(server for job in distinct for server in job.participating_servers),
-        failed_servers=tuple(_failed_servers(distinct, launches)),
+        failed_servers=tuple(
+            server
+            for job in distinct
+            for server in job.participating_servers
+            if server.is_failed and (server in _other_servers(job) or launches[server.name][0] is job)
+        ),
     )
 
 
@@ -133,10 +137,10 @@ def busy_servers(jobs: Iterable[Job]) -> Mapping[str, Job]:
         jobs: The jobs, in any order. If a server is in several such jobs, the newest counts.
     """
     busy: dict[str, Job] = {}
-    for job in active_jobs(jobs):
+    for job in newest_first(active_jobs(jobs)):
         for server in job.participating_servers:
-            if server.source_server_id and is_later(job, busy.get(server.source_server_id)):
-                busy[server.source_server_id] = job
+            if server.source_server_id:
+                busy.setdefault(server.source_server_id, job)
     return busy
 
 
@@ -150,54 +154,38 @@ def usage(jobs: Iterable[Job]) -> Usage:
     return Usage(concurrent_jobs=len(counts), servers_in_largest_job=max(counts, default=0), servers_in_active_jobs=sum(counts))
 
 
-_PRECEDENCE: Final = (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED)
+WORST_FIRST: Final = (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED)
+"""The outcomes, the worst first."""
 
 
-def _latest_launches(jobs: Iterable[Job]) -> Mapping[str, Job]:
-    """Return the latest launch of each server by its id."""
-    launches: dict[str, Job] = {}
+def _launches(jobs: Iterable[Job]) -> Mapping[str, list[Job]]:
+    """Return the launches of each server by its id, the latest first. Of one moment, the worse is first."""
+    launches: dict[str, list[Job]] = {}
     for job in filter(is_launch, jobs):
-        for server in job.participating_servers:
-            server_id = server.source_server_id
-            if server_id and _counts_before(job, launches.get(server_id), server_id):
-                launches[server_id] = job
-    return launches
+        for server_id in {server.source_server_id for server in job.participating_servers if server.source_server_id}:
+            launches.setdefault(server_id, []).append(job)
+    for server_id, members in launches.items():
+        members.sort(key=lambda job: WORST_FIRST.index(job.outcome_of(server_id) or Outcome.UNDETERMINED))
+    return {server_id: newest_first(members) for server_id, members in launches.items()}
 
 
-def _counts_before(job: Job, other: Job | None, server_id: str) -> bool:
-    """Return whether a launch of a server was later than another one. Of one moment, the worse counts."""
-    if other is None or created(job) != created(other):
-        return is_later(job, other)
-    rank, other_rank = (_PRECEDENCE.index(each.outcome_of(server_id) or Outcome.UNDETERMINED) for each in (job, other))
-    return rank < other_rank
-
-
-def _outcomes(jobs: Iterable[Job], launches: Mapping[str, Job], optional: frozenset[str]) -> Iterator[Outcome]:
+def _outcomes(jobs: Iterable[Job], launches: Mapping[str, list[Job]], optional: frozenset[str]) -> Iterator[Outcome]:
     """Yield the outcome of each part that counts: the latest launch of a server, other participants, and other jobs."""
-    for server_id, job in launches.items():
-        outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
+    for server_id, (latest, *earlier) in launches.items():
+        outcome = latest.outcome_of(server_id)
         # A launch without a creation time could be later.
-        undated = (other for other in jobs if is_launch(other) and created(other) is None)
-        others = {other.outcome_of(server_id) for other in undated} - {None, outcome}
-        if others and outcome is not Outcome.RUNNING:
-            outcome = Outcome.RUNNING if Outcome.RUNNING in others else Outcome.UNDETERMINED
-        if server_id not in optional or outcome in {Outcome.RUNNING, Outcome.SUCCEEDED}:
+        undated = {job.outcome_of(server_id) for job in earlier if created(job) is None} - {outcome}
+        if undated and outcome is not Outcome.RUNNING:
+            outcome = Outcome.RUNNING if Outcome.RUNNING in undated else Outcome.UNDETERMINED
+        if outcome is not None and (server_id not in optional or outcome in {Outcome.RUNNING, Outcome.SUCCEEDED}):
             yield outcome
     for job in jobs:
-        rest = attrs.evolve(job, participating_servers=_servers_without_launch(job))
+        rest = attrs.evolve(job, participating_servers=_other_servers(job))
         if rest.participating_servers or rest.participating_resources or not job.participating_servers:
             yield rest.outcome
 
 
-def _failed_servers(jobs: Iterable[Job], launches: Mapping[str, Job]) -> Iterator[ParticipatingServer]:
-    for job in jobs:
-        others = _servers_without_launch(job)
-        for server in job.participating_servers:
-            if server.is_failed and (server in others or launches.get(server.source_server_id or "") is job):
-                yield server
-
-
-def _servers_without_launch(job: Job) -> tuple[ParticipatingServer, ...]:
+def _other_servers(job: Job) -> tuple[ParticipatingServer, ...]:
     """Return the servers that do not count with their latest launch: those of a job that is no launch, or without an id."""
     return tuple(s for s in job.participating_servers if not s.source_server_id or not is_launch(job))
 

@@ -15,9 +15,9 @@ def created(job: Job) -> datetime | None:
     return None if job.creation_date_time is None else to_utc(job.creation_date_time, "creation_date_time")
 
 
-def is_later(job: Job, other: Job | None) -> bool:
-    """Return whether `job` was created after `other`. Of two jobs created at the same time, the first in the input is kept."""
-    return other is None or (created(job) or EARLIEST) > (created(other) or EARLIEST)
+def newest_first(jobs: Iterable[Job]) -> list[Job]:
+    """Return jobs by their creation, the newest first. Those without a creation time are last, in the given order."""
+    return sorted(jobs, key=lambda job: created(job) or EARLIEST, reverse=True)
 
 
 def oldest_first(log: Iterable[JobLogItem]) -> list[JobLogItem]:

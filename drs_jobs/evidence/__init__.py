@@ -1,16 +1,4 @@
-"""Evidence of drills and recoveries: one verdict per server, as data and as an HTML page.
-
-| module | contents |
-|---|---|
-| `verdicts` | `assess` and `logs_needed`: the rules |
-| `drills_and_recoveries` | which jobs count, and what they show as of a moment |
-| `model` | the classes of an assessment, and its records |
-| `wording` | the words in which all outputs for people show it |
-| `failures` | the failed drills and recoveries, with their causes |
-| `page` | the assessment as an HTML page, with the extra `report`; `templates/` has its HTML and CSS |
-| `tables` | the assessment as two CSV files |
-| `csv` | CSV for spreadsheets |
-"""
+"""Evidence of drills and recoveries: one verdict per server, as data and as an HTML page."""
 
 from drs_jobs import _extras
 from drs_jobs._models.source_server import SourceServer

@@ -22,21 +22,15 @@ class CsvWriter:
     """Writes rows with a header. Text is quoted, so that no separator in it begins another cell; numbers are not."""
 
     def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
-        """Write the header.
-
-        Args:
-            file: The text file to write to.
-            columns: The names of the columns.
-        """
+        """Write the header."""
         self._columns = columns
         self._writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         self._writer.writerow(columns)
 
     def write(self, rows: Iterable[Mapping[str, object]]) -> None:
-        """Write rows. A column that a row does not have is empty.
+        """Write rows, which are values by column. A column that a row does not have is empty.
 
-        Args:
-            rows: The values by column. A datetime is written in UTC, `None` as an empty cell, a list with spaces between.
+        A datetime is written in UTC, `None` as an empty cell, a list with spaces between.
         """
         for row in rows:
             self._writer.writerow([_cell(row.get(column)) for column in self._columns])

@@ -13,7 +13,8 @@ from drs_jobs._models import Job, Outcome
 from drs_jobs._models.base import Model
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_instant
-from drs_jobs.analysis import JobPhases, ParticipantPhases
+from drs_jobs._time import seconds_of
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, explain
 from drs_jobs.evidence import wording
 
 
@@ -182,38 +183,23 @@ class Assessment(Model):
     @property
     def worst_first(self) -> tuple[ServerAssessment, ...]:
         """The servers, the worst verdict first. A server that is MET with a reason is before those without."""
-
-        def rank(row: ServerAssessment) -> tuple[int, bool]:
-            return SEVERITY.index(row.verdict or Verdict.MET), not row.reasons
-
-        return tuple(sorted(self.servers, key=rank))
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """The accounts of the servers, the jobs and the problems, sorted."""
-        return tuple(sorted({place.account_id for place in self._places if place.account_id is not None}))
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """The regions of the servers, the jobs and the problems, sorted."""
-        return tuple(sorted({place.region for place in self._places if place.region is not None}))
-
-    @property
-    def _places(self) -> tuple[SourceServer | Job | Problem, ...]:
-        return *(row.server for row in self.servers), *self.jobs, *self.problems
-
-    def problems_of(self, server: SourceServer) -> tuple[Problem, ...]:
-        """Return the problems that concern a server.
-
-        Args:
-            server: The server.
-        """
-        return tuple(problem for problem in self.problems if problem.concerns(server))
+        return tuple(sorted(self.servers, key=lambda row: (SEVERITY.index(row.verdict or Verdict.MET), not row.reasons)))
 
     @property
     def unread_logs(self) -> tuple[JobPhases, ...]:
         """Those of `phases` with a log that could not be read completely."""
         return tuple(report for report in self.phases if report.log_error is not None)
+
+    def explanations(self) -> list[Explanation]:
+        """Return the explanation of each of `jobs`, from its log until `as_of`."""
+        reports = {report.job.job_id: report for report in self.phases}
+        # A log that was not read is like one that could not be read, because nothing can be concluded from what it lacks.
+        unread = LookupError("the log was not read")
+        return [
+            explain(job, (), log_error=unread) if report is None else explain(job, report.log, log_error=report.log_error)
+            for job in self.jobs
+            for report in [reports.get(job.job_id)]
+        ]
 
     def records(self) -> list["ServerRecord"]:
         """Return one flat dict per server, the same keys in every row, in the order of `servers`."""
@@ -226,10 +212,7 @@ class Assessment(Model):
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with one row per server, the worst first."""
         rows = [
-            [
-                _html.verdict_html(row.verdict, row.verdict_label),
-                *map(_html.text, (row.server, row.last_success, row.age, row.recovery_time, "; ".join(row.reasons))),
-            ]
+            [_html.verdict_html(row.verdict, row.verdict_label), *map(_html.text, [*row[1:-1], "; ".join(row.reasons)])]
             for row in wording.rows(self)
         ]
         table = _html.table_html(wording.title_label(self), wording.COLUMNS, rows)
@@ -326,8 +309,15 @@ class ServerRecord(TypedDict):
 
 def _record(assessment: Assessment, row: ServerAssessment, log_errors: Sequence[str]) -> ServerRecord:
     server, recovery = row.server, row.latest_recovery
+    last_drill_at, last_drill_job, last_drill_outcome = _result_values(row.last_drill)
+    completed_at, completed_job, completed_outcome = _result_values(row.last_completed_drill)
+    success_at, success_job, _ = _result_values(row.last_success)
+    recovery_at, recovery_job, recovery_outcome = _result_values(recovery)
     recovered_at = None if recovery is None else recovery.created_at
-    longest = _longest_phase(recovery)
+    problems = [wording.problem_label(problem) for problem in assessment.problems if problem.concerns(server)]
+    phases = () if recovery is None or recovery.phases is None else recovery.phases.phases
+    durations = [(phase.duration, phase.name.name) for phase in phases if phase.duration is not None]
+    longest, longest_phase = max(durations, key=lambda item: item[0], default=(None, None))
     return ServerRecord(
         sourceServerID=server.source_server_id,
         name=server.name,
@@ -337,34 +327,34 @@ def _record(assessment: Assessment, row: ServerAssessment, log_errors: Sequence[
         drilled=row.drilled,
         recovered=row.recovered,
         reasons=wording.reasons_label(row),
-        problems="; ".join([*map(wording.problem_label, assessment.problems_of(server)), *log_errors]),
+        problems="; ".join([*problems, *log_errors]),
         drills=row.drills,
-        lastDrillAt=_created_at(row.last_drill),
-        lastDrillJobID=_job_id(row.last_drill),
-        lastDrillOutcome=_outcome(row.last_drill),
-        lastCompletedDrillAt=_created_at(row.last_completed_drill),
-        lastCompletedDrillJobID=_job_id(row.last_completed_drill),
-        lastCompletedDrillOutcome=_outcome(row.last_completed_drill),
-        lastSuccessAt=_created_at(row.last_success),
-        lastSuccessJobID=_job_id(row.last_success),
-        lastSuccessAgeSeconds=_seconds(row.age),
+        lastDrillAt=last_drill_at,
+        lastDrillJobID=last_drill_job,
+        lastDrillOutcome=last_drill_outcome,
+        lastCompletedDrillAt=completed_at,
+        lastCompletedDrillJobID=completed_job,
+        lastCompletedDrillOutcome=completed_outcome,
+        lastSuccessAt=success_at,
+        lastSuccessJobID=success_job,
+        lastSuccessAgeSeconds=seconds_of(row.age),
         recoveries=row.recoveries,
-        recoveryAt=format_instant(recovered_at),
-        recoveryAgeSeconds=None if recovered_at is None else _seconds(assessment.as_of - recovered_at),
-        recoveryJobID=_job_id(recovery),
-        recoveryOutcome=_outcome(recovery),
-        recoverySeconds=None if recovery is None else _seconds(recovery.recovery_time),
-        recoverySecondsAtMost=None if recovery is None else _seconds(recovery.at_most),
-        longestPhase=None if longest is None else longest[0],
-        longestPhaseSeconds=None if longest is None else longest[1].total_seconds(),
-        medianRecoverySeconds=_seconds(row.median_recovery_time),
-        slowestRecoverySeconds=_seconds(row.slowest_recovery_time),
+        recoveryAt=recovery_at,
+        recoveryAgeSeconds=None if recovered_at is None else seconds_of(assessment.as_of - recovered_at),
+        recoveryJobID=recovery_job,
+        recoveryOutcome=recovery_outcome,
+        recoverySeconds=None if recovery is None else seconds_of(recovery.recovery_time),
+        recoverySecondsAtMost=None if recovery is None else seconds_of(recovery.at_most),
+        longestPhase=longest_phase,
+        longestPhaseSeconds=seconds_of(longest),
+        medianRecoverySeconds=seconds_of(row.median_recovery_time),
+        slowestRecoverySeconds=seconds_of(row.slowest_recovery_time),
         replicationState=server.replication_state,
-        lagSeconds=_seconds(server.lag),
+        lagSeconds=seconds_of(server.lag),
         asOf=str(format_instant(assessment.as_of)),
         since=format_instant(assessment.since),
-        drilledWithinSeconds=_seconds(assessment.drilled_within),
-        objectiveSeconds=_seconds(assessment.objective),
+        drilledWithinSeconds=seconds_of(assessment.drilled_within),
+        objectiveSeconds=seconds_of(assessment.objective),
         firstJobAt=format_instant(assessment.first_job_at),
         lastJobAt=format_instant(assessment.last_job_at),
         jobCount=assessment.job_count,
@@ -372,24 +362,6 @@ def _record(assessment: Assessment, row: ServerAssessment, log_errors: Sequence[
     )
 
 
-def _longest_phase(recovery: RecoveryResult | None) -> tuple[str, timedelta] | None:
-    """Return the name and the duration of the phase of a recovery that took longest; `None` if no duration is known."""
-    phases = () if recovery is None or recovery.phases is None else recovery.phases.phases
-    durations = [(phase.name.name, phase.duration) for phase in phases if phase.duration is not None]
-    return max(durations, key=lambda item: item[1], default=None)
-
-
-def _created_at(result: DrillResult | None) -> str | None:
-    return None if result is None else format_instant(result.created_at)
-
-
-def _job_id(result: DrillResult | RecoveryResult | None) -> str | None:
-    return None if result is None else result.job.job_id
-
-
-def _outcome(result: DrillResult | RecoveryResult | None) -> str | None:
-    return None if result is None else result.outcome.name
-
-
-def _seconds(duration: timedelta | None) -> float | None:
-    return None if duration is None else duration.total_seconds()
+def _result_values(result: DrillResult | RecoveryResult | None) -> tuple[str | None, str | None, str | None]:
+    """Return the creation time, the job id and the outcome of a drill or recovery."""
+    return (None, None, None) if result is None else (format_instant(result.created_at), result.job.job_id, result.outcome.name)

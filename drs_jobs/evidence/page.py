@@ -1,9 +1,9 @@
 """An assessment as one HTML page. jinja2 escapes every text."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import attrs
 import jinja2
@@ -11,20 +11,35 @@ from markupsafe import Markup
 
 from drs_jobs import __version__
 from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
-from drs_jobs._models import Outcome
+from drs_jobs._models import Job, Outcome
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, format_second, one_line
-from drs_jobs.analysis import Phase
+from drs_jobs.analysis import Cause, Explanation, Phase
+from drs_jobs.analysis.failure import cause_key
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
-from drs_jobs.evidence.failures import common_causes, explanations
-from drs_jobs.evidence.model import SEVERITY, Assessment, RecoveryResult, Verdict
+from drs_jobs.evidence.model import SEVERITY, Assessment, Problem, RecoveryResult, Verdict
 
 _OUTCOME_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
 """A symbol for each outcome, so that a grid is readable without its colours."""
 
 _VERDICT_SYMBOLS: Final = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNDETERMINED: "?"}
 """A symbol for each verdict, so that it is readable without its colour."""
+
+_MAX_ROWS: Final = 50
+"""The maximum number of servers whose drills and phases are drawn. All servers are in the table of verdicts."""
+
+_DAYS_PER_GRID: Final = 36
+"""The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
+
+_MAX_DAYS: Final = 3 * _DAYS_PER_GRID
+"""The maximum number of days in the grids."""
+
+_MAX_TEXT: Final = 500
+"""The maximum length of a text from AWS."""
+
+_BAR_WIDTH: Final = 1000
+"""The width of the longest bar, in the units of its SVG."""
 
 
 def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | None = None, notes: Sequence[str] = ()) -> str:
@@ -36,9 +51,16 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         files: The SHA-256 of each file that the jobs were read from, by name. Default none.
         notes: What limits the evidence beside the assessment, one sentence each. Default nothing.
     """
-    days = _drills_by_day(assessment)
-    grids = list(_grids(days, [row.server for row in assessment.worst_first[:_MAX_ROWS]]))
-    names = {row.server.source_server_id: row.server.name for row in assessment.servers}
+    servers = [row.server for row in assessment.servers]
+    places: list[SourceServer | Job | Problem] = [*servers, *assessment.jobs, *assessment.problems]
+    names = {server.source_server_id: server.name for server in servers}
+    drills_by_day = _drills_by_day(assessment)
+    days = list(drills_by_day)[:_MAX_DAYS]
+    drawn = [row.server for row in assessment.worst_first[:_MAX_ROWS]]
+    outcomes = {
+        outcome for day in days for server in drawn for outcome, _ in drills_by_day[day].get(server.source_server_id, ())
+    }
+    bars, objective_x = _chart(assessment)
     return _template.render(
         title=one_line(title or "") or wording.DEFAULT_TITLE,
         version=__version__,
@@ -46,20 +68,22 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         files=files or {},
         notes=[*wording.notes(assessment), *notes],
         wording=wording,
+        account_ids=sorted({place.account_id for place in places if place.account_id is not None}),
+        regions=sorted({place.region for place in places if place.region is not None}),
         rows=list(zip(assessment.worst_first, wording.rows(assessment), strict=True)),
         names=names,
         ambiguous_names={name for name, count in Counter(names.values()).items() if count > 1},
-        has_places=len({(row.server.account_id, row.server.region) for row in assessment.servers}) > 1,
-        tiles=_tiles(assessment),
+        has_places=len({(server.account_id, server.region) for server in servers}) > 1,
+        verdicts=SEVERITY,
         accounts=list(_accounts(assessment)),
-        days=days,
-        grids=grids,
-        shown_outcomes=[outcome for outcome in Outcome if any(outcome in grid.outcomes for grid in grids)],
-        chart=_chart(assessment),
-        causes=common_causes(explanations(assessment)),
-        problems=[
-            (problem, sum(problem.concerns(row.server) for row in assessment.servers)) for problem in assessment.problems
-        ],
+        drills_by_day=drills_by_day,
+        drawn=drawn,
+        grids=[days[start : start + _DAYS_PER_GRID] for start in range(0, len(days), _DAYS_PER_GRID)],
+        shown_outcomes=[outcome for outcome in Outcome if outcome in outcomes],
+        bars=bars,
+        objective_x=objective_x,
+        causes=_common_causes(assessment.explanations()),
+        problems=[(problem, sum(map(problem.concerns, servers))) for problem in assessment.problems],
         outcome_colours=OUTCOME_COLOURS,
         outcome_symbols=_OUTCOME_SYMBOLS,
         verdict_colours=VERDICT_COLOURS,
@@ -72,22 +96,11 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
     )
 
 
-_MAX_ROWS: Final = 50
-"""The maximum number of servers whose drills and phases are drawn. All servers are in the table of verdicts."""
-
-_MAX_TEXT: Final = 500
-"""The maximum length of a text from AWS."""
-
-
 def _bounded(value: object) -> object:
     """Return a text as one bounded line if it is long or has control characters, because the escaping of HTML keeps those."""
     if not isinstance(value, str) or isinstance(value, Markup) or (value.isprintable() and len(value) <= _MAX_TEXT):
         return value
     return one_line(value, _MAX_TEXT)
-
-
-def _lower_words(name: str) -> str:
-    return name.lower().replace("_", " ")
 
 
 _environment: Final = jinja2.Environment(
@@ -98,32 +111,16 @@ _environment: Final = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_filters: Final[dict[str, Callable[..., Any]]] = {
+_filters: Final[dict[str, Callable[..., str]]] = {
     "count": format_count,
     "duration": format_duration,
     "minute": format_minute,
     "more": format_more,
+    "number": "{:,}".format,
     "second": format_second,
-    "words": _lower_words,
 }
 _environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
-
-
-# ------------------------------------------------------------------ summary
-
-
-def _tiles(assessment: Assessment) -> list[tuple[Verdict, Sequence[str]]]:
-    """Return the verdicts, the worst first, with their number for each criterion if there are two."""
-    if assessment.verdict is None or not assessment.servers:
-        return []
-    if assessment.drilled_within is None or assessment.objective is None:
-        return [(verdict, ()) for verdict in SEVERITY]
-    criteria = {
-        wording.criteria_label(assessment.drilled_within, None): Counter(row.drilled for row in assessment.servers),
-        wording.criteria_label(None, assessment.objective): Counter(row.recovered for row in assessment.servers),
-    }
-    return [(verdict, [f"{criterion}: {counts[verdict]:,}" for criterion, counts in criteria.items()]) for verdict in SEVERITY]
 
 
 def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
@@ -131,119 +128,70 @@ def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
     accounts = {row.server.account_id for row in assessment.servers}
     accounts |= {problem.account_id for problem in assessment.problems if problem.account_id is not None}
     for account in sorted(accounts, key=lambda account: account or "unknown") if len(accounts) > 1 else ():
-        yield (
-            account or "unknown",
-            attrs.evolve(
-                assessment,
-                servers=tuple(row for row in assessment.servers if row.server.account_id == account),
-                problems=tuple(
-                    problem
-                    for problem in assessment.problems
-                    if None in (account, problem.account_id) or problem.account_id == account
-                ),
-            ),
-        )
+        servers = (row for row in assessment.servers if row.server.account_id == account)
+        problems = (problem for problem in assessment.problems if account is None or problem.account_id in {None, account})
+        yield account or "unknown", attrs.evolve(assessment, servers=tuple(servers), problems=tuple(problems))
 
 
-# ------------------------------------------------------------------ grid of drills
+def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job]]]:
+    """Return each cause once, the one with the most participants first, with its jobs. Its reason is that of the first job.
+
+    Failures without a reason are causes too.
+    """
+    causes: dict[str, list[tuple[Cause, Job]]] = {}
+    for report in reports:
+        silent = tuple(failure.participant for failure in report.failures if not failure.reasons)
+        reason = "no reason given" + ("" if report.log_error is None else f": {wording.error_label(report.log_error)}")
+        for cause in (*report.causes, *([Cause(reason=reason, participants=silent)] if silent else ())):
+            causes.setdefault(cause_key(cause.reason), []).append((cause, report.job))
+    merged: list[tuple[Cause, list[Job]]] = []
+    for members in causes.values():
+        participants = dict.fromkeys(name for cause, _ in members for name in cause.participants)
+        jobs = {job.job_id: job for _, job in members}
+        merged.append((attrs.evolve(members[0][0], participants=tuple(participants)), list(jobs.values())))
+    return sorted(merged, key=lambda member: -len(member[0].participants))
 
 
-class _Mark(NamedTuple):
-    """One drill of a server."""
+def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Outcome, str]]]]:
+    """Return the outcome and a text of each drill, by day, the newest first, and by server.
 
-    outcome: Outcome
-    title: str
-
-
-class _Grid(NamedTuple):
-    """Servers by days with drills, the newest day first."""
-
-    days: Sequence[str]
-    rows: Sequence[tuple[SourceServer, Sequence[Sequence[_Mark]]]]
-    """The servers, with their drills on each day."""
-
-    @property
-    def outcomes(self) -> set[Outcome]:
-        """The outcomes of its drills."""
-        return {mark.outcome for _, cells in self.rows for marks in cells for mark in marks}
-
-
-_DAYS_PER_GRID: Final = 36
-"""The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
-
-
-_MAX_DAYS: Final = 3 * _DAYS_PER_GRID
-"""The maximum number of days in the grids."""
-
-
-def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[_Mark]]]:
-    """Return the drills by day, the newest first, and by server. The waves of one run are several jobs of the same day."""
+    The waves of one run are several jobs of the same day.
+    """
     ids = {row.server.source_server_id for row in assessment.servers}
-    marks: dict[str, dict[str, list[_Mark]]] = {}
+    drills: dict[str, dict[str, list[tuple[Outcome, str]]]] = {}
     for job in filter(is_drill, assessment.jobs):
         time = job.creation_date_time
         day = "no date" if time is None else format_day(time)
         for server_id in ids & {entry.source_server_id for entry in job.participating_servers}:
             outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
-            title = f"{format_minute(time)} UTC, {job.job_id}: {outcome.name}"
-            marks.setdefault(day, {}).setdefault(server_id, []).append(_Mark(outcome, title))
-    return marks
+            text = f"{format_minute(time)} UTC, {job.job_id}: {outcome.name}"
+            drills.setdefault(day, {}).setdefault(server_id, []).append((outcome, text))
+    return drills
 
 
-def _grids(marks: Mapping[str, Mapping[str, Sequence[_Mark]]], servers: Sequence[SourceServer]) -> Iterator[_Grid]:
-    """Yield the grids, the newest first."""
-    days = list(marks)[:_MAX_DAYS]
-    for start in range(0, len(days), _DAYS_PER_GRID):
-        shown = days[start : start + _DAYS_PER_GRID]
-        yield _Grid(shown, [(server, [marks[day].get(server.source_server_id, ()) for day in shown]) for server in servers])
+def _chart(assessment: Assessment) -> tuple[dict[str, list[tuple[Phase, float, float]]], float | None]:
+    """Return the phases of the recovery of each server by its id, with the position and the width of their bars.
 
-
-# ------------------------------------------------------------------ bars of phases
-
-
-class _Segment(NamedTuple):
-    """A phase in a bar."""
-
-    phase: Phase
-    x: float
-    width: float
-
-
-class _Chart(NamedTuple):
-    """The phases of the recovery of each server, from the creation of the job on, all on the same scale."""
-
-    bars: Mapping[str, Sequence[_Segment]]
-    """The bars by server id."""
-    objective_x: float | None
-    """The position of the objective; `None` without one, or if it would make the bars too short."""
-
-
-_BAR_WIDTH: Final = 1000
-"""The width of the longest bar, in the units of its SVG."""
-
-_MINUTE: Final = timedelta(minutes=1)
-
-
-def _chart(assessment: Assessment) -> _Chart:
+    All bars are on the same scale, from the creation of the job on. The second value is the position of the objective; `None`
+    without one, or if it would make the bars too short.
+    """
     recoveries = {row.server.source_server_id: row.latest_recovery for row in assessment.servers if row.latest_recovery}
     spans = {server_id: list(_spans(recovery, assessment.as_of)) for server_id, recovery in recoveries.items()}
     # Without running and failed recoveries, because one that hangs for weeks would make all other bars too short.
     times = [recovery.recovery_time for recovery in recoveries.values() if recovery.recovery_time is not None]
-    longest = max([*(times or [end for bar in spans.values() for _, _, end in bar]), _MINUTE])
-    shown = wording.drawn_objective(assessment.objective, longest)
-    scale = max(longest, shown or longest)
+    longest = max([*(times or [end for bar in spans.values() for _, _, end in bar]), timedelta(minutes=1)])
+    objective = wording.drawn_objective(assessment.objective, longest)
+    scale = max(longest, objective or longest)
 
     def x(time: timedelta) -> float:
         # What is beyond the end of the bar is cut off.
         return round(min(time / scale, 1) * _BAR_WIDTH, 1)
 
     bars = {
-        server_id: [
-            _Segment(phase, x(start), max(2.0, round(x(end) - x(start), 1))) for phase, start, end in bar if start < scale
-        ]
+        server_id: [(phase, x(start), max(2.0, round(x(end) - x(start), 1))) for phase, start, end in bar if start < scale]
         for server_id, bar in spans.items()
     }
-    return _Chart(bars, None if shown is None else x(shown))
+    return bars, None if objective is None else x(objective)
 
 
 def _spans(recovery: RecoveryResult, as_of: datetime) -> Iterator[tuple[Phase, timedelta, timedelta]]:

@@ -2,14 +2,13 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Final
 
 from drs_jobs._text import format_instant
+from drs_jobs._time import seconds_of
 from drs_jobs.analysis import Explanation, ParticipantPhases, PhaseName
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import CsvWriter
-from drs_jobs.evidence.failures import explanations
 from drs_jobs.evidence.model import Assessment, ServerRecord
 
 _PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
@@ -26,7 +25,7 @@ def jobs_csv(assessment: Assessment) -> str:
     A job without participants has one row.
     """
     names = {row.server.source_server_id: row.server.name for row in assessment.servers}
-    return _csv_text(_JOB_COLUMNS, (row for report in explanations(assessment) for row in _participant_rows(report, names)))
+    return _csv_text(_JOB_COLUMNS, (row for report in assessment.explanations() for row in _participant_rows(report, names)))
 
 
 def _csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
@@ -56,7 +55,7 @@ _JOB_COLUMNS: Final = (
 
 
 def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> Iterator[Mapping[str, object]]:
-    job, error = report.job, report.log_error
+    job = report.job
     for row in report.phases.participants or (ParticipantPhases(participant="", outcome=job.outcome),):
         yield {
             "jobID": job.job_id,
@@ -69,16 +68,12 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
             "participant": row.participant,
             "name": names.get(row.participant),
             "outcome": row.outcome.name,
-            "recoverySeconds": _seconds(row.recovery_time),
-            **{f"{phase.name.lower()}Seconds": _seconds(phase.duration) for phase in row.phases},
+            "recoverySeconds": seconds_of(row.recovery_time),
+            **{f"{phase.name.lower()}Seconds": seconds_of(phase.duration) for phase in row.phases},
             "reasons": "; ".join(
                 reason for failure in report.failures if failure.participant == row.participant for reason in failure.reasons
             ),
             "causes": "; ".join(cause.summary for cause in report.causes if row.participant in cause.participants),
             "jobReasons": "; ".join(report.job_reasons),
-            "logError": None if error is None else wording.error_label(error),
+            "logError": wording.error_label(report.log_error),
         }
-
-
-def _seconds(duration: timedelta | None) -> float | None:
-    return None if duration is None else duration.total_seconds()

@@ -16,11 +16,9 @@ from drs_jobs._text import (
 )
 
 if TYPE_CHECKING:  # its classes call these functions
-    from drs_jobs._models import Job
     from drs_jobs._models.source_server import SourceServer
     from drs_jobs.analysis import JobPhases
-    from drs_jobs.evidence.drills_and_recoveries import Recovery
-    from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, ServerAssessment, Verdict
+    from drs_jobs.evidence.model import Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
 """The heads of the columns of `Row`."""
@@ -82,11 +80,9 @@ def conclusion_label(assessment: "Assessment") -> str:
 
 
 def server_label(server: "SourceServer", limit: int = 200) -> str:
-    """Return the host name of a server, if it is known, and its id. If both are too long, the name is cut.
+    """Return the host name of a server, if it is known, and its id.
 
-    Args:
-        server: The server.
-        limit: The maximum number of characters. At least 8 of a name are kept.
+    If both are longer than `limit` characters, the name is cut, of which at least 8 are kept.
     """
     server_id = one_line(server.source_server_id, limit)
     name = one_line(server.name or "", max(8, limit - len(server_id) - 1))
@@ -101,45 +97,35 @@ def replication_label(server: "SourceServer") -> str:
 
 def last_success_label(row: "ServerAssessment") -> str:
     """Return the day and the age of the last successful drill, such as `2026-08-31 (91d)`; a dash without one."""
-    if row.last_success is None:
-        return "-"
-    return (
-        "no date"
-        if row.last_success.created_at is None
-        else f"{format_day(row.last_success.created_at)} ({format_age(row.age)})"
-    )
+    return _day_label(row.last_success) + ("" if row.age is None else f" ({format_age(row.age)})")
 
 
 def last_drill_label(row: "ServerAssessment") -> str:
     """Return the day and the outcome of the last drill, such as `2026-08-31 FAILED`; a dash without one."""
-    if row.last_drill is None:
+    return _day_label(row.last_drill) + ("" if row.last_drill is None else f" {row.last_drill.outcome.name}")
+
+
+def _day_label(drill: "DrillResult | None") -> str:
+    if drill is None:
         return "-"
-    day = "no date" if row.last_drill.created_at is None else format_day(row.last_drill.created_at)
-    return f"{day} {row.last_drill.outcome.name}"
+    return "no date" if drill.created_at is None else format_day(drill.created_at)
 
 
-def recovery_time_label(recovery: "RecoveryResult | Recovery | None") -> str:
+def recovery_time_label(recovery: "RecoveryResult | None") -> str:
     """Return a recovery time such as `9m 12s`, its upper limit such as `at most 9m 12s`, or a dash."""
-    if recovery is None or (recovery.recovery_time is None and recovery.at_most is None):
+    if recovery is None:
         return "-"
-    if recovery.recovery_time is None:
+    if recovery.at_most is not None:
         return f"at most {format_duration(recovery.at_most)}"
     return format_duration(recovery.recovery_time)
-
-
-_LONGEST_OBJECTIVE: Final = 4
 
 
 def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> timedelta | None:
     """Return the objective to draw: `None` without one, or if it is more than 4 times as long as the longest recovery time.
 
-    A longer objective would make all recoveries too short to be read.
-
-    Args:
-        objective: The objective.
-        longest: The longest recovery time that is drawn; `None` if none is known.
+    A longer objective would make all recoveries too short to be read. A longest recovery time of `None` is not known.
     """
-    is_too_long = objective is not None and longest is not None and objective > _LONGEST_OBJECTIVE * longest
+    is_too_long = objective is not None and longest is not None and objective > 4 * longest
     return None if is_too_long else objective
 
 
@@ -150,46 +136,34 @@ def undrawn_objective_label(objective: timedelta) -> str:
 
 def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:
     """Return the criteria, such as `drilled within 90d, recovered within 4h 00m`."""
-    criteria = [
-        *([f"drilled within {_span_label(drilled_within)}"] if drilled_within is not None else []),
-        *([f"recovered within {format_duration(objective)}"] if objective is not None else []),
-    ]
+    criteria: list[str] = []
+    if drilled_within is not None:
+        is_whole = drilled_within == timedelta(days=drilled_within.days)
+        criteria.append(f"drilled within {f'{drilled_within.days}d' if is_whole else format_duration(drilled_within)}")
+    if objective is not None:
+        criteria.append(f"recovered within {format_duration(objective)}")
     return ", ".join(criteria) or "no criterion"
-
-
-def _span_label(span: timedelta) -> str:
-    return f"{span.days}d" if span == timedelta(days=span.days) else format_duration(span)
 
 
 def counts_label(assessment: "Assessment") -> str:
     """Return the number of servers, and with a criterion that of each verdict, such as `3 servers: 1 not met, 2 met`."""
-    servers = format_count(len(assessment.servers), "server")
-    counts = [f"{count:,} {verdict.label}" for verdict, count in assessment.counts.items() if count]
-    return f"{servers}: {', '.join(counts)}" if counts else servers
+    counts = ", ".join(f"{count:,} {verdict.label}" for verdict, count in assessment.counts.items() if count)
+    return format_count(len(assessment.servers), "server") + (f": {counts}" if counts else "")
 
 
 def jobs_label(assessment: "Assessment") -> str:
     """Return the number of jobs, and from when to when they were created."""
+    first, last = map(format_minute, (assessment.first_job_at, assessment.last_job_at))
+    created = "" if assessment.first_job_at is None else f" created {first} to {last} UTC"
     since = "" if assessment.since is None else f", read from {format_minute(assessment.since)} UTC on"
-    jobs = format_count(assessment.job_count, "job")
-    if assessment.first_job_at is None:
-        return f"{jobs}{since}"
-    span = f"{format_minute(assessment.first_job_at)} to {format_minute(assessment.last_job_at)}"
-    return f"{jobs} created {span} UTC{since}"
-
-
-def since_label(assessment: "Assessment") -> str:
-    """Return from when on jobs were read."""
-    if assessment.since is None:
-        return "all jobs that AWS has"
-    return f"jobs created from {format_second(assessment.since)} UTC on"
+    return f"{format_count(assessment.job_count, 'job')}{created}{since}"
 
 
 def title_label(assessment: "Assessment") -> str:
     """Return the whole assessment in one line: counts, criteria, moment and jobs."""
     criteria = criteria_label(assessment.drilled_within, assessment.objective)
-    moment = f"as of {format_second(assessment.as_of)} UTC"
-    return f"{counts_label(assessment)}; {criteria}; {moment}; {jobs_label(assessment)}"
+    as_of = f"as of {format_second(assessment.as_of)} UTC"
+    return f"{counts_label(assessment)}; {criteria}; {as_of}; {jobs_label(assessment)}"
 
 
 def problem_label(problem: "Problem") -> str:
@@ -233,55 +207,42 @@ def list_label(names: Sequence[str], limit: int = _MAX_NAMED) -> str:
     return f"{', '.join(names[:limit])} {format_more(len(names), limit)}".rstrip()
 
 
-class Limit(NamedTuple):
-    """What the jobs and logs that were read do not show."""
+def limits(assessment: "Assessment") -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield what the jobs and logs that were read do not show, and why, with the jobs, one line each.
 
-    text: str
-    """What they do not show, and why."""
-    items: Sequence[str] = ()
-    """The jobs, one line each."""
-
-
-def limits(assessment: "Assessment") -> Iterator[Limit]:
-    """Yield what the jobs and logs that were read do not show. What could not be read is in `notes`."""
-    jobs, logs = assessment.jobs, {report.job.job_id for report in assessment.phases}
-    errors = [
-        f"{_job_label(report.job)}: {error_label(report.log_error)}"
-        for report in assessment.phases
-        if report.log_error is not None
+    What could not be read is in `notes`.
+    """
+    labels = {job.job_id: f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC" for job in assessment.jobs}
+    logs = {report.job.job_id for report in assessment.phases}
+    errors = [f"{labels[report.job.job_id]}: {error_label(report.log_error)}" for report in assessment.unread_logs]
+    running = [labels[job.job_id] for job in assessment.jobs if not job.is_complete]
+    undated = [job.job_id for job in assessment.jobs if job.creation_date_time is None]
+    nameless = [
+        labels[job.job_id]
+        for job in assessment.jobs
+        if not all(server.source_server_id for server in job.participating_servers)
     ]
-    unread = [job for job in jobs if job.job_id not in logs]
-    running = [_job_label(job) for job in jobs if not job.is_complete]
-    undated = [job.job_id for job in jobs if job.creation_date_time is None]
-    nameless = [_job_label(job) for job in jobs if not all(server.source_server_id for server in job.participating_servers)]
     missing = "phases, recovery times and reasons of failures can be missing"
-    if errors:
-        yield Limit(
-            f"{format_count(len(errors), 'job')} with a log that could not be read, or not completely: {missing}", errors
-        )
-    if unread:
-        yield Limit(f"{format_count(len(unread), 'job')} with a log that was not read: {missing}")
-    if running:
-        yield Limit(f"{format_count(len(running), 'job')} without an end: the outcome was not known yet", running)
-    if undated:
-        yield Limit(f"{format_count(len(undated), 'job')} without a creation time: age and recovery times are unknown", undated)
-    if nameless:
-        yield Limit(f"{format_count(len(nameless), 'job')} with a server without an id: no verdict rests on it", nameless)
-    yield Limit("AWS does not document how long it keeps jobs and logs: what was deleted is not in this evidence")
+    for count, text, items in (
+        (len(errors), f"with a log that could not be read, or not completely: {missing}", errors),
+        (len(labels.keys() - logs), f"with a log that was not read: {missing}", ()),
+        (len(running), "without an end: the outcome was not known yet", running),
+        (len(undated), "without a creation time: age and recovery times are unknown", undated),
+        (len(nameless), "with a server without an id: no verdict rests on it", nameless),
+    ):
+        if count:
+            yield f"{format_count(count, 'job')} {text}", items
+    yield "AWS does not document how long it keeps jobs and logs: what was deleted is not in this evidence", ()
 
 
-def error_label(error: Exception) -> str:
-    """Return the error of a log as one line."""
-    return one_line(str(error), 500) or type(error).__name__
+def error_label(error: Exception | None) -> str:
+    """Return the error of a log as one line; empty without one."""
+    return "" if error is None else one_line(str(error), 500) or type(error).__name__
 
 
 def log_error_label(report: "JobPhases") -> str:
     """Return which log could not be read, and why."""
-    return f"log of {report.job.job_id}" + ("" if report.log_error is None else f": {error_label(report.log_error)}")
-
-
-def _job_label(job: "Job") -> str:
-    return f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC"
+    return f"log of {report.job.job_id}: {error_label(report.log_error)}"
 
 
 def reasons_label(row: "ServerAssessment") -> str:

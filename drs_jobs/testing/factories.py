@@ -1,33 +1,30 @@
 """Functions that create realistic jobs. No two jobs are equal, and the same calls in the same order create the same jobs."""
 
+import functools
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar, get_args
 
 import attrs
 
 from drs_jobs._models import (
-    InitiatedBy,
     Job,
-    JobLogEvent,
     JobLogEventData,
     JobLogItem,
-    JobStatus,
-    JobType,
+    LaunchAction,
     LaunchActionRun,
-    LaunchActionRunStatus,
     LaunchActionsStatus,
-    LaunchStatus,
     ParticipatingResource,
     ParticipatingServer,
     SourceNetworkID,
     UnknownValue,
 )
-from drs_jobs.testing.failures import DISK_SPACE_VALIDATION
-from drs_jobs.testing.service_model import partition_of
+from drs_jobs.testing.service_model import Scope
+
+T = TypeVar("T", bound=attrs.AttrsInstance)
 
 ACCOUNT_ID: Final = "123456789012"
 """The account id in the ARNs of the created jobs."""
@@ -37,15 +34,41 @@ _DRILL_DURATION: Final = timedelta(minutes=9)
 """Approximate duration of a drill in the real service."""
 
 
+@functools.cache
+def _enums(model: type[attrs.AttrsInstance]) -> dict[str, type[StrEnum]]:
+    """Return the enum of each field that has one."""
+    types = ((field.name, member) for field in attrs.fields(model) for member in get_args(field.type))
+    return {name: member for name, member in types if isinstance(member, type) and issubclass(member, StrEnum)}
+
+
+def make(model: type[T], **fields: Any) -> T:
+    """Return an instance of a model class. Plain strings become enum members, or an `UnknownValue` if there is none."""
+    for name, enum in _enums(model).items():
+        if type(value := fields.get(name)) is str:
+            fields[name] = enum.__members__.get(value, UnknownValue(value))
+    return model(**fields)
+
+
+DISK_SPACE_VALIDATION: Final = make(
+    LaunchAction,
+    action_code="AWSMigration-ValidateDiskSpace",
+    action_id="6f0b1b0e-6f0e-4a4e-9d0c-2f6f3a5c7d11",
+    action_version="$DEFAULT",
+    active=True,
+    category="VALIDATION",
+    name="Validate disk space",
+    optional=False,
+    order=2,
+    type="SSM_AUTOMATION",
+)
+"""A post-launch action."""
+
+
 class JobFactory:
     """Creates jobs from its own seeded random generator. `make_job` and the similar functions are methods of one factory."""
 
     def __init__(self, seed: int | str) -> None:
-        """Create a factory.
-
-        Args:
-            seed: The seed of the random generator. The same seed and the same order of calls create the same jobs.
-        """
+        """Create a factory. The same seed and the same order of calls create the same jobs."""
         self._random = random.Random(seed)
         self._next_creation = _FIRST_DATE
         self._next_log = _FIRST_DATE
@@ -60,39 +83,47 @@ class JobFactory:
                 with the given ones: a PENDING job has no end date and pending servers, a TERMINATE job has terminated servers.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", f"arn:{partition_of(region)}:drs:{region}:{account_id}:job/{job_id}")
-        job_type = _member(JobType, fields.get("type", JobType.LAUNCH))
-        status = _member(JobStatus, fields.get("status", JobStatus.COMPLETED))
-        initiated_by = InitiatedBy.TERMINATE_RECOVERY_INSTANCES if job_type == JobType.TERMINATE else InitiatedBy.START_DRILL
-        initiated_by = _member(InitiatedBy, fields.get("initiated_by", initiated_by))
-        fields |= {"type": job_type, "status": status, "initiated_by": initiated_by}
+        fields.setdefault("arn", Scope(account_id, region).arn("job", job_id))
+        is_termination = fields.setdefault("type", "LAUNCH") == "TERMINATE"
+        status = fields.setdefault("status", "COMPLETED")
+        fields.setdefault("initiated_by", "TERMINATE_RECOVERY_INSTANCES" if is_termination else "START_DRILL")
         if "creation_date_time" not in fields:
             self._next_creation += timedelta(hours=6, seconds=self._random.uniform(-3600, 3600))
             fields["creation_date_time"] = self._next_creation
         created = fields["creation_date_time"]
-        if "end_date_time" not in fields and status == JobStatus.COMPLETED and created is not None:
+        if "end_date_time" not in fields and status == "COMPLETED" and created is not None:
             fields["end_date_time"] = created + _DRILL_DURATION * self._random.uniform(0.8, 1.4)
         if "participating_servers" not in fields:
-            launch_status = _launch_status(job_type, status)
+            statuses = {"PENDING": "PENDING", "STARTED": "IN_PROGRESS"}
+            launch_status = statuses.get(status, "TERMINATED" if is_termination else "LAUNCHED")
             servers = [self.server(launch_status=launch_status) for _ in range(self._random.randint(1, 3))]
             fields["participating_servers"] = tuple(servers)
-        return Job(**fields)
+        return make(Job, **fields)
+
+    def created_job(self, scope: Scope, now: datetime, source_server_ids: Iterable[str], **fields: Any) -> Job:
+        """Return a job as it is directly after its creation, with pending servers. `fields` are the other fields of `Job`."""
+        # A termination has no post-launch actions.
+        actions = None if fields.get("type") == "TERMINATE" else LaunchActionsStatus()
+        servers = tuple(
+            make(ParticipatingServer, source_server_id=server_id, launch_status="PENDING", launch_actions_status=actions)
+            for server_id in source_server_ids
+        )
+        fields |= {"status": "PENDING", "creation_date_time": now, "participating_servers": servers}
+        return self.job(region=scope.region, account_id=scope.account_id, **fields)
 
     def server(self, **fields: Any) -> ParticipatingServer:
         """Return a server, by default launched, with one successful action. `fields` are fields of `ParticipatingServer`."""
-        status = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
-        fields["launch_status"] = status
         fields.setdefault("source_server_id", self.source_server_id())
-        if status == LaunchStatus.LAUNCHED:
+        if fields.setdefault("launch_status", "LAUNCHED") == "LAUNCHED":
             fields.setdefault("recovery_instance_id", self.instance_id())
             fields.setdefault("launch_actions_status", LaunchActionsStatus(runs=(self.run(),)))
-        return ParticipatingServer(**fields)
+        return make(ParticipatingServer, **fields)
 
     def resource(self, **fields: Any) -> ParticipatingResource:
         """Return a source network, by default a launched one. `fields` are fields of `ParticipatingResource`."""
-        fields["launch_status"] = _member(LaunchStatus, fields.get("launch_status", LaunchStatus.LAUNCHED))
+        fields.setdefault("launch_status", "LAUNCHED")
         fields.setdefault("participating_resource_id", SourceNetworkID("sn-" + self._letters(17)))
-        return ParticipatingResource(**fields)
+        return make(ParticipatingResource, **fields)
 
     def run(self, *, optional: bool | None = False, name: str = "Validate disk space", **fields: Any) -> LaunchActionRun:
         """Return a run of a post-launch action, by default a successful one.
@@ -102,13 +133,12 @@ class JobFactory:
             name: The name of the action.
             fields: Fields of `LaunchActionRun`. If `action` is given, `optional` and `name` are ignored.
         """
-        fields["status"] = _member(LaunchActionRunStatus, fields.get("status", LaunchActionRunStatus.SUCCEEDED))
         fields.setdefault("run_id", self._uuid())
         if "action" not in fields:
             fields["action"] = attrs.evolve(DISK_SPACE_VALIDATION, action_id=self._uuid(), name=name, optional=optional)
-        if fields["status"] == LaunchActionRunStatus.FAILED:
+        if fields.setdefault("status", "SUCCEEDED") == "FAILED":
             fields.setdefault("failure_reason", "Step timed out while verifying that the instance responds")
-        return LaunchActionRun(**fields)
+        return make(LaunchActionRun, **fields)
 
     def log_item(self, **fields: Any) -> JobLogItem:
         """Return a log item, by default a JOB_START.
@@ -116,13 +146,13 @@ class JobFactory:
         Args:
             fields: Fields of `JobLogItem`. Fields of `JobLogEventData` are accepted in place of `event_data`.
         """
-        fields["event"] = _member(JobLogEvent, fields.get("event", JobLogEvent.JOB_START))
         data = {name: fields.pop(name) for name in attrs.fields_dict(JobLogEventData) if name in fields}
+        fields.setdefault("event", "JOB_START")
         fields.setdefault("event_data", JobLogEventData(**data))
         if "log_date_time" not in fields:
             self._next_log += timedelta(seconds=self._random.uniform(1, 60))
             fields["log_date_time"] = self._next_log
-        return JobLogItem(**fields)
+        return make(JobLogItem, **fields)
 
     def source_server_id(self) -> str:
         """Return a new source server id."""
@@ -137,18 +167,6 @@ class JobFactory:
 
     def _uuid(self) -> str:
         return "-".join("".join(self._random.choices("0123456789abcdef", k=length)) for length in (8, 4, 4, 4, 12))
-
-
-def _member(enum: type[StrEnum], value: Any) -> Any:
-    """Return the enum member for a plain string, or an `UnknownValue` if there is none. Other values are returned unchanged."""
-    if not isinstance(value, str) or isinstance(value, StrEnum | UnknownValue):
-        return value
-    return enum.__members__.get(value, UnknownValue(value))
-
-
-def _launch_status(job_type: object, status: Any) -> LaunchStatus:
-    done = LaunchStatus.TERMINATED if job_type == JobType.TERMINATE else LaunchStatus.LAUNCHED
-    return {JobStatus.PENDING: LaunchStatus.PENDING, JobStatus.STARTED: LaunchStatus.IN_PROGRESS}.get(status, done)
 
 
 # Each factory has its own seed, so that ids do not collide: `Backend` uses 2.

@@ -2,41 +2,19 @@
 
 import random
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
-from drs_jobs._models import Job, JobLogEvent, LaunchAction, LaunchActionCategory, LaunchActionType, UnknownValue
+from drs_jobs._models import Job
 
-
-class PhaseEvents(NamedTuple):
-    """The events in the log at the start, the end and the failure of one phase of a server."""
-
-    start: JobLogEvent | UnknownValue
-    end: JobLogEvent | UnknownValue
-    failure: JobLogEvent | UnknownValue
-
-
-PHASES: Final[Mapping[str, PhaseEvents]] = {
-    "CLEANUP": PhaseEvents(JobLogEvent.CLEANUP_START, JobLogEvent.CLEANUP_END, JobLogEvent.CLEANUP_FAIL),
-    "SNAPSHOT": PhaseEvents(JobLogEvent.SNAPSHOT_START, JobLogEvent.SNAPSHOT_END, JobLogEvent.SNAPSHOT_FAIL),
-    "CONVERSION": PhaseEvents(JobLogEvent.CONVERSION_START, JobLogEvent.CONVERSION_END, JobLogEvent.CONVERSION_FAIL),
-    "LAUNCH": PhaseEvents(JobLogEvent.LAUNCH_START, UnknownValue("LAUNCH_END"), JobLogEvent.LAUNCH_FAILED),
+PHASES: Final[Mapping[str, str]] = {
+    "CLEANUP": "CLEANUP_FAIL",
+    "SNAPSHOT": "SNAPSHOT_FAIL",
+    "CONVERSION": "CONVERSION_FAIL",
+    "LAUNCH": "LAUNCH_FAILED",
 }
-"""The phases of a server in a recovery, in order."""
-
-DISK_SPACE_VALIDATION: Final = LaunchAction(
-    action_code="AWSMigration-ValidateDiskSpace",
-    action_id="6f0b1b0e-6f0e-4a4e-9d0c-2f6f3a5c7d11",
-    action_version="$DEFAULT",
-    active=True,
-    category=LaunchActionCategory.VALIDATION,
-    name="Validate disk space",
-    optional=False,
-    order=2,
-    type=LaunchActionType.SSM_AUTOMATION,
-)
-"""A post-launch action."""
+"""The phases of a server in a recovery, in order, with the event of their failure. `_START` and `_END` are the same for all."""
 
 
 def _check_phase(_: Any, __: Any, phase: Any) -> None:
@@ -60,7 +38,7 @@ class PhaseFailure:
     instance_exists: bool = attrs.field(default=False, validator=_check_instance_exists)
     """Whether the EC2 instance exists although the launch failed. Default `False`."""
 
-    def raw_error(self, job: Job, source_server_id: str) -> str:  # noqa: ARG002  # the text does not depend on them
+    def raw_error(self, _job: Job, _source_server_id: str, /) -> str:
         """Return the `rawError` in the job's log."""
         return self.error
 
@@ -80,13 +58,8 @@ class BootFailure(PhaseFailure):
 def _check_action(_: Any, __: Any, action: Any) -> None:
     if not isinstance(action, str):
         raise TypeError(f"action must be a str such as 'ec2:DeleteVolume', not {action!r}")
-    service, _, operation = action.partition(":")
-    if not service or not operation:
+    if not all(action.partition(":")):
         raise ValueError(f"action must be a service and an operation such as 'ec2:DeleteVolume', not {action!r}")
-
-
-def _is_last_step_refused(failure: Any) -> bool:
-    return (failure.action, failure.phase) == ("ec2:DeleteVolume", "LAUNCH")
 
 
 @attrs.frozen
@@ -101,27 +74,25 @@ class RefusedCall(PhaseFailure):
     """The phase in which it is refused, as in `PhaseFailure`. Default `LAUNCH`."""
     error: str = attrs.field(default="", init=False)
     """Empty, because the sentence depends on the job and the server."""
-    instance_exists: bool = attrs.field(default=attrs.Factory(_is_last_step_refused, takes_self=True), init=False)
+    instance_exists: bool = attrs.field(
+        default=attrs.Factory(lambda call: (call.action, call.phase) == ("ec2:DeleteVolume", "LAUNCH"), takes_self=True),
+        init=False,
+    )
     """Whether the EC2 instance exists: only for `ec2:DeleteVolume` in the phase LAUNCH, whose last step it is."""
 
-    def raw_error(self, job: Job, source_server_id: str) -> str:
+    def raw_error(self, job: Job, source_server_id: str, /) -> str:
         """Return AWS's sentence about the refused call, with the job's own account and the server's own volume."""
         service, _, operation = self.action.partition(":")
-        account_id = job.account_id or "123456789012"
-        partition = job.arn.split(":")[1] if job.arn and job.account_id else "aws"
-        resource = self.resource
-        if resource is None:
-            volume = f"{random.Random(source_server_id).getrandbits(64):016x}"
-            resource = f"arn:{partition}:ec2:{job.region or 'eu-west-1'}:{account_id}:volume/vol-0{volume}"
-        error = (
-            "UnauthorizedOperation) when calling the {} operation: You are not authorized to perform this operation. User"
-            if service == "ec2"
-            else "AccessDeniedException) when calling the {} operation: User"
-        ).format(operation)
+        _, partition, _, region, account_id, _ = (job.arn or "arn:aws:drs:eu-west-1:123456789012:job/").split(":", 5)
+        volume = f"{random.Random(source_server_id).getrandbits(64):016x}"
+        resource = self.resource or f"arn:{partition}:ec2:{region}:{account_id}:volume/vol-0{volume}"
+        code, detail = "AccessDeniedException", ""
+        if service == "ec2":
+            code, detail = "UnauthorizedOperation", "You are not authorized to perform this operation. "
         return (
-            f"An error occurred ({error}: arn:{partition}:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized "
-            f"to perform: {self.action} on resource: {resource} because no identity-based policy allows the {self.action} "
-            "action."
+            f"An error occurred ({code}) when calling the {operation} operation: {detail}User: "
+            f"arn:{partition}:sts::{account_id}:assumed-role/DrsOperator/drill is not authorized to perform: {self.action} on "
+            f"resource: {resource} because no identity-based policy allows the {self.action} action."
         )
 
 

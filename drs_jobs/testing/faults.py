@@ -12,6 +12,23 @@ import attrs
 T = TypeVar("T")
 
 
+@attrs.frozen
+class HttpResponse:
+    """An HTTP response before it is sent."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cut_connection_after: int | None = None  # number of body bytes; -1 closes it before the status line, `None` not at all
+    delay: float = 0.0  # seconds to wait before the response is sent
+
+    @classmethod
+    def from_members(cls, members: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> "HttpResponse":
+        """Return a JSON response with these members. A status without content, such as 204, has an empty body."""
+        body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(members).encode()
+        return cls(status, {"Content-Type": "application/json", **(headers or {})}, body)
+
+
 @attrs.define(eq=False)
 class AwsError(Exception):
     """An error response of AWS."""
@@ -21,6 +38,12 @@ class AwsError(Exception):
     message: str
     members: Mapping[str, Any] = attrs.field(factory=dict[str, Any], kw_only=True)  # beside the message
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
+
+    @property
+    def response(self) -> HttpResponse:
+        """The response in the format of AWS's rest-json protocol."""
+        headers = {"x-amzn-errortype": self.code, **self.headers}
+        return HttpResponse.from_members({"message": self.message, **self.members}, self.status, headers)
 
 
 def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:
@@ -36,51 +59,20 @@ def conflict(message: str) -> AwsError:
 
 def resource_not_found(resource_type: str, resource_id: str) -> AwsError:
     """Return a ResourceNotFoundException."""
-    return AwsError(
-        "ResourceNotFoundException",
-        404,
-        f"{resource_type} {resource_id} does not exist in this account and region",
-        members={"resourceId": resource_id, "resourceType": resource_type},
-    )
+    message = f"{resource_type} {resource_id} does not exist in this account and region"
+    members = {"resourceId": resource_id, "resourceType": resource_type}
+    return AwsError("ResourceNotFoundException", 404, message, members=members)
 
 
 class HookError(RuntimeError):
     """A function of the test, given to `respond` or `on_launch`, raised or returned something invalid."""
 
 
-@attrs.frozen
-class HttpResponse:
-    """An HTTP response before it is sent."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    cut_connection_after: int | None = None
-    """Number of body bytes sent before the connection is closed; -1 closes it before the status line. Default: not closed."""
-    delay: float = 0.0
-    """Seconds to wait before the response is sent. Default 0."""
-
-    @classmethod
-    def from_members(
-        cls, members: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> "HttpResponse":
-        """Return a JSON response with these members. A status without content, such as 204, has an empty body."""
-        body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(members).encode()
-        return cls(status, {"Content-Type": "application/json", **(headers or {})}, body)
-
-    @classmethod
-    def from_error(cls, error: AwsError) -> "HttpResponse":
-        """Return an error response in the format of AWS's rest-json protocol."""
-        return cls.from_members(
-            {"message": error.message, **error.members}, error.status, {"x-amzn-errortype": error.code, **error.headers}
-        )
-
-
 class Fault(ABC):
     """Base class of the faults that `LocalDrs.inject` applies to responses."""
 
     @abstractmethod
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the response to send instead of the correct one.
 
         Args:
@@ -98,10 +90,10 @@ class ErrorResponse(Fault):
     retry_after: int | str | None = None
     """Value of the header `Retry-After`: seconds or an HTTP date. Default: no header."""
 
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the request is not processed
+    def apply(self, _respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the error response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return HttpResponse.from_error(AwsError(self.code, self.status, self.message, headers=headers))
+        return AwsError(self.code, self.status, self.message, headers=headers).response
 
 
 @attrs.frozen
@@ -130,9 +122,12 @@ class RawResponse(Fault):
     status: int = 200
     headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": "application/json"})
 
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:  # noqa: ARG002  # the request is not processed
+    def apply(self, _respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the response, unchanged."""
         return HttpResponse(self.status, self.headers, self.body)
+
+
+_SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>"
 
 
 @attrs.frozen
@@ -141,12 +136,9 @@ class HtmlPage(Fault):
 
     status: int = 200
 
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    def apply(self, _respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the HTML page."""
-        return RawResponse(_SIGN_IN_PAGE, self.status, {"Content-Type": "text/html"}).apply(respond)
-
-
-_SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>"
+        return HttpResponse(self.status, {"Content-Type": "text/html"}, _SIGN_IN_PAGE)
 
 
 @attrs.frozen
@@ -156,7 +148,7 @@ class CutOff(Fault):
     share: float = 0.5
     """The fraction of the body that is sent, 0 to 1. Default 0.5."""
 
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the correct response with a truncated body."""
         http_response = respond()
         return attrs.evolve(http_response, body=http_response.body[: int(len(http_response.body) * self.share)])
@@ -169,7 +161,7 @@ class DropConnection(Fault):
     in_body: bool = False
     """Whether it is closed in the middle of the body. Default: before the status line, as always if the body is empty."""
 
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the correct response, with the position at which the connection is closed."""
         http_response = respond()
         body = http_response.body
@@ -183,7 +175,7 @@ class Slow(Fault):
     seconds: float
     """Seconds to wait before the response is sent."""
 
-    def apply(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the correct response with the delay."""
         return attrs.evolve(respond(), delay=self.seconds)
 
@@ -211,20 +203,20 @@ class Schedule(Generic[T]):
         if times is not None and times < 0:
             raise ValueError(f"times must be 0 or more, or None for every request, not {times}")
         with self._lock:
-            self._entries = [entry for entry in self._entries if entry.remaining != 0]
             self._entries.append(_Entry(value, operation, times))
 
     def take(self, operation: str | None, is_match: Callable[[T], bool] = lambda _: True) -> T | None:
         """Return the value for a request of this operation, and count it; `None` if there is none that matches."""
         with self._lock:
-            entries = [one for one in self._entries if one.operation in (None, operation) and is_match(one.value)]
-            for entry in entries:
-                if entry.remaining:
+            self._entries = [entry for entry in self._entries if entry.remaining != 0]
+            matching = [one for one in self._entries if one.operation in (None, operation) and is_match(one.value)]
+            for entry in matching:
+                if entry.remaining is not None:
                     entry.remaining -= 1
                     return entry.value
-            unlimited = [entry for entry in reversed(entries) if entry.remaining is None]
-            found = max(unlimited, key=lambda entry: entry.operation is not None, default=None)
-            return None if found is None else found.value
+            # Of several maxima, max returns the first one.
+            last = max(reversed(matching), key=lambda entry: entry.operation is not None, default=None)
+            return None if last is None else last.value
 
     def clear(self) -> None:
         """Remove all values."""

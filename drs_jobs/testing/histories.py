@@ -2,15 +2,14 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, overload
+from typing import Any, Final, Literal, NamedTuple, overload
 
-from drs_jobs._models import InitiatedBy, Job, JobLogItem, JobStatus, JobType
+from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
-from drs_jobs.testing.account_region import AccountRegion, Scope
-from drs_jobs.testing.aws_shapes import complete_source_server, source_server
+from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
 from drs_jobs.testing.failures import (
     BootFailure,
@@ -21,11 +20,8 @@ from drs_jobs.testing.failures import (
     SilentFailure,
     Stuck,
 )
-from drs_jobs.testing.simulated_jobs import LATEST, SimulatedRecovery, SimulatedTermination, pending_server
-from drs_jobs.testing.timelines import SimulatedServer
-
-SimulatedJob: TypeAlias = SimulatedRecovery | SimulatedTermination
-"""A job of a history."""
+from drs_jobs.testing.service_model import Scope
+from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
 _YEAR: Final = timedelta(days=365)
 _INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))  # the shortest and the longest time between two drills
@@ -53,32 +49,30 @@ WAVES: Final = (
 )
 """The waves of each drill: databases first, Windows servers last."""
 
-_FAILURES: Final[Sequence[Callable[[], InjectedFailure]]] = (
-    BootFailure,
-    RefusedCall,
-    LaunchActionFailure,
-    SilentFailure,
-    lambda: PhaseFailure("CONVERSION", "The conversion server could not be reached."),
-    lambda: PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
-    lambda: PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
-    lambda: PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
+_FAILURES: Final[Sequence[InjectedFailure]] = (
+    BootFailure(),
+    RefusedCall(),
+    LaunchActionFailure(),
+    SilentFailure(),
+    PhaseFailure("CONVERSION", "The conversion server could not be reached."),
+    PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
+    PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
+    PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
 )
 """The failures, in the order in which they occur, back from the end of the history."""
 
 
 class _Server(NamedTuple):
     source_server_id: str
-    described: Mapping[str, Any]  # in AWS's shape
     wave: Wave
     joined_at: datetime
-    left_at: datetime | None
-    is_drilled: bool
+    left_at: datetime
 
 
 class _PlannedJob(NamedTuple):
     created_at: datetime
     wave: Wave | None  # the servers to recover; `None` for a clean-up
-    initiated_by: InitiatedBy = InitiatedBy.START_DRILL
+    initiated_by: str = "START_DRILL"
     has_actions: bool = False
     failure: InjectedFailure | None = None
 
@@ -90,41 +84,28 @@ class _Fleet:
         self._random = Random(f"{seed} {count}")
         self._factory = JobFactory(f"{seed} {count}")
         self._seed = seed
-        self._data = AccountRegion(scope)
         self._until = until
         self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
-        self._servers = list(self._make_servers(count)) if count else []
+        self.data = Backend().account_region(scope)
+        self._servers = list(self._make_servers(count)) if count else []  # those that are drilled
         self._instances: dict[str, str] = {}  # the recovery instances that exist, by source server id
-        self._stuck: set[str] = set()
-
-    def jobs(self) -> tuple[SimulatedJob, ...]:
-        """Return the jobs, newest first. To be called once."""
-        jobs: list[SimulatedJob] = []
         for planned in self._planned:
             is_clean_up = planned.wave is None and self._instances
             job = self._clean_up(planned.created_at) if is_clean_up else self._recovery(planned, planned.wave or WAVES[0])
-            removed = job.removed_instances_at(LATEST)
-            self._instances = {server: instance for server, instance in self._instances.items() if instance not in removed}
+            for server_id in job.cleaned_servers_at(LATEST):
+                del self._instances[server_id]
             self._instances |= {one.source_server_id: one.instance_id for one in job.instances_at(LATEST)}
-            self._data.add_job(job)
-            jobs.append(job)
-        return tuple(reversed(jobs))
-
-    def source_servers(self) -> tuple[dict[str, Any], ...]:
-        """Return the source servers after `jobs`, as in the response of DescribeSourceServers."""
-        scope = self._data.scope
-        completed = (complete_source_server(server.described, scope) for server in self._servers)
-        return tuple(source_server(server, self._data, self._until) for server in completed)
+            self.data.add_job(job)
 
     def _plan(self, count: int) -> Iterator[_PlannedJob]:
         """Yield the jobs from the newest to the oldest."""
         yield _PlannedJob(self._until - timedelta(minutes=self._random.uniform(5, 7)), WAVES[0])
         interval = min(max(_YEAR * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
-        failures = itertools.chain(_FAILURES, [Stuck], itertools.cycle(_FAILURES))
+        failures = itertools.chain(_FAILURES, [Stuck()], itertools.cycle(_FAILURES))
         drills_until_failure = 1
         when = self._until - min(interval, timedelta(days=1))
         while True:
-            initiated_by = InitiatedBy.START_RECOVERY if self._random.random() < 0.1 else InitiatedBy.START_DRILL
+            initiated_by = "START_RECOVERY" if self._random.random() < 0.1 else "START_DRILL"
             has_actions = self._random.random() < 0.15  # the jobs of most accounts have none
             if self._random.random() < 0.5:  # otherwise the next drill cleans up first
                 yield _PlannedJob(when + timedelta(hours=self._random.uniform(1.5, 3)), None)
@@ -133,21 +114,22 @@ class _Fleet:
                 drills_until_failure -= 1
                 failure = None
                 if not drills_until_failure:
-                    failure, drills_until_failure = next(failures)(), self._random.randint(2, 6)
+                    failure, drills_until_failure = next(failures), self._random.randint(2, 6)
                 yield _PlannedJob(when + timedelta(seconds=start), wave, initiated_by, has_actions, failure)
             when -= interval * self._random.uniform(0.8, 1.2)
 
     def _make_servers(self, count: int) -> Iterator[_Server]:
+        """Add the source servers, and yield those that are drilled."""
         first = self._planned[0].created_at
         total = min(_SMALLEST_FLEET + count // 20, _LARGEST_FLEET)
         for index in range(total):
             wave = WAVES[index % len(WAVES)]
             source_server_id = self._factory.source_server_id()
-            joined_at, left_at = first - timedelta(days=self._random.uniform(10, 400)), None
+            joined_at, left_at = first - timedelta(days=self._random.uniform(10, 400)), LATEST
             if index >= _PERMANENT_SERVERS:
                 change = first + (self._until - first) * self._random.uniform(0.1, 0.9)
                 # One half is there from the beginning and leaves, the other half joins.
-                joined_at, left_at = (joined_at, change) if index % 2 else (change, None)
+                joined_at, left_at = (joined_at, change) if index % 2 else (change, LATEST)
             host_name = f"{self._random.choice(wave.host_names)}-{index + 1:02}"
             described: dict[str, Any] = {
                 "sourceServerID": source_server_id,
@@ -158,44 +140,34 @@ class _Fleet:
                     "os": {"fullString": self._random.choice(wave.operating_systems)},
                 },
             }
-            if left_at is not None:
+            if left_at != LATEST:
                 described["dataReplicationInfo"] = {"dataReplicationState": "DISCONNECTED"}
-            yield _Server(source_server_id, described, wave, joined_at, left_at, is_drilled=index < total - _NEVER_DRILLED)
+            self.data.add_source_server(described)
+            if index < total - _NEVER_DRILLED:
+                yield _Server(source_server_id, wave, joined_at, left_at)
 
-    def _create_job(self, created_at: datetime, **fields: Any) -> Job:
-        account_id, region = self._data.scope
-        return self._factory.job(
-            region=region, account_id=account_id, status=JobStatus.PENDING, creation_date_time=created_at, **fields
-        )
-
-    def _clean_up(self, created_at: datetime) -> SimulatedTermination:
+    def _clean_up(self, created_at: datetime) -> LocalJob:
         """Return a clean-up of all recovery instances."""
         servers = tuple(
             SimulatedServer(server_id, instance_id, self._factory.instance_id(), previous_instance_id=instance_id)
             for server_id, instance_id in self._instances.items()
         )
-        created = self._create_job(created_at, type=JobType.TERMINATE, participating_servers=())
-        return SimulatedTermination(created, servers, seed=self._seed)
+        created = self._factory.created_job(self.data.scope, created_at, self._instances, type="TERMINATE")
+        return LocalJob(created, servers, seed=self._seed)
 
-    def _recovery(self, planned: _PlannedJob, wave: Wave) -> SimulatedRecovery:
+    def _recovery(self, planned: _PlannedJob, wave: Wave) -> LocalJob:
         ids = [
             server.source_server_id
             for server in self._servers
-            if server.wave is wave and server.is_drilled and server.source_server_id not in self._stuck
-            if server.joined_at <= planned.created_at and (server.left_at is None or planned.created_at < server.left_at)
+            if server.wave is wave and server.joined_at <= planned.created_at < server.left_at
         ]
+        is_stuck = isinstance(planned.failure, Stuck)
         # A job that never ends has one server, so that there are others for later drills.
-        largest = 1 if isinstance(planned.failure, Stuck) else min(_LARGEST_JOB, len(ids))
-        size = self._random.randint(1, largest)
-        chosen = self._random.sample(ids, size)
+        chosen = self._random.sample(ids, self._random.randint(1, 1 if is_stuck else min(_LARGEST_JOB, len(ids))))
+        if is_stuck:
+            self._servers = [server for server in self._servers if server.source_server_id not in chosen]
         failing = chosen if isinstance(planned.failure, RefusedCall | SilentFailure) else chosen[:1]
-        if isinstance(planned.failure, Stuck):
-            self._stuck |= set(chosen)
-        created = self._create_job(
-            planned.created_at,
-            initiated_by=planned.initiated_by,
-            participating_servers=tuple(map(pending_server, chosen)),
-        )
+        created = self._factory.created_job(self.data.scope, planned.created_at, chosen, initiated_by=planned.initiated_by)
         servers = tuple(
             SimulatedServer(
                 server_id,
@@ -206,13 +178,13 @@ class _Fleet:
             )
             for server_id in chosen
         )
-        return SimulatedRecovery(created, servers, profile=wave.profile, seed=self._seed, has_actions=planned.has_actions)
+        return LocalJob(created, servers, profile=wave.profile, seed=self._seed, has_actions=planned.has_actions)
 
 
 class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other slots
     """The jobs of a history as they are at its end, newest first, with their logs and source servers."""
 
-    jobs: tuple[SimulatedJob, ...]
+    jobs: tuple[LocalJob, ...]
     """The jobs as functions of time, newest first."""
     source_servers: tuple[Mapping[str, Any], ...]
     """The source servers, as in the response of DescribeSourceServers."""
@@ -235,13 +207,7 @@ class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other sl
 
 @overload
 def make_history(
-    count: int = ...,
-    *,
-    until: datetime,
-    seed: int = ...,
-    logs: Literal[False] = ...,
-    region: str = ...,
-    account_id: str = ...,
+    count: int = ..., *, until: datetime, seed: int = ..., logs: Literal[False] = ..., region: str = ..., account_id: str = ...
 ) -> tuple[Job, ...]: ...
 @overload
 def make_history(
@@ -277,7 +243,8 @@ def make_history(
 
     Raises:
         TypeError: If `until` is not a datetime.
-        ValueError: If `until` is naive, or so early that the history begins before the year 1, or if `count` is negative.
+        ValueError: If `until` is naive, or so early or late that the history is not within the years 1 to 9999, or if
+            `count` is negative.
     """
     if not isinstance(until, datetime):
         raise TypeError(f"until must be a datetime with a time zone, not {until!r}")
@@ -285,14 +252,16 @@ def make_history(
         raise ValueError(f"count must be 0 or more, not {count}")
     until = to_utc(until, "until")
     try:
-        fleet = _Fleet(count, until, seed, Scope(account_id, region))
+        data = _Fleet(count, until, seed, Scope(account_id, region)).data
     except OverflowError:
-        raise ValueError(f"a history of {count} jobs until {until} begins before the year 1: choose a later date") from None
-    jobs = fleet.jobs()
+        date = "a later date" if until.year < 5000 else "an earlier date"
+        raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: choose {date}") from None
+    jobs = tuple(reversed(data.jobs.values()))
     snapshots = tuple(job.job_at(until) for job in jobs)
     if not logs:
         return snapshots
     history = History(snapshots)
-    history.jobs, history.source_servers, history.until = jobs, fleet.source_servers(), until
+    history.jobs, history.until = jobs, until
+    history.source_servers = tuple(data.source_server_at(server_id, until) for server_id in data.source_servers)
     history.region, history.account_id = region, account_id
     return history

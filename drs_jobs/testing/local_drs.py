@@ -1,49 +1,36 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
-import copy
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Any, Final, Self
 
 import attrs
 from botocore.config import Config
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request, Response
 
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
-from drs_jobs._extras import missing_extra_error
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.source_server import is_source_server_id
-from drs_jobs.testing import aws_shapes
-from drs_jobs.testing._server import LocalServer
-from drs_jobs.testing.account_region import Scope
+from drs_jobs.testing._server import LocalServer, encoded_account, parse_credential, parse_request
 from drs_jobs.testing.backend import Backend, CannedResponse
-from drs_jobs.testing.clock import LocalClock
 from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, validation_error
 from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
-from drs_jobs.testing.routes import encoded_account, parse_credential, parse_request
 from drs_jobs.testing.service_model import (
-    account_problem,
-    region_problem,
+    Scope,
     require_operation,
+    require_response,
     require_valid,
-    response_failures,
     service_model,
     session_without_configuration,
-    shape_failures,
 )
-from drs_jobs.testing.simulated_jobs import BackendJob, StaticJob
-
-try:
-    from werkzeug.exceptions import HTTPException
-    from werkzeug.wrappers import Request, Response
-except ImportError as _error:
-    raise missing_extra_error("testing", _error) from _error
+from drs_jobs.testing.simulated_jobs import LocalJob
 
 REGION: Final = "eu-west-1"
 """The default region."""
@@ -54,6 +41,7 @@ ACCESS_KEY_ID: Final = "testing"
 CONFLICTING_VARIABLES: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 """The environment variables that `LocalDrs.environment` does not replace, and that can prevent its use."""
 
+_MAX_SPEED: Final = 1_000_000  # so that a test of an hour ends before the year 9999
 _NO_PROXIES: Final = Config(proxies={})
 
 
@@ -119,14 +107,16 @@ class LocalDrs:
             ValueError: If a page size is negative, no page size is positive, `speed` is negative, `profile` is unknown or an
                 account id does not have 12 digits.
         """
+        if not 0 <= speed <= _MAX_SPEED:
+            raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
         self.accounts: dict[str, str] = dict(accounts or {})
         """The account id of each access key. Keys can be added at any time."""
         for account_id in self.accounts.values():
-            if (problem := account_problem(account_id)) is not None:
+            if (problem := Scope(account_id, REGION).problem) is not None:
                 raise ValueError(f"accounts maps access keys to account ids: {problem}")
-        self._backend = Backend(LocalClock(speed), profile, has_recovery_instance_ids)
+        self._backend = Backend(speed, profile, has_recovery_instance_ids)
         self.page_sizes = tuple(page_sizes)
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
@@ -165,9 +155,7 @@ class LocalDrs:
         """Call `start`."""
         return self.start()
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, _exc_type: object, exc: BaseException | None, _traceback: object) -> None:
         """Call `stop`. An error of the block itself takes precedence over one of a function."""
         try:
             self.stop()
@@ -241,19 +229,12 @@ class LocalDrs:
             TypeError: If an argument is not a `Job`.
             ValueError: If a job has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = self._scope(region, account_id)
+        scope = _scope(region, account_id)
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
             unstructure_job(job)  # raises here, not later in the server, if the job is invalid
-        self._add_jobs(map(StaticJob, jobs), scope)
-
-    def _add_jobs(self, jobs: Iterable[BackendJob], scope: Scope) -> None:
-        with self._backend.lock:
-            data = self._backend.account_region(scope)
-            for job in jobs:
-                data.tags.pop(job.created.arn or "", None)
-                data.add_job(job)
+        self._backend.add_jobs(map(LocalJob, jobs), scope)
 
     def add_log(self, job_id: str, *items: JobLogItem, region: str = REGION, account_id: str | None = None) -> None:
         """Add items to the log of a job, which is returned oldest first.
@@ -268,7 +249,7 @@ class LocalDrs:
             KeyError: If there is no such job.
             ValueError: If an item has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = self._scope(region, account_id)
+        scope = _scope(region, account_id)
         for item in items:
             unstructure_log_item(item)
         with self._backend.lock:
@@ -294,10 +275,9 @@ class LocalDrs:
         """
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
-        scope = self._scope(region or history.region, account_id or history.account_id)
+        scope = _scope(region or history.region, account_id or history.account_id)
         self.add_source_servers(*history.source_servers, region=scope.region, account_id=scope.account_id)
-        lag = max(self.now - history.until, timedelta())
-        self._add_jobs((attrs.evolve(job, lag=lag) for job in history.jobs), scope)
+        self._backend.add_jobs(history.jobs, scope, lag=max(self.now - history.until, timedelta()))
 
     def add_source_servers(self, *servers: Mapping[str, Any], region: str = REGION, account_id: str | None = None) -> None:
         """Add source servers, or replace those with the same ids. From then on, other source servers do not exist.
@@ -312,15 +292,14 @@ class LocalDrs:
             ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
                 account is unknown.
         """
-        scope = self._scope(region, account_id)
+        scope = _scope(region, account_id)
         shape = service_model().shape_for("SourceServer")
-        for server in servers:
-            require_valid(list(shape_failures(shape, server, is_response=True)), "the source server")
-            if not server.get("sourceServerID"):
-                raise ValueError("the source server has no sourceServerID, which is required")
+        valid = [require_valid(shape, server, "the source server") for server in servers]
+        if not all(server.get("sourceServerID") for server in valid):
+            raise ValueError("a source server has no sourceServerID, which is required")
         with self._backend.lock:
-            for server in servers:
-                self._backend.account_region(scope).add_source_server(aws_shapes.complete_source_server(server, scope))
+            for server in valid:
+                self._backend.account_region(scope).add_source_server(server)
 
     def respond(self, operation: str, response: CannedResponse, *, times: int | None = None) -> None:
         """Add a canned response, for an operation that LocalDrs does not simulate, or instead of its simulation.
@@ -343,15 +322,15 @@ class LocalDrs:
         if not callable(response):
             if not isinstance(response, Mapping):
                 raise TypeError(f"respond takes the members of a response, or a function that returns them, not {response!r}")
-            response = copy.deepcopy(dict(response))
-            require_valid(response_failures(operation, response), f"the response of {operation}")
+            response = require_response(operation, dict(response), f"the response of {operation}")
         self._backend.responses.add(response, times=times, operation=operation)
 
     def on_launch(self, function: Callable[[str], str]) -> None:
         """Have a function create the EC2 instance of each server that a StartRecovery launches, such as one of moto.
 
         Its id is in the log, in the recovery instances and in the jobs. The function is called when the time has come to the
-        end of the launch: during the next request, or in `advance`.
+        end of the launch: during the next request, or in `advance`. It is also called for the servers that a running job of
+        `add_history` launches later.
 
         Args:
             function: Returns the id of the instance for the id of a source server. If it raises, or returns no such id, the
@@ -399,7 +378,7 @@ class LocalDrs:
     @property
     def now(self) -> datetime:
         """The current time of the simulated jobs, in UTC."""
-        return self._backend.clock.now()
+        return self._backend.time()
 
     def advance(self, seconds: timedelta | float) -> None:
         """Advance the time of the simulated jobs.
@@ -411,8 +390,7 @@ class LocalDrs:
             RuntimeError: If the function of `on_launch` fails.
             ValueError: If it is negative.
         """
-        self._backend.clock.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
-        self._backend.launch_instances()
+        self._backend.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
 
     def inject(self, fault: Fault, *, times: int | None = 1, operation: str | None = None) -> None:
         """Apply a fault to the next responses, after the faults of earlier calls.
@@ -461,18 +439,12 @@ class LocalDrs:
         """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
-    def _scope(self, region: str, account_id: str | None) -> Scope:
-        account_id = ACCOUNT_ID if account_id is None else account_id
-        if (problem := region_problem(region) or account_problem(account_id)) is not None:
-            raise ValueError(problem)
-        return Scope(account_id, region)
-
-    def _respond(self, request: "Request") -> HttpResponse:
+    def _respond(self, request: Request) -> HttpResponse:
         """Record an HTTP request and return its response, with the next fault applied."""
         host = f"127.0.0.1:{request.environ['SERVER_PORT']}"
         if request.environ.get("HTTP_HOST", host).lower() not in (host, host.replace("127.0.0.1", "localhost")):
             # A page in a browser can send requests here under a name of its own, and would read the responses.
-            return HttpResponse.from_error(AwsError("UnknownHostException", 421, f"LocalDrs is at http://{host} only"))
+            return AwsError("UnknownHostException", 421, f"LocalDrs is at http://{host} only").response
         operation, members = parse_request(request)
         key, region = parse_credential(request) or (None, None)
         account_id = None if key is None else self.accounts.get(key) or encoded_account(key) or ACCOUNT_ID
@@ -487,21 +459,20 @@ class LocalDrs:
                 raise AwsError("UnknownOperationException", 404, "The service model has no operation with this method and path")
             if request.access_key_id is None or request.region is None or request.account_id is None:
                 raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-            if (problem := region_problem(request.region)) is not None:
-                raise AwsError("UnrecognizedClientException", 403, problem)
+            scope = Scope(request.account_id, request.region)
+            if scope.problem is not None:
+                raise AwsError("UnrecognizedClientException", 403, scope.problem)
             if request.body is None:
                 raise validation_error("The body is not JSON", reason="cannotParse")
-            scope = Scope(request.account_id, request.region)
             response = self._backend.call(request.operation, request.body, scope, request.access_key_id)
-            status = service_model().operation_model(request.operation).http["responseCode"]
-            return HttpResponse.from_members(response, status)
+            return HttpResponse.from_members(response, service_model().operation_model(request.operation).http["responseCode"])
         except AwsError as error:
-            return HttpResponse.from_error(error)
+            return error.response
         except HookError as error:
             self._hook_errors.append(error)
-            return HttpResponse.from_error(AwsError("TestErrorException", 400, str(error)))
+            return AwsError("TestErrorException", 400, str(error)).response
         except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
-            return HttpResponse.from_error(AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}"))
+            return AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}").response
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve an HTTP request, as a WSGI application."""
@@ -528,3 +499,11 @@ def _truncated_body(start: bytes) -> Iterator[bytes]:
     """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
     raise ConnectionAbortedError
+
+
+def _scope(region: str, account_id: str | None) -> Scope:
+    """Return an account, by default that of all other access keys, and a region, if they are valid."""
+    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
+    if scope.problem is not None:
+        raise ValueError(scope.problem)
+    return scope

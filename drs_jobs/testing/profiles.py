@@ -6,6 +6,7 @@ any other phase than the launch of a Windows server; the time between two phases
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from random import Random
 from typing import Final, NamedTuple, TypeAlias
 
@@ -66,13 +67,17 @@ measured 47 seconds."""
 class JobDurations(NamedTuple):
     """The durations of the phases of one job."""
 
-    job_start: float
-    snapshot: float
-    waiting: float
-    conversion: float
-    launches: Sequence[float]
-    """One per server."""
-    last_step: float
+    launches: Sequence[timedelta]  # one per server
+    job_start: timedelta
+    snapshot: timedelta
+    waiting: timedelta
+    conversion: timedelta
+    last_step: timedelta
+
+
+def draw(duration: Range, random: Random) -> timedelta:
+    """Return a random duration within a range."""
+    return timedelta(seconds=random.uniform(*duration))
 
 
 def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
@@ -89,12 +94,14 @@ def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> J
     short_steps = job_start + snapshot + last_step - sum(JOB_END) / 2 + sum(BETWEEN_PHASES)
     long_steps = (profile.waiting, profile.conversion, profile.failed_launch if failing else profile.launch)
     waiting, conversion, longest = _split(total - short_steps, long_steps, random)
-    launches: list[float] = []
+    launches: list[timedelta] = []
     for index, fails in enumerate(launch_fails):
         low, high = profile.failed_launch if fails else profile.launch
         high = min(high, longest)
-        launches.append(longest if index == slowest else random.uniform(max(low, high - _SPREAD), high))
-    return JobDurations(job_start, snapshot, waiting, conversion, launches, last_step)
+        length = longest if index == slowest else random.uniform(max(low, high - _SPREAD), high)
+        launches.append(timedelta(seconds=length))
+    steps = (job_start, snapshot, waiting, conversion, last_step)
+    return JobDurations(launches, *(timedelta(seconds=step) for step in steps))
 
 
 def _split(total: float, ranges: Sequence[Range], random: Random) -> list[float]:

@@ -4,34 +4,60 @@ The durations are in `profiles`. An attribute or a method that simulates what wa
 """
 
 import functools
+import itertools
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import ClassVar, Final, TypeAlias
+from typing import Final, NamedTuple
 
 import attrs
 
 from drs_jobs._models import (
     Job,
+    JobLogEventData,
     JobLogItem,
     JobStatus,
+    JobType,
     LaunchActionRun,
     LaunchActionRunStatus,
     LaunchActionsStatus,
     LaunchStatus,
     ParticipatingServer,
 )
-from drs_jobs.testing.failures import DISK_SPACE_VALIDATION, PHASES, LaunchActionFailure
-from drs_jobs.testing.timelines import SimulatedServer, Timeline, build_timeline
+from drs_jobs.analysis.times import EARLIEST, logged_at
+from drs_jobs.testing import profiles
+from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, make
+from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
+from drs_jobs.testing.profiles import JobDurations, draw
 
-_NO_ACTIONS: Final = LaunchActionsStatus()
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
+# Events that are not in the log: the end of the post-launch actions of a server, and the `endDateTime` of the job.
+_ACTIONS_END: Final = "ACTIONS_END"
+_END: Final = "END"
 _STATUSES: Final[Mapping[object, LaunchStatus]] = {
-    PHASES["LAUNCH"].start: LaunchStatus.IN_PROGRESS,
-    PHASES["LAUNCH"].end: LaunchStatus.LAUNCHED,
-    **{events.failure: LaunchStatus.FAILED for events in PHASES.values()},
+    "LAUNCH_START": LaunchStatus.IN_PROGRESS,
+    "LAUNCH_END": LaunchStatus.LAUNCHED,
+    **dict.fromkeys(PHASES.values(), LaunchStatus.FAILED),
 }
 """The launch status of a server after an event."""
+
+
+@attrs.frozen
+class SimulatedServer:
+    """The plan of one server in a simulated job: its own EC2 instance, that of the conversion, and that of an earlier drill."""
+
+    source_server_id: str
+    instance_id: str = ""
+    conversion_server_id: str = ""
+    previous_instance_id: str | None = None
+    failure: InjectedFailure | None = None
+    snapshot_at: datetime | None = None  # of the recovery snapshot to recover; `None` for the one that the job takes
+
+    @property
+    def failing_phase(self) -> str | None:
+        """The phase that fails or never ends; `None` for none."""
+        return self.failure.phase if isinstance(self.failure, PhaseFailure | Stuck) else None
 
 
 @attrs.frozen
@@ -46,189 +72,221 @@ class LaunchedInstance:
     """The time of its data: that of a recovery snapshot, or of SNAPSHOT_END (a guess); of an added job, its creation."""
 
 
+class _Step(NamedTuple):
+    """An event of a server, or of the job itself."""
+
+    time: datetime
+    event: str
+    server: SimulatedServer
+
+    @property
+    def failure(self) -> PhaseFailure | None:
+        """The failure that this event is."""
+        failure = self.server.failure
+        return failure if isinstance(failure, PhaseFailure) and self.event == PHASES[failure.phase] else None
+
+    @property
+    def instance_id(self) -> str | None:
+        """The id of the EC2 instance that exists from this event on."""
+        exists = self.event == "LAUNCH_END" or (self.failure is not None and self.failure.instance_exists)
+        return self.server.instance_id if exists else None
+
+
+_JOB: Final = SimulatedServer("")
+"""Has the events of the job itself."""
+
+
 @attrs.frozen
-class _SimulatedJob:
-    """What the simulated jobs have in common."""
+class LocalJob:
+    """A job of `LocalDrs`: a simulated recovery or termination, or one that was added and does not change with time.
 
-    _phases: ClassVar[Sequence[str]]  # of this kind of job, in order
+    Guesses: the durations that `profiles` names; a failure shows in `launchStatus` at once; a LAUNCH_FAILED has a
+    `targetInstanceID` if the instance exists; in a job that fails without any event, the servers are `FAILED`.
 
-    created: Job  # directly after its creation, with an aware creation date
-    servers: tuple[SimulatedServer, ...] = ()  # in the order in which they start
+    A termination cleans up the `previous_instance_id` of each server. It lists the servers as PENDING, as AWS's example does,
+    and none once it is complete, as claimed of real ones. That they are PENDING until then, its log and its durations are a
+    guess: the log has CLEANUP_START and CLEANUP_END per server.
+    """
+
+    created: Job  # directly after its creation; a simulated job has an aware creation date
+    servers: tuple[SimulatedServer, ...] | None = None  # in the order in which they start; `None` if it does not change
     profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take
     seed: int | str = attrs.field(default=0, kw_only=True)  # the durations depend on it and on the job's id
     has_actions: bool = attrs.field(default=False, kw_only=True)
     """Whether a post-launch action runs on each launched server. Its duration is a guess: the API has no times of its run."""
-    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items, which appear at their time
+    extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items; a simulated job shows them in time
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)  # how far the clock is ahead of the time of the job itself
 
-    def job_at(self, now: datetime) -> Job:
-        """Return the job as it is at the time `now`."""
-        now -= self.lag
-        completed = self._completed
-        if completed is not None and completed.end_date_time is not None and now >= completed.end_date_time:
-            return completed
-        timeline = self._timeline()
-        if now < timeline.log[0][0]:
-            return self.created
-        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_at(now, timeline))
-
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
-        """Return the log up to the time `now`, oldest first."""
-        extra = (item for item in self.extra_log if item.log_date_time is None or item.log_date_time <= now)
-        return _merged((item for _, item in self._log_until(now)), extra)
+    @property
+    def is_termination(self) -> bool:
+        """Whether it terminates recovery instances, so that it launches none."""
+        return self.created.type == JobType.TERMINATE
 
     @property
     def source_server_ids(self) -> tuple[str, ...]:
         """The ids of the source servers that it processes."""
-        return tuple(server.source_server_id for server in self.servers)
+        ids = (server.source_server_id for server in self.servers or self.created.participating_servers)
+        return tuple(server_id for server_id in ids if server_id is not None)
+
+    def job_at(self, now: datetime) -> Job:
+        """Return the job as it is at the time `now`."""
+        if self.servers is None:
+            return self.created
+        completed = self._completed
+        if completed is not None and now - self.lag >= (completed.end_date_time or LATEST):
+            return completed
+        steps = self._steps_until(now)
+        if not steps:
+            return self.created
+        return attrs.evolve(self.created, status=JobStatus.STARTED, participating_servers=self._servers_after(steps))
+
+    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:
+        """Return the log up to the time `now`, oldest first. Items without a time come first."""
+        items = (self._log_item(step) for step in self._steps_until(now) if step.event not in (_ACTIONS_END, _END))
+        extra = (item for item in self.extra_log if self.servers is None or logged_at(item) <= now)
+        return tuple(sorted((*items, *extra), key=logged_at))
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
         """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
-        snapshots = {server.source_server_id: server.snapshot_at for server in self.servers}
-        instances: list[LaunchedInstance] = []
-        for at, item in self._log_until(now):
-            data = item.event_data
-            if data is not None and (server_id := data.source_server_id) is not None:
-                if item.event == PHASES["SNAPSHOT"].end:
-                    snapshots[server_id] = snapshots[server_id] or at
-                if data.target_instance_id is not None:
-                    instances.append(LaunchedInstance(server_id, data.target_instance_id, at, snapshots[server_id]))
-        return tuple(instances)
-
-    def removed_instances_at(self, now: datetime) -> tuple[str, ...]:
-        """Return the ids of the earlier recovery instances that this job has cleaned up by then."""
-        ended = (item for _, item in self._log_until(now) if item.event == PHASES["CLEANUP"].end)
-        cleaned = {item.event_data.source_server_id for item in ended if item.event_data is not None}
-        previous = ((server.source_server_id, server.previous_instance_id) for server in self.servers)
-        return tuple(instance_id for server_id, instance_id in previous if instance_id and server_id in cleaned)
-
-    def _timeline(self) -> Timeline:
-        # It is not stored, so that a history of many jobs needs little memory.
-        return build_timeline(
-            self.created,
-            self.servers,
-            phases=self._phases,
-            profile=self.profile,
-            seed=f"{self.seed} {self.created.job_id}",
-            has_actions=self.has_actions,
+        if self.servers is None:
+            created_at = self.created.creation_date_time
+            launched_at = self.created.end_date_time or created_at or EARLIEST
+            return tuple(
+                LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
+                for server in self.created.participating_servers
+                if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
+            )
+        steps = self._steps_until(now)
+        snapshots = {step.server: step.server.snapshot_at or step.time for step in steps if step.event == "SNAPSHOT_END"}
+        return tuple(
+            LaunchedInstance(step.server.source_server_id, step.instance_id, step.time, snapshots.get(step.server))
+            for step in steps
+            if step.instance_id is not None
         )
 
-    def _log_until(self, now: datetime) -> list[tuple[datetime, JobLogItem]]:
-        now -= self.lag
-        return [(at, item) for at, item in self._timeline().log if at <= now]
+    def cleaned_servers_at(self, now: datetime) -> set[str]:
+        """Return the ids of the source servers whose earlier recovery instance this job has removed by then."""
+        servers = self.created.participating_servers if self.servers is None and self.is_termination else ()
+        terminated = (server.source_server_id for server in servers if server.launch_status == LaunchStatus.TERMINATED)
+        cleaned = (step.server.source_server_id for step in self._steps_until(now) if step.event == "CLEANUP_END")
+        return {server_id for server_id in (*terminated, *cleaned) if server_id is not None}
 
     @functools.cached_property
     def _completed(self) -> Job | None:
         """The job at its end; `None` if it never ends."""
-        timeline = self._timeline()
-        if timeline.end is None:
+        steps = self._steps()
+        if steps[-1].event != "JOB_END":
             return None
         servers = tuple(
             # In a job that fails without any event, no server has launched.
             server if server.launch_status == LaunchStatus.LAUNCHED else attrs.evolve(server, launch_status=LaunchStatus.FAILED)
-            for server in self._servers_at(timeline.end, timeline)
+            for server in (() if self.is_termination else self._servers_after(steps))
         )
-        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=timeline.end, participating_servers=servers)
+        end = steps[-2].time
+        return attrs.evolve(self.created, status=JobStatus.COMPLETED, end_date_time=end, participating_servers=servers)
 
-    def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        events = ((item.event, item.event_data) for at, item in timeline.log if at <= now)
-        statuses = {data.source_server_id: _STATUSES[event] for event, data in events if data and event in _STATUSES}
+    def _servers_after(self, steps: Sequence[_Step]) -> tuple[ParticipatingServer, ...]:
+        """Return the servers of a simulated job after these steps."""
+        if self.is_termination:
+            return self.created.participating_servers
+        statuses = {step.server: _STATUSES[step.event] for step in steps if step.event in _STATUSES}
+        completed = {step.server for step in steps if step.event == _ACTIONS_END}
         return tuple(
             ParticipatingServer(
                 source_server_id=server.source_server_id,
-                launch_status=(status := statuses.get(server.source_server_id, LaunchStatus.PENDING)),
-                launch_actions_status=_NO_ACTIONS
-                if status != LaunchStatus.LAUNCHED
-                else self._actions(server, are_complete=timeline.action_ends.get(server.source_server_id, now) <= now),
+                launch_status=statuses.get(server, LaunchStatus.PENDING),
+                launch_actions_status=LaunchActionsStatus(runs=self._runs(server, is_complete=server in completed))
+                if statuses.get(server) == LaunchStatus.LAUNCHED
+                else LaunchActionsStatus(),
             )
-            for server in self.servers
+            for server in self.servers or ()
         )
 
-    def _actions(self, server: SimulatedServer, *, are_complete: bool) -> LaunchActionsStatus:
-        failure = server.failure if isinstance(server.failure, LaunchActionFailure) else None
-        if failure is None and not self.has_actions:
-            return _NO_ACTIONS
+    def _runs_actions(self, server: SimulatedServer) -> bool:
+        return self.has_actions or isinstance(server.failure, LaunchActionFailure)
+
+    def _runs(self, server: SimulatedServer, *, is_complete: bool) -> tuple[LaunchActionRun, ...]:
+        """Return the runs of the post-launch actions on a launched server."""
+        if not self._runs_actions(server):
+            return ()
         status, reason = LaunchActionRunStatus.IN_PROGRESS, None
-        if are_complete:
-            status = LaunchActionRunStatus.SUCCEEDED if failure is None else LaunchActionRunStatus.FAILED
-            reason = None if failure is None else failure.reason
+        if is_complete and isinstance(server.failure, LaunchActionFailure):
+            status, reason = LaunchActionRunStatus.FAILED, server.failure.reason
+        elif is_complete:
+            status = LaunchActionRunStatus.SUCCEEDED
         random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        run = LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
-        return LaunchActionsStatus(runs=(run,))
+        return (LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason),)
 
-
-@attrs.frozen
-class SimulatedRecovery(_SimulatedJob):
-    """A simulated recovery or drill.
-
-    Guesses: the durations that `profiles` names; a failure shows in `launchStatus` at once; a LAUNCH_FAILED has a
-    `targetInstanceID` if the instance exists; in a job that fails without any event, the servers are `FAILED`.
-    """
-
-    _phases: ClassVar[Sequence[str]] = tuple(PHASES)
-
-
-@attrs.frozen
-class SimulatedTermination(_SimulatedJob):
-    """A simulated job of TerminateRecoveryInstances, which cleans up the `previous_instance_id` of each server.
-
-    It lists the servers as PENDING, as AWS's example does, and none once it is complete, as claimed of real ones. That they are
-    PENDING until then, its log and its durations are a guess: the log has CLEANUP_START and CLEANUP_END per server.
-    """
-
-    _phases: ClassVar[Sequence[str]] = ("CLEANUP",)
-
-    def _servers_at(self, now: datetime, timeline: Timeline) -> tuple[ParticipatingServer, ...]:
-        return () if timeline.end is not None and now >= timeline.end else self.created.participating_servers
-
-
-@attrs.frozen
-class StaticJob:
-    """A job that does not change with time."""
-
-    created: Job
-    extra_log: tuple[JobLogItem, ...] = ()  # in the order in which the items were added
-
-    def job_at(self, now: datetime) -> Job:  # noqa: ARG002  # the job does not change with time
-        """Return the job."""
-        return self.created
-
-    def log_at(self, now: datetime) -> tuple[JobLogItem, ...]:  # noqa: ARG002  # the log does not change with time
-        """Return the log, oldest first. Items without a time come first."""
-        return _merged((), self.extra_log)
-
-    @property
-    def source_server_ids(self) -> tuple[str, ...]:
-        """The ids of the source servers that it lists."""
-        ids = (server.source_server_id for server in self.created.participating_servers)
-        return tuple(server_id for server_id in ids if server_id is not None)
-
-    def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:  # noqa: ARG002  # the job does not change with time
-        """Return the recovery instances that the job lists as launched."""
-        created_at = self.created.creation_date_time
-        launched_at = self.created.end_date_time or created_at or _EARLIEST
-        return tuple(
-            LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
-            for server in self.created.participating_servers
-            if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
+    def _log_item(self, step: _Step) -> JobLogItem:
+        server, failure = step.server, step.failure
+        data = JobLogEventData(
+            source_server_id=server.source_server_id or None,
+            conversion_server_id=server.conversion_server_id if step.event == "CONVERSION_END" else None,
+            target_instance_id=step.instance_id,
+            raw_error=None if failure is None else failure.raw_error(self.created, server.source_server_id),
         )
+        return make(JobLogItem, event=step.event, event_data=data, log_date_time=step.time)
+
+    def _steps_until(self, now: datetime) -> list[_Step]:
+        return [step for step in self._steps() if step.time <= now - self.lag]
+
+    def _steps(self) -> list[_Step]:
+        """Return the steps of a simulated job at strictly increasing times. If it ends, its end and JOB_END come last."""
+        # They are not stored, so that a history of many jobs needs little memory.
+        if self.servers is None or self.created.creation_date_time is None:
+            return []
+        random = Random(f"{self.seed} {self.created.job_id}")
+        is_silent = any(isinstance(server.failure, SilentFailure) for server in self.servers)
+        phases = ["CLEANUP"] if self.is_termination else ["CLEANUP", "SNAPSHOT"] if is_silent else list(PHASES)
+        launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
+        durations = profiles.draw_durations(self.profile, launch_fails, random)
+        start = self.created.creation_date_time + durations.job_start
+        steps = [_Step(start, "JOB_START", _JOB)]
+        for server, spans in _spans_by_server(self.servers, start, durations, random):
+            for phase, begin, end in spans:
+                if phase not in phases:
+                    break
+                steps.append(_Step(begin, f"{phase}_START", server))
+                if phase == server.failing_phase:
+                    if not isinstance(server.failure, Stuck):
+                        steps.append(_Step(end, PHASES[phase], server))
+                    break
+                steps.append(_Step(end, f"{phase}_END", server))
+                if phase == "LAUNCH" and self._runs_actions(server):
+                    steps.append(_Step(end + draw(profiles.LAUNCH_ACTIONS, random), _ACTIONS_END, server))
+        if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
+            last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
+            job_end = max(step.time for step in steps) + last_step
+            steps += [_Step(job_end - draw(profiles.JOB_END, random), _END, _JOB), _Step(job_end, "JOB_END", _JOB)]
+        steps.sort(key=lambda step: step.time)
+        return list(itertools.accumulate(steps, _later))
 
 
-def pending_server(source_server_id: str) -> ParticipatingServer:
-    """Return a server in a recovery that was just created."""
-    return ParticipatingServer(
-        source_server_id=source_server_id, launch_status=LaunchStatus.PENDING, launch_actions_status=_NO_ACTIONS
-    )
+def _later(before: _Step, step: _Step) -> _Step:
+    """Return a step that is later than the step before."""
+    return step if step.time > before.time else step._replace(time=before.time + timedelta(microseconds=1))
 
 
-BackendJob: TypeAlias = SimulatedRecovery | SimulatedTermination | StaticJob
-"""A job in `Backend`."""
+def _spans_by_server(
+    servers: Sequence[SimulatedServer], start: datetime, durations: JobDurations, random: Random
+) -> Iterator[tuple[SimulatedServer, Sequence[tuple[str, datetime, datetime]]]]:
+    """Yield each server with its phases, each with its start and end, as if nothing failed.
 
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-LATEST: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def _merged(items: Iterable[JobLogItem], added: Iterable[JobLogItem]) -> tuple[JobLogItem, ...]:
-    """Return the items oldest first. Items of the same time stay in their order, and those without a time come first."""
-    return tuple(sorted((*items, *added), key=lambda item: item.log_date_time or _EARLIEST))
+    The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
+    """
+    delays = list(itertools.accumulate((draw(profiles.BETWEEN_SERVERS, random) for _ in servers[1:]), initial=timedelta()))
+    clean_ups = [
+        draw(profiles.CLEANUP, random) if server.previous_instance_id or server.failing_phase == "CLEANUP" else timedelta()
+        for server in servers
+    ]
+    snapshot_start = clean_up_start = start + draw(profiles.BETWEEN_PHASES, random)
+    if any(clean_ups):
+        snapshot_start += delays[-1] + max(clean_ups) + draw(profiles.BETWEEN_PHASES, random)
+    conversion_start = snapshot_start + durations.snapshot + durations.waiting
+    launch_start = conversion_start + delays[-1] + durations.conversion + draw(profiles.BETWEEN_PHASES, random)
+    for server, delay, clean_up, launch in zip(servers, delays, clean_ups, durations.launches, strict=False):
+        starts = (clean_up_start, snapshot_start, conversion_start, launch_start)
+        lengths = (clean_up, durations.snapshot, durations.conversion, launch)
+        spans = zip(PHASES, starts, lengths, strict=True)
+        yield server, [(phase, start + delay, start + delay + length) for phase, start, length in spans if length]
