@@ -171,6 +171,8 @@ def test_region_that_fails_once(local_drs: LocalDrs, tmp_path: Path):
     for _ in range(2):
         run("save", str(file), *options)
         statuses.append(run("check", "--from", str(file), "--drilled-within", "90d").returncode)
+        listed = run("list", "--from", str(file)).stderr
+        assert ("could not be read: eu-west-1: all jobs: AccessDenied" in listed) is (len(statuses) == 1)
     assert statuses == [4, 0]
 
 
@@ -195,7 +197,9 @@ def test_page_token(tmp_path: Path):
     """An empty list of what the file has is not an empty list of jobs."""
     file = tmp_path / "page.json"
     file.write_text('{"items": [{"jobID": "drsjob-00000000000000001"}], "NextToken": "x"}', encoding="utf-8")
-    assert "page.json has a page token, so it has not all jobs" in run("list", "--failed", "--from", str(file)).stderr
+    listed = run("list", "--failed", "--from", str(file))
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "could not be read: jobs after the end of page.json, a page token" in listed.stderr
 
 
 @pytest.mark.parametrize(

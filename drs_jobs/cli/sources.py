@@ -126,8 +126,11 @@ class JobSource:
 
     def print_notes(self) -> None:
         """Print on stderr what limits the saved jobs, such as half a line at the end of a file."""
-        for note in () if self.saved is None else coverage(self.saved).notes:
-            print_note(one_line(note, 1000))
+        if self.saved is not None:
+            covered = coverage(self.saved)
+            problems = [f"could not be read: {wording.problem_label(problem)}" for problem in covered.problems]
+            for note in (*problems, *covered.notes):
+                print_note(one_line(note, 1000))
 
     def read(self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None) -> Reading[T]:
         """Return the result of a function for each account and region, in the order of accounts and regions.

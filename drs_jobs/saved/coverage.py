@@ -103,8 +103,6 @@ def _notes(archive: Archive, ends: Mapping[Place, datetime], printed: Iterable[P
     for file in archive.files:
         if file.has_half_line:
             yield f"{file.name} ends with half a line, which is left out: run drs-jobs save again"
-    for name, place in archive.cut_off:
-        yield f"{name} has a page token, so it has not all jobs of {place}"
     if ends:
         oldest, newest = min(ends, key=ends.__getitem__), max(ends, key=ends.__getitem__)
         if ends[newest] - ends[oldest] > _MAX_LAG:
