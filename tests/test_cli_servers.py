@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from command_line import run
 from drs_jobs import JobsClient, SourceServer
-from drs_jobs.cli.servers import NameSource, ServerSource, parse_names, parse_servers
+from drs_jobs.cli.servers import ServerOption, names_of, parse_servers
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
 
 ONE, TWO, THREE, FOUR = (f"s-{number:017}" for number in range(1, 5))
@@ -68,6 +68,10 @@ PAIRS = {
     "pairs with an id without a name": f"{ONE},db-01\n{TWO},web-02\n{THREE},\n",
     "a JSON object with ids without a name": json.dumps({**NAMES, THREE: None, FOUR: " "}),
 }
+
+
+def parse_names(option: str, file: str) -> dict[str, str]:
+    return names_of(parse_servers(option, file, has_pairs=True))
 
 
 @pytest.fixture
@@ -194,13 +198,13 @@ def test_servers_of_every_page():
         local.add_source_servers(*(source_server(server_id, hostname=f"host-{server_id[-1]}") for server_id in ids[:3]))
         local.add_source_servers(source_server(ids[3]), source_server(ids[4], fqdn="a.example.com"))
         client = JobsClient(local.client())
-        servers = ServerSource.from_option("aws").read(client)
+        servers = ServerOption("--servers", "aws").read_servers(client)
         names = ["host-0", "host-1", "host-2", None, "a.example.com"]
         assert [(row.source_server_id, row.name, row.region) for row in servers or ()] == [
             (server_id, name, "eu-west-1") for server_id, name in zip(ids, names, strict=True)
         ]
         assert len(local.requests) == 3
-        assert NameSource.from_option("aws").resolve(client) == {
+        assert ServerOption("--names", "aws").resolve_names(client) == {
             key: name for key, name in zip(ids, names, strict=True) if name
         }
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from command_line import run
 from drs_jobs import structure_job
 from drs_jobs._errors import service_error
-from drs_jobs.cli.sources import Reading
+from drs_jobs.cli.sources import JobSource
 from drs_jobs.sweep import Target, TargetFailure
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_server
 from simulated_accounts import deny_role
@@ -152,7 +152,7 @@ def test_options_of_many_accounts(arguments: list[str], message: str, local_drs:
 
 
 def _status_of(*errors: Exception) -> int:
-    return Reading([], [TargetFailure(Target("eu-west-1"), error) for error in errors]).status
+    return JobSource(failures=[TargetFailure(Target("eu-west-1"), error) for error in errors]).status
 
 
 def _service_error(code: str) -> Exception:
