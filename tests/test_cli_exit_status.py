@@ -32,6 +32,13 @@ ERRORS: dict[str, tuple[Any, list[str], dict[str, str], int, str]] = {
     ),
     "denied": (ErrorResponse("AccessDeniedException", 403, "not you\x1b[31m"), ["list"], {}, 5, "not you"),
     "expired credentials": (ErrorResponse("ExpiredTokenException", 403), ["list"], {}, 2, "renew them"),
+    "a region that is not enabled": (
+        ErrorResponse("UnrecognizedClientException", 403),
+        ["list"],
+        {},
+        2,
+        "or leave out the region if it is not enabled",
+    ),
     "not set up": (ErrorResponse("UninitializedAccountException"), ["list"], {}, 5, "never set up"),
     "throttled": (Throttle(), ["list"], {}, 5, "ThrottlingException"),
     "an HTML page": (HtmlPage(), ["list"], {}, 5, "sign-in page"),
@@ -57,6 +64,9 @@ def test_errors_are_one_line_and_a_status(name: str, local_drs: LocalDrs):
 def test_raw_client_errors_count_as_service_errors():
     raw = ClientError({"Error": {"Code": "ExpiredToken", "Message": "m"}}, "AssumeRole")
     assert describe_error(raw)[1] == 2
+    for code in ("InvalidClientTokenId", "RegionDisabledException"):
+        text, status = describe_error(ClientError({"Error": {"Code": code, "Message": "m"}}, "AssumeRole"))
+        assert (status, "leave out the region if it is not enabled" in text) == (2, True)
     assert describe_error(ClientError({"Error": {"Code": "AccessDenied", "Message": "m"}}, "AssumeRole"))[1] == 5
 
 

@@ -202,10 +202,67 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
     assert "2 jobs added, 0 kept, 0 unfinished, 0 without a log" in first.stderr
     assert "2 regions failed with AccessDenied (923456789012 eu-west-1, 923456789012 us-east-1), the first: " in first.stderr
     runs = [line["run"] for line in lines(file) if "run" in line]
-    assert {(entry["accountID"], entry["region"]) for entry in runs} == {
-        ("123456789012", "eu-west-1"),
-        ("123456789012", "us-east-1"),
+    assert {(entry["accountID"], entry["region"], entry.get("error", "")[:46]) for entry in runs} == {
+        ("123456789012", "eu-west-1", ""),
+        ("123456789012", "us-east-1", ""),
+        ("923456789012", "eu-west-1", "ServiceError: An error occurred (AccessDenied)"),
+        ("923456789012", "us-east-1", "ServiceError: An error occurred (AccessDenied)"),
     }
+    checked = run("check", "--from", str(file), "--drilled-within", "90d")
+    assert (
+        "could not be read: 923456789012 eu-west-1: all jobs: ServiceError: An error occurred (AccessDenied)" in checked.stderr
+    )
+
+
+def test_region_that_fails_once(local_drs: LocalDrs, tmp_path: Path):
+    """The file says what AWS would say, until a run reads the region."""
+    file = tmp_path / "jobs.jsonl"
+    for region in ("eu-west-1", "us-east-1"):
+        arn = f"arn:aws:drs:{region}:123456789012:job/drsjob-{region:0<17}"
+        local_drs.add_jobs(
+            make_job(
+                job_id=arn[-24:],
+                arn=arn,
+                creation_date_time=local_drs.now - timedelta(days=5),
+                participating_servers=[make_server(source_server_id=f"s-{region:0<17}")],
+            ),
+            region=region,
+        )
+    options = ("--regions", "eu-west-1,us-east-1", "--in-flight", "1")
+    local_drs.inject(ErrorResponse("AccessDeniedException"), times=1)
+    statuses = []
+    for _ in range(2):
+        run("save", str(file), *options)
+        statuses.append(run("check", "--from", str(file), "--drilled-within", "90d").returncode)
+        listed = run("list", "--from", str(file)).stderr
+        assert ("could not be read: eu-west-1: all jobs: AccessDenied" in listed) is (len(statuses) == 1)
+    assert statuses == [4, 0]
+
+
+def test_jobs_without_an_arn(local_drs: LocalDrs, tmp_path: Path):
+    """They keep the region where they were read."""
+    local_drs.add_jobs(make_job(arn=None))
+    file = tmp_path / "jobs.jsonl"
+    run("save", str(file))
+    for options in (("--from", str(file)), ("--regions", "eu-west-1")):
+        listed = json.loads(run("list", "-o", "json", *options).stdout)
+        assert (listed.get("arn"), listed["region"]) == (None, "eu-west-1")
+
+
+def test_first_save_that_is_refused(local_drs: LocalDrs, tmp_path: Path):
+    local_drs.inject(ErrorResponse("AccessDeniedException"), times=1)
+    file = tmp_path / "jobs.jsonl"
+    assert run("save", str(file)).returncode == 5
+    assert not file.exists()
+
+
+def test_page_token(tmp_path: Path):
+    """An empty list of what the file has is not an empty list of jobs."""
+    file = tmp_path / "page.json"
+    file.write_text('{"items": [{"jobID": "drsjob-00000000000000001"}], "NextToken": "x"}', encoding="utf-8")
+    listed = run("list", "--failed", "--from", str(file))
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "could not be read: jobs after the end of page.json, a page token" in listed.stderr
 
 
 @pytest.mark.parametrize(
@@ -224,6 +281,7 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
         ("", ["list", "--from", "FILE", "--endpoint-url", "x"], 2, "leave out --endpoint-url"),
         ("", ["check", "--from", "FILE", "--servers", "aws"], 2, "reads files, not AWS"),
         ("", ["list", "--from", "FILE", "--names", "aws"], 2, "reads files, not AWS"),
+        (None, ["save", "FILE", "--since", "9999-01-01"], 2, "--since 9999-01-01 is in the future"),
         (None, ["save", "absent/jobs.jsonl"], 5, "No such file or directory"),
     ],
 )

@@ -73,7 +73,7 @@ def test_failures(tmp_path: Path, local_drs: LocalDrs, sts: dict[str, str]):
     options = ("list", *MANY, "--regions", "eu-west-1")
     failed = run(*options, stdin=b"923456789012\n123456789012\n", **sts)
     assert (failed.returncode, len(failed.stdout.splitlines())) == (5, 2)
-    assert "1 region failed with ServiceError (923456789012 eu-west-1), the first: " in failed.stderr
+    assert "1 region failed with AccessDenied (923456789012 eu-west-1), the first: " in failed.stderr
     local_drs.inject(ErrorResponse("UninitializedAccountException"))
     uninitialized = run(*options, stdin=b"123456789012", **sts)
     assert (uninitialized.returncode, "1 region never set up" in uninitialized.stderr) == (0, True)

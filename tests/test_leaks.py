@@ -512,6 +512,12 @@ ASSUMED: dict[str, Callable[[bytes], bytes]] = {
     "two documents": lambda body: body + body,
     "JSON": lambda body: json.dumps({"body": body.decode()}).encode(),
     "HTML": lambda _: b"<html><p>sign in<br></html>",
+    "XHTML": lambda _: b"<html><p>sign in</p></html>",
+    "another response": lambda body: body.replace(b"AssumeRole", b"GetSessionToken"),
+    "an empty result": lambda body: body.replace(b"<Credentials>", b"</AssumeRoleResult><x>").replace(
+        b"</Credentials>", b"</x><AssumeRoleResult>"
+    ),
+    "two results": lambda body: body.replace(b"<Credentials>", b"</AssumeRoleResult><AssumeRoleResult><Credentials>"),
     "nothing": lambda _: b"",
 }
 

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -40,7 +41,7 @@ from drs_jobs.saved import SavedCount, SavedJobs, save_jobs, writing
 from drs_jobs.saved.archive import Place
 from drs_jobs.saved.coverage import coverage
 from drs_jobs.saved.writing import JobsFile, UnsavedJobs
-from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, ServerError, make_history, make_job
+from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, ServerError, make_history, make_job, make_log_item
 from strategies import jobs as random_jobs
 from strategies import log_items
 
@@ -198,8 +199,42 @@ def test_jobs_that_cannot_be_read(client: JobsClient, local_drs: LocalDrs, path:
     local_drs.inject(ServerError(), operation="DescribeJobs")
     with pytest.raises(InternalServerException):
         save_jobs(client, path)
-    assert path.read_bytes() == b""
+    assert not path.exists(), "an empty file could not be read"
     assert save_jobs(client, path).added == 2
+
+
+def test_first_call_that_is_refused(client: JobsClient, boto_client: Any, path: Path, tmp_path: Path):
+    """It leaves no file."""
+    saved = JobsClient(SavedJobs(write(tmp_path / "other.jsonl", job_line())))
+    for wrong in (saved, boto_client):
+        with pytest.raises((TypeError, ValueError)):
+            save_jobs(wrong, path)
+    with JobsFile(path) as file:
+        assert file.saved == {}
+    assert not path.exists()
+    assert save_jobs(client, path) == SavedCount()
+    assert len(lines(path)) == 1
+
+
+@pytest.mark.parametrize("minutes", [-1, 0, 59, 61])
+@pytest.mark.parametrize("has_end", [True, False])
+def test_log_that_is_saved_before_its_end(minutes: int, client: JobsClient, local_drs: LocalDrs, path: Path, *, has_end: bool):
+    """AWS adds JOB_END after the job is complete. It is requested again, and until then the file has what it had."""
+    job = make_job(end_date_time=datetime.now(UTC) - timedelta(minutes=minutes))
+    local_drs.add_jobs(job)
+    events = [make_log_item(event=event) for event in ("JOB_START", *["JOB_END"] * has_end)]
+    local_drs.add_log(job.job_id, *events)
+    is_whole = has_end or minutes > 60
+    assert save_jobs(client, path) == SavedCount(added=1, without_log=not is_whole)
+    assert len(JobsClient(SavedJobs(path)).describe_job_log_items(job.job_id).collect()) == len(events)
+    if not is_whole:
+        local_drs.add_log(job.job_id, *events, make_log_item(event="JOB_END"))
+    assert save_jobs(client, path) == SavedCount(added=not is_whole, kept=is_whole)
+    read = JobsClient(SavedJobs(path)).describe_job_log_items(job.job_id).collect()
+    assert read == client.describe_job_log_items(job.job_id).collect()
+    requests = log_requests(local_drs)
+    save_jobs(client, path)
+    assert log_requests(local_drs) == requests
 
 
 def test_from_date(client: JobsClient, local_drs: LocalDrs, path: Path):
@@ -294,6 +329,7 @@ def test_mode(client: JobsClient, path: Path):
 
 
 CONTENTS = {
+    "indented JSON": b'{\n "a": 1}\n',
     "a page": b"<html>\n<body>login</body>",
     "half a page": b"<html>",
     "output of AWS": json.dumps({"items": [DRILL]}).encode(),
@@ -313,8 +349,9 @@ CONTENTS = {
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 def test_other_files_stay(content: bytes, client: JobsClient, local_drs: LocalDrs, path: Path):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"jobs\.jsonl: line \d: .*give another file"):
+    with pytest.raises(ValueError, match=r"jobs\.jsonl: line \d: .*give another file") as caught:
         save_jobs(client, path)
+    assert len(re.findall(r"line \d", str(caught.value))) == 1
     assert path.read_bytes() == content
     assert not local_drs.requests
 
@@ -333,6 +370,33 @@ def test_files_that_cannot_be_appended_to(client: JobsClient, local_drs: LocalDr
     assert lines(target) == [job_line()]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling", "jobs.jsonl", "pipe", "target"]
     assert not local_drs.requests
+
+
+@pytest.mark.parametrize("change", ["truncate", "shorten", "remove", "rename", "replace"])
+def test_file_that_another_program_changes(change: str, client: JobsClient, local_drs: LocalDrs, path: Path):
+    """During a run. The file keeps what the other program has left."""
+    local_drs.add_jobs(make_job())
+    save_jobs(client, path)
+    local_drs.add_jobs(make_job())
+    content = path.read_bytes()
+    with JobsFile(path) as file:
+        unsaved = list(UnsavedJobs(client, file.saved))
+        if change in {"truncate", "shorten"}:
+            os.truncate(path, 0 if change == "truncate" else len(content) - 9)
+        elif change == "remove":
+            path.unlink()
+        else:
+            path.rename(path.with_suffix(".old"))
+            if change == "replace":
+                path.write_bytes(content)
+        left = path.read_bytes() if path.exists() else None
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"another program has changed it, save again: .*jobs\.jsonl"):
+                file.append(unsaved)
+    assert (path.read_bytes() if path.exists() else None) == left
+    if path.exists():
+        assert save_jobs(client, path).added in {1, 2}
+        assert b"\0" not in path.read_bytes()
 
 
 def test_link_that_is_planted_meanwhile(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -390,7 +454,7 @@ print("ready", flush=True)
 try:
     print(save_jobs(JobsClient(client), path))
 except OSError as error:
-    print("OSError", error.errno)
+    print("OSError", error.errno, error.filename)
 """
 
 
@@ -433,7 +497,7 @@ def test_full_disk(client: JobsClient, local_drs: LocalDrs, path: Path):
     """What was written stays readable, and the next run continues."""
     local_drs.add_history(make_history(30, until=NOON, logs=True))
     with start_child(local_drs, path, 50_000) as process:
-        assert process.communicate()[0] == "OSError 27\n"
+        assert process.communicate()[0] == f"OSError 27 {path}\n"
     assert path.stat().st_size == 50_000
     saved = SavedJobs(path)
     assert saved.archive.files[0].has_half_line
@@ -706,6 +770,8 @@ INVALID = {
     "nesting": ("[" * 100_000, "line 1: it is not JSON"),
     "a newer version": (json.dumps({**job_line(), "version": 2}), "line 1: .*update drs_jobs"),
     "another log": (json.dumps(job_line(log="x")), "line 1: expected a list or null as log"),
+    "log items": (json.dumps(job_line(log=[*LOG, 1])), r"line 1: expected an object, found 1 at \$\.log\[3\]"),
+    "an event": (json.dumps(job_line(log=[{"event": 5}])), r"line 1: .*\$\.log\[0\]\.event"),
     "another account": (json.dumps(job_line(accountID=5)), "line 1: expected texts or null as accountID"),
     "no run": (json.dumps({"version": 1, "run": None}), "line 1: expected a line of version 1"),
     "no time": (json.dumps(run_line(NOON, savedAt=None)), "line 1: "),
@@ -771,7 +837,7 @@ def test_errors_have_no_tags(client: JobsClient, local_drs: LocalDrs, path: Path
     fail(lambda: saved.describe_job_log_items(jobID=DRILL["jobID"]))
     fail(lambda: saved.describe_jobs(nextToken="x"))
     for operation in ("DescribeJobs", "write"):
-        path.unlink()
+        path.unlink(missing_ok=True)
         local_drs.page_sizes = (1,)
         local_drs.add_jobs(*(make_job(tags={SECRET: SECRET}) for _ in range(2)))
         if operation == "write":
@@ -881,10 +947,16 @@ def test_output_of_another_tool(path: Path):
         "123456789012 us-west-2: printed by another tool, so later jobs, and those that a filter left out, are not known",
     )
     found = covered(path, [DRILL], as_of=NOON)
-    assert (found.as_of, found.problems, len(found.notes)) == (NOON, (), 1)
+    assert (found.as_of, len(found.notes)) == (NOON, 1)
+    assert [problem.text for problem in found.problems] == ["jobs created after 2022-12-07 19:24:32 UTC: no run covers them"]
+    assert covered(path, [DRILL], as_of=ended_at - DAY).problems == ()
+    [problem] = covered(path, [{"jobID": "drsjob-1"}], as_of=NOON).problems
+    assert problem.account_id is problem.region is None
     found = covered(path, [DRILL], run_line(NOON))
     assert (found.as_of, found.problems, found.notes) == (NOON, (), ())
-    assert covered(path, [DRILL], run_line(NOON, **EAST)).as_of == ended_at
+    found = covered(path, [DRILL], run_line(NOON, **EAST))
+    assert found.as_of == ended_at
+    assert found.notes[0].startswith("123456789012 us-west-2 was last saved at 2022-12-07 19:24:32 UTC, but")
     found = covered(path, [])
     assert (found.as_of, found.places, found.problems, found.notes) == (None, (), (), ())
     found = covered(path, [{"jobID": "drsjob-1"}])
@@ -903,6 +975,39 @@ def test_page_token_at_the_end(path: Path):
     assert covered(path, {"items": [DRILL], "NextToken": "x"}, run_line(NOON)).problems == ()
     [problem] = covered(path, {"items": [], "NextToken": "x"}).problems
     assert problem.account_id is problem.region is None
+    # The output of another region is not its next page.
+    east = {**DRILL, "jobID": "drsjob-1", "arn": DRILL["arn"].replace("us-west-2", "us-east-1")}
+    found = covered(path, {"items": [DRILL], "NextToken": "x"}, {"items": [east]})
+    assert [problem.region for problem in found.problems] == ["us-west-2"]
+
+
+def test_runs_that_find_no_jobs(path: Path):
+    """They do not show their account, but cover the one that their region has in the files."""
+    empty = [run_line(NOON - day * DAY, accountID=None, jobs=0) for day in (9, 0)]
+    for values in ([empty[0], run_line(NOON - DAY), empty[1]], [job_line(), *empty]):
+        for order in itertools.permutations(values):
+            found = covered(path, *order)
+            assert (found.as_of, found.since, found.places, found.problems) == (NOON, None, (WEST,), ())
+    # With several accounts, it is not known which.
+    found = covered(path, run_line(NOON - DAY), run_line(NOON - 2 * DAY, accountID="210987654321"), *empty)
+    assert (found.as_of, len(found.places)) == (NOON - 2 * DAY, 2)
+
+
+def test_runs_that_failed(path: Path):
+    """They cover nothing, but their account and region is known."""
+    error = {"jobs": 0, "error": "AccessDeniedException: no"}
+    found = covered(path, run_line(NOON), run_line(NOON, **EAST, **error))
+    assert found.problems == (Problem("all jobs: AccessDeniedException: no", account_id="123456789012", region="us-east-1"),)
+    assert found.as_of == NOON
+    # One that succeeded counts, whatever failed before or after it.
+    failed = run_line(NOON + DAY, accountID=None, **error)
+    found = covered(path, run_line(NOON - DAY, accountID=None, **error), run_line(NOON), failed)
+    assert (found.as_of, found.places, found.problems) == (NOON, (WEST,), ())
+    [problem] = covered(path, run_line(NOON), failed, as_of=NOON + DAY).problems
+    assert (problem.text, problem.account_id) == (
+        "jobs created after 2026-03-01 12:00:00 UTC: no run covers them",
+        "123456789012",
+    )
 
 
 def test_evidence_from_a_file(client: JobsClient, local_drs: LocalDrs, path: Path):

@@ -9,7 +9,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -84,6 +84,17 @@ def test_repr(sweep: Any, local_drs: LocalDrs):
     assert len(repr(TargetResult(Target("eu-west-1"), "x" * 10_000))) < 1_000
 
 
+class LaterJobs:
+    """An asynchronous iterable that is no iterator."""
+
+    def __init__(self, client: JobsClient) -> None:
+        self._client = client
+
+    async def __aiter__(self) -> AsyncIterator[Job]:
+        for job in self._client.describe_jobs():
+            yield job
+
+
 LAZY: dict[str, Callable[[JobsClient], Any]] = {
     "Pager": lambda client: client.describe_jobs(),
     "PagerIterator": lambda client: iter(client.describe_jobs()),
@@ -92,7 +103,15 @@ LAZY: dict[str, Callable[[JobsClient], Any]] = {
     "map": lambda client: map(len, client.describe_jobs().pages()),  # type: ignore[arg-type]
     "Watch": lambda client: client.watch(["drsjob-00000000000000001"], timeout=1),
     "coroutine": lambda client: read_later(client, 1),
+    "LaterJobs": LaterJobs,
 }
+
+
+class LaterRead:
+    """Its calls return coroutines, but `inspect.iscoroutinefunction` does not see that."""
+
+    async def __call__(self, client: JobsClient) -> Any:
+        return await read_later(client, 1)
 
 
 async def read_later(client: JobsClient, limit: int) -> Any:
@@ -108,6 +127,8 @@ def test_lazy_result_is_a_failure(kind: str, local_drs: LocalDrs):
     assert isinstance(failure.error, TypeError)
     assert f"read returned a {kind}, which is not read yet" in str(failure.error)
     assert len(local_drs.requests) == 0
+    failure = failure_of(sweep([target_of(local_drs)], LaterRead()))
+    assert "read returned a coroutine" in str(failure.error)
 
 
 @pytest.mark.needs_aiobotocore

@@ -55,6 +55,7 @@ _CREDENTIAL_CODES: Final = {
     "InvalidSignatureException",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
+    "RegionDisabledException",
     "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
@@ -92,7 +93,9 @@ def describe_error(error: BaseException) -> tuple[str, ExitStatus]:
     if isinstance(error, botocore_errors.ClientError) and not isinstance(error, ServiceError):
         error = service_error(error)
     if isinstance(error, ServiceError) and error.code in _CREDENTIAL_CODES:
-        return f"AWS does not accept these credentials, renew them or give --profile: {error}", ExitStatus.USAGE
+        # AWS has the same codes for an opt-in region that is not enabled.
+        hint = "" if "Expired" in error.code else ", or leave out the region if it is not enabled"
+        return f"AWS does not accept these credentials, renew them or give --profile{hint}: {error}", ExitStatus.USAGE
     if isinstance(error, botocore_errors.NoRegionError):
         region = os.environ.get("AWS_REGION")
         unused = f" (boto3 does not read AWS_REGION, which is {one_line(region)})" if region else ""

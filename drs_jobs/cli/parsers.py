@@ -72,10 +72,7 @@ def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: boo
         ) from None
     if whole_day and _is_date(text):
         moment = datetime.combine(moment, time.max)
-    moment = to_utc(moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC), option)
-    if option == "--since" and moment > now:
-        raise ValueError(f"--since {quoted(text)} is in the future: use a date in the past, or 30d")
-    return moment
+    return to_utc(moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC), option)
 
 
 def _is_date(text: str) -> bool:

@@ -93,11 +93,10 @@ def parse_servers(option: str, file: str, *, has_pairs: bool = False) -> tuple[S
         ValueError: If the file cannot be read, contains anything else, or has two names for one id. The error names the line.
     """
     text = read_option_file(option, file)
+    is_json = text.lstrip()[:1] in {"{", "["}
     servers: dict[str, SourceServer] = {}
     try:
-        for place, server in (
-            _json_servers(text) if text.lstrip()[:1] in {"{", "["} else _text_servers(text, has_pairs=has_pairs)
-        ):
+        for place, server in _json_servers(text) if is_json else _text_servers(text, has_pairs=has_pairs):
             other = servers.setdefault(server.source_server_id, server)
             if other.name and server.name and other.name != server.name:
                 raise ValueError(

@@ -10,7 +10,7 @@ from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from drs_jobs import JobsClient, ServiceError
+from drs_jobs import Job, JobsClient, ServiceError
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
@@ -98,6 +98,11 @@ class JobSource:
         self.uninitialized = [failure.target for failure in failures if failure.is_uninitialized]
         return [(place_of(result.target), result.value) for result in in_order if isinstance(result, TargetResult)]
 
+    def place_of_job(self, job: Job, place: Place) -> Place:
+        """Return the account and the region of a job: from its ARN, else those in the file, or where it was read."""
+        place = place if self.saved is None else self.saved.archive.entries[job.job_id].place
+        return Place(job.account_id or place.account_id, job.region or place.region)
+
     @property
     def status(self) -> ExitStatus:
         """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
@@ -120,8 +125,11 @@ class JobSource:
             places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
             first, _ = describe_error(failures[0].error)
             print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
-        for note in () if self.saved is None else coverage(self.saved).notes:
-            print_note(one_line(note, 1000))
+        if self.saved is not None:
+            covered = coverage(self.saved)
+            problems = [f"could not be read: {wording.problem_label(problem)}" for problem in covered.problems]
+            for note in (*problems, *covered.notes):
+                print_note(one_line(note, 1000))
 
 
 def _options_of(group: Connection | Organisation) -> list[str]:

@@ -11,8 +11,8 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -21,7 +21,7 @@ import attrs
 from drs_jobs._aws.responses import DECODER, decode
 from drs_jobs._aws.structure import structure
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._models import Job
+from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.several_jobs import snapshot_rank
 
@@ -47,24 +47,29 @@ class Entry:
 
     is_complete: bool
     has_log: bool
+    has_whole_log: bool
+    """Whether it has its log to the end."""
     rank: int
     """The rank of the snapshot."""
     age: float
     """Sorts jobs as AWS does, newest first; infinite without a creation time."""
     log_error: str | None
     """Why it has no log, if the log was requested."""
+    place: Place
     line: bytes = attrs.field(repr=False)
     """The JSON object with `job` and, if it has one, `log`. Compressed, so that 100,000 jobs need 150 MB instead of 500."""
 
 
 @attrs.frozen
 class Run:
-    """One run of `save_jobs` that came to its end."""
+    """One run of `save_jobs` that came to its end, or that failed."""
 
     place: Place
     read_from: datetime | None
     saved_at: datetime
     job_count: int
+    error: str | None
+    """Why nothing could be read."""
 
 
 @attrs.frozen
@@ -76,8 +81,6 @@ class SavedFile:
     """The hash of its content, as hexadecimal digits."""
     has_half_line: bool
     """Whether it ends with half a line, of a run that was interrupted or that is writing. It was left out."""
-    cut_off: tuple[Place, ...]
-    """The places of the jobs in an output at its end that has a page token, and so not all jobs."""
 
 
 class Archive:
@@ -92,12 +95,15 @@ class Archive:
         """The places of jobs in lines of `save_jobs`."""
         self.printed_places: dict[Place, datetime | None] = {}
         """The places of all other jobs, with the last time that one of them shows."""
-        self._cut_off: tuple[Place, ...] = ()
+        self.cut_off: list[tuple[str, Place]] = []
+        """The names of files, and the places whose last output in them has a page token, and so not all jobs."""
+        self._has_token: dict[Place, bool] = {}
+        """Whether the last output of a place in the file that is read has one."""
 
     def read(self, path: Path) -> None:
         """Add a file. A ValueError for anything but jobs names the line. Use `without_frames` to call it."""
         digest = hashlib.sha256()
-        count, has_half_line, self._cut_off = 0, False, ()
+        count, has_half_line, self._has_token = 0, False, {}
         with path.open("rb") as file:
             is_encoded = file.peek(3).startswith((_GZIP, codecs.BOM_UTF8, *_UTF_16))
             lines = _hashed(file, digest)
@@ -112,22 +118,25 @@ class Archive:
                     raise ValueError(f"{path}: line {number}: {error}") from None
         if not count:
             raise ValueError(f"{path} is empty: {_EXPECTED}")
-        self.files.append(SavedFile(path.name, digest.hexdigest(), has_half_line, self._cut_off))
+        self.files.append(SavedFile(path.name, digest.hexdigest(), has_half_line))
+        self.cut_off += [(path.name, place) for place, has_token in self._has_token.items() if has_token]
 
     def add(self, value: Any, text: bytes) -> None:
         """Add what is in a JSON value. `text` is kept if it is a line of `save_jobs` with a job."""
         match value:
             case {"version": 1, "job": raw}:
-                account_id, region, _ = _texts(value, "accountID", "region", "logError")
+                account_id, region, *_ = _texts(value, "accountID", "region", "logError", "savedAt")
                 if not isinstance(value.get("log"), list | None):
                     raise ValueError("expected a list or null as log")
+                for index, item in enumerate(value.get("log") or ()):
+                    _structure(item, index, JobLogItem)
                 place = Place(account_id, region)
                 self._add_job(raw, None, place, value, text)
                 self.saved_places[place] = None
             case {"version": 1, "run": {"savedAt": str(saved_at), "jobs": int(count), "unfinished": [*unfinished]} as run}:
-                account_id, region, read_from = _texts(run, "accountID", "region", "readFrom")
+                account_id, region, read_from, error = _texts(run, "accountID", "region", "readFrom", "error")
                 place = Place(account_id, region)
-                self.runs.append(Run(place, None if read_from is None else _time(read_from), _time(saved_at), count))
+                self.runs.append(Run(place, None if read_from is None else _time(read_from), _time(saved_at), count, error))
                 for index, raw in enumerate(unfinished):
                     self._add_job(raw, index, place)
             case _ if is_line(value):
@@ -135,26 +144,25 @@ class Archive:
             case _:
                 raw_jobs, has_token = _printed_jobs(value)
                 places = [self._add_job(raw, index) for index, raw in enumerate(raw_jobs)]
-                self._cut_off = (tuple(dict.fromkeys(places)) or (Place(None, None),)) if has_token else ()
+                self._has_token |= dict.fromkeys(places or [Place(None, None)], has_token)
 
     def _add_job(
         self, raw: Any, index: int | None, place: Place | None = None, line: Any = None, text: bytes | None = None
     ) -> Place:
         """Add a job, and return its place. Without `place` it is not of `save_jobs`, and its ARN has the place."""
-        try:
-            job: Job = structure(raw, index, item_type=Job)
-        except MalformedResponseError as error:
-            raise ValueError(f"{str(error).removeprefix('malformed response: ')}: {_EXPECTED}") from None
+        job = _structure(raw, index, Job)
         if place is None:
             place = Place(job.account_id, job.region)
             times = (self.printed_places.get(place), job.creation_date_time, job.end_date_time)
             self.printed_places[place] = max((time for time in times if time is not None), default=None)
         line = {"job": raw} if line is None else line
         entry, rank, has_log = self.entries.get(job.job_id), snapshot_rank(job), line.get("log") is not None
-        if entry is None or (rank, has_log) >= (entry.rank, entry.has_log):
+        has_whole_log = has_log and not _is_cut_short(line["log"], line.get("savedAt"), job.end_date_time)
+        if entry is None or (rank, has_log, has_whole_log) >= (entry.rank, entry.has_log, entry.has_whole_log):
             age = math.inf if job.creation_date_time is None else -job.creation_date_time.timestamp()
             compressed = zlib.compress(json.dumps(line).encode() if text is None else text, 1)
-            self.entries[job.job_id] = Entry(job.is_complete, has_log, rank, age, line.get("logError"), compressed)
+            entry = Entry(job.is_complete, has_log, has_whole_log, rank, age, line.get("logError"), place, compressed)
+            self.entries[job.job_id] = entry
         return place
 
 
@@ -182,6 +190,21 @@ def _texts(members: dict[str, Any], *names: str) -> list[str | None]:
     if not all(isinstance(value, str | None) for value in values):
         raise ValueError(f"expected texts or null as {', '.join(names)}")
     return values
+
+
+def _is_cut_short(log: Sequence[Any], saved_at: str | None, ended_at: datetime | None) -> bool:
+    """Return whether a log was saved before it had JOB_END, which AWS adds after a job is complete."""
+    is_early = saved_at is not None and ended_at is not None and _time(saved_at) - ended_at < timedelta(hours=1)
+    return is_early and bool(log) and all(item.get("event") != "JOB_END" for item in log)
+
+
+def _structure(raw: Any, index: int | None, item_type: type[T]) -> T:
+    try:
+        return structure(raw, index, item_type=item_type)
+    except MalformedResponseError as error:
+        path = "$.log" if item_type is JobLogItem else "$.items"
+        text = str(error).removeprefix("malformed response: ").replace("$.items", path)
+        raise ValueError(f"{text}: {_EXPECTED}") from None
 
 
 def _time(text: str) -> datetime:

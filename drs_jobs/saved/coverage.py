@@ -8,7 +8,7 @@ import attrs
 
 from drs_jobs._text import format_second
 from drs_jobs.evidence import Problem
-from drs_jobs.saved.archive import Archive, Place, Run
+from drs_jobs.saved.archive import Archive, Place
 from drs_jobs.saved.client import SavedJobs
 
 
@@ -37,31 +37,31 @@ class _Span(NamedTuple):
 
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 _MAX_LAG: Final = timedelta(days=1)
-"""How much older the newest run of a place can be than that of another without a note."""
+"""How much earlier a place can be covered until than another without a note."""
 
 
 def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
     """Return what files cover until `as_of`, the moment of the assessment: by default the last that all places cover.
 
     A run of `save_jobs` covers the jobs that were created from its `readFrom` until its `savedAt`, when it began. The output of
-    another tool does not say what it covers. It counts as all jobs until the last time that one of them has, or until `as_of`
-    if that is given, and a note says so.
+    another tool does not say what it covers. It counts as all jobs until the last time that one has, and a note says so.
     """
     archive = saved.archive
-    spans = _spans_by_place(archive.runs)
-    printed = {place: time for place, time in archive.printed_places.items() if place not in spans}
-    ends = {place: place_spans[-1].end for place, place_spans in spans.items()}
-    moment = as_of or min((time for time in (*ends.values(), *printed.values()) if time is not None), default=None)
+    spans = _spans_by_place(archive)
+    printed = [place for place in archive.printed_places if not spans.get(place)]
+    cut_off = [(name, place) for name, place in archive.cut_off if not spans.get(place)]
+    problems = [(place, f"jobs after the end of {name}, a page token") for name, place in cut_off]
+    spans |= {place: [_Span(_BEGINNING, time)] if (time := archive.printed_places[place]) else [] for place in printed}
+    ends = {place: place_spans[-1].end for place, place_spans in spans.items() if place_spans}
+    moment = as_of or min(ends.values(), default=None)
     since = _BEGINNING
-    problems = [(place, "all jobs: no run that saves them has ended") for place in archive.saved_places if place not in spans]
-    for file in archive.files:
-        problems += [
-            (place, f"jobs after the end of {file.name}, a page token") for place in file.cut_off if place not in spans
-        ]
+    errors = {run.place: run.error for run in archive.runs if run.error is not None}
     latest = moment or _BEGINNING  # without a moment there are no spans
     for place, place_spans in spans.items():
         span = next((span for span in reversed(place_spans) if span.start <= latest), None)
-        if span is None:
+        if not place_spans:
+            problems.append((place, f"all jobs: {errors.get(place, 'no run that saves them has ended')}"))
+        elif span is None:
             problems.append((place, f"jobs created before {format_second(place_spans[0].start)} UTC: no run covers them"))
         else:
             since = max(since, span.start)
@@ -70,26 +70,32 @@ def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
     return Coverage(
         as_of=moment,
         since=None if since == _BEGINNING else since,
-        places=tuple(dict.fromkeys([*spans, *printed, *archive.saved_places])),
+        places=tuple(spans),
         problems=tuple(Problem(text, account_id=place.account_id, region=place.region) for place, text in problems),
         notes=tuple(_notes(archive, ends, printed)),
     )
 
 
-def _spans_by_place(runs: Iterable[Run]) -> dict[Place, list[_Span]]:
-    """Return the spans of each place, the oldest first.
+def _spans_by_place(archive: Archive) -> dict[Place, list[_Span]]:
+    """Return the spans of each place of `save_jobs`, the oldest first.
 
-    A region without jobs does not show its account. Such a run is left out if another one of the region has an account.
+    A region without jobs does not show its account. Such a run is of the account that the region has in the files. If it has
+    several, the run is left out.
     """
-    known_regions = {run.place.region for run in runs if run.place.account_id is not None}
-    spans: dict[Place, list[_Span]] = {}
-    for run in sorted(runs, key=lambda run: run.saved_at):
-        if run.place.account_id is None and run.job_count == 0 and run.place.region in known_regions:
-            continue
-        place_spans, start = spans.setdefault(run.place, []), run.read_from or _BEGINNING
-        while place_spans and start <= place_spans[-1].end:
-            start = min(start, place_spans.pop().start)
-        place_spans.append(_Span(start, run.saved_at))
+    places = {*(run.place for run in archive.runs), *archive.saved_places}
+    spans: dict[Place, list[_Span]] = {place: [] for place in archive.saved_places}
+    for run in sorted(archive.runs, key=lambda run: run.saved_at):
+        place = run.place
+        if place.account_id is None and run.job_count == 0:
+            accounts = {other.account_id for other in places if other.region == place.region} - {None}
+            if len(accounts) > 1:
+                continue
+            place = Place(next(iter(accounts), None), place.region)
+        place_spans, start = spans.setdefault(place, []), run.read_from or _BEGINNING
+        if run.error is None:
+            while place_spans and start <= place_spans[-1].end:
+                start = min(start, place_spans.pop().start)
+            place_spans.append(_Span(start, run.saved_at))
     return spans
 
 

@@ -24,7 +24,7 @@ from drs_jobs._pagination.pages import Page
 from drs_jobs._text import format_instant, one_line
 from drs_jobs._time import machine_time
 from drs_jobs.analysis.several_jobs import snapshot_rank
-from drs_jobs.saved.archive import Archive, is_half_line, is_line, without_frames
+from drs_jobs.saved.archive import Archive, Place, is_half_line, is_line, without_frames
 from drs_jobs.saved.client import SavedJobs
 
 if sys.platform == "win32":
@@ -44,7 +44,7 @@ class SavedCount:
     unfinished: int = 0
     """Jobs that are not complete."""
     without_log: int = 0
-    """Those of the complete jobs whose log could not be read. The next run requests it again."""
+    """Those of the complete jobs whose log could not be read to its end. The next run requests it again."""
 
     def __add__(self, other: "SavedCount") -> "SavedCount":
         """Return the sums."""
@@ -174,6 +174,13 @@ class UnsavedJobs:
         return (None, one_line(str(errors[0]) or type(errors[0]).__name__, 600)) if errors else (items, None)
 
 
+def failed_run(error: Exception, place: Place) -> Line:
+    """Return the line of a run that could not read an account and region."""
+    run = {"savedAt": format_instant(datetime.now(UTC)), "accountID": place.account_id, "region": place.region, "jobs": 0}
+    text = one_line(f"{type(error).__name__}: {error}", 600)
+    return Line({"version": 1, "run": {"readFrom": None, **run, "unfinished": [], "error": text}})
+
+
 # ------------------------------------------------------------------ appending
 
 
@@ -185,7 +192,7 @@ class JobsFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open a file, or create it with mode 0600, and read which jobs it has. The errors are those of `save_jobs`."""
+        """Open a file, and read which jobs it has. The first `append` creates it. The errors are those of `save_jobs`."""
         self._path = Path(path)
         if self._path.suffix == ".gz":
             raise ValueError(
@@ -194,38 +201,55 @@ class JobsFile:
         if self._path.is_symlink():
             raise OSError(errno.ELOOP, "a symbolic link, give the path of the file itself", str(path))
         self._archive = Archive()
+        self._descriptor = -1
         self._end = self._line_count = 0
         self._line_end = b""
         """What the last line lacks, as an editor can leave it."""
+        try:
+            self._open()
+        except FileNotFoundError as error:
+            if not os.access(self._path.parent, os.W_OK | os.X_OK):
+                error.strerror = f"{error.strerror}, and none can be created there"
+                raise
+
+    def _open(self, flags: int = 0) -> None:
         # O_NOFOLLOW, because another user can plant a link in a shared folder.
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        self._descriptor = os.open(path, flags, 0o600)
+        flags |= os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(self._path, flags, 0o600)
         try:
             if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", str(path))
+                raise OSError(errno.EINVAL, "not a regular file", str(self._path))
             without_frames(self._read_new_lines)
         except BaseException:
-            os.close(self._descriptor)
+            self.__exit__()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     @property
     def saved(self) -> dict[str, bool]:
-        """The ids of the jobs in the file, and whether it has the complete job and its log."""
-        return {job_id: entry.is_complete and entry.has_log for job_id, entry in self._archive.entries.items()}
+        """The ids of the jobs in the file, and whether it has the complete job and its log to the end."""
+        return {job_id: entry.is_complete and entry.has_whole_log for job_id, entry in self._archive.entries.items()}
 
     def append(self, lines: Iterable[Line], *, account_id: str | None = None) -> SavedCount:
         """Append lines of one account and region, without the jobs that another process has appended since.
 
         `account_id`, such as that of the role, is for lines without an account. The errors are those of `save_jobs`.
         """
-        with _locked(self._descriptor, self._path):
-            return without_frames(self._append_new, lines, account_id)
+        try:
+            if self._descriptor < 0:
+                self._open(os.O_CREAT)
+            with _locked(self._descriptor, self._path):
+                return without_frames(self._append_new, lines, account_id)
+        except OSError as error:
+            error.filename = error.filename or str(self._path)  # as of a full disk
+            raise
 
     def _append_new(self, lines: Iterable[Line], account_id: str | None) -> SavedCount:
         self._read_new_lines()
@@ -240,11 +264,12 @@ class JobsFile:
             self._write({**content, "run": {**run, "accountID": run["accountID"] or account_id}})
             os.fsync(self._descriptor)
             return SavedCount(kept=kept, unfinished=len(run["unfinished"]))
-        has_log, entry = content["log"] is not None, self._archive.entries.get(content["job"]["jobID"])
-        if entry is not None and entry.is_complete and (entry.has_log or not has_log):
-            return SavedCount(kept=1, without_log=int(not entry.has_log))
+        job_id, entries = content["job"]["jobID"], self._archive.entries
+        entry = entries.get(job_id)
+        if entry is not None and entry.is_complete and (entry.has_whole_log or content["log"] is None):
+            return SavedCount(kept=1, without_log=int(not entry.has_whole_log))
         self._write({**content, "accountID": content["accountID"] or account_id})
-        return SavedCount(added=1, without_log=int(not has_log))
+        return SavedCount(added=1, without_log=int(not entries[job_id].has_whole_log))
 
     def _write(self, content: dict[str, Any]) -> None:
         rest = self._line_end + json.dumps(content, default=str).encode() + b"\n"
@@ -254,6 +279,9 @@ class JobsFile:
 
     def _read_new_lines(self) -> None:
         """Read the lines that were appended since the last one, without half a line at the end."""
+        status = os.fstat(self._descriptor)
+        if status.st_size < self._end or not (self._path.exists() and os.path.samestat(status, self._path.stat())):
+            raise OSError(errno.ESTALE, "another program has changed it, save again", str(self._path))
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(self._end)
             for text in itertools.takewhile(lambda text: not is_half_line(text), file):
@@ -266,7 +294,9 @@ class JobsFile:
                 except (ValueError, RecursionError) as error:
                     place = f"{self._path}: line {self._line_count + 1}"
                     hint = "give another file, only lines of drs-jobs save can be appended to"
-                    raise ValueError(f"{place}: {error}: {hint}") from None
+                    # The text of a JSONDecodeError has a line number of its own.
+                    problem = "it is not JSON" if isinstance(error, json.JSONDecodeError) else error
+                    raise ValueError(f"{place}: {problem}: {hint}") from None
                 self._end += len(text)
                 self._line_count += text.count(b"\n")
                 self._line_end = b"" if text.endswith(b"\n") else b"\n"

@@ -211,8 +211,8 @@ def _converted(error: Exception) -> Exception:
 
 # ------------------------------------------------------------------ roles
 
-_MALFORMED: Final = (ResponseParserError, ValueError)
-"""botocore's errors for a response of AssumeRole that it cannot parse. Their text has the body, with the credentials."""
+_MALFORMED: Final = (AttributeError, LookupError, ResponseParserError, TypeError, ValueError)
+"""The errors for a response of AssumeRole that is none, such as an HTML page. Text and frames can have the credentials."""
 
 _ROLE_ERRORS: Final = (BotoCoreError, ClientError, DrsJobsError, *_MALFORMED)
 """The errors of AssumeRole, and of its response."""
@@ -272,7 +272,9 @@ class Role:
         try:
             self._store(await assume_role(self._request))
         except _ROLE_ERRORS as error:
-            failure = _no_credentials_error() if isinstance(error, _MALFORMED) else _converted(error)
+            failure = _converted(error)
+            if isinstance(error, _MALFORMED):
+                failure = DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS")
         else:
             return None
         now = machine_time()
@@ -283,20 +285,11 @@ class Role:
         return failure
 
     def _store(self, response: Mapping[str, Any]) -> None:
-        try:
-            keys = response["Credentials"]
-            lifetime = keys["Expiration"].timestamp() - machine_timestamp()
-            self._credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        except (AttributeError, LookupError, TypeError):
-            # Without the local variables, because crash reporters send them, and they have the secret key.
-            response = keys = {}
-            raise _no_credentials_error() from None
+        keys = response["Credentials"]
+        lifetime = keys["Expiration"].timestamp() - machine_timestamp()
+        self._credentials = self._credentials_class(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         self._expires_at = machine_time() + lifetime
         self._renew_at = self._expires_at - _RENEWAL_MARGIN
-
-
-def _no_credentials_error() -> DrsJobsError:
-    return DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS")
 
 
 # ------------------------------------------------------------------ threads

@@ -7,7 +7,7 @@ import queue
 import sys
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar, overload
@@ -236,7 +236,7 @@ def check_value(value: Any) -> Any:
     kind = type(value).__name__
     if inspect.iscoroutine(value):
         value.close()  # otherwise Python warns that it was never awaited
-    elif not isinstance(value, PagerBase | Iterator | AsyncIterator | Awaitable):
+    elif not isinstance(value, PagerBase | Iterator | AsyncIterable | Awaitable):
         return value
     raise TypeError(f"read returned a {kind}, which is not read yet: return its items, as tuple(client.describe_jobs())")
 

@@ -24,7 +24,6 @@ from drs_jobs.cli.parsers import check_stdin, parse_span
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
-from drs_jobs.saved.archive import Place
 
 
 class Kind(StrEnum):
@@ -116,12 +115,7 @@ def list_jobs(
     if not source.failures:
         name_option.require_names(name for name in job_filter.servers or () if not is_source_server_id(name))
     jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
-    # From the ARN of a job, else where it was read.
-    places = {
-        job.job_id: Place(job.account_id or place.account_id, job.region or place.region)
-        for place, (place_jobs, _) in values
-        for job in place_jobs
-    }
+    places = {job.job_id: source.place_of_job(job, place) for place, (place_jobs, _) in values for job in place_jobs}
     if source.targets:
         jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
     jobs, host_names = jobs[:limit], name_option.names

@@ -11,9 +11,9 @@ from drs_jobs._text import format_count
 from drs_jobs.cli.exit_status import ExitStatus, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, Organisation, Since, with_option_groups
 from drs_jobs.cli.parsers import parse_moment
-from drs_jobs.cli.sources import JobSource, print_incomplete, track
+from drs_jobs.cli.sources import JobSource, place_of, print_incomplete, track
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.writing import JobsFile, Line, SavedCount, UnsavedJobs
+from drs_jobs.saved.writing import JobsFile, Line, SavedCount, UnsavedJobs, failed_run
 
 
 @with_option_groups
@@ -32,7 +32,10 @@ def save(
     marks as sensitive, so only its owner can read it.
     """
     with raise_usage_errors():
-        from_date = parse_moment("--since", since, datetime.now(UTC))
+        now = datetime.now(UTC)
+        from_date = parse_moment("--since", since, now)
+        if from_date is not None and from_date > now:
+            raise ValueError(f"--since {since} is in the future: use a date in the past, or leave it out")
         source = JobSource.from_options(connection, organisation)
         jobs_file = JobsFile(file)
     with jobs_file:
@@ -51,6 +54,8 @@ def save(
 
         if source.client is None:
             source.read(read, append)
+            for failure in source.failures:
+                jobs_file.append([failed_run(failure.error, place_of(failure.target))])
             source.print_notes()
         else:
             unsaved = UnsavedJobs(source.client, saved, from_date=from_date)
