@@ -186,6 +186,7 @@ def test_files_of_one_name_have_a_hash_each(local_drs: LocalDrs, tmp_path: Path)
     run("report", str(tmp_path / "evidence.html"), *options, "--drilled-within", "90d")
     page = (tmp_path / "evidence.html").read_text(encoding="utf-8")
     assert len(set(re.findall(r"jobs\.jsonl, SHA-256 <code>([0-9a-f]{64})", page))) == 2
+    assert "all jobs in the files" in page
 
 
 def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):

@@ -60,7 +60,8 @@ class EvidenceReader:
         self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
         as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
         if as_of is None:
-            is_interrupted = source is not None and source.saved is not None and source.saved.archive.saved_places
+            archive = None if source is None or source.saved is None else source.saved.archive
+            is_interrupted = archive is not None and (archive.runs or archive.saved_places)
             reason = "no run of drs-jobs save has ended: run it again" if is_interrupted else "no job in these files has a time"
             raise ValueError(f"{reason}, or give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
