@@ -10,12 +10,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 machine_time: Final[Callable[[], float]] = (
-    functools.partial(_time.clock_gettime, _time.CLOCK_MONOTONIC) if hasattr(_time, "clock_gettime") else _time.monotonic
+    functools.partial(_time.clock_gettime, _time.CLOCK_MONOTONIC)
+    if hasattr(_time, "clock_gettime")
+    else functools.partial(_time.monotonic)
 )
 """Returns the monotonic time of the machine, in seconds. Libraries that freeze the time of tests do not replace it."""
 
 machine_timestamp: Final[Callable[[], float]] = (
-    functools.partial(_time.clock_gettime, _time.CLOCK_REALTIME) if hasattr(_time, "clock_gettime") else _time.time
+    functools.partial(_time.clock_gettime, _time.CLOCK_REALTIME)
+    if hasattr(_time, "clock_gettime")
+    else functools.partial(_time.time)
 )
 """Returns the time of the machine as a POSIX timestamp, like `machine_time`."""
 

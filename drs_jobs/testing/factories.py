@@ -22,7 +22,7 @@ from drs_jobs._models import (
     SourceNetworkID,
     UnknownValue,
 )
-from drs_jobs.testing.service_model import Scope
+from drs_jobs.testing.service_model import Scope, require_scope
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 
@@ -83,10 +83,11 @@ class JobFactory:
                 with the given ones: a PENDING job has no end date and pending servers, a TERMINATE job has terminated servers.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", Scope(account_id, region).arn("job", job_id))
+        fields.setdefault("arn", require_scope(account_id, region).arn("job", job_id))
         is_termination = fields.setdefault("type", "LAUNCH") == "TERMINATE"
         status = fields.setdefault("status", "COMPLETED")
-        fields.setdefault("initiated_by", "TERMINATE_RECOVERY_INSTANCES" if is_termination else "START_DRILL")
+        # That of a real termination is absent.
+        fields.setdefault("initiated_by", None if is_termination else "START_DRILL")
         if "creation_date_time" not in fields:
             self._next_creation += timedelta(hours=6, seconds=self._random.uniform(-3600, 3600))
             fields["creation_date_time"] = self._next_creation
@@ -115,7 +116,6 @@ class JobFactory:
         """Return a server, by default launched, with one successful action. `fields` are fields of `ParticipatingServer`."""
         fields.setdefault("source_server_id", self.source_server_id())
         if fields.setdefault("launch_status", "LAUNCHED") == "LAUNCHED":
-            fields.setdefault("recovery_instance_id", self.instance_id())
             fields.setdefault("launch_actions_status", LaunchActionsStatus(runs=(self.run(),)))
         return make(ParticipatingServer, **fields)
 

@@ -69,6 +69,14 @@ class Scope(NamedTuple):
         return f"arn:{_partition_of(self.region)}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
 
 
+def require_scope(account_id: str, region: str) -> Scope:
+    """Return an account and region, or raise ValueError if they cannot be used."""
+    scope = Scope(account_id, region)
+    if scope.problem is not None:
+        raise ValueError(scope.problem)
+    return scope
+
+
 @functools.cache
 def _regions() -> tuple[str, ...]:
     """Return the regions that have DRS according to botocore, in all partitions."""
@@ -137,21 +145,23 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
                 failures.append((f"{prefix}{name}", f"is no member of {shape.name}{close}"))
             known = ((name, member) for name, member in shape.members.items() if name in members)
             return {name: check(member, members[name], prefix + name) for name, member in known}
-        case _:
-            return value
+        case _:  # an enum of texts becomes a plain text, because its `str` can be another one
+            return str.__str__(value) if isinstance(value, str) else value
 
 
 def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
     """Yield what is invalid in a value, apart from its members."""
-    value_type = type(value)  # isinstance would accept a bool as an integer
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
     if is_date and not _is_timestamp(value):
         yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
-    elif not is_date and value_type is not _JSON_TYPES[shape.type_name]:
+    # A bool is an int, too.
+    elif not is_date and not (
+        isinstance(value, _JSON_TYPES[shape.type_name]) and isinstance(value, bool) == (shape.type_name == "boolean")
+    ):
         yield f"must be a {shape.type_name}"
     else:
         limits = shape.metadata
-        size: int = value if value_type in (int, bool) else len(value)
+        size: int = value if isinstance(value, int) else len(value)
         if size < limits.get("min", size):
             yield f"must be {limits['min']} or more, in value or length"
         if size > limits.get("max", size):
