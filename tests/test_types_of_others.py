@@ -86,6 +86,17 @@ def test_pydantic_round_trip(name: str):
     assert adapter.validate_python(job) is job
 
 
+def test_pydantic_datetimes():
+    """They are aware and in UTC."""
+    adapter = pydantic.TypeAdapter(Job)
+    fields = {"job_id": "drsjob-00000000000000001"}
+    job = adapter.validate_python(fields | {"creation_date_time": "2024-06-15T12:00:00+02:00", "end_date_time": None})
+    assert (job.creation_date_time, job.creation_date_time.tzinfo) == (datetime(2024, 6, 15, 10, tzinfo=UTC), UTC)
+    for naive in (datetime(2024, 6, 15), "2024-06-15T12:00:00"):  # noqa: DTZ001
+        with pytest.raises(pydantic.ValidationError, match=r"creation_date_time .* has no time zone"):
+            adapter.validate_python(fields | {"creation_date_time": naive})
+
+
 def test_pydantic_round_trip_of_a_history():
     adapter = pydantic.TypeAdapter(tuple[Job, ...])
     history = make_history(60, until=NOON, seed=3)

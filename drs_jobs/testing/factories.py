@@ -113,10 +113,10 @@ class JobFactory:
         return self.job(region=scope.region, account_id=scope.account_id, **fields)
 
     def server(self, **fields: Any) -> ParticipatingServer:
-        """Return a server, by default launched, with one successful action. `fields` are fields of `ParticipatingServer`."""
+        """Return a server, by default launched: as in AWS, without an instance id. `fields` are those of the class."""
         fields.setdefault("source_server_id", self.source_server_id())
         if fields.setdefault("launch_status", "LAUNCHED") == "LAUNCHED":
-            fields.setdefault("launch_actions_status", LaunchActionsStatus(runs=(self.run(),)))
+            fields.setdefault("launch_actions_status", LaunchActionsStatus())
         return make(ParticipatingServer, **fields)
 
     def resource(self, **fields: Any) -> ParticipatingResource:
