@@ -80,7 +80,8 @@ def test_response_for_some_resources(local: LocalDrs):
     local.respond("StartRecovery", {"job": {"jobID": jobs[0], "participatingServers": [{"sourceServerID": IDS[0]}]}})
     local.respond("DescribeSourceServers", {"items": [{"sourceServerID": IDS[0]}]})
     local.respond("DescribeJobs", {"items": [{"jobID": jobs[0]}]})
-    assert start(boto, 0) == jobs[0] != start(boto, 0, 1)
+    tagged = boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0]}], tags={"jobID": "ours"})["job"]["jobID"]
+    assert start(boto, 0) == tagged == jobs[0] != start(boto, 0, 1)
     assert len(boto.describe_source_servers(filters={"sourceServerIDs": IDS[:1]})["items"]) == 1
     assert boto.describe_source_servers(filters={"sourceServerIDs": IDS[:2]})["items"] == []
     assert [len(boto.describe_jobs(filters={"jobIDs": jobs[:count]})["items"]) for count in (1, 2)] == [1, 0]
@@ -88,7 +89,7 @@ def test_response_for_some_resources(local: LocalDrs):
     action |= {"active": True, "category": "OTHER", "description": "x", "name": "x", "optional": True, "order": 2}
     local.respond("PutLaunchAction", {"resourceId": IDS[0]})
     assert boto.put_launch_action(resourceId=IDS[0], **action)["resourceId"] == IDS[0]
-    with pytest.raises(ClientError, match="does not simulate PutLaunchAction, and its responses name other resources"):
+    with pytest.raises(ClientError, match="PutLaunchAction, and a response that names other resources is not used"):
         boto.put_launch_action(resourceId=IDS[1], **action)
 
 

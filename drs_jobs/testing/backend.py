@@ -90,9 +90,9 @@ class Backend:
         with self.lock:
             method = getattr(self.account_region(scope), xform_name(operation), None)
             if method is None:
-                names = ", and its responses name other resources" if self.responses.has(operation) else ""
                 message = (
-                    f"LocalDrs does not simulate {operation}{names}: add a response with local.respond({operation!r}, {{...}})"
+                    f"LocalDrs does not simulate {operation}, and a response that names other resources is not used: "
+                    f"add a response with local.respond({operation!r}, {{...}})"
                 )
                 raise AwsError("UnknownOperationException", 404, message)
             response: Any = method(request)
@@ -113,10 +113,7 @@ class Backend:
                         self._launches[_Launch(scope, job_id, instance.source_server_id)] = instance.launched_at + lag
 
     def launch_instances(self, *, wait: bool = False) -> None:
-        """Call `on_launch` for each instance whose launch has ended: without the lock, because it can send requests.
-
-        With `wait`, also wait until another thread has returned from the function.
-        """
+        """Call `on_launch` for each launch that has ended, without the lock, because it sends requests. `wait` for others."""
         while True:
             with self.lock:
                 if wait:
@@ -184,10 +181,9 @@ class Backend:
         with self.lock:
             try:
                 duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
-                is_possible = timedelta() <= duration <= _LAST_TIME - self.time()
             except OverflowError:
-                is_possible = False
-            if not is_possible:
+                duration = timedelta.max
+            if not timedelta() <= duration <= _LAST_TIME - self.time():
                 raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")
             self._advanced += duration
         # A function of the test that waited for another one, which can wait for it, could wait without end.
@@ -257,7 +253,8 @@ def _resource_ids(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield the ids of resources that are anywhere in the members of a request or response, each after its kind."""
     if isinstance(value, Mapping):
         for key, member in value.items():
-            yield from _resource_ids(member, key)
+            if key != "tags":  # their keys are the user's
+                yield from _resource_ids(member, key)
     elif isinstance(value, list):
         for element in value:
             yield from _resource_ids(element, name)

@@ -173,7 +173,7 @@ class DropConnection(Fault):
 class Slow(Fault):
     """A correct response after a delay."""
 
-    seconds: float = attrs.field(validator=[validators.instance_of((int, float)), validators.ge(0)])
+    seconds: float = attrs.field(validator=validators.ge(0))
     """Seconds to wait before the response is sent."""
 
     def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
@@ -218,11 +218,6 @@ class Schedule(Generic[T]):
             # Of several maxima, max returns the first one.
             last = max(reversed(matching), key=lambda entry: entry.operation is not None, default=None)
             return None if last is None else last.value
-
-    def has(self, operation: str) -> bool:
-        """Return whether there is a value for requests of this operation that match it."""
-        with self._lock:
-            return any(entry.operation in (None, operation) for entry in self._entries)
 
     def clear(self) -> None:
         """Remove all values."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, overload
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
 from drs_jobs.testing.backend import Backend
-from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
+from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import (
     BootFailure,
     InjectedFailure,
@@ -20,7 +20,7 @@ from drs_jobs.testing.failures import (
     SilentFailure,
     Stuck,
 )
-from drs_jobs.testing.service_model import Scope, require_scope
+from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
 from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
 _YEAR: Final = timedelta(days=365)
@@ -266,5 +266,5 @@ def make_history(
     history.jobs, history.until = jobs, until
     history.source_servers = tuple(data.source_server_at(server_id, until) for server_id in data.source_servers)
     history.added_servers = tuple(data.source_servers.values())
-    history.region, history.account_id = region, account_id
+    history.account_id, history.region = data.scope
     return history

@@ -19,12 +19,12 @@ from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs.testing._server import LocalServer, encoded_account, parse_credential, parse_request
 from drs_jobs.testing.account_region import job_key
 from drs_jobs.testing.backend import Backend, CannedResponse
-from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, validation_error
 from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.service_model import (
+    ACCOUNT_ID,
     Scope,
     require_operation,
     require_response,
@@ -178,10 +178,10 @@ class LocalDrs:
 
     @page_sizes.setter
     def page_sizes(self, sizes: Sequence[int]) -> None:
-        sizes = tuple(sizes)
-        if not any(sizes) or not all(isinstance(size, int) and size >= 0 for size in sizes):
-            raise ValueError(f"page_sizes must be integers of 0 or more, one of them at least 1, not {list(sizes)}")
-        self._backend.page_sizes = sizes
+        checked: tuple[Any, ...] = tuple(sizes)
+        if not any(checked) or not all(isinstance(size, int) and size >= 0 for size in checked):
+            raise ValueError(f"page_sizes must be integers of 0 or more, one of them at least 1, not {checked}")
+        self._backend.page_sizes = checked
 
     @property
     def endpoint_url(self) -> str:
@@ -238,7 +238,7 @@ class LocalDrs:
             TypeError: If an argument is not a `Job`.
             ValueError: If a job has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = _scope(region, account_id)
+        scope = require_scope(account_id, region)
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
@@ -258,7 +258,7 @@ class LocalDrs:
             KeyError: If there is no such job.
             ValueError: If an item has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = _scope(region, account_id)
+        scope = require_scope(account_id, region)
         for item in items:
             unstructure_log_item(item)
         with self._backend.lock:
@@ -284,7 +284,7 @@ class LocalDrs:
         """
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
-        scope = _scope(region or history.region, account_id or history.account_id)
+        scope = require_scope(account_id or history.account_id, region or history.region)
         now = self.now
         servers = [one for one in history.added_servers if one["lifeCycle"]["addedToServiceDateTime"] <= now.isoformat()]
         self.add_source_servers(*servers, region=scope.region, account_id=scope.account_id)
@@ -304,7 +304,7 @@ class LocalDrs:
             ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
                 account is unknown.
         """
-        scope = _scope(region, account_id)
+        scope = require_scope(account_id, region)
         shape = service_model().shape_for("SourceServer")
         valid = [require_valid(shape, server, "the source server") for server in servers]
         if not all(server.get("sourceServerID") for server in valid):
@@ -513,8 +513,3 @@ def _truncated_body(start: bytes) -> Iterator[bytes]:
     """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
     raise ConnectionAbortedError
-
-
-def _scope(region: str, account_id: str | None) -> Scope:
-    """Return an account, by default that of all other access keys, and a region, if they are valid."""
-    return require_scope(ACCOUNT_ID if account_id is None else account_id, region)

@@ -16,6 +16,9 @@ from botocore import xform_name
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, StructureShape
 
+ACCOUNT_ID: Final = "123456789012"
+"""The account of all access keys that neither the test nor AWS's encoding gives another one, and of the created jobs."""
+
 _cached_loader = functools.cache(create_loader)  # a loader keeps what it has read
 
 
@@ -69,9 +72,9 @@ class Scope(NamedTuple):
         return f"arn:{_partition_of(self.region)}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
 
 
-def require_scope(account_id: str, region: str) -> Scope:
-    """Return an account and region, or raise ValueError if they cannot be used."""
-    scope = Scope(account_id, region)
+def require_scope(account_id: str | None, region: str) -> Scope:
+    """Return an account, by default `ACCOUNT_ID`, and a region. Raise ValueError if they cannot be used."""
+    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
     if scope.problem is not None:
         raise ValueError(scope.problem)
     return scope
@@ -152,16 +155,15 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
 def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
     """Yield what is invalid in a value, apart from its members."""
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
+    json_type = _JSON_TYPES.get(shape.type_name, str)
     if is_date and not _is_timestamp(value):
         yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
     # A bool is an int, too.
-    elif not is_date and not (
-        isinstance(value, _JSON_TYPES[shape.type_name]) and isinstance(value, bool) == (shape.type_name == "boolean")
-    ):
+    elif not is_date and not (issubclass(type(value), json_type) and (type(value) is bool) == (json_type is bool)):
         yield f"must be a {shape.type_name}"
     else:
         limits = shape.metadata
-        size: int = value if isinstance(value, int) else len(value)
+        size: int = value if json_type in (int, bool) else len(value)
         if size < limits.get("min", size):
             yield f"must be {limits['min']} or more, in value or length"
         if size > limits.get("max", size):
