@@ -14,6 +14,7 @@ from drs_jobs import (
     Job,
     JobLogItem,
     JobStatus,
+    LaunchActionsStatus,
     ParticipatingResourceID,
     SourceNetworkID,
     SourceServer,
@@ -23,7 +24,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs._models import EventResourceData, JobLogEventData, SourceNetworkData
-from drs_jobs.testing import make_history, make_job, make_log_item, make_resource, make_server
+from drs_jobs.testing import make_history, make_job, make_log_item, make_resource, make_run, make_server
 
 pydantic = pytest.importorskip("pydantic", reason="needs pydantic")
 msgspec = pytest.importorskip("msgspec", reason="needs msgspec")
@@ -56,7 +57,7 @@ JOBS = {
     ),
     "actions": make_job(
         participating_servers=(
-            make_server(),
+            make_server(recovery_instance_id="i-00000000", launch_actions_status=LaunchActionsStatus(runs=(make_run(),))),
             make_server(launch_actions_status=None),
             make_server(launch_status="FAILED", source_server_id=None),
         )
