@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
@@ -32,14 +32,14 @@ class SupportsDescribeJobs(Protocol):
 
     @property
     def describe_jobs(self) -> Callable[..., Mapping[str, Any]]:
-        """boto3's `describe_jobs(**request)`, which returns the response as a dict."""
+        """boto3's `describe_jobs(**request)`, returning the response as a dict."""
         ...
 
 
 class JobsClient:
     """A client for DescribeJobs that returns typed jobs. Thread-safe, like the boto3 client that it uses.
 
-    It is a context manager, which calls `close` at its end.
+    It is a context manager that calls `close` at its end.
     """
 
     def __init__(
@@ -52,21 +52,21 @@ class JobsClient:
         endpoint_url: str | None = None,
         config: Config | None = None,
     ) -> None:
-        """Create a client from a boto3 client, or from the arguments with which to build one.
+        """Create a client from a boto3 client, or from arguments to build one.
 
         Without arguments boto3 finds region and credentials in its usual way.
 
         Args:
-            client: A boto3 client of `drs`, or a fake with the same methods. No other argument is allowed beside it.
-            session: The boto3 session with which to build a client; by default a new one.
+            client: A boto3 client of `drs`, or a fake with the same methods. No other argument is allowed with it.
+            session: The boto3 session for building a client; by default a new one.
             region_name: The AWS region; by default the region that boto3 finds.
-            profile_name: The AWS profile; by default the profile that boto3 finds. Not allowed beside `session`.
+            profile_name: The AWS profile; by default the profile that boto3 finds. Not allowed with `session`.
             endpoint_url: Another endpoint than that of AWS.
             config: botocore's configuration of time-outs, retries and proxies.
 
         Raises:
-            TypeError: If `client` is given beside any other argument, is asynchronous or has no `describe_jobs`, or if
-                `session` is given beside `profile_name`.
+            TypeError: If `client` is given with any other argument, is asynchronous or has no `describe_jobs`, or if
+                `session` is given with `profile_name`.
             botocore.exceptions.BotoCoreError: If a client cannot be built, such as `NoRegionError`.
         """
         arguments = {"region_name": region_name, "endpoint_url": endpoint_url, "config": config}
@@ -139,8 +139,7 @@ class JobsClient:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeJobs.html
         """
         arguments = {"page_size": page_size, "limit": limit, "cursor": cursor, "on_malformed": on_malformed}
-        query = _queries.jobs_query(self._client, job_ids, from_date, to_date, **arguments)
-        return Pager(query, self._fetch)
+        return Pager(_queries.jobs_query(self._client, job_ids, from_date, to_date, **arguments), self._fetch)
 
     def get_job(self, job_id: str) -> Job:
         """Return the job with this id.
@@ -210,8 +209,8 @@ class JobsClient:
         Source:
             https://docs.aws.amazon.com/drs/latest/APIReference/API_DescribeSourceServers.html
         """
-        query = _queries.source_servers_query(self._client, page_size=page_size, limit=limit, cursor=cursor)
-        return Pager(query, self._fetch)
+        arguments = {"page_size": page_size, "limit": limit, "cursor": cursor}
+        return Pager(_queries.source_servers_query(self._client, **arguments), self._fetch)
 
     def watch(
         self,
@@ -379,14 +378,13 @@ class Watch(Iterator[Job]):
     def __init__(self, client: JobsClient, watcher: _polling.Watcher) -> None:
         self._client = client
         self._watcher = watcher
-        self._steps = watcher.steps()
         self._step: Step | None = None
         """The step that is executed, or that was interrupted."""
 
     def __next__(self) -> Job:
         while True:
             if self._step is None:
-                self._take_step()
+                self._step = self._watcher.next_step()
             match self._step:
                 case Poll() as step:
                     self._poll(step)
@@ -394,7 +392,7 @@ class Watch(Iterator[Job]):
                     clock = self._watcher.clock
                     clock.sleep(max(0.0, step.until - clock.now()))
                 case DescribePhases() as step:
-                    step.phases.update(self._describe_phases(step.jobs))
+                    self._describe_phases(step)
                 case Job() as job:
                     # As in `Run`, no signal handler runs between this and the return.
                     self._step = None
@@ -402,13 +400,6 @@ class Watch(Iterator[Job]):
                 case None:
                     raise StopIteration
             self._step = None
-
-    def _take_step(self) -> None:
-        try:
-            self._step = next(self._steps, None)
-        except BaseException:
-            self._steps = self._watcher.steps()  # a generator that raised an exception looks as if all jobs were complete
-            raise
 
     def _poll(self, step: Poll) -> None:
         malformed: list[MalformedResponseError] = []  # so that the jobs after a malformed one are received too
@@ -419,10 +410,9 @@ class Watch(Iterator[Job]):
         except Exception as error:  # noqa: BLE001  # a permanent one is raised again
             step.error = error
 
-    def _describe_phases(self, jobs: Sequence[Job]) -> dict[str, str]:
-        """Return the phases of jobs by job id, as far as their logs can be read within the time limit. It raises no error."""
-        phases: list[tuple[str, str]] = []
-        waiting = deque(jobs)
+    def _describe_phases(self, step: DescribePhases) -> None:
+        """Set the phases of the jobs, as far as their logs can be read within the time limit. It raises no error."""
+        waiting = deque(step.jobs)
         deadline = machine_time() + _polling.DESCRIPTION_TIMEOUT
 
         def describe() -> None:
@@ -431,7 +421,8 @@ class Watch(Iterator[Job]):
                     job = waiting.popleft()
                     log, _ = read_log(self._client, job.job_id)
                     if log:
-                        phases.append((job.job_id, slowest_phase(analysis.phases(job, log), now=self._watcher.clock.utc_now())))
+                        phases = analysis.phases(job, log)
+                        step.phases[job.job_id] = slowest_phase(phases, now=self._watcher.clock.utc_now())
 
         # Daemon threads, because a request can take much longer than the time limit.
         count = min(len(waiting), _polling.MAX_LOGS_AT_A_TIME)
@@ -442,7 +433,6 @@ class Watch(Iterator[Job]):
         for thread in threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - machine_time()))
-        return dict(phases)
 
 
 def _build(session: Any, profile_name: str | None, **arguments: Any) -> SupportsDescribeJobs:

@@ -21,13 +21,13 @@ those of botocore. Every exception can be pickled: its class and all its data th
 # The shape of the JSON is unknown, and isinstance leaves the types of its elements unknown.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import math
 import pickle
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
@@ -35,6 +35,23 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from drs_jobs._models import Job
 from drs_jobs._text import one_line
 from drs_jobs.analysis.hints import hint_for
+
+__all__ = [
+    "AccessDeniedException",
+    "DrsJobsError",
+    "InternalServerException",
+    "JobFailedError",
+    "JobNotFoundError",
+    "JobOutcomeError",
+    "MalformedResponseError",
+    "PaginationLoopError",
+    "ServiceError",
+    "ThrottlingException",
+    "UninitializedAccountException",
+    "ValidationException",
+    "WaitTimeoutError",
+    "is_transient",
+]
 
 _MAX_TEXT: Final = 660
 """The maximum number of characters of the text of an error."""
@@ -44,7 +61,7 @@ class DrsJobsError(Exception):
     """Base class of the exceptions of drs_jobs."""
 
     hint: str | None = None
-    """What to do next, with which the text of the error ends; `None` if that is not known, or if the message itself has it."""
+    """What to do next. The text of the error ends with it. `None` if it is not known, or if the message itself has it."""
 
     def __str__(self) -> str:
         """Return the message and the hint as one bounded line."""
@@ -58,22 +75,19 @@ class DrsJobsError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default an exception is unpickled with a call of its class with `args`, without keyword arguments, and a
-        # subclass of ClientError becomes a ClientError. So the error is rebuilt from its class, arguments and attributes.
-        # The chain of causes is a flat list. In a nested one, each error would be pickled twice by the error above it:
-        # once to test that it can be pickled, and once to pickle it.
-        errors: list[_ErrorState] = []
-        error: BaseException | None = self
-        seen: set[int] = set()
-        while isinstance(error, DrsJobsError) and id(error) not in seen:
-            seen.add(id(error))
-            attributes: dict[str, object] = {
-                name: value if _is_picklable(value) else None for name, value in error.__dict__.items()
-            }
-            # A class that was defined in a function cannot be pickled.
-            error_class = type(error) if _is_picklable(type(error)) else DrsJobsError
-            errors.append((error_class, tuple(arg if _is_picklable(arg) else str(arg) for arg in error.args), attributes))
-            error = error.__cause__
-        return _rebuild, (errors, None if error is None or id(error) in seen else make_picklable(error))
+        # subclass of ClientError becomes a ClientError. Its cause is lost.
+        state = {name: value if _is_picklable(value) else None for name, value in vars(self).items()}
+        cause = self.__cause__
+        state["__cause__"] = cause if cause is None or isinstance(cause, DrsJobsError) else make_picklable(cause)
+        # A class that was defined in a function cannot be pickled.
+        error_class = type(self) if _is_picklable(type(self)) else DrsJobsError
+        return _create, (error_class, *(arg if _is_picklable(arg) else str(arg) for arg in self.args)), state
+
+
+def _create(error_class: type[DrsJobsError], *args: object) -> DrsJobsError:
+    error = error_class.__new__(error_class, *args)
+    error.args = args
+    return error
 
 
 def make_picklable(error: BaseException) -> BaseException:
@@ -86,11 +100,9 @@ def _is_picklable(value: object, loaded_type: type = object) -> bool:
 
     botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
     """
-    try:
-        loaded = pickle.loads(pickle.dumps(value))  # noqa: S301  # it was pickled here
-    except Exception:  # noqa: BLE001  # both can raise any exception
-        return False
-    return isinstance(loaded, loaded_type)
+    with suppress(Exception):  # both can raise any exception
+        return isinstance(pickle.loads(pickle.dumps(value)), loaded_type)  # noqa: S301  # it was pickled here
+    return False
 
 
 def chain_of(error: BaseException, end: BaseException | None = None) -> Iterator[BaseException]:
@@ -112,25 +124,11 @@ def drop_request(error: BaseException) -> None:
         vars(error).update(request=None, response=None)
         inner: Any = error.kwargs.get("error")
         if hasattr(inner, "_request"):
-            inner._request = None  # noqa: SLF001  # of httpx, which has no other way to remove it
-
-
-_ErrorState: TypeAlias = tuple[type[DrsJobsError], tuple[object, ...], dict[str, object]]
-"""The class, arguments and attributes of an error."""
-
-
-def _rebuild(errors: list[_ErrorState], cause: BaseException | None) -> BaseException | None:
-    for error_class, args, attributes in reversed(errors):
-        error = error_class.__new__(error_class, *args)
-        error.args = args
-        error.__dict__.update(attributes)
-        error.__cause__ = cause
-        cause = error
-    return cause
+            inner._request = None  # noqa: SLF001  # httpx has no other way to remove it
 
 
 class ServiceError(DrsJobsError, ClientError):
-    """AWS returned an error. Errors whose code has no subclass of their own are instances of this class.
+    """AWS returned an error. An error without a subclass for its code is an instance of this class.
 
     It is a `botocore.exceptions.ClientError` too, with the same `response` and `operation_name`. `__cause__` is the error
     that botocore raised.
@@ -169,9 +167,8 @@ class ServiceError(DrsJobsError, ClientError):
         if is_transient(self):
             pause = "in a minute" if self.retry_after is None else f"after {self.retry_after:.0f} seconds"
             quota = _as_str(response.get("quotaCode"))
-            self.hint = f"repeat the request {pause}" + (
-                "" if quota is None else f", and check the quota {one_line(quota, 40)}"
-            )
+            self.hint = f"repeat the request {pause}"
+            self.hint += "" if quota is None else f", and check the quota {one_line(quota, 40)}"
         else:
             # The actions of IAM begin with the name of the service, which the message can lack.
             service = "drs" if operation_name.startswith("Describe") else None
@@ -256,10 +253,6 @@ class PaginationLoopError(DrsJobsError):
         self.cursor = cursor
 
 
-_MAX_IDS_SHOWN = 10
-"""The maximum number of ids in an error message."""
-
-
 class JobNotFoundError(DrsJobsError):
     """No job has this id in this account and region, or it no longer exists: AWS does not document how long it keeps jobs."""
 
@@ -275,9 +268,9 @@ class JobNotFoundError(DrsJobsError):
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
         if len(self.job_ids) > 1:
-            shown = ", ".join(one_line(missing_id, 40) for missing_id in self.job_ids[:_MAX_IDS_SHOWN])
-            more = f" and {len(self.job_ids) - _MAX_IDS_SHOWN} more" if len(self.job_ids) > _MAX_IDS_SHOWN else ""
-            text = f"{len(self.job_ids)} jobs were not found: {shown}{more}: check the ids, the account and the region"
+            names = ", ".join(one_line(missing_id, 40) for missing_id in self.job_ids[:10])
+            names += f" and {len(self.job_ids) - 10} more" if len(self.job_ids) > 10 else ""
+            text = f"{len(self.job_ids)} jobs were not found: {names}: check the ids, the account and the region"
         else:
             problem = "no longer exists" if last_seen is not None else "was not found"
             text = f"job {one_line(job_id, 80)} {problem}: check the id, the account and the region"
@@ -337,44 +330,20 @@ def is_transient(error: BaseException) -> bool:
     credentials or arguments, an account that was never set up, and a job that cannot be read.
     """
     match error:
-        case ThrottlingException() | InternalServerException() | BotocoreConnectionError() | HTTPClientError():
-            return True
-        case ConnectionError() | TimeoutError():  # Python's own, from a hand-written client
+        case ThrottlingException() | InternalServerException():
             return True
         case ServiceError():
-            return (
-                error.status_code == _TOO_MANY_REQUESTS or error.status_code >= _SERVER_ERRORS or error.code in _TRANSIENT_CODES
-            )
+            return error.status_code == 429 or error.status_code >= 500 or _TRANSIENT_CODE.fullmatch(error.code) is not None
         case MalformedResponseError():
             return error.path == "$"
-        case _:
-            return False
+        case _:  # Python's own errors are from a hand-written client
+            return isinstance(error, BotocoreConnectionError | HTTPClientError | ConnectionError | TimeoutError)
 
 
-_TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
-_TRANSIENT_CODES = {
-    "500",
-    "502",
-    "503",
-    "504",
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "InternalError",
-    "InternalFailure",
-    "InternalServerError",
-    "PriorRequestNotComplete",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "TooManyRequestsException",
-}
+_TRANSIENT_CODE: Final = re.compile(
+    "50[0234]|.*Thrott(ling|led).*|(Request|Bandwidth)LimitExceeded|RequestTimeout.*|TooManyRequests.*|SlowDown"
+    "|PriorRequestNotComplete|Internal(Error|Failure|ServerError)|ServiceUnavailable.*"
+)
 """Other codes for throttling and failures of the service, as STS, gateways and stubs use them, with any HTTP status."""
 
 
@@ -386,28 +355,19 @@ def _as_str(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_RETRY_AFTER_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
 def _parse_retry_after(retry_after: str, date: str | None) -> float | None:
     """Return `Retry-After` in seconds, or `None` if it is invalid.
 
     An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
     """
-    retry_after = retry_after.strip()
-    if _RETRY_AFTER_SECONDS.fullmatch(retry_after):
-        seconds = float(retry_after)
-        return seconds if math.isfinite(seconds) else None
+    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", retry_after.strip()):
+        return float(retry_after)
     until = _parse_http_date(retry_after)
-    if until is None:
-        return None
-    now = _parse_http_date(date) or datetime.now(UTC)
-    return max(0.0, (until - now).total_seconds())
+    now = _parse_http_date(date or "") or datetime.now(UTC)
+    return None if until is None else max(0.0, (until - now).total_seconds())
 
 
-def _parse_http_date(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _parse_http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):

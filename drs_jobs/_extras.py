@@ -5,11 +5,7 @@ from typing import Any
 
 
 def import_with_extra(module: str, extra: str) -> Any:
-    """Import a module that needs an extra.
-
-    Raises:
-        ImportError: If the extra is not installed.
-    """
+    """Import a module that needs an extra. Raise ImportError if the extra is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -17,12 +13,7 @@ def import_with_extra(module: str, extra: str) -> Any:
 
 
 def missing_extra_error(extra: str, error: ImportError) -> ImportError:
-    """Return the error to raise for a failed import in an optional subpackage.
-
-    Args:
-        extra: The extra that the subpackage needs.
-        error: The error of the failed import. It is returned unchanged if it has another cause than the missing extra.
-    """
+    """Return the error for a failed import. It is `error` itself if it has another cause than the missing extra."""
     package = (error.name or "").partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or package == "drs_jobs":
         return error

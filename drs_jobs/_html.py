@@ -1,18 +1,18 @@
 """Every class as HTML for notebooks, and the colours of outcomes and phases.
 
 All text from AWS is escaped. The HTML has no scripts, no external resources, no random ids and no tags of jobs. Colours are
-used beside text only, and text has the colour of the page, so that light and dark themes are readable.
+used with text only, and text has the colour of the page, so that light and dark themes are readable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from drs_jobs._text import format_count, format_duration, format_minute, format_target_count, one_line
+from drs_jobs._text import format_count, format_duration, format_minute, format_more, format_target_count, one_line
 
 if TYPE_CHECKING:  # these classes call the functions of this module
-    from drs_jobs import Job, LaunchActionRun, Outcome, ParticipatingServer
-    from drs_jobs.analysis import Cause, Explanation, JobPhases, Phase
+    from drs_jobs import Job, LaunchActionRun, Outcome, ParticipatingResource, ParticipatingServer
+    from drs_jobs.analysis import Explanation, JobPhases, Phase
     from drs_jobs.evidence import Verdict
 
 OUTCOME_COLOURS: Final[Mapping[str, str]] = {
@@ -21,7 +21,7 @@ OUTCOME_COLOURS: Final[Mapping[str, str]] = {
     "RUNNING": "#56B4E9",
     "UNDETERMINED": "#E69F00",
 }
-"""One colour per outcome, from the palette of Okabe and Ito, which colour-blind readers can distinguish."""
+"""One colour per outcome, from the palette of Okabe and Ito, for colour-blind readers."""
 
 VERDICT_COLOURS: Final[Mapping[str, str]] = {
     "MET": OUTCOME_COLOURS["SUCCEEDED"],
@@ -46,46 +46,7 @@ MAX_SERVERS: Final = 50
 
 _TABLE: Final = '<table style="border-collapse:collapse;text-align:left">'
 _CELL: Final = 'style="padding:2px 10px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"'
-
-
-def job_html(job: "Job") -> str:
-    """Return one job as a table row, with its servers and launch actions collapsed below it."""
-    return f"<div>{_jobs_table([job])}{_details(job)}</div>"
-
-
-def jobs_html(jobs: "Sequence[Job]") -> str:
-    """Return at most `MAX_ROWS` jobs, one row per job, with the servers collapsed below each row."""
-    if not jobs:
-        return "<div>no jobs</div>"
-    rows = "".join(f"{_row(job)}{_details_row(job)}" for job in jobs[:MAX_ROWS])
-    more = f"<div>and {len(jobs) - MAX_ROWS:,} more</div>" if len(jobs) > MAX_ROWS else ""
-    return f"<div><div>{len(jobs):,} jobs</div>{_TABLE}{_HEAD}{rows}</table>{more}</div>"
-
-
-def text_html(label: str) -> str:
-    """Return a text as preformatted, escaped HTML."""
-    return f"<pre>{text(label)}</pre>"
-
-
-def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with at most `MAX_ROWS` rows.
-
-    Args:
-        title: The text above the table.
-        columns: The heads of the columns.
-        rows: The cells of each row, as escaped HTML.
-    """
-    shown = "".join(_cells(row) for row in rows[:MAX_ROWS])
-    more = f"<div>and {len(rows) - MAX_ROWS:,} more</div>" if len(rows) > MAX_ROWS else ""
-    table = f"{_TABLE}{_head(columns)}{shown}</table>" if rows else ""
-    return f"<div><div>{text(title)}</div>{table}{more}</div>"
-
-
-def list_html(title: str, entries: Sequence[str]) -> str:
-    """Return a list with at most `MAX_ROWS` entries, which are text; nothing if there are none."""
-    shown = "".join(f"<li>{text(entry)}</li>" for entry in entries[:MAX_ROWS])
-    more = f"<li>and {len(entries) - MAX_ROWS:,} more</li>" if len(entries) > MAX_ROWS else ""
-    return f"<div>{text(title)}<ul>{shown}{more}</ul></div>" if entries else ""
+_COLUMNS: Final = ("job", "state", "kind", "started (UTC)", "took", "servers", "outcome")
 
 
 def text(label: str) -> str:
@@ -94,30 +55,73 @@ def text(label: str) -> str:
     return escape(one_line(label, 300))
 
 
-def outcome_html(outcome: "Outcome | str", label: str = "") -> str:
+def text_html(label: str) -> str:
+    """Return a text as preformatted, escaped HTML."""
+    return f"<pre>{text(label)}</pre>"
+
+
+def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with at most `MAX_ROWS` rows. The cells are escaped HTML, the title is text."""
+    table = f"{_TABLE}{_cells(columns, 'th')}{''.join(map(_cells, rows[:MAX_ROWS]))}</table>" if rows else ""
+    return f"<div><div>{text(title)}</div>{table}{more_html(len(rows), MAX_ROWS)}</div>"
+
+
+def list_html(title: str, entries: Sequence[str]) -> str:
+    """Return a list with at most `MAX_ROWS` entries of text; nothing if there are none."""
+    return f"<div>{text(title)}<ul>{_list_items(map(text, entries[:MAX_ROWS]), len(entries))}</ul></div>" if entries else ""
+
+
+def more_html(count: int, shown: int, tag: str = "div") -> str:
+    """Return how many more there are than are shown; nothing if all are shown."""
+    return f"<{tag}>{format_more(count, shown)}</{tag}>" if count > shown else ""
+
+
+def _cells(cells: Iterable[str], tag: str = "td") -> str:
+    return "<tr>" + "".join(f"<{tag} {_CELL}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _list_items(shown: Iterable[str], count: int) -> str:
+    """Return the items of a list that are shown, of `count` ones."""
+    items = [f"<li>{item}</li>" for item in shown]
+    return "".join(items) + more_html(count, len(items), "li")
+
+
+def _coloured(label: str, colour: str) -> str:
+    # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
+    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{label}</span>'
+
+
+# ------------------------------------------------------------------ jobs
+
+
+def job_html(job: "Job") -> str:
+    """Return one job as a table row, with its servers and launch actions collapsed below it."""
+    return f"<div>{_TABLE}{_cells(_COLUMNS, 'th')}{_row(job)}</table>{_details(job)}</div>"
+
+
+def jobs_html(jobs: "Sequence[Job]") -> str:
+    """Return at most `MAX_ROWS` jobs, one row per job, with the servers collapsed below each row."""
+    if not jobs:
+        return "<div>no jobs</div>"
+    rows = ""
+    for job in jobs[:MAX_ROWS]:
+        details = _details(job)
+        rows += _row(job) + (f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{details}</td></tr>' if details else "")
+    table = f"{_TABLE}{_cells(_COLUMNS, 'th')}{rows}</table>"
+    return f"<div><div>{len(jobs):,} jobs</div>{table}{more_html(len(jobs), MAX_ROWS)}</div>"
+
+
+def outcome_html(outcome: "Outcome", label: str = "") -> str:
     """Return an outcome, or other words in its place, with its colour."""
     return _coloured(text(label or outcome), OUTCOME_COLOURS[outcome])
 
 
-def _cells(cells: "Iterable[str]") -> str:
-    return "<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _head(columns: "Iterable[str]") -> str:
-    return "<tr>" + "".join(f"<th {_CELL}>{column}</th>" for column in columns) + "</tr>"
-
-
-_COLUMNS: Final = ("job", "state", "kind", "started (UTC)", "took", "servers", "outcome")
-_HEAD: Final = _head(_COLUMNS)
-
-
-def _jobs_table(jobs: "Iterable[Job]") -> str:
-    return f"{_TABLE}{_HEAD}{''.join(map(_row, jobs))}</table>"
-
-
 def _row(job: "Job") -> str:
+    link = text(job.job_id)
+    if job.console_url is not None:
+        link = f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{link}</a>'
     cells = (
-        _link(job),
+        link,
         text(job.status or "-"),
         text(job.kind),
         format_minute(job.creation_date_time),
@@ -128,62 +132,38 @@ def _row(job: "Job") -> str:
     return _cells(cells)
 
 
-def _details_row(job: "Job") -> str:
-    details = _details(job)
-    return f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{details}</td></tr>' if details else ""
-
-
 def _details(job: "Job") -> str:
     """Return the servers and resources of a job as a collapsed list."""
-    resources = job.participating_resources[:MAX_SERVERS]
-    participants = [
-        *map(_server, job.participating_servers[:MAX_SERVERS]),
-        *(
-            f"<li>{text(resource.name)}: {_state(resource.launch_status, failed=resource.is_failed)}</li>"
-            for resource in resources
-        ),
-    ]
-    count = len(job.participating_servers) + len(job.participating_resources)
-    if count == 0:
+    servers, resources = job.participating_servers, job.participating_resources
+    if not servers and not resources:
         return ""
-    more = f"<li>and {count - len(participants):,} more</li>" if count > len(participants) else ""
-    servers_word = "server" if len(job.participating_servers) == 1 else "servers"
-    label = f"{len(job.participating_servers):,} {servers_word}, {len(job.failed_servers):,} failed"
+    label = f"{format_count(len(servers), 'server')}, {len(job.failed_servers):,} failed"
     label += f", other resources failed: {len(job.failed_resources):,}" if job.failed_resources else ""
     label += f", launch actions failed: {len(job.failed_actions):,}" if job.failed_actions else ""
-    return f"<details><summary>{label}</summary><ul>{''.join(participants)}{more}</ul></details>"
+    shown = [*map(_server, servers[:MAX_SERVERS]), *map(_participant, resources[:MAX_SERVERS])]
+    return f"<details><summary>{label}</summary><ul>{_list_items(shown, len(servers) + len(resources))}</ul></details>"
+
+
+def _participant(participant: "ParticipatingServer | ParticipatingResource") -> str:
+    return f"{text(participant.name)}: {_state(participant.launch_status, failed=participant.is_failed)}"
 
 
 def _server(server: "ParticipatingServer") -> str:
     instance = f" &rarr; {text(server.recovery_instance_id)}" if server.recovery_instance_id else ""
-    runs = "".join(map(_run, server.runs[:MAX_SERVERS]))
-    more = f"<li>and {len(server.runs) - MAX_SERVERS:,} more</li>" if len(server.runs) > MAX_SERVERS else ""
-    actions = f"<ul>{runs}{more}</ul>" if runs else ""
-    state = _state(server.launch_status, failed=server.is_failed)
-    return f"<li>{text(server.name)}: {state}{instance}{actions}</li>"
+    actions = f"<ul>{_list_items(map(_run, server.runs[:MAX_SERVERS]), len(server.runs))}</ul>" if server.runs else ""
+    return f"{_participant(server)}{instance}{actions}"
 
 
 def _run(run: "LaunchActionRun") -> str:
     optional = " (optional)" if run.is_optional else ""
     reason = f": {text(run.failure_reason)}" if run.failure_reason else ""
-    return f"<li>{text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}</li>"
+    return f"{text(run.name)}{optional}: {_state(run.status, failed=run.is_failed)}{reason}"
 
 
 def _state(status: str | None, *, failed: bool) -> str:
     """Return a status. A failure is marked with a colour."""
     label = text(status or "-")
     return _coloured(label, OUTCOME_COLOURS["FAILED"]) if failed else label
-
-
-def _link(job: "Job") -> str:
-    if job.console_url is None:
-        return text(job.job_id)
-    return f'<a href="{escape(job.console_url)}" rel="noopener noreferrer" target="_blank">{text(job.job_id)}</a>'
-
-
-def _coloured(label: str, colour: str) -> str:
-    # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
-    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{label}</span>'
 
 
 # ------------------------------------------------------------------ phases, explanations, verdicts
@@ -199,12 +179,17 @@ def job_phases_html(report: "JobPhases") -> str:
         cells = [_phase(by_name[name]) if name in by_name else "-" for name in names]
         rows.append([text(row.participant), *cells, format_duration(row.recovery_time), outcome_html(row.outcome)])
     title = f"phases of job {report.job.job_id}, {format_count(len(rows), 'participant')}"
-    return table_html(title, columns, rows) + _log_error(report.log_error)
+    error = "" if report.log_error is None else f"<div>{text(f'the log could not be read: {report.log_error}')}</div>"
+    return table_html(title, columns, rows) + error
 
 
 def explanation_html(report: "Explanation") -> str:
     """Return the job, its causes of failure with the participants of each, the reasons of the whole job, and its phases."""
-    causes = list_html("causes of failure", [line for cause in report.causes for line in _cause(cause)])
+    lines: list[str] = []
+    for cause in report.causes:
+        lines.append(f"{format_count(len(cause.participants), 'participant')}: {cause.text}")
+        lines += [] if cause.hint is None else [f"next: {cause.hint}"]
+    causes = list_html("causes of failure", lines)
     reasons = list_html("reasons of the job as a whole", report.job_reasons)
     return f"<div>{job_html(report.job)}{causes}{reasons}{job_phases_html(report.phases)}</div>"
 
@@ -220,13 +205,3 @@ def _phase(phase: "Phase") -> str:
     if phase.outcome == "SUCCEEDED":
         return label
     return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{label} {phase.outcome}")
-
-
-def _cause(cause: "Cause") -> list[str]:
-    """Return a cause, and what to do next, as lines of text."""
-    label = f"{format_count(len(cause.participants), 'participant')}: {cause.text}"
-    return [label] if cause.hint is None else [label, f"next: {cause.hint}"]
-
-
-def _log_error(error: Exception | None) -> str:
-    return "" if error is None else f"<div>{text(f'the log could not be read: {error}')}</div>"

@@ -1,10 +1,12 @@
 """Polling of jobs until they are complete: when to poll again and when to stop, without I/O."""
 
+import functools
 import logging
+import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -13,47 +15,25 @@ import attrs
 from drs_jobs._errors import JobNotFoundError, ServiceError, WaitTimeoutError, is_transient
 from drs_jobs._models import Job
 from drs_jobs._queries import MAX_JOB_IDS
-from drs_jobs._text import format_count, one_line, redact_passwords
+from drs_jobs._text import format_count, format_more, one_line, redact_passwords
 from drs_jobs._time import machine_time
 
 _logger: Final = logging.getLogger("drs_jobs")
 
-INITIAL_INTERVAL: Final = 5.0
-"""Seconds between the first two polls, unless the caller sets an interval."""
-
-GROWTH: Final = 1.5
-"""The factor by which the interval grows after each poll."""
-
-MAX_INTERVAL: Final = 30.0
-"""Upper limit of the growing interval, in seconds."""
-
-JITTER: Final = 0.1
-"""The random part of each sleep, as a fraction of the interval, so that many processes do not poll at the same times."""
-
+INITIAL_INTERVAL: Final = 5.0  # seconds between the first two polls, unless the caller sets an interval
+GROWTH: Final = 1.5  # growth factor of the interval after each poll
+MAX_INTERVAL: Final = 30.0  # upper limit of the growing interval, in seconds
+JITTER: Final = 0.1  # random part of each sleep, as a fraction of it, so that processes do not poll at the same times
+MAX_RETRY_AFTER: Final = 3600.0  # upper limit for `Retry-After`, in seconds
+# Seconds for retries of transient errors before the first successful response. Short, because a mistyped region looks like an
+# outage.
 FIRST_RESPONSE_TIMEOUT: Final = 60.0
-"""Seconds for which transient errors are retried before the first successful response.
-
-It is short because a mistyped region looks like an outage.
-"""
-
+# A job missing for this many seconds counts as not found. Before, it can be too new, or missing for a moment.
 NOT_FOUND_GRACE_PERIOD: Final = 60.0
-"""Seconds for which a job can be missing before it counts as not found: it can be too new, or missing for a moment."""
-
-MAX_RETRY_AFTER: Final = 3600.0
-"""Upper limit for `Retry-After`, in seconds."""
-
-MAX_LOGS_AT_A_TIME: Final = 8
-"""The number of logs that are read at the same time."""
-
-_MAX_NAMES: Final = 20
-"""The number of jobs that a WaitTimeoutError names."""
-
-DESCRIPTION_TIMEOUT: Final = 5.0
-"""Seconds for which a WaitTimeoutError is delayed to read the logs of the unfinished jobs."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+DESCRIPTION_TIMEOUT: Final = 5.0  # seconds to read the logs of the unfinished jobs for a WaitTimeoutError
+MAX_LOGS_AT_A_TIME: Final = 8  # the number of these logs that are read at the same time
+_MAX_NAMES: Final = 20  # the number of jobs that a WaitTimeoutError names
+_MAX_SECONDS: Final = 1_000_000_000  # the longest duration (about 30 years). Python cannot sleep much longer.
 
 
 @attrs.frozen
@@ -64,8 +44,8 @@ class Clock:
     """It returns an awaitable in the clock of an asynchronous client."""
     now: Callable[[], float]
     jitter: Callable[[], float] = random.random  # 0 to 1
-    utc_now: Callable[[], datetime] = _utc_now
-    """The time of day, which is compared with the times of AWS."""
+    utc_now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The time of day, for comparisons with the times of AWS."""
 
     @classmethod
     def real(cls) -> "Clock":
@@ -105,11 +85,9 @@ Step: TypeAlias = Poll | Sleep | DescribePhases | Job
 """What to do next. A job is to be yielded to the caller."""
 
 
-_MAX_SECONDS: Final = 1_000_000_000
-"""The longest duration, in seconds (about 30 years). Python cannot sleep much longer."""
-
-
-def _to_seconds(name: str, duration: object) -> float:
+def _to_seconds(name: str, duration: object) -> float | None:
+    if duration is None:
+        return None
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     if isinstance(duration, bool) or not isinstance(duration, int | float):
@@ -126,9 +104,9 @@ class _Absence:
 
     since: float
     polls: int = 0
-    """The number of polls in which the job was missing."""
+    """The number of polls without the job."""
     required_polls: int = 2
-    """The number of such polls before the job counts as not found. One more after a failed poll, whose result is unknown."""
+    """The number of such polls before the job counts as not found. One more after a failed poll: its result is unknown."""
 
 
 class Watcher:
@@ -141,19 +119,14 @@ class Watcher:
         poll_interval: float | timedelta | None,
         clock: Clock,
     ) -> None:
-        """Create the state for jobs, and the other arguments of `JobsClient.watch`, whose time begins with the first step.
-
-        Raises:
-            TypeError, ValueError: As in `JobsClient.watch`.
-        """
+        """Check the arguments of `JobsClient.watch`. Its time begins with the first step."""
         self.job_ids: tuple[str, ...] = tuple(dict.fromkeys(job_ids))
-        self.timeout: float | None = None if timeout is None else _to_seconds("timeout", timeout)
-        self.poll_interval: float | None = None if poll_interval is None else _to_seconds("poll_interval", poll_interval)
+        self.timeout: float | None = _to_seconds("timeout", timeout)
+        self.poll_interval: float | None = _to_seconds("poll_interval", poll_interval)
         if self.poll_interval == 0:
             raise ValueError("poll_interval must be more than 0 seconds")
         self.clock: Clock = clock
-        self.started_at: float | None = None
-        self.interval: float = INITIAL_INTERVAL if self.poll_interval is None else self.poll_interval
+        self.interval: float = self.poll_interval or INITIAL_INTERVAL
         self.is_last_poll: bool = self.timeout == 0
         self.unfinished: dict[str, None] = dict.fromkeys(self.job_ids)
         self.snapshots: dict[str, Job] = {}
@@ -164,6 +137,12 @@ class Watcher:
         self.polls: int = 0
         self.latest_error: Exception | None = None
         self.retry_after: float = 0.0
+        self._steps = self.steps()
+
+    @functools.cached_property
+    def started_at(self) -> float:
+        """The time of the first step."""
+        return self.clock.now()
 
     def add(self, job_ids: Iterable[str]) -> None:
         """Watch more jobs too."""
@@ -171,36 +150,41 @@ class Watcher:
         self.job_ids += tuple(new)
         self.unfinished |= dict.fromkeys(new)
 
+    def next_step(self) -> Step | None:
+        """Return the next step; `None` if all jobs are complete."""
+        try:
+            return next(self._steps, None)
+        except BaseException:
+            self._steps = self.steps()  # a generator that raised an exception looks as if all jobs were complete
+            raise
+
     def steps(self) -> Generator[Step]:
         """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""
-        if self.started_at is None:
-            self.started_at = self.clock.now()
-        deadline = None if self.timeout is None else self.started_at + self.timeout
+        deadline = self.started_at + (math.inf if self.timeout is None else self.timeout)
         while True:
-            yield from self.changed_jobs()
-            yield from self.poll()
+            yield from self._changed_jobs()
+            yield from self._poll()
             if not self.unfinished:
                 return
-            if self.is_last_poll:
-                description = DescribePhases(self.seen_unfinished()[:_MAX_NAMES])
-                seconds = self.clock.now() - self.started_at
-                yield description
-                raise self.timeout_error(seconds, description.phases) from self.latest_error
             now = self.clock.now()
-            end = now + self.pause(now)
-            if deadline is not None and deadline <= end:
+            if self.is_last_poll:
+                description = DescribePhases([job for job in self._seen() if job.job_id in self.unfinished][:_MAX_NAMES])
+                yield description
+                raise self._timeout_error(now - self.started_at, description.phases) from self.latest_error
+            end = now + self._pause(now)
+            if deadline <= end:
                 # The last poll is at the deadline, so that a job that ends before it counts as complete.
                 end, self.is_last_poll = max(deadline, now), True
             yield Sleep(end)
             if self.poll_interval is None:
                 self.interval = min(self.interval * GROWTH, MAX_INTERVAL)
 
-    def changed_jobs(self) -> Generator[Step]:
+    def _changed_jobs(self) -> Generator[Step]:
         while self.changed:
             yield self.changed[0]
             self.changed.popleft()
 
-    def poll(self) -> Generator[Step]:
+    def _poll(self) -> Generator[Step]:
         """Request every unfinished job once, and yield those that changed. An error in one batch does not stop the others."""
         self.latest_error, self.retry_after = None, 0.0
         self.polls += 1
@@ -211,12 +195,16 @@ class Watcher:
             poll = Poll(batch)
             yield poll
             self.has_response = self.has_response or bool(poll.jobs) or poll.error is None
-            for job in poll.jobs.values():
-                if job.job_id in self.unfinished:
-                    self._receive(job)
-            yield from self.changed_jobs()
+            for job in [job for job_id, job in poll.jobs.items() if job_id in self.unfinished]:
+                self.absences.pop(job.job_id, None)
+                if self.snapshots.get(job.job_id) != job:
+                    self.changed.append(job)
+                self.snapshots[job.job_id] = job
+                if job.is_complete:
+                    del self.unfinished[job.job_id]
+            yield from self._changed_jobs()
             if poll.error is None:
-                not_found += self._not_found(batch, poll.jobs)
+                not_found += self._not_found(job_id for job_id in batch if job_id not in poll.jobs)
             elif any(job_id in self.unfinished for job_id in batch):  # else the error changes nothing
                 self._handle_error(poll.error, batch)
         if not_found:
@@ -224,7 +212,10 @@ class Watcher:
 
     def _handle_error(self, error: Exception, batch: Sequence[str]) -> None:
         """Log a transient error. Raise a permanent one, and a transient one after the time limit for the first response."""
-        if not is_transient(error) or self._is_first_response_overdue():
+        # At least two polls, because botocore's own retries within one poll can take longer than the limit.
+        # Minus a millisecond, because a sum of sleeps is not exact.
+        is_overdue = self.polls > 1 and self.clock.now() - self.started_at >= FIRST_RESPONSE_TIMEOUT - 0.001
+        if not is_transient(error) or (is_overdue and not self.has_response):
             raise error
         _logger.warning("still waiting for %d jobs: %s", len(self.unfinished), one_line(redact_passwords(str(error))))
         self.latest_error = error
@@ -233,55 +224,29 @@ class Watcher:
         for absence in filter(None, map(self.absences.get, batch)):
             absence.required_polls = 3
 
-    def pause(self, now: float) -> float:
+    def _pause(self, now: float) -> float:
         """Return the number of seconds to sleep before the next poll."""
         pause = max(self.interval * (1 + JITTER * (2 * self.clock.jitter() - 1)), self.retry_after)
-        remaining = self._first_response_deadline() - now
-        if not self.has_response and remaining > 0:
-            pause = min(pause, remaining)
-        return pause
+        remaining = self.started_at + FIRST_RESPONSE_TIMEOUT - now
+        return min(pause, remaining) if remaining > 0 and not self.has_response else pause
 
-    def _first_response_deadline(self) -> float:
-        return (self.started_at or 0.0) + FIRST_RESPONSE_TIMEOUT
-
-    def _is_first_response_overdue(self) -> bool:
-        # At least two polls, because botocore's own retries within one poll can take longer than the limit.
-        # Minus a millisecond, because a sum of sleeps is not exact.
-        return not self.has_response and self.polls > 1 and self.clock.now() >= self._first_response_deadline() - 0.001
-
-    def _receive(self, job: Job) -> None:
-        self.absences.pop(job.job_id, None)
-        if self.snapshots.get(job.job_id) != job:
-            self.changed.append(job)
-        self.snapshots[job.job_id] = job
-        if job.is_complete:
-            del self.unfinished[job.job_id]
-
-    def _not_found(self, batch: Sequence[str], jobs: Mapping[str, Job]) -> list[str]:
-        """Return the ids of a batch that have been missing for longer than the grace period."""
+    def _not_found(self, job_ids: Iterable[str]) -> Iterator[str]:
+        """Yield those of the missing jobs that have been missing for longer than the grace period."""
         now = self.clock.now()
-        not_found: list[str] = []
-        for job_id in batch:
-            if job_id not in jobs:
-                absence = self.absences.setdefault(job_id, _Absence(now))
-                absence.polls += 1
-                if absence.polls >= absence.required_polls and now - absence.since >= NOT_FOUND_GRACE_PERIOD:
-                    not_found.append(job_id)
-        return not_found
+        for job_id in job_ids:
+            absence = self.absences.setdefault(job_id, _Absence(now))
+            absence.polls += 1
+            if absence.polls >= absence.required_polls and now - absence.since >= NOT_FOUND_GRACE_PERIOD:
+                yield job_id
 
-    def seen_unfinished(self) -> list[Job]:
-        return [job for job_id, job in self._seen().items() if job_id in self.unfinished]
+    def _seen(self) -> list[Job]:
+        return [self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots]
 
-    def _seen(self) -> dict[str, Job]:
-        return {job_id: self.snapshots[job_id] for job_id in self.job_ids if job_id in self.snapshots}
-
-    def timeout_error(self, seconds: float, phases: Mapping[str, str]) -> WaitTimeoutError:
+    def _timeout_error(self, seconds: float, phases: Mapping[str, str]) -> WaitTimeoutError:
         """Return the error for the deadline, with all snapshots, and with the phases of the unfinished jobs that are known."""
-        seen = self._seen()
         names = [f"{job_id} ({phases[job_id]})" if job_id in phases else job_id for job_id in self.unfinished]
-        if len(names) > _MAX_NAMES:
-            names[_MAX_NAMES:] = [f"and {len(names) - _MAX_NAMES:,} more"]
+        names[_MAX_NAMES:] = filter(None, [format_more(len(names), _MAX_NAMES)])
         message = f"{format_count(len(self.unfinished), 'job')} not complete after {seconds:.0f} seconds: {', '.join(names)}"
-        if unseen := [job_id for job_id in self.unfinished if job_id not in seen]:
+        if unseen := [job_id for job_id in self.unfinished if job_id not in self.snapshots]:
             message = f"{format_count(len(unseen), 'job')} never seen ({', '.join(unseen[:3])}): check id and region; {message}"
-        return WaitTimeoutError(message, jobs=tuple(seen.values()))
+        return WaitTimeoutError(message, jobs=tuple(self._seen()))

@@ -2,24 +2,24 @@
 
 import functools
 import inspect
+import json
 import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar
 
 import attrs
 
 from drs_jobs._aws import calls
-from drs_jobs._aws.requests import jobs_request, log_request, page_request, query_identity
 from drs_jobs._aws.responses import job_id_of, log_item_id_of
 from drs_jobs._aws.source_servers import source_server_id_of, structure_source_server
 from drs_jobs._aws.structure import structure
-from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.job import JOB_ARN
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs._pagination.cursor import START, decode_cursor
+from drs_jobs._pagination.pages import Request
 from drs_jobs._pagination.run import Query
 from drs_jobs._text import one_line, quoted, redact_passwords
 from drs_jobs._time import to_utc
@@ -36,26 +36,11 @@ Source: `DescribeJobsRequestFiltersJobIDs` in the service model.
 """
 
 
-def validate_job_ids(job_ids: Iterable[str], client: object) -> tuple[str, ...]:
-    if isinstance(job_ids, str):
-        raise TypeError(f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]")
-    if not isinstance(job_ids, Iterable):
-        raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}")
-    ids = tuple(job_ids)
-    for job_id in ids:
-        validate_job_id(job_id, client)
-    if len(ids) > MAX_JOB_IDS:
-        raise ValueError(f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls")
-    return ids
+# ------------------------------------------------------------------ jobs
 
 
 def validate_job_id(job_id: object, client: object) -> str:
-    """Return the id.
-
-    Raises:
-        TypeError: If it is not a str, or blank.
-        ValueError: If the client would refuse it.
-    """
+    """Return the id, if the client would accept it."""
     if not isinstance(job_id, str) or not job_id.strip():
         description = quoted(job_id) if isinstance(job_id, str) else type(job_id).__name__
         raise TypeError(f"a job id must be a non-blank str, not {description}")
@@ -69,6 +54,7 @@ def validate_job_id(job_id: object, client: object) -> str:
 
 
 def resolve_job_refs(jobs: Iterable[JobRef], client: object) -> tuple[str, ...]:
+    """Return the ids of jobs."""
     kind = type(jobs).__name__
     try:
         if isinstance(jobs, str | Job | Mapping):
@@ -82,52 +68,29 @@ def resolve_job_refs(jobs: Iterable[JobRef], client: object) -> tuple[str, ...]:
 
 
 def resolve_job_ref(job: JobRef, client: object) -> str:
-    """Return the id of a job.
-
-    Raises:
-        TypeError: If it is not a reference to a job.
-        ValueError: If it is an ARN of another region than that of the client, or if the client would refuse the id.
-    """
-    is_dict = isinstance(job, Mapping)
+    """Return the id of a job. Raise ValueError for an ARN of another region than that of the client."""
     match job:
         case Job():
-            job_id: object = job.job_id
+            return validate_job_id(job.job_id, client)
         case Mapping():
             # Step Functions writes members with a capital letter.
             job_id = job_id_of({str(name)[:1].lower() + str(name)[1:]: value for name, value in job.items()})
+            del job
+            if job_id is None:
+                raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
+            return validate_job_id(job_id, client)
         case str() if (arn := JOB_ARN.fullmatch(job)) is not None:
             region, _ = calls.region_and_endpoint(client)
             if region not in (None, arn["region"]):
                 raise ValueError(
                     f"the job {arn['job_id']} is in {arn['region']}, but this client reads {region}: use another client"
                 )
-            job_id = arn["job_id"]
+            return validate_job_id(arn["job_id"], client)
         case _:
-            job_id = job
-    del job
-    if is_dict and job_id is None:
-        raise TypeError("this dict has no jobID: pass the job itself, such as start_recovery(…)['job']")
-    return validate_job_id(job_id, client)
+            return validate_job_id(job, client)
 
 
-def validate_run(limit: object, cursor: object, on_malformed: object) -> int | None:
-    """Return the limit."""
-    count = validate_count("limit", limit, 0)
-    if cursor is not None and not isinstance(cursor, str):
-        raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
-    calls = (on_malformed, getattr(on_malformed, "__call__", None))  # noqa: B004  # of an object
-    if on_malformed is not None and (not callable(on_malformed) or any(map(inspect.iscoroutinefunction, calls))):
-        kind = "a coroutine function" if callable(on_malformed) else type(on_malformed).__name__
-        raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
-    return count
-
-
-def validate_date_range(from_date: object, to_date: object) -> tuple[datetime | None, datetime | None]:
-    """Return both dates in UTC."""
-    start, end = validate_date("from_date", from_date), validate_date("to_date", to_date)
-    if start is not None and end is not None and start > end:
-        raise ValueError(f"from_date {start.isoformat()} is after to_date {end.isoformat()}: swap them")
-    return start, end
+# ------------------------------------------------------------------ dates and numbers
 
 
 def validate_date(name: str, date: object) -> datetime | None:
@@ -140,14 +103,12 @@ def validate_date(name: str, date: object) -> datetime | None:
 
 
 def validate_count(name: str, count: Any, minimum: int) -> int | None:
+    """Return the number."""
     if count is None:
         return None
-    try:
-        number = operator.index(count)
-    except TypeError:
-        number = None
-    if number is None or isinstance(count, bool):
+    if isinstance(count, bool) or not isinstance(count, SupportsIndex):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
+    number = operator.index(count)
     if not minimum <= number <= sys.maxsize:
         raise ValueError(f"{name} must be {minimum} or more, and no more than {sys.maxsize}")
     return number
@@ -160,75 +121,99 @@ def jobs_query(
     client: object, job_ids: Iterable[str] | None, from_date: datetime | None, to_date: datetime | None, **arguments: Any
 ) -> Query[Job]:
     """Return the query of `describe_jobs` with these arguments."""
-    ids = None if job_ids is None else validate_job_ids(job_ids, client)
-    from_date, to_date = validate_date_range(from_date, to_date)
-    request = jobs_request(ids, from_date, to_date)
-    filters = {"job_ids": None if ids is None else len(ids), "from_date": from_date, "to_date": to_date}
+    ids = None
+    if job_ids is not None:
+        if isinstance(job_ids, str):
+            raise TypeError(f"job_ids must be a list of ids, not one str: write [{quoted(job_ids)}]")
+        if not isinstance(job_ids, Iterable):
+            raise TypeError(f"job_ids must be a list of ids, not {type(job_ids).__name__}")
+        ids = tuple(validate_job_id(job_id, client) for job_id in job_ids)
+        if len(ids) > MAX_JOB_IDS:
+            raise ValueError(
+                f"{len(ids):,} job_ids are more than the {MAX_JOB_IDS:,} that DescribeJobs accepts: use several calls"
+            )
+    start, end = validate_date("from_date", from_date), validate_date("to_date", to_date)
+    if start is not None and end is not None and start > end:
+        raise ValueError(f"from_date {start.isoformat()} is after to_date {end.isoformat()}: swap them")
+    # A filter that is `None` is not sent.
+    aws_filters = _without_none({"jobIDs": ids and list(ids), "fromDate": _format_date(start), "toDate": _format_date(end)})
+    request = {"filters": aws_filters} if aws_filters else {}
+    filters = {"job_ids": None if ids is None else len(ids), "from_date": start, "to_date": end}
     structure_item = functools.partial(structure, item_type=Job)
-    query = _query(client, "DescribeJobs", request, filters, identify=job_id_of, structure=structure_item, **arguments)
+    query = _query(client, "DescribeJobs", request, job_id_of, structure_item, filters=filters, **arguments)
     # AWS returns all jobs for an empty list of ids.
     return attrs.evolve(query, limit=0) if ids == () else query
 
 
+def _format_date(date: datetime | None) -> str | None:
+    """Return a date in UTC in the format of the service model, with `Z`."""
+    return None if date is None else date.isoformat().removesuffix("+00:00") + "Z"
+
+
+def _without_none(members: Mapping[str, T]) -> dict[str, T]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def log_query(client: object, job_id: str, **arguments: Any) -> Query[JobLogItem]:
     """Return the query of `describe_job_log_items` with these arguments."""
-    validate_job_id(job_id, client)
-    request, structure_item = log_request(job_id), functools.partial(structure, item_type=JobLogItem)
-    return _query(
-        client,
-        "DescribeJobLogItems",
-        request,
-        {"job_id": job_id},
-        identify=log_item_id_of,
-        structure=structure_item,
-        **arguments,
-    )
+    request, filters = {"jobID": validate_job_id(job_id, client)}, {"job_id": job_id}
+    structure_item = functools.partial(structure, item_type=JobLogItem)
+    return _query(client, "DescribeJobLogItems", request, log_item_id_of, structure_item, filters=filters, **arguments)
 
 
 def source_servers_query(client: object, **arguments: Any) -> Query[SourceServer]:
     """Return the query of `describe_source_servers` with these arguments."""
-    structure_item, identify = structure_source_server, source_server_id_of
-    return _query(client, "DescribeSourceServers", {}, {}, identify=identify, structure=structure_item, **arguments)
+    return _query(client, "DescribeSourceServers", {}, source_server_id_of, structure_source_server, filters={}, **arguments)
 
 
 def _query(
     client: object,
     operation: str,
     request: Mapping[str, Any],
-    filters: Mapping[str, object],
-    *,
     identify: Callable[[object], str | None],
     structure: Callable[[object, int], T],
+    *,
+    filters: Mapping[str, object],
     page_size: int | None,
     limit: int | None,
-    cursor: str | None,
-    on_malformed: Callable[[MalformedResponseError], object] | None = None,
+    cursor: object,
+    on_malformed: Any = None,
 ) -> Query[T]:
-    page_size = validate_count("page_size", page_size, 1)
-    limit = validate_run(limit, cursor, on_malformed)
-    arguments = {**filters, "page_size": page_size, "limit": limit}
-    shown = [f"{name}={value}" for name, value in arguments.items() if value is not None]
+    page_size, limit = validate_count("page_size", page_size, 1), validate_count("limit", limit, 0)
+    if cursor is not None and not isinstance(cursor, str):
+        raise TypeError(f"cursor must be a str from the .cursor of an earlier run, not {type(cursor).__name__}")
+    is_awaited = any(map(inspect.iscoroutinefunction, (on_malformed, type(on_malformed).__call__)))
+    if on_malformed is not None and (is_awaited or not callable(on_malformed)):
+        kind = "a coroutine function" if is_awaited else type(on_malformed).__name__
+        raise TypeError(f"on_malformed must be a callable that is not awaited, not {kind}")
+    arguments = _without_none({**filters, "page_size": page_size, "limit": limit})
     identity = query_identity(operation, request, calls.region_and_endpoint(client))
+    accepts_token = functools.partial(calls.accepts, client, "PaginationToken")
     return Query(
         identity=identity,
-        description=one_line(", ".join([operation, *shown])),
-        request=lambda token: page_request(operation, request, page_size, token),
+        description=one_line(", ".join([operation, *(f"{name}={value}" for name, value in arguments.items())])),
+        request=lambda token: Request(operation, {**request, **_without_none({"maxResults": page_size, "nextToken": token})}),
         structure=structure,
         identify=identify,
-        start=START
-        if cursor is None
-        else decode_cursor(cursor, identity, functools.partial(calls.accepts, client, "PaginationToken")),
+        start=START if cursor is None else decode_cursor(cursor, identity, accepts_token),
         limit=limit,
         on_malformed=on_malformed,
     )
 
 
-def check_client(client: object, example: str, others: Mapping[str, object]) -> None:
-    """Check a client that was passed in.
+def query_identity(operation: str, request: Mapping[str, Any], scope: object = None) -> str:
+    """Return a text that is equal for equal queries in the same `scope`. The order of ids is ignored, as in a set."""
+    filters = request.get("filters", {})
+    ids = filters.get("jobIDs")
+    normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
+    return json.dumps([operation, normal, scope])
 
-    Raises:
-        TypeError: If it has no `describe_jobs`, or if one of `others` is given, the arguments to build a client.
-    """
+
+# ------------------------------------------------------------------ clients
+
+
+def check_client(client: object, example: str, others: Mapping[str, object]) -> None:
+    """Raise TypeError if a client has no `describe_jobs`, or if one of `others` is given, the arguments to build a client."""
     if conflicting := [name for name, value in others.items() if value is not None]:
         raise TypeError(f"client beside {', '.join(conflicting)}: pass a client, or the arguments to build one, not both")
     if hasattr(type(client), "wait_all"):

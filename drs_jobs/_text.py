@@ -4,8 +4,9 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,6 @@ from drs_jobs._time import nearest_utc
 
 if TYPE_CHECKING:
     from drs_jobs._models import Job
-
-_ELLIPSIS: Final = "…"
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -24,28 +23,19 @@ def one_line(text: str, limit: int = 300) -> str:
     printable = "".join(char if char.isprintable() else " " for char in cut)
     line = " ".join(printable.split())
     if len(line) > limit or len(cut) < len(text):
-        return line[: limit - len(_ELLIPSIS)] + _ELLIPSIS
+        return line[: limit - 1] + "…"
     return line
 
 
-_MAX_QUOTED: Final = 80
-"""The maximum number of characters that are quoted."""
-
-
 def quoted(text: str) -> str:
-    """Return `text` as a Python literal on one line. A long text is cut off at its end."""
-    shown = text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - len(_ELLIPSIS)] + _ELLIPSIS
+    """Return `text` as a Python literal on one line, with at most 80 characters of the text."""
     # `str(…)`, because an UnknownValue has its own repr.
-    return one_line(repr(str(shown)), 4 * _MAX_QUOTED)
-
-
-_MAX_BITS: Final = 64
-"""The size, in bits, up to which an integer is printed with its digits."""
+    return one_line(repr(str(text if len(text) <= 80 else text[:79] + "…")), 320)
 
 
 def format_int(value: int) -> str:
     """Return an integer as text; if it is very large, its length, because Python does not print such integers."""
-    return repr(value) if value.bit_length() <= _MAX_BITS else f"<a number of {value.bit_length()} bits>"
+    return repr(value) if value.bit_length() <= 64 else f"<a number of {value.bit_length()} bits>"
 
 
 def format_count(count: int, noun: str) -> str:
@@ -89,10 +79,7 @@ def format_duration(duration: timedelta | None) -> str:
 def format_short_duration(duration: timedelta) -> str:
     """Return a duration without the seconds if it is a minute or more, such as `27s`, `12m`, `2h 30m` or `3d 05h`."""
     text = format_duration(duration)
-    minutes, _, seconds = text.partition("m ")
-    if not seconds:
-        return text
-    return f"{int(seconds.removesuffix('s'))}s" if minutes == "0" else f"{minutes}m"
+    return f"{int(text[3:-1])}s" if text.startswith("0m ") else re.sub(r"m \d\ds$", "m", text)
 
 
 def format_age(age: timedelta | None) -> str:
@@ -172,46 +159,24 @@ def redact_body(body: bytes, content_type: str) -> str | None:
     return None if text and (is_part_of_json or may_contain_tags(text)) else text
 
 
-_USER_INFO: Final = re.compile(r"(?<=//)[^/?#\s]*@")
-
-
 def redact_passwords(text: str) -> str:
     """Return a text without the user names and passwords in its URLs."""
-    return _USER_INFO.sub("", text)
+    return re.sub(r"(?<=//)[^/?#\s]*@", "", text)
 
 
 def redact_value(value: object) -> object:
     """Return a JSON value, for an error; `None` if it can contain tags, or is nested too deeply."""
-    if is_nested_too_deep(value):
-        return None
-    pending = [value]
-    while pending:
-        match pending.pop():
-            case str() as text if may_contain_tags(text):
-                return None
-            case Mapping() as members:
-                pending += [*members, *members.values()]
-            case list() as elements:
-                pending += elements
-            case _:
-                pass
-    return value
+    with suppress(TypeError):  # it has keys that JSON does not have
+        if not is_nested_too_deep(value) and not may_contain_tags(json.dumps(value, ensure_ascii=False, default=repr)):
+            return value
+    return None
 
 
 MAX_NESTING: Final = 100
 """The maximum nesting of a value of unknown shape. Values that are nested deeper cannot be copied or pickled."""
 
 
-def is_nested_too_deep(value: object) -> bool:
-    """Return whether a value has more than `MAX_NESTING` levels. Not recursive, so that it works for such values too."""
-    level = [value]
-    for _ in range(MAX_NESTING):
-        level = [
-            inner
-            for part in level
-            if isinstance(part, dict | list)
-            for inner in (part.values() if isinstance(part, dict) else part)
-        ]
-        if not level:
-            return False
-    return True
+def is_nested_too_deep(value: object, levels: int = MAX_NESTING) -> bool:
+    """Return whether a value has more than `levels` levels."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(is_nested_too_deep(part, levels - 1) for part in parts)

@@ -21,13 +21,8 @@ machine_timestamp: Final[Callable[[], float]] = (
 
 
 def to_utc(time: datetime, name: str = "a datetime") -> datetime:
-    """Return the moment in UTC.
-
-    Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
-
-    Raises:
-        ValueError: Also if `time` is outside the years 1 to 9999 in UTC.
-    """
+    """Return the moment in UTC. Raise ValueError also if it is outside the years 1 to 9999."""
+    # Python compares and subtracts two datetimes of the same time zone by wall time, which is wrong at a clock change.
     if time.tzinfo is UTC:
         return time
     utc_offset(time, name)

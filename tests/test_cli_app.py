@@ -51,6 +51,14 @@ def test_endpoint_before(local_drs: LocalDrs):
     assert (result.returncode, "127.0.0.1:9" in result.stderr, local_drs.requests) == (5, True, ())
 
 
+def test_format_that_a_command_lacks():
+    """The error has the format as it was given, before or after the command."""
+    for arguments in (["-o", "JUnit", "list"], ["list", "-o", "JUnit"]):
+        result = run(*arguments)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert re.search(r"'-o': 'junit' is not one of 'table', 'json', 'csv', 'markdown'", result.stderr, re.IGNORECASE)
+
+
 GLOBAL = {"--region": "x", "--profile": "x", "--endpoint-url": "x", "--output": "json"}
 
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from command_line import run, run_here
 from drs_jobs import Job, JobNotFoundError, JobsClient, LaunchActionsStatus, Outcome, SourceServer
 from drs_jobs.analysis import JobPhases, combine, phases
-from drs_jobs.cli.commands.check_formats import assessment_table, junit_xml, markdown_lines, prometheus_text
+from drs_jobs.cli.commands.check import assessment_table, junit_xml, markdown_lines, prometheus_text
 from drs_jobs.cli.evidence_reader import read_logs
 from drs_jobs.cli.output import print_table
 from drs_jobs.evidence import Assessment, Problem, ServerRecord, assess, wording

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError, MissingDependencyException, UnknownSignatureVersionError
 
 from command_line import run
 from drs_jobs.cli.exit_status import describe_error, is_closed_pipe
@@ -58,6 +58,16 @@ def test_raw_client_errors_count_as_service_errors():
     raw = ClientError({"Error": {"Code": "ExpiredToken", "Message": "m"}}, "AssumeRole")
     assert describe_error(raw)[1] == 2
     assert describe_error(ClientError({"Error": {"Code": "AccessDenied", "Message": "m"}}, "AssumeRole"))[1] == 5
+
+
+def test_errors_of_botocore():
+    """Those of a response are errors of the service, those of the configuration are usage errors."""
+    for error, status in (
+        (IncompleteReadError(actual_bytes=1, expected_bytes=2), 5),
+        (MissingDependencyException(msg="m"), 2),
+        (UnknownSignatureVersionError(signature_version="v0"), 2),
+    ):
+        assert describe_error(error) == (str(error), status)
 
 
 def test_closed_pipe_on_windows(monkeypatch: pytest.MonkeyPatch):

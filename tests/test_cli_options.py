@@ -29,7 +29,7 @@ def test_filters_against_labels():
     """Each combination keeps the jobs with the label and the outcome that were asked for, in their order."""
     jobs = make_history(200, until=NOON, seed=5)
     for kind, outcome, failed in product([None, *Kind], [None, *Outcome], [False, True]):
-        chosen = JobFilter.from_options(kind and [kind], outcome and [outcome], failed=failed)
+        chosen = JobFilter(kind and [kind], outcome and [outcome], failed=failed)
         names = ([outcome.name] if outcome else []) + (["FAILED"] if failed else [])
         expected = [job for job in jobs if kind in {None, job.kind} and (not names or job.outcome.name in names)]
         assert list(filter(chosen.matches, jobs)) == expected

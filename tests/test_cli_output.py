@@ -28,7 +28,7 @@ from drs_jobs.cli.output import (
     print_reasons,
     print_table,
 )
-from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_server
+from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_run, make_server
 
 NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
@@ -88,7 +88,9 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
     ]
     log = [make_log_item(event=event) for event in ("USING_PREVIOUS_SNAPSHOT_FAILED", "JOB_END")]
     job_ids = [job.job_id for job in jobs]
-    actions = [[Text(text) for text in (server, "Validate disk space", "FAILED", "no space")] for server in SERVER_IDS]
+    actions = [
+        (server, make_run(name="Validate disk space", status="FAILED", failure_reason="no space")) for server in SERVER_IDS
+    ]
     return [
         (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=False, width=width)),
         (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=True, width=width)),

@@ -67,10 +67,11 @@ def test_positive_durations():
 
 
 @pytest.mark.parametrize(
-    "text", ["5m", "5M", "90s", "90", "1q", "w", "1.5y", "1y6m", "9999y", "999999999w", "", "0001-01-01T00:00+01:00"]
+    "text",
+    ["5m", "5M", "90s", "90", "1q", "w", "1.5y", "1y6m", "9999y", "999999999w", "", "0001-01-01T00:00+01:00", "2024-06-16"],
 )
 def test_invalid_moments(text: str):
-    """5m could mean minutes or months."""
+    """5m could mean minutes or months. No job is from the future."""
     with pytest.raises(ValueError, match=r"--since"):
         parse_moment("--since", text, NOON)
 

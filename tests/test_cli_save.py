@@ -125,6 +125,69 @@ def test_jobs_from_before_a_gap_count(local_drs: LocalDrs, tmp_path: Path):
     assert record["since"] > record["lastSuccessAt"], "the gap is named"
 
 
+def test_recovery_from_before_a_gap_is_not_the_latest(local_drs: LocalDrs, tmp_path: Path):
+    """A later one that failed can be in the gap. A server with a recovery since the gap is not concerned."""
+    servers = [make_server(source_server_id=f"s-0000000000000000{number}") for number in (1, 2)]
+    for days, ids in ((20, servers), (0.5, servers[:1])):
+        created_at = local_drs.now - timedelta(days=days)
+        job = make_job(
+            creation_date_time=created_at, end_date_time=created_at + timedelta(minutes=9), participating_servers=tuple(ids)
+        )
+        local_drs.add_jobs(job)
+    file = tmp_path / "jobs.jsonl"
+    run("save", str(file))
+    saved = lines(file)
+    saved[-1]["run"]["savedAt"] = (local_drs.now - timedelta(days=10)).isoformat()
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    run("save", str(file), "--since", "1d")
+    checked = run("check", "--from", str(file), "--objective", "1h", "-o", "json")
+    records = {record["sourceServerID"]: record for record in map(json.loads, checked.stdout.splitlines())}
+    assert [records[server.source_server_id]["recovered"] for server in servers] == ["MET", "UNDETERMINED"]
+    assert "one of them can be a later recovery" in records[servers[1].source_server_id]["reasons"]
+    assert checked.returncode == 4
+
+
+@pytest.mark.parametrize("output", ["table", "markdown", "junit", "prometheus"])
+def test_old_run_of_a_region_is_named(output: str, local_drs: LocalDrs, tmp_path: Path):
+    """It limits the moment of the assessment, so each output for people says it."""
+    for region, days in (("eu-west-1", 0), ("us-east-1", 20)):
+        job = make_job(arn=f"arn:aws:drs:{region}:123456789012:job/drsjob-0000000000000000{days:02}")
+        local_drs.add_jobs(job, region=region)
+        file = tmp_path / f"{region}.jsonl"
+        run("save", str(file), AWS_DEFAULT_REGION=region)
+        saved = lines(file)
+        saved[-1]["run"]["savedAt"] = (local_drs.now - timedelta(days=days)).isoformat()
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    files = [option for path in sorted(tmp_path.iterdir()) for option in ("--from", str(path))]
+    checked = run("check", *files, "--drilled-within", "90d", "-o", output)
+    note = next(line for line in checked.stderr.splitlines() if "us-east-1" in line)
+    assert output == "table" or note in checked.stdout
+
+
+def test_interrupted_first_run(local_drs: LocalDrs, tmp_path: Path):
+    """The error says what to do, although the jobs have times."""
+    local_drs.add_jobs(make_job())
+    file = tmp_path / "jobs.jsonl"
+    run("save", str(file))
+    file.write_text(f"{json.dumps(lines(file)[0])}\n", encoding="utf-8")
+    checked = run("check", "--from", str(file), "--drilled-within", "90d")
+    assert (checked.returncode, checked.stdout) == (2, "")
+    assert "no run of drs-jobs save has ended: run it again, or give --as-of" in checked.stderr
+
+
+def test_files_of_one_name_have_a_hash_each(local_drs: LocalDrs, tmp_path: Path):
+    options: list[str] = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        local_drs.add_jobs(make_job(job_id=f"drsjob-0000000000000000{number}"))
+        run("save", str(folder / "jobs.jsonl"))
+        options += ["--from", str(folder / "jobs.jsonl")]
+    run("report", str(tmp_path / "evidence.html"), *options, "--drilled-within", "90d")
+    page = (tmp_path / "evidence.html").read_text(encoding="utf-8")
+    assert len(set(re.findall(r"jobs\.jsonl, SHA-256 <code>([0-9a-f]{64})", page))) == 2
+
+
 def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
     """One file; a region that was never set up is counted, other failures are named, and what was read is kept."""
     sts = SimulatedAws(deny_role)
@@ -137,7 +200,7 @@ def test_many_accounts(local_drs: LocalDrs, tmp_path: Path):
     sts.stop()
     assert first.returncode == 5
     assert "2 jobs added, 0 kept, 0 unfinished, 0 without a log" in first.stderr
-    assert "2 regions failed with ServiceError (923456789012 eu-west-1, 923456789012 us-east-1), the first: " in first.stderr
+    assert "2 regions failed with AccessDenied (923456789012 eu-west-1, 923456789012 us-east-1), the first: " in first.stderr
     runs = [line["run"] for line in lines(file) if "run" in line]
     assert {(entry["accountID"], entry["region"]) for entry in runs} == {
         ("123456789012", "eu-west-1"),

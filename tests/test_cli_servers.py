@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from command_line import run
 from drs_jobs import JobsClient, SourceServer
-from drs_jobs.cli.servers import NameSource, ServerSource, parse_names, parse_servers
+from drs_jobs.cli.servers import ServerOption, names_of, parse_servers
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_log_item, make_server
 
 ONE, TWO, THREE, FOUR = (f"s-{number:017}" for number in range(1, 5))
@@ -68,6 +68,10 @@ PAIRS = {
     "pairs with an id without a name": f"{ONE},db-01\n{TWO},web-02\n{THREE},\n",
     "a JSON object with ids without a name": json.dumps({**NAMES, THREE: None, FOUR: " "}),
 }
+
+
+def parse_names(option: str, file: str) -> dict[str, str]:
+    return names_of(parse_servers(option, file, has_pairs=True))
 
 
 @pytest.fixture
@@ -194,13 +198,13 @@ def test_servers_of_every_page():
         local.add_source_servers(*(source_server(server_id, hostname=f"host-{server_id[-1]}") for server_id in ids[:3]))
         local.add_source_servers(source_server(ids[3]), source_server(ids[4], fqdn="a.example.com"))
         client = JobsClient(local.client())
-        servers = ServerSource.from_option("aws").read(client)
+        servers = ServerOption("--servers", "aws").read_servers(client)
         names = ["host-0", "host-1", "host-2", None, "a.example.com"]
         assert [(row.source_server_id, row.name, row.region) for row in servers or ()] == [
             (server_id, name, "eu-west-1") for server_id, name in zip(ids, names, strict=True)
         ]
         assert len(local.requests) == 3
-        assert NameSource.from_option("aws").resolve(client) == {
+        assert ServerOption("--names", "aws").resolve_names(client) == {
             key: name for key, name in zip(ids, names, strict=True) if name
         }
 
@@ -261,3 +265,27 @@ def test_commands_show_names(local_drs: LocalDrs, tmp_path: Path):
     assert row["hostNames"] == f"db-01 [31m; web-02; {THREE}"
     assert "hostNames" not in run("list", "--output", "csv").stdout
     assert run("check", "--names", "-", stdin=json.dumps({THREE: "third"}).encode()).stdout.count(f"third {THREE}") == 1
+
+
+def test_unknown_name(local_drs: LocalDrs, tmp_path: Path):
+    """A server without jobs is no error, but no list of jobs answers for a name that no server has."""
+    local_drs.add_jobs(make_job(participating_servers=(make_server(source_server_id=ONE),)))
+    file = tmp_path / "names.json"
+    file.write_text(json.dumps(NAMES), encoding="utf-8")
+    assert run("list", "--server", "WEB-02", "--names", str(file)).returncode == 0
+    wrong = run("list", "--server", "web02", "--names", str(file))
+    assert (wrong.returncode, wrong.stdout, "no server is named 'web02'" in wrong.stderr) == (2, "", True)
+    local_drs.inject(ErrorResponse("AccessDeniedException"), operation="DescribeSourceServers")
+    refused = run("list", "--server", "web-02", "--names", "aws")
+    assert (refused.returncode, refused.stdout, "AccessDeniedException" in refused.stderr) == (5, "", True)
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("list", ("--accounts", "--names")), ("check", ("--accounts", "--servers")), ("check", ("--servers", "--names"))],
+)
+def test_stdin_is_one_file(command: str, options: tuple[str, str], local_drs: LocalDrs):
+    given = [text for option in options for text in (option, "-")]
+    result = run(command, *given, "--role-name", "DrsReader", stdin=b"123456789012\n")
+    assert (result.returncode, len(local_drs.requests)) == (2, 0)
+    assert f"{' and '.join(options)} cannot both be read from stdin" in result.stderr

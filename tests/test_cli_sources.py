@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from command_line import run
 from drs_jobs import structure_job
 from drs_jobs._errors import service_error
-from drs_jobs.cli.sources import Reading
+from drs_jobs.cli.sources import JobSource
 from drs_jobs.sweep import Target, TargetFailure
-from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_server
+from drs_jobs.testing import ErrorResponse, LocalDrs, make_history, make_job, make_server
 from simulated_accounts import deny_role
 from simulated_sts import SimulatedAws
 from test_cli_servers import source_server
@@ -152,7 +152,7 @@ def test_options_of_many_accounts(arguments: list[str], message: str, local_drs:
 
 
 def _status_of(*errors: Exception) -> int:
-    return Reading([], [TargetFailure(Target("eu-west-1"), error) for error in errors]).status
+    return JobSource(failures=[TargetFailure(Target("eu-west-1"), error) for error in errors]).status
 
 
 def _service_error(code: str) -> Exception:
@@ -168,3 +168,19 @@ def test_exit_status_of_failures():
     for other in (_service_error("AccessDenied"), timeout, ValueError("x"), RuntimeError("x")):
         assert _status_of(expired, other) == 5
         assert _status_of(other) == 5
+
+
+def test_region_that_fails_concerns_no_server_of_another(local_drs: LocalDrs):
+    """The account is not in the options, but in the jobs of the other region."""
+    local_drs.add_history(make_history(20, until=local_drs.now, logs=True, seed=1))
+    criteria = ("check", "--drilled-within", "90d", "--objective", "1h", "-o", "json")
+    alone = run(*criteria, "--regions", "eu-west-1")
+    local_drs.inject(ErrorResponse("AccessDeniedException"))
+    both = run(*criteria, "--regions", "us-east-1,eu-west-1", "--in-flight", "1")
+    verdicts = [
+        {record["sourceServerID"]: record["verdict"] for record in map(json.loads, result.stdout.splitlines())}
+        for result in (alone, both)
+    ]
+    assert verdicts[0] == verdicts[1]
+    assert "MET" in verdicts[0].values()
+    assert "could not be read: 123456789012 us-east-1: the jobs: " in both.stderr

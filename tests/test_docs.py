@@ -129,3 +129,10 @@ def test_every_guess_of_local_drs_is_documented():
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
     rows = page.partition("| guess | in the code |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[2])} == guesses
+
+
+def test_files_that_contributing_names_exist():
+    rows = [line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    names = {name for row in rows for name in re.findall(r"`([a-z_/]+(?:/|\.py|\.toml))`", row)}
+    assert len(names) > 30
+    assert [name for name in sorted(names) if not any((ROOT / folder / name).exists() for folder in ("", "drs_jobs"))] == []

@@ -210,7 +210,7 @@ def test_retry_after_date_without_a_date_header():
 def test_pickling_time_of_a_chain_is_linear():
     """Each error is tested once and pickled once."""
     counts: list[int] = []
-    for length in (4, 8, 16, 400):
+    for length in (4, 8, 16, 100):
         pickled = 0
 
         class CountsPickling:
@@ -227,7 +227,7 @@ def test_pickling_time_of_a_chain_is_linear():
         other = pickle.loads(pickle.dumps(error))
         counts.append(pickled // length)
     assert counts == [2, 2, 2, 2]
-    for number in reversed(range(400)):
+    for number in reversed(range(100)):
         assert f"link {number} " in str(other)
         assert other.value == "counted"
         other = other.__cause__
@@ -235,12 +235,12 @@ def test_pickling_time_of_a_chain_is_linear():
 
 
 def test_circular_chain_of_causes_pickles():
-    """The copy ends at the first repeated error."""
+    """The copy is circular too."""
     first, second = (MalformedResponseError(name, path="$") for name in "ab")
     first.__cause__, second.__cause__ = second, first
     other = pickle.loads(pickle.dumps(first))
     assert str(other.__cause__) == str(second)
-    assert other.__cause__.__cause__ is None
+    assert other.__cause__.__cause__ is other
 
 
 def test_arguments_that_cannot_be_pickled_become_text():

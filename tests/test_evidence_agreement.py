@@ -23,7 +23,7 @@ import drs_jobs
 from command_line import run
 from drs_jobs import notebook
 from drs_jobs.cli.evidence_reader import EvidenceReader
-from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
+from drs_jobs.cli.options import Connection, Criteria, Organisation
 from drs_jobs.testing import LocalDrs
 from drs_jobs.testing.faults import Fault, HttpResponse
 from evidence_model import Place, Result, World, chosen_snapshots, judge, make_world, raw_job, raw_log_item, without_logs
@@ -147,7 +147,7 @@ def notebook_table(local: LocalDrs, options: list[str]) -> Verdicts:
     """Read the same jobs and logs for `notebook.evidence_table`."""
     values = {name.removeprefix("--").replace("-", "_"): value for name, value in zip(options[::2], options[1::2], strict=True)}
     connection = Connection(endpoint_url=local.endpoint_url, region="eu-west-1")
-    reader = EvidenceReader.from_options(Criteria(**values), connection, Organisation(), Saved(), history=True)
+    reader = EvidenceReader(Criteria(**values), connection, Organisation(), None, history=True)
     table = notebook.evidence_table(reader.read())
     return {row["sourceServerID"]: row["verdict"] for row in table.to_pylist()}
 

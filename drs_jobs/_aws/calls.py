@@ -1,4 +1,4 @@
-"""The calls of drs_jobs, whose responses it decodes itself.
+"""The calls of drs_jobs. It decodes their responses itself.
 
 botocore emits the event `before-parse` with the body of a response before its own parser runs. For these operations the
 decoded JSON already is the dict that boto3 returns. Decoding it here saves the time of botocore's parser, and detects what
@@ -13,49 +13,45 @@ change. aiobotocore emits the same events.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import inspect
+import json
 import os
+import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Final, Self
 
 import attrs
 from botocore.exceptions import ClientError
 
-from drs_jobs._aws import error_bodies
 from drs_jobs._aws.field_names import METHODS
 from drs_jobs._aws.responses import decode, parse_page
 from drs_jobs._errors import MalformedResponseError, chain_of, drop_request, service_error
 from drs_jobs._pagination.pages import RawPage
-from drs_jobs._text import redact_body
+from drs_jobs._text import REDACTED, redact_body, redact_text
 
 _MISSING: Final = object()
 
 
 @attrs.define(eq=False)
 class Call:
-    """A context manager around the line that makes a call and sets `response`. `page()` then returns the page.
-
-    Raises:
-        MalformedResponseError: If the body is invalid.
-        ServiceError: If the service returned an error.
-    """
+    """A context manager around the line that makes a call and sets `response`. `page()` then returns the page."""
 
     operation: str
     method: Callable[..., Any]
     """The method of the client."""
     response: object = attrs.field(default=None, repr=False)
     context: object = attrs.field(default=None, repr=False)
-    """botocore's context object of the API call that is made now, by which its requests are recognized; `None` for none."""
+    """botocore's context object of the API call in progress. It identifies the requests of the call. `None` for none."""
     is_own_request: bool = False
     """Whether the request in flight is one of this call, not of one that a handler of the caller makes meanwhile."""
     body: object = attrs.field(default=_MISSING, repr=False)
     """The decoded body of the latest HTTP response."""
     withheld_headers: dict[str, str] = attrs.field(factory=dict[str, str])
-    _token: "Token[Call | None] | None" = attrs.field(default=None, repr=False)
+    _token: Any = attrs.field(default=None, repr=False)
     _handled_error: BaseException | None = attrs.field(default=None, repr=False)
     """The error that the caller handles while it makes this call."""
 
@@ -65,9 +61,8 @@ class Call:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if self._token is not None:
-            with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
-                current_call.reset(self._token)
+        with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
+            current_call.reset(self._token)
         # A traceback or a copied context can keep this object: then no handler finds it.
         self.operation, self.is_own_request = "", False
         handled_error, self._handled_error = self._handled_error, None
@@ -75,52 +70,49 @@ class Call:
             self.response = self.body = _MISSING
             _forget_secrets(error, handled_error)
         if isinstance(error, ClientError):
-            _restore_headers(self.withheld_headers, error.response)
+            metadata: Any = error.response.get("ResponseMetadata")
+            if self.withheld_headers and isinstance(metadata, dict):
+                metadata.setdefault("HTTPHeaders", {}).update(self.withheld_headers)
             raise service_error(error)
         if isinstance(error, MalformedResponseError):
-            # Without the frames of botocore, which reference the body.
+            # Without the frames of botocore, because they reference the body.
             raise error.with_traceback(None) from None
-        if error is not None and isinstance(error, _response_parser_error()):
+        if type(error).__name__ == "ResponseParserError":  # its module is a third of the time of `import drs_jobs`
             # From a client in a wrapper or in a thread, for which the handlers did not run.
             raise MalformedResponseError("a response that boto3 could not parse", path="$") from error
 
     def page(self) -> RawPage:
-        """Return the page of the response.
-
-        Raises:
-            MalformedResponseError: If it is invalid.
-            TypeError: If the client is asynchronous, or its method does not return a dict.
-        """
+        """Return the page of the response. Raise TypeError if the client is asynchronous, or returned no dict."""
         response, decoded = self.response, self.body
         self.response = self.body = _MISSING
         try:
             if not isinstance(response, Mapping):
                 raise TypeError(_type_error_text(self.method, response))
-            return self._parse(response, decoded)
+            return _parse(response, decoded)
         except (MalformedResponseError, TypeError) as error:
             invalid = error.with_traceback(None)
         # Without local variables that hold raw items, because crash reporters send them, and the items have tags.
         del response, decoded
         raise invalid
 
-    def _parse(self, response: Mapping[str, Any], decoded: object) -> RawPage:
-        members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
-        metadata = response.get("ResponseMetadata")
-        metadata = metadata if isinstance(metadata, Mapping) else {}
-        if decoded is _MISSING and metadata.get("HTTPHeaders") and not members:
-            problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
-            raise MalformedResponseError(problem, path="$")
-        request_id = metadata.get("RequestId")
-        body = decoded if _is_unchanged(decoded, members) else members
-        return parse_page(body, request_id if isinstance(request_id, str) else None)
+
+def _parse(response: Mapping[str, Any], decoded: object) -> RawPage:
+    members = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+    metadata = response.get("ResponseMetadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    if decoded is _MISSING and metadata.get("HTTPHeaders") and not members:
+        problem = "an empty response that drs_jobs could not check (the boto3 client is in a wrapper or in a thread)"
+        raise MalformedResponseError(problem, path="$")
+    request_id = metadata.get("RequestId")
+    expected = _parsed_members(decoded)
+    # Otherwise a wrapper or a handler of the caller has changed the members.
+    is_unchanged = decoded is not _MISSING and expected.keys() == members.keys()
+    is_unchanged = is_unchanged and all(expected[key] is members[key] for key in expected)
+    return parse_page(decoded if is_unchanged else members, request_id if isinstance(request_id, str) else None)
 
 
 def start_call(client: object, operation: str) -> Call:
-    """Return the context manager for a call of a client.
-
-    Raises:
-        TypeError: If the client does not have the method.
-    """
+    """Return the context manager for a call of a client."""
     name = METHODS[operation]
     method = getattr(client, name, None)
     if method is None:
@@ -132,7 +124,7 @@ current_call: ContextVar[Call | None] = ContextVar("drs_jobs_call", default=None
 """The call of drs_jobs that is being made; `None` if there is none."""
 
 _registration_lock: Final = threading.RLock()
-"""Held while handlers are registered, which is not thread-safe in botocore.
+"""Held while handlers are registered: botocore's registration is not thread-safe.
 
 Held during a fork too, so that a child process never inherits it locked.
 """
@@ -155,37 +147,25 @@ def register_handlers(client: object) -> None:
         for operation in METHODS:
             # First, so that a call made by a handler of the caller is recognized as another one.
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
-        events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
         events.register_last("before-send", _on_send, unique_id="drs_jobs_send")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
         events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
         events.register_last("after-call-error", _on_call_end, unique_id="drs_jobs_end_error")
 
 
-def _response_parser_error() -> type[Exception]:
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415  # a third of the time of `import drs_jobs`
-
-    return ResponseParserError
-
-
 def _forget_secrets(error: BaseException, handled_error: BaseException | None) -> None:
-    """Clear the local variables of botocore's frames, which crash reporters send: they hold bodies and credentials.
+    """Clear the local variables of botocore's frames: crash reporters send them, and they hold bodies and credentials.
 
     Not those of an error that was raised before the call, `handled_error`, and not those of a fake.
     """
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in _AWS_PACKAGES:
+    while frames is not None and not re.match(r"(aio)?botocore\b", frames.tb_frame.f_globals.get("__name__", "")):
         frames = frames.tb_next
     if frames is None:
         return
-    traceback.clear_frames(frames)
     for link in chain_of(error, handled_error):
-        if link is not error:
-            traceback.clear_frames(link.__traceback__)
+        traceback.clear_frames(frames if link is error else link.__traceback__)
         drop_request(link)
-
-
-_AWS_PACKAGES: Final = frozenset({"aiobotocore", "botocore"})
 
 
 def method_name(method: object) -> str:
@@ -193,7 +173,7 @@ def method_name(method: object) -> str:
 
 
 def _type_error_text(method: object, response: object) -> str:
-    """Return the error message for a synchronous client whose response is not a mapping."""
+    """Return the error message for a response of a synchronous client that is not a mapping."""
     name = method_name(method)
     if inspect.isawaitable(response):
         if inspect.iscoroutine(response):
@@ -209,7 +189,7 @@ def _type_error_text(method: object, response: object) -> str:
 
 
 def is_asynchronous(client: object) -> bool:
-    """Return whether a client is one of aiobotocore, or a fake whose methods are coroutine functions."""
+    """Return whether a client is one of aiobotocore, or a fake with coroutine functions as methods."""
     return any(inspect.iscoroutinefunction(getattr(client, name, None)) for name in ("_make_api_call", *METHODS.values()))
 
 
@@ -231,41 +211,33 @@ def region_and_endpoint(client: object) -> tuple[str | None, str | None]:
     return region if isinstance(region, str) else None, endpoint if isinstance(endpoint, str) else None
 
 
-def _is_unchanged(body: object, members: dict[str, Any]) -> bool:
-    """Return whether `members` are those of `body`. Otherwise a wrapper or a handler of the caller has changed them."""
-    expected = _parsed_members(body)
-    same = expected.keys() == members.keys() and all(expected[key] is members[key] for key in expected)
-    return body is not _MISSING and same
-
-
 def _parsed_members(body: object) -> dict[str, Any]:
     """Return the members of a decoded body for botocore, without the keys that botocore reserves for itself."""
-    return {key: value for key, value in body.items() if key not in _RESERVED_KEYS} if isinstance(body, dict) else {}
+    return (
+        {key: value for key, value in body.items() if key not in ("ResponseMetadata", "Error")}
+        if isinstance(body, dict)
+        else {}
+    )
 
 
 def _on_call(model: Any, context: object, **_: object) -> None:
     """Handle botocore's event for the start of an API call. A wrapper can make several, one after the other."""
     current = current_call.get()
     if current is not None and model.name == current.operation and current.context is None:
-        current.context = context
-
-
-def _on_request(request: Any, **_: object) -> None:
-    """Handle botocore's event for a request that is about to be sent."""
-    current = current_call.get()
-    if current is not None:
-        current.is_own_request = current.context is not None and request.context is current.context
+        current.context, current.is_own_request = context, True
 
 
 def _on_send(request: Any, **_: object) -> None:
     """Handle botocore's event for a request that is sent now."""
     current = current_call.get()
-    if current is not None and current.is_own_request:
-        decode_headers(request)
+    if current is not None:
+        current.is_own_request = request.context is current.context
+        if current.is_own_request:
+            decode_headers(request)
 
 
 def decode_headers(request: Any, **_: object) -> None:
-    """Decode the headers of a request, which are bytes. The bytes that are sent do not change.
+    """Decode the headers of a request if they are bytes. The bytes that are sent do not change.
 
     With bytes, urllib3 raises TypeError for a redirect with status 303, instead of returning it as a response.
     """
@@ -293,11 +265,10 @@ def _on_response(
         return
     current.body, current.withheld_headers = _MISSING, {}
     body, content_type = response_dict["body"], response_dict["headers"].get("Content-Type", "")
-    if response_dict["status_code"] >= _ERROR_STATUS:
-        # botocore parses the body of status 300 like that of a success, and then raises a ClientError.
-        is_redirect = response_dict["status_code"] == _ERROR_STATUS
-        response_dict["body"] = b"" if is_redirect else error_bodies.sanitize(body, content_type)
-        current.withheld_headers = error_bodies.withhold_retry_after(response_dict)
+    if response_dict["status_code"] >= 300:  # botocore raises a ClientError
+        # It parses the body of status 300 like that of a success.
+        response_dict["body"] = b"" if response_dict["status_code"] == 300 else _sanitize(body, content_type)
+        current.withheld_headers = _withhold_retry_after(response_dict)
         return
     response_dict["body"] = b""
     # An invalid body raises here, inside the call, so that a wrapper that merges several responses gets the error too.
@@ -312,17 +283,44 @@ def _decode(body: bytes, content_type: str) -> object:
     except (ValueError, RecursionError):
         problem = "a body that is not JSON (truncated, or from a proxy or a sign-in page)"
         error = MalformedResponseError(problem, path="$", value=redact_body(body, content_type))
-    # Raised outside of the `except` block, because the caught error references the body, which can contain tags.
+    # Raised outside of the `except` block, because the caught error references the body, and a body can contain tags.
     raise error
 
 
-_ERROR_STATUS: Final = 300
-"""The lowest status for which botocore raises a ClientError."""
+# ------------------------------------------------------------------ responses with an error status
 
-_RESERVED_KEYS: Final = frozenset({"ResponseMetadata", "Error"})
+# botocore raises an unexpected exception on some bodies and headers, and then does not retry the request.
+
+_TEXT_KEYS: Final = ("__type", "code", "Code", "message", "Message", "reason", "serviceCode", "quotaCode")
+"""The members of an error body that are strings."""
 
 
-def _restore_headers(withheld: dict[str, str], response: Any) -> None:
-    """Add the removed header to the response of the error."""
-    if withheld and isinstance(metadata := response.get("ResponseMetadata"), dict):
-        metadata.setdefault("HTTPHeaders", {}).update(withheld)
+def _sanitize(body: bytes, content_type: str) -> bytes:
+    """Return an error body that botocore can parse, with the members of the service model that have the right types."""
+    try:
+        error = json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        error = None
+    if not isinstance(error, dict):
+        # As a message, because botocore uses the whole text as the message too.
+        message = redact_body(body, content_type)
+        return json.dumps({"message": REDACTED if message is None else message}).encode()
+    sanitized: dict[str, object] = {**_texts(error, _TEXT_KEYS)}
+    if isinstance(fields := error.get("fieldList"), list):
+        sanitized["fieldList"] = [_texts(field, ("name", "message")) for field in fields if isinstance(field, dict)]
+    return json.dumps(sanitized).encode()
+
+
+def _texts(members: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:
+    return {key: redact_text(members[key]) for key in keys if isinstance(members.get(key), str)}
+
+
+def _withhold_retry_after(response_dict: dict[str, Any]) -> dict[str, str]:
+    """Remove a `Retry-After` that is not an integer, because botocore raises ValueError on it. Return the removed header."""
+    try:
+        int(response_dict["headers"].get("Retry-After", "0"))
+    except ValueError:
+        # A copy, because the headers belong to the HTTP response.
+        response_dict["headers"] = response_dict["headers"].copy()
+        return {"retry-after": response_dict["headers"].pop("Retry-After")}
+    return {}

@@ -4,12 +4,14 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import functools
+import importlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from drs_jobs._aws.field_names import AWS_NAMES
-from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._aws.structure import SchemaError
 from drs_jobs._errors import MalformedResponseError
 from drs_jobs._models import Job
 from drs_jobs._pagination.pages import RawPage
@@ -17,33 +19,24 @@ from drs_jobs._text import fingerprint, redact_value
 
 
 def decode(body: bytes) -> object:
-    """Return the value of a JSON text in UTF-8, decoded by msgspec if it is installed (extra `speed`).
-
-    Raises:
-        ValueError, RecursionError: If it is not JSON, or is nested too deeply.
-    """
-    fast_decode = fast_decoder()
-    if fast_decode is not None:
-        try:
+    """Return the value of a JSON text in UTF-8. Raise ValueError or RecursionError if it is not JSON, or nested too deeply."""
+    if (fast_decode := fast_decoder()) is not None:
+        with suppress(Exception):  # msgspec refuses some JSON, such as a lone surrogate, so `json` decides
             return fast_decode(body)
-        except Exception:  # noqa: BLE001, S110  # msgspec refuses some JSON, such as a lone surrogate, so `json` decides
-            pass
     return DECODER.decode(body.decode("utf-8"))
 
 
 @functools.cache
 def fast_decoder() -> Callable[[bytes], Any] | None:
-    """Return the decoder of msgspec; `None` if it is not installed."""
-    try:
-        import msgspec  # noqa: PLC0415  # of the extra `speed`
-    except ImportError:
-        return None
-    return msgspec.json.Decoder().decode
+    """Return the decoder of msgspec, from the extra `speed`; `None` if it is not installed."""
+    with suppress(ImportError):
+        decoder: Callable[[bytes], Any] = importlib.import_module("msgspec").json.Decoder().decode
+        return decoder
+    return None
 
 
 def _reject_constant(constant: str) -> NoReturn:
-    msg = f"{constant} is not JSON"
-    raise ValueError(msg)
+    raise ValueError(f"{constant} is not JSON")
 
 
 DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant)
@@ -51,11 +44,7 @@ DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def parse_page(body: object, request_id: str | None = None) -> RawPage:
-    """Return a response body as a page of raw items.
-
-    Raises:
-        MalformedResponseError: If the body is not a page.
-    """
+    """Return a response body as a page of raw items."""
     if not isinstance(body, dict):
         raise SchemaError("an object", body).as_malformed("$")
     items = body.get("items")
@@ -77,5 +66,5 @@ def job_id_of(raw: object) -> str | None:
 
 
 def log_item_id_of(raw: object) -> str:
-    """Return the identity of a raw log item: a hash of its content, which does not change. AWS gives it no id."""
+    """Return the identity of a raw log item: a hash of its content, because AWS gives it no id."""
     return fingerprint(json.dumps(raw, sort_keys=True, default=str))

@@ -7,19 +7,14 @@ import re
 from datetime import timedelta
 from typing import Any, Final
 
-from drs_jobs._aws.schema_error import SchemaError
+from drs_jobs._aws.structure import SchemaError
 from drs_jobs._models.source_server import SourceServer, is_source_server_id
 
 _ID: Final = "sourceServerID"
-_NAMES: Final = ("hostname", "fqdn")
 
 
 def structure_source_server(raw: object, index: int) -> SourceServer:
-    """Return a raw source server as a typed one. What is missing or has another type is `None`, except the id.
-
-    Raises:
-        MalformedResponseError: If it has no id.
-    """
+    """Return a raw source server as a typed one. What is missing or has another type is `None`, except the id."""
     server_id = source_server_id_of(raw)
     if server_id is None or not is_source_server_id(server_id) or not isinstance(raw, dict):
         error = SchemaError("a source server with an id", None).as_malformed(f"$.items[{index}].{_ID}")
@@ -43,7 +38,7 @@ def source_server_id_of(raw: object) -> str | None:
 
 def host_name_of(raw: object) -> str | None:
     """Return the host name of a raw source server, or else its fully qualified name; `None` if it has neither."""
-    names = (_text(raw, "sourceProperties", "identificationHints", name) for name in _NAMES)
+    names = (_text(raw, "sourceProperties", "identificationHints", name) for name in ("hostname", "fqdn"))
     return next((name for name in names if name and name.strip()), None)
 
 
@@ -54,16 +49,14 @@ def _text(raw: Any, *keys: str) -> str | None:
 
 
 _ARN: Final = re.compile(r"arn:[^:]+:drs:(?P<region>[^:]+):(?P<account_id>[0-9]{12}):.+", re.DOTALL)
-_LAG: Final = re.compile(r"P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]+)?)S)?)?")
+_LAG: Final = re.compile(
+    r"P(?:(?P<days>\d{1,6})D)?(?:T(?:(?P<hours>\d{1,9})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,9}(?:\.\d+)?)S)?)?",
+    re.ASCII,
+)
 
 
 def _parse_lag(text: str | None) -> timedelta | None:
     """Return a duration of ISO 8601 with days, hours, minutes and seconds, such as `PT1H30M`; `None` for any other text."""
     match = _LAG.fullmatch(text or "")
-    if match is None or text in ("P", "PT"):
-        return None
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    try:
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        return None
+    parts = {} if match is None else {unit: float(count) for unit, count in match.groupdict().items() if count}
+    return timedelta(**parts) if parts else None

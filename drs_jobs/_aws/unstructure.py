@@ -28,7 +28,7 @@ def unstructure_job(job: Job) -> dict[str, Any]:
         ValueError: If a datetime is naive, which is possible in a job that AWS did not send.
     """
     try:
-        return _unstructure(job, Job, "unstructure_job takes a Job")
+        return _unstructure(job, Job, "unstructure_job")
     finally:
         del job  # crash reporters send local variables, and a raw job has tags
 
@@ -44,15 +44,15 @@ def unstructure_log_item(item: JobLogItem) -> dict[str, Any]:
         ValueError: If a datetime is naive.
     """
     try:
-        return _unstructure(item, JobLogItem, "unstructure_log_item takes a JobLogItem")
+        return _unstructure(item, JobLogItem, "unstructure_log_item")
     finally:
         del item  # it can be a raw job
 
 
-def _unstructure(item: object, item_type: type, requirement: str) -> dict[str, Any]:
+def _unstructure(item: object, item_type: type, function: str) -> dict[str, Any]:
     try:
         if not isinstance(item, item_type):
-            raise TypeError(f"{requirement}, not {type(item).__name__}")
+            raise TypeError(f"{function} takes a {item_type.__name__}, not {type(item).__name__}")
         raw: dict[str, Any] = _converter.unstructure(item)
     except (TypeError, ValueError) as error:
         invalid = error.with_traceback(None)
@@ -62,35 +62,24 @@ def _unstructure(item: object, item_type: type, requirement: str) -> dict[str, A
     raise invalid
 
 
-def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
-    names = AWS_NAMES[cls]
-    tag = UNION_TAGS.get(cls)
-
-    def unstructure_instance(instance: Any) -> dict[str, Any]:
-        raw: dict[str, Any] = {}
-        for name, key in names.items():
-            value = getattr(instance, name)
-            if value not in (None, (), {}):
-                raw[key] = _converter.unstructure(value)
-        return raw if tag is None else {tag: raw}
-
-    return unstructure_instance
+_converter: Final = cattrs.Converter()
+_converter.register_unstructure_hook(datetime, lambda time: to_utc(time).isoformat())
+_converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
+_converter.register_unstructure_hook(UnknownValue, str)
+_converter.register_unstructure_hook(tuple, lambda elements: [_converter.unstructure(element) for element in elements])
+_converter.register_unstructure_hook(SourceNetworkID, lambda member: {UNION_TAGS[SourceNetworkID]: member.value})
 
 
+@_converter.register_unstructure_hook
 def _unstructure_unknown(member: UnknownMember) -> dict[str, Any]:
     return {SDK_UNKNOWN_MEMBER: {"name": member.name}} if member.value is None else {member.name: copy.deepcopy(member.value)}
 
 
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    converter.register_unstructure_hook(datetime, lambda time: to_utc(time).isoformat())
-    converter.register_unstructure_hook(StrEnum, operator.attrgetter("value"))
-    converter.register_unstructure_hook(UnknownValue, str)
-    converter.register_unstructure_hook(tuple, lambda elements: [converter.unstructure(element) for element in elements])
-    converter.register_unstructure_hook(SourceNetworkID, lambda member: {UNION_TAGS[SourceNetworkID]: member.value})
-    converter.register_unstructure_hook(UnknownMember, _unstructure_unknown)
-    converter.register_unstructure_hook_factory(AWS_NAMES.__contains__, _unstructure_class)
-    return converter
+@_converter.register_unstructure_hook_factory(AWS_NAMES.__contains__)
+def _unstructure_class(cls: Any) -> Callable[[Any], Any]:
+    def unstructure_instance(instance: Any) -> dict[str, Any]:
+        values = {key: getattr(instance, name) for name, key in AWS_NAMES[cls].items()}
+        raw = {key: _converter.unstructure(value) for key, value in values.items() if value not in (None, (), {})}
+        return {UNION_TAGS[cls]: raw} if cls in UNION_TAGS else raw
 
-
-_converter: Final = _make_converter()
+    return unstructure_instance

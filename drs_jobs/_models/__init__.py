@@ -1,34 +1,10 @@
-"""The data classes: frozen attrs classes, open enums and tagged unions.
-
-| module | contents |
-|---|---|
-| `base` | the base class of the data classes, and `UnknownMember` |
-| `enums` | AWS's values, `UnknownValue` and `Outcome` |
-| `job` | `Job` and the classes of its fields, as in the response of DescribeJobs |
-| `log` | `JobLogItem` and the classes of its fields, as in the response of DescribeJobLogItems |
-"""
+"""What AWS returns, as classes: frozen attrs classes, open enums and tagged unions. All of it is public in `drs_jobs`."""
 
 from drs_jobs._models.base import UnknownMember
 from drs_jobs._models.enums import *
-from drs_jobs._models.job import (
-    Job,
-    LaunchAction,
-    LaunchActionParameter,
-    LaunchActionRun,
-    LaunchActionsStatus,
-    ParticipatingResource,
-    ParticipatingResourceID,
-    ParticipatingServer,
-    SourceNetworkID,
-)
-from drs_jobs._models.log import (
-    ConversionProperties,
-    EventResourceData,
-    JobLogEventData,
-    JobLogItem,
-    ProductCode,
-    SourceNetworkData,
-)
+from drs_jobs._models.job import *
+from drs_jobs._models.log import *
+from drs_jobs._models.source_server import SourceServer
 
 __all__ = [
     "ConversionProperties",
@@ -57,6 +33,7 @@ __all__ = [
     "ProductCodeMode",
     "SourceNetworkData",
     "SourceNetworkID",
+    "SourceServer",
     "UnknownMember",
     "UnknownValue",
 ]

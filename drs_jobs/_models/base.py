@@ -30,7 +30,7 @@ class Model:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, handler: Any) -> dict[str, Any]:
-        """Return the schema with which pydantic validates and serializes it: an instance, or its fields by their names here."""
+        """Return the schema of pydantic for validation and serialization: an instance, or its fields by their names here."""
         fields, hints = attrs.fields(cast("type[attrs.AttrsInstance]", cls)), get_type_hints(cls)
 
         def validate(value: object, validate_fields: Callable[[object], dict[str, Any]]) -> object:

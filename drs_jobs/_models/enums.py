@@ -24,7 +24,7 @@ class UnknownValue(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> dict[str, Any]:
-        """Return the schema with which pydantic validates and serializes it: any text that no enum beside it has."""
+        """Return the schema of pydantic for validation and serialization: any text that no other member of its union has."""
         text = {"type": "function-after", "function": {"type": "no-info", "function": cls}, "schema": {"type": "str"}}
         return {"type": "lax-or-strict", "lax_schema": text, "strict_schema": {"type": "is-instance", "cls": cls}}
 

@@ -281,47 +281,39 @@ class Job(Model):
           were observed to have none. Any other job without participants is UNDETERMINED.
         - UNDETERMINED in all other cases.
         """
-        outcome = self._evaluate(self.participating_servers, self.participating_resources)
-        is_empty = not self.participating_servers and not self.participating_resources
-        if outcome is Outcome.SUCCEEDED and is_empty and self.type != JobType.TERMINATE:
-            return Outcome.UNDETERMINED
-        return outcome
+        if not self.is_complete:
+            return Outcome.RUNNING
+        participants, target = self._participants, self._target_status
+        runs = [run for _, run in self._required_runs]
+        if any(participant.is_failed for participant in participants) or any(run.is_failed for run in runs):
+            return Outcome.FAILED
+        has_arrived = target is not None and all(participant.launch_status == target for participant in participants)
+        has_acted = all(run.status == LaunchActionRunStatus.SUCCEEDED for run in runs)
+        can_succeed = bool(participants) or self.type == JobType.TERMINATE
+        return Outcome.SUCCEEDED if has_arrived and has_acted and can_succeed else Outcome.UNDETERMINED
 
     def outcome_of(self, source_server_id: str) -> Outcome | None:
-        """Return the outcome for one server, which can differ from `outcome`; `None` if the job does not have the server.
+        """Return the outcome for one server. It can differ from `outcome`. `None` if the job does not have the server.
 
         Args:
             source_server_id: The id of the source server.
         """
         servers = tuple(s for s in self.participating_servers if s.source_server_id == source_server_id)
-        return self._evaluate(servers, ()) if servers else None
-
-    def _evaluate(self, servers: tuple[ParticipatingServer, ...], resources: tuple[ParticipatingResource, ...]) -> Outcome:
-        if not self.is_complete:
-            return Outcome.RUNNING
-        statuses = [*(server.launch_status for server in servers), *(resource.launch_status for resource in resources)]
-        required = [run.status for server in servers for run in server.runs if not run.is_optional]
-        if LaunchStatus.FAILED in statuses or LaunchActionRunStatus.FAILED in required:
-            return Outcome.FAILED
-        has_arrived = self._target_status is not None and all(status == self._target_status for status in statuses)
-        has_acted = all(status == LaunchActionRunStatus.SUCCEEDED for status in required)
-        return Outcome.SUCCEEDED if has_arrived and has_acted else Outcome.UNDETERMINED
+        return attrs.evolve(self, participating_servers=servers, participating_resources=()).outcome if servers else None
 
     @property
     def undetermined_reasons(self) -> str:
         """Why the outcome of a complete job is undetermined, in one line; empty for any other outcome."""
         if self.outcome is not Outcome.UNDETERMINED:
             return ""
-        if self._target_status is None:
+        target = self._target_status
+        if target is None:
             return f"its type is {self.type}, for which drs_jobs has no target status"
-        servers, resources = self.participating_servers, self.participating_resources
-        participants = [*((s.name, s.launch_status) for s in servers), *((r.name, r.launch_status) for r in resources)]
-        reasons = [f"{name} is {status}" for name, status in participants if status != self._target_status]
+        reasons = [f"{one.name} is {one.launch_status}" for one in self._participants if one.launch_status != target]
         reasons += [
             f"action {run.name} on {server.name} is {run.status}"
-            for server in servers
-            for run in server.runs
-            if not run.is_optional and run.status != LaunchActionRunStatus.SUCCEEDED
+            for server, run in self._required_runs
+            if run.status != LaunchActionRunStatus.SUCCEEDED
         ]
         return "; ".join(reasons) or "it has no participants"
 
@@ -329,25 +321,33 @@ class Job(Model):
     def servers_at_target(self) -> tuple[ParticipatingServer, ...]:
         """The servers with the target status of this type of job: launched, or terminated. Empty for any other type.
 
-        A server on which a non-optional launch action failed is not one of them.
+        A server with a failed, non-optional launch action is not one of them.
         """
-        target = self._target_status
-        if target is None:
-            return ()
-        return tuple(s for s in self.participating_servers if s.launch_status == target and not s.has_failed_action)
+        target = self._target_status  # `None` is the status of a server without one, not a target
+        servers = self.participating_servers if target is not None else ()
+        return tuple(server for server in servers if server.launch_status == target and not server.has_failed_action)
 
     @property
     def _target_status(self) -> LaunchStatus | None:
         return None if self.type is None else _TARGET_STATUSES.get(self.type)
 
     @property
+    def _participants(self) -> tuple[ParticipatingServer | ParticipatingResource, ...]:
+        return (*self.participating_servers, *self.participating_resources)
+
+    @property
+    def _required_runs(self) -> list[tuple[ParticipatingServer, LaunchActionRun]]:
+        """The servers and runs of all non-optional actions."""
+        return [(server, run) for server in self.participating_servers for run in server.runs if not run.is_optional]
+
+    @property
     def failed_servers(self) -> tuple[ParticipatingServer, ...]:
-        """The servers whose own launch status is `FAILED`."""
+        """The servers with the launch status `FAILED`."""
         return tuple(server for server in self.participating_servers if server.is_failed)
 
     @property
     def failed_resources(self) -> tuple[ParticipatingResource, ...]:
-        """The other resources whose launch status is `FAILED`."""
+        """The other resources with the launch status `FAILED`."""
         return tuple(resource for resource in self.participating_resources if resource.is_failed)
 
     @property
@@ -410,9 +410,8 @@ class Job(Model):
             *(f"resource {resource.name} failed" for resource in self.failed_resources),
             *(
                 f"action {run.name} failed on {server.name}" + (f" ({run.failure_reason})" if run.failure_reason else "")
-                for server in self.participating_servers
-                for run in server.runs
-                if run.is_failed and not run.is_optional
+                for server, run in self._required_runs
+                if run.is_failed
             ),
         ]
         places = "" if len(reasons) == 1 else f" in {len(reasons)} places"

@@ -66,7 +66,7 @@ EventResourceData: TypeAlias = SourceNetworkData | UnknownMember
 
 @attrs.frozen(repr=False, kw_only=True)
 class JobLogEventData(Model):
-    """The data of a log item beside its event."""
+    """The data of a log item, in addition to its event."""
 
     source_server_id: str | None = None
     """The id of the source server."""

@@ -1,19 +1,16 @@
-"""What is known of a source server beside its jobs."""
+"""What is known of a source server apart from its jobs."""
 
 import re
 from datetime import timedelta
-from typing import Final
 
 import attrs
 
 from drs_jobs._models.base import Model
 
-_ID: Final = re.compile(r"s-[0-9a-zA-Z]{17}")
-
 
 def is_source_server_id(text: str) -> bool:
     """Return whether AWS's service model allows a text as the id of a source server."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(r"s-[0-9a-zA-Z]{17}", text) is not None
 
 
 @attrs.frozen(repr=False)

@@ -24,7 +24,7 @@ class Position:
     is_end: bool = False
 
     def index_in(self, items: list[object], identify: Callable[[object], str | None]) -> int:
-        """Return the index at which to continue in `items`, the page as it is now.
+        """Return the index of the next item in `items`, the page as it is now.
 
         The page can have changed since the cursor was made. No item that was not returned before is skipped.
         """
@@ -55,11 +55,7 @@ def encode_cursor(position: Position, identity: str) -> str:
 
 
 def decode_cursor(cursor: str, identity: str, accepts_token: Callable[[str], bool]) -> Position:
-    """Return the position of a cursor. `accepts_token` returns whether the client accepts a page token.
-
-    Raises:
-        ValueError: If it is not a cursor of a query with this identity.
-    """
+    """Return the position of a cursor of a query with this identity, if the client accepts its page token."""
     encoded, _, checksum = cursor.partition(".")
     if checksum == _checksum(encoded, identity):
         with suppress(TypeError, ValueError, RecursionError):  # the checksum is not secret, so the rest can be anything
@@ -75,17 +71,13 @@ def decode_cursor(cursor: str, identity: str, accepts_token: Callable[[str], boo
 
 def _is_valid(position: Any, accepts_token: Callable[[str], bool]) -> bool:
     """Return whether the fields have values that a run can have."""
-    if position.is_end is True:
-        return bool(position == END)
-    return (
+    token, anchor = position.token, position.anchor
+    return bool(position == END) or (
         position.is_end is False
-        and (
-            position.token is None
-            or (isinstance(position.token, str) and position.token != "" and accepts_token(position.token))
-        )
-        and (position.anchor is None or isinstance(position.anchor, str))
+        and (token is None or (isinstance(token, str) and token != "" and accepts_token(token)))
+        and (anchor is None or isinstance(anchor, str))
         and all(type(number) is int and 0 <= number <= sys.maxsize for number in (position.offset, position.skipped))
-        and (position.anchor is None) == (position.offset == 0)
+        and (anchor is None) == (position.offset == 0)
     )
 
 

@@ -1,25 +1,24 @@
 """The items of a query, as often as they are iterated."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from drs_jobs import _html
 from drs_jobs._errors import MalformedResponseError
-from drs_jobs._pagination.pages import Items, Page, RawPage, Request
-from drs_jobs._pagination.run import Query, Run, early_stop_error
+from drs_jobs._pagination.pages import Items, Page, Request
+from drs_jobs._pagination.run import Query, Run, State, early_stop_error
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-Fetch: TypeAlias = Callable[[Request], RawPage]
-"""Sends a request, and returns the page."""
 
 
 class PagerIteratorBase(Generic[T]):
     """One run over the items of a query, for synchronous and asynchronous iterators."""
 
-    def __init__(self, query: Query[T]) -> None:
+    def __init__(self, query: Query[T], fetch: Callable[[Request], Any]) -> None:
+        """Create a run. `fetch` sends a request, and returns the page, or an awaitable of it. No request is sent yet."""
         self._run = Run(query)
+        self._fetch = fetch
 
     @property
     def cursor(self) -> str:
@@ -40,11 +39,6 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
     A run can be continued after an exception. `next` then repeats the failed request, or continues after the malformed item.
     """
 
-    def __init__(self, query: Query[T], fetch: Fetch) -> None:
-        """Create a run. No request is sent before the first `next`."""
-        super().__init__(query)
-        self._fetch = fetch
-
     def __iter__(self) -> "PagerIterator[T]":
         return self
 
@@ -55,15 +49,7 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
             StopIteration: If there are no more items.
             ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
         """
-        run = self._run
-        try:
-            while (step := run.next_item()) is None and not run.is_finished:
-                self._fetch_page()
-        except StopIteration as error:
-            raise early_stop_error() from error
-        if step is None:
-            raise StopIteration
-        item, run.state = step
+        item, self._run.state = self._next(self._run.next_item)
         return item
 
     def pages(self) -> Iterator[Page[T]]:
@@ -71,33 +57,33 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
 
         It shares the position of this iterator, so that items and pages can be mixed.
         """
-        return _PageIterator(self._run, self._fetch_page)
+        return _PageIterator(self._run, lambda: self._next(self._run.next_page))
 
-    def _fetch_page(self) -> None:
+    def _next(self, next_step: Callable[[], tuple[R, State] | None]) -> tuple[R, State]:
+        """Return the next step of the run, an item or a page, and fetch pages until there is one."""
+        run = self._run
         try:
-            self._run.receive(self._fetch(self._run.next_request()))
+            while (step := next_step()) is None and not run.is_finished:
+                run.receive(self._fetch(run.next_request()))
         except MalformedResponseError as error:
-            error.cursor = self._run.cursor
+            error.cursor = run.cursor
             raise
+        except StopIteration as error:
+            raise early_stop_error() from error
+        if step is None:
+            raise StopIteration
+        return step
 
 
 class _PageIterator(Iterator[Page[T]]):
     """An iterator over the pages of a run. Both share one position, so that `next` can be called on either at any time."""
 
-    def __init__(self, run: Run[T], fetch_page: Callable[[], None]) -> None:
+    def __init__(self, run: Run[T], next_step: Callable[[], tuple[Page[T], State]]) -> None:
         self._run = run
-        self._fetch_page = fetch_page
+        self._next = next_step
 
     def __next__(self) -> Page[T]:
-        run = self._run
-        try:
-            while (step := run.next_page()) is None and not run.is_finished:
-                self._fetch_page()
-        except StopIteration as error:
-            raise early_stop_error() from error
-        if step is None:
-            raise StopIteration
-        page, run.state = step
+        page, self._run.state = self._next()
         return page
 
 
@@ -107,8 +93,9 @@ IteratorT = TypeVar("IteratorT", bound=PagerIteratorBase[Any])
 class PagerBase(Generic[T, IteratorT]):
     """Any number of runs over the items of a query, for synchronous and asynchronous pagers."""
 
-    def __init__(self, query: Query[T]) -> None:
+    def __init__(self, query: Query[T], fetch: Callable[[Request], Any]) -> None:
         self._query = query
+        self._fetch = fetch
         self._latest: IteratorT | None = None
 
     @property
@@ -134,10 +121,6 @@ class Pager(PagerBase[T, PagerIterator[T]]):
 
     It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
     """
-
-    def __init__(self, query: Query[T], fetch: Fetch) -> None:
-        super().__init__(query)
-        self._fetch = fetch
 
     def __iter__(self) -> PagerIterator[T]:
         """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""

@@ -40,21 +40,16 @@ class RawPage:
 class Page(Generic[T]):
     """The items of one response."""
 
-    items: tuple[T, ...]
+    items: tuple[T, ...] = attrs.field(repr=lambda items: f"<{len(items)}>")
     """The typed items. A limit, a cursor or a malformed item can make them fewer than in the response."""
-    next_token: str | None
+    next_token: str | None = attrs.field(repr=lambda token: "None" if token is None else quoted(token))
     """AWS's token of the next page; `None` on the last."""
     request_id: str | None
     """AWS's id of the request, for a support case."""
-    cursor: str
+    cursor: str = attrs.field(repr=False)
     """The position after this page."""
     raw: Mapping[str, Any] = attrs.field(hash=False, repr=False)
     """The whole decoded response, unchanged, with the keys that drs_jobs ignores."""
-
-    def __repr__(self) -> str:
-        """Return a text with the number of items instead of the items."""
-        token = None if self.next_token is None else quoted(self.next_token)
-        return f"Page(items=<{len(self.items)}>, next_token={token}, request_id={self.request_id!r})"
 
 
 class Items(tuple[T_co, ...]):
@@ -71,5 +66,5 @@ class Items(tuple[T_co, ...]):
         jobs = [item for item in self if isinstance(item, Job)]
         if len(jobs) == len(self):
             return _html.jobs_html(jobs)
-        more = f"<div>and {len(self) - _html.MAX_ROWS:,} more</div>" if len(self) > _html.MAX_ROWS else ""
-        return "".join(_html.text_html(repr(item)) for item in self[: _html.MAX_ROWS]) + more
+        lines = "".join(_html.text_html(repr(item)) for item in self[: _html.MAX_ROWS])
+        return lines + _html.more_html(len(self), _html.MAX_ROWS)

@@ -8,7 +8,6 @@ import attrs
 from drs_jobs._errors import MalformedResponseError, PaginationLoopError
 from drs_jobs._pagination.cursor import END, START, Position, encode_cursor
 from drs_jobs._pagination.pages import Page, RawPage, Request
-from drs_jobs._text import fingerprint
 
 T = TypeVar("T")
 
@@ -28,7 +27,7 @@ class Query(Generic[T]):
     identify: Callable[[object], str | None]
     """Returns the identity of a raw item within its page; `None` if it cannot be read."""
     start: Position = START
-    """The position at which each run begins."""
+    """The start of each run."""
     limit: int | None = None
     """The maximum number of items of a run; `None` without a limit."""
     on_malformed: Callable[[MalformedResponseError], object] | None = None
@@ -39,24 +38,17 @@ class State(NamedTuple):
     """The state of a run between two items. It is immutable: each step of a run replaces it."""
 
     position: Position
-    """The position at which the run continued in the current page."""
+    """Where the run continued in the current page."""
     remaining: int | None
     """The number of items that the limit still allows; `None` without a limit."""
     page: RawPage | None = None
     """The current page; `None` before it is fetched."""
-    repeats_token: bool = False
-    """Whether the current page has a token that was seen earlier in the run."""
     next_index: int = 0
     """The index of the next item in the current page."""
-    is_page_returned: bool = False
-    """Whether the whole page was returned as a `Page`. Needed for a page with a repeated token and without items."""
 
     def after_item(self) -> "State":
         remaining = None if self.remaining is None else self.remaining - 1
-        return State(self.position, remaining, self.page, self.repeats_token, self.next_index + 1)
-
-    def after_malformed_item(self) -> "State":
-        return self._replace(next_index=self.next_index + 1)
+        return State(self.position, remaining, self.page, self.next_index + 1)
 
 
 class Run(Generic[T]):
@@ -77,7 +69,7 @@ class Run(Generic[T]):
         self.state = State(query.start, query.limit)
         self._reported = 0
         """The index after the last malformed item of the current page that `next_page` has reported to `on_malformed`."""
-        self._seen: set[str] = set()  # fingerprints, because a token can have 2 KB, and a run can have thousands of tokens
+        self._seen: set[str | None] = set()
 
     @property
     def cursor(self) -> str:
@@ -94,22 +86,14 @@ class Run(Generic[T]):
 
     def receive(self, page: RawPage) -> None:
         """Continue with the page that was needed."""
-        state = self.state
-        token = state.position.token
-        if token is not None:
-            self._seen.add(fingerprint(token))
-        repeats_token = page.next_token is not None and fingerprint(page.next_token) in self._seen
-        index = state.position.index_in(page.items, self.query.identify)
+        position = self.state.position
+        self._seen.add(position.token)
         self._reported = 0
-        self.state = State(state.position, state.remaining, page, repeats_token, index)
+        index = position.index_in(page.items, self.query.identify)
+        self.state = State(position, self.state.remaining, page, index)
 
     def next_item(self) -> tuple[T, State] | None:
-        """Return the next item, and the state after it; `None` if the run is finished, or the next page is needed.
-
-        Raises:
-            MalformedResponseError: If the item is malformed, and there is no `on_malformed`.
-            PaginationLoopError: If the token of the page was seen earlier in the run.
-        """
+        """Return the next item, and the state after it; `None` if the run is finished, or the next page is needed."""
         while (page := self.state.page) is not None and self.state.remaining != 0:
             index = self.state.next_index
             if index >= len(page.items):
@@ -118,7 +102,7 @@ class Run(Generic[T]):
             try:
                 return self.query.structure(page.items[index], index), self.state.after_item()
             except MalformedResponseError as error:
-                after = self.state.after_malformed_item()
+                after = self.state._replace(next_index=index + 1)
                 error.cursor = self._cursor_of(after)
                 self.state = after
                 if self.query.on_malformed is None:
@@ -130,7 +114,8 @@ class Run(Generic[T]):
         """Return the remaining items of the page, and the state after them. Otherwise it is as `next_item`."""
         while (page := self.state.page) is not None and self.state.remaining != 0:
             state = self.state
-            if state.next_index >= len(page.items) and (state.next_index > 0 or state.is_page_returned):
+            # An empty page is returned once, and not at all if its token is repeated.
+            if state.next_index >= len(page.items) and (state.next_index > 0 or self._repeats_token(page)):
                 self.state = self._after_page(state, page)
                 continue
             items: list[T] = []
@@ -141,7 +126,7 @@ class Run(Generic[T]):
                 except MalformedResponseError as error:
                     if self.query.on_malformed is None and items:
                         break  # the next call raises it
-                    after = after.after_malformed_item()
+                    after = after._replace(next_index=after.next_index + 1)
                     error.cursor = self._cursor_of(after)
                     if self.query.on_malformed is None:
                         self.state = after
@@ -151,20 +136,19 @@ class Run(Generic[T]):
                         self.query.on_malformed(error)
                 else:
                     after = after.after_item()
-            if after.next_index >= len(page.items):
-                after = after._replace(is_page_returned=True) if after.repeats_token else self._after_page(after, page)
+            if after.next_index >= len(page.items) and not self._repeats_token(page):
+                after = self._after_page(after, page)
             return Page(tuple(items), page.next_token, page.request_id, self._cursor_of(after), page.raw), after
         return None
 
     def _after_page(self, state: State, page: RawPage) -> State:
-        """Return the state after the current page, before the next page is fetched.
-
-        Raises:
-            PaginationLoopError: If the page token was seen earlier in the run.
-        """
-        if state.repeats_token and page.next_token is not None:
+        """Return the state after the current page, before the next page is fetched."""
+        if page.next_token is not None and page.next_token in self._seen:
             raise PaginationLoopError(page.next_token, cursor=self._cursor_of(state))
         return State(self._position_of(state), state.remaining)
+
+    def _repeats_token(self, page: RawPage) -> bool:
+        return page.next_token is not None and page.next_token in self._seen
 
     def _cursor_of(self, state: State) -> str:
         return encode_cursor(self._position_of(state), self.query.identity)
@@ -173,7 +157,7 @@ class Run(Generic[T]):
         page = state.page
         if page is None:
             return state.position
-        if state.next_index >= len(page.items) and not state.repeats_token:
+        if state.next_index >= len(page.items) and not self._repeats_token(page):
             return END if page.next_token is None else Position(page.next_token)
         for offset in range(state.next_index, 0, -1):
             anchor = self.query.identify(page.items[offset - 1])

@@ -215,7 +215,6 @@ class AsyncWatch(AsyncIterator[Job]):
     def __init__(self, client: AsyncJobsClient, watcher: Watcher) -> None:
         self._client = client
         self._watcher = watcher
-        self._steps = watcher.steps()
         self._guard = TaskGuard()
         self._step: Step | None = None
         """The step that is executed, or that was cancelled."""
@@ -225,7 +224,7 @@ class AsyncWatch(AsyncIterator[Job]):
         with self._guard:
             while not self._is_closed:
                 if self._step is None:
-                    self._take_step()
+                    self._step = self._watcher.next_step()
                 match self._step:
                     case Poll() as step:
                         await self._poll(step)
@@ -241,13 +240,6 @@ class AsyncWatch(AsyncIterator[Job]):
                         break
                 self._step = None
         raise StopAsyncIteration
-
-    def _take_step(self) -> None:
-        try:
-            self._step = next(self._steps, None)
-        except BaseException:
-            self._steps = self._watcher.steps()  # a generator that raised an exception looks as if all jobs were complete
-            raise
 
     async def aclose(self) -> None:
         """End the watch, as `contextlib.aclosing` does."""

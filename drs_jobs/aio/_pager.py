@@ -38,8 +38,7 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
 
     def __init__(self, query: Query[T], fetch: AsyncFetch) -> None:
         """Create a run. No request is sent before the first `anext`."""
-        super().__init__(query)
-        self._fetch = fetch
+        super().__init__(query, fetch)
         self._guard = TaskGuard()
 
     def __aiter__(self) -> "AsyncPagerIterator[T]":
@@ -112,10 +111,6 @@ class AsyncPager(PagerBase[T, AsyncPagerIterator[T]]):
 
     It is returned by `AsyncJobsClient.describe_jobs` and `AsyncJobsClient.describe_job_log_items`.
     """
-
-    def __init__(self, query: Query[T], fetch: AsyncFetch) -> None:
-        super().__init__(query)
-        self._fetch = fetch
 
     def __aiter__(self) -> AsyncPagerIterator[T]:
         """Return a new run, from the first item or from the cursor of the query. It does not affect earlier runs."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
+import attrs
 import typer
 
 import drs_jobs
@@ -16,14 +17,11 @@ from drs_jobs.cli.commands.report import report
 from drs_jobs.cli.commands.save import save
 from drs_jobs.cli.commands.show import show
 from drs_jobs.cli.commands.watch import watch
-from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
-from drs_jobs.cli.options import CheckOutput, EndpointUrl, Profile, Region, apply_global_options
+from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note
+from drs_jobs.cli.options import CheckOutput, Connection, with_option_groups
 from drs_jobs.cli.suggestions import suggest_command, suggest_option
 
 _NAME: Final = "drs-jobs"
-
-_COMPLETION_VARIABLE: Final = "_DRS_JOBS_COMPLETE"
-"""The environment variable in which a shell says what it wants to complete."""
 
 _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "list": list_jobs,
@@ -37,49 +35,42 @@ _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
 }
 """The commands, in the order of `--help`."""
 
+_EXAMPLES: Final = """\
+drs-jobs list --since 90d --failed
+drs-jobs --region eu-west-1 show drsjob-556c7b1d99221f996
+drs-jobs demo
+
+drs-jobs list --since 90d --failed
+drs-jobs list --kind drill --outcome succeeded --limit 20
+drs-jobs list --since 2024-06-01 --until 2024-06-30 -o json
+
+drs-jobs show drsjob-556c7b1d99221f996
+drs-jobs show drsjob-556c7b1d99221f996 -o json
+
+drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h
+drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s
+
+drs-jobs check --drilled-within 90d --objective 4h --servers aws
+drs-jobs check --drilled-within 90d --as-of 2024-06-30 --servers servers.csv -o csv
+drs-jobs check --drilled-within 90d --accounts accounts.txt --role-name DrsReader
+drs-jobs check --since 1y --history
+
+drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv
+drs-jobs report evidence.html --from jobs.jsonl --as-of 2024-06-30 --drilled-within 90d
+
+drs-jobs save jobs.jsonl
+drs-jobs save jobs.jsonl --accounts accounts.txt --role-name DrsReader
+
+drs-jobs demo
+drs-jobs demo --serve
+
+drs-jobs local --history 100 --speed 60
+drs-jobs local --fail s-00000000000000001=LAUNCH"""
+
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
-    "drs-jobs": (
-        "drs-jobs list --since 90d --failed",
-        "drs-jobs --region eu-west-1 show drsjob-556c7b1d99221f996",
-        "drs-jobs demo",
-    ),
-    "list": (
-        "drs-jobs list --since 90d --failed",
-        "drs-jobs list --kind drill --outcome succeeded --limit 20",
-        "drs-jobs list --since 2024-06-01 --until 2024-06-30 -o json",
-    ),
-    "show": (
-        "drs-jobs show drsjob-556c7b1d99221f996",
-        "drs-jobs show drsjob-556c7b1d99221f996 -o json",
-    ),
-    "watch": (
-        "drs-jobs watch drsjob-556c7b1d99221f996 --timeout 2h",
-        "drs-jobs watch drsjob-556c7b1d99221f996 --poll-interval 10s",
-    ),
-    "check": (
-        "drs-jobs check --drilled-within 90d --objective 4h --servers aws",
-        "drs-jobs check --drilled-within 90d --as-of 2024-06-30 --servers servers.csv -o csv",
-        "drs-jobs check --drilled-within 90d --accounts accounts.txt --role-name DrsReader",
-        "drs-jobs check --since 1y --history",
-    ),
-    "report": (
-        "drs-jobs report evidence.html --drilled-within 90d --objective 4h --servers servers.csv",
-        "drs-jobs report evidence.html --from jobs.jsonl --as-of 2024-06-30 --drilled-within 90d",
-    ),
-    "save": (
-        "drs-jobs save jobs.jsonl",
-        "drs-jobs save jobs.jsonl --accounts accounts.txt --role-name DrsReader",
-    ),
-    "demo": (
-        "drs-jobs demo",
-        "drs-jobs demo --serve",
-    ),
-    "local": (
-        "drs-jobs local --history 100 --speed 60",
-        "drs-jobs local --fail s-00000000000000001=LAUNCH",
-    ),
+    name: lines.splitlines() for name, lines in zip((_NAME, *_COMMANDS), _EXAMPLES.split("\n\n"), strict=True)
 }
-"""Command lines by command."""
+"""Command lines of the program and of each command, for their help."""
 
 
 def summary(text: str) -> str:
@@ -88,9 +79,9 @@ def summary(text: str) -> str:
     return paragraph.partition(". ")[0].removesuffix(".")
 
 
-def _epilog(lines: Sequence[str]) -> str:
+def _epilog(name: str) -> str:
     # click does not wrap a paragraph that begins with this control character.
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in EXAMPLES[name])])
 
 
 app: typer.Typer = typer.Typer(
@@ -99,12 +90,12 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog=_epilog(EXAMPLES[_NAME]),
+    epilog=_epilog(_NAME),
 )
 
 for _name, _command in _COMMANDS.items():
     # An explicit summary, because click cuts off the one that it takes from the docstring.
-    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(EXAMPLES[_name]))(_command)
+    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(_name))(_command)
 
 
 def _print_version(requested: bool) -> None:
@@ -114,14 +105,14 @@ def _print_version(requested: bool) -> None:
 
 
 @app.callback()
+@with_option_groups
 def callback(
     context: typer.Context,
+    *,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
+    connection: Connection,
     output_format: Annotated[
         CheckOutput | None,
         typer.Option("--output", "-o", case_sensitive=False, help="The format of the output. See the help of each command."),
@@ -131,20 +122,25 @@ def callback(
 
     These options can be given before or after the command.
     """
-    values = {"profile": profile, "region": region, "endpoint_url": endpoint_url, "output_format": output_format}
-    with raise_usage_errors():
-        apply_global_options(context, values)
+    values = {**attrs.asdict(connection), "output_format": output_format}
+    options = {name: value for name, value in values.items() if value is not None}
+    program: Any = context.command
+    if (command := program.commands.get(context.invoked_subcommand)) is not None:
+        lacking = options.keys() - {parameter.name for parameter in command.params}
+        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
+            raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see {_NAME} {command.name} --help")
+    context.default_map = {str(context.invoked_subcommand): options}
 
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line, and return its exit status. `main.run` handles its errors."""
-    command = typer.main.get_command(app)
-    if os.environ.get(_COMPLETION_VARIABLE):
-        command.main(prog_name=_NAME)  # prints completions for a shell, and exits
+    program: Any = typer.main.get_command(app)
+    if os.environ.get("_DRS_JOBS_COMPLETE"):
+        program.main(prog_name=_NAME)  # prints what a shell can complete, and exits
     try:
         # Not `app()`, because it exits with 1 if the pipe is closed.
-        with command.make_context(_NAME, [*arguments]) as context:
-            return command.invoke(context) or ExitStatus.SUCCEEDED
+        with program.make_context(_NAME, [*arguments]) as context:
+            return program.invoke(context) or ExitStatus.SUCCEEDED
     except typer.Exit as error:
         return error.exit_code
     except Exception as error:
@@ -155,14 +151,14 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print_note(usage_error.format_message())
             return ExitStatus.USAGE
-        raise UsageError(_usage_message(usage_error, command, arguments)) from error
+        # Some errors of click do not know their command.
+        given = [argument for argument in arguments if argument in program.commands]
+        path = getattr(getattr(error, "ctx", None), "command_path", " ".join([_NAME, *given[:1]]))
+        raise UsageError(_usage_message(usage_error, program, path)) from error
 
 
-def _usage_message(error: Any, program: Any, arguments: Sequence[str]) -> str:
-    """Return the message for a usage error of click, with what to do."""
-    # Some errors of click do not know their command.
-    given = next((argument for argument in arguments if argument in program.commands), None)
-    path = getattr(getattr(error, "ctx", None), "command_path", _NAME if given is None else f"{_NAME} {given}")
+def _usage_message(error: Any, program: Any, path: str) -> str:
+    """Return the message for a usage error of click, with what to do. `path` is the program and the command."""
     message = error.format_message().strip().replace("Value error, ", "")  # of pydantic, in some versions of typer
     hint = ""
     if type(error).__name__ == "NoSuchOption":

@@ -1,240 +1,196 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+import functools
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import attrs
 
 from drs_jobs import Job, JobsClient, MalformedResponseError, SourceServer
 from drs_jobs._text import format_day, one_line
 from drs_jobs.analysis import JobPhases, latest_snapshots
-from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_note
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved
-from drs_jobs.cli.parsers import parse_as_of, parse_moment, parse_positive_duration
-from drs_jobs.cli.servers import NameSource, ServerSource, print_name_errors
-from drs_jobs.cli.sources import JobSource, Reading, place_of, track
-from drs_jobs.evidence import Assessment, Problem, Verdict, assess, logs_needed, wording
+from drs_jobs.cli.parsers import check_stdin, parse_as_of, parse_moment, parse_positive_duration
+from drs_jobs.cli.servers import ServerOption
+from drs_jobs.cli.sources import JobSource, place_of, track
+from drs_jobs.evidence import Assessment, Problem, ServerAssessment, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.coverage import Coverage, coverage
+from drs_jobs.saved.coverage import coverage
 from drs_jobs.sweep.workers import DaemonThreadPool, phases_of
-
-_LOGS_IN_FLIGHT: Final = 8
-"""The maximum number of logs of one account and region that are read at the same time. AWS documents no rate limit."""
 
 
 class _Evidence(NamedTuple):
     """What was read of one account and region."""
 
-    jobs: Sequence[Job | JobPhases]
+    jobs: Sequence[Job]
+    logs: Sequence[JobPhases]
     servers: Sequence[SourceServer] | None
-    names: Mapping[str, str]
-    names_error: Exception | None
     malformed: Sequence[MalformedResponseError]
 
 
-@attrs.frozen(kw_only=True)
 class EvidenceReader:
     """The criteria, and what to read."""
 
-    source: JobSource
-    as_of: datetime
-    read_from: datetime | None
-    """From when on jobs are read, by `--since`; `None` for all."""
-    drilled_within: timedelta | None
-    objective: timedelta | None
-    servers: ServerSource
-    names: NameSource
-    coverage: Coverage | None = None
-    """What saved jobs cover; `None` if AWS is read."""
-    history: bool
-    """Whether to read the logs of all drills and recoveries. If not, only those that can change a verdict."""
+    def __init__(
+        self, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
+    ) -> None:
+        """Check the options of the command line, and read their files.
 
-    @classmethod
-    def from_options(
-        cls, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
-    ) -> "EvidenceReader":
-        """Return a reader with the options of the command line. Their files are read now.
+        With `history`, the logs of all drills and recoveries are read. If not, only those that can change a verdict.
 
         Raises:
             ValueError: If one of them is invalid, or if `--since` does not reach back to what has to be judged.
         """
         now = datetime.now(UTC)
-        given_as_of, since = parse_as_of(criteria.as_of, now), parse_moment("--since", criteria.since, now)
-        within = parse_positive_duration("--drilled-within", criteria.drilled_within)
-        objective = parse_positive_duration("--objective", criteria.objective)
-        if criteria.servers == criteria.names == "-":
-            raise ValueError("--servers and --names cannot both be read from stdin: use a file for one of them")
-        servers, names = ServerSource.from_option(criteria.servers), NameSource.from_option(criteria.names)
-        asks_aws = servers.is_aws or names.is_aws
+        self._history = history
+        given_as_of, self._read_from = parse_as_of(criteria.as_of, now), parse_moment("--since", criteria.since, now)
+        self._drilled_within = within = parse_positive_duration("--drilled-within", criteria.drilled_within)
+        self._objective = parse_positive_duration("--objective", criteria.objective)
+        check_stdin({"--accounts": organisation.accounts, "--servers": criteria.servers, "--names": criteria.names})
+        self._servers, self._names = ServerOption("--servers", criteria.servers), ServerOption("--names", criteria.names)
+
+        def make_source() -> JobSource:
+            return JobSource.from_options(connection, organisation, saved, asks_aws=self._servers.is_aws or self._names.is_aws)
+
         # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
-        source = JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws) if saved.paths else None
-        covered = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
-        as_of = (given_as_of or now) if covered is None else covered.as_of
+        source = make_source() if saved else None
+        self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
+        as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
         if as_of is None:
-            raise ValueError("no job in these files has a time: give --as-of")
+            is_interrupted = source is not None and source.saved is not None and source.saved.archive.saved_places
+            reason = "no run of drs-jobs save has ended: run it again" if is_interrupted else "no job in these files has a time"
+            raise ValueError(f"{reason}, or give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
             raise ValueError(
                 f"--drilled-within {criteria.drilled_within} reaches back before the year 1: use a shorter duration"
             )
         first_needed = as_of if within is None else as_of - within
-        if since is not None and since > first_needed:
+        if self._read_from is not None and self._read_from > first_needed:
             criterion = "--as-of" if within is None else f"--as-of minus --drilled-within {criteria.drilled_within}"
             day = format_day(first_needed)
             raise ValueError(
                 f"--since {criteria.since} does not reach back to {criterion}: give --since {day} or earlier, or leave it out"
             )
-        return cls(
-            source=source or JobSource.from_options(connection, organisation, saved, asks_aws=asks_aws),
-            as_of=as_of,
-            read_from=since,
-            coverage=covered,
-            drilled_within=within,
-            objective=objective,
-            servers=servers,
-            names=names,
-            history=history,
-        )
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What limits the evidence of saved jobs."""
-        return () if self.coverage is None else self.coverage.notes
-
-    @property
-    def since(self) -> datetime | None:
-        """From when on no job is missing. Saved jobs from before the start of the unbroken span count too."""
-        covered_from = None if self.coverage is None else self.coverage.since
-        return max((start for start in (self.read_from, covered_from) if start is not None), default=None)
+        self._as_of = as_of
+        self.source: JobSource = source or make_source()
 
     def read(self) -> Assessment:
         """Read the servers, the jobs and the logs, and return the assessment."""
-        reading = self.source.read(self._read_place)
-        evidence = [value for _, value in reading.values]
-        servers = self.servers.servers
-        if self.servers.is_aws:
+        values = self.source.read(self._read_place)
+        self.source.print_uninitialized()
+        self._names.print_errors()
+        evidence = [value for _, value in values]
+        servers = self._servers.servers
+        if self._servers.is_aws:
             servers = tuple(server for value in evidence for server in value.servers or ())
         jobs = [job for value in evidence for job in value.jobs]
-        accounts = {account for job in jobs if (account := _job_of(job).account_id) is not None}
-        reading.print_uninitialized()
-        places: Sequence[Place] = reading.places
-        problems = list(_problems(reading))
-        if self.coverage is not None:
-            places = self.coverage.places
-            problems += self.coverage.problems
-        print_name_errors([value.names_error for value in evidence if value.names_error is not None])
-        assessment = assess(
-            jobs,
-            as_of=self.as_of,
-            drilled_within=self.drilled_within,
-            objective=self.objective,
-            servers=servers,
-            since=self.since,
-            problems=[*problems, *_unread_places(servers or (), places, accounts)],
+        accounts = {job.account_id for job in jobs if job.account_id is not None}
+        failures = [
+            *((place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in self.source.failures),
+            *((place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
+        ]
+        # With --regions alone, all regions are of the account of the jobs.
+        account_id = next(iter(accounts)) if self.source.targets and len(accounts) == 1 else None
+        problems = [_problem(Place(place.account_id or account_id, place.region), text) for place, text in failures]
+        since = self._read_from
+        notes: Sequence[str] = ()
+        if self._coverage is None:
+            places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
+        else:
+            problems += self._coverage.problems
+            notes = self._coverage.notes
+            places = list(self._coverage.places)
+            # From when on no job is missing. Saved jobs from before that time count too.
+            since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
+        reports = {report.job.job_id: report for value in evidence for report in value.logs}
+        for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
+            if not any(_covers(other, place, accounts) for other in places):
+                problems.append(_problem(place, f"the jobs of {place}: this command does not read them"))
+        judge = functools.partial(
+            assess,
+            [reports.get(job.job_id, job) for job in jobs],
+            as_of=self._as_of,
+            drilled_within=self._drilled_within,
+            objective=self._objective,
+            since=since,
         )
-        names_by_id = dict(self.names.names)
-        for value in evidence:
-            names_by_id.update(value.names)
-        return _with_names(assessment, names_by_id)
+        assessment = judge(servers=servers, problems=problems)
+        rows = {row.server.source_server_id: row for row in assessment.servers}
+        if since is not None and (old := [row.server for row in rows.values() if _is_met_before(row, since)]):
+            gap = Problem(f"some jobs created before {format_day(since)}; one of them can be a later recovery")
+            rows.update((row.server.source_server_id, row) for row in judge(servers=old, problems=[gap]).servers)
+        # A server without another name keeps that of its list.
+        names = self._names.names
+        named = (
+            attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(server_id, row.server.name)))
+            for server_id, row in rows.items()
+        )
+        return attrs.evolve(assessment, servers=tuple(named), source_notes=tuple(notes))
 
     def _read_place(self, client: JobsClient) -> _Evidence:
         """Read one account and region."""
-        servers = self.servers.read(client)
-        # The servers of AWS have their names already.
-        names, names_error = (output.NO_NAMES, None) if self.servers.is_aws else self.names.read(client)
+        servers = self._servers.read_servers(client)
+        if not self._servers.is_aws:  # the servers of AWS have their names already
+            self._names.read_names(client)
         malformed: list[MalformedResponseError] = []
-        jobs = latest_snapshots(client.describe_jobs(from_date=self.read_from, on_malformed=malformed.append))
+        jobs = latest_snapshots(client.describe_jobs(from_date=self._read_from, on_malformed=malformed.append))
         needed = self._jobs_with_logs(jobs, servers)
         # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
-        reports = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
-        read = {report.job.job_id for report in reports}
-        return _Evidence([*reports, *(job for job in jobs if job.job_id not in read)], servers, names, names_error, malformed)
+        logs = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
+        return _Evidence(jobs, logs, servers, malformed)
 
     def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None) -> Sequence[Job]:
-        if self.history:
-            counting = {job.job_id for job in select(jobs, self.as_of).recoveries}
+        if self._history:
+            counting = {job.job_id for job in select(jobs, self._as_of).recoveries}
             return [job for job in jobs if job.job_id in counting]
-        if self.objective is None:
+        if self._objective is None:
             return ()
-        return logs_needed(jobs, as_of=self.as_of, objective=self.objective, servers=servers)
+        return logs_needed(jobs, as_of=self._as_of, objective=self._objective, servers=servers)
+
+    def print_notes(self, assessment: Assessment) -> None:
+        """Print on stderr the verdict, what limits the evidence, and without a criterion that nothing was checked."""
+        for text in (wording.summary_label(assessment), *wording.notes(assessment)):
+            print_note(one_line(text, 1000))
+        if assessment.verdict is None:
+            times = "" if self._history else "; recovery times need --objective or --history"
+            print_note(f"nothing was checked: give --drilled-within or --objective{times}")
 
 
 def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
     """Return the phases of each job, in the order of the jobs. The error of a log that cannot be read is in its phases.
 
-    A few logs are read at the same time, with a progress bar on a terminal.
-
-    Args:
-        client: The client to read with.
-        jobs: The jobs. Those that are running are fetched again.
+    Running jobs are fetched again. A few logs are read at the same time, with a progress bar on a terminal.
     """
-    with DaemonThreadPool(_LOGS_IN_FLIGHT) as pool:
+    with DaemonThreadPool(8) as pool:  # AWS documents no rate limit
         futures = [pool.submit(phases_of, client, job) for job in jobs]
         return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
 
 
-def _job_of(job: Job | JobPhases) -> Job:
-    return job.job if isinstance(job, JobPhases) else job
+def _problem(place: Place, text: str) -> Problem:
+    return Problem(text, account_id=place.account_id, region=place.region)
 
 
-def _problems(reading: Reading[_Evidence]) -> Iterator[Problem]:
-    """Yield a problem for each account and region that could not be read, and for each malformed job."""
-    for failure in reading.failures:
-        account_id, region = place_of(failure.target)
-        yield Problem(f"the jobs: {describe_error(failure.error)[0]}", account_id=account_id, region=region)
-    for place, evidence in reading.values:
-        for error in evidence.malformed:
-            yield Problem(f"a job, because of a {error}", account_id=place.account_id, region=place.region)
+def _is_met_before(row: ServerAssessment, since: datetime) -> bool:
+    """Return whether a server is MET because of a recovery of which it is not known that it is the latest."""
+    recovery = row.latest_recovery
+    is_met = row.verdict is row.recovered is Verdict.MET
+    return is_met and recovery is not None and recovery.created_at is not None and recovery.created_at < since
 
 
-def _unread_places(servers: Iterable[SourceServer], places: Iterable[Place], accounts: set[str]) -> Iterator[Problem]:
-    """Yield a problem for each account and region of the given servers whose jobs are not read.
-
-    Args:
-        servers: The servers.
-        places: The accounts and regions that are read.
-        accounts: The accounts of the jobs, for a place of unknown account.
-    """
-    for server_place in dict.fromkeys(Place(server.account_id, server.region) for server in servers):
-        account_id, region = server_place
-        is_read = any(
-            (region is None or place.region in (None, region))
-            and (account_id is None or account_id in ({place.account_id} if place.account_id else accounts or {account_id}))
-            for place in places
-        )
-        if not is_read:
-            yield Problem(f"the jobs of {server_place}: this command does not read them", account_id=account_id, region=region)
-
-
-def _with_names(assessment: Assessment, names: Mapping[str, str]) -> Assessment:
-    """Return an assessment with names by source server id. A server that is not in `names` keeps its name."""
-    rows = (
-        attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(row.server.source_server_id, row.server.name)))
-        for row in assessment.servers
-    )
-    return attrs.evolve(assessment, servers=tuple(rows))
-
-
-_STATUSES: Final = {
-    Verdict.MET: ExitStatus.SUCCEEDED,
-    Verdict.NOT_MET: ExitStatus.FAILED,
-    Verdict.UNDETERMINED: ExitStatus.UNDETERMINED,
-}
+def _covers(place: Place, wanted: Place, job_accounts: set[str]) -> bool:
+    """Return whether one place is in another. One of unknown account has one of the accounts of the jobs."""
+    accounts = {place.account_id} if place.account_id else job_accounts
+    has_account = wanted.account_id is None or not accounts or wanted.account_id in accounts
+    return has_account and (wanted.region is None or place.region in (None, wanted.region))
 
 
 def status_of_verdict(assessment: Assessment, *, exit_zero: bool) -> ExitStatus:
     """Return the exit status of the verdict. Without a criterion, jobs that could not be read are the status SERVICE."""
     if assessment.verdict is None:
         return ExitStatus.SERVICE if assessment.problems else ExitStatus.SUCCEEDED
-    return ExitStatus.SUCCEEDED if exit_zero else _STATUSES[assessment.verdict]
-
-
-def print_notes(assessment: Assessment, reader: EvidenceReader) -> None:
-    """Print on stderr the verdict in one line, what limits the evidence, and without a criterion that nothing was checked."""
-    for text in (wording.summary_label(assessment), *wording.notes(assessment), *reader.notes):
-        print_note(one_line(text, 1000))
-    if assessment.verdict is None:
-        times = "" if reader.history else "; recovery times need --objective or --history"
-        print_note(f"nothing was checked: give --drilled-within or --objective{times}")
+    if exit_zero or assessment.verdict is Verdict.MET:
+        return ExitStatus.SUCCEEDED
+    return ExitStatus.FAILED if assessment.verdict is Verdict.NOT_MET else ExitStatus.UNDETERMINED

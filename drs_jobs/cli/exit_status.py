@@ -12,14 +12,7 @@ from typing import Final
 import botocore.session
 from botocore import exceptions as botocore_errors
 
-from drs_jobs import (
-    DrsJobsError,
-    Job,
-    JobNotFoundError,
-    Outcome,
-    ServiceError,
-    WaitTimeoutError,
-)
+from drs_jobs import DrsJobsError, Job, JobNotFoundError, Outcome, ServiceError, WaitTimeoutError
 from drs_jobs._errors import service_error
 from drs_jobs._text import one_line
 from drs_jobs.cli.suggestions import suggest_region
@@ -53,32 +46,6 @@ class UsageError(Exception):
     """A wrong argument on the command line."""
 
 
-# ------------------------------------------------------------------ the status and the message for each error
-
-_SETUP_ERRORS: Final = (
-    botocore_errors.ConfigNotFound,
-    botocore_errors.ConfigParseError,
-    botocore_errors.CredentialRetrievalError,
-    botocore_errors.InvalidConfigError,
-    botocore_errors.InvalidDefaultsMode,
-    botocore_errors.InvalidIMDSEndpointError,
-    botocore_errors.InvalidIMDSEndpointModeError,
-    botocore_errors.InvalidProxiesConfigError,
-    botocore_errors.InvalidRegionError,
-    botocore_errors.InvalidRetryConfigurationError,
-    botocore_errors.MissingDependencyException,
-    botocore_errors.ParamValidationError,
-    botocore_errors.PartialCredentialsError,
-    botocore_errors.ProfileNotFound,
-    botocore_errors.RefreshWithMFAUnsupportedError,
-    botocore_errors.SSOError,
-    botocore_errors.TokenRetrievalError,
-    botocore_errors.UnknownCredentialError,
-    # Absent from older versions of botocore.
-    getattr(botocore_errors, "LoginError", botocore_errors.SSOError),
-)
-"""botocore's errors that are caused by the configuration or the credentials of the caller."""
-
 _CREDENTIAL_CODES: Final = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -97,9 +64,15 @@ _CREDENTIAL_CODES: Final = {
 Source: the AWS page on common errors.
 """
 
+_TRANSPORT_ERRORS: Final = (
+    botocore_errors.ChecksumError,
+    botocore_errors.IncompleteReadError,
+    botocore_errors.MetadataRetrievalError,
+)
+
 _RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitStatus, str]]] = (
     (KeyboardInterrupt, ExitStatus.INTERRUPTED, "interrupted"),
-    ((UsageError, ImportError), ExitStatus.USAGE, "{error}"),
+    ((UsageError, ImportError, JobNotFoundError), ExitStatus.USAGE, "{error}"),
     (WaitTimeoutError, ExitStatus.DEADLINE, "{error}"),
     (
         botocore_errors.NoCredentialsError,
@@ -107,8 +80,9 @@ _RULES: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ..
         "no AWS credentials: give --profile, or configure credentials as for boto3 (drs-jobs demo needs none)",
     ),
     (botocore_errors.ProfileNotFound, ExitStatus.USAGE, "{error}: aws configure list-profiles shows them"),
-    ((JobNotFoundError, *_SETUP_ERRORS), ExitStatus.USAGE, "{error}"),
-    ((DrsJobsError, botocore_errors.BotoCoreError, OSError), ExitStatus.SERVICE, "{error}"),
+    ((DrsJobsError, OSError, *_TRANSPORT_ERRORS), ExitStatus.SERVICE, "{error}"),
+    # All other errors of botocore are errors in the configuration, the credentials or the arguments of the caller.
+    (botocore_errors.BotoCoreError, ExitStatus.USAGE, "{error}"),
 )
 """The exit status and the message for each kind of error. The first matching row is used."""
 
@@ -154,9 +128,6 @@ def raise_usage_errors() -> Generator[None]:
         raise UsageError(str(error)) from error
 
 
-# ------------------------------------------------------------------ the end of a command
-
-
 def status_of(jobs: Iterable[Job]) -> ExitStatus:
     """Return the exit status for the outcomes of jobs. The priority is FAILED, UNDETERMINED, SUCCEEDED."""
     outcomes = {job.outcome for job in jobs}
@@ -179,13 +150,9 @@ def exit_if_pipe_closes(status: int) -> Generator[None]:
 
 def is_closed_pipe(error: BaseException) -> bool:
     """Return whether the error was caused by a reader that closed the pipe."""
-    if isinstance(error, BrokenPipeError):
-        return True
     # Windows raises EINVAL instead of EPIPE.
-    return sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL
-
-
-# ------------------------------------------------------------------ lines on stderr
+    codes = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
+    return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in codes)
 
 
 def print_error(message: str) -> None:

@@ -7,27 +7,16 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
-from drs_jobs._extras import missing_extra_error
+from drs_jobs._extras import import_with_extra
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, is_closed_pipe, print_error
 
 
 def main() -> NoReturn:
     """Run the command line with the arguments in `sys.argv`, and exit with its status."""
-    run(_invoke)
-
-
-def _invoke() -> int:
-    try:
-        # Imported here, so that a missing extra and an interruption of the import have an exit status too.
-        from drs_jobs.cli.app import invoke  # noqa: PLC0415
-
-        return invoke(sys.argv[1:])
-    except ImportError as error:
-        raise missing_extra_error("cli", error) from error
+    # Imported in `run`, so that a missing extra and an interruption of the import have an exit status too.
+    run(lambda: import_with_extra("drs_jobs.cli.app", "cli").invoke(sys.argv[1:]))
 
 
 def run(command: Callable[[], int]) -> NoReturn:
@@ -36,8 +25,8 @@ def run(command: Callable[[], int]) -> NoReturn:
     try:
         _open_missing_streams()
         threading.excepthook = _print_thread_error
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _terminate)
+        # End as after Ctrl-C, so that the cursor of the terminal is visible again.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(ExitStatus.TERMINATED))
         status = command()
         with exit_if_pipe_closes(status):
             pass
@@ -49,16 +38,17 @@ def run(command: Callable[[], int]) -> NoReturn:
         else:
             message, status = describe_error(error)
             print_error(message)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that a second interruption does not change the status
     for stream in (sys.stdout, sys.stderr):
-        _flush_or_discard(stream)
+        try:
+            stream.flush()
+        except OSError:
+            # Discard its buffer, because the flush at the exit of Python would exit with 120.
+            with suppress(OSError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
     sys.exit(status)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End as after Ctrl-C, so that the cursor of the terminal is visible again."""
-    raise SystemExit(ExitStatus.TERMINATED)
 
 
 def _print_thread_error(args: threading.ExceptHookArgs) -> None:
@@ -72,20 +62,8 @@ def _open_missing_streams() -> None:
     # In the order of the descriptors, because `open` uses the lowest free one. No later file or socket must get it.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            null_device = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # open until the process ends
-            setattr(sys, name, null_device)
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
     stdout: Any = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         # Characters that the encoding of the terminal does not have are shown as escapes.
         stdout.reconfigure(errors="backslashreplace")
-
-
-def _flush_or_discard(stream: TextIO) -> None:
-    """Flush a stream. If that fails, discard its buffer, because the flush at the exit of Python would exit with 120."""
-    try:
-        stream.flush()
-    except OSError:
-        with suppress(OSError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())
-            os.close(null)

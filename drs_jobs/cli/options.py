@@ -2,10 +2,9 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable
 from inspect import Parameter
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import attrs
 import typer
@@ -16,48 +15,30 @@ from drs_jobs.sweep.workers import MAX_IN_FLIGHT
 T = TypeVar("T")
 
 
-class JobsOutput(StrEnum):
-    """The format of jobs on stdout."""
+CheckOutput: TypeAlias = Literal["table", "json", "csv", "markdown", "junit", "prometheus"]
+"""The format of an assessment of servers on stdout."""
 
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-
-
-class CheckOutput(StrEnum):
-    """The format of an assessment of servers on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    JUNIT = "junit"
-    PROMETHEUS = "prometheus"
-
-
-JobArgument: TypeAlias = Annotated[str, typer.Argument(help="The job's id.")]
-Profile: TypeAlias = Annotated[str | None, typer.Option("--profile", help="The AWS profile. Default: that of boto3.")]
-Region: TypeAlias = Annotated[str | None, typer.Option("--region", help="The AWS region. Default: that of boto3.")]
-EndpointUrl: TypeAlias = Annotated[
-    str | None, typer.Option("--endpoint-url", help="The URL of an endpoint to use instead of AWS.")
-]
+# An option without a name has that of its parameter.
 JobsOutputOption: TypeAlias = Annotated[
-    JobsOutput,
+    Literal["table", "json", "csv", "markdown"],
     typer.Option("--output", "-o", case_sensitive=False, help="A table, JSON with one object per line, CSV or Markdown."),
+]
+Saved: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="PATH",
+        help="Read a file of drs-jobs save, or what aws drs describe-jobs printed, instead of AWS. Can be repeated.",
+    ),
 ]
 Tags: TypeAlias = Annotated[bool, typer.Option("--tags", help="Show tags too. AWS marks tags as sensitive.")]
 Since: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--since",
-        help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 12h, 90d, 1y.",
-    ),
+    typer.Option(help="Only jobs created since 2024-06-15 (its first instant, in UTC), 2024-06-15T12:00Z, 12h, 90d, 1y."),
 ]
 Names: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--names",
         metavar="FILE|aws",
         help="The names of servers: a CSV or JSON file with ids and names, - for stdin, or aws for the host names that AWS has "
         "(drs:DescribeSourceServers).",
@@ -69,33 +50,13 @@ Names: TypeAlias = Annotated[
 class Connection:
     """The options that say with which credentials and where to read."""
 
-    profile: Profile = None
-    region: Region = None
-    endpoint_url: EndpointUrl = None
+    profile: Annotated[str | None, typer.Option(help="The AWS profile. Default: that of boto3.")] = None
+    region: Annotated[str | None, typer.Option(help="The AWS region. Default: that of boto3.")] = None
+    endpoint_url: Annotated[str | None, typer.Option(help="The URL of an endpoint to use instead of AWS.")] = None
 
     def make_client(self) -> JobsClient:
         """Return a client with these options."""
         return JobsClient(profile_name=self.profile, region_name=self.region, endpoint_url=self.endpoint_url)
-
-    def make_session(self) -> Any:
-        """Return a boto3 session with the profile."""
-        import boto3  # noqa: PLC0415  # `--help` needs no boto3
-
-        return boto3.Session(profile_name=self.profile)
-
-
-@attrs.frozen
-class Saved:
-    """The option for saved jobs."""
-
-    paths: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="PATH",
-            help="Read a file of drs-jobs save, or what aws drs describe-jobs printed, instead of AWS. Can be repeated.",
-        ),
-    ] = None
 
 
 @attrs.frozen
@@ -104,24 +65,16 @@ class Organisation:
 
     accounts: Annotated[
         str | None,
-        typer.Option(
-            "--accounts", metavar="FILE", help="Read many accounts: a file of account ids, one per line; - for stdin."
-        ),
+        typer.Option(metavar="FILE", help="Read many accounts: a file of account ids, one per line; - for stdin."),
     ] = None
-    role_name: Annotated[str | None, typer.Option("--role-name", help="The name of the role to assume in each account.")] = None
+    role_name: Annotated[str | None, typer.Option(help="The name of the role to assume in each account.")] = None
     regions: Annotated[
-        str | None,
-        typer.Option("--regions", help="Read many regions: names, separated by commas, or all, the default of --accounts."),
+        str | None, typer.Option(help="Read many regions: names, separated by commas, or all, the default of --accounts.")
     ] = None
-    partition: Annotated[
-        str | None, typer.Option("--partition", help="The AWS partition: aws, the default, aws-us-gov or aws-cn.")
-    ] = None
-    external_id: Annotated[
-        str | None, typer.Option("--external-id", help="The external id that the trust policy of the role requires.")
-    ] = None
+    partition: Annotated[str | None, typer.Option(help="The AWS partition: aws, the default, aws-us-gov or aws-cn.")] = None
+    external_id: Annotated[str | None, typer.Option(help="The external id that the trust policy of the role requires.")] = None
     in_flight: Annotated[
-        int,
-        typer.Option("--in-flight", min=1, help="The maximum number of accounts and regions that are read at the same time."),
+        int, typer.Option(min=1, help="The maximum number of accounts and regions that are read at the same time.")
     ] = MAX_IN_FLIGHT
 
 
@@ -130,8 +83,7 @@ class Criteria:
     """The options for an assessment of servers."""
 
     drilled_within: Annotated[
-        str | None,
-        typer.Option("--drilled-within", help="Each server must have a successful drill within this time, such as 90d or 12w."),
+        str | None, typer.Option(help="Each server must have a successful drill within this time, such as 90d or 12w.")
     ] = None
     objective: Annotated[
         str | None,
@@ -144,7 +96,6 @@ class Criteria:
     as_of: Annotated[
         str | None,
         typer.Option(
-            "--as-of",
             help="The moment of the assessment, in the forms of --since. A date is its end, today's date is now. Default: now; "
             "with --from the last moment that all files cover.",
         ),
@@ -153,7 +104,6 @@ class Criteria:
     servers: Annotated[
         str | None,
         typer.Option(
-            "--servers",
             metavar="FILE|aws",
             help="The servers to judge, with or without jobs: a file of ids (lines, CSV with a header, JSON, or what "
             "aws drs describe-source-servers printed), - for stdin, or aws for all that AWS has (drs:DescribeSourceServers).",
@@ -166,8 +116,7 @@ class Criteria:
 def with_option_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Return a command with one parameter for each option of its groups, because typer has no groups of options.
 
-    Args:
-        command: A function. Each parameter whose type is a class of attrs is a group.
+    Each parameter of the command whose type is a class of attrs is a group.
     """
     signature = inspect.signature(command)
     groups = {name: parameter.annotation for name, parameter in signature.parameters.items() if attrs.has(parameter.annotation)}
@@ -179,30 +128,10 @@ def with_option_groups(command: Callable[..., T]) -> Callable[..., T]:
         return command(**options, **values)
 
     parameters = [
-        parameter.replace(kind=Parameter.KEYWORD_ONLY)
-        for name, group in signature.parameters.items()
-        for parameter in (fields[name].values() if name in groups else [group])
+        option.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        for option in fields.get(name, {name: parameter}).values()
     ]
     vars(call)["__signature__"] = signature.replace(parameters=parameters)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
-
-
-def apply_global_options(context: typer.Context, values: Mapping[str, Any]) -> None:
-    """Make options before the command the defaults of the same options of the command.
-
-    Args:
-        context: The context of the program, before that of the command.
-        values: The values by the name of the parameter; `None` for an absent option.
-
-    Raises:
-        ValueError: If the command does not have one of the options.
-    """
-    options = {name: value for name, value in values.items() if value is not None}
-    program: Any = context.command
-    command = program.commands.get(context.invoked_subcommand)
-    if command is not None:
-        names = {parameter.name for parameter in command.params}
-        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in options.keys() - names]:
-            raise ValueError(f"{command.name} has no option {', '.join(unknown)}: see drs-jobs {command.name} --help")
-    context.default_map = {str(context.invoked_subcommand): options}

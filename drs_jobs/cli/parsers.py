@@ -1,16 +1,17 @@
-"""How the texts of options are parsed: durations, moments, job ids, accounts, and files."""
+"""How the texts of options are parsed: durations, moments, job ids, accounts, and files.
+
+An `option` is the name of the option, for error messages. An invalid text, or a file that cannot be read, is a ValueError.
+"""
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
-
-# ------------------------------------------------------------------ durations
 
 _UNITS: Final = {
     "y": timedelta(days=365),
@@ -26,13 +27,8 @@ _DURATION: Final = re.compile("".join(f"(?:([0-9]{{1,12}}){unit})?" for unit in 
 def parse_duration(option: str, text: str | None, *, bare_seconds: bool = False) -> timedelta | None:
     """Return a duration from the command line, such as 90s, 1h30m, 90d, 12w or 1y; `None` if `text` is `None`.
 
-    Args:
-        option: The name of the option, for error messages.
-        text: Numbers with the units y (365 days), w, d, h, m and s, in this order and in any case.
-        bare_seconds: Whether a number without a unit is in seconds, as for time-outs. By default it is an error.
-
-    Raises:
-        ValueError: If `text` is not a duration, or is too long.
+    It has numbers with the units y (365 days), w, d, h, m and s, in this order and in any case. With `bare_seconds`, as for
+    time-outs, a number without a unit is in seconds.
     """
     if text is None:
         return None
@@ -57,28 +53,17 @@ def parse_positive_duration(option: str, text: str | None, *, bare_seconds: bool
     return duration
 
 
-# ------------------------------------------------------------------ moments
-
-# Without m, because it could mean minutes or months.
-_AGO: Final = re.compile(r"(?:[0-9]{1,9}[hdwy])+", re.IGNORECASE)
-
-
 def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: bool = False) -> datetime | None:
     """Return a moment from the command line, in UTC; `None` if `text` is `None`.
 
-    Args:
-        option: The name of the option, for error messages.
-        text: Hours, days, weeks or years before `now`, such as 90d, or a date with or without a time, in UTC by default.
-        now: The current time.
-        whole_day: Whether a date without a time is its last instant; by default it is its first.
-
-    Raises:
-        ValueError: If `text` is not a date or a duration with one of these units, or is before the year 1.
+    It is hours, days, weeks or years before `now`, such as 90d, or a date with or without a time, in UTC by default. A date
+    without a time is its first instant, with `whole_day` its last.
     """
     if text is None:
         return None
     try:
-        if _AGO.fullmatch(text) and (ago := parse_duration(option, text)) is not None:
+        # Without m, because it could mean minutes or months.
+        if re.fullmatch("([0-9]{1,9}[hdwy])+", text, re.IGNORECASE) and (ago := parse_duration(option, text)) is not None:
             return now - ago
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
@@ -87,7 +72,10 @@ def parse_moment(option: str, text: str | None, now: datetime, *, whole_day: boo
         ) from None
     if whole_day and _is_date(text):
         moment = datetime.combine(moment, time.max)
-    return to_utc(moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC), option)
+    moment = to_utc(moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC), option)
+    if option == "--since" and moment > now:
+        raise ValueError(f"--since {quoted(text)} is in the future: use a date in the past, or 30d")
+    return moment
 
 
 def _is_date(text: str) -> bool:
@@ -100,65 +88,35 @@ def _is_date(text: str) -> bool:
 
 
 def parse_as_of(text: str | None, now: datetime) -> datetime | None:
-    """Return the moment of `--as-of`: a date is its last instant, and today's date is `now`; `None` for `None`.
-
-    Raises:
-        ValueError: If it is invalid, or in the future.
-    """
+    """Return the moment of `--as-of`, which is not in the future: a date is its last instant, and today's date is `now`."""
     moment = parse_moment("--as-of", text, now, whole_day=True)
-    if text is not None and moment is not None and _is_date(text) and moment.date() == now.date():
+    if text is None or moment is None or moment <= now:
+        return moment
+    if _is_date(text) and moment.date() == now.date():
         return now
-    if moment is not None and moment > now:
-        raise ValueError(f"--as-of {quoted(str(text))} is in the future: use a date in the past, or leave it out")
-    return moment
+    raise ValueError(f"--as-of {quoted(text)} is in the future: use a date in the past, or leave it out")
 
 
-Span: TypeAlias = tuple[datetime | None, datetime | None]
-"""The first and the last moment of the jobs; `None` for no limit."""
-
-
-def parse_span(since: str | None, until: str | None, now: datetime) -> Span:
-    """Return the first and the last moment of `--since` and `--until`.
-
-    Raises:
-        ValueError: If one of them is invalid, or they are in the wrong order.
-    """
+def parse_span(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last moment of `--since` and `--until`, which are in this order; `None` for no limit."""
     start, end = parse_moment("--since", since, now), parse_moment("--until", until, now, whole_day=True)
     if start is not None and end is not None and start > end:
         raise ValueError(f"--since {since} is later than --until {until}: swap them")
     return start, end
 
 
-# ------------------------------------------------------------------ ids and files
-
-_JOB_ID: Final = re.compile(r"drsjob-[0-9a-zA-Z]{17}")
-_ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
-
-
 def parse_job_id(text: str) -> str:
-    """Return a job id from the command line.
-
-    Raises:
-        ValueError: If AWS's service model does not allow it.
-    """
-    if not _JOB_ID.fullmatch(text):
+    """Return a job id from the command line, which AWS's service model allows."""
+    if not re.fullmatch("drsjob-[0-9a-zA-Z]{17}", text):
         raise ValueError(f"{quoted(text)} is not a valid job id: use drsjob- and 17 letters or digits, as drs-jobs list shows")
     return text
 
 
 def parse_accounts(option: str, file: str) -> list[str]:
-    """Return the account ids in a file, each once. They are separated by white space or commas.
-
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-
-    Raises:
-        ValueError: If the file cannot be read, or contains anything else.
-    """
+    """Return the account ids in a file, each once. They are separated by white space or commas. `-` is stdin."""
     accounts = list(words(read_option_file(option, file)))
     for number, account in accounts:
-        if not _ACCOUNT_ID.fullmatch(account):
+        if not re.fullmatch("[0-9]{12}", account):
             raise ValueError(f"{option} {quoted(file)}: line {number}: {quoted(account)} is not an account id: use 12 digits")
     return list(dict.fromkeys(account for _, account in accounts))
 
@@ -174,16 +132,15 @@ def words(text: str) -> Iterator[tuple[int, str]]:
                 yield number, word
 
 
+def check_stdin(files: Mapping[str, str | None]) -> None:
+    """Check that at most one of the files, by option, is stdin. Otherwise it is a ValueError."""
+    options = [option for option, file in files.items() if file == "-"]
+    if len(options) > 1:
+        raise ValueError(f"{' and '.join(options)} cannot both be read from stdin: use a file for one of them")
+
+
 def read_option_file(option: str, file: str) -> str:
-    """Return the text of a file, without a byte order mark.
-
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-
-    Raises:
-        ValueError: If the file cannot be read, or is not UTF-8.
-    """
+    """Return the text of a file, which is UTF-8, without a byte order mark. `-` is stdin."""
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return content.decode("utf-8-sig")

@@ -1,35 +1,42 @@
-"""The phases of a job: a table with a bar for each phase, and records for JSON and CSV."""
+"""The phases of a job: a table with a bar for each phase, records for JSON and CSV, and how they are read while jobs run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
+from botocore.exceptions import BotoCoreError
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Outcome
+from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, Outcome, is_transient
+from drs_jobs._client import read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_duration
 from drs_jobs._time import nearest_utc
-from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName
+from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, Progress, instance_ids, phases, progress
 from drs_jobs.cli import output
+from drs_jobs.sweep.workers import DaemonThreadPool
 
-_LETTERS: Final[Mapping[PhaseName, tuple[str, str]]] = {
-    PhaseName.CLEANUP: ("░", "u"),
-    PhaseName.SNAPSHOT: ("▒", "s"),
-    PhaseName.CONVERSION: ("▓", "c"),
-    PhaseName.LAUNCH: ("█", "l"),
-    PhaseName.DEPLOY_NETWORK_CONFIGURATION: ("▒", "d"),
-    PhaseName.UPDATE_NETWORK_CONFIGURATION: ("▓", "n"),
-    PhaseName.UPDATE_LAUNCH_TEMPLATE: ("█", "t"),
+_LETTERS: Final[Mapping[PhaseName, str]] = {
+    PhaseName.CLEANUP: "░u",
+    PhaseName.SNAPSHOT: "▒s",
+    PhaseName.CONVERSION: "▓c",
+    PhaseName.LAUNCH: "█l",
+    PhaseName.DEPLOY_NETWORK_CONFIGURATION: "▒d",
+    PhaseName.UPDATE_NETWORK_CONFIGURATION: "▓n",
+    PhaseName.UPDATE_LAUNCH_TEMPLATE: "█t",
 }
 """The character of each phase in a bar, and the one for a terminal that has only ASCII."""
 
-_WAITING: Final = ("·", ".")
+_WAITING: Final = "·."
 
 
 @attrs.frozen
@@ -39,7 +46,7 @@ class PhaseBar:
     spans: tuple[tuple[float, float, Phase], ...]
     """The start and the end of each phase, as fractions of the time axis."""
 
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield one character per column, each phase at least one, with the waiting times between them."""
         width, encoding = options.max_width, int(options.ascii_only)
         position = 0
@@ -59,146 +66,182 @@ def phases_table(
     *,
     now: datetime,
     width: int,
-    names: Mapping[str, str] = output.NO_NAMES,
-    instances: Mapping[str, str] = output.NO_NAMES,
+    names: output.HostNames = output.NO_NAMES,
 ) -> Table:
-    """Return a table of the participants of a job, one per row, with a bar and the duration of each phase.
+    """Return a table of some participants of a job, one per row, with a bar and the duration of each phase.
 
-    Args:
-        report: The phases of the job.
-        rows: The participants to show.
-        now: The current time, for phases that are running.
-        width: The maximum width, in columns of the terminal.
-        names: Host names by source server id. Default none.
-        instances: EC2 instance ids by source server id. Default none.
+    Phases that are running reach until `now`.
     """
-    phase_names = report.phase_names
+    rows = [attrs.evolve(row, phases=tuple(_until(phase, now) for phase in row.phases)) for row in rows]
+    created = report.job.creation_date_time
+    phases_of_job = [_until(phase, now) for row in report.participants for phase in row.phases]
+    times = [created, *(time for phase in phases_of_job for time in (phase.started_at, phase.ended_at))]
+    known_times = [nearest_utc(time) for time in times if time is not None]
+    start, end = min(known_times, default=now), max(known_times, default=now)
+    instances = instance_ids(report.job, report.log)
     columns = [
-        output.Column("participant"),
-        output.Column("phases", rank=3),
-        *(output.Column(_label(name), rank=len(PhaseName) + 4 - index) for index, name in enumerate(phase_names)),
-        output.Column("recovered in", rank=2),
-        *([output.Column("instance", rank=len(PhaseName) + 5)] if instances else []),
-        output.Column("outcome", rank=1),
+        output.Column("participant", lambda row: output.server_label(row.participant, names)),
+        output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, end))), rank=3),
+        *(
+            output.Column(_label(name), functools.partial(_phase_cell, name), rank=len(PhaseName) + 4 - index)
+            for index, name in enumerate(report.phase_names)
+        ),
+        output.Column("recovered in", lambda row: format_duration(row.recovery_time), rank=2),
+        output.Column("instance", lambda row: instances.get(row.participant, "-"), rank=len(PhaseName) + 5),
+        output.Column("outcome", lambda row: Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]), rank=1),
     ]
-    start, total = _time_axis(report, now)
-    cells: list[list[Any]] = []
-    for row in rows:
-        by_name = {phase.name: phase for phase in row.phases}
-        cells.append(
-            [
-                output.server_cell(row.participant, names),
-                PhaseBar(tuple(_spans(row, start, total, now))),
-                *(_phase_cell(by_name.get(name), now) for name in phase_names),
-                Text(format_duration(row.recovery_time)),
-                *([output.text_cell(instances.get(row.participant, "-"))] if instances else []),
-                Text(row.outcome.name, style=OUTCOME_COLOURS[row.outcome]),
-            ]
-        )
-    return output.fitted_table(columns, cells, width=width)
+    if not instances:
+        del columns[-2]
+    return output.fitted_table(columns, output.cells(columns, rows), width=width)
 
 
 def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
     """Return the meaning of the characters in the bars."""
-    encoding = int(is_ascii)
-    legend = [f"{_LETTERS[name][encoding]} {_label(name)}" for name in report.phase_names]
-    return "  ".join([*legend, f"{_WAITING[encoding]} waiting"])
-
-
-def phases_records(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
-    """Yield one record per participant for JSON, with a list of its phases."""
-    for row in report.participants:
-        key = "sourceNetworkID" if row.participant.startswith("sn-") else output.SERVER_ID
-        yield {
-            output.JOB_ID: report.job.job_id,
-            key: row.participant,
-            **output.host_name_record(row.participant, names),
-            "outcome": row.outcome.name,
-            "launchedAt": row.launched_at,
-            "recoverySeconds": output.seconds(row.recovery_time),
-            "phases": [_phase_record(phase) for phase in row.phases],
-            "logError": output.log_error_text(report.log_error),
-        }
-
-
-PHASE_COLUMNS: Final = (
-    output.JOB_ID,
-    "participant",
-    "participantOutcome",
-    "recoverySeconds",
-    "name",
-    "startedAt",
-    "endedAt",
-    "durationSeconds",
-    "waitingBeforeSeconds",
-    "attempts",
-    "outcome",
-    "error",
-)
-"""The columns of phases as CSV."""
-
-
-def phase_rows(report: JobPhases, *, names: Mapping[str, str] = output.NO_NAMES) -> Iterator[dict[str, Any]]:
-    """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
-    for row in report.participants:
-        participant = {
-            output.JOB_ID: report.job.job_id,
-            "participant": row.participant,
-            **output.host_name_record(row.participant, names),
-            "participantOutcome": row.outcome.name,
-            "recoverySeconds": output.seconds(row.recovery_time),
-        }
-        yield from ({**participant, **_phase_record(phase)} for phase in row.phases)
-        if not row.phases:
-            yield participant
-
-
-def _phase_record(phase: Phase) -> dict[str, Any]:
-    return {
-        "name": phase.name.name,
-        "startedAt": phase.started_at,
-        "endedAt": phase.ended_at,
-        "durationSeconds": output.seconds(phase.duration),
-        "waitingBeforeSeconds": output.seconds(phase.waiting_before),
-        "attempts": phase.attempts,
-        "outcome": phase.outcome.name,
-        "error": phase.error,
-    }
+    letters = [f"{_LETTERS[name][is_ascii]} {_label(name)}" for name in report.phase_names]
+    return "  ".join([*letters, f"{_WAITING[is_ascii]} waiting"])
 
 
 def _label(name: PhaseName) -> str:
     return name.name.lower().replace("_", " ")
 
 
-def _time_axis(report: JobPhases, now: datetime) -> tuple[datetime, timedelta]:
-    """Return the start of the time axis of a job, and its length."""
-    phases = [phase for row in report.participants for phase in row.phases]
-    starts = [phase.started_at for phase in phases if phase.started_at is not None]
-    ends = [end for phase in phases if (end := _end(phase, now)) is not None]
-    created = report.job.creation_date_time
-    if created is not None:
-        starts.append(nearest_utc(created))
-    start, end = min(starts, default=now), max(starts + ends, default=now)
-    return start, end - start
+def _until(phase: Phase, now: datetime) -> Phase:
+    """Return a phase that ends now if it is running."""
+    return attrs.evolve(phase, ended_at=now) if phase.outcome is Outcome.RUNNING and phase.ended_at is None else phase
 
 
-def _end(phase: Phase, now: datetime) -> datetime | None:
-    """Return the end of a phase; the current time if it is running, and `None` if it is unknown."""
-    return now if phase.outcome is Outcome.RUNNING and phase.ended_at is None else phase.ended_at
-
-
-def _spans(row: ParticipantPhases, start: datetime, total: timedelta, now: datetime) -> Iterator[tuple[float, float, Phase]]:
+def _spans(row: ParticipantPhases, start: datetime, end: datetime) -> Iterator[tuple[float, float, Phase]]:
     for phase in row.phases:
-        if phase.started_at is not None and total > timedelta(0):
-            end = max(_end(phase, now) or phase.started_at, phase.started_at)
-            yield (phase.started_at - start) / total, (end - start) / total, phase
+        if phase.started_at is not None and end > start:
+            stop = max(phase.ended_at or phase.started_at, phase.started_at)
+            yield (phase.started_at - start) / (end - start), (stop - start) / (end - start), phase
 
 
-def _phase_cell(phase: Phase | None, now: datetime) -> Text:
+def _phase_cell(name: PhaseName, row: ParticipantPhases) -> Text:
+    """Return a cell with the duration of one phase, and with what is unusual."""
+    phase = next((phase for phase in row.phases if phase.name is name), None)
     if phase is None:
         return Text("-")
-    end = _end(phase, now)
-    duration = None if phase.started_at is None or end is None else end - phase.started_at
     attempts = f" ({phase.attempts} attempts)" if phase.attempts > 1 else ""
     outcome = "" if phase.outcome is Outcome.SUCCEEDED else f" {phase.outcome.name}"
-    return Text(f"{format_duration(duration)}{attempts}{outcome}", style=OUTCOME_COLOURS[phase.outcome] if outcome else "")
+    style = OUTCOME_COLOURS[phase.outcome] if outcome else ""
+    return Text(f"{format_duration(phase.duration)}{attempts}{outcome}", style=style)
+
+
+# ------------------------------------------------------------------ records
+
+
+def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+    """Yield one record per participant for JSON, with a list of its phases."""
+    for row in report.participants:
+        key = "sourceNetworkID" if row.participant.startswith("sn-") else "sourceServerID"
+        yield {
+            "jobID": report.job.job_id,
+            key: row.participant,
+            **({"hostName": names[row.participant]} if row.participant in names else {}),
+            "outcome": row.outcome.name,
+            "launchedAt": row.launched_at,
+            "recoverySeconds": output.seconds(row.recovery_time),
+            "phases": [{key: value(phase) for key, value in _PHASE_VALUES.items()} for phase in row.phases],
+            "logError": output.log_error_text(report.log_error),
+        }
+
+
+_PHASE_VALUES: Final[Mapping[str, Callable[[Phase], object]]] = {
+    "name": lambda phase: phase.name.name,
+    "startedAt": lambda phase: phase.started_at,
+    "endedAt": lambda phase: phase.ended_at,
+    "durationSeconds": lambda phase: output.seconds(phase.duration),
+    "waitingBeforeSeconds": lambda phase: output.seconds(phase.waiting_before),
+    "attempts": lambda phase: phase.attempts,
+    "outcome": lambda phase: phase.outcome.name,
+    "error": lambda phase: phase.error,
+}
+"""The values of a phase by key, in JSON and in CSV."""
+
+PHASE_COLUMNS: Final = ("jobID", "participant", "participantOutcome", "recoverySeconds", *_PHASE_VALUES)
+"""The columns of phases as CSV."""
+
+
+def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+    """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
+    for row, record in zip(report.participants, phases_records(report, names=names), strict=True):
+        for phase in record["phases"] or [{"outcome": None}]:
+            yield {**record, "participant": row.participant, "participantOutcome": row.outcome.name, **phase}
+
+
+# ------------------------------------------------------------------ while jobs run
+
+
+class PhaseReader:
+    """Reads logs on threads of its own, so that a log that is slow or cannot be read never delays the polls."""
+
+    def __init__(self, client: JobsClient, now: Callable[[], datetime], executor: Executor | None = None) -> None:
+        """Create a reader. The executor runs the requests; by default on threads that do not keep the process alive."""
+        self._client = client
+        self._now = now
+        self._executor: Executor = DaemonThreadPool(4) if executor is None else executor
+        self._logs: dict[str, list[JobLogItem]] = {}
+        self._log_errors: dict[str, Exception | None] = {}
+        self._earlier: dict[str, tuple[JobPhases, ...]] = {}
+        self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
+        self._earlier_reads: dict[str, Future[tuple[JobPhases, ...]]] = {}
+        self._fractions: dict[str, float] = {}
+        self.error: Exception | None = None
+        """The first error of a log of a running job, else `None`."""
+
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
+        for job in jobs:
+            error = self._log_errors.get(job.job_id)
+            if job.job_id not in self._log_reads and (error is None or is_transient(error)):
+                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
+            if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
+                self._earlier_reads[job.job_id] = self._executor.submit(read_earlier, self._client, job, self._now())
+
+    def poll(self) -> None:
+        """Store the logs and the earlier jobs that have been read."""
+        for job_id in [job_id for job_id, read in self._log_reads.items() if read.done()]:
+            items, error = self._log_reads.pop(job_id).result()
+            # After an error, the log that was read before can have more items.
+            if error is None or len(items) > len(self._logs.get(job_id, ())):
+                self._logs[job_id] = items
+            self._log_errors[job_id] = error
+            self.error = self.error or error
+        for job_id, earlier in self._earlier_reads.items():
+            # Without earlier jobs only the time left is missing, so an error is not shown.
+            if earlier.done() and earlier.exception() is None:
+                self._earlier[job_id] = earlier.result()
+
+    def progress(self, job: Job) -> Progress | None:
+        """Return how far a running job is; `None` if its log has not been read. The fraction never decreases."""
+        if (log := self._logs.get(job.job_id)) is None:
+            return None
+        # A log that could not be read again lacks what has happened since, so nothing in it is slow.
+        report = phases(job, log, log_error=self._log_errors[job.job_id])
+        state = progress(report, now=self._now(), earlier=self._earlier.get(job.job_id, ()))
+        # The earlier jobs, which arrive later than the first log, change the shares of the phases.
+        fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
+        return attrs.evolve(state, fraction=fraction)
+
+
+def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
+    """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
+    missing = Counter(dict.fromkeys(_server_ids(job), 3))  # enough for a median
+    reports: list[JobPhases] = []
+    with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
+        # With a limit, so that the list of a large account is not read to its end.
+        for other in client.describe_jobs(from_date=now - timedelta(days=365), limit=1000, on_malformed=lambda _: None):
+            servers = _server_ids(other) & missing.keys()
+            if not servers or not other.is_complete or other.type != job.type or other.job_id == job.job_id:
+                continue
+            items, error = read_log(client, other.job_id)
+            reports.append(phases(other, items, log_error=error))
+            missing -= Counter(servers)  # keeps the servers that are above 0
+            if len(reports) == 5 or not missing:
+                break
+    return tuple(reports)
+
+
+def _server_ids(job: Job) -> set[str]:
+    return {server.source_server_id for server in job.participating_servers if server.source_server_id}

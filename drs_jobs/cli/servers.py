@@ -6,8 +6,9 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
 
@@ -15,125 +16,92 @@ from drs_jobs import DrsJobsError, JobsClient, SourceServer
 from drs_jobs._aws.source_servers import structure_source_server
 from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs._text import format_count, one_line, quoted
-from drs_jobs.cli.exit_status import describe_error, print_error
+from drs_jobs.cli.exit_status import UsageError, describe_error, print_error
 from drs_jobs.cli.parsers import read_option_file, words
 
-AWS: Final = "aws"
-"""The value of `--servers` and of `--names` that means DescribeSourceServers instead of a file."""
 
-# ------------------------------------------------------------------ the options
+class ServerOption:
+    """The option `--servers` or `--names`: its file is read already, AWS is requested when it is read."""
 
+    def __init__(self, option: str, value: str | None) -> None:
+        """Read the file, unless the value is `aws`. It is a ValueError if the file is invalid."""
+        self.is_aws: bool = value == "aws"
+        self.servers: tuple[SourceServer, ...] | None = None
+        """The servers in the file; `None` without a file."""
+        if value is not None and not self.is_aws:
+            self.servers = parse_servers(option, value, has_pairs=option == "--names")
+        self.names: dict[str, str] = names_of(self.servers or ())
+        """The names by source server id: those in the file, and those of AWS that have been read."""
+        self._errors: list[Exception] = []
 
-class ServerSource(NamedTuple):
-    """The option `--servers`: the file is read already, AWS is requested by `read`."""
-
-    servers: tuple[SourceServer, ...] | None
-    """The servers in the file; `None` without a file."""
-    is_aws: bool
-
-    @classmethod
-    def from_option(cls, value: str | None) -> "ServerSource":
-        """Read the file.
-
-        Raises:
-            ValueError: If the file cannot be read, or contains anything but servers.
-        """
-        return cls(None if value in (None, AWS) else parse_servers("--servers", str(value)), value == AWS)
-
-    def read(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
+    def read_servers(self, client: JobsClient) -> tuple[SourceServer, ...] | None:
         """Return the servers; `None` without the option."""
         return tuple(client.describe_source_servers()) if self.is_aws else self.servers
 
-
-class NameSource(NamedTuple):
-    """The option `--names`: the file is read already, AWS is requested by `resolve`."""
-
-    names: Mapping[str, str]
-    """The names in the file by source server id."""
-    is_aws: bool
-
-    @classmethod
-    def from_option(cls, value: str | None) -> "NameSource":
-        """Read the file.
-
-        Raises:
-            ValueError: If the file cannot be read, or does not contain names.
-        """
-        return cls({} if value in (None, AWS) else parse_names("--names", str(value)), value == AWS)
-
-    def read(self, client: JobsClient) -> tuple[Mapping[str, str], Exception | None]:
-        """Return the names by source server id, and the error if AWS does not return them."""
-        if not self.is_aws:
-            return self.names, None
+    def read_names(self, client: JobsClient) -> Mapping[str, str]:
+        """Return the names, with those of AWS for the account and region of a client."""
         try:
-            return names_of(client.describe_source_servers()), None
+            self.names.update(names_of(self.read_servers(client) or ()))
         except (BotoCoreError, DrsJobsError) as error:
-            return {}, error
+            self._errors.append(error)
+        return self.names
 
-    def resolve(self, client: JobsClient) -> Mapping[str, str]:
-        """Return the names by source server id. If AWS does not return them, the reason is one line on stderr."""
-        names, error = self.read(client)
-        print_name_errors([] if error is None else [error])
+    def resolve_names(self, client: JobsClient) -> Mapping[str, str]:
+        """Return the names, and print why AWS did not return them."""
+        names = self.read_names(client)
+        self.print_errors()
         return names
 
+    def require_names(self, names: Iterable[str]) -> None:
+        """Check that each of the names is that of a server. Otherwise the error of AWS is raised, or a UsageError."""
+        existing = {name.casefold() for name in self.names.values()}
+        for name in names:
+            if name.casefold() in existing:
+                continue
+            if self._errors:
+                raise self._errors[0]
+            raise UsageError(f"no server is named {quoted(name)}: correct --server, or give an id, s- and 17 letters or digits")
 
-def print_name_errors(errors: Sequence[Exception]) -> None:
-    """Print on stderr why AWS did not return the names of servers, as one line; nothing without an error."""
-    if errors:
-        where = f" in {format_count(len(errors), 'region')}, the first" if len(errors) > 1 else ""
-        print_error(f"no names, only ids, because DescribeSourceServers failed{where}: {describe_error(errors[0])[0]}")
+    def print_errors(self) -> None:
+        """Print on stderr why AWS did not return names, as one line; nothing without an error."""
+        if self._errors:
+            where = f" in {format_count(len(self._errors), 'region')}, the first" if len(self._errors) > 1 else ""
+            first = describe_error(self._errors[0])[0]
+            print_error(f"no names, only ids, because DescribeSourceServers failed{where}: {first}")
+
+
+_MAX_NAME: Final = 100
+"""The maximum number of characters of a name."""
 
 
 def names_of(servers: Iterable[SourceServer]) -> dict[str, str]:
     """Return the names of servers by id, each as one line. Servers without a name are left out."""
-    names = {server.source_server_id: one_line(server.name or "", 100) for server in servers}
+    names = {server.source_server_id: one_line(server.name or "", _MAX_NAME) for server in servers}
     return {server_id: name for server_id, name in names.items() if name}
 
 
-# ------------------------------------------------------------------ files
-
-
-def parse_servers(option: str, file: str) -> tuple[SourceServer, ...]:
+def parse_servers(option: str, file: str, *, has_pairs: bool = False) -> tuple[SourceServer, ...]:
     """Return the servers in a file, each once.
 
     The file has ids, separated by white space, commas or semicolons; or CSV with a header; or JSON, as a list of ids, as a list
     of objects, as an object of names by id, or as the response of DescribeSourceServers. CSV and JSON can have names.
 
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
+    With `has_pairs`, a text without a header has an id and a name per line, separated by a comma, a semicolon or a tab, instead
+    of ids, and a header must have a column of names.
 
     Raises:
-        ValueError: If the file cannot be read, or contains anything else. The error names the line.
+        ValueError: If the file cannot be read, contains anything else, or has two names for one id. The error names the line.
     """
-    return _parse(option, file, has_names=False)
-
-
-def parse_names(option: str, file: str) -> dict[str, str]:
-    """Return the names in a file by source server id. Servers without a name are left out.
-
-    The file has one of the forms of `parse_servers` that have names, or an id and a name per line, separated by a comma, a
-    semicolon or a tab.
-
-    Args:
-        option: The name of the option, for error messages.
-        file: The path of the file; `-` is stdin.
-
-    Raises:
-        ValueError: If the file cannot be read, is not of these forms, or has two names for one id. The error names the line.
-    """
-    return names_of(_parse(option, file, has_names=True))
-
-
-def _parse(option: str, file: str, *, has_names: bool) -> tuple[SourceServer, ...]:
     text = read_option_file(option, file)
     servers: dict[str, SourceServer] = {}
     try:
-        for server in _json_servers(text) if text.lstrip()[:1] in {"{", "["} else _text_servers(text, has_names=has_names):
+        for place, server in (
+            _json_servers(text) if text.lstrip()[:1] in {"{", "["} else _text_servers(text, has_pairs=has_pairs)
+        ):
             other = servers.setdefault(server.source_server_id, server)
             if other.name and server.name and other.name != server.name:
                 raise ValueError(
-                    f"two names for {quoted(server.source_server_id)}: {quoted(other.name)} and {quoted(server.name)}"
+                    f"{place}: two names for {quoted(server.source_server_id)}: {quoted(other.name)} and {quoted(server.name)}"
                 )
             if server.name:
                 servers[server.source_server_id] = server
@@ -152,49 +120,44 @@ def _position(headers: Iterable[str], accepted: set[str]) -> int | None:
     return next((index for index, header in enumerate(normalized) if header in accepted), None)
 
 
-def _server(place: str, server_id: object, name: object = None) -> SourceServer:
-    """Return a server, after a check of its id and its name. `place` is the line or the element."""
+def _server(place: str, server_id: object, name: object = None) -> tuple[str, SourceServer]:
+    """Return a server with its place, the line or the element, after a check of its id and its name."""
     if not isinstance(server_id, str) or not is_source_server_id(server_id):
         text = quoted(server_id) if isinstance(server_id, str) else type(server_id).__name__
         raise ValueError(f"{place}: {text} is not a source server id: use s- and 17 letters or digits")
     if not isinstance(name, str | None):
         raise ValueError(f"{place}: the name of {quoted(server_id)} is not a string")
-    return SourceServer(server_id, name=one_line(name or "", 100) or None)
+    return place, SourceServer(server_id, name=one_line(name or "", _MAX_NAME) or None)
 
 
-def _text_servers(text: str, *, has_names: bool) -> Iterator[SourceServer]:
+def _text_servers(text: str, *, has_pairs: bool) -> Iterator[tuple[str, SourceServer]]:
     """Yield the servers of a CSV file with a header, of pairs of ids and names, or of a list of ids."""
-    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
-    first = next(lines, "")
+    first = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
     delimiter = next((char for char in "\t;," if char in first), ",")
     headers = [cell.strip(' "') for cell in first.split(delimiter)]
     id_column, name_column = _position(headers, _ID_HEADERS), _position(headers, _NAME_HEADERS)
-    if id_column is None and not has_names:
-        yield from (_server(f"line {number}", word) for number, word in words(text))
-        return
-    if has_names and name_column is None and id_column is not None:
+    header_count = 1
+    if id_column is None:
+        if not has_pairs:
+            yield from (_server(f"line {number}", word) for number, word in words(text))
+            return
+        id_column, name_column, header_count = 0, 1, 0
+    elif has_pairs and name_column is None:
         raise ValueError("the header has no column of names: name it name")
-    has_header = id_column is not None
-    id_column, name_column = (id_column, name_column) if id_column is not None else (0, 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = ([cell.strip() for cell in row] for row in reader)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if not any(cells) or cells[0].startswith("#"):
-                continue
-            if has_header:
-                has_header = False
-                continue
+        for cells in islice((row for row in rows if any(row) and not row[0].startswith("#")), header_count, None):
             if len(cells) <= max(id_column, name_column or 0):
                 raise ValueError(
-                    f"line {reader.line_num} ({quoted(row[0])}) has too few columns: write an id, a comma and a name"
+                    f"line {reader.line_num} ({quoted(cells[0])}) has too few columns: write an id, a comma and a name"
                 )
             yield _server(f"line {reader.line_num}", cells[id_column], None if name_column is None else cells[name_column])
     except csv.Error as error:
         raise ValueError(f"it is not CSV: {error}") from None
 
 
-def _json_servers(text: str) -> Iterator[SourceServer]:
+def _json_servers(text: str) -> Iterator[tuple[str, SourceServer]]:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -205,12 +168,11 @@ def _json_servers(text: str) -> Iterator[SourceServer]:
         raw = raw["items"]
     if isinstance(raw, dict):
         yield from (_server(f"key {quoted(server_id)}", server_id, name) for server_id, name in raw.items())
-        return
-    for index, entry in enumerate(raw):
-        yield _json_server(index, entry)
+    else:
+        yield from (_json_server(index, entry) for index, entry in enumerate(raw))
 
 
-def _json_server(index: int, entry: Any) -> SourceServer:
+def _json_server(index: int, entry: Any) -> tuple[str, SourceServer]:
     place = f"element {index}"
     if not isinstance(entry, dict):
         return _server(place, entry)
@@ -218,8 +180,8 @@ def _json_server(index: int, entry: Any) -> SourceServer:
     id_key, name_key = _position(keys, _ID_HEADERS), _position(keys, _NAME_HEADERS)
     if id_key is None:
         raise ValueError(f"{place} has no id: write it under the key id, and the name under the key name")
-    server = _server(place, entry[keys[id_key]], None if name_key is None else entry[keys[name_key]])
+    _, server = _server(place, entry[keys[id_key]], None if name_key is None else entry[keys[name_key]])
     # AWS has the name and the place of a server in other members. Its replication is not taken, because a file can be old.
     aws = structure_source_server({**entry, "sourceServerID": server.source_server_id}, index)
-    name = server.name or one_line(aws.name or "", 100) or None
-    return SourceServer(server.source_server_id, name=name, account_id=aws.account_id, region=aws.region)
+    name = server.name or one_line(aws.name or "", _MAX_NAME) or None
+    return place, SourceServer(server.source_server_id, name=name, account_id=aws.account_id, region=aws.region)

@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Generic, TypeVar
+from typing import TypeVar
 
 import attrs
+import botocore.session
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from drs_jobs import Job, JobsClient
+from drs_jobs import JobsClient, ServiceError
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
@@ -20,63 +21,14 @@ from drs_jobs.evidence import wording
 from drs_jobs.saved import SavedJobs
 from drs_jobs.saved.archive import Place
 from drs_jobs.saved.coverage import coverage
-from drs_jobs.sweep import Target, TargetFailure, sweep, targets
+from drs_jobs.sweep import Target, TargetFailure, TargetResult, sweep, targets
 
 T = TypeVar("T")
 
-_MAX_NAMED: Final = 3
-"""The maximum number of accounts and regions that are named for each kind of failure."""
 
-
-@attrs.frozen
-class Reading(Generic[T]):
-    """What was read of each account and region, and what failed."""
-
-    values: Sequence[tuple[Place, T]]
-    """The values, by account and region."""
-    failures: Sequence[TargetFailure] = ()
-    """The failures, by account and region. Those that were never set up are not among them."""
-    uninitialized: Sequence[Place] = ()
-    """The accounts and regions where Elastic Disaster Recovery was never set up."""
-
-    @property
-    def places(self) -> list[Place]:
-        """All accounts and regions."""
-        return [
-            *(place for place, _ in self.values),
-            *(place_of(failure.target) for failure in self.failures),
-            *self.uninitialized,
-        ]
-
-    @property
-    def status(self) -> ExitStatus:
-        """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
-        statuses = {describe_error(failure.error)[1] for failure in self.failures}
-        if not statuses:
-            return ExitStatus.SUCCEEDED
-        return ExitStatus.USAGE if statuses == {ExitStatus.USAGE} else ExitStatus.SERVICE
-
-    def print_uninitialized(self) -> None:
-        """Print on stderr how many accounts and regions were never set up."""
-        if self.uninitialized:
-            print_note(f"{format_count(len(self.uninitialized), 'region')} never set up for Elastic Disaster Recovery")
-
-    def print_notes(self) -> None:
-        """Print on stderr how many accounts and regions were never set up, and one line per kind of failure."""
-        self.print_uninitialized()
-        by_kind: dict[str, list[TargetFailure]] = {}
-        for failure in self.failures:
-            by_kind.setdefault(type(failure.error).__name__, []).append(failure)
-        for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
-            places = [str(place_of(failure.target)) for failure in failures]
-            named = wording.list_label(places, _MAX_NAMED)
-            first, _ = describe_error(failures[0].error)
-            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({named}), the first: {first}")
-
-
-@attrs.frozen
+@attrs.define
 class JobSource:
-    """One client, or many targets."""
+    """One client, or many targets; and what failed when it was read."""
 
     client: JobsClient | None = None
     """The client of one account and region, or of saved jobs."""
@@ -85,31 +37,36 @@ class JobSource:
     targets: Sequence[Target] = ()
     """The accounts and regions, without a client."""
     max_in_flight: int = 1
+    failures: Sequence[TargetFailure] = ()
+    """The targets that failed, in order."""
+    uninitialized: Sequence[Target] = ()
+    """The targets where Elastic Disaster Recovery was never set up, in order."""
 
     @classmethod
     def from_options(
-        cls, connection: Connection, organisation: Organisation, saved: Saved | None = None, *, asks_aws: bool = False
+        cls, connection: Connection, organisation: Organisation | None = None, saved: Saved = None, *, asks_aws: bool = False
     ) -> "JobSource":
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
-        Args:
-            connection: The options for one account and region.
-            organisation: The options for many.
-            saved: The option for files; `None` if the command does not have it.
-            asks_aws: Whether servers or names are to be requested from AWS.
+        `saved` are the files of saved jobs, and `asks_aws` says whether servers or names are to be requested from AWS.
 
         Raises:
             ValueError: If options contradict each other or are invalid, or a file cannot be read.
             BotoCoreError: If no client can be built, such as without a region.
         """
-        many = [f"--{name.replace('_', '-')}" for name in _MANY if getattr(organisation, name) is not None]
-        if saved is not None and saved.paths:
-            single = [f"--{name.replace('_', '-')}" for name, value in attrs.asdict(connection).items() if value is not None]
-            if others := [*single, *many]:
+        organisation = organisation or Organisation()
+        many = _options_of(organisation)
+        if saved:
+            if others := [*_options_of(connection), *many]:
                 raise ValueError(f"--from reads files, not AWS: leave out {', '.join(others)}")
             if asks_aws:
                 raise ValueError("--from reads files, not AWS: give --servers or --names a file instead of aws")
-            jobs = _open(saved.paths)
+            try:
+                jobs = SavedJobs(*saved)
+            except OSError as error:
+                name = str(error.filename)
+                hint = "; --since is for dates" if name[:4].isdecimal() else ""
+                raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
             return cls(JobsClient(jobs), jobs)
         if organisation.accounts is None and organisation.regions is None:
             if many:
@@ -119,65 +76,64 @@ class JobSource:
             raise ValueError(f"--region beside {many[0]}: use --regions {connection.region}")
         return cls(targets=_check_targets(connection, organisation), max_in_flight=organisation.in_flight)
 
+    def read(
+        self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None
+    ) -> list[tuple[Place, T]]:
+        """Return the result of a function for each account and region, in the order of accounts and regions.
+
+        With one client its errors are raised. With many targets they are failures, and `on_value` is called with each result
+        when it arrives. A progress bar is shown on a terminal.
+        """
+        if self.client is not None:
+            return [(Place(None, region_of(self.client)), function(self.client))]
+        results: dict[Target, TargetResult[T] | TargetFailure] = {}
+        sweeping = sweep(self.targets, function, max_in_flight=self.max_in_flight)
+        for result in track(sweeping, total=len(self.targets), description="reading"):
+            results[result.target] = result
+            if on_value is not None and isinstance(result, TargetResult):
+                on_value(place_of(result.target), result.value)
+        in_order = [results[target] for target in self.targets]
+        failures = [result for result in in_order if isinstance(result, TargetFailure)]
+        self.failures = [failure for failure in failures if not failure.is_uninitialized]
+        self.uninitialized = [failure.target for failure in failures if failure.is_uninitialized]
+        return [(place_of(result.target), result.value) for result in in_order if isinstance(result, TargetResult)]
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of the failures. It is USAGE if all were caused by the configuration or the credentials."""
+        statuses = {describe_error(failure.error)[1] for failure in self.failures}
+        return ExitStatus.SERVICE if len(statuses) > 1 else next(iter(statuses), ExitStatus.SUCCEEDED)
+
+    def print_uninitialized(self) -> None:
+        """Print on stderr how many accounts and regions were never set up."""
+        if self.uninitialized:
+            print_note(f"{format_count(len(self.uninitialized), 'region')} never set up for Elastic Disaster Recovery")
+
     def print_notes(self) -> None:
-        """Print on stderr what limits the saved jobs, such as half a line at the end of a file."""
+        """Print on stderr what limits saved jobs, which regions were never set up, and one line per kind of failure."""
+        self.print_uninitialized()
+        by_kind: dict[str, list[TargetFailure]] = {}
+        for failure in self.failures:
+            kind = failure.error.code if isinstance(failure.error, ServiceError) else type(failure.error).__name__
+            by_kind.setdefault(kind, []).append(failure)
+        for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
+            places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
+            first, _ = describe_error(failures[0].error)
+            print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
         for note in () if self.saved is None else coverage(self.saved).notes:
             print_note(one_line(note, 1000))
 
-    def read(self, function: Callable[[JobsClient], T], on_value: Callable[[Place, T], object] | None = None) -> Reading[T]:
-        """Return the result of a function for each account and region, in the order of accounts and regions.
 
-        With one client its errors are raised. With many targets they are failures. A progress bar is shown on a terminal.
-
-        Args:
-            function: The function.
-            on_value: Called with each result of many targets when it arrives. Default nothing.
-        """
-        if self.client is not None:
-            return Reading([(Place(None, region_of(self.client)), function(self.client))])
-        results = sweep(self.targets, function, max_in_flight=self.max_in_flight)
-        order = {target: number for number, target in enumerate(self.targets)}
-        values: dict[Target, T] = {}
-        failures: list[TargetFailure] = []
-        for result in track(results, total=len(self.targets), description="reading"):
-            if isinstance(result, TargetFailure):
-                failures.append(result)
-            else:
-                if on_value is not None:
-                    on_value(place_of(result.target), result.value)
-                values[result.target] = result.value
-        failures.sort(key=lambda failure: order[failure.target])
-        return Reading(
-            values=[(place_of(target), values[target]) for target in self.targets if target in values],
-            failures=[failure for failure in failures if not failure.is_uninitialized],
-            uninitialized=[place_of(failure.target) for failure in failures if failure.is_uninitialized],
-        )
-
-
-def single_client(connection: Connection, saved: Saved, *, asks_aws: bool) -> JobsClient:
-    """Return the client of one account and region, or of saved jobs; see `JobSource.from_options`."""
-    source = JobSource.from_options(connection, Organisation(), saved, asks_aws=asks_aws)
-    source.print_notes()
-    return source.client or connection.make_client()
-
-
-def _open(paths: Sequence[str]) -> SavedJobs:
-    try:
-        return SavedJobs(*paths)
-    except OSError as error:
-        name = str(error.filename)
-        hint = "; --since is for dates" if name[:4].isdecimal() else ""
-        raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
-
-
-_MANY: Final = ("accounts", "role_name", "regions", "partition", "external_id")
-"""The options of many accounts and regions that have no default."""
+def _options_of(group: Connection | Organisation) -> list[str]:
+    """Return the options of a group that were given. `--in-flight`, which has a default, is not among them."""
+    values = attrs.asdict(group)
+    return [f"--{name.replace('_', '-')}" for name, value in values.items() if value is not None and name != "in_flight"]
 
 
 def _check_targets(connection: Connection, organisation: Organisation) -> list[Target]:
     """Return the targets, after a check of the profile, credentials, regions and endpoint, without a request to DRS or STS."""
-    regions = "all" if organisation.regions is None else organisation.regions
-    names = [name.strip() for name in regions.split(",") if name.strip()]
+    regions_text = "all" if organisation.regions is None else organisation.regions
+    regions = [name.strip() for name in regions_text.split(",") if name.strip()]
     partition = organisation.partition or "aws"
     if organisation.accounts is None:
         if organisation.role_name is not None or organisation.external_id is not None:
@@ -187,29 +143,29 @@ def _check_targets(connection: Connection, organisation: Organisation) -> list[T
         if organisation.role_name is None:
             raise ValueError("--accounts needs --role-name, the name of the role to assume in each account")
         accounts, role_name = parse_accounts("--accounts", organisation.accounts), organisation.role_name
-    found = [
+    checked = [
         attrs.evolve(
             target,
             profile_name=connection.profile,
             endpoint_url=connection.endpoint_url,
             role_arn=None if organisation.accounts is None else target.role_arn,
         )
-        for target in targets(accounts, names, role_name=role_name, partition=partition, external_id=organisation.external_id)
+        for target in targets(accounts, regions, role_name=role_name, partition=partition, external_id=organisation.external_id)
     ]
-    if not found:
-        raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(names)} regions")
+    if not checked:
+        raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(regions)} regions")
     drs_regions = [target.region for target in targets(["any"], "all", role_name="any", partition=partition)]
-    for target in found:
+    for target in checked:
         if connection.endpoint_url is None and target.region not in drs_regions:
             raise ValueError(
                 f"botocore has no DRS in region {target.region!r} of partition {partition!r}: "
                 + (suggest_region(target.region, drs_regions) or "correct the name, or update botocore")
             )
-    if connection.make_session().get_credentials() is None:
+    if botocore.session.Session(profile=connection.profile).get_credentials() is None:
         raise NoCredentialsError
-    with attrs.evolve(connection, region=found[0].region).make_client():
+    with attrs.evolve(connection, region=checked[0].region).make_client():
         pass  # its constructor checks the region and the endpoint
-    return found
+    return checked
 
 
 def place_of(target: Target) -> Place:
@@ -217,9 +173,10 @@ def place_of(target: Target) -> Place:
     return Place(None if target.role_arn is None else target.role_arn.split(":")[4], target.region)
 
 
-def place_of_job(job: Job, place: Place) -> Place:
-    """Return the account and the region of a job: from its ARN, else those where it was read."""
-    return Place(job.account_id or place.account_id, job.region or place.region)
+def print_incomplete(errors: Iterable[tuple[Place, Exception]]) -> None:
+    """Print on stderr of which accounts and regions not all jobs could be read."""
+    for place, error in errors:
+        print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}")
 
 
 def track(results: Iterable[T], *, total: int, description: str) -> Iterator[T]:

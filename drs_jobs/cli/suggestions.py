@@ -5,82 +5,61 @@ from difflib import get_close_matches
 from typing import Final
 
 _OPTIONS: Final[Mapping[str, Sequence[str]]] = {
-    "--account": ("--accounts",),
-    "--as-of": ("--until",),
-    "--csv": ("-o csv",),
-    "--days": ("--since 30d", "--drilled-within 90d"),
-    "--drilled": ("--drilled-within",),
-    "--end": ("--until", "--as-of"),
-    "--follow": ("--log --follow",),
-    "--format": ("-o",),
-    "--from-date": ("--since",),
-    "--html": ("drs-jobs report",),
-    "--interval": ("--poll-interval",),
-    "--job": ("the id as an argument",),
-    "--job-id": ("the id as an argument",),
-    "--job-ids": ("the ids as arguments",),
-    "--json": ("-o json",),
-    "--junit": ("-o junit",),
-    "--last": ("--since 30d", "--limit"),
-    "--markdown": ("-o markdown",),
-    "--max": ("--limit",),
-    "--max-items": ("--limit",),
-    "--max-results": ("--limit",),
-    "--out": ("the file as an argument", "-o"),
-    "--output-file": ("the file as an argument",),
-    "--output-format": ("-o",),
-    "--query": ("-o json with jq",),
-    "--role": ("--role-name",),
-    "--role-arn": ("--role-name",),
-    "--rpo": ("--objective for the recovery time; jobs do not show the recovery point",),
-    "--server-id": ("--server", "--servers"),
-    "--start": ("--since",),
-    "--state": ("--outcome",),
-    "--status": ("--outcome",),
-    "--to": ("--until", "--as-of"),
-    "--to-date": ("--until", "--as-of"),
-    "--type": ("--kind",),
-    "--until": ("--as-of",),
-    "--wait": ("drs-jobs watch",),
-    "--within": ("--drilled-within",),
-    "--running": ("--outcome running",),
-    "-f": ("--log --follow", "--failed"),
-    "-n": ("--limit",),
+    "--account": ["--accounts"],
+    "--as-of": ["--until"],
+    "--csv": ["-o csv"],
+    "--days": ["--since 30d", "--drilled-within 90d"],
+    "--drilled --within": ["--drilled-within"],
+    "--end --to --to-date": ["--until", "--as-of"],
+    "--follow": ["--log --follow"],
+    "--format --output-format": ["-o"],
+    "--from-date --start": ["--since"],
+    "--html": ["drs-jobs report"],
+    "--interval": ["--poll-interval"],
+    "--job --job-id": ["the id as an argument"],
+    "--job-ids": ["the ids as arguments"],
+    "--json": ["-o json"],
+    "--junit": ["-o junit"],
+    "--last": ["--since 30d", "--limit"],
+    "--markdown": ["-o markdown"],
+    "--max --max-items --max-results -n": ["--limit"],
+    "--out": ["the file as an argument", "-o"],
+    "--output-file": ["the file as an argument"],
+    "--query": ["-o json with jq"],
+    "--role --role-arn": ["--role-name"],
+    "--rpo": ["--objective for the recovery time; jobs do not show the recovery point"],
+    "--running": ["--outcome running"],
+    "--server-id": ["--server", "--servers"],
+    "--state --status": ["--outcome"],
+    "--type": ["--kind"],
+    "--until": ["--as-of"],
+    "--wait": ["drs-jobs watch"],
+    "-f": ["--log --follow", "--failed"],
 }
-"""What to use instead of an option that other programs have. Options that the command lacks are left out."""
+"""What to use instead of options that other programs have. Options that the command lacks are left out."""
 
-_COMMANDS: Final[Mapping[str, str]] = {
-    "describe-jobs": "list",
-    "drills": "check",
-    "explain": "show",
+_COMMANDS: Final = {
+    "describe-jobs jobs ls": "list",
+    "drills recovery": "check",
+    "explain get phases status": "show",
     "export": "save",
     "help": "--help",
-    "get": "show",
-    "jobs": "list",
-    "log": "show --log",
-    "logs": "show --log",
-    "ls": "list",
-    "phases": "show",
-    "progress": "watch",
-    "recovery": "check",
-    "status": "show",
+    "log logs": "show --log",
+    "progress wait": "watch",
     "sweep": "list --accounts",
     "version": "--version",
-    "wait": "watch",
 }
-"""The command to use instead of one that other programs, or earlier versions, have."""
+"""The command to use instead of those that other programs, or earlier versions, have."""
 
 
 def suggest_option(option: str, command: str, options_by_command: Mapping[str, Iterable[str]]) -> str:
     """Return what to use instead of an option that a command lacks, as a sentence; empty if nothing is known.
 
-    Args:
-        option: The option.
-        command: The command; empty before the command.
-        options_by_command: The options of each command.
+    The command is empty for an option before the command.
     """
     available = set(options_by_command.get(command, ()))
-    replacements = [text for text in _OPTIONS.get(option, ()) if not text.startswith("-") or text.split()[0] in available]
+    texts = next((texts for names, texts in _OPTIONS.items() if option in names.split()), ())
+    replacements = [text for text in texts if not text.startswith("-") or text.split()[0] in available]
     if replacements:
         return f"Use {' or '.join(replacements)}."
     if close := get_close_matches(option, sorted(available), n=1, cutoff=0.75):
@@ -91,9 +70,12 @@ def suggest_option(option: str, command: str, options_by_command: Mapping[str, I
 
 def suggest_command(command: str, commands: Iterable[str]) -> str:
     """Return what to use instead of a command that does not exist, as a sentence; empty if nothing is known."""
-    close = next(iter(get_close_matches(command, sorted({*commands, *_COMMANDS}), n=1)), None)
-    name = _COMMANDS.get(command) or (close and _COMMANDS.get(close, close))
-    return "" if name is None else f"Use drs-jobs {name}."
+    replacements = {name: command for names, command in _COMMANDS.items() for name in names.split()}
+    close = [
+        *([command] if command in replacements else []),
+        *get_close_matches(command, sorted({*commands, *replacements}), n=1),
+    ]
+    return f"Use drs-jobs {replacements.get(close[0], close[0])}." if close else ""
 
 
 def suggest_region(region: str, regions: Iterable[str]) -> str:

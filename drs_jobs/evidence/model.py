@@ -160,6 +160,8 @@ class Assessment(Model):
     """The phases of those of these jobs that were given with phases, until `as_of`."""
     are_servers_given: bool = False
     """Whether the servers were given. If not, servers without jobs are not known, and servers that left are still judged."""
+    source_notes: tuple[str, ...] = ()
+    """What else limits the evidence, such as of saved jobs: one sentence each. `assess` leaves it empty."""
 
     @property
     def verdict(self) -> Verdict | None:

@@ -1,7 +1,7 @@
 """An assessment as one HTML page. jinja2 escapes every text."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,14 +42,13 @@ _BAR_WIDTH: Final = 1000
 """The width of the longest bar, in the units of its SVG."""
 
 
-def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | None = None, notes: Sequence[str] = ()) -> str:
+def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, str]] = ()) -> str:
     """Return the HTML page; see `drs_jobs.evidence.render`.
 
     Args:
         assessment: The assessment.
         title: The title; `None` for the default.
-        files: The SHA-256 of each file that the jobs were read from, by name. Default none.
-        notes: What limits the evidence beside the assessment, one sentence each. Default nothing.
+        files: The name and the SHA-256 of each file that the jobs were read from. Default none.
     """
     servers = [row.server for row in assessment.servers]
     places: list[SourceServer | Job | Problem] = [*servers, *assessment.jobs, *assessment.problems]
@@ -65,8 +64,8 @@ def page(assessment: Assessment, title: str | None, files: Mapping[str, str] | N
         title=one_line(title or "") or wording.DEFAULT_TITLE,
         version=__version__,
         assessment=assessment,
-        files=files or {},
-        notes=[*wording.notes(assessment), *notes],
+        files=files,
+        notes=list(wording.notes(assessment)),
         wording=wording,
         account_ids=sorted({place.account_id for place in places if place.account_id is not None}),
         regions=sorted({place.region for place in places if place.region is not None}),

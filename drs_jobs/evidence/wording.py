@@ -196,6 +196,7 @@ def notes(assessment: "Assessment") -> Iterator[str]:
     if assessment.other_servers:
         count = format_count(len(assessment.other_servers), "server")
         yield f"{count} in these jobs, but not in the list: {list_label(assessment.other_servers)}"
+    yield from assessment.source_notes
 
 
 _MAX_NAMED: Final = 10

@@ -13,10 +13,10 @@ from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from drs_jobs._aws.requests import query_identity
 from drs_jobs._aws.responses import decode
 from drs_jobs._errors import DrsJobsError
 from drs_jobs._pagination.cursor import Position, decode_cursor, encode_cursor
+from drs_jobs._queries import query_identity
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
 from drs_jobs.saved.archive import Archive, Entry, without_frames

@@ -24,17 +24,8 @@ from drs_jobs.cli.exit_status import print_note
 if TYPE_CHECKING:  # of the extra `testing`
     from drs_jobs.testing import LocalDrs
 
-_SPEED = 90
+_SPEED: Final = 90
 """The factor by which the drill of the demo is faster than a real one; it takes about six seconds."""
-
-_SERVED_JOBS: Final = 120
-"""The number of jobs of a year that `--serve` has."""
-
-_SERVED_SERVERS: Final = 4
-"""The number of servers in the running drill."""
-
-_LONGEST_LINUX_DRILL: Final = timedelta(minutes=15)
-"""The drills of Linux servers are shorter, and those of Windows servers longer. The running drill is one of Linux servers."""
 
 
 def demo(
@@ -47,19 +38,47 @@ def demo(
 
     if is_served:
         with local_drs.LocalDrs(max_requests=0) as local:
-            history = make_history(_SERVED_JOBS, until=local.now, logs=True)
+            history = make_history(120, until=local.now, logs=True)  # a year of jobs
             local.add_history(history)
             job_id = _start_familiar_drill(local, history)
             print_exports(local, local_drs.CONFLICTING_VARIABLES)
-            _print_examples(job_id)
+            command, python = own_command(), shlex.quote(sys.executable)
+            examples = [
+                f"Then try, for example, with the running drill {job_id}:",
+                f"{command} list --since 90d --failed",
+                f"{command} watch {job_id}",
+                f"{command} check --drilled-within 90d",
+                f"aws drs describe-job-log-items --job-id {job_id}",
+                f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
+            ]
+            print_note("\n  ".join(examples))
             threading.Event().wait()
         return
     console = output.console()
     with local_drs.LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
         local.add_jobs(*make_history(30, until=local.now))
         client = JobsClient(local.client())
-        _show_list(console, client, local)
-        _show_drill(console, client, local)
+        _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
+        jobs = client.describe_jobs().collect()
+        console.print(output.jobs_table(jobs, now=local.now, width=console.width))
+        failed = sum(job.outcome is Outcome.FAILED for job in jobs)
+        completed = sum(job.is_complete for job in jobs)
+        _print_prose(
+            console,
+            f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are "
+            f"COMPLETED, and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
+        )
+        _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
+        _print_prose(console, "This prints:\n")
+        print_failures(client)
+        job_id = _start_drill(local, [f"s-{number:017}" for number in range(1, 5)])
+        _print_prose(
+            console, f"\nA drill of 4 servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n"
+        )
+        display = WatchDisplay(client, console=console, now=lambda: local.now)
+        display.follow(display.watch([job_id], timeout=60, poll_interval=0.2))
+        _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
+        output.print_reasons(console, client.explain(job_id))
     command = own_command()
     _print_prose(console, "\nTry next")
     _print_code(console, f"  {command} demo --serve")
@@ -77,19 +96,6 @@ def print_failures(client: JobsClient) -> None:
                 print(error)
 
 
-def _print_examples(job_id: str) -> None:
-    """Print command lines for a shell that uses the endpoint, on stderr."""
-    command, python = own_command(), shlex.quote(sys.executable)
-    examples = [
-        f"{command} list --since 90d --failed",
-        f"{command} watch {job_id}",
-        f"{command} check --drilled-within 90d",
-        f"aws drs describe-job-log-items --job-id {job_id}",
-        f"""{python} -c "import boto3; print(boto3.client('drs').describe_jobs()['items'][0])\"""",
-    ]
-    print_note("\n  ".join([f"Then try, for example, with the running drill {job_id}:", *examples]))
-
-
 def own_command() -> str:
     """Return the command with which this program was run, so that a shell in another folder can run it too."""
     script = Path(sys.argv[0])
@@ -100,52 +106,24 @@ def own_command() -> str:
     return script.name if is_on_path else shlex.quote(str(script.absolute()))
 
 
-def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
-    """Start a drill of servers that were drilled before, so that the time left is known, and return its id.
-
-    One of them fails, so that there is a failure to explain.
-    """
-    busy = busy_servers(history)
-    earlier = (
-        [server.name for server in job.participating_servers if server.name not in busy]
-        for job in history
-        if job.is_drill and job.outcome is Outcome.SUCCEEDED and (job.duration or timedelta.max) < _LONGEST_LINUX_DRILL
-    )
-    servers = next(filter(None, earlier))[:_SERVED_SERVERS]
+def _start_drill(local: "LocalDrs", servers: Sequence[str]) -> str:
+    """Start a drill in which the last server fails, so that there is a failure to explain, and return its id."""
     local.fail_server(servers[-1])
     request: Any = {"isDrill": True, "sourceServers": [{"sourceServerID": server} for server in servers]}
     job_id: str = local.client().start_recovery(**request)["job"]["jobID"]
     return job_id
 
 
-def _show_list(console: Console, client: JobsClient, local: "LocalDrs") -> None:
-    _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
-    jobs = client.describe_jobs().collect()
-    console.print(output.jobs_table(jobs, now=local.now, tags=False, width=console.width))
-    failed = sum(job.outcome is Outcome.FAILED for job in jobs)
-    completed = sum(job.is_complete for job in jobs)
-    _print_prose(
-        console,
-        f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED, "
-        f"and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
+def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
+    """Start a drill of servers that were drilled before, so that the time left is known, and return its id."""
+    busy = busy_servers(history)
+    earlier = (
+        [server.name for server in job.participating_servers if server.name not in busy]
+        for job in history
+        # The drills of Linux servers are shorter, and those of Windows servers longer.
+        if job.is_drill and job.outcome is Outcome.SUCCEEDED and (job.duration or timedelta.max) < timedelta(minutes=15)
     )
-    _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
-    _print_prose(console, "This prints:\n")
-    print_failures(client)
-
-
-def _show_drill(console: Console, client: JobsClient, local: "LocalDrs") -> None:
-    servers = [f"s-{number:017}" for number in range(1, 5)]
-    local.fail_server(servers[2])
-    job = local.client().start_recovery(isDrill=True, sourceServers=[{"sourceServerID": server} for server in servers])["job"]
-    _print_prose(
-        console,
-        f"\nA drill of {len(servers)} servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n",
-    )
-    display = WatchDisplay(client, console=console, now=lambda: local.now)
-    display.follow(display.watch([job["jobID"]], timeout=60, poll_interval=0.2))
-    _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
-    output.print_reasons(console, client.explain(job))
+    return _start_drill(local, next(filter(None, earlier))[:4])
 
 
 def _print_prose(console: Console, text: str) -> None:

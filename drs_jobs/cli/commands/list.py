@@ -2,48 +2,29 @@
 
 import functools
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any
 
 import attrs
 import typer
 from botocore.exceptions import BotoCoreError
+from rich.table import Table
 
 from drs_jobs import DrsJobsError, Job, JobsClient, Outcome
 from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs._text import format_count, quoted
 from drs_jobs.analysis import active_jobs
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import (
-    ExitStatus,
-    describe_error,
-    exit_if_pipe_closes,
-    print_error,
-    print_note,
-    raise_usage_errors,
-)
-from drs_jobs.cli.options import (
-    Connection,
-    JobsOutput,
-    JobsOutputOption,
-    Names,
-    Organisation,
-    Saved,
-    Since,
-    Tags,
-    with_option_groups,
-)
-from drs_jobs.cli.parsers import Span, parse_span
-from drs_jobs.cli.servers import NameSource, print_name_errors
-from drs_jobs.cli.sources import JobSource, place_of_job
+from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, print_note, raise_usage_errors
+from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Organisation, Saved, Since, Tags, with_option_groups
+from drs_jobs.cli.parsers import check_stdin, parse_span
+from drs_jobs.cli.servers import ServerOption
+from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
 from drs_jobs.saved.archive import Place
-
-_ROWS_ON_TERMINAL: Final = 30
-"""The default of `--limit` for a table on a terminal."""
 
 
 class Kind(StrEnum):
@@ -58,27 +39,16 @@ class Kind(StrEnum):
     TARGET_ACCOUNT = "target account"
 
 
-@with_option_groups
-def list_jobs(
-    connection: Connection,
-    saved: Saved,
-    organisation: Organisation,
-    output_format: JobsOutputOption = JobsOutput.TABLE,
-    since: Since = None,
-    until: Annotated[
-        str | None,
-        typer.Option("--until", help="Only jobs created until then, in the forms of --since. A date includes the whole day."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=0, help="The maximum number of jobs. Default: 30 for a table on a terminal, else all."),
-    ] = None,
+@attrs.frozen
+class JobFilter:
+    """The options for a filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs it returns."""
+
     kinds: Annotated[
         list[Kind] | None,
         typer.Option(
             "--kind", metavar="KIND", case_sensitive=False, help=f"Only jobs of this kind: {', '.join(Kind)}. Can be repeated."
         ),
-    ] = None,
+    ] = None
     outcomes: Annotated[
         list[Outcome] | None,
         typer.Option(
@@ -87,8 +57,8 @@ def list_jobs(
             case_sensitive=False,
             help=f"Only jobs with this outcome: {', '.join(Outcome)}. Can be repeated.",
         ),
-    ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")] = False,
+    ] = None
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs, as --outcome FAILED.")] = False
     servers: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,53 +66,97 @@ def list_jobs(
             metavar="ID|NAME",
             help="Only jobs of the server with this id, or with --names with this name. Can be repeated.",
         ),
+    ] = None
+
+    def __bool__(self) -> bool:
+        """Whether it can drop a job."""
+        return bool(self.kinds or self.outcomes or self.failed or self.servers)
+
+    def matches(self, job: Job, names: output.HostNames = output.NO_NAMES) -> bool:
+        """Return whether a job is one of the jobs to keep. Names are compared in any case."""
+        outcomes = [*(self.outcomes or ()), *([Outcome.FAILED] if self.failed else [])]
+        servers = {name if is_source_server_id(name) else name.casefold() for name in self.servers or ()}
+        ids = {server.source_server_id for server in job.participating_servers if server.source_server_id is not None}
+        return (
+            (not self.kinds or job.kind in self.kinds)
+            and (not outcomes or job.outcome in outcomes)
+            and (not servers or not servers.isdisjoint(ids | {names.get(name, "").casefold() for name in ids}))
+        )
+
+
+@with_option_groups
+def list_jobs(
+    *,
+    connection: Connection,
+    saved: Saved = None,
+    organisation: Organisation,
+    output_format: JobsOutputOption = "table",
+    since: Since = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only jobs created until then, in the forms of --since. A date includes the whole day.")
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="The maximum number of jobs. Default: 30 for a table on a terminal, else all.")
+    ] = None,
+    job_filter: JobFilter,
     tags: Tags = False,
     names: Names = None,
 ) -> ExitStatus:
     """List jobs, newest first. On a terminal, a job that has been running for more than two hours is marked as long."""
     with raise_usage_errors():
         now = datetime.now(UTC)
-        span = parse_span(since, until, now)
-        job_filter = JobFilter.from_options(kinds, outcomes, servers, failed=failed)
-        if names is None and (unknown := [name for name in job_filter.servers if not is_source_server_id(name)]):
+        from_date, to_date = parse_span(since, until, now)
+        if names is None and (unknown := [name for name in job_filter.servers or () if not is_source_server_id(name)]):
             raise ValueError(f"--server {quoted(unknown[0])} is not an id: give --names too, to find servers by name")
-        name_source = NameSource.from_option(names)
-        source = JobSource.from_options(connection, organisation, saved, asks_aws=name_source.is_aws)
-    reading = source.read(functools.partial(_read_jobs, span=span, job_filter=job_filter, names=name_source, limit=limit))
-    jobs = [(job, place_of_job(job, place)) for place, listing in reading.values for job in listing.jobs]
+        check_stdin({"--accounts": organisation.accounts, "--names": names})
+        name_option = ServerOption("--names", names)
+        source = JobSource.from_options(connection, organisation, saved, asks_aws=name_option.is_aws)
+    query = {"from_date": from_date, "to_date": to_date, "limit": None if job_filter else limit}
+    values = source.read(lambda client: _read_jobs(client, query, job_filter, name_option, limit))
+    if not source.failures:
+        name_option.require_names(name for name in job_filter.servers or () if not is_source_server_id(name))
+    jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
+    # From the ARN of a job, else where it was read.
+    places = {
+        job.job_id: Place(job.account_id or place.account_id, job.region or place.region)
+        for place, (place_jobs, _) in values
+        for job in place_jobs
+    }
     if source.targets:
-        jobs.sort(key=lambda row: row[0].creation_date_time or now, reverse=True)
-    names_by_id = {key: name for _, listing in reading.values for key, name in listing.names.items()}
-    with exit_if_pipe_closes(reading.status):
-        _print_jobs(jobs[:limit], output_format, now=now, tags=tags, names=names_by_id, is_all=limit is None)
-    print_name_errors([listing.names_error for _, listing in reading.values if listing.names_error is not None])
-    reading.print_notes()
-    source.print_notes()
-    errors = [(place, listing.error) for place, listing in reading.values if listing.error is not None]
-    for place, error in errors:
-        print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}".removeprefix(": "))
-    return reading.status or (describe_error(errors[0][1])[1] if errors else ExitStatus.SUCCEEDED)
-
-
-class _Listing(NamedTuple):
-    """The jobs of one account and region."""
-
-    jobs: Sequence[Job]
-    error: Exception | None
-    """The error after which no more jobs could be read, or that of the first malformed job."""
-    names: Mapping[str, str]
-    names_error: Exception | None
-
-
-def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names: NameSource, limit: int | None) -> _Listing:
-    """Return the jobs that match. An error is raised only if no job could be read."""
-    names_by_id, names_error = names.read(client)
-    errors = list[Exception]()
-    from_date, to_date = span
-    pager = client.describe_jobs(
-        from_date=from_date, to_date=to_date, limit=None if job_filter else limit, on_malformed=errors.append
+        jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
+    jobs, host_names = jobs[:limit], name_option.names
+    has_places = len({places[job.job_id] for job in jobs}) > 1
+    make_table = functools.partial(
+        output.jobs_table, now=now, tags=tags, names=host_names, places=places if has_places else None
     )
+    with exit_if_pipe_closes(source.status):
+        match output_format:
+            case "json":
+                records = (output.job_to_json(job, tags=tags, names=host_names, place=places[job.job_id]) for job in jobs)
+                output.print_records(records)
+            case "csv":
+                records = (output.job_record(job, tags=tags, names=host_names, place=places[job.job_id]) for job in jobs)
+                output.print_records(records, columns=output.job_columns(tags=tags, names=host_names))
+            case "markdown":
+                columns = make_table(jobs, width=output.UNLIMITED).columns
+                rows = zip(*(map(str, column.cells) for column in columns), strict=True)
+                typer.echo("\n".join(output.markdown_table([str(column.header) for column in columns], rows)))
+            case "table":
+                _print_table(jobs, make_table, now=now, is_all=limit is None)
+    name_option.print_errors()
+    source.print_notes()
+    errors = [(place, error) for place, (_, error) in values if error is not None]
+    print_incomplete(errors)
+    return source.status or (describe_error(errors[0][1])[1] if errors else ExitStatus.SUCCEEDED)
+
+
+def _read_jobs(
+    client: JobsClient, query: Mapping[str, Any], job_filter: JobFilter, names: ServerOption, limit: int | None
+) -> tuple[Sequence[Job], Exception | None]:
+    """Return the jobs that match, and the first error. It is raised if no job could be read."""
+    names_by_id = names.read_names(client)
+    errors = list[Exception]()
+    pager = client.describe_jobs(**query, on_malformed=errors.append)
     jobs: list[Job] = []
     try:
         jobs.extend(islice((job for job in pager if job_filter.matches(job, names_by_id)), limit))
@@ -150,92 +164,21 @@ def _read_jobs(client: JobsClient, *, span: Span, job_filter: "JobFilter", names
         errors.append(error)
     if errors and not jobs:
         raise errors[0]
-    return _Listing(jobs, errors[0] if errors else None, names_by_id, names_error)
+    return jobs, errors[0] if errors else None
 
 
-def _print_jobs(
-    rows: Sequence[tuple[Job, Place]],
-    output_format: JobsOutput,
-    *,
-    now: datetime,
-    tags: bool,
-    names: Mapping[str, str],
-    is_all: bool,
-) -> None:
-    places = [place for _, place in rows] if len({place for _, place in rows}) > 1 else None
-    match output_format:
-        case JobsOutput.JSON:
-            output.print_records(output.job_to_json(job, tags=tags, names=names, place=place) for job, place in rows)
-        case JobsOutput.CSV:
-            records = (output.job_record(job, tags=tags, names=names, place=place) for job, place in rows)
-            output.print_records(records, columns=output.job_columns(tags=tags, names=names))
-        case JobsOutput.MARKDOWN:
-            lines = output.jobs_markdown([job for job, _ in rows], now=now, tags=tags, names=names, places=places)
-            typer.echo("\n".join(lines))
-        case JobsOutput.TABLE if rows:
-            console = output.console()
-            shown = rows[:_ROWS_ON_TERMINAL] if is_all and sys.stdout.isatty() else rows
-            jobs = [job for job, _ in shown]
-            table = output.jobs_table(jobs, now=now, tags=tags, names=names, places=places, width=console.width)
-            output.print_table(table, console)
-            if len(rows) > len(shown):
-                print_note(f"{len(rows) - len(shown):,} more: --limit {len(rows)}")
-            running = active_jobs(job for job, _ in rows)
-            if running and sys.stdout.isatty():  # the top of the table can have left the screen
-                long = sum(output.runs_long(job, now) for job in running)
-                what = f"{format_count(len(running), 'job')} running" + (f", {long} for more than two hours" if long else "")
-                print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")
-        case JobsOutput.TABLE:
-            print_note("no jobs")
-
-
-@attrs.frozen
-class JobFilter:
-    """A filter of jobs. AWS has none by kind, outcome and server, so it is applied to the jobs in its responses."""
-
-    kinds: frozenset[str] = frozenset()
-    """The kinds of the jobs to keep; empty for all."""
-    outcomes: frozenset[Outcome] = frozenset()
-    """The outcomes of the jobs to keep; empty for all."""
-    servers: frozenset[str] = frozenset()
-    """The ids and the names, in lower case, of the servers whose jobs to keep; empty for all."""
-
-    @classmethod
-    def from_options(
-        cls,
-        kinds: Iterable[Kind] | None,
-        outcomes: Iterable[Outcome] | None,
-        servers: Iterable[str] | None = None,
-        *,
-        failed: bool,
-    ) -> "JobFilter":
-        """Return a filter from the options of the command line."""
-        return cls(
-            frozenset(kinds or ()),
-            frozenset([*(outcomes or ()), *([Outcome.FAILED] if failed else [])]),
-            frozenset(name if is_source_server_id(name) else name.casefold() for name in servers or ()),
-        )
-
-    def __bool__(self) -> bool:
-        """Whether it can drop a job."""
-        return bool(self.kinds or self.outcomes or self.servers)
-
-    def matches(self, job: Job, names: Mapping[str, str] = output.NO_NAMES) -> bool:
-        """Return whether a job is one of the jobs to keep.
-
-        Args:
-            job: The job.
-            names: Names by source server id.
-        """
-        return (
-            (not self.kinds or job.kind in self.kinds)
-            and (not self.outcomes or job.outcome in self.outcomes)
-            and (not self.servers or not self.servers.isdisjoint(_ids_and_names(job, names)))
-        )
-
-
-def _ids_and_names(job: Job, names: Mapping[str, str]) -> Iterator[str]:
-    for server in job.participating_servers:
-        if server.source_server_id is not None:
-            yield server.source_server_id
-            yield names.get(server.source_server_id, "").casefold()
+def _print_table(jobs: Sequence[Job], make_table: Callable[..., Table], *, now: datetime, is_all: bool) -> None:
+    """Print a table of jobs. On a terminal, those of the first 30 if all are wanted, and how many run."""
+    if not jobs:
+        print_note("no jobs")
+        return
+    console = output.console()
+    is_terminal = sys.stdout.isatty()
+    shown = jobs[:30] if is_all and is_terminal else jobs
+    output.print_table(make_table(shown, width=console.width), console)
+    if len(jobs) > len(shown):
+        print_note(f"{len(jobs) - len(shown):,} more: --limit {len(jobs)}")
+    if is_terminal and (running := active_jobs(jobs)):  # the top of the table can have left the screen
+        long = sum(output.runs_long(job, now) for job in running)
+        what = f"{format_count(len(running), 'job')} running" + (f", {long} for more than two hours" if long else "")
+        print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")

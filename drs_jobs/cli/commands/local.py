@@ -4,8 +4,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,21 +14,14 @@ if TYPE_CHECKING:  # of the extra `testing`
     from drs_jobs.testing import LocalDrs
 
 
-class OperatingSystem(StrEnum):
-    """The operating system of simulated servers."""
-
-    LINUX = "linux"
-    WINDOWS = "windows"
-
-
 def local(
-    history: Annotated[int, typer.Option("--history", min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="The seed of the history.")] = 0,
-    speed: Annotated[float, typer.Option("--speed", min=0, help="Simulated seconds per real second.")] = 1,
+    history: Annotated[int, typer.Option(min=0, help="Begin with so many jobs of the past, and their logs.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the history.")] = 0,
+    speed: Annotated[float, typer.Option(min=0, help="Simulated seconds per real second.")] = 1,
     system: Annotated[
-        OperatingSystem,
+        Literal["linux", "windows"],
         typer.Option("--os", case_sensitive=False, help="Recoveries take as long as measured on these servers."),
-    ] = OperatingSystem.LINUX,
+    ] = "linux",
     server_failures: Annotated[
         list[str] | None,
         typer.Option(

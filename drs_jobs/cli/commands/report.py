@@ -1,16 +1,17 @@
 """`drs-jobs report`: the assessment of `drs-jobs check` as a page, and two CSV files beside it."""
 
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import attrs
 import typer
 
 from drs_jobs._extras import import_with_extra
 from drs_jobs._text import quoted
-from drs_jobs.cli.evidence_reader import EvidenceReader, print_notes, status_of_verdict
+from drs_jobs.cli.evidence_reader import EvidenceReader, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved, with_option_groups
 from drs_jobs.evidence.tables import jobs_csv, records_csv
@@ -21,11 +22,12 @@ def report(
     file: Annotated[
         str, typer.Argument(metavar="FILE.html", help="The page to write. FILE.csv and FILE-jobs.csv are written too.")
     ],
+    *,
     criteria: Criteria,
     connection: Connection,
-    saved: Saved,
+    saved: Saved = None,
     organisation: Organisation,
-    title: Annotated[str | None, typer.Option("--title", help="The title of the page.")] = None,
+    title: Annotated[str | None, typer.Option(help="The title of the page.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> ExitStatus:
     """Write the evidence of servers as one HTML page and as CSV, for an audit. The exit status is that of drs-jobs check.
@@ -34,23 +36,18 @@ def report(
     """
     page: Any = import_with_extra("drs_jobs.evidence.page", "report")  # before the requests
     with raise_usage_errors():
-        inputs = [
-            Path(path) for path in (criteria.servers, criteria.names, organisation.accounts, *(saved.paths or ())) if path
-        ]
-        files = ReportFiles(Path(file), can_replace=force, inputs=inputs)
+        inputs = (criteria.servers, criteria.names, organisation.accounts, *(saved or ()))
+        files = ReportFiles(Path(file), can_replace=force, inputs=[Path(path) for path in inputs if path])
         files.check()
-        reader = EvidenceReader.from_options(criteria, connection, organisation, saved, history=True)
+        reader = EvidenceReader(criteria, connection, organisation, saved, history=True)
     assessment = reader.read()
     saved_files = () if reader.source.saved is None else reader.source.saved.archive.files
-    hashes = {saved_file.name: saved_file.sha256 for saved_file in saved_files}
-    text = page.page(assessment, title, files=hashes, notes=reader.notes)
-    files.write({files.page: text, files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)})
-    print_notes(assessment, reader)
-    print_note(f"written to {', '.join(path.name for path in files.paths)}")
+    text = page.page(assessment, title, files=[(saved_file.name, saved_file.sha256) for saved_file in saved_files])
+    texts = {files.page: text, files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)}
+    files.write(texts)
+    reader.print_notes(assessment)
+    print_note(f"written to {', '.join(path.name for path in texts)}")
     return status_of_verdict(assessment, exit_zero=criteria.exit_zero)
-
-
-_SUFFIXES: Final = {".html", ".htm"}
 
 
 @attrs.frozen
@@ -58,7 +55,6 @@ class ReportFiles:
     """The files of a report. Each is written atomically."""
 
     page: Path
-    """The HTML page."""
     can_replace: bool
     """Whether files that exist can be replaced."""
     inputs: Sequence[Path] = ()
@@ -74,23 +70,13 @@ class ReportFiles:
         """The CSV file of the servers in each job, beside the page."""
         return self.page.with_name(f"{self.page.stem}-jobs.csv")
 
-    @property
-    def paths(self) -> tuple[Path, Path, Path]:
-        """All files."""
-        return self.page, self.records, self.jobs
-
     def check(self) -> None:
-        """Check that the files can be written, without changing any.
-
-        Raises:
-            UsageError: If the name is not that of a page, if a file exists and cannot be replaced, or if the folder cannot be
-                written.
-        """
+        """Check that the files can be written, without changing any. If not, it is a UsageError."""
         name = quoted(str(self.page))
-        if self.page.suffix.lower() not in _SUFFIXES:
+        if self.page.suffix.lower() not in {".html", ".htm"}:
             raise UsageError(f"{name} is not the name of an HTML page: give one that ends in .html, such as evidence.html")
         try:
-            for path in self.paths:
+            for path in (self.page, self.records, self.jobs):
                 self._check_path(path)
             with tempfile.TemporaryDirectory(dir=self.page.parent):
                 pass
@@ -98,22 +84,20 @@ class ReportFiles:
             raise UsageError(f"{name} cannot be written: {error.strerror or error}") from None
 
     def _check_path(self, path: Path) -> None:
+        try:
+            mode = path.lstat().st_mode  # other than `exists`, it raises an error for a name that is too long
+        except FileNotFoundError:
+            return
         name = quoted(path.name)
-        # Other than `exists`, it raises an error for a name that is too long.
-        if path.is_symlink() or (_exists(path) and not path.is_file()):
+        if not stat.S_ISREG(mode):
             raise UsageError(f"{name} exists and is not a regular file: give another name")
-        if any(_exists(file) and _exists(path) and path.samefile(file) for file in self.inputs):
+        if any(file.exists() and path.samefile(file) for file in self.inputs):
             raise UsageError(f"{name} is read by this command: give another name")
-        if _exists(path) and not self.can_replace:
+        if not self.can_replace:
             raise UsageError(f"{name} exists: give another name, or --force to replace it")
 
     def write(self, texts: Mapping[Path, str]) -> None:
-        """Write the text of each file.
-
-        Raises:
-            UsageError: If a file was created since the check, and cannot be replaced.
-            OSError: If a file cannot be written.
-        """
+        """Write the text of each file, after another check, because a file can have been created since the first one."""
         self.check()
         # In a fresh folder, which no other user can write, so that no link can be planted. It is on the same file system.
         with tempfile.TemporaryDirectory(dir=self.page.parent, prefix=".drs-jobs-") as folder:
@@ -123,16 +107,3 @@ class ReportFiles:
                 draft.write_bytes(texts[path].encode("utf-8", "replace"))
             for path, draft in drafts.items():
                 draft.replace(path)
-
-
-def _exists(path: Path) -> bool:
-    """Return whether a file exists.
-
-    Raises:
-        OSError: If its name is too long.
-    """
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
-    return True

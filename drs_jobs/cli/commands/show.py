@@ -1,8 +1,8 @@
 """`drs-jobs show`: one job with its outcome, reasons, servers, actions and log, and in the formats for machines."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import attrs
 import typer
@@ -10,21 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import Job, JobLogEventData, JobLogItem, JobsClient, JobType, LaunchActionRunStatus, Outcome, unstructure_log_item
+from drs_jobs import Job, JobLogItem, JobsClient, JobType, LaunchActionRun, LaunchActionRunStatus, Outcome, unstructure_log_item
 from drs_jobs._client import Watch, read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._text import (
-    format_ago,
-    format_count,
-    format_duration,
-    format_minute,
-    format_second,
-    format_target_count,
-    one_line,
-)
+from drs_jobs._text import format_ago, format_count, format_duration, format_minute, format_second, format_target_count
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, active_jobs, phases, progress
+from drs_jobs.analysis import Explanation, ParticipantPhases, Progress, active_jobs, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -35,21 +27,20 @@ from drs_jobs.cli.exit_status import (
     raise_usage_errors,
     status_of,
 )
-from drs_jobs.cli.options import Connection, JobsOutput, JobsOutputOption, Names, Saved, Tags, with_option_groups
+from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
-from drs_jobs.cli.phase_reader import read_earlier
-from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table
-from drs_jobs.cli.servers import NameSource
-from drs_jobs.cli.sources import single_client
+from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
+from drs_jobs.cli.servers import ServerOption
+from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
 
 
 @with_option_groups
 def show(
     connection: Connection,
-    saved: Saved,
+    saved: Saved = None,
     job: Annotated[str | None, typer.Argument(help="The job's id. Default: the newest job that runs, else the newest.")] = None,
-    output_format: JobsOutputOption = JobsOutput.TABLE,
+    output_format: JobsOutputOption = "table",
     has_log: Annotated[bool, typer.Option("--log", help="Show the log too. In JSON it always is there.")] = False,
     follows_log: Annotated[
         bool, typer.Option("--follow", help="With --log: show new items of the log until the job is complete.")
@@ -59,32 +50,35 @@ def show(
 ) -> ExitStatus:
     """Show one job: outcome, reasons, servers with a bar per phase, launch actions. The exit status depends on its outcome."""
     with raise_usage_errors():
-        if follows_log and (not has_log or output_format is not JobsOutput.TABLE or saved.paths):
+        if follows_log and (not has_log or output_format != "table" or saved):
             raise ValueError("--follow needs --log, a table and AWS: use drs-jobs show --log --follow")
         job_id = None if job is None else parse_job_id(job)
-        name_source = NameSource.from_option(names)
-        client = single_client(connection, saved, asks_aws=name_source.is_aws)
+        name_option = ServerOption("--names", names)
+        source = JobSource.from_options(connection, saved=saved, asks_aws=name_option.is_aws)
+    source.print_notes()
+    client = source.client or connection.make_client()
     if job_id is None and (job_id := _newest(client)) is None:
         print_note("no jobs")
         return ExitStatus.SUCCEEDED
     explanation = client.explain(job_id)
-    names_by_id = name_source.resolve(client)
+    names_by_id = name_option.resolve_names(client)
     now = datetime.now(UTC)
-    is_for_people = output_format in {JobsOutput.TABLE, JobsOutput.MARKDOWN} and not explanation.job.is_complete
-    earlier = read_earlier(client, explanation.job, now) if is_for_people else ()
+    state = None
+    if output_format in {"table", "markdown"} and not explanation.job.is_complete:
+        state = progress(explanation.phases, now=now, earlier=read_earlier(client, explanation.job, now))
     status = status_of([explanation.job])
     with exit_if_pipe_closes(status):
         match output_format:
-            case JobsOutput.JSON:
+            case "json":
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
-            case JobsOutput.CSV:
-                columns = output.with_host_name(PHASE_COLUMNS, names_by_id)
+            case "csv":
+                columns = [*PHASE_COLUMNS, *(["hostName"] if names_by_id else [])]
                 output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
-            case JobsOutput.MARKDOWN:
-                typer.echo("\n".join(markdown_lines(explanation, now=now, earlier=earlier, names=names_by_id)))
-            case JobsOutput.TABLE:
+            case "markdown":
+                typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
+            case "table":
                 console = output.console()
-                print_explanation(console, explanation, now=now, earlier=earlier, tags=tags, names=names_by_id, has_log=has_log)
+                print_explanation(console, explanation, now=now, state=state, tags=tags, names=names_by_id, has_log=has_log)
                 if follows_log and not explanation.job.is_complete:
                     ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
                     _print_outcome(console, ended, now=datetime.now(UTC), tags=tags)
@@ -93,18 +87,18 @@ def show(
     return status
 
 
-def follow_log(
-    client: JobsClient, explanation: Explanation, console: Console, *, clock: Clock, names: Mapping[str, str]
-) -> Job:
-    """Print new items of the log of a running job until it is complete, and return it.
+def _newest(client: JobsClient) -> str | None:
+    """Return the id of the newest job that runs, else of the newest job; `None` without jobs. Print which others run."""
+    jobs = client.describe_jobs(on_malformed=lambda error: print_error(str(error))).collect()
+    running = active_jobs(jobs)
+    if len(running) > 1:
+        others = wording.list_label([job.job_id for job in running[1:]])
+        print_note(f"{format_count(len(running), 'job')} run, this is the newest; also {others}")
+    return next((job.job_id for job in (*running, *jobs)), None)
 
-    Args:
-        client: The client to read with.
-        explanation: The job, with the items that were printed.
-        console: The console to print on.
-        clock: The clock for the time between two polls.
-        names: Host names by source server id.
-    """
+
+def follow_log(client: JobsClient, explanation: Explanation, console: Console, *, clock: Clock, names: output.HostNames) -> Job:
+    """Print new items of the log of a running job until it is complete, and return it. `explanation` has the printed items."""
     job, printed = explanation.job, set(explanation.log)
     errors: set[str] = set()
 
@@ -128,63 +122,47 @@ def follow_log(
     return job
 
 
-def _newest(client: JobsClient) -> str | None:
-    """Return the id of the newest job that runs, else of the newest job; `None` without jobs. Print which others run."""
-    jobs = client.describe_jobs(on_malformed=lambda error: print_error(str(error))).collect()
-    running = active_jobs(jobs)
-    if len(running) > 1:
-        others = wording.list_label([job.job_id for job in running[1:]])
-        print_note(f"{format_count(len(running), 'job')} run, this is the newest; also {others}")
-    return next((job.job_id for job in (*running, *jobs)), None)
-
-
-_LEAST_ROWS: Final = 1
-"""The minimum number of servers on a terminal, which can be more than fit on the screen with the reasons above them."""
-
-
 def print_explanation(
     console: Console,
     explanation: Explanation,
     *,
     now: datetime,
-    earlier: Iterable[JobPhases] = (),
+    state: Progress | None = None,
     tags: bool = False,
-    names: Mapping[str, str] = output.NO_NAMES,
+    names: output.HostNames = output.NO_NAMES,
     has_log: bool = False,
 ) -> None:
     """Print a job: outcome, reasons, servers, launch actions and log.
 
     On a terminal, servers that do not fit on the screen are only counted, so that the reasons stay on it.
     """
+    job, report = explanation.job, explanation.phases
     with console.capture() as capture:
-        _print_outcome(console, explanation.job, now=now, tags=tags)
-        if not explanation.job.is_complete:
-            state = progress(explanation.phases, now=now, earlier=earlier)
+        _print_outcome(console, job, now=now, tags=tags)
+        if state is not None:
             style = OUTCOME_COLOURS[Outcome.FAILED] if state.slow else ""
             console.print(Text(output.progress_label(state, names), style=style), soft_wrap=True)
         height = max(1, console.height - 14) if console.is_terminal else 0
         output.print_reasons(console, explanation, names=names, height=height)
     head = capture.get()
     console.file.write(head)
-    report = explanation.phases
-    rows = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
-    shown = rows
+    rows = shown = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
     if console.is_terminal and not has_log:
         # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
-        # and the next prompt.
-        shown = rows[: max(_LEAST_ROWS, console.height - head.count("\n") - 6)]
+        # and the next prompt. One row is shown in any case.
+        shown = rows[: max(1, console.height - head.count("\n") - 6)]
     if shown:
         console.print()
-        instances = explanation.instance_ids
-        console.print(phases_table(report, shown, now=now, width=console.width, names=names, instances=instances))
+        console.print(phases_table(report, shown, now=now, width=console.width, names=names))
         if report.phase_names:
             console.print(phases_legend(report, is_ascii=console.options.ascii_only), soft_wrap=True)
     if len(shown) < len(rows):
         print_note(f"{format_count(len(rows) - len(shown), 'more server')}: -o csv shows all")
-    if actions := list(_action_rows(explanation.job, names)):
+    runs = [(server.name, run) for server in job.participating_servers for run in server.runs]
+    if actions := [(server, run) for server, run in runs if run.status != LaunchActionRunStatus.SUCCEEDED]:
         console.print()
-        console.print(actions_table(actions, width=console.width))
-    if succeeded := sum(len(server.runs) for server in explanation.job.participating_servers) - len(actions):
+        console.print(actions_table(actions, width=console.width, names=names))
+    if succeeded := len(runs) - len(actions):
         console.print(f"{format_count(succeeded, 'launch action')} succeeded")
     if has_log:
         console.print()
@@ -196,104 +174,87 @@ def _severity(row: ParticipantPhases) -> int:
 
 
 def _print_outcome(console: Console, job: Job, *, now: datetime, tags: bool) -> None:
-    servers, *times = outcome_parts(job, now)
+    servers, times = _outcome_parts(job, now)
     console.print(output.text_cell(f"{job.job_id} {job.kind}"), output.outcome_cell(job, now=now) + output.text_cell(servers))
-    console.print(output.text_cell(", ".join(times)), soft_wrap=True)
-    if job.console_url is not None:
-        console.print(output.text_cell(job.console_url), soft_wrap=True)
-    if tags:
-        console.print(output.text_cell(output.tags_label(job)), soft_wrap=True)
+    for text in (times, job.console_url, output.tags_label(job) if tags else None):
+        if text is not None:
+            console.print(output.text_cell(text), soft_wrap=True)
 
 
-def outcome_parts(job: Job, now: datetime) -> Iterator[str]:
-    """Yield what is known of a job beside its outcome: its servers, its creation time and its duration."""
+def _outcome_parts(job: Job, now: datetime) -> tuple[str, str]:
+    """Return what is known of a job beside its outcome: its servers, and its creation time and duration."""
     verb = "terminated" if job.type == JobType.TERMINATE else "launched"
-    yield f", {format_target_count(job)} servers {verb}" if job.participating_servers else ""
+    servers = f", {format_target_count(job)} servers {verb}" if job.participating_servers else ""
+    times: list[str] = []
     if job.creation_date_time is not None:
         ago = format_ago(duration_between(job.creation_date_time, now))
-        yield f"created {format_minute(job.creation_date_time)} UTC ({ago})"
+        times.append(f"created {format_minute(job.creation_date_time)} UTC ({ago})")
     if (elapsed := job.elapsed(now)) is not None:
-        yield f"{'took' if job.is_complete else 'running for'} {format_duration(elapsed)}"
+        times.append(f"{'took' if job.is_complete else 'running for'} {format_duration(elapsed)}")
+    return servers, ", ".join(times)
 
 
 def markdown_lines(
-    explanation: Explanation, *, now: datetime, earlier: Iterable[JobPhases] = (), names: Mapping[str, str]
+    explanation: Explanation, *, now: datetime, state: Progress | None, names: output.HostNames
 ) -> Iterator[str]:
     """Yield a job as the lines of a document in Markdown."""
-    job = explanation.job
-    servers, *times = outcome_parts(job, now)
+    job, report = explanation.job, explanation.phases
+    servers, times = _outcome_parts(job, now)
     yield f"### {output.markdown(f'{job.job_id} {job.kind} {output.outcome_cell(job, now=now)}{servers}')}"
     yield ""
-    yield output.markdown(", ".join(times))
+    yield output.markdown(times)
     if job.console_url is not None:
         yield f"<{job.console_url}>"
     yield ""
-    if not job.is_complete:
-        yield f"- {output.markdown(output.progress_label(progress(explanation.phases, now=now, earlier=earlier), names))}"
+    if state is not None:
+        yield f"- {output.markdown(output.progress_label(state, names))}"
     for line in output.reason_lines(explanation, names):
         yield f"- {output.markdown(line)}"
-    rows = (
-        (output.server_cell(row.participant, names).plain, row.outcome.name, format_duration(row.recovery_time))
-        for row in sorted(explanation.phases.participants, key=_severity)
-    )
-    if explanation.phases.participants:
+    if report.participants:
         yield ""
-        yield from output.markdown_table(("server", "outcome", "recovered in"), list(rows))
+        rows = (
+            (output.server_label(row.participant, names), row.outcome.name, format_duration(row.recovery_time))
+            for row in sorted(report.participants, key=_severity)
+        )
+        yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
 
-def _action_rows(job: Job, names: Mapping[str, str]) -> Iterator[list[Text]]:
-    """Yield the launch actions that did not succeed."""
-    for server in job.participating_servers:
-        for run in server.runs:
-            if run.status == LaunchActionRunStatus.SUCCEEDED:
-                continue
-            status = run.status or "-"
-            style = OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else ""
-            name = f"{run.name} (optional)" if run.is_optional else run.name
-            yield [
-                output.server_cell(server.name, names),
-                output.text_cell(name),
-                Text(one_line(status), style=style),
-                output.text_cell(run.failure_reason or ""),
-            ]
+def actions_table(
+    actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames = output.NO_NAMES
+) -> Table:
+    """Return a table of launch actions, one row per server and action."""
 
+    def status(row: tuple[str, LaunchActionRun]) -> Text:
+        _, run = row
+        return output.text_cell(run.status or "-", style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else "")
 
-def actions_table(rows: Sequence[Sequence[Text]], *, width: int) -> Table:
-    """Return a table of launch actions, one row per action on a server."""
     columns = [
-        output.Column("server"),
-        output.Column("launch action", rank=2, longest_word=output.LONGEST_PROSE_WORD),
-        output.Column("status", rank=1),
-        output.Column("reason", rank=3, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("server", lambda row: output.server_label(row[0], names)),
+        output.Column("launch action", lambda row: row[1].name + " (optional)" * row[1].is_optional, rank=2, wraps=True),
+        output.Column("status", status, rank=1),
+        output.Column("reason", lambda row: row[1].failure_reason or "", rank=3, wraps=True),
     ]
-    return output.fitted_table(columns, rows, width=width)
+    return output.fitted_table(columns, output.cells(columns, actions), width=width)
 
 
 def log_table(
-    log: Iterable[JobLogItem], *, width: int, names: Mapping[str, str] = output.NO_NAMES, header: bool = True
+    log: Iterable[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
 ) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
-        output.Column("time (UTC)", rank=3),
-        output.Column("event"),
-        output.Column("server", rank=1),
-        output.Column("error", rank=2, longest_word=output.LONGEST_PROSE_WORD),
+        output.Column("time (UTC)", lambda item: format_second(item.log_date_time), rank=3),
+        output.Column("event", lambda item: item.event or "-"),
+        output.Column(
+            "server",
+            lambda item: output.server_label((item.event_data and item.event_data.source_server_id) or "", names),
+            rank=1,
+        ),
+        output.Column("error", lambda item: (item.event_data and item.event_data.raw_error) or "", rank=2, wraps=True),
     ]
-    rows: list[list[Text]] = []
-    for item in log:
-        data = item.event_data or JobLogEventData()
-        rows.append(
-            [
-                Text(format_second(item.log_date_time)),
-                output.text_cell(item.event or "-"),
-                output.server_cell(data.source_server_id or "", names),
-                output.text_cell(data.raw_error or ""),
-            ]
-        )
-    return output.fitted_table(columns, rows, width=width, header=header)
+    return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
 
 
-def explanation_record(explanation: Explanation, *, tags: bool, names: Mapping[str, str] = output.NO_NAMES) -> dict[str, Any]:
+def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:
     """Return a job in AWS's shape, with its instances, failures, causes, phases and log under keys that AWS does not have."""
     return {
         **output.job_to_json(explanation.job, tags=tags),
