@@ -44,13 +44,18 @@ def _large_job() -> Job:
 
 
 def _small_job() -> Job:
-    """A drill of one server without post-launch actions: 1 KB of JSON."""
+    """A drill of one server with one post-launch action: 1 KB of JSON."""
     job_id = f"drsjob-556c7b1d99{_NUMBER}00"
+    server = make_server(
+        source_server_id=f"s-51d6b65c7339{_NUMBER}",
+        recovery_instance_id=f"i-0abcdef12100{_NUMBER}",
+        launch_actions_status=LaunchActionsStatus(runs=(make_run(),)),
+    )
     return make_job(
         job_id=job_id,
         arn=f"arn:aws:drs:eu-west-1:123456789012:job/{job_id}",
         tags={"Name": f"drill {_NUMBER}", "team": "dr"},
-        participating_servers=(make_server(source_server_id=f"s-51d6b65c7339{_NUMBER}"),),
+        participating_servers=(server,),
     )
 
 

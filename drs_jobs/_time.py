@@ -3,19 +3,19 @@
 Every function of datetimes raises ValueError for a datetime without a time zone.
 """
 
-import functools
 import time as _time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Final
 
 machine_time: Final[Callable[[], float]] = (
-    functools.partial(_time.clock_gettime, _time.CLOCK_MONOTONIC) if hasattr(_time, "clock_gettime") else _time.monotonic
+    partial(_time.clock_gettime, _time.CLOCK_MONOTONIC) if hasattr(_time, "clock_gettime") else partial(_time.monotonic)
 )
 """Returns the monotonic time of the machine, in seconds. Libraries that freeze the time of tests do not replace it."""
 
 machine_timestamp: Final[Callable[[], float]] = (
-    functools.partial(_time.clock_gettime, _time.CLOCK_REALTIME) if hasattr(_time, "clock_gettime") else _time.time
+    partial(_time.clock_gettime, _time.CLOCK_REALTIME) if hasattr(_time, "clock_gettime") else partial(_time.time)
 )
 """Returns the time of the machine as a POSIX timestamp, like `machine_time`."""
 

@@ -10,15 +10,28 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from drs_jobs import JobsClient, MalformedResponseError, PaginationLoopError, ServiceError, structure_job, unstructure_job
-from drs_jobs.testing import make_job, make_resource, make_server
+from drs_jobs import (
+    JobsClient,
+    LaunchActionsStatus,
+    MalformedResponseError,
+    PaginationLoopError,
+    ServiceError,
+    structure_job,
+    unstructure_job,
+)
+from drs_jobs.testing import make_job, make_resource, make_run, make_server
+
+SERVER = make_server(
+    recovery_instance_id="i-00000000", launch_actions_status=LaunchActionsStatus(runs=(make_run(), make_run(status="FAILED")))
+)
+"""A launched server with all members."""
 
 PAGE: Any = {
     "items": [
         unstructure_job(job)
         for job in (
-            make_job(tags={"Name": "web", "team": "dr"}),
-            make_job(participating_servers=(make_server(launch_status="FAILED"), make_server()), status="LATER"),
+            make_job(participating_servers=(SERVER, make_server()), tags={"Name": "web", "team": "dr"}),
+            make_job(participating_servers=(make_server(launch_status="FAILED"), SERVER), status="LATER"),
             make_job(type="TERMINATE", participating_servers=(), participating_resources=(make_resource(),)),
         )
     ]

@@ -326,6 +326,14 @@ def test_launch_configuration(local: LocalDrs, boto: Any):
     assert _members(boto.get_launch_configuration(sourceServerID=IDS[0])) == _members(after)
 
 
+def test_configuration_of_a_long_host_name(local: LocalDrs):
+    """The name in a configuration has 128 characters at most."""
+    local.add_source_servers({"sourceServerID": IDS[0], "sourceProperties": {"identificationHints": {"hostname": "x" * 200}}})
+    boto = local.client()
+    boto.meta.events.register("after-call", _check_response)
+    assert boto.get_launch_configuration(sourceServerID=IDS[0])["name"] == "x" * 128
+
+
 def test_replication_configuration(local: LocalDrs, boto: Any):
     before = boto.get_replication_configuration(sourceServerID=IDS[0])
     assert [rule["units"] for rule in before["pitPolicy"]] == ["MINUTE", "HOUR", "DAY"]
@@ -993,6 +1001,23 @@ def test_many_clients_and_a_writer():
         assert len(results) == 8
 
 
+@pytest.mark.parametrize("days", [60, 3000])
+def test_history_that_ends_later(days: int, local: LocalDrs):
+    """It has no job, server or launch of the future."""
+    history = make_history(200, until=local.now + timedelta(days=days), logs=True)
+    local.add_history(history)
+    jobs = JobsClient(local.client()).describe_jobs().collect()
+    assert [job.job_id for job in jobs] == [job.job_id for job in history if job.creation_date_time <= local.now]
+    assert bool(jobs) == (days == 60)
+    servers = local.client().describe_source_servers()["items"]
+    launches = {one["sourceServerID"]: one["lifeCycle"]["lastLaunch"] for one in servers if "lastLaunch" in one["lifeCycle"]}
+    assert {launch["initiated"]["jobID"] for launch in launches.values()} <= {job.job_id for job in jobs}
+    assert launches.keys() == {
+        one.source_server_id for job in jobs if job.type == "LAUNCH" for one in job.participating_servers
+    }
+    assert all(datetime.fromisoformat(one["lifeCycle"]["addedToServiceDateTime"]) <= local.now for one in servers)
+
+
 # ------------------------------------------------------------------ mistakes
 
 
@@ -1004,6 +1029,8 @@ def test_classes_instead_of_instances(local: LocalDrs):
     for account_id in (123456789012, "12345678901a"):
         with pytest.raises(ValueError, match="12 digits"):
             LocalDrs(accounts={"key": account_id})  # type: ignore[dict-item]
+        with pytest.raises(ValueError, match="12 digits"):
+            local.accounts.update(key=account_id)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="12 digits"):
             local.add_jobs(make_job(), account_id=account_id)  # type: ignore[arg-type]
 
@@ -1029,14 +1056,16 @@ def test_union_in_a_canned_response(local: LocalDrs, boto: Any):
 
 def test_source_server_with_absent_members(local: LocalDrs, boto: Any):
     """Null members are absent, and so can be the creation date of a job."""
-    absent = {"lifeCycle": None, "sourceProperties": None, "stagingArea": None, "tags": None}
+    absent = {"arn": None, "lifeCycle": None, "sourceProperties": None, "stagingArea": None, "tags": None}
     local.add_source_servers({"sourceServerID": IDS[0], **absent})
-    local.add_jobs(make_job(creation_date_time=None, participating_servers=(make_server(source_server_id=IDS[0]),)))
+    server = make_server(source_server_id=IDS[0], recovery_instance_id="i-00000000")
+    local.add_jobs(make_job(creation_date_time=None, participating_servers=(server,)))
     client = local.client(config=ONE_ATTEMPT)
     for filters in ({}, {"hardwareId": "x"}, {"stagingAccountIDs": ["123456789012"]}):
         client.describe_source_servers(filters=filters)
     [server] = client.describe_source_servers()["items"]
     assert server["lifeCycle"]["lastLaunch"]["status"] == "LAUNCHED"
+    assert server["arn"].endswith(f":123456789012:source-server/{IDS[0]}")
     assert len(client.describe_recovery_instances()["items"]) == 1
 
 

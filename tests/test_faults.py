@@ -1,5 +1,6 @@
 """Faults: any fault in any response is a typed error or is retried, and no job is lost or repeated."""
 
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -8,7 +9,7 @@ from botocore.config import Config
 
 import fault_schedules
 from drs_jobs import Job, JobsClient, MalformedResponseError, testing
-from drs_jobs.testing import Fault, LocalDrs, make_job
+from drs_jobs.testing import CutOff, Fault, LocalDrs, Slow, make_job
 from fault_schedules import ERRORS, FAULTS, HARMLESS, NoFault
 from simulated_time import SimulatedTime
 
@@ -77,3 +78,18 @@ def test_no_schedule_loses_or_repeats_a_job(start: int, caplog: Any):
     assert (tally.schedules, tally.lost, tally.repeated) == (PER_TEST, 0, 0)
     # Schedules without errors would show nothing.
     assert len(tally.errors) > 3
+
+
+@pytest.mark.parametrize(
+    ("make_fault", "error"),
+    [
+        (lambda: CutOff(2), ValueError),
+        (lambda: CutOff(-1), ValueError),
+        (lambda: CutOff(float("nan")), ValueError),
+        (lambda: Slow(-1), ValueError),
+        (lambda: Slow("x"), TypeError),
+    ],
+)
+def test_invalid_fault(make_fault: Callable[[], object], error: type[Exception]):
+    with pytest.raises(error):
+        make_fault()

@@ -1,5 +1,7 @@
 """LocalDrs under freezegun and time-machine: made before the time of a test is replaced, and while it is."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -94,6 +96,25 @@ def test_real_time_passes(replaced: Callable[[], AbstractContextManager[Any]]):
         deadline = time.clock_gettime(time.CLOCK_MONOTONIC) + 10
         while local.now - before < MINUTE:
             assert time.clock_gettime(time.CLOCK_MONOTONIC) < deadline
+
+
+WINDOWS = """
+import time
+del time.clock_gettime
+import freezegun
+from drs_jobs._time import machine_time, machine_timestamp
+from drs_jobs.testing import LocalDrs
+with LocalDrs() as local:
+    before, times = local.now, (machine_time(), machine_timestamp())
+    with freezegun.freeze_time("2012-01-14"):
+        assert 0 <= (local.now - before).total_seconds() < 60
+        assert [0 <= now - then < 60 for now, then in zip((machine_time(), machine_timestamp()), times)] == [True] * 2
+"""
+
+
+def test_without_clock_gettime():
+    """As on Windows."""
+    subprocess.run([sys.executable, "-c", WINDOWS], check=True)
 
 
 @pytest.fixture

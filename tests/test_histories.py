@@ -80,6 +80,9 @@ def test_sequence():
         ({"until": "2024-06-15"}, TypeError, "until must be a datetime"),
         ({"until": datetime(1, 6, 15, tzinfo=UTC), "count": 300}, ValueError, "300 jobs until .* choose a later date"),
         ({"until": datetime.max.replace(tzinfo=UTC)}, ValueError, "30 jobs until .* choose an earlier date"),
+        ({"until": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}, ValueError, "choose an earlier date"),
+        ({"until": NOON, "region": "eu-west-11"}, ValueError, "did you mean eu-west-1"),
+        ({"until": NOON, "account_id": "12", "count": 0}, ValueError, "12 digits"),
         ({"until": NOON, "count": -1}, ValueError, "count must be 0 or more, not -1"),
     ],
 )
@@ -101,7 +104,7 @@ def test_content(history: History):
     assert {(job.type, job.initiated_by) for job in history} == {
         ("LAUNCH", "START_DRILL"),
         ("LAUNCH", "START_RECOVERY"),
-        ("TERMINATE", "TERMINATE_RECOVERY_INSTANCES"),
+        ("TERMINATE", None),
     }
     events = {str(item.event) for log in history.logs.values() for item in log}
     assert {"CLEANUP_FAIL", "SNAPSHOT_FAIL", "CONVERSION_FAIL", "LAUNCH_FAILED", "CLEANUP_END", "LAUNCH_END"} <= events

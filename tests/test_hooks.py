@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from conftest import ONE_ATTEMPT
@@ -62,13 +64,54 @@ def test_response_for_one_server_is_nested(local: LocalDrs):
     assert boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0]}])["job"]["jobID"] == job["jobID"]
     assert start(boto, 1) != job["jobID"]
     local.respond("DescribeSourceServers", {"items": [{"sourceServerID": IDS[0]}]})
-    assert len(boto.describe_source_servers(filters={"sourceServerIDs": [IDS[0], IDS[1]]})["items"]) == 1
+    assert len(boto.describe_source_servers(filters={"sourceServerIDs": [IDS[0]]})["items"]) == 1
     assert boto.describe_source_servers(filters={"sourceServerIDs": [IDS[1]]})["items"] == []
     local.respond("DescribeRecoveryInstances", {"items": [{"recoveryInstanceID": "i-00000000"}]})
     assert boto.describe_recovery_instances(filters={"recoveryInstanceIDs": ["i-00000001"]})["items"] == []
     local.respond("DescribeJobs", {"items": [job]})
     assert boto.describe_jobs(filters={"jobIDs": ["drsjob-00000000000000001"]})["items"] == []
     assert boto.describe_jobs()["items"] == [job]
+
+
+def test_response_for_some_resources(local: LocalDrs):
+    """It is not used for a request that also names others, and the error says that there is one."""
+    boto = local.client(config=ONE_ATTEMPT)
+    jobs = [f"drsjob-{number:017}" for number in range(2)]
+    local.respond("StartRecovery", {"job": {"jobID": jobs[0], "participatingServers": [{"sourceServerID": IDS[0]}]}})
+    local.respond("DescribeSourceServers", {"items": [{"sourceServerID": IDS[0]}]})
+    local.respond("DescribeJobs", {"items": [{"jobID": jobs[0]}]})
+    tagged = boto.start_recovery(sourceServers=[{"sourceServerID": IDS[0]}], tags={"jobID": "ours"})["job"]["jobID"]
+    assert start(boto, 0) == tagged == jobs[0] != start(boto, 0, 1)
+    assert len(boto.describe_source_servers(filters={"sourceServerIDs": IDS[:1]})["items"]) == 1
+    assert boto.describe_source_servers(filters={"sourceServerIDs": IDS[:2]})["items"] == []
+    assert [len(boto.describe_jobs(filters={"jobIDs": jobs[:count]})["items"]) for count in (1, 2)] == [1, 0]
+    action = {"actionCode": "x", "actionId": f"{0:08}-0000-0000-0000-000000000000", "actionVersion": "1"}
+    action |= {"active": True, "category": "OTHER", "description": "x", "name": "x", "optional": True, "order": 2}
+    local.respond("PutLaunchAction", {"resourceId": IDS[0]})
+    assert boto.put_launch_action(resourceId=IDS[0], **action)["resourceId"] == IDS[0]
+    with pytest.raises(ClientError, match="PutLaunchAction, and a response that names other resources is not used"):
+        boto.put_launch_action(resourceId=IDS[1], **action)
+
+
+class Name(str, Enum):  # noqa: UP042  # its `str` is not its value, unlike that of a StrEnum
+    """Texts of the user's code."""
+
+    SERVER = IDS[0]
+    INSTANCE = "i-00000000"
+
+
+def test_texts_of_an_enum(local: LocalDrs):
+    local.respond("GetLaunchConfiguration", {"sourceServerID": Name.SERVER})
+    assert local.client().get_launch_configuration(sourceServerID=IDS[0])["sourceServerID"] == IDS[0]
+    local.on_launch(lambda _: Name.INSTANCE)
+    start(local.client(), 0)
+    local.advance(HOUR)
+    [instance] = local.client().describe_recovery_instances()["items"]
+    assert (instance["ec2InstanceID"], instance["arn"].rpartition("/")[2]) == ("i-00000000", "i-00000000")
+    with pytest.raises(ValueError, match="copyTags must be a boolean"):
+        local.respond("GetLaunchConfiguration", {"copyTags": 1})
+    with pytest.raises(ValueError, match="bandwidthThrottling must be a long"):
+        local.respond("GetReplicationConfiguration", {"bandwidthThrottling": True})
 
 
 def test_other_ids_do_not_matter(local: LocalDrs):
@@ -324,6 +367,78 @@ def test_launch_function_that_fails(function: Any, reason: str):
             local.client().describe_jobs()
         assert caught.value.response["Error"]["Code"] == "TestErrorException"
         assert JobsClient(local.client()).get_job(job_id).outcome == "SUCCEEDED"
+
+
+def test_one_instance_for_two_servers():
+    """It cannot exist. A later drill of the same server can return it again."""
+    with (
+        pytest.raises(RuntimeError, match=rf"returned i-00000000, the existing instance of {IDS[0]}"),
+        LocalDrs(speed=0) as local,
+    ):
+        local.on_launch(lambda _: "i-00000000")
+        for _ in range(2):
+            start(local.client(), 0)
+            local.advance(HOUR)
+        start(local.client(), 1)
+        local.advance(HOUR)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_interrupted_function(error: type[BaseException], local: LocalDrs):
+    """Ctrl-C ends the test. In the thread of a request, it can only be an error of the function."""
+
+    def interrupt(_: object) -> Any:
+        raise error
+
+    local.on_launch(interrupt)
+    start(local.client(), 0)
+    with pytest.raises(error):
+        local.advance(HOUR)
+    local.respond("GetLaunchConfiguration", interrupt)
+    with pytest.raises(ClientError, match=error.__name__):
+        local.client().get_launch_configuration(sourceServerID=IDS[0])
+    with pytest.raises(RuntimeError, match=error.__name__):
+        local.clear()
+
+
+def test_advance_waits_for_another_thread(local: LocalDrs):
+    """When it returns, the instance exists, also if a request in another thread has called the function."""
+    is_called, can_return = threading.Event(), threading.Event()
+
+    def create(_: str) -> str:
+        is_called.set()
+        assert can_return.wait(10)
+        return "i-00000000"
+
+    local.on_launch(create)
+    job_id = start(local.client(), 0)
+    local._backend._advanced += HOUR  # as time passes
+    poll = threading.Thread(target=local.client().describe_jobs)
+    poll.start()
+    assert is_called.wait(10)
+    assert JobsClient(local.client()).explain(job_id).instance_ids == {}, "requests do not wait"
+    timer = threading.Timer(0.1, can_return.set)
+    timer.start()
+    local.advance(0)
+    assert JobsClient(local.client()).explain(job_id).instance_ids == {IDS[0]: "i-00000000"}
+    for thread in (poll, timer):
+        thread.join()
+
+
+def test_advance_in_functions(local: LocalDrs):
+    """Neither the function that launches nor one that it calls by a request waits for the former."""
+    boto = local.client(config=ONE_ATTEMPT.merge(Config(read_timeout=10)))
+
+    def create(server: str) -> str:
+        local.advance(1)
+        boto.list_staging_accounts()
+        return f"i-{server[-8:]}"
+
+    local.respond("ListStagingAccounts", lambda _: local.advance(1) or {})
+    local.on_launch(create)
+    job_id = start(boto, 0, 1)
+    local.advance(HOUR)
+    assert len(JobsClient(boto).explain(job_id).instance_ids) == 2
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(days=30)])

@@ -114,7 +114,7 @@ def response_of(members: Any, status: int = 200) -> Fault:
 
 
 def raw_job(**members: Any) -> Any:
-    return {**unstructure_job(make_job(job_id=JOB_ID, tags=TAGS)), **members}
+    return {**unstructure_job(make_job(job_id=JOB_ID, participating_servers=(malformed_bytes.SERVER,), tags=TAGS)), **members}
 
 
 # ------------------------------------------------------------------ the walk itself

@@ -23,11 +23,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, ProxyConnectionError
 
 from drs_jobs import (
-    InitiatedBy,
     InternalServerException,
     JobsClient,
     JobStatus,
     JobType,
+    LaunchActionsStatus,
     LaunchStatus,
     Outcome,
     ThrottlingException,
@@ -289,6 +289,18 @@ def test_host(local_drs: LocalDrs):
     assert _post_to_host(local_drs, own[0]) == 429, "a refused request uses no fault"
 
 
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
+def test_page_in_a_browser(header: str, local_drs: LocalDrs):
+    """It can send a request that needs no permission, with the credential in the query, and would start a recovery."""
+    query = urllib.parse.urlencode({"X-Amz-Credential": "testing/20240615/eu-west-1/drs/aws4_request"})
+    body = json.dumps({"sourceServers": [{"sourceServerID": "s-00000000000000001"}]}).encode()
+    url, headers = f"{local_drs.endpoint_url}/StartRecovery?{query}", {"Content-Type": "text/plain"}
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(urllib.request.Request(url, body, {**headers, header: "null"}))
+    assert (local_drs.requests, local_drs.client().describe_jobs()["items"]) == ((), [])
+    assert urllib.request.urlopen(urllib.request.Request(url, body, headers)).status == 202
+
+
 def test_last_requests():
     for count, kept in ((None, 7), (3, 3), (0, 0)):
         with LocalDrs(max_requests=count) as local:
@@ -388,7 +400,7 @@ def test_runs_only_within_its_block():
         boto_client.describe_jobs()
 
 
-@pytest.mark.parametrize("sizes", [(), (0,), (0, 0), (5, -1)])
+@pytest.mark.parametrize("sizes", [(), (0,), (0, 0), (5, -1), (1.5,), ("1",)])
 def test_page_sizes_need_a_page_with_jobs(sizes):
     """Pages that are all empty would never end."""
     with pytest.raises(ValueError, match="page_sizes"):
@@ -614,10 +626,12 @@ def test_make_job_defaults_are_consistent():
         cleaned.type,
         cleaned.initiated_by,
         cleaned.outcome,
-    ) == (JobType.TERMINATE, InitiatedBy.TERMINATE_RECOVERY_INSTANCES, Outcome.SUCCEEDED)
+    ) == (JobType.TERMINATE, None, Outcome.SUCCEEDED)
     assert make_job(status="STARTED").participating_servers[0].launch_status is LaunchStatus.IN_PROGRESS
     assert isinstance(make_job(type="LATER").type, UnknownValue)
     assert make_server(launch_status=None).launch_status is None
+    launched = make_server()
+    assert (launched.recovery_instance_id, launched.launch_actions_status) == (None, LaunchActionsStatus()), "as measured"
     assert make_run(status="FAILED").failure_reason
     assert make_resource().launch_status is LaunchStatus.LAUNCHED
 

@@ -301,5 +301,9 @@ def test_clock_speed():
     for wrong in (*wrong_speeds, lambda: still.advance(timedelta(seconds=-1))):
         with pytest.raises(ValueError, match="run backwards"):
             wrong()
+    for seconds in (1e12, 1e30, float("inf"), timedelta.max):
+        with pytest.raises(ValueError, match="nor beyond 9999-01-01"):
+            still.advance(seconds)
+    assert began + timedelta(minutes=1) == still.now
     with LocalDrs(speed=0) as local:
         assert local.now == local.now

@@ -75,10 +75,9 @@ def _check(text: str) -> Checker:
 
 def test_html_of_a_job():
     """It has the servers in a folded element, the outcome as word and colour, and a link to the console."""
+    good = make_server(launch_actions_status=LaunchActionsStatus(runs=(make_run(),)))
     bad = make_server(source_server_id="s-bad", launch_status="FAILED")
-    job = make_job(
-        participating_servers=(make_server(), bad), creation_date_time=NOON, end_date_time=NOON + timedelta(minutes=9)
-    )
+    job = make_job(participating_servers=(good, bad), creation_date_time=NOON, end_date_time=NOON + timedelta(minutes=9))
     shown = job._repr_html_()
     for text in (
         job.job_id,

@@ -14,6 +14,7 @@ from drs_jobs import (
     Job,
     JobLogItem,
     JobStatus,
+    LaunchActionsStatus,
     ParticipatingResourceID,
     SourceNetworkID,
     SourceServer,
@@ -23,7 +24,7 @@ from drs_jobs import (
     unstructure_job,
 )
 from drs_jobs._models import EventResourceData, JobLogEventData, SourceNetworkData
-from drs_jobs.testing import make_history, make_job, make_log_item, make_resource, make_server
+from drs_jobs.testing import make_history, make_job, make_log_item, make_resource, make_run, make_server
 
 pydantic = pytest.importorskip("pydantic", reason="needs pydantic")
 msgspec = pytest.importorskip("msgspec", reason="needs msgspec")
@@ -56,7 +57,7 @@ JOBS = {
     ),
     "actions": make_job(
         participating_servers=(
-            make_server(),
+            make_server(recovery_instance_id="i-00000000", launch_actions_status=LaunchActionsStatus(runs=(make_run(),))),
             make_server(launch_actions_status=None),
             make_server(launch_status="FAILED", source_server_id=None),
         )
@@ -84,6 +85,17 @@ def test_pydantic_round_trip(name: str):
         assert copy.deepcopy(read) == pickle.loads(pickle.dumps(read)) == job
         assert read.outcome == job.outcome
     assert adapter.validate_python(job) is job
+
+
+def test_pydantic_datetimes():
+    """They are aware and in UTC."""
+    adapter = pydantic.TypeAdapter(Job)
+    fields = {"job_id": "drsjob-00000000000000001"}
+    job = adapter.validate_python(fields | {"creation_date_time": "2024-06-15T12:00:00+02:00", "end_date_time": None})
+    assert (job.creation_date_time, job.creation_date_time.tzinfo) == (datetime(2024, 6, 15, 10, tzinfo=UTC), UTC)
+    for naive in (datetime(2024, 6, 15), "2024-06-15T12:00:00"):  # noqa: DTZ001
+        with pytest.raises(pydantic.ValidationError, match=r"creation_date_time .* has no time zone"):
+            adapter.validate_python(fields | {"creation_date_time": naive})
 
 
 def test_pydantic_round_trip_of_a_history():

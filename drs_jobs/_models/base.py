@@ -11,6 +11,7 @@ from typing import Any, cast, get_type_hints
 import attrs
 
 from drs_jobs._text import format_int, one_line, quoted
+from drs_jobs._time import to_utc
 
 
 class Model:
@@ -33,7 +34,10 @@ class Model:
         fields, hints = attrs.fields(cast("type[attrs.AttrsInstance]", cls)), get_type_hints(cls)
 
         def validate(value: object, validate_fields: Callable[[object], dict[str, Any]]) -> object:
-            return value if isinstance(value, cls) else cls(**validate_fields(value))
+            if isinstance(value, cls):
+                return value
+            values = validate_fields(value)
+            return cls(**values | {name: to_utc(time, name) for name, time in values.items() if isinstance(time, datetime)})
 
         def serialize(instance: object) -> dict[str, Any]:
             if not isinstance(instance, cls):  # another member of a union

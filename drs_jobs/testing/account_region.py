@@ -225,8 +225,7 @@ class AccountRegion:
             raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
         instance_ids = {instances[one]["sourceServerID"]: one for one in request["recoveryInstanceIDs"]}
         self._require_not_busy(instance_ids, now)
-        # The response of the real service has no initiatedBy here.
-        created = self.backend.factory.created_job(self.scope, now, instance_ids, type="TERMINATE", initiated_by=None)
+        created = self.backend.factory.created_job(self.scope, now, instance_ids, type="TERMINATE")
         servers = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
         return {"job": self._start_job(created, servers)}
 
@@ -304,7 +303,7 @@ class AccountRegion:
             raise resource_not_found("SourceServer", server_id)
         current = self.configurations.get((shape, server_id))
         if current is None:
-            name = host_name_of(self.source_servers.get(server_id)) or server_id
+            name = (host_name_of(self.source_servers.get(server_id)) or server_id)[:128]  # the limit of AWS
             current = {"sourceServerID": server_id, "name": name, **_DEFAULT_CONFIGURATIONS[shape]}
             if shape == "LaunchConfiguration":
                 current["ec2LaunchTemplateID"] = "lt-" + hashlib.sha256(server_id.encode()).hexdigest()[:17]

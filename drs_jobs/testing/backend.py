@@ -31,7 +31,8 @@ CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Ma
 """The members of a response, or a function that returns them for those of a request."""
 
 _MOMENT: Final = timedelta(microseconds=1)
-_RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "sourceServerID")
+_LAST_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)  # the jobs that start then end before the year 10000
+_RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "resourceId", "sourceServerID")
 
 _logger: Final = logging.getLogger("drs_jobs")
 
@@ -62,11 +63,12 @@ class Backend:
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
     _launches: dict[_Launch, datetime] = attrs.field(factory=dict[_Launch, datetime], init=False)  # with their time
     _is_launching: bool = attrs.field(default=False, init=False)
+    _function_threads: list[int] = attrs.field(factory=list[int], init=False)  # those in a function of the test
     _mismatches: set[tuple[str, Scope]] = attrs.field(factory=set[tuple[str, Scope]], init=False)
     """The mismatches that were logged: the job, and the account and region of the request."""
     _secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), init=False, repr=False)
     """Signs each token with its query, so that a token of another query or endpoint is invalid."""
-    lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
+    lock: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
 
     def call(self, operation: str, request: Any, scope: Scope, access_key_id: str) -> Mapping[str, Any]:
         """Validate the members of a request against the service model and return those of the response."""
@@ -80,7 +82,7 @@ class Backend:
         if canned is not None:
             if not callable(canned):
                 return canned
-            with _function_of_test(f"respond({operation!r}, ...) failed"):
+            with self._function_of_test(f"respond({operation!r}, ...) failed"):
                 members: object = canned(copy.deepcopy(request))
                 if not isinstance(members, Mapping):
                     raise TypeError(f"it returned {members!r}, not the members of a response")
@@ -88,7 +90,10 @@ class Backend:
         with self.lock:
             method = getattr(self.account_region(scope), xform_name(operation), None)
             if method is None:
-                message = f"LocalDrs does not simulate {operation}: add a response with local.respond({operation!r}, {{...}})"
+                message = (
+                    f"LocalDrs does not simulate {operation}, and a response that names other resources is not used: "
+                    f"add a response with local.respond({operation!r}, {{...}})"
+                )
                 raise AwsError("UnknownOperationException", 404, message)
             response: Any = method(request)
             return response if isinstance(response, dict) else self._page(operation, request, scope, response)
@@ -107,10 +112,12 @@ class Backend:
                     if instance.launched_at + lag > now:
                         self._launches[_Launch(scope, job_id, instance.source_server_id)] = instance.launched_at + lag
 
-    def launch_instances(self) -> None:
-        """Call `on_launch` for each instance whose launch has ended: without the lock, because it can send requests."""
+    def launch_instances(self, *, wait: bool = False) -> None:
+        """Call `on_launch` for each launch that has ended, without the lock, because it sends requests. `wait` for others."""
         while True:
             with self.lock:
+                if wait:
+                    self.lock.wait_for(lambda: not self._is_launching)
                 launch = min(self._launches, key=self._launches.__getitem__, default=None)
                 if self._is_launching or launch is None or self._launches[launch] > self.time():
                     return
@@ -118,16 +125,38 @@ class Backend:
             instance_id = None
             try:
                 if function is not None:
-                    with _function_of_test(f"on_launch failed for {launch.source_server_id}"):
+                    with self._function_of_test(f"on_launch failed for {launch.source_server_id}"):
                         created_id = function(launch.source_server_id)
                         shape = service_model().shape_for("RecoveryInstanceID")
                         instance_id = require_valid(shape, created_id, repr(created_id))
+                        self._require_new_instance(launch, instance_id)
             finally:
                 with self.lock:
                     self._is_launching = False
+                    self.lock.notify_all()
                     # Otherwise, the job was removed or replaced.
                     if self._launches.pop(launch, None) is not None and instance_id is not None:
                         self._replace_instance_id(launch, instance_id)
+
+    def _require_new_instance(self, launch: _Launch, instance_id: Any) -> None:
+        with self.lock:
+            instance = self.account_region(launch.scope).recovery_instances(self.time()).get(instance_id, {})
+        if (server_id := instance.get("sourceServerID", launch.source_server_id)) != launch.source_server_id:
+            raise ValueError(f"it returned {instance_id}, the existing instance of {server_id}: create one for each server")
+
+    @contextlib.contextmanager
+    def _function_of_test(self, problem: str) -> Generator[None]:
+        """Raise a HookError for any error of a function of the test."""
+        self._function_threads.append(threading.get_ident())
+        try:
+            yield
+        except BaseException as error:  # pytest.fail raises one that is no Exception
+            # A signal, such as Ctrl-C, reaches only the main thread, which serves no requests.
+            if isinstance(error, KeyboardInterrupt | SystemExit) and threading.current_thread() is threading.main_thread():
+                raise
+            raise HookError(f"the function of {problem}: {error!r}") from error
+        finally:
+            self._function_threads.remove(threading.get_ident())
 
     def _replace_instance_id(self, launch: _Launch, instance_id: str) -> None:
         data = self._data[launch.scope]
@@ -147,13 +176,18 @@ class Backend:
         """Return the time of jobs, which stops before a launch until the function of `on_launch` has returned."""
         return min([self.time(), *(at - _MOMENT for at in self._launches.values())])
 
-    def advance(self, duration: timedelta) -> None:
+    def advance(self, seconds: timedelta | float) -> None:
         """Advance the time, and launch the instances whose time has come."""
-        if duration < timedelta():
-            raise ValueError(f"duration must be 0 or more, not {duration}: time can't run backwards")
         with self.lock:
+            try:
+                duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
+            except OverflowError:
+                duration = timedelta.max
+            if not timedelta() <= duration <= _LAST_TIME - self.time():
+                raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")
             self._advanced += duration
-        self.launch_instances()
+        # A function of the test that waited for another one, which can wait for it, could wait without end.
+        self.launch_instances(wait=threading.get_ident() not in self._function_threads)
 
     def account_region(self, scope: Scope) -> AccountRegion:
         """Return the data of an account and region, to be used with the lock."""
@@ -212,28 +246,20 @@ def _can_answer(response: Mapping[str, Any], request: Members) -> bool:
     """Return whether a canned response can be that to a request: it is not about other servers, instances or jobs only."""
     requested, named = set(_resource_ids(request)), set(_resource_ids(response))
     kinds_in_both = {kind for kind, _ in requested} & {kind for kind, _ in named}
-    return kinds_in_both <= {kind for kind, _ in requested & named}
+    return all(one in named for one in requested if one[0] in kinds_in_both)
 
 
 def _resource_ids(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield the ids of resources that are anywhere in the members of a request or response, each after its kind."""
     if isinstance(value, Mapping):
         for key, member in value.items():
-            yield from _resource_ids(member, key)
+            if key != "tags":  # their keys are the user's
+                yield from _resource_ids(member, key)
     elif isinstance(value, list):
         for element in value:
             yield from _resource_ids(element, name)
     elif (kind := name.removesuffix("s")) in _RESOURCE_IDS:
         yield kind, value
-
-
-@contextlib.contextmanager
-def _function_of_test(problem: str) -> Generator[None]:
-    """Raise a HookError for any error of a function of the test."""
-    try:
-        yield
-    except BaseException as error:  # pytest.fail raises one that is no Exception
-        raise HookError(f"the function of {problem}: {error!r}") from error
 
 
 def _normalize(query: Any) -> Any:

@@ -22,12 +22,9 @@ from drs_jobs._models import (
     SourceNetworkID,
     UnknownValue,
 )
-from drs_jobs.testing.service_model import Scope
+from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
-
-ACCOUNT_ID: Final = "123456789012"
-"""The account id in the ARNs of the created jobs."""
 
 _FIRST_DATE: Final = datetime(2024, 6, 15, 3, 0, tzinfo=UTC)
 _DRILL_DURATION: Final = timedelta(minutes=9)
@@ -81,12 +78,15 @@ class JobFactory:
             account_id: The account in the ARN. Default 123456789012.
             fields: Fields of `Job`. Enum fields also accept plain strings. The defaults of the other fields are consistent
                 with the given ones: a PENDING job has no end date and pending servers, a TERMINATE job has terminated servers.
+
+        Raises:
+            ValueError: If the region is unknown or the account id does not have 12 digits.
         """
         job_id = fields.setdefault("job_id", "drsjob-" + self._letters(17))
-        fields.setdefault("arn", Scope(account_id, region).arn("job", job_id))
+        fields.setdefault("arn", require_scope(account_id, region).arn("job", job_id))
         is_termination = fields.setdefault("type", "LAUNCH") == "TERMINATE"
         status = fields.setdefault("status", "COMPLETED")
-        fields.setdefault("initiated_by", "TERMINATE_RECOVERY_INSTANCES" if is_termination else "START_DRILL")
+        fields.setdefault("initiated_by", None if is_termination else "START_DRILL")  # as measured
         if "creation_date_time" not in fields:
             self._next_creation += timedelta(hours=6, seconds=self._random.uniform(-3600, 3600))
             fields["creation_date_time"] = self._next_creation
@@ -112,11 +112,10 @@ class JobFactory:
         return self.job(region=scope.region, account_id=scope.account_id, **fields)
 
     def server(self, **fields: Any) -> ParticipatingServer:
-        """Return a server, by default launched, with one successful action. `fields` are fields of `ParticipatingServer`."""
+        """Return a server, by default launched: as in AWS, without an instance id. `fields` are those of the class."""
         fields.setdefault("source_server_id", self.source_server_id())
         if fields.setdefault("launch_status", "LAUNCHED") == "LAUNCHED":
-            fields.setdefault("recovery_instance_id", self.instance_id())
-            fields.setdefault("launch_actions_status", LaunchActionsStatus(runs=(self.run(),)))
+            fields.setdefault("launch_actions_status", LaunchActionsStatus())
         return make(ParticipatingServer, **fields)
 
     def resource(self, **fields: Any) -> ParticipatingResource:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import attrs
+from attrs import validators
 
 T = TypeVar("T")
 
@@ -145,7 +146,7 @@ class HtmlPage(Fault):
 class CutOff(Fault):
     """A response with a truncated body. Its headers do not show the truncation."""
 
-    share: float = 0.5
+    share: float = attrs.field(default=0.5, validator=[validators.ge(0), validators.le(1)])
     """The fraction of the body that is sent, 0 to 1. Default 0.5."""
 
     def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
@@ -172,7 +173,7 @@ class DropConnection(Fault):
 class Slow(Fault):
     """A correct response after a delay."""
 
-    seconds: float
+    seconds: float = attrs.field(validator=validators.ge(0))
     """Seconds to wait before the response is sent."""
 
     def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, overload
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
 from drs_jobs.testing.backend import Backend
-from drs_jobs.testing.factories import ACCOUNT_ID, JobFactory
+from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.failures import (
     BootFailure,
     InjectedFailure,
@@ -20,7 +20,7 @@ from drs_jobs.testing.failures import (
     SilentFailure,
     Stuck,
 )
-from drs_jobs.testing.service_model import Scope
+from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
 from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
 _YEAR: Final = timedelta(days=365)
@@ -188,6 +188,8 @@ class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other sl
     """The jobs as functions of time, newest first."""
     source_servers: tuple[Mapping[str, Any], ...]
     """The source servers, as in the response of DescribeSourceServers."""
+    added_servers: tuple[Mapping[str, Any], ...]
+    """The source servers without what follows from the jobs."""
     until: datetime
     """The end of the history, in UTC."""
     region: str
@@ -244,7 +246,7 @@ def make_history(
     Raises:
         TypeError: If `until` is not a datetime.
         ValueError: If `until` is naive, or so early or late that the history is not within the years 1 to 9999, or if
-            `count` is negative.
+            `count` is negative, the region is unknown or the account id does not have 12 digits.
     """
     if not isinstance(until, datetime):
         raise TypeError(f"until must be a datetime with a time zone, not {until!r}")
@@ -252,7 +254,7 @@ def make_history(
         raise ValueError(f"count must be 0 or more, not {count}")
     until = to_utc(until, "until")
     try:
-        data = _Fleet(count, until, seed, Scope(account_id, region)).data
+        data = _Fleet(count, until, seed, require_scope(account_id, region)).data
     except OverflowError:
         date = "a later date" if until.year < 5000 else "an earlier date"
         raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: choose {date}") from None
@@ -263,5 +265,6 @@ def make_history(
     history = History(snapshots)
     history.jobs, history.until = jobs, until
     history.source_servers = tuple(data.source_server_at(server_id, until) for server_id in data.source_servers)
-    history.region, history.account_id = region, account_id
+    history.added_servers = tuple(data.source_servers.values())
+    history.account_id, history.region = data.scope
     return history

@@ -1,9 +1,10 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
 import os
+import threading
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import UserDict, deque
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
@@ -16,16 +17,18 @@ from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._models.source_server import is_source_server_id
 from drs_jobs.testing._server import LocalServer, encoded_account, parse_credential, parse_request
+from drs_jobs.testing.account_region import job_key
 from drs_jobs.testing.backend import Backend, CannedResponse
-from drs_jobs.testing.factories import ACCOUNT_ID
 from drs_jobs.testing.failures import BootFailure, InjectedFailure
 from drs_jobs.testing.faults import AwsError, Fault, HookError, HttpResponse, Schedule, validation_error
 from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.service_model import (
+    ACCOUNT_ID,
     Scope,
     require_operation,
     require_response,
+    require_scope,
     require_valid,
     service_model,
     session_without_configuration,
@@ -61,6 +64,14 @@ class RecordedRequest:
     """The access key in the signature; `None` for an unsigned request."""
     headers: Mapping[str, str] = attrs.field(repr=False)
     """The request's HTTP headers."""
+
+
+class _Accounts(UserDict[str, str]):
+    """The account id of each access key."""
+
+    def __setitem__(self, access_key_id: str, account_id: str) -> None:
+        """Set the account id of an access key. Raise ValueError if it does not have 12 digits."""
+        super().__setitem__(access_key_id, require_scope(account_id, REGION).account_id)
 
 
 class LocalDrs:
@@ -108,16 +119,13 @@ class LocalDrs:
                 account id does not have 12 digits.
         """
         if not 0 <= speed <= _MAX_SPEED:
-            raise ValueError(f"speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}: time can't run backwards")
+            raise ValueError(f"time can't run backwards, nor too fast: speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}")
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
-        self.accounts: dict[str, str] = dict(accounts or {})
+        self.accounts: MutableMapping[str, str] = _Accounts(accounts or {})
         """The account id of each access key. Keys can be added at any time."""
-        for account_id in self.accounts.values():
-            if (problem := Scope(account_id, REGION).problem) is not None:
-                raise ValueError(f"accounts maps access keys to account ids: {problem}")
         self._backend = Backend(speed, profile, has_recovery_instance_ids)
-        self.page_sizes = tuple(page_sizes)
+        self.page_sizes = page_sizes
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
         self._hook_errors: list[HookError] = []
@@ -170,9 +178,10 @@ class LocalDrs:
 
     @page_sizes.setter
     def page_sizes(self, sizes: Sequence[int]) -> None:
-        if not any(sizes) or min(sizes) < 0:
-            raise ValueError(f"page_sizes must be 0 or more, one of them at least 1, not {list(sizes)}")
-        self._backend.page_sizes = tuple(sizes)
+        checked: tuple[Any, ...] = tuple(sizes)
+        if not any(checked) or not all(isinstance(size, int) and size >= 0 for size in checked):
+            raise ValueError(f"page_sizes must be integers of 0 or more, one of them at least 1, not {checked}")
+        self._backend.page_sizes = checked
 
     @property
     def endpoint_url(self) -> str:
@@ -229,7 +238,7 @@ class LocalDrs:
             TypeError: If an argument is not a `Job`.
             ValueError: If a job has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = _scope(region, account_id)
+        scope = require_scope(account_id, region)
         for job in jobs:
             if not isinstance(job, Job):
                 raise TypeError(f"add_jobs takes jobs, not {type(job).__name__}: write add_jobs(*jobs) for a list of them")
@@ -249,7 +258,7 @@ class LocalDrs:
             KeyError: If there is no such job.
             ValueError: If an item has a naive datetime, or the region is unknown or the account id does not have 12 digits.
         """
-        scope = _scope(region, account_id)
+        scope = require_scope(account_id, region)
         for item in items:
             unstructure_log_item(item)
         with self._backend.lock:
@@ -262,7 +271,7 @@ class LocalDrs:
         """Add the jobs, logs and source servers of a history to its account and region, as they are at its end, `until`.
 
         A job that runs at `until` goes on from there with the time of this `LocalDrs`, and completes some minutes later. Its
-        dates stay those of the history. If `until` is later than `now`, the history is as it is at `now`.
+        dates stay those of the history. If `until` is later than `now`, jobs and servers of the time after `now` are left out.
 
         Args:
             history: The result of `make_history(…, logs=True)`.
@@ -275,9 +284,12 @@ class LocalDrs:
         """
         if not isinstance(history, History):
             raise TypeError(f"add_history takes the result of make_history(…, logs=True), not a {type(history).__name__}")
-        scope = _scope(region or history.region, account_id or history.account_id)
-        self.add_source_servers(*history.source_servers, region=scope.region, account_id=scope.account_id)
-        self._backend.add_jobs(history.jobs, scope, lag=max(self.now - history.until, timedelta()))
+        scope = require_scope(account_id or history.account_id, region or history.region)
+        now = self.now
+        servers = [one for one in history.added_servers if one["lifeCycle"]["addedToServiceDateTime"] <= now.isoformat()]
+        self.add_source_servers(*servers, region=scope.region, account_id=scope.account_id)
+        jobs = [job for job in history.jobs if job_key(job)[0] >= -now.timestamp()]
+        self._backend.add_jobs(jobs, scope, lag=max(now - history.until, timedelta()))
 
     def add_source_servers(self, *servers: Mapping[str, Any], region: str = REGION, account_id: str | None = None) -> None:
         """Add source servers, or replace those with the same ids. From then on, other source servers do not exist.
@@ -292,7 +304,7 @@ class LocalDrs:
             ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
                 account is unknown.
         """
-        scope = _scope(region, account_id)
+        scope = require_scope(account_id, region)
         shape = service_model().shape_for("SourceServer")
         valid = [require_valid(shape, server, "the source server") for server in servers]
         if not all(server.get("sourceServerID") for server in valid):
@@ -381,16 +393,16 @@ class LocalDrs:
         return self._backend.time()
 
     def advance(self, seconds: timedelta | float) -> None:
-        """Advance the time of the simulated jobs.
+        """Advance the time of the simulated jobs. When it returns, `on_launch` has created the instances of launched servers.
 
         Args:
             seconds: Seconds, or a timedelta.
 
         Raises:
             RuntimeError: If the function of `on_launch` fails.
-            ValueError: If it is negative.
+            ValueError: If it is negative, or the time would be after the year 9998.
         """
-        self._backend.advance(seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds))
+        self._backend.advance(seconds)
 
     def inject(self, fault: Fault, *, times: int | None = 1, operation: str | None = None) -> None:
         """Apply a fault to the next responses, after the faults of earlier calls.
@@ -445,6 +457,8 @@ class LocalDrs:
         if request.environ.get("HTTP_HOST", host).lower() not in (host, host.replace("127.0.0.1", "localhost")):
             # A page in a browser can send requests here under a name of its own, and would read the responses.
             return AwsError("UnknownHostException", 421, f"LocalDrs is at http://{host} only").response
+        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:  # a page can send some requests to any host
+            return AwsError("AccessDeniedException", 403, "LocalDrs accepts no requests of a browser").response
         operation, members = parse_request(request)
         key, region = parse_credential(request) or (None, None)
         account_id = None if key is None else self.accounts.get(key) or encoded_account(key) or ACCOUNT_ID
@@ -483,7 +497,7 @@ class LocalDrs:
             raise ConnectionAbortedError from error
         http_response = self._respond(request)
         if http_response.delay and self._server is not None:
-            self._server.stopping.wait(http_response.delay)
+            self._server.stopping.wait(min(http_response.delay, threading.TIMEOUT_MAX))
         headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
         response = Response(http_response.body, http_response.status, headers)
         cut_after = http_response.cut_connection_after
@@ -499,11 +513,3 @@ def _truncated_body(start: bytes) -> Iterator[bytes]:
     """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
     yield start
     raise ConnectionAbortedError
-
-
-def _scope(region: str, account_id: str | None) -> Scope:
-    """Return an account, by default that of all other access keys, and a region, if they are valid."""
-    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
-    if scope.problem is not None:
-        raise ValueError(scope.problem)
-    return scope

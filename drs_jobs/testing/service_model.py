@@ -16,6 +16,9 @@ from botocore import xform_name
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, StructureShape
 
+ACCOUNT_ID: Final = "123456789012"
+"""The account of all access keys that neither the test nor AWS's encoding gives another one, and of the created jobs."""
+
 _cached_loader = functools.cache(create_loader)  # a loader keeps what it has read
 
 
@@ -67,6 +70,14 @@ class Scope(NamedTuple):
     def arn(self, resource_type: str, resource_id: str) -> str:
         """Return the ARN of a resource, such as a `source-server`."""
         return f"arn:{_partition_of(self.region)}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
+
+
+def require_scope(account_id: str | None, region: str) -> Scope:
+    """Return an account, by default `ACCOUNT_ID`, and a region. Raise ValueError if they cannot be used."""
+    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
+    if scope.problem is not None:
+        raise ValueError(scope.problem)
+    return scope
 
 
 @functools.cache
@@ -137,21 +148,22 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
                 failures.append((f"{prefix}{name}", f"is no member of {shape.name}{close}"))
             known = ((name, member) for name, member in shape.members.items() if name in members)
             return {name: check(member, members[name], prefix + name) for name, member in known}
-        case _:
-            return value
+        case _:  # an enum of texts becomes a plain text, because its `str` can be another one
+            return str.__str__(value) if isinstance(value, str) else value
 
 
 def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
     """Yield what is invalid in a value, apart from its members."""
-    value_type = type(value)  # isinstance would accept a bool as an integer
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
+    json_type = _JSON_TYPES.get(shape.type_name, str)
     if is_date and not _is_timestamp(value):
         yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
-    elif not is_date and value_type is not _JSON_TYPES[shape.type_name]:
+    # A bool is an int, too.
+    elif not is_date and not (issubclass(type(value), json_type) and (type(value) is bool) == (json_type is bool)):
         yield f"must be a {shape.type_name}"
     else:
         limits = shape.metadata
-        size: int = value if value_type in (int, bool) else len(value)
+        size: int = value if json_type in (int, bool) else len(value)
         if size < limits.get("min", size):
             yield f"must be {limits['min']} or more, in value or length"
         if size > limits.get("max", size):
