@@ -337,7 +337,7 @@ def run(cell: Cell, limit: float = END_LIMIT) -> End:
         stderr = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
         source = program(cell, local.endpoint_url, silent.url)
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", source],  # Python 3.12 warns of a fork beside threads
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", source],  # Python 3.12 warns of a fork with threads
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -237,7 +237,7 @@ def test_closed_while_a_task_waits():
 
 
 def test_tasks_cancelled_by_other_code():
-    """A cancelled target is a failure. A sweep whose own task is cancelled does not end as if it were complete."""
+    """A cancelled target is a failure. A sweep in a cancelled task does not end as if it were complete."""
 
     async def main() -> None:
         work = Work(3)

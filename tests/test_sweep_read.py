@@ -134,7 +134,7 @@ def test_lazy_result_is_a_failure(kind: str, local_drs: LocalDrs):
 @pytest.mark.needs_aiobotocore
 @pytest.mark.filterwarnings("error")
 def test_lazy_result_of_an_asynchronous_read(local_drs: LocalDrs):
-    from both_sweeps import sweep_in_event_loop  # noqa: PLC0415  # beside the import of `sweep`
+    from both_sweeps import sweep_in_event_loop  # noqa: PLC0415  # apart from the import of `sweep`
 
     async def pager(client: Any) -> Any:
         return client.describe_jobs()
@@ -274,7 +274,7 @@ def test_phases_in_a_date_range(sweep: Any, local_drs: LocalDrs):
 
 
 class FailingLogs(ErrorResponse):
-    """Fails for every log whose number is in `numbers`."""
+    """Fails for every log with a number in `numbers`."""
 
     numbers: tuple[int, ...] = (1, 3)
     seen = 0

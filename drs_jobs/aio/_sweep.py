@@ -39,7 +39,7 @@ class AsyncSweep(AsyncIterator[R]):
     """
 
     _task: "asyncio.Task[Exception | None] | None" = None
-    """The task that starts one task per target. It does not refer to the iterator, whose deletion cancels it."""
+    """The task that starts one task per target. It does not refer to the iterator. Deleting that cancels it."""
 
     def __init__(
         self,

@@ -108,7 +108,7 @@ def hint_for(text: str, *, caller: str = "whoever started the job", service: str
     Args:
         text: The error text.
         caller: Whose call it was, if the text does not name a user. DRS calls EC2 as whoever started the job.
-        service: The service whose operation it names, as in IAM's actions. By default it is taken from the text.
+        service: The service of the operation that it names, as in IAM's actions. By default it is taken from the text.
     """
     refusal = read_refusal(text)
     if refusal is not None:

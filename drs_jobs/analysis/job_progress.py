@@ -21,7 +21,7 @@ from drs_jobs.analysis.times import EARLIEST, created
 
 @attrs.frozen(repr=False, kw_only=True)
 class SlowServer(Model):
-    """A server whose phase, or whose wait for the next phase, takes much longer than usual.
+    """A server that is in a phase, or between two, for much longer than usual.
 
     It takes longer than twice the usual time, and longer than the usual time plus five minutes.
     """
@@ -90,7 +90,7 @@ TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
 """The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
 
 _ASSUMED_DURATION: Final = 300.0
-"""The assumed duration, in seconds, of each phase of a job none of whose phases were measured, such as a network recovery."""
+"""The assumed duration, in seconds, of each phase of a job without measured phases, such as a network recovery."""
 
 _MAX_FRACTION_WHILE_RUNNING: Final = 0.99
 """The fraction of a job whose phases have all ended. The job itself ends seconds later, or after its post-launch actions."""
@@ -169,7 +169,7 @@ def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> Mapping[Pha
     durations |= {
         name: (measured.get((name, False), 0.0), measured[name, True]) for name in expected if (name, True) in measured
     }
-    # A phase that was not measured has no share beside phases that were.
+    # A phase that was not measured has no share if others were.
     other = (0.0, 0.0 if durations else _ASSUMED_DURATION)
     return {name: durations.get(name, other) for name in expected}
 

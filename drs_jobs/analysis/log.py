@@ -89,7 +89,7 @@ class Phase(Model):
     - RUNNING if it has begun and not ended, it is the last phase of the participant, and the job is running.
     - FAILED if its last event is a failure, or if it is the last phase and did not end although the participant failed.
     - SUCCEEDED if its last event is its end.
-    - UNDETERMINED in all other cases, such as a phase whose end the log does not have.
+    - UNDETERMINED in all other cases, such as a phase without an end in the log.
     """
     attempts: int = 1
     """The number of starts in the log, or the highest `attemptCount` if that is more; at least 1."""

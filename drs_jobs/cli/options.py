@@ -116,7 +116,7 @@ class Criteria:
 def with_option_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Return a command with one parameter for each option of its groups, because typer has no groups of options.
 
-    Each parameter of the command whose type is a class of attrs is a group.
+    Each parameter of the command with a class of attrs as its type is a group.
     """
     signature = inspect.signature(command)
     groups = {name: parameter.annotation for name, parameter in signature.parameters.items() if attrs.has(parameter.annotation)}

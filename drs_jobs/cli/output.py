@@ -164,7 +164,7 @@ _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$])")
 
 
 def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table in Markdown, whose cells have no markup."""
+    """Yield the lines of a table in Markdown, without markup in its cells."""
     yield f"| {' | '.join(headers)} |"
     yield f"| {' | '.join('---' for _ in headers)} |"
     for row in rows:

@@ -27,10 +27,10 @@ _VERDICT_SYMBOLS: Final = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.U
 """A symbol for each verdict, so that it is readable without its colour."""
 
 _MAX_ROWS: Final = 50
-"""The maximum number of servers whose drills and phases are drawn. All servers are in the table of verdicts."""
+"""The maximum number of servers with a drawing of drills and phases. All servers are in the table of verdicts."""
 
 _DAYS_PER_GRID: Final = 36
-"""The maximum number of columns of a grid that fits on a page of A4 or Letter, beside the servers."""
+"""The maximum number of columns of a grid that fits on a page of A4 or Letter, after that of the servers."""
 
 _MAX_DAYS: Final = 3 * _DAYS_PER_GRID
 """The maximum number of days in the grids."""

@@ -92,7 +92,7 @@ def assess(
 def logs_needed(
     jobs: Iterable[Job], *, as_of: datetime, objective: timedelta, servers: Iterable[str | SourceServer] | None = None
 ) -> tuple[Job, ...]:
-    """Return the jobs whose log can change a verdict: the latest recoveries that run, have no end, or took too long.
+    """Return the jobs with a log that can change a verdict: the latest recoveries that run, have no end, or took too long.
 
     Args:
         jobs: The jobs of any kind, in any order.

@@ -281,7 +281,7 @@ def count_chart(titles: Sequence[str], noun: str, panels: Sequence[Mapping[str, 
     spacing = 32 / (PANEL_HEIGHT * len(titles))
     figure.set_subplots(rows=len(titles), shared_xaxes=True, vertical_spacing=spacing, subplot_titles=titles)
     figure.update_annotations(x=0, xanchor="left", font={"size": 12})
-    # Space beside few periods, so that their bars are not wide.
+    # Space around few periods, so that their bars are not wide.
     space = 0.5 + max(0, 6 - len(panels[0])) / 2
     figure.update_xaxes(type="category", nticks=8, ticks="outside", range=[-space, len(panels[0]) - 1 + space])
     figure.update_xaxes(title=f"{noun} (UTC){', by its Monday' * (noun == 'week')}", row=len(titles), col=1)

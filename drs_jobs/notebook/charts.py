@@ -48,7 +48,7 @@ def timeline(jobs: Iterable[Job], *, now: datetime | None = None, names: Mapping
     Args:
         jobs: The jobs. Of several snapshots of one job, one is drawn, as `analysis.latest_snapshots` chooses it.
         now: The end of the bars of running jobs, as an aware datetime; by default the current time.
-        names: Host names by source server id, shown beside the ids. Default none.
+        names: Host names by source server id, shown with the ids. Default none.
 
     Raises:
         TypeError: If `names` does not map str to str.
@@ -208,7 +208,7 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
 
     Args:
         jobs: The jobs of any kind. Recoveries that are not drills add their servers only.
-        names: Host names by source server id, shown beside the ids. The servers in it have a row, also without a drill.
+        names: Host names by source server id, shown with the ids. The servers in it have a row, also without a drill.
             Default none.
 
     Raises:
@@ -301,7 +301,7 @@ def phases_chart(phases: JobPhases, *, now: datetime | None = None, names: Mappi
     Args:
         phases: The phases of the job, from `JobsClient.phases` or `analysis.phases`.
         now: The end of running phases, as an aware datetime; by default the current time.
-        names: Host names by source server id, shown beside the ids. Default none.
+        names: Host names by source server id, shown with the ids. Default none.
 
     Raises:
         TypeError: If `names` does not map str to str.
@@ -391,7 +391,7 @@ def recovery_chart(
         objective: The recovery time objective (RTO), such as `timedelta(hours=4)`. A point is met, not met or undetermined. The
             objective is a line, unless it is more than four times the longest recovery time; then it is in the title. By
             default a point has the outcome of the server.
-        names: Host names by source server id, shown beside the ids. Default none.
+        names: Host names by source server id, shown with the ids. Default none.
 
     Raises:
         TypeError: If `objective` is not a timedelta, or `names` does not map str to str.

@@ -96,7 +96,7 @@ class Archive:
         self.printed_places: dict[Place, datetime | None] = {}
         """The places of all other jobs, with the last time that one of them shows."""
         self.cut_off: list[tuple[str, Place]] = []
-        """The names of files, and the places whose last output in them has a page token, and so not all jobs."""
+        """The names of files, and the places of outputs in them that end with a page token, so not with the last job."""
         self._has_token: dict[Place, bool] = {}
         """Whether the last output of a place in the file that is read has one."""
 

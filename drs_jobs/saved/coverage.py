@@ -1,4 +1,4 @@
-"""From when and until when the files of a `SavedJobs` cover the jobs: what `assess` needs beside the jobs."""
+"""From when and until when the files of a `SavedJobs` cover the jobs: what `assess` needs besides the jobs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta

@@ -137,7 +137,7 @@ class UnsavedJobs:
             self._keep(page)
 
     def _keep(self, page: Page[Job]) -> None:
-        # Not in `_read`, whose local variables an error of the next page has.
+        # Not in `_read`: an error of the next page has its local variables.
         raw_jobs = {job_id_of(raw): raw for raw in page.raw.get("items") or ()}
         for job in page.items:
             earlier = self._jobs.get(job.job_id)

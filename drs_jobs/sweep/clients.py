@@ -370,7 +370,7 @@ def _make_session(profile_name: str | None) -> Any:
 
 
 _MAX_WORKER_CLIENTS: Final = 8
-"""The number of sweeps whose clients a worker process keeps. It gets no notification of the end of a sweep."""
+"""The number of sweeps with clients that a worker process keeps. It gets no notification of the end of a sweep."""
 
 _clients_of_sweeps: Final[dict[str, ThreadClients]] = {}
 """The clients for sweeps that run in another process and use this process as a worker, by the id of the sweep."""

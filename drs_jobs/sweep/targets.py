@@ -36,7 +36,7 @@ class Target:
     role_arn: str | None = None
     """The ARN of the role to assume; `None` to assume no role."""
     profile_name: str | None = None
-    """The AWS profile with whose credentials jobs are read, or the role is assumed; `None` for those that boto3 finds."""
+    """The AWS profile of the credentials for reading jobs, or for assuming the role; `None` for those that boto3 finds."""
     external_id: str | None = None
     """The external id that the trust policy of the role requires."""
     endpoint_url: str | None = attrs.field(default=None, repr=lambda url: redact_passwords(repr(url)))

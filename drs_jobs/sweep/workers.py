@@ -120,7 +120,7 @@ class _Sweep(Iterator[_Result]):
         self._close = close
         """Called when there are no more results."""
         self._in_flight: dict[Future[_Result], Target] = {}
-        """The targets whose results were not returned, and the latest that was."""
+        """The targets without a returned result, and the latest with one."""
         self._completed: queue.SimpleQueue[Future[_Result]] = queue.SimpleQueue()
         self._returned: Future[_Result] | None = None
         """The future of the latest result, which is in flight until the next call."""

@@ -177,7 +177,7 @@ class Backend:
         return min([self.time(), *(at - _MOMENT for at in self._launches.values())])
 
     def advance(self, seconds: timedelta | float) -> None:
-        """Advance the time, and launch the instances whose time has come."""
+        """Advance the time, and launch the instances that are due."""
         with self.lock:
             try:
                 duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)

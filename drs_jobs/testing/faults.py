@@ -37,7 +37,7 @@ class AwsError(Exception):
     code: str
     status: int
     message: str
-    members: Mapping[str, Any] = attrs.field(factory=dict[str, Any], kw_only=True)  # beside the message
+    members: Mapping[str, Any] = attrs.field(factory=dict[str, Any], kw_only=True)  # besides the message
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
 
     @property

@@ -81,7 +81,7 @@ def draw(duration: Range, random: Random) -> timedelta:
 
 
 def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
-    """Return durations within the measured ranges, whose sum is within the measured range too.
+    """Return durations within the measured ranges. Their sum is within the measured range too.
 
     Only the launch takes a different time for each server, as measured. `launch_fails` has one element per server.
     """

@@ -1,4 +1,4 @@
-"""Jobs whose state and log are pure functions of time, as measured on real jobs.
+"""Jobs with a state and a log that are pure functions of time, as measured on real jobs.
 
 The durations are in `profiles`. An attribute or a method that simulates what was never measured says that it guesses.
 """
@@ -147,7 +147,7 @@ class LocalJob:
         return tuple(sorted((*items, *extra), key=logged_at))
 
     def instances_at(self, now: datetime) -> tuple[LaunchedInstance, ...]:
-        """Return the instances that this job has launched by then, also those whose launch failed afterwards."""
+        """Return the instances that this job has launched by then, also those that failed to launch afterwards."""
         if self.servers is None:
             created_at = self.created.creation_date_time
             launched_at = self.created.end_date_time or created_at or EARLIEST

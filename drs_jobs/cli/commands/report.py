@@ -1,4 +1,4 @@
-"""`drs-jobs report`: the assessment of `drs-jobs check` as a page, and two CSV files beside it."""
+"""`drs-jobs report`: the assessment of `drs-jobs check` as a page and two CSV files."""
 
 import stat
 import tempfile
@@ -62,12 +62,12 @@ class ReportFiles:
 
     @property
     def records(self) -> Path:
-        """The CSV file of the servers, beside the page."""
+        """The CSV file of the servers, next to the page."""
         return self.page.with_suffix(".csv")
 
     @property
     def jobs(self) -> Path:
-        """The CSV file of the servers in each job, beside the page."""
+        """The CSV file of the servers in each job, next to the page."""
         return self.page.with_name(f"{self.page.stem}-jobs.csv")
 
     def check(self) -> None:

@@ -182,7 +182,7 @@ def _print_outcome(console: Console, job: Job, *, now: datetime, tags: bool) -> 
 
 
 def _outcome_parts(job: Job, now: datetime) -> tuple[str, str]:
-    """Return what is known of a job beside its outcome: its servers, and its creation time and duration."""
+    """Return what is known of a job besides its outcome: its servers, and its creation time and duration."""
     verb = "terminated" if job.type == JobType.TERMINATE else "launched"
     servers = f", {format_target_count(job)} servers {verb}" if job.participating_servers else ""
     times: list[str] = []
