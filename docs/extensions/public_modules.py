@@ -19,7 +19,8 @@ def defining_modules() -> dict[tuple[str, str], str]:
     """Return the module that defines each class, by the module that it reports and its name."""
     modules: dict[tuple[str, str], str] = {}
     for info in pkgutil.walk_packages(drs_jobs.__path__, "drs_jobs."):
-        if info.name.endswith(".__main__"):
+        # The command line has no public module, and Sphinx cannot parse the f-strings in its annotations.
+        if info.name.endswith(".__main__") or info.name.startswith("drs_jobs.cli"):
             continue
         tags = _analyzer(info.name).tags
         for name, value in vars(importlib.import_module(info.name)).items():
