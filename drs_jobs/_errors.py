@@ -36,23 +36,6 @@ from drs_jobs._models import Job
 from drs_jobs._text import one_line
 from drs_jobs.analysis.hints import hint_for
 
-__all__ = [
-    "AccessDeniedException",
-    "DrsJobsError",
-    "InternalServerException",
-    "JobFailedError",
-    "JobNotFoundError",
-    "JobOutcomeError",
-    "MalformedResponseError",
-    "PaginationLoopError",
-    "ServiceError",
-    "ThrottlingException",
-    "UninitializedAccountException",
-    "ValidationException",
-    "WaitTimeoutError",
-    "is_transient",
-]
-
 _MAX_TEXT: Final = 660
 """The maximum number of characters of the text of an error."""
 

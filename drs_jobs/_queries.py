@@ -7,7 +7,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -71,7 +71,9 @@ def resolve_job_ref(job: JobRef, client: object) -> str:
     """Return the id of a job. Raise ValueError for an ARN of another region than that of the client."""
     match job:
         case Job():
-            return validate_job_id(job.job_id, client)
+            job_id: object = job.job_id
+            del job  # it has tags, and an error has this frame
+            return validate_job_id(job_id, client)
         case Mapping():
             # Step Functions writes members with a capital letter.
             job_id = job_id_of({str(name)[:1].lower() + str(name)[1:]: value for name, value in job.items()})
@@ -106,9 +108,12 @@ def validate_count(name: str, count: Any, minimum: int) -> int | None:
     """Return the number."""
     if count is None:
         return None
-    if isinstance(count, bool) or not isinstance(count, SupportsIndex):
+    try:
+        number = operator.index(count)
+    except TypeError:
+        number = None
+    if number is None or isinstance(count, bool):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
-    number = operator.index(count)
     if not minimum <= number <= sys.maxsize:
         raise ValueError(f"{name} must be {minimum} or more, and no more than {sys.maxsize}")
     return number

@@ -4,9 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import hashlib
-import json
 import re
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -166,10 +164,15 @@ def redact_passwords(text: str) -> str:
 
 def redact_value(value: object) -> object:
     """Return a JSON value, for an error; `None` if it can contain tags, or is nested too deeply."""
-    with suppress(TypeError):  # it has keys that JSON does not have
-        if not is_nested_too_deep(value) and not may_contain_tags(json.dumps(value, ensure_ascii=False, default=repr)):
-            return value
-    return None
+    return None if is_nested_too_deep(value) or _has_tags(value) else value
+
+
+def _has_tags(value: object) -> bool:
+    """Return whether a text in a JSON value can contain tags. It is not printed: Python refuses to print very large numbers."""
+    if isinstance(value, str):
+        return may_contain_tags(value)
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_has_tags, parts))
 
 
 MAX_NESTING: Final = 100

@@ -1,5 +1,6 @@
 """Loops over jobs, pages and watches that a real signal interrupts at random times, and that continue until the end."""
 
+import gc
 import random
 import signal
 import time
@@ -121,11 +122,14 @@ class _Signals:
 
     def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGALRM, self._handle)
+        # Python ignores an exception in a callback of its garbage collector, such as that of Hypothesis.
+        self._callbacks, gc.callbacks[:] = [*gc.callbacks], []
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
+        gc.callbacks[:] = self._callbacks
 
     def _handle(self, *_: object) -> None:
         self._tally["signals"] += 1

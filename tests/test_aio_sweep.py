@@ -537,3 +537,17 @@ def test_unknown_profile_and_region_are_failures(local_drs: LocalDrs):
         assert results[target_of(local_drs)] == TargetResult(target_of(local_drs), ())
 
     run(main)
+
+
+def test_exit_while_a_target_is_read(local_drs: LocalDrs):
+    """As of a signal handler, which runs in whatever code the event loop runs."""
+
+    async def read(_: Any) -> None:
+        raise SystemExit(143)
+
+    async def main() -> None:
+        async for _ in sweep([Target("eu-west-1", endpoint_url=local_drs.endpoint_url)] * 3, read):
+            pass
+
+    with pytest.raises(SystemExit, match="143"):
+        asyncio.run(main())

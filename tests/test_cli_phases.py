@@ -64,6 +64,26 @@ def test_table_fits_every_width(width: int):
             assert all(set(line) & set("░▒▓█") for line, row in zip(lines[1:], report.participants, strict=True) if row.phases)
 
 
+def test_clock_behind_that_of_aws():
+    """The bars of a running job begin at its creation, whatever the time of this machine is."""
+    server = make_server(launch_status="PENDING")
+    job = make_job(creation_date_time=NOON, status="STARTED", participating_servers=(server,))
+    times = {"SNAPSHOT_START": 5, "SNAPSHOT_END": 10, "CONVERSION_START": 60}
+    log = [
+        make_log_item(event=event, source_server_id=server.source_server_id, log_date_time=NOON + timedelta(seconds=seconds))
+        for event, seconds in times.items()
+    ]
+    report = phases(job, log)
+    bars = [_bar(report, NOON - timedelta(minutes=minutes)) for minutes in (0, 3, 60)]
+    assert len(set(bars)) == 1
+    assert "▒" in bars[0][: len(bars[0]) // 4]
+
+
+def _bar(report: JobPhases, now: datetime) -> str:
+    shown = _shown(phases_table(report, report.participants, now=now, width=110), 110)
+    return next("".join(char for char in line if char in "·░▒▓█") for line in shown.splitlines() if "▒" in line)
+
+
 def test_running_phase_grows_until_now():
     """Its duration is the time since its start."""
     job = make_job(

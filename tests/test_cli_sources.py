@@ -184,3 +184,12 @@ def test_region_that_fails_concerns_no_server_of_another(local_drs: LocalDrs):
     assert verdicts[0] == verdicts[1]
     assert "MET" in verdicts[0].values()
     assert "could not be read: 123456789012 us-east-1: the jobs: " in both.stderr
+
+
+def test_one_job_id_in_two_regions(local_drs: LocalDrs):
+    """Each row has its own region."""
+    for region in ("eu-west-1", "us-east-1"):
+        job = make_job(arn=f"arn:aws:drs:{region}:123456789012:job/drsjob-00000000000000001", job_id="drsjob-00000000000000001")
+        local_drs.add_jobs(job, region=region)
+    listed = run("list", "--regions", "eu-west-1,us-east-1", "-o", "csv")
+    assert sorted(row["region"] for row in csv.DictReader(io.StringIO(listed.stdout))) == ["eu-west-1", "us-east-1"]

@@ -497,6 +497,36 @@ def test_watch_of_jobs_that_start_meanwhile():
     assert all(job.is_complete for job in display.ended)
 
 
+def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """It is read on another thread, so the deadline and the interval are those that were given."""
+    job = make_job(status="STARTED")
+    local_drs.add_jobs(job)
+    lists: list[Future[Any]] = []
+
+    class Deferred(Immediate):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if fn.__name__ != "_running_ids":
+                return super().submit(fn, *args, **kwargs)
+            lists.append(Future())
+            return lists[-1]
+
+    clock = SimulatedTime().clock()
+    start = clock.now()
+    display = WatchDisplay(
+        JobsClient(local_drs.client()),
+        console=Console(file=io.StringIO(), width=10_000),
+        now=lambda: local_drs.now,
+        clock=clock,
+        executor=Deferred(),
+        follows_new=True,
+    )
+    with pytest.raises(WaitTimeoutError):
+        display.follow(display.watch([job.job_id], timeout=60, poll_interval=10))
+    polls = [request for request in local_drs.requests if request.body.get("filters", {}).get("jobIDs")]
+    assert (len(lists), clock.now() - start) == (1, 60)
+    assert len(polls) >= 6
+
+
 def test_terminated_watch_shows_the_cursor_again(local_drs: LocalDrs):
     """With exit status 143, and without a traceback."""
     job = make_job(status="STARTED")

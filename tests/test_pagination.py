@@ -671,3 +671,23 @@ def test_broken_connection_loses_no_job(fault: Fault, error_class: Any, client: 
         next(iterator)
     got += iterator
     assert sorted(jobs, key=lambda job: job.job_id) == sorted(got, key=lambda job: job.job_id)
+
+
+@pytest.mark.synchronous
+def test_error_of_a_callback_keeps_its_cursor():
+    """It is of another query, or after the malformed job: a run that resumes there ends."""
+    items = [{"jobID": "a"}, {"jobID": "b", "status": 5}, {"jobID": "c"}]
+    drs = FakeDrs({None: {"items": items}})
+    drs.describe_job_log_items = lambda **_: {"items": [7]}
+    client = JobsClient(drs)
+    with pytest.raises(MalformedResponseError) as of_the_log:
+        list(client.describe_jobs(on_malformed=lambda _: list(client.describe_job_log_items("b"))))
+    assert list(client.describe_job_log_items("b", cursor=of_the_log.value.cursor)) == []
+
+    def give_up(error: MalformedResponseError) -> None:
+        raise error
+
+    with pytest.raises(MalformedResponseError) as of_the_job:
+        list(client.describe_jobs(on_malformed=give_up).pages())
+    rest = client.describe_jobs(cursor=of_the_job.value.cursor, on_malformed=give_up)
+    assert [job.job_id for job in rest] == ["c"]

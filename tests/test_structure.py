@@ -355,3 +355,15 @@ def test_equal_launch_actions_are_one_object():
     first, second, empty, other_empty = structure_job(raw).participating_servers
     assert first.runs[0].action is second.runs[0].action
     assert empty.launch_actions_status is other_empty.launch_actions_status is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2024\x01", {"a": "\x1b[31m"}, 10**5000, (1, 2), {(1,): b"tags"}],
+    ids=["a control character", "an escape", "a large number", "a tuple", "a key of another type"],
+)
+def test_errors_have_values_that_are_hard_to_print(value: object):
+    """One is in AWS's JSON as an escape, one is too large for `str`, others are from a fake."""
+    with pytest.raises(MalformedResponseError) as caught:
+        structure_job({"jobID": "drsjob-1", "creationDateTime": value})
+    assert caught.value.value == value

@@ -609,7 +609,8 @@ def test_clients_of_a_sweep_end_with_it(local_drs: LocalDrs, monkeypatch: pytest
 
 
 def test_clients_of_sweeps_in_another_process(monkeypatch: pytest.MonkeyPatch):
-    """There is one object per sweep, for the latest eight sweeps."""
+    """There is one object per sweep, for the latest sweeps."""
+    monkeypatch.setattr(sweep_clients, "_MAX_WORKER_CLIENTS", 8)
     monkeypatch.setattr(sweep_clients, "_clients_of_sweeps", {})
     sweeps = [pickle.dumps(sweep_clients.ThreadClients(str(number), 2)) for number in range(10)]
     clients = [pickle.loads(sent) for sent in sweeps[:8]]

@@ -1,5 +1,6 @@
 """The function of a sweep: what it returns is the value of its target, and what it raises the failure."""
 
+import copy
 import functools
 import inspect
 import itertools
@@ -12,14 +13,20 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import attrs
 import pytest
+from botocore.loaders import create_loader
 
 import unloadable
 from both_sweeps import both_sweeps, collect
-from drs_jobs import Job, JobsClient, unstructure_job
+from drs_jobs import Job, JobsClient, MalformedResponseError, ServiceError, unstructure_job
 from drs_jobs.sweep import Target, TargetFailure, TargetResult, read_jobs, read_phases, sweep, targets
+from drs_jobs.sweep import clients as sweep_clients
+from drs_jobs.sweep.targets import drs_regions
 from drs_jobs.testing import ErrorResponse, LocalDrs, RawResponse, make_history, make_job
 from simulated_sts import KEY, SimulatedAws
 
@@ -210,7 +217,7 @@ def test_members_of_a_group_have_no_traceback(sweep: Any, local_drs: LocalDrs):
 
 
 @both_sweeps
-@pytest.mark.parametrize("error_class", [SystemExit, GeneratorExit, Own])
+@pytest.mark.parametrize("error_class", [GeneratorExit, Own])
 def test_exceptions_that_are_no_errors(sweep: Any, error_class: type[BaseException], local_drs: LocalDrs):
     async def read(client: Any) -> Any:
         if "us-east-1" in repr(client):
@@ -222,6 +229,86 @@ def test_exceptions_that_are_no_errors(sweep: Any, error_class: type[BaseExcepti
     texts = [str(result.error) for result in results if isinstance(result, TargetFailure)]
     assert texts == [f"{error_class.__name__} in the worker"] * 5
     assert len(results) == 10
+
+
+def test_exit_in_a_thread(local_drs: LocalDrs):
+    """It ends only this target. In an event loop it would be that of a signal handler: see test_aio_sweep.py."""
+    error = failure_of(sweep([target_of(local_drs)], lambda _: sys.exit(3))).error
+    assert str(error) == "SystemExit in the worker"
+
+
+def test_slow_credentials_of_another_profile(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """Requests of targets that have a client already do not wait for them."""
+    can_find, has_read = threading.Event(), threading.Event()
+    make_session = sweep_clients._make_session
+
+    def find_slowly(profile_name: str | None) -> Any:
+        if profile_name == "slow":
+            assert can_find.wait(60)
+        return make_session(None)
+
+    monkeypatch.setattr(sweep_clients, "_make_session", find_slowly)
+    slow_is_submitted = threading.Event()
+
+    def read(client: JobsClient) -> int:
+        if has_read.is_set():
+            return 2
+        client.describe_jobs().collect()
+        assert slow_is_submitted.wait(60)
+        client.describe_jobs().collect()
+        has_read.set()
+        return 1
+
+    def two_targets() -> Iterator[Target]:
+        yield target_of(local_drs)
+        yield attrs.evolve(target_of(local_drs), profile_name="slow")
+        slow_is_submitted.set()
+
+    results = sweep(two_targets(), read)
+    assert next(results).value == 1
+    can_find.set()
+    assert next(results).value == 2
+
+
+@both_sweeps
+def test_errors_without_retries_are_not_repeated(sweep: Any, local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """Botocore retries a 500, but not a 501: another client would not either."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
+    for fault, requests in ((RawResponse(b"", status=501), 1), (RawResponse(b"", status=500), 3)):
+        local_drs.clear_faults()
+        local_drs.inject(fault, times=None)
+        before = len(local_drs.requests)
+        assert isinstance(failure_of(sweep([target_of(local_drs)])).error, ServiceError | MalformedResponseError)
+        assert len(local_drs.requests) - before == requests
+
+
+def test_regions_of_the_data_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As in botocore, files in `AWS_DATA_PATH` replace its own."""
+    endpoints = create_loader().load_data("endpoints")
+    endpoints["partitions"][0]["services"]["drs"]["endpoints"]["xx-new-1"] = {}
+    (tmp_path / "endpoints.json").write_text(json.dumps(endpoints), encoding="utf-8")
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    assert "xx-new-1" in drs_regions.__wrapped__()["aws"]  # without its cache
+
+
+def test_no_thread_can_be_started(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    """It is not a failure of each target. The target that was taken is read when a thread can be started again."""
+    taken: list[int] = []
+    results = sweep(taken.append(number) or target_of(local_drs) for number in range(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(RuntimeError, match="can't start new thread: pass an executor"):
+            next(results)
+    assert taken == [0]
+    assert [type(result) for result in results] == [TargetResult] * 3
+
+
+def test_copies_of_a_result():
+    """Also of a value that cannot be pickled."""
+    result = TargetResult(Target("eu-west-1"), [lambda: 1])
+    assert copy.copy(result) is result
+    assert copy.deepcopy(result) == result
+    assert copy.deepcopy(result).value is not result.value
 
 
 def test_stop_iteration_of_read(local_drs: LocalDrs):

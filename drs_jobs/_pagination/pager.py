@@ -64,10 +64,12 @@ class PagerIterator(PagerIteratorBase[T], Iterator[T]):
         run = self._run
         try:
             while (step := next_step()) is None and not run.is_finished:
-                run.receive(self._fetch(run.next_request()))
-        except MalformedResponseError as error:
-            error.cursor = run.cursor
-            raise
+                try:
+                    page = self._fetch(run.next_request())
+                except MalformedResponseError as error:
+                    error.cursor = run.cursor
+                    raise
+                run.receive(page)
         except StopIteration as error:
             raise early_stop_error() from error
         if step is None:

@@ -120,7 +120,7 @@ async def _run(
         try:
             result = await read(target)
         except BaseException as error:  # an error of one target must not end the sweep
-            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
                 raise
             result = failure_of(target, error)
         finally:

@@ -268,12 +268,12 @@ def jobs_table(
     width: int,
     tags: bool = False,
     names: HostNames = NO_NAMES,
-    places: Mapping[str, Place] | None = None,
+    places: Mapping[int, Place] | None = None,
 ) -> Table:
     """Return a table of jobs, one per row. If the width is `UNLIMITED`, it has one line per row, with all columns.
 
     With `names`, each job has the names of its servers, or the id of one without a name. With `places`, it has the account and
-    the region that are given for its id.
+    the region that are given for its `id()`.
     """
     is_wide = width >= 90  # only then recent jobs have the year
 
@@ -288,8 +288,8 @@ def jobs_table(
 
     columns = [
         Column("job", lambda job: job.job_id),
-        Column("account", lambda job: (places or {})[job.job_id].account_id or "-", rank=8),
-        Column("region", lambda job: (places or {})[job.job_id].region or "-", rank=7),
+        Column("account", lambda job: (places or {})[id(job)].account_id or "-", rank=8),
+        Column("region", lambda job: (places or {})[id(job)].region or "-", rank=7),
         Column("kind", lambda job: job.kind, rank=6, wraps=True),
         Column("created (UTC)" if is_wide else "created", created, rank=5),
         Column("age", lambda job: format_age(age(job)), rank=4, justify="right"),

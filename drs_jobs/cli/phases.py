@@ -75,9 +75,10 @@ def phases_table(
     rows = [attrs.evolve(row, phases=tuple(_until(phase, now) for phase in row.phases)) for row in rows]
     created = report.job.creation_date_time
     phases_of_job = [_until(phase, now) for row in report.participants for phase in row.phases]
-    times = [created, *(time for phase in phases_of_job for time in (phase.started_at, phase.ended_at))]
-    known_times = [nearest_utc(time) for time in times if time is not None]
-    start, end = min(known_times, default=now), max(known_times, default=now)
+    # The clock of this machine can be behind AWS's, so `now` is no start.
+    starts = [nearest_utc(time) for time in (created, *(phase.started_at for phase in phases_of_job)) if time is not None]
+    ends = [nearest_utc(phase.ended_at) for phase in phases_of_job if phase.ended_at is not None]
+    start, end = min(starts, default=now), max([*starts, *ends], default=now)
     instances = instance_ids(report.job, report.log)
     columns = [
         output.Column("participant", lambda row: output.server_label(row.participant, names)),
@@ -180,7 +181,7 @@ class PhaseReader:
         """Create a reader. The executor runs the requests; by default on threads that do not keep the process alive."""
         self._client = client
         self._now = now
-        self._executor: Executor = DaemonThreadPool(4) if executor is None else executor
+        self.executor: Executor = DaemonThreadPool(4) if executor is None else executor
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
@@ -195,9 +196,9 @@ class PhaseReader:
         for job in jobs:
             error = self._log_errors.get(job.job_id)
             if job.job_id not in self._log_reads and (error is None or is_transient(error)):
-                self._log_reads[job.job_id] = self._executor.submit(read_log, self._client, job.job_id)
+                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
             if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self._executor.submit(read_earlier, self._client, job, self._now())
+                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
 
     def poll(self) -> None:
         """Store the logs and the earlier jobs that have been read."""

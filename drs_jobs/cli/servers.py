@@ -43,7 +43,7 @@ class ServerOption:
         try:
             self.names.update(names_of(self.read_servers(client) or ()))
         except (BotoCoreError, DrsJobsError) as error:
-            self._errors.append(error)
+            self._errors = sorted([*self._errors, error], key=str)  # not in the order of the threads that read
         return self.names
 
     def resolve_names(self, client: JobsClient) -> Mapping[str, str]:

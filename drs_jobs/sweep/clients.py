@@ -72,10 +72,14 @@ _current_signing: Final[ContextVar[_Signing | None]] = ContextVar("drs_jobs_sign
 
 def _on_sign(request: Any, **_: object) -> None:
     """Handle botocore's event for an attempt, in the thread or task that makes the call."""
+    if (signing := _current_signing.get()) is not None and signing.credentials is not None:
+        request.context.setdefault("signing", {})["request_credentials"] = signing.credentials
+
+
+def _on_send(**_: object) -> None:
+    """Count an attempt. A request that cannot be signed, because a profile has no credentials, is none."""
     if (signing := _current_signing.get()) is not None:
         signing.attempts += 1
-        if signing.credentials is not None:
-            request.context.setdefault("signing", {})["request_credentials"] = signing.credentials
 
 
 # ------------------------------------------------------------------ for threads and for tasks
@@ -110,7 +114,8 @@ class SharedClients:
     def __init__(self, max_in_flight: int) -> None:
         """Create an empty cache for this many targets at the same time."""
         self._max_in_flight = max_in_flight
-        self._lock = self.lock_class()  # held while a session or client is created
+        self._lock, self._role_lock = self.lock_class(), self.lock_class()
+        """Held while a session or client is created, and while a role is."""
         self._clients: dict[ClientKey, _SharedClient] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
         self._role = functools.lru_cache(maxsize=1_000)(functools.partial(Role, self.lock_class, self.credentials_class))
@@ -127,7 +132,7 @@ class SharedClients:
         credentials, check_at, check = None, math.inf, None
         if target.role_arn is not None:
             sts_key = ClientKey("sts", target.profile_name, target.region)
-            async with self._use(sts_key) as shared, self._lock:
+            async with self._use(sts_key) as shared, self._role_lock:
                 # Tokens of the global endpoint are not valid in opt-in regions, those of regional ones in all regions. So the
                 # two kinds are kept apart. The global endpoint is used with `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
                 is_global = shared.client.meta.endpoint_url == "https://sts.amazonaws.com"
@@ -150,6 +155,7 @@ class SharedClients:
         """Return the response of a call. botocore limits the retries of a client in total, so another client makes the rest."""
         signing = _Signing(credentials)
         while True:
+            earlier = signing.attempts
             async with self._use(key) as shared:
                 token = _current_signing.set(signing)
                 try:
@@ -157,9 +163,10 @@ class SharedClients:
                 except (ClientError, BotoCoreError) as error:
                     if not is_transient(_converted(error)):
                         raise
-                    async with self._lock:  # other calls get a new client too
-                        if self._clients.get(key) is shared:
-                            del self._clients[key]
+                    if self._clients.get(key) is shared:
+                        self._clients.pop(key, None)  # other calls get a new client too
+                    if signing.attempts == earlier or not _can_lack_retries(error):
+                        raise
                     if signing.attempts >= shared.client.meta.config.retries.get("total_max_attempts", _DEFAULT_ATTEMPTS):
                         raise
                 finally:
@@ -170,9 +177,10 @@ class SharedClients:
     async def _use(self, key: ClientKey) -> AsyncGenerator[_SharedClient]:
         """Return a context manager with the client of a key. A client that is no longer kept is closed after its last use."""
         user = object()
-        async with self._lock:
-            shared = self._clients.get(key) or await self._add(key)
-            shared.users.add(user)
+        if (shared := self._clients.get(key)) is None:
+            async with self._lock:  # not for a client that is there: to find credentials can take long
+                shared = self._clients.get(key) or await self._add(key)
+        shared.users.add(user)
         try:
             yield shared
         finally:
@@ -187,6 +195,7 @@ class SharedClients:
         config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=self._max_in_flight)
         client = await self._build(key, region_name=key.region_name, endpoint_url=key.endpoint_url, config=config)
         client.meta.events.register("before-sign", _on_sign)
+        client.meta.events.register("before-send", _on_send)
         if is_drs:
             register_handlers(client)
         if len(self._clients) >= MAX_CLIENTS:
@@ -198,6 +207,11 @@ class SharedClients:
 
     async def _build(self, key: ClientKey, **arguments: Any) -> Any:
         raise NotImplementedError
+
+
+def _can_lack_retries(error: Exception) -> bool:
+    """Return whether botocore may have used up the retries of a client. It says so only if there was a response."""
+    return not isinstance(error, ClientError) or bool(error.response.get("ResponseMetadata", {}).get("RetryQuotaReached"))
 
 
 async def _result(response: Any) -> Any:
@@ -369,7 +383,7 @@ def _make_session(profile_name: str | None) -> Any:
     return None if session.get_credentials() is None else session
 
 
-_MAX_WORKER_CLIENTS: Final = 8
+_MAX_WORKER_CLIENTS: Final = 64
 """The number of sweeps with clients that a worker process keeps. It gets no notification of the end of a sweep."""
 
 _clients_of_sweeps: Final[dict[str, ThreadClients]] = {}

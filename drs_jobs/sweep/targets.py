@@ -1,5 +1,6 @@
 """The targets of a sweep, and the result of each."""
 
+import copy
 import functools
 import pickle
 import sys
@@ -9,9 +10,8 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar, final
 
 import attrs
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import create_loader
-from botocore.regions import EndpointResolver
 
 from drs_jobs._errors import (
     DrsJobsError,
@@ -56,6 +56,12 @@ class TargetResult(Generic[T_co]):
     """The target."""
     value: T_co = attrs.field(repr=_short_repr)
     """What the function of the sweep returned: by default a tuple of the jobs, newest first."""
+
+    def __copy__(self) -> "TargetResult[T_co]":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TargetResult[T_co]":
+        return TargetResult(self.target, copy.deepcopy(self.value, memo))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A value that does not load would end a pool of processes, and Dask would wait without end for one without a pickle.
@@ -146,8 +152,8 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
 @functools.cache
 def drs_regions() -> Mapping[str, tuple[str, ...]]:
     """Return the regions with DRS in botocore, by partition, without partitions that have none."""
-    resolver = EndpointResolver(create_loader().load_data("endpoints"))
-    regions = {name: tuple(resolver.get_available_endpoints("drs", name)) for name in resolver.get_available_partitions()}
+    session: Any = botocore.session.Session()  # it has the data of `AWS_DATA_PATH` too
+    regions = {name: tuple(session.get_available_regions("drs", name)) for name in session.get_available_partitions()}
     return {name: names for name, names in regions.items() if names}
 
 
@@ -155,8 +161,11 @@ def failure_of(target: Target, error: BaseException) -> TargetFailure:
     """Return a failure. The tracebacks of the error and its causes are removed, because they reference whole clients."""
     if not isinstance(error, Exception):  # such as KeyboardInterrupt, which a terminal sends to worker processes too
         error = RuntimeError(f"{type(error).__name__} in the worker")
+    # Several targets can have the same error, and its class can have any `add_note`.
     if error.__traceback__ is not None and not isinstance(error, DrsJobsError | ClientError | BotoCoreError):
-        error.add_note("".join(["Traceback of the target:\n", *traceback.format_tb(error.__traceback__)]))
+        with suppress(Exception):
+            if not getattr(error, "__notes__", ()):
+                error.add_note("".join(["Traceback of the target:\n", *traceback.format_tb(error.__traceback__)]))
     for link in chain_of(error):
         link.__traceback__ = None
         drop_request(link)

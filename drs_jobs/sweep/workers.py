@@ -164,6 +164,8 @@ class _Sweep(Iterator[_Result]):
             # A generator that was interrupted looks as if it had no more targets.
             self._end = RuntimeError("the iterable of targets was interrupted, so some targets were not read")
             raise
+        if self._threads is not None:
+            self._threads.ensure_thread()  # its error is not that of a target
         future: Future[_Result]
         try:
             check_target(self._target)
@@ -311,6 +313,14 @@ class DaemonThreadPool(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of a call. Raise RuntimeError if no thread can be started, and none runs."""
+        self.ensure_thread()
+        future: Future[Any] = Future()
+        self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
+        self._submitted += 1
+        return future
+
+    def ensure_thread(self) -> None:
+        """Start a thread for the next call, if all work. Raise RuntimeError as `submit` does."""
         if self._thread_count < min(self._submitted + 1, self._max_workers):
             try:
                 threading.Thread(target=self._work, name="drs_jobs.sweep", daemon=True).start()
@@ -318,10 +328,6 @@ class DaemonThreadPool(Executor):
             except RuntimeError as error:  # as in a sub-interpreter without daemon threads
                 if self._thread_count == 0:  # otherwise the threads that run do the work
                     raise RuntimeError(f"{error}: pass an executor, as concurrent.futures.ThreadPoolExecutor(32)") from error
-        future: Future[Any] = Future()
-        self._tasks.put((future, functools.partial(fn, *args, **kwargs)))
-        self._submitted += 1
-        return future
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._is_stopped:

@@ -115,21 +115,22 @@ def list_jobs(
     if not source.failures:
         name_option.require_names(name for name in job_filter.servers or () if not is_source_server_id(name))
     jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
-    places = {job.job_id: source.place_of_job(job, place) for place, (place_jobs, _) in values for job in place_jobs}
+    # By the identity of a job, because two places can have the same job id.
+    places = {id(job): source.place_of_job(job, place) for place, (place_jobs, _) in values for job in place_jobs}
     if source.targets:
         jobs.sort(key=lambda job: job.creation_date_time or now, reverse=True)
     jobs, host_names = jobs[:limit], name_option.names
-    has_places = len({places[job.job_id] for job in jobs}) > 1
+    has_places = len({places[id(job)] for job in jobs}) > 1
     make_table = functools.partial(
         output.jobs_table, now=now, tags=tags, names=host_names, places=places if has_places else None
     )
     with exit_if_pipe_closes(source.status):
         match output_format:
             case "json":
-                records = (output.job_to_json(job, tags=tags, names=host_names, place=places[job.job_id]) for job in jobs)
+                records = (output.job_to_json(job, tags=tags, names=host_names, place=places[id(job)]) for job in jobs)
                 output.print_records(records)
             case "csv":
-                records = (output.job_record(job, tags=tags, names=host_names, place=places[job.job_id]) for job in jobs)
+                records = (output.job_record(job, tags=tags, names=host_names, place=places[id(job)]) for job in jobs)
                 output.print_records(records, columns=output.job_columns(tags=tags, names=host_names))
             case "markdown":
                 columns = make_table(jobs, width=output.UNLIMITED).columns

@@ -2,21 +2,20 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
-from contextlib import nullcontext, suppress
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import attrs
 import typer
-from botocore.exceptions import BotoCoreError
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import DrsJobsError, Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
+from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
@@ -117,6 +116,8 @@ class WatchDisplay:
         self._reader = PhaseReader(client, now, executor)
         self._follows_new = follows_new
         self._watcher: Watcher | None = None
+        self._new_ids: Future[list[str]] | None = None
+        """The request for jobs that started meanwhile, if one is in flight."""
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
@@ -162,7 +163,7 @@ class WatchDisplay:
         for job in unsuccessful:
             try:
                 explanation = self._client.explain(job)
-            except (BotoCoreError, DrsJobsError) as error:  # the outcome is known, so it only costs the log
+            except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
                 explanation = analysis.explain(job, (), log_error=error)
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
@@ -171,17 +172,20 @@ class WatchDisplay:
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
+        if self._follows_new and self._new_ids is None:
+            self._new_ids = self._reader.executor.submit(_running_ids, self._client, lambda _: None)
         while seconds > 0:
             step = min(seconds, 1.0)
             self._clock.sleep(step)
             seconds -= step
             self._refresh()
-        if self._follows_new and self._watcher is not None:
-            with suppress(BotoCoreError, DrsJobsError):  # it is requested again after the next sleep
-                self._watcher.add(_running_ids(self._client, lambda _: None))
 
     def _refresh(self) -> None:
         self._reader.poll()
+        if self._watcher is not None and self._new_ids is not None and self._new_ids.done():
+            new_ids, self._new_ids = self._new_ids, None
+            if new_ids.exception() is None:  # the next sleep requests them again
+                self._watcher.add(new_ids.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
             print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
