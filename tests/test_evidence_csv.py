@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drs_jobs.evidence.csv import CsvWriter
+from drs_jobs.evidence.csv import write_csv
 
 
 def _written(*values: object) -> str:
     file = io.StringIO()
-    CsvWriter(file, ["value"]).write({"value": value} for value in values)
+    write_csv(file, ["value"], ({"value": value} for value in values))
     return file.getvalue()
 
 
@@ -49,5 +49,5 @@ def test_values():
 
 def test_absent_columns_are_empty():
     file = io.StringIO()
-    CsvWriter(file, ["a", "b"]).write([{"b": 1, "c": 2}])
+    write_csv(file, ["a", "b"], [{"b": 1, "c": 2}])
     assert file.getvalue() == '"a","b"\n"",1\n'

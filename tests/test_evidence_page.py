@@ -23,7 +23,7 @@ from drs_jobs import Job, JobsClient, LaunchActionsStatus, Outcome, UnknownValue
 from drs_jobs._text import format_age, format_instant, format_minute
 from drs_jobs.analysis import JobPhases, explain, phases
 from drs_jobs.evidence import Assessment, Problem, ServerRecord, SourceServer, Verdict, assess, render
-from drs_jobs.evidence.tables import jobs_csv, records_csv
+from drs_jobs.evidence.csv import jobs_csv, records_csv
 from drs_jobs.evidence.wording import replication_label
 from drs_jobs.testing import LocalDrs, make_history, make_job, make_log_item, make_run, make_server
 from html_outline import Outline

@@ -286,8 +286,10 @@ def test_regions_of_the_data_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """As in botocore, files in `AWS_DATA_PATH` replace its own."""
     endpoints = create_loader().load_data("endpoints")
     endpoints["partitions"][0]["services"]["drs"]["endpoints"]["xx-new-1"] = {}
+    endpoints["partitions"][0]["regions"]["xx-new-1"] = {"description": "new"}
     (tmp_path / "endpoints.json").write_text(json.dumps(endpoints), encoding="utf-8")
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    monkeypatch.setattr("botocore.session.create_loader", create_loader)  # not the one that conftest.py keeps
     assert "xx-new-1" in drs_regions.__wrapped__()["aws"]  # without its cache
 
 

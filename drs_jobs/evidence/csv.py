@@ -1,12 +1,16 @@
-"""CSV that spreadsheets, pandas and DuckDB read, and that no spreadsheet takes for formulas."""
+"""CSV that spreadsheets, pandas and DuckDB read, and that no spreadsheet takes for formulas. Times are in UTC."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TextIO, cast
 
-from drs_jobs._text import one_line
-from drs_jobs._time import nearest_utc
+from drs_jobs._text import format_instant, one_line
+from drs_jobs._time import nearest_utc, seconds_of
+from drs_jobs.analysis import Explanation, ParticipantPhases, PhaseName
+from drs_jobs.evidence import wording
+from drs_jobs.evidence.model import Assessment, ServerRecord
 
 _MAX_CELL: Final = 32_000
 """The maximum number of characters in a cell. Spreadsheets accept 32,767."""
@@ -18,22 +22,16 @@ Source: the OWASP page on CSV injection. Tabs and line breaks, which it lists to
 """
 
 
-class CsvWriter:
-    """Writes rows with a header. Text is quoted, so that no separator in it begins another cell; numbers are not."""
+def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write a header and rows, which are values by column. A column that a row does not have is empty.
 
-    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
-        """Write the header."""
-        self._columns = columns
-        self._writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        self._writer.writerow(columns)
-
-    def write(self, rows: Iterable[Mapping[str, object]]) -> None:
-        """Write rows, which are values by column. A column that a row does not have is empty.
-
-        A datetime is written in UTC, `None` as an empty cell, a list with spaces between.
-        """
-        for row in rows:
-            self._writer.writerow([_cell(row.get(column)) for column in self._columns])
+    A datetime is written in UTC, `None` as an empty cell, a list with spaces between. Text is quoted, so that no separator begins
+    another cell; numbers are not.
+    """
+    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
 
 
 def _cell(value: object) -> str | int | float:
@@ -57,3 +55,73 @@ def _text(text: str) -> str:
     line = one_line(text, _MAX_CELL)
     # The apostrophe marks a text in spreadsheets.
     return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+
+
+# ------------------------------------------------------------------ an assessment
+
+_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
+
+
+def records_csv(assessment: Assessment) -> str:
+    """Return the records of an assessment, with the keys of `ServerRecord` as columns."""
+    return _csv_text(tuple(ServerRecord.__annotations__), assessment.records())
+
+
+def jobs_csv(assessment: Assessment) -> str:
+    """Return one row per participant of each drill and recovery, newest first, with its phases and the reasons of its failure.
+
+    A job without participants has one row.
+    """
+    names = {row.server.source_server_id: row.server.name for row in assessment.servers}
+    return _csv_text(_JOB_COLUMNS, (row for report in assessment.explanations() for row in _participant_rows(report, names)))
+
+
+def _csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    text = io.StringIO()
+    write_csv(text, columns, rows)
+    return text.getvalue()
+
+
+_JOB_COLUMNS: Final = (
+    "jobID",
+    "accountID",
+    "region",
+    "kind",
+    "createdAt",
+    "endedAt",
+    "jobOutcome",
+    "participant",
+    "name",
+    "outcome",
+    "recoverySeconds",
+    *(f"{phase.lower()}Seconds" for phase in _PHASES),
+    "reasons",
+    "causes",
+    "jobReasons",
+    "logError",
+)
+
+
+def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> Iterator[Mapping[str, object]]:
+    job = report.job
+    for row in report.phases.participants or (ParticipantPhases(participant="", outcome=job.outcome),):
+        yield {
+            "jobID": job.job_id,
+            "accountID": job.account_id,
+            "region": job.region,
+            "kind": job.kind,
+            "createdAt": format_instant(job.creation_date_time),
+            "endedAt": format_instant(job.end_date_time),
+            "jobOutcome": job.outcome.name,
+            "participant": row.participant,
+            "name": names.get(row.participant),
+            "outcome": row.outcome.name,
+            "recoverySeconds": seconds_of(row.recovery_time),
+            **{f"{phase.name.lower()}Seconds": seconds_of(phase.duration) for phase in row.phases},
+            "reasons": "; ".join(
+                reason for failure in report.failures if failure.participant == row.participant for reason in failure.reasons
+            ),
+            "causes": "; ".join(cause.summary for cause in report.causes if row.participant in cause.participants),
+            "jobReasons": "; ".join(report.job_reasons),
+            "logError": wording.error_label(report.log_error),
+        }

@@ -19,7 +19,7 @@ from drs_jobs.cli.evidence_reader import EvidenceReader, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors
 from drs_jobs.cli.options import CheckOutput, Connection, Criteria, Organisation, Saved, with_option_groups
 from drs_jobs.evidence import Assessment, ServerAssessment, Verdict, wording
-from drs_jobs.evidence.tables import records_csv
+from drs_jobs.evidence.csv import records_csv
 
 
 @with_option_groups

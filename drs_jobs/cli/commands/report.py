@@ -14,7 +14,7 @@ from drs_jobs._text import quoted
 from drs_jobs.cli.evidence_reader import EvidenceReader, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, UsageError, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, Criteria, Organisation, Saved, with_option_groups
-from drs_jobs.evidence.tables import jobs_csv, records_csv
+from drs_jobs.evidence.csv import jobs_csv, records_csv
 
 
 @with_option_groups
