@@ -25,8 +25,8 @@ Source: the OWASP page on CSV injection. Tabs and line breaks, which it lists to
 def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write a header and rows, which are values by column. A column that a row does not have is empty.
 
-    A datetime is written in UTC, `None` as an empty cell, a list with spaces between. Text is quoted, so that no separator begins
-    another cell; numbers are not.
+    A datetime is written in UTC, `None` as an empty cell, a list with spaces between. Text is quoted, so that no separator
+    in it begins another cell. Numbers are not quoted.
     """
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(columns)
