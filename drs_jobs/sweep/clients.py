@@ -338,7 +338,7 @@ class ThreadClients(SharedClients):
     Unpickling it in another process returns the object that this process has for the same sweep.
     """
 
-    lock_class = _ThreadLock
+    lock_class: LockClass = _ThreadLock
 
     def __init__(self, sweep_id: str, max_in_flight: int) -> None:
         """Create an empty cache. The id of a sweep is the same in all its processes."""

@@ -310,10 +310,10 @@ class AccountRegion:
         self.configurations[shape, server_id] = current | request
         return self.configurations[shape, server_id]
 
-    get_launch_configuration = functools.partialmethod(_update_configuration, "LaunchConfiguration")
-    update_launch_configuration = get_launch_configuration
-    get_replication_configuration = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
-    update_replication_configuration = get_replication_configuration
+    get_launch_configuration: Any = functools.partialmethod(_update_configuration, "LaunchConfiguration")
+    update_launch_configuration: Any = get_launch_configuration
+    get_replication_configuration: Any = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
+    update_replication_configuration: Any = get_replication_configuration
 
     # ------------------------------------------------------------------ tags
 
