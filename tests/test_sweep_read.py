@@ -450,38 +450,13 @@ def pool() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-def count(client: JobsClient) -> int:
-    """Return the number of jobs."""
-    return len(client.describe_jobs().collect())
-
-
-def return_lock(_: JobsClient) -> Any:
-    """Return what cannot be pickled."""
-    return threading.Lock()
-
-
-def return_unloadable(client: JobsClient) -> Any:
-    """Return what can be pickled, but not loaded, in another region than us-east-1."""
-    return 5 if "us-east-1" in repr(client) else unloadable.TwoArgumentsError("a", "b")
-
-
-def raise_unloadable(_: JobsClient) -> Any:
-    """Raise an error that can be pickled, but not loaded."""
-    raise unloadable.TwoArgumentsError("a", "b")
-
-
-def leave(_: JobsClient) -> Any:
-    """Leave the process, as far as the function can."""
-    sys.exit(3)
-
-
 @pytest.mark.parametrize(
     ("read", "text"),
     [
-        (return_lock, "cannot pickle '_thread.lock' object"),
-        (return_unloadable, "the result of read cannot be unpickled (TypeError: "),
-        (raise_unloadable, "TwoArgumentsError: a: b"),
-        (leave, "SystemExit in the worker"),
+        (unloadable.return_lock, "cannot pickle '_thread.lock' object"),
+        (unloadable.return_unloadable, "the result of read cannot be unpickled (TypeError: "),
+        (unloadable.raise_unloadable, "TwoArgumentsError: a: b"),
+        (unloadable.leave, "SystemExit in the worker"),
         (lambda _: 1, "Can't pickle"),
     ],
     ids=["result", "unloadable result", "error", "exit", "lambda"],
@@ -492,12 +467,12 @@ def test_processes(read: Any, text: str, pool: ProcessPoolExecutor, local_drs: L
     results = list(sweep([target_of(local_drs)] * 3, read, executor=pool))
     assert all(isinstance(result, TargetFailure) and text in str(result.error) for result in results), results
     assert len(results) == 3
-    assert list(sweep([target_of(local_drs)], count, executor=pool)) == [TargetResult(target_of(local_drs), 1)]
+    assert list(sweep([target_of(local_drs)], unloadable.count, executor=pool)) == [TargetResult(target_of(local_drs), 1)]
 
 
 def test_unloadable_result_of_one_target(pool: ProcessPoolExecutor, local_drs: LocalDrs):
     mixed = [target_of(local_drs, region) for region in ("eu-west-1", "us-east-1") * 4]
-    results = list(sweep(mixed, return_unloadable, executor=pool))
+    results = list(sweep(mixed, unloadable.return_unloadable, executor=pool))
     assert len(results) == 8
     assert [result for result in results if isinstance(result, TargetResult)] == [TargetResult(mixed[1], 5)] * 4
 
@@ -560,10 +535,10 @@ def test_phases_on_dask(dask: Any):
 @pytest.mark.parametrize(
     ("read", "text"),
     [
-        (return_lock, "cannot pickle '_thread.lock' object"),
-        (return_unloadable, ""),
-        (raise_unloadable, "TwoArgumentsError: a: b"),
-        (leave, "SystemExit"),
+        (unloadable.return_lock, "cannot pickle '_thread.lock' object"),
+        (unloadable.return_unloadable, ""),
+        (unloadable.raise_unloadable, "TwoArgumentsError: a: b"),
+        (unloadable.leave, "SystemExit"),
         (LAZY["generator"], "which is not read yet"),
     ],
     ids=["result", "unloadable result", "error", "exit", "lazy"],

@@ -1,5 +1,9 @@
-"""Errors that cannot be pickled, or that pickle but do not load, and a worker process of a sweep that raises them."""
+"""Errors that cannot be pickled, or that pickle but do not load, and functions of a sweep in another process.
 
+A process can import them whatever the tests are imported as.
+"""
+
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -82,3 +86,31 @@ def raise_in_worker() -> None:
 
 REGIONS = {f"eu-test-{number}": name for number, name in enumerate(ERRORS)}
 """The error that each region raises."""
+
+
+# ------------------------------------------------------------------ functions of a sweep
+
+
+def count(client: JobsClient) -> int:
+    """Return the number of jobs."""
+    return len(client.describe_jobs().collect())
+
+
+def return_lock(_: JobsClient) -> Any:
+    """Return what cannot be pickled."""
+    return threading.Lock()
+
+
+def return_unloadable(client: JobsClient) -> Any:
+    """Return what can be pickled, but not loaded, in another region than us-east-1."""
+    return 5 if "us-east-1" in repr(client) else TwoArgumentsError("a", "b")
+
+
+def raise_unloadable(_: JobsClient) -> Any:
+    """Raise an error that can be pickled, but not loaded."""
+    raise TwoArgumentsError("a", "b")
+
+
+def leave(_: JobsClient) -> Any:
+    """Leave the process, as far as the function can."""
+    sys.exit(3)

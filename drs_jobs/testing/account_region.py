@@ -310,10 +310,16 @@ class AccountRegion:
         self.configurations[shape, server_id] = current | request
         return self.configurations[shape, server_id]
 
-    get_launch_configuration: Any = functools.partialmethod(_update_configuration, "LaunchConfiguration")
-    update_launch_configuration: Any = get_launch_configuration
-    get_replication_configuration: Any = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
-    update_replication_configuration: Any = get_replication_configuration
+    def get_launch_configuration(self, request: Members) -> Members:
+        """Return a configuration with the members of the request: none without an update."""
+        return self._update_configuration("LaunchConfiguration", request)
+
+    def get_replication_configuration(self, request: Members) -> Members:
+        """Return a configuration with the members of the request: none without an update."""
+        return self._update_configuration("ReplicationConfiguration", request)
+
+    update_launch_configuration = get_launch_configuration
+    update_replication_configuration = get_replication_configuration
 
     # ------------------------------------------------------------------ tags
 
