@@ -172,7 +172,7 @@ def test_interrupted_first_run(local_drs: LocalDrs, tmp_path: Path):
     file.write_text(f"{json.dumps(lines(file)[0])}\n", encoding="utf-8")
     checked = run("check", "--from", str(file), "--drilled-within", "90d")
     assert (checked.returncode, checked.stdout) == (2, "")
-    assert "no run of drs-jobs save has ended: run it again, or give --as-of" in checked.stderr
+    assert "these files do not say when jobs were read: run drs-jobs save again, or give --as-of" in checked.stderr
 
 
 def test_files_of_one_name_have_a_hash_each(local_drs: LocalDrs, tmp_path: Path):

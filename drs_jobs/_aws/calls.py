@@ -148,6 +148,7 @@ def register_handlers(client: object) -> None:
         for operation in METHODS:
             # First, so that a call made by a handler of the caller is recognized as another one.
             events.register_first(f"provide-client-params.drs.{operation}", _on_call, unique_id=f"drs_jobs_{operation}")
+        events.register_last("request-created", _on_request, unique_id="drs_jobs_request")
         events.register_last("before-send", _on_send, unique_id="drs_jobs_send")
         events.register_last("before-parse", _on_response, unique_id="drs_jobs_parse")
         events.register_last("after-call", _on_call_end, unique_id="drs_jobs_end")
@@ -230,13 +231,18 @@ def _on_call(model: Any, context: object, **_: object) -> None:
         current.context, current.is_own_request = context, True
 
 
+def _on_request(request: Any, **_: object) -> None:
+    """Handle botocore's event for a request that is about to be sent. In older versions, only this one has the context."""
+    current = current_call.get()
+    if current is not None:
+        current.is_own_request = current.context is not None and request.context is current.context
+
+
 def _on_send(request: Any, **_: object) -> None:
     """Handle botocore's event for a request that is sent now."""
     current = current_call.get()
-    if current is not None:
-        current.is_own_request = request.context is current.context
-        if current.is_own_request:
-            decode_headers(request)
+    if current is not None and current.is_own_request:
+        decode_headers(request)
 
 
 def decode_headers(request: Any, **_: object) -> None:

@@ -170,10 +170,6 @@ _converter: Final = cattrs.Converter()
 _register: Final = _converter.register_structure_hook_factory
 
 
-def _has_origin(origin: Any) -> Callable[[Any], bool]:
-    return lambda annotation: get_origin(annotation) is origin
-
-
 # `fromisoformat` alone accepts more: week dates, hours without minutes, any letter for the `T`.
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -188,7 +184,6 @@ def _structure_datetime(value: object, _: object) -> datetime:
     raise SchemaError("a timestamp like 2024-06-15T15:00:00.000Z", value)
 
 
-@_register(AWS_NAMES.__contains__)
 def _structure_class(cls: Any) -> _Hook:
     """Return the function that structures a class, field by field.
 
@@ -230,6 +225,9 @@ def _structure_class(cls: Any) -> _Hook:
 
 def _raise_missing() -> NoReturn:
     raise SchemaError("a value", None)
+
+
+_register(AWS_NAMES.__contains__)(_structure_class)  # it is called below: the decorator of cattrs 24.1 returns nothing
 
 
 @_register(lambda annotation: annotation is LaunchAction)
@@ -290,7 +288,7 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
     return structure_member
 
 
-@_register(_has_origin(tuple))
+@_register(lambda annotation: get_origin(annotation) is tuple)
 def _structure_tuple(annotation: Any) -> _Hook:
     element_type = get_args(annotation)[0]
     hook = _converter.get_structure_hook(element_type)
@@ -307,7 +305,7 @@ def _structure_tuple(annotation: Any) -> _Hook:
     return structure_elements
 
 
-@_register(_has_origin(Mapping))
+@_register(lambda annotation: get_origin(annotation) is Mapping)
 def _structure_mapping(annotation: Any) -> _Hook:
     value_type = get_args(annotation)[1]
     hook = _converter.get_structure_hook(value_type)

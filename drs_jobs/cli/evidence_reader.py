@@ -60,10 +60,7 @@ class EvidenceReader:
         self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
         as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
         if as_of is None:
-            archive = None if source is None or source.saved is None else source.saved.archive
-            is_interrupted = archive is not None and (archive.runs or archive.saved_places)
-            reason = "no run of drs-jobs save has ended: run it again" if is_interrupted else "no job in these files has a time"
-            raise ValueError(f"{reason}, or give --as-of")
+            raise ValueError("these files do not say when jobs were read: run drs-jobs save again, or give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
             raise ValueError(
                 f"--drilled-within {criteria.drilled_within} reaches back before the year 1: use a shorter duration"

@@ -114,8 +114,7 @@ class SharedClients:
     def __init__(self, max_in_flight: int) -> None:
         """Create an empty cache for this many targets at the same time."""
         self._max_in_flight = max_in_flight
-        self._lock, self._role_lock = self.lock_class(), self.lock_class()
-        """Held while a session or client is created, and while a role is."""
+        self._lock, self._role_lock = self.lock_class(), self.lock_class()  # held while a client is created, or a role
         self._clients: dict[ClientKey, _SharedClient] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
         self._role = functools.lru_cache(maxsize=1_000)(functools.partial(Role, self.lock_class, self.credentials_class))
