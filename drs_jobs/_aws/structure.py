@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_args, get_type_hints
 
 import attrs
 import cattrs
@@ -288,7 +288,7 @@ def _structure_tagged_union(annotation: Any) -> _Hook:
     return structure_member
 
 
-@_register(lambda annotation: get_origin(annotation) is tuple)
+@_register(lambda annotation: getattr(annotation, "__origin__", None) is tuple)
 def _structure_tuple(annotation: Any) -> _Hook:
     element_type = get_args(annotation)[0]
     hook = _converter.get_structure_hook(element_type)
@@ -305,7 +305,7 @@ def _structure_tuple(annotation: Any) -> _Hook:
     return structure_elements
 
 
-@_register(lambda annotation: get_origin(annotation) is Mapping)
+@_register(lambda annotation: getattr(annotation, "__origin__", None) is Mapping)
 def _structure_mapping(annotation: Any) -> _Hook:
     value_type = get_args(annotation)[1]
     hook = _converter.get_structure_hook(value_type)
