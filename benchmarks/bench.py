@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import boto3
 import pages
-from contenders import CONTENDERS, boto3_dicts
+from contenders import CONTENDERS, boto3_dicts, use_decoder
 from peers import PEERS
 
 from drs_jobs import JobsClient
@@ -300,6 +300,7 @@ def sweeps(drs: str, sts: str) -> str:
     os.environ.update(AWS_ENDPOINT_URL_STS=sts, AWS_ENDPOINT_URL_DRS=f"{drs}/small/100/100", AWS_ACCESS_KEY_ID="testing")
     os.environ.update(AWS_SECRET_ACCESS_KEY="testing", AWS_EC2_METADATA_DISABLED="true")
     regions = ["eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2"]
+    use_decoder(None)  # the last contender before has another one
 
     # Both keep the jobs of one target at a time, and count them.
     def with_sweep(accounts: int) -> None:
