@@ -238,4 +238,5 @@ def skip_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
         async def sleep(_: float) -> None:
             pass
 
+        importlib.import_module("aiobotocore.session")  # older versions cannot import aiobotocore.endpoint first
         monkeypatch.setattr("aiobotocore.endpoint.asyncio", types.SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))

@@ -8,6 +8,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import attrs
 import pytest
@@ -409,3 +410,16 @@ def test_traceback_has_no_tags(body: bytes, client: JobsClient, local_drs: Local
     calls = [value for frame in in_package for value in frame.f_locals.values() if isinstance(value, Call)]
     assert calls
     assert not any("SECRET" in repr((call, call.body, call.response)) for call in calls)
+
+
+def test_error_of_a_fake_with_the_name_of_one_of_botocore():
+    """It is the caller's own, so it is permanent."""
+
+    class ResponseParserError(Exception):
+        pass
+
+    error = ResponseParserError("permanent")
+    client = JobsClient(Mock(describe_jobs=Mock(side_effect=error)))
+    with pytest.raises(ResponseParserError) as caught:
+        client.wait("drsjob-00000000000000001", timeout=0)
+    assert caught.value is error

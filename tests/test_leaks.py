@@ -290,6 +290,19 @@ def test_earlier_error_keeps_its_locals(client: JobsClient, local_drs: LocalDrs)
     assert error.__traceback__.tb_next.tb_frame.f_locals["detail"] == "kept"
 
 
+@pytest.mark.synchronous
+def test_error_that_is_raised_again(client: JobsClient):
+    """While the caller handles it, the next call raises the same object."""
+    stored = ConnectionError("down")
+    client._client.meta.events.register("before-send.drs.DescribeJobs", Mock(side_effect=stored))
+    assert error_of(client.describe_jobs().collect) is stored
+    try:
+        client.describe_jobs().collect()
+    except ConnectionError:
+        assert error_of(client.describe_jobs().collect) is stored
+    assert secrets_in(stored) == []
+
+
 def test_stack_is_kept(client: JobsClient, local_drs: LocalDrs):
     """Without its local variables."""
     local_drs.inject(DropConnection())
