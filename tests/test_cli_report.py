@@ -124,7 +124,7 @@ LONG = "x" * 250
         (["e.html", "--objective", "soon"], "--objective 'soon' is not a duration"),
         (["e.html", "--as-of", "2999-01-01"], "in the future"),
         (["e.html", "--servers", "absent"], "cannot be read"),
-        (["e.html", "--servers", "-", "--names", "-"], "cannot both be read from stdin"),
+        (["e.html", "--servers", "-", "--names", "-"], "only one of --servers and --names can be read from stdin"),
     ],
 )
 @pytest.mark.parametrize("force", [[], ["--force"]], ids=["", "force"])

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 import stat
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,13 @@ def history(local_drs: LocalDrs) -> LocalDrs:
 
 def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def set_end(file: Path, time: datetime) -> None:
+    """Let the last run in a file have ended at this time."""
+    saved = lines(file)
+    saved[-1]["run"]["savedAt"] = time.isoformat()
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
 
 
 CRITERIA = ("--drilled-within", "90d", "--objective", "4h")
@@ -95,12 +102,9 @@ def test_later_moment_is_not_covered(history: LocalDrs, tmp_path: Path):
     """What happened after the last run is a problem, so that nothing is met because of missing jobs."""
     file = tmp_path / "jobs.jsonl"
     run("save", str(file))
-    saved = lines(file)
-    run_line = saved[-1]
-    run_line["run"]["savedAt"] = (history.now - timedelta(days=3)).isoformat()
-    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    set_end(file, history.now - timedelta(days=3))
     result = run("check", "--from", str(file), *CRITERIA, "--as-of", (history.now - timedelta(days=1)).isoformat())
-    assert "no run covers them" in result.stderr
+    assert "the files lack them" in result.stderr
     assert result.returncode in {1, 4}
     assert run("check", "--from", str(file), *CRITERIA).stderr.count("no run") == 0
 
@@ -115,9 +119,7 @@ def test_jobs_from_before_a_gap_count(local_drs: LocalDrs, tmp_path: Path):
     local_drs.add_jobs(drill)
     file = tmp_path / "jobs.jsonl"
     run("save", str(file))
-    saved = lines(file)
-    saved[-1]["run"]["savedAt"] = (local_drs.now - timedelta(days=10)).isoformat()
-    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    set_end(file, local_drs.now - timedelta(days=10))
     run("save", str(file), "--since", "1d")
     checked = run("check", "--from", str(file), "--drilled-within", "90d", "-o", "json")
     [record] = [json.loads(line) for line in checked.stdout.splitlines()]
@@ -136,9 +138,7 @@ def test_recovery_from_before_a_gap_is_not_the_latest(local_drs: LocalDrs, tmp_p
         local_drs.add_jobs(job)
     file = tmp_path / "jobs.jsonl"
     run("save", str(file))
-    saved = lines(file)
-    saved[-1]["run"]["savedAt"] = (local_drs.now - timedelta(days=10)).isoformat()
-    file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+    set_end(file, local_drs.now - timedelta(days=10))
     run("save", str(file), "--since", "1d")
     checked = run("check", "--from", str(file), "--objective", "1h", "-o", "json")
     records = {record["sourceServerID"]: record for record in map(json.loads, checked.stdout.splitlines())}
@@ -155,9 +155,7 @@ def test_old_run_of_a_region_is_named(output: str, local_drs: LocalDrs, tmp_path
         local_drs.add_jobs(job, region=region)
         file = tmp_path / f"{region}.jsonl"
         run("save", str(file), AWS_DEFAULT_REGION=region)
-        saved = lines(file)
-        saved[-1]["run"]["savedAt"] = (local_drs.now - timedelta(days=days)).isoformat()
-        file.write_text("".join(f"{json.dumps(line)}\n" for line in saved), encoding="utf-8")
+        set_end(file, local_drs.now - timedelta(days=days))
     files = [option for path in sorted(tmp_path.iterdir()) for option in ("--from", str(path))]
     checked = run("check", *files, "--drilled-within", "90d", "-o", output)
     note = next(line for line in checked.stderr.splitlines() if "us-east-1" in line)
@@ -173,6 +171,21 @@ def test_interrupted_first_run(local_drs: LocalDrs, tmp_path: Path):
     checked = run("check", "--from", str(file), "--drilled-within", "90d")
     assert (checked.returncode, checked.stdout) == (2, "")
     assert "these files do not say when jobs were read: run drs-jobs save again, or give --as-of" in checked.stderr
+
+
+def test_region_that_no_run_could_read(local_drs: LocalDrs, tmp_path: Path):
+    """As with AWS, it concerns no server of another region, although its line has no account."""
+    local_drs.add_history(make_history(20, until=local_drs.now, logs=True, seed=1))
+    file = tmp_path / "jobs.jsonl"
+    regions = ("--regions", "us-east-1,eu-west-1", "--in-flight", "1")
+    local_drs.inject(ErrorResponse("AccessDeniedException"))
+    assert run("save", str(file), *regions).returncode == 5
+    local_drs.inject(ErrorResponse("AccessDeniedException"))
+    results = run("check", *regions, *CRITERIA, "-o", "json"), run("check", "--from", str(file), *CRITERIA, "-o", "json")
+    verdicts = [[json.loads(line)["verdict"] for line in result.stdout.splitlines()] for result in results]
+    assert verdicts[0] == verdicts[1]
+    assert "MET" in verdicts[0]
+    assert all("could not be read: 123456789012 us-east-1: " in result.stderr for result in results)
 
 
 def test_files_of_one_name_have_a_hash_each(local_drs: LocalDrs, tmp_path: Path):

@@ -288,4 +288,4 @@ def test_stdin_is_one_file(command: str, options: tuple[str, str], local_drs: Lo
     given = [text for option in options for text in (option, "-")]
     result = run(command, *given, "--role-name", "DrsReader", stdin=b"123456789012\n")
     assert (result.returncode, len(local_drs.requests)) == (2, 0)
-    assert f"{' and '.join(options)} cannot both be read from stdin" in result.stderr
+    assert f"only one of {' and '.join(options)} can be read from stdin" in result.stderr

@@ -868,7 +868,7 @@ def test_one_run(path: Path):
     assert (found.as_of, found.since, found.problems) == (NOON - DAY, None, ())
     [problem] = covered(path, run_line(NOON), as_of=NOON + timedelta(seconds=1)).problems
     assert (problem.account_id, problem.region) == WEST
-    assert problem.text == "jobs created after 2026-03-01 12:00:00 UTC: no run covers them"
+    assert problem.text == "jobs created after 2026-03-01 12:00:00 UTC: the files lack them"
 
 
 @pytest.mark.parametrize(
@@ -906,7 +906,7 @@ def test_several_places(path: Path, tmp_path: Path):
     assert (found.as_of, found.since, found.problems) == (NOON - 2 * DAY, NOON - 90 * DAY, ())
     assert {*found.places} == {WEST, Place("123456789012", "us-east-1")}
     [note] = found.notes
-    assert note.startswith("123456789012 us-east-1 was last saved at 2026-02-27 12:00:00 UTC, but 123456789012 us-west-2 at")
+    assert note.startswith("123456789012 us-east-1 is covered until 2026-02-27 12:00:00 UTC, but 123456789012 us-west-2 until")
     [problem] = coverage(SavedJobs(*files), NOON).problems
     assert (problem.region, problem.account_id) == ("us-east-1", "123456789012")
     assert covered(path, run_line(NOON), run_line(NOON - DAY, **EAST)).notes == ()
@@ -948,7 +948,7 @@ def test_output_of_another_tool(path: Path):
     )
     found = covered(path, [DRILL], as_of=NOON)
     assert (found.as_of, len(found.notes)) == (NOON, 1)
-    assert [problem.text for problem in found.problems] == ["jobs created after 2022-12-07 19:24:32 UTC: no run covers them"]
+    assert [problem.text for problem in found.problems] == ["jobs created after 2022-12-07 19:24:32 UTC: the files lack them"]
     assert covered(path, [DRILL], as_of=ended_at - DAY).problems == ()
     [problem] = covered(path, [{"jobID": "drsjob-1"}], as_of=NOON).problems
     assert problem.account_id is problem.region is None
@@ -956,7 +956,7 @@ def test_output_of_another_tool(path: Path):
     assert (found.as_of, found.problems, found.notes) == (NOON, (), ())
     found = covered(path, [DRILL], run_line(NOON, **EAST))
     assert found.as_of == ended_at
-    assert found.notes[0].startswith("123456789012 us-west-2 was last saved at 2022-12-07 19:24:32 UTC, but")
+    assert found.notes[0].startswith("123456789012 us-west-2 is covered until 2022-12-07 19:24:32 UTC, but")
     found = covered(path, [])
     assert (found.as_of, found.places, found.problems, found.notes) == (None, (), (), ())
     found = covered(path, [{"jobID": "drsjob-1"}])
@@ -1005,7 +1005,7 @@ def test_runs_that_failed(path: Path):
     assert (found.as_of, found.places, found.problems) == (NOON, (WEST,), ())
     [problem] = covered(path, run_line(NOON), failed, as_of=NOON + DAY).problems
     assert (problem.text, problem.account_id) == (
-        "jobs created after 2026-03-01 12:00:00 UTC: no run covers them",
+        "jobs created after 2026-03-01 12:00:00 UTC: the files lack them",
         "123456789012",
     )
 

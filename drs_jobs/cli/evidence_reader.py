@@ -86,13 +86,13 @@ class EvidenceReader:
             servers = tuple(server for value in evidence for server in value.servers or ())
         jobs = [job for value in evidence for job in value.jobs]
         accounts = {job.account_id for job in jobs if job.account_id is not None}
-        failures = [
-            *((place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in self.source.failures),
-            *((place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
+        problems = [
+            *(
+                _problem(place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}")
+                for failure in self.source.failures
+            ),
+            *(_problem(place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
         ]
-        # With --regions alone, all regions are of the account of the jobs.
-        account_id = next(iter(accounts)) if self.source.targets and len(accounts) == 1 else None
-        problems = [_problem(Place(place.account_id or account_id, place.region), text) for place, text in failures]
         since = self._read_from
         notes: Sequence[str] = ()
         if self._coverage is None:
@@ -103,6 +103,8 @@ class EvidenceReader:
             places = list(self._coverage.places)
             # From when on no job is missing. Saved jobs from before that time count too.
             since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
+        if len(accounts) == 1 and len(places) > 1:  # with --regions alone, all regions are of the account of the jobs
+            problems = [attrs.evolve(problem, account_id=problem.account_id or next(iter(accounts))) for problem in problems]
         reports = {report.job.job_id: report for value in evidence for report in value.logs}
         for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
             if not any(_covers(other, place, accounts) for other in places):
@@ -172,7 +174,7 @@ def _problem(place: Place, text: str) -> Problem:
 
 
 def _is_met_before(row: ServerAssessment, since: datetime) -> bool:
-    """Return whether a server is MET because of a recovery of which it is not known that it is the latest."""
+    """Return whether a server is MET by a recovery from before `since`. A later one can be missing."""
     recovery = row.latest_recovery
     is_met = row.verdict is row.recovered is Verdict.MET
     return is_met and recovery is not None and recovery.created_at is not None and recovery.created_at < since

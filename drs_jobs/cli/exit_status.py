@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import Final
 
-import botocore.session
 from botocore import exceptions as botocore_errors
 
 from drs_jobs import DrsJobsError, Job, JobNotFoundError, Outcome, ServiceError, WaitTimeoutError
 from drs_jobs._errors import service_error
 from drs_jobs._text import one_line
 from drs_jobs.cli.suggestions import suggest_region
+from drs_jobs.sweep.targets import drs_regions
 
 
 class ExitStatus(IntEnum):
@@ -115,8 +115,7 @@ def _unknown_region(text: str) -> str:
     """Return a question about the region in the URL of an error, if botocore does not know it; else an empty text."""
     if (match := re.search(r"//drs\.([^./]+)\.", text)) is None:
         return ""
-    core = botocore.session.Session()
-    regions = [name for part in core.get_available_partitions() for name in core.get_available_regions("drs", part)]
+    regions = [region for names in drs_regions().values() for region in names]
     if match[1] in regions:
         return ""
     return suggest_region(match[1], regions) or f"botocore has no DRS in region {match[1]}: correct it"

@@ -29,7 +29,7 @@ from drs_jobs._text import (
     format_target_count,
     one_line,
 )
-from drs_jobs._time import duration_between
+from drs_jobs._time import duration_between, seconds_of
 from drs_jobs.analysis import Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
 from drs_jobs.evidence import wording
@@ -329,7 +329,7 @@ def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Pla
         "accountID": job.account_id or account_id,
         "region": job.region or region,
         "outcome": job.outcome.name,
-        "durationSeconds": seconds(job.duration),
+        "durationSeconds": seconds_of(job.duration),
         "failedServers": [server.source_server_id for server in job.failed_servers],
         **host_names_record((server.source_server_id for server in job.participating_servers), names),
     }
@@ -356,11 +356,6 @@ def host_names_record(server_ids: Iterable[str | None], names: HostNames) -> dic
     """Return the names of servers by id; nothing if none is known."""
     names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
     return {"hostNames": names_by_id} if names_by_id else {}
-
-
-def seconds(duration: timedelta | None) -> float | None:
-    """Return a duration in seconds; `None` for `None`."""
-    return None if duration is None else duration.total_seconds()
 
 
 def log_error_text(error: Exception | None) -> str | None:

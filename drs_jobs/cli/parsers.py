@@ -133,7 +133,7 @@ def check_stdin(files: Mapping[str, str | None]) -> None:
     """Check that at most one of the files, by option, is stdin. Otherwise it is a ValueError."""
     options = [option for option, file in files.items() if file == "-"]
     if len(options) > 1:
-        raise ValueError(f"{' and '.join(options)} cannot both be read from stdin: use a file for one of them")
+        raise ValueError(f"only one of {' and '.join(options)} can be read from stdin: use files for the others")
 
 
 def read_option_file(option: str, file: str) -> str:

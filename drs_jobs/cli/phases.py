@@ -20,7 +20,7 @@ from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, Outcome
 from drs_jobs._client import read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_duration
-from drs_jobs._time import nearest_utc
+from drs_jobs._time import nearest_utc, seconds_of
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, Progress, instance_ids, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.sweep.workers import DaemonThreadPool
@@ -142,7 +142,7 @@ def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAM
             **({"hostName": names[row.participant]} if row.participant in names else {}),
             "outcome": row.outcome.name,
             "launchedAt": row.launched_at,
-            "recoverySeconds": output.seconds(row.recovery_time),
+            "recoverySeconds": seconds_of(row.recovery_time),
             "phases": [{key: value(phase) for key, value in _PHASE_VALUES.items()} for phase in row.phases],
             "logError": output.log_error_text(report.log_error),
         }
@@ -152,8 +152,8 @@ _PHASE_VALUES: Final[Mapping[str, Callable[[Phase], object]]] = {
     "name": lambda phase: phase.name.name,
     "startedAt": lambda phase: phase.started_at,
     "endedAt": lambda phase: phase.ended_at,
-    "durationSeconds": lambda phase: output.seconds(phase.duration),
-    "waitingBeforeSeconds": lambda phase: output.seconds(phase.waiting_before),
+    "durationSeconds": lambda phase: seconds_of(phase.duration),
+    "waitingBeforeSeconds": lambda phase: seconds_of(phase.waiting_before),
     "attempts": lambda phase: phase.attempts,
     "outcome": lambda phase: phase.outcome.name,
     "error": lambda phase: phase.error,

@@ -22,6 +22,7 @@ from drs_jobs.saved import SavedJobs
 from drs_jobs.saved.archive import Place
 from drs_jobs.saved.coverage import coverage
 from drs_jobs.sweep import Target, TargetFailure, TargetResult, sweep, targets
+from drs_jobs.sweep.targets import drs_regions
 
 T = TypeVar("T")
 
@@ -162,12 +163,12 @@ def _check_targets(connection: Connection, organisation: Organisation) -> list[T
     ]
     if not checked:
         raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(regions)} regions")
-    drs_regions = [target.region for target in targets(["any"], "all", role_name="any", partition=partition)]
+    with_drs = drs_regions().get(partition, ())
     for target in checked:
-        if connection.endpoint_url is None and target.region not in drs_regions:
+        if connection.endpoint_url is None and target.region not in with_drs:
             raise ValueError(
                 f"botocore has no DRS in region {target.region!r} of partition {partition!r}: "
-                + (suggest_region(target.region, drs_regions) or "correct the name, or update botocore")
+                + (suggest_region(target.region, with_drs) or "correct the name, or update botocore")
             )
     if botocore.session.Session(profile=connection.profile).get_credentials() is None:
         raise NoCredentialsError

@@ -8,7 +8,7 @@ import attrs
 
 from drs_jobs._text import format_second
 from drs_jobs.evidence import Problem
-from drs_jobs.saved.archive import Archive, Place
+from drs_jobs.saved.archive import Archive, Place, Run
 from drs_jobs.saved.client import SavedJobs
 
 
@@ -55,18 +55,18 @@ def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
     ends = {place: place_spans[-1].end for place, place_spans in spans.items() if place_spans}
     moment = as_of or min(ends.values(), default=None)
     since = _BEGINNING
-    errors = {run.place: run.error for run in archive.runs if run.error is not None}
+    errors = {place: run.error for place, run in _places_of_runs(archive) if run.error is not None}
     latest = moment or _BEGINNING  # without a moment there are no spans
     for place, place_spans in spans.items():
         span = next((span for span in reversed(place_spans) if span.start <= latest), None)
         if not place_spans:
             problems.append((place, f"all jobs: {errors.get(place, 'no run that saves them has ended')}"))
         elif span is None:
-            problems.append((place, f"jobs created before {format_second(place_spans[0].start)} UTC: no run covers them"))
+            problems.append((place, f"jobs created before {format_second(place_spans[0].start)} UTC: the files lack them"))
         else:
             since = max(since, span.start)
             if span.end < latest:
-                problems.append((place, f"jobs created after {format_second(span.end)} UTC: no run covers them"))
+                problems.append((place, f"jobs created after {format_second(span.end)} UTC: the files lack them"))
     return Coverage(
         as_of=moment,
         since=None if since == _BEGINNING else since,
@@ -77,26 +77,30 @@ def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
 
 
 def _spans_by_place(archive: Archive) -> dict[Place, list[_Span]]:
-    """Return the spans of each place of `save_jobs`, the oldest first.
-
-    A region without jobs does not show its account. Such a run is of the account that the region has in the files. If it has
-    several, the run is left out.
-    """
-    places = {*(run.place for run in archive.runs), *archive.saved_places}
+    """Return the spans of each place of `save_jobs`, the oldest first."""
     spans: dict[Place, list[_Span]] = {place: [] for place in archive.saved_places}
-    for run in sorted(archive.runs, key=lambda run: run.saved_at):
-        place = run.place
-        if place.account_id is None and run.job_count == 0:
-            accounts = {other.account_id for other in places if other.region == place.region} - {None}
-            if len(accounts) > 1:
-                continue
-            place = Place(next(iter(accounts), None), place.region)
+    for place, run in _places_of_runs(archive):
         place_spans, start = spans.setdefault(place, []), run.read_from or _BEGINNING
         if run.error is None:
             while place_spans and start <= place_spans[-1].end:
                 start = min(start, place_spans.pop().start)
             place_spans.append(_Span(start, run.saved_at))
     return spans
+
+
+def _places_of_runs(archive: Archive) -> Iterator[tuple[Place, Run]]:
+    """Yield each run with its place, the oldest first.
+
+    A region without jobs does not show its account. Such a run is of the account that the region has in the files. If it has
+    several, the run is left out.
+    """
+    places = {*(run.place for run in archive.runs), *archive.saved_places}
+    for run in sorted(archive.runs, key=lambda run: run.saved_at):
+        accounts = {run.place.account_id}
+        if run.place.account_id is None and run.job_count == 0:
+            accounts = {place.account_id for place in places if place.region == run.place.region} - {None} or {None}
+        if len(accounts) == 1:
+            yield Place(accounts.pop(), run.place.region), run
 
 
 def _notes(archive: Archive, ends: Mapping[Place, datetime], printed: Iterable[Place]) -> Iterator[str]:
@@ -106,7 +110,7 @@ def _notes(archive: Archive, ends: Mapping[Place, datetime], printed: Iterable[P
     if ends:
         oldest, newest = min(ends, key=ends.__getitem__), max(ends, key=ends.__getitem__)
         if ends[newest] - ends[oldest] > _MAX_LAG:
-            times = f"{format_second(ends[oldest])} UTC, but {newest} at {format_second(ends[newest])} UTC"
-            yield f"{oldest} was last saved at {times}: run drs-jobs save for both"
+            times = f"{format_second(ends[oldest])} UTC, but {newest} until {format_second(ends[newest])} UTC"
+            yield f"{oldest} is covered until {times}: run drs-jobs save for both"
     if names := ", ".join(map(str, printed)):
         yield f"{names}: printed by another tool, so later jobs, and those that a filter left out, are not known"

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from drs_jobs._html import VERDICT_COLOURS
 from drs_jobs._text import format_duration, format_instant, one_line
+from drs_jobs._time import seconds_of
 from drs_jobs.cli import output
 from drs_jobs.cli.evidence_reader import EvidenceReader, status_of_verdict
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, raise_usage_errors
@@ -132,8 +133,8 @@ def junit_xml(assessment: Assessment) -> str:
         ("verdict", wording.conclusion_label(assessment)),
         ("asOf", format_instant(assessment.as_of)),
         ("since", format_instant(assessment.since)),
-        ("drilledWithinSeconds", output.seconds(assessment.drilled_within)),
-        ("objectiveSeconds", output.seconds(assessment.objective)),
+        ("drilledWithinSeconds", seconds_of(assessment.drilled_within)),
+        ("objectiveSeconds", seconds_of(assessment.objective)),
         ("jobCount", assessment.job_count),
         ("firstJobAt", format_instant(assessment.first_job_at)),
         ("lastJobAt", format_instant(assessment.last_job_at)),
@@ -142,7 +143,7 @@ def junit_xml(assessment: Assessment) -> str:
         *(("note", note) for note in wording.notes(assessment)),
     ]
     cases = [
-        (wording.server_label(row.server), row.verdict, wording.reasons_label(row), output.seconds(_recovery_time(row)))
+        (wording.server_label(row.server), row.verdict, wording.reasons_label(row), seconds_of(_recovery_time(row)))
         for row in assessment.servers
     ]
     if assessment.verdict not in {row.verdict for row in assessment.servers}:
@@ -207,9 +208,9 @@ def prometheus_text(assessment: Assessment) -> str:
     add(
         "drs_recovery_seconds",
         "Recovery time of the recovery or drill that was judged, else of the latest; absent if it is unknown.",
-        lambda row: output.seconds(_recovery_time(row)),
+        lambda row: seconds_of(_recovery_time(row)),
     )
-    if (objective := output.seconds(assessment.objective)) is not None:
+    if (objective := seconds_of(assessment.objective)) is not None:
         add("drs_recovery_objective_seconds", "Recovery time objective.", lambda _: objective)
     as_of = assessment.as_of.timestamp()
     add("drs_assessment_timestamp_seconds", "Unix time of the moment of the assessment.", lambda _: as_of)

@@ -60,7 +60,7 @@ def demo(
         client = JobsClient(local.client())
         _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
         jobs = client.describe_jobs().collect()
-        console.print(output.jobs_table(jobs, now=local.now, width=console.width))
+        output.print_table(output.jobs_table(jobs, now=local.now, width=console.width), console)
         failed = sum(job.outcome is Outcome.FAILED for job in jobs)
         completed = sum(job.is_complete for job in jobs)
         _print_prose(
