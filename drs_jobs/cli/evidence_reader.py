@@ -103,7 +103,7 @@ class EvidenceReader:
             places = list(self._coverage.places)
             # From when on no job is missing. Saved jobs from before that time count too.
             since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
-        if len(accounts) == 1 and len(places) > 1:  # with --regions alone, all regions are of the account of the jobs
+        if len(accounts) == 1 and len(places) > 1:  # without --accounts, all are of the account of the jobs
             problems = [attrs.evolve(problem, account_id=problem.account_id or next(iter(accounts))) for problem in problems]
         reports = {report.job.job_id: report for value in evidence for report in value.logs}
         for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):

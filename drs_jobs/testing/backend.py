@@ -186,7 +186,7 @@ class Backend:
             if not timedelta() <= duration <= _LAST_TIME - self.time():
                 raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")
             self._advanced += duration
-        # A function of the test that waited for another one, which can wait for it, could wait without end.
+        # A function of the test does not wait: two that wait for each other would never end.
         self.launch_instances(wait=threading.get_ident() not in self._function_threads)
 
     def account_region(self, scope: Scope) -> AccountRegion:
