@@ -555,30 +555,9 @@ def test_one_client_per_region(local_drs: LocalDrs, clients: dict[str, list[Any]
     local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=3)
     many = [_target(local_drs, region) for region in ("eu-west-1", "us-east-1") * 6]
     assert len(list(sweep(many, max_in_flight=3, executor=executor))) == 12
-    assert [client.meta.region_name for client in clients["made"]] == ["eu-west-1", "us-east-1"]
-    assert list(map(id, clients["closed"])) == list(map(id, clients["made"]))
-
-
-def test_new_client_after_a_transient_error(
-    local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
-):
-    """So that an account with errors does not use up the retries of the others, which botocore limits for each client."""
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    local_drs.inject(ErrorResponse("InternalServerException", 500), times=2)
-    results = list(sweep([_target(local_drs)] * 5, max_in_flight=1))
-    assert [type(result).__name__ for result in results] == ["TargetFailure"] * 2 + ["TargetResult"] * 3
-    assert len(clients["made"]) == len(clients["closed"]) == 3
-
-
-def test_clients_of_many_endpoints_are_limited(
-    local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
-    many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
-    cache = sweep_clients.ThreadClients("id", 2)
-    for number, target in enumerate(many, start=1):
-        assert cache.client(target).meta is clients["made"][-1].meta
-        assert (len(clients["made"]), len(clients["closed"])) == (number, max(0, number - 2))
+    assert sorted(client.meta.region_name for client in clients["made"]) == ["eu-west-1", "us-east-1"]
+    assert set(map(id, clients["closed"])) == set(map(id, clients["made"]))
+    assert len(clients["closed"]) == 2
 
 
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):

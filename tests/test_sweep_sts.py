@@ -128,11 +128,14 @@ def test_sts_that_does_not_respond(sweep: Any, aws: SimulatedAws, monkeypatch: p
 # ------------------------------------------------------------------ retries
 
 
-@pytest.mark.parametrize("in_flight", [32, 300])
+@pytest.mark.parametrize(("in_flight", "retry_mode"), [(32, "standard"), (300, "standard"), (300, "adaptive")])
 @pytest.mark.parametrize("service", ["sts", "drs"])
 @both_sweeps
-def test_third_attempt_succeeds(sweep: Any, service: str, in_flight: int, aws: SimulatedAws):
-    """The retries of a client are limited in total, but the attempts of one account use up none of another one's."""
+def test_third_attempt_succeeds(
+    sweep: Any, service: str, in_flight: int, retry_mode: str, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch
+):
+    """In these modes botocore limits the retries of a client. The attempts of one account use up none of another one's."""
+    monkeypatch.setenv("AWS_RETRY_MODE", retry_mode)
     aws.refuse = throttle(service, 2)
     accounts = (f"{number:012}" for number in range(300))
     results = list(sweep(targets(accounts, ["eu-west-1"], role_name=ROLE), max_in_flight=in_flight))
@@ -143,7 +146,6 @@ def test_third_attempt_succeeds(sweep: Any, service: str, in_flight: int, aws: S
 @pytest.mark.parametrize("service", ["sts", "drs"])
 @both_sweeps
 def test_no_response_costs_the_attempts_of_one_call(sweep: Any, service: str, aws: SimulatedAws):
-    """With a client that others have used, and has retries left."""
     aws.refuse = lambda request: DROPPED if request.service == service and request.account == OTHER else None
     accounts = [ACCOUNT] * 3 + [OTHER]
     assert codes(list(sweep(targets(accounts, ["eu-west-1"], role_name=ROLE), max_in_flight=1))) == {"ConnectionClosedError": 1}

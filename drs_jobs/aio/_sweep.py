@@ -18,7 +18,7 @@ from drs_jobs._models import Job
 from drs_jobs.aio._client import AsyncJobsClient
 from drs_jobs.aio._pager import TaskGuard
 from drs_jobs.analysis import JobPhases, phases
-from drs_jobs.sweep.clients import ClientKey, SharedClients
+from drs_jobs.sweep.clients import SharedClients
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, failure_of
 from drs_jobs.sweep.workers import MAX_IN_FLIGHT, check_target, check_value, require_well_formed, validate
 
@@ -149,24 +149,22 @@ class TaskClients(SharedClients):
     credentials_class = AioCredentials
 
     def __init__(self, max_in_flight: int) -> None:
-        super().__init__(max_in_flight)
-        self._session = functools.cache(_make_session)
+        super().__init__(max_in_flight, _make_session)
         self._is_closed = False
 
     async def close(self) -> None:
         """Close the clients, which no target uses any more. A cancellation meanwhile leaves no client open."""
         self._is_closed = True
         while self._clients:
-            _, shared = self._clients.popitem()
+            _, client = self._clients.popitem()
             # asyncio.run() cancels this task again at its end. A cancelled close of aiohttp has closed its connections already.
             with suppress(asyncio.CancelledError):
-                await shared.client.close()
+                await client.close()
 
-    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
+    async def _build(self, session: Any, service_name: str, **arguments: Any) -> Any:
         if self._is_closed:
             raise RuntimeError("this sweep has ended: return what is needed from the function of the sweep")
-        session: Any = self._session(key.profile_name)
-        client = await session.create_client(key.service_name, **arguments).__aenter__()
+        client = await session.create_client(service_name, **arguments).__aenter__()
         follow_no_redirects(client, calls_of_drs_jobs_only=False)
         return client
 

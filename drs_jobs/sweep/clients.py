@@ -6,13 +6,12 @@ import inspect
 import math
 import os
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-import attrs
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -46,40 +45,19 @@ CONNECT_TIMEOUT: Final = 10
 """The time-out of a connection, in seconds per attempt."""
 
 READ_TIMEOUT: Final = 20
-"""The time-out of a response, in seconds per attempt. botocore sets the number of attempts."""
+"""The time-out of a response, in seconds per attempt."""
 
-MAX_CLIENTS: Final = 100
-"""More clients than a sweep needs at the same time: one per region, and one per region of STS."""
+_MAX_ATTEMPTS: Final = 3
+"""The number of attempts of a request, unless `AWS_MAX_ATTEMPTS` or the profile has another one."""
 
-_DEFAULT_ATTEMPTS: Final = 3
-"""botocore's number of attempts in the retry modes that limit the retries of a client."""
-
-# ------------------------------------------------------------------ the signature of a call
-
-
-@attrs.define(eq=False, repr=False)
-class _Signing:
-    """How a call is signed, and how many attempts were made. A call can be made with several clients, one after the other."""
-
-    credentials: Credentials | None
-    """The credentials; `None` for those of the client."""
-    attempts: int = 0
-
-
-_current_signing: Final[ContextVar[_Signing | None]] = ContextVar("drs_jobs_signing", default=None)
-"""The signing of the call that is being made."""
+_credentials: Final[ContextVar[Credentials | None]] = ContextVar("drs_jobs_credentials", default=None)
+"""The credentials for the call that is being made; `None` for those of the client."""
 
 
 def _on_sign(request: Any, **_: object) -> None:
     """Handle botocore's event for an attempt, in the thread or task that makes the call."""
-    if (signing := _current_signing.get()) is not None and signing.credentials is not None:
-        request.context.setdefault("signing", {})["request_credentials"] = signing.credentials
-
-
-def _on_send(**_: object) -> None:
-    """Count an attempt. A request that cannot be signed, because a profile has no credentials, is none."""
-    if (signing := _current_signing.get()) is not None:
-        signing.attempts += 1
+    if (credentials := _credentials.get()) is not None:
+        request.context.setdefault("signing", {})["request_credentials"] = credentials
 
 
 # ------------------------------------------------------------------ for threads and for tasks
@@ -94,13 +72,6 @@ class ClientKey(NamedTuple):
     endpoint_url: str | None = None
 
 
-@attrs.define(eq=False)
-class _SharedClient:
-    client: Any
-    users: set[object] = attrs.field(factory=set[object])
-    """One object per call that uses the client now."""
-
-
 class SharedClients:
     """The sessions, clients and credentials of one sweep in one process. They are kept until the end of the sweep.
 
@@ -111,30 +82,29 @@ class SharedClients:
     lock_class: LockClass
     credentials_class: type[Credentials] = Credentials
 
-    def __init__(self, max_in_flight: int) -> None:
-        """Create an empty cache for this many targets at the same time."""
+    def __init__(self, max_in_flight: int, make_session: Callable[[str | None], Any]) -> None:
+        """Create an empty cache for this many targets at the same time. `make_session` makes the session of a profile."""
         self._max_in_flight = max_in_flight
+        self._session = functools.cache(make_session)
         self._lock, self._role_lock = self.lock_class(), self.lock_class()  # held while a client is created, or a role
-        self._clients: dict[ClientKey, _SharedClient] = {}
+        self._clients: dict[ClientKey, Any] = {}
         # More accounts than a sweep reads at the same time. Without a limit, the memory would grow with the accounts.
         self._role = functools.lru_cache(maxsize=1_000)(functools.partial(Role, self.lock_class, self.credentials_class))
 
     async def bind(self, target: Target, wrap: Callable[[Any], Any] = lambda call: call) -> Any:
         """Return an object with the methods of a client of DRS for a target. Raise the error if its role cannot be assumed.
 
-        Each call uses the client that the region has at that time. The credentials are renewed before they expire.
-        `wrap` changes the function that makes the calls.
+        The credentials are renewed before they expire. `wrap` changes the function that makes the calls.
         """
         key = ClientKey("drs", target.profile_name, target.region, target.endpoint_url)
-        async with self._use(key) as shared:
-            meta = shared.client.meta
+        meta = (await self._client(key)).meta
         credentials, check_at, check = None, math.inf, None
         if target.role_arn is not None:
             sts_key = ClientKey("sts", target.profile_name, target.region)
-            async with self._use(sts_key) as shared, self._role_lock:
-                # Tokens of the global endpoint are not valid in opt-in regions, those of regional ones in all regions. So the
-                # two kinds are kept apart. The global endpoint is used with `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
-                is_global = shared.client.meta.endpoint_url == "https://sts.amazonaws.com"
+            # Tokens of the global endpoint are not valid in opt-in regions, those of regional ones in all regions. So the two
+            # kinds are kept apart. The global endpoint is used with `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
+            is_global = (await self._client(sts_key)).meta.endpoint_url == "https://sts.amazonaws.com"
+            async with self._role_lock:
                 role = self._role(target.role_arn, target.external_id, target.profile_name, is_global)
             assume_role = functools.partial(self._call, sts_key, "assume_role")
             check = functools.partial(role.credentials, target.region, assume_role)
@@ -151,75 +121,53 @@ class SharedClients:
     async def _call(
         self, key: ClientKey, method: str, request: Mapping[str, Any], credentials: Credentials | None = None
     ) -> Any:
-        """Return the response of a call. botocore limits the retries of a client in total, so another client makes the rest."""
-        signing = _Signing(credentials)
-        while True:
-            earlier = signing.attempts
-            async with self._use(key) as shared:
-                token = _current_signing.set(signing)
-                try:
-                    return await _result(getattr(shared.client, method)(**request))
-                except (ClientError, BotoCoreError) as error:
-                    if not is_transient(_converted(error)):
-                        raise
-                    if self._clients.get(key) is shared:
-                        self._clients.pop(key, None)  # other calls get a new client too
-                    if signing.attempts == earlier or not _can_lack_retries(error):
-                        raise
-                    if signing.attempts >= shared.client.meta.config.retries.get("total_max_attempts", _DEFAULT_ATTEMPTS):
-                        raise
-                finally:
-                    with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
-                        _current_signing.reset(token)
-
-    @asynccontextmanager
-    async def _use(self, key: ClientKey) -> AsyncGenerator[_SharedClient]:
-        """Return a context manager with the client of a key. A client that is no longer kept is closed after its last use."""
-        user = object()
-        if (shared := self._clients.get(key)) is None:
-            async with self._lock:  # not for a client that is there: to find credentials can take long
-                shared = self._clients.get(key) or await self._add(key)
-        shared.users.add(user)
+        client = await self._client(key)
+        token = _credentials.set(credentials)
         try:
-            yield shared
+            return await _result(getattr(client, method)(**request))
         finally:
-            shared.users.discard(user)
-            if not shared.users and self._clients.get(key) is not shared:
-                await _result(shared.client.close())
+            with suppress(ValueError):  # the garbage collector closes an abandoned coroutine outside of its context
+                _credentials.reset(token)
 
-    async def _add(self, key: ClientKey) -> _SharedClient:
+    async def _client(self, key: ClientKey) -> Any:
+        if key not in self._clients:  # no lock for a client that is there: to find credentials can take long
+            async with self._lock:
+                if key not in self._clients:
+                    self._clients[key] = await self._create(key)
+        return self._clients[key]
+
+    async def _create(self, key: ClientKey) -> Any:
         is_drs = key.service_name == "drs"
         if is_drs and key.endpoint_url is None and not any(key.region_name in names for names in drs_regions().values()):
             raise ValueError(f"botocore has no DRS in region {key.region_name!r}: correct the name, or upgrade botocore")
-        config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, max_pool_connections=self._max_in_flight)
-        client = await self._build(key, region_name=key.region_name, endpoint_url=key.endpoint_url, config=config)
+        session = self._session(key.profile_name)
+        if session is None:
+            raise NoCredentialsError
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            max_pool_connections=self._max_in_flight,
+            # In the other modes, botocore limits the retries of a client in total, so that one account uses up those of others.
+            retries={
+                "mode": "legacy",
+                "total_max_attempts": session.get_config_variable("max_attempts") or _MAX_ATTEMPTS,
+            },
+        )
+        client = await self._build(
+            session, key.service_name, region_name=key.region_name, endpoint_url=key.endpoint_url, config=config
+        )
         client.meta.events.register("before-sign", _on_sign)
-        client.meta.events.register("before-send", _on_send)
         if is_drs:
             register_handlers(client)
-        if len(self._clients) >= MAX_CLIENTS:
-            oldest = self._clients.pop(next(iter(self._clients)))
-            if not oldest.users:
-                await _result(oldest.client.close())
-        shared = self._clients[key] = _SharedClient(client)
-        return shared
+        return client
 
-    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
+    async def _build(self, session: Any, service_name: str, **arguments: Any) -> Any:
         raise NotImplementedError
-
-
-def _can_lack_retries(error: Exception) -> bool:
-    """Return whether botocore may have used up the retries of a client. It says so only if there was a response."""
-    return not isinstance(error, ClientError) or bool(error.response.get("ResponseMetadata", {}).get("RetryQuotaReached"))
 
 
 async def _result(response: Any) -> Any:
     """Return the response of a client, synchronous or not."""
     return await response if inspect.isawaitable(response) else response
-
-
-def _converted(error: Exception) -> Exception:
-    return service_error(error) if isinstance(error, ClientError) else error
 
 
 # ------------------------------------------------------------------ roles
@@ -285,7 +233,7 @@ class Role:
         try:
             self._store(await assume_role(self._request))
         except _ROLE_ERRORS as error:
-            failure = _converted(error)
+            failure = service_error(error) if isinstance(error, ClientError) else error
             if isinstance(error, _MALFORMED):
                 failure = DrsJobsError("AssumeRole returned no credentials: check the endpoint of STS")
         else:
@@ -341,9 +289,8 @@ class ThreadClients(SharedClients):
 
     def __init__(self, sweep_id: str, max_in_flight: int) -> None:
         """Create an empty cache. The id of a sweep is the same in all its processes."""
-        super().__init__(max_in_flight)
+        super().__init__(max_in_flight, _make_session)
         self._sweep_id = sweep_id
-        self._session = functools.cache(_make_session)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _worker_clients, (self._sweep_id, self._max_in_flight)
@@ -359,16 +306,13 @@ class ThreadClients(SharedClients):
     def close(self) -> None:
         """Close the clients. A request in flight is not interrupted."""
         clients, self._clients = self._clients, {}
-        for shared in clients.values():
-            shared.client.close()
+        for client in clients.values():
+            client.close()
 
-    async def _build(self, key: ClientKey, **arguments: Any) -> Any:
-        session = self._session(key.profile_name)
-        if session is None:
-            raise NoCredentialsError
+    async def _build(self, session: Any, service_name: str, **arguments: Any) -> Any:
         with _building:
-            client = session.create_client(key.service_name, **arguments)
-        if key.service_name == "sts":
+            client = session.create_client(service_name, **arguments)
+        if service_name == "sts":
             client.meta.events.register("before-send.sts", decode_headers)
         return client
 
