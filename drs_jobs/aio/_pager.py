@@ -45,20 +45,11 @@ class AsyncPagerIterator(PagerIteratorBase[T], AsyncIterator[T]):
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, T]:
-        """Return the next item, from the current page or from the next one.
-
-        Raises:
-            StopAsyncIteration: If there are no more items.
-            RuntimeError: If another task waits for an item of this iterator.
-            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
-        """
+        """Return the next item, as `PagerIterator.__next__`; RuntimeError if another task waits for one."""
         return self._advance(self._run.next_item)
 
     def pages(self) -> "AsyncPageIterator[T]":
-        """Return an asynchronous iterator over the remaining items, page by page.
-
-        It shares the position of this iterator, so that items and pages can be mixed.
-        """
+        """Return an asynchronous iterator over the remaining items, page by page, as `PagerIterator.pages`."""
         return AsyncPageIterator(lambda: self._advance(self._run.next_page))
 
     async def aclose(self) -> None:
@@ -118,26 +109,15 @@ class AsyncPager(PagerBase[T, AsyncPagerIterator[T]]):
         return iterator
 
     def pages(self) -> AsyncPageIterator[T]:
-        """Return an asynchronous iterator over the pages of a new run.
-
-        The items before a malformed one are returned as a page. The next call of `anext` raises MalformedResponseError.
-        """
+        """Return an asynchronous iterator over the pages of a new run, as `Pager.pages`."""
         return aiter(self).pages()
 
     async def first(self) -> T | None:
-        """Return the first item, or `None` if there is none. Sends one request, and one more per empty page before the item.
-
-        Raises:
-            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
-        """
+        """Return the first item, or `None` if there is none, as `Pager.first`."""
         return await self._consume(lambda run: anext(run, None))
 
     async def collect(self) -> Items[T]:
-        """Return all items. If an error is raised, `cursor` is still the start of the run, because no item was returned.
-
-        Raises:
-            ServiceError, MalformedResponseError, PaginationLoopError: As in `JobsClient.describe_jobs`.
-        """
+        """Return all items, as `Pager.collect`."""
 
         async def collect(run: AsyncPagerIterator[T]) -> Items[T]:
             return Items([item async for item in run])
