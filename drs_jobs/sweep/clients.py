@@ -130,11 +130,11 @@ class SharedClients:
                 _credentials.reset(token)
 
     async def _client(self, key: ClientKey) -> Any:
-        if key not in self._clients:  # no lock for a client that is there: to find credentials can take long
+        if (client := self._clients.get(key)) is None:  # no lock for one that is there: to find credentials can take long
             async with self._lock:
-                if key not in self._clients:
-                    self._clients[key] = await self._create(key)
-        return self._clients[key]
+                client = self._clients.get(key) or await self._create(key)
+                self._clients[key] = client
+        return client
 
     async def _create(self, key: ClientKey) -> Any:
         is_drs = key.service_name == "drs"
