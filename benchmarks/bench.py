@@ -39,21 +39,21 @@ HEAD: Final = """# Benchmarks
 Measured on {date} by `make bench`: CPython {python}, {versions}; {rounds} rounds of {jobs:,} jobs, a server in another process.
 Absolute figures depend on the machine, so compare the ratios, which are medians of rounds that are measured in turn.
 
-What is compared: each contender reads every field of every job from the same responses over HTTP, with the same client of
-boto3. No two jobs have the same ids or timestamps, but their post-launch actions are the same, as in an account. The timestamps
-are text, as AWS returns them, and boto3 does not convert them. "Jobs of the service" have the members of real responses.
+Each contender reads every field of every job from the same responses over HTTP, with the same client of boto3. No two jobs have
+the same ids or timestamps, but their post-launch actions are the same, as in an account. The timestamps are text, as AWS sends
+them. The first three shapes of jobs have the members of real responses.
 
 What is not fair:
 
-- boto3's dicts are not checked, and their timestamps are text. drs_jobs checks every value, and returns datetimes and enums.
-  The other libraries return datetimes, but text for enums, and lose unknown members of unions. All of them read a truncated
-  body or an HTML page with status 200 as no jobs.
+- boto3's dicts are not checked, and keep timestamps as text. drs_jobs checks every value, and returns datetimes and enums. The
+  other libraries return datetimes, but text for enums, and lose unknown members of unions. All of them read a truncated body or
+  an HTML page with status 200 as no jobs.
 - boto3-dataclass-drs converts a member when it is read, so it is also measured without reading.
 - "only call and msgspec, to Structs" has neither the dicts that boto3's events and `Page.raw` need, nor a check of the members
   that it does not have. It is no lower limit: other jobs and other classes need more or less.
-- In "Collecting jobs", every row is a new process. The memory is that of the process, with fragmentation.
-- The CPU time of a round depends on what else the machine does. `make bench-instructions` counts the instructions of reading
-  with valgrind, which are the same on a loaded machine, but do not weigh slow instructions, such as misses of the cache.
+- In "Collecting jobs", every row is a new process, and the memory includes fragmentation.
+- CPU times depend on the load of the machine. `make bench-instructions` counts instructions with valgrind: the same on a loaded
+  machine, but slow ones, such as misses of the cache, count as others.
 """
 
 
@@ -81,9 +81,11 @@ def cpu(run: Callable[[], object]) -> float:
 def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table in Markdown."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = [head, tuple("-" * width for width in widths), *rows]
-    printed = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
-    return f"## {title}\n\n" + "\n".join(printed) + "\n"
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [head, *rows]
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return f"## {title}\n\n" + "\n".join(lines) + "\n"
 
 
 def _pairs(contender: str, client: Any, rounds: int) -> list[tuple[float, float]]:
@@ -111,31 +113,22 @@ def reading(drs: str) -> str:
         pairs = _pairs(name, client, ROUNDS)
         low, middle, high = _ratios(pairs)
         microseconds = statistics.median(mine for mine, _ in pairs) / JOBS * 1e6
-        rows.append((name, f"{microseconds:.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}"))
-    head = ("every field of every job", "CPU per job, us", "of boto3's dicts", "middle half of the rounds")
+        rows.append((name, f"{microseconds:.0f}", f"{middle:.2f} ({low:.2f}-{high:.2f})"))
+    head = ("every field of every job", "CPU per job, us", "of boto3's dicts (middle half of the rounds)")
     return table("Reading jobs", head, rows)
 
 
-def page_sizes(drs: str) -> str:
-    """The CPU time of small and large pages, and of small jobs, compared with boto3's dicts."""
+def shapes(drs: str) -> str:
+    """The CPU time of jobs of several shapes and of small and large pages, compared with boto3's dicts."""
+    sizes = [*((kind, 100) for kind in pages.REAL), *((kind, size) for kind in ("large", "small") for size in (10, 1_000))]
     rows: list[tuple[str, ...]] = []
-    for kind, size in (("large", 10), ("large", 1_000), ("small", 10), ("small", 1_000)):
+    for kind, size in sizes:
         client = _client(f"{drs}/{kind}/{size}/{JOBS}")
         ratios = [_ratios(_pairs(name, client, ROUNDS))[1] for name in ("drs_jobs", "drs_jobs with the extra speed")]
-        rows.append((kind, f"{pages.size(kind) / 1000:.1f}", f"{size:,}", *(f"{ratio:.2f}" for ratio in ratios)))
+        name, kilobytes = pages.REAL.get(kind, kind), f"{pages.size(kind) / 1000:.1f}"
+        rows.append((name, kilobytes, f"{size:,}", *(f"{ratio:.2f}" for ratio in ratios)))
     head = ("jobs", "KB per job", "jobs per page", "drs_jobs, of boto3's dicts", "with the extra speed")
-    return table("Page sizes", head, rows)
-
-
-def shapes(drs: str) -> str:
-    """The CPU time of jobs in the shape of real responses, compared with boto3's dicts."""
-    rows: list[tuple[str, ...]] = []
-    for kind, description in pages.REAL.items():
-        client = _client(f"{drs}/{kind}/100/{JOBS}")
-        ratios = [_ratios(_pairs(name, client, ROUNDS))[1] for name in ("drs_jobs", "drs_jobs with the extra speed")]
-        rows.append((description, f"{pages.size(kind) / 1000:.1f}", *(f"{ratio:.2f}" for ratio in ratios)))
-    head = ("100 jobs per page, as the service sends them", "KB per job", "drs_jobs, of boto3's dicts", "with the extra speed")
-    return table("Jobs of the service", head, rows)
+    return table("Shapes of jobs, and page sizes", head, rows)
 
 
 COLLECT: Final = """
@@ -353,7 +346,6 @@ def main() -> None:
         measures: dict[str, Callable[[], str]] = {
             "reading": lambda: reading(drs),
             "shapes": lambda: shapes(drs),
-            "page_sizes": lambda: page_sizes(drs),
             "collecting": lambda: collecting(drs),
             "memory": lambda: memory(drs),
             "starts": starts,
