@@ -1,7 +1,7 @@
 """An assessment as one HTML page. jinja2 escapes every text."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,16 +9,15 @@ import attrs
 import jinja2
 from markupsafe import Markup
 
-from drs_jobs import __version__
+from drs_jobs import __version__, _text
 from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.source_server import SourceServer
-from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, format_second, one_line
 from drs_jobs.analysis import Cause, Explanation, Phase
 from drs_jobs.analysis.failure import cause_key
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
-from drs_jobs.evidence.model import SEVERITY, Assessment, Problem, RecoveryResult, Verdict
+from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, Verdict
 
 _OUTCOME_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
 """A symbol for each outcome, so that a grid is readable without its colours."""
@@ -61,19 +60,17 @@ def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, s
     }
     bars, objective_x = _chart(assessment)
     return _template.render(
-        title=one_line(title or "") or wording.DEFAULT_TITLE,
+        title=_text.one_line(title or "") or wording.DEFAULT_TITLE,
         version=__version__,
         assessment=assessment,
         files=files,
-        notes=list(wording.notes(assessment)),
         wording=wording,
         account_ids=sorted({place.account_id for place in places if place.account_id is not None}),
         regions=sorted({place.region for place in places if place.region is not None}),
-        rows=list(zip(assessment.worst_first, wording.rows(assessment), strict=True)),
+        rows=assessment.worst_first,
         names=names,
         ambiguous_names={name for name, count in Counter(names.values()).items() if count > 1},
         has_places=len({(server.account_id, server.region) for server in servers}) > 1,
-        verdicts=SEVERITY,
         accounts=list(_accounts(assessment)),
         drills_by_day=drills_by_day,
         drawn=drawn,
@@ -99,7 +96,7 @@ def _bounded(value: object) -> object:
     """Return a text as one bounded line if it is long or has control characters, because the escaping of HTML keeps those."""
     if not isinstance(value, str) or isinstance(value, Markup) or (value.isprintable() and len(value) <= _MAX_TEXT):
         return value
-    return one_line(value, _MAX_TEXT)
+    return _text.one_line(value, _MAX_TEXT)
 
 
 _environment: Final = jinja2.Environment(
@@ -110,15 +107,15 @@ _environment: Final = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_filters: Final[dict[str, Callable[..., str]]] = {
-    "count": format_count,
-    "duration": format_duration,
-    "minute": format_minute,
-    "more": format_more,
+_environment.filters |= {
+    "age": _text.format_age,
+    "count": _text.format_count,
+    "duration": _text.format_duration,
+    "minute": _text.format_minute,
+    "more": _text.format_more,
     "number": "{:,}".format,
-    "second": format_second,
+    "second": _text.format_second,
 }
-_environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
 
 
@@ -137,17 +134,15 @@ def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job
 
     Failures without a reason are causes too.
     """
-    causes: dict[str, list[tuple[Cause, Job]]] = {}
+    causes: dict[str, tuple[Cause, dict[str, None], dict[str, Job]]] = {}
     for report in reports:
         silent = tuple(failure.participant for failure in report.failures if not failure.reasons)
         reason = "no reason given" + ("" if report.log_error is None else f": {wording.error_label(report.log_error)}")
         for cause in (*report.causes, *([Cause(reason=reason, participants=silent)] if silent else ())):
-            causes.setdefault(cause_key(cause.reason), []).append((cause, report.job))
-    merged: list[tuple[Cause, list[Job]]] = []
-    for members in causes.values():
-        participants = dict.fromkeys(name for cause, _ in members for name in cause.participants)
-        jobs = {job.job_id: job for _, job in members}
-        merged.append((attrs.evolve(members[0][0], participants=tuple(participants)), list(jobs.values())))
+            _, participants, jobs = causes.setdefault(cause_key(cause.reason), (cause, {}, {}))
+            participants |= dict.fromkeys(cause.participants)
+            jobs[report.job.job_id] = report.job
+    merged = [(attrs.evolve(cause, participants=tuple(names)), list(jobs.values())) for cause, names, jobs in causes.values()]
     return sorted(merged, key=lambda member: -len(member[0].participants))
 
 
@@ -160,10 +155,10 @@ def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Out
     drills: dict[str, dict[str, list[tuple[Outcome, str]]]] = {}
     for job in filter(is_drill, assessment.jobs):
         time = job.creation_date_time
-        day = "no date" if time is None else format_day(time)
+        day = "no date" if time is None else _text.format_day(time)
         for server_id in ids & {entry.source_server_id for entry in job.participating_servers}:
             outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
-            text = f"{format_minute(time)} UTC, {job.job_id}: {outcome.name}"
+            text = f"{_text.format_minute(time)} UTC, {job.job_id}: {outcome.name}"
             drills.setdefault(day, {}).setdefault(server_id, []).append((outcome, text))
     return drills
 

@@ -415,7 +415,7 @@ def recovery_chart(
         return _figures.empty_chart(title, details, "no complete recoveries or drills with a creation date")
     times = [recovery.recovery_time for _, recovery in dated if recovery.recovery_time is not None]
     line = wording.drawn_objective(objective, max(times, default=None))
-    title += f"; {wording.undrawn_objective_label(objective)}" if objective is not None and line is None else ""
+    title += f"; objective {format_duration(objective)} is beyond the chart" if objective is not None and line is None else ""
     highest = max(*map(minutes_of, [*times, line or timedelta()]), 1 / 60)
     has_band = len(times) < len(dated)
     band = highest * 1.22

@@ -111,11 +111,7 @@ def markdown_lines(assessment: Assessment) -> Iterator[str]:
     yield output.markdown(wording.title_label(assessment))
     yield ""
     if assessment.servers:
-        rows = (
-            (row.verdict_label, row.server, row.last_success, row.age, row.recovery_time, "; ".join(row.reasons))
-            for row in wording.rows(assessment)
-        )
-        yield from output.markdown_table(wording.COLUMNS, rows)
+        yield from output.markdown_table(wording.COLUMNS, map(wording.cells, assessment.worst_first))
         yield ""
     for note in wording.notes(assessment):
         yield f"- {output.markdown(note)}"
