@@ -28,7 +28,7 @@ from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, PhaseName, latest_snapshots
 from drs_jobs.analysis.times import EARLIEST, created
 from drs_jobs.evidence import wording
-from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
+from drs_jobs.evidence.drills_and_recoveries import Recovery, is_drill, select
 from drs_jobs.evidence.model import SEVERITY
 from drs_jobs.evidence.verdicts import validate_duration
 from drs_jobs.notebook import _figures
@@ -216,7 +216,7 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     """
     every_job = list(jobs)
     label_of = _figures.server_labels(names)
-    recoveries = all_recoveries(every_job)
+    recoveries = select(every_job).recoveries_by_server()
     drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **(names or {})}}
     undrilled = sorted(server for server, history in drills.items() if not history)
     # Those that need most attention are first.
@@ -399,7 +399,7 @@ def recovery_chart(
     """
     validate_duration("objective", objective)
     label_of = _figures.server_labels(names)
-    recoveries = [recovery for history in all_recoveries(phases).values() for recovery in history]
+    recoveries = [recovery for history in select(phases).recoveries_by_server().values() for recovery in history]
     dated = [(time, r) for r in recoveries if r.job.is_complete and (time := r.created_at) is not None]
     dated.sort(key=itemgetter(0))
     servers = {recovery.server_id for _, recovery in dated}
