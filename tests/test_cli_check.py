@@ -498,7 +498,8 @@ def test_markdown():
     assert lines[2] == wording.title_label(assessment)
     assert [line for line in lines if line.startswith("- ")] == [f"- {note}" for note in wording.notes(assessment)]
     assert rows[0] == f"| {' | '.join(wording.COLUMNS)} |"
-    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {wording.verdict_label(row.verdict)}" for row in assessment.worst_first]
+    verdicts = [wording.verdict_label(row.verdict) for row in assessment.worst_first]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {verdict}" for verdict in verdicts]
 
 
 def test_markdown_of_hostile_text():
