@@ -51,10 +51,8 @@ class EvidenceReader:
         self._objective = parse_positive_duration("--objective", criteria.objective)
         check_stdin({"--accounts": organisation.accounts, "--servers": criteria.servers, "--names": criteria.names})
         self._servers, self._names = ServerOption("--servers", criteria.servers), ServerOption("--names", criteria.names)
-
-        def make_source() -> JobSource:
-            return JobSource.from_options(connection, organisation, saved, asks_aws=self._servers.is_aws or self._names.is_aws)
-
+        asks_aws = self._servers.is_aws or self._names.is_aws
+        make_source = functools.partial(JobSource.from_options, connection, organisation, saved, asks_aws=asks_aws)
         # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
         source = make_source() if saved else None
         self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
@@ -86,13 +84,11 @@ class EvidenceReader:
             servers = tuple(server for value in evidence for server in value.servers or ())
         jobs = [job for value in evidence for job in value.jobs]
         accounts = {job.account_id for job in jobs if job.account_id is not None}
-        problems = [
-            *(
-                _problem(place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}")
-                for failure in self.source.failures
-            ),
-            *(_problem(place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
+        unread = [
+            (place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in self.source.failures
         ]
+        unread += [(place, f"a job, because of a {error}") for place, value in values for error in value.malformed]
+        problems = [Problem(text, **place._asdict()) for place, text in unread]
         since = self._read_from
         notes: Sequence[str] = ()
         if self._coverage is None:
@@ -105,13 +101,12 @@ class EvidenceReader:
             since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
         if len(accounts) == 1 and len(places) > 1:  # without --accounts, all are of the account of the jobs
             problems = [attrs.evolve(problem, account_id=problem.account_id or next(iter(accounts))) for problem in problems]
-        reports = {report.job.job_id: report for value in evidence for report in value.logs}
         for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
             if not any(_covers(other, place, accounts) for other in places):
-                problems.append(_problem(place, f"the jobs of {place}: this command does not read them"))
+                problems.append(Problem(f"the jobs of {place}: this command does not read them", **place._asdict()))
         judge = functools.partial(
             assess,
-            [reports.get(job.job_id, job) for job in jobs],
+            [*jobs, *(report for value in evidence for report in value.logs)],
             as_of=self._as_of,
             drilled_within=self._drilled_within,
             objective=self._objective,
@@ -167,10 +162,6 @@ def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
     with DaemonThreadPool(8) as pool:  # AWS documents no rate limit
         futures = [pool.submit(phases_of, client, job) for job in jobs]
         return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
-
-
-def _problem(place: Place, text: str) -> Problem:
-    return Problem(text, account_id=place.account_id, region=place.region)
 
 
 def _is_met_before(row: ServerAssessment, since: datetime) -> bool:

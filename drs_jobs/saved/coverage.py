@@ -71,7 +71,7 @@ def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
         as_of=moment,
         since=None if since == _BEGINNING else since,
         places=tuple(spans),
-        problems=tuple(Problem(text, account_id=place.account_id, region=place.region) for place, text in problems),
+        problems=tuple(Problem(text, **place._asdict()) for place, text in problems),
         notes=tuple(_notes(archive, ends, printed)),
     )
 
