@@ -104,9 +104,8 @@ def _places_of_runs(archive: Archive) -> Iterator[tuple[Place, Run]]:
 
 
 def _notes(archive: Archive, ends: Mapping[Place, datetime], printed: Iterable[Place]) -> Iterator[str]:
-    for file in archive.files:
-        if file.has_half_line:
-            yield f"{file.name} ends with half a line, which is left out: run drs-jobs save again"
+    for name in archive.half_lines:
+        yield f"{name} ends with half a line, which is left out: run drs-jobs save again"
     if ends:
         oldest, newest = min(ends, key=ends.__getitem__), max(ends, key=ends.__getitem__)
         if ends[newest] - ends[oldest] > _MAX_LAG:

@@ -42,7 +42,7 @@ def report(
         reader = EvidenceReader(criteria, connection, organisation, saved, history=True)
     assessment = reader.read()
     saved_files = () if reader.source.saved is None else reader.source.saved.archive.files
-    text = page.page(assessment, title, files=[(saved_file.name, saved_file.sha256) for saved_file in saved_files])
+    text = page.page(assessment, title, files=saved_files)
     files.write(text, records_csv(assessment), jobs_csv(assessment))
     reader.print_notes(assessment)
     print_note(f"written to {', '.join(path.name for path in files.paths)}")
