@@ -1,7 +1,7 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -37,12 +37,9 @@ class EvidenceReader:
     def __init__(
         self, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
     ) -> None:
-        """Check the options of the command line, and read their files.
+        """Check the options of the command line, and read their files. A ValueError says which option is invalid.
 
         With `history`, the logs of all drills and recoveries are read. If not, only those that can change a verdict.
-
-        Raises:
-            ValueError: If one of them is invalid, or if `--since` does not reach back to what has to be judged.
         """
         now = datetime.now(UTC)
         self._history = history
@@ -132,18 +129,15 @@ class EvidenceReader:
             self._names.read_names(client)
         malformed: list[MalformedResponseError] = []
         jobs = latest_snapshots(client.describe_jobs(from_date=self._read_from, on_malformed=malformed.append))
-        needed = self._jobs_with_logs(jobs, servers)
+        needed: Sequence[Job] = ()
+        if self._history:
+            recoveries = {job.job_id for job in select(jobs, self._as_of).recoveries}
+            needed = [job for job in jobs if job.job_id in recoveries]
+        elif self._objective is not None:
+            needed = logs_needed(jobs, as_of=self._as_of, objective=self._objective, servers=servers)
         # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
         logs = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
         return _Evidence(jobs, logs, servers, malformed)
-
-    def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None) -> Sequence[Job]:
-        if self._history:
-            counting = {job.job_id for job in select(jobs, self._as_of).recoveries}
-            return [job for job in jobs if job.job_id in counting]
-        if self._objective is None:
-            return ()
-        return logs_needed(jobs, as_of=self._as_of, objective=self._objective, servers=servers)
 
     def print_notes(self, assessment: Assessment) -> None:
         """Print on stderr the verdict, what limits the evidence, and without a criterion that nothing was checked."""

@@ -50,10 +50,6 @@ class JobSource:
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
         `saved` are the files of saved jobs, and `asks_aws` says whether servers or names are to be requested from AWS.
-
-        Raises:
-            ValueError: If options contradict each other or are invalid, or a file cannot be read.
-            BotoCoreError: If no client can be built, such as without a region.
         """
         organisation = organisation or Organisation()
         many = _options_of(organisation)

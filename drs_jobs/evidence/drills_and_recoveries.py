@@ -125,11 +125,7 @@ class Evidence:
 
 
 def select(jobs: Iterable[Job | JobPhases], as_of: datetime = _LATEST) -> Evidence:
-    """Return the jobs that count as of a moment, by default all.
-
-    Raises:
-        TypeError: If one of `jobs` is neither a `Job` nor `JobPhases`.
-    """
+    """Return the jobs that count as of a moment, by default all. Another object than a `Job` or `JobPhases` is a TypeError."""
     entries = list(jobs)
     for entry in entries:
         if not isinstance(entry, Job | JobPhases):

@@ -42,13 +42,7 @@ _BAR_WIDTH: Final = 1000
 
 
 def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the HTML page; see `drs_jobs.evidence.render`.
-
-    Args:
-        assessment: The assessment.
-        title: The title; `None` for the default.
-        files: The name and the SHA-256 of each file that the jobs were read from. Default none.
-    """
+    """Return the page of `drs_jobs.evidence.render`. `files` has the name and the SHA-256 of each file of saved jobs."""
     servers = [row.server for row in assessment.servers]
     places: list[SourceServer | Job | Problem] = [*servers, *assessment.jobs, *assessment.problems]
     names = {server.source_server_id: server.name for server in servers}

@@ -148,12 +148,7 @@ def _validated_time(name: str, time: object) -> datetime:
 
 
 def validate_duration(name: str, duration: object) -> None:
-    """Check a criterion, which can be `None`.
-
-    Raises:
-        TypeError: If it is not a timedelta.
-        ValueError: If it is not above 0.
-    """
+    """Check that a criterion is `None`, or a timedelta above 0."""
     if duration is None:
         return
     if not isinstance(duration, timedelta):
