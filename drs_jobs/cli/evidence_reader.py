@@ -18,7 +18,7 @@ from drs_jobs.cli.sources import JobSource, place_of, track
 from drs_jobs.evidence import Assessment, Problem, ServerAssessment, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.coverage import coverage
+from drs_jobs.saved.coverage import Coverage, coverage
 from drs_jobs.sweep.workers import DaemonThreadPool, phases_of
 
 
@@ -52,8 +52,9 @@ class EvidenceReader:
         make_source = functools.partial(JobSource.from_options, connection, organisation, saved, asks_aws=asks_aws)
         # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
         source = make_source() if saved else None
-        self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
-        as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
+        jobs = None if source is None else source.saved
+        self._coverage = Coverage(given_as_of or now) if jobs is None else coverage(jobs, given_as_of)
+        as_of = self._coverage.as_of
         if as_of is None:
             raise ValueError("these files do not say when jobs were read: run drs-jobs save again, or give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
@@ -85,17 +86,12 @@ class EvidenceReader:
             (place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in self.source.failures
         ]
         unread += [(place, f"a job, because of a {error}") for place, value in values for error in value.malformed]
-        problems = [Problem(text, **place._asdict()) for place, text in unread]
-        since = self._read_from
-        notes: Sequence[str] = ()
-        if self._coverage is None:
-            places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
-        else:
-            problems += self._coverage.problems
-            notes = self._coverage.notes
+        problems = [*(Problem(text, **place._asdict()) for place, text in unread), *self._coverage.problems]
+        places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
+        if self.source.saved is not None:
             places = list(self._coverage.places)
-            # From when on no job is missing. Saved jobs from before that time count too.
-            since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
+        # From when on no job is missing. Saved jobs from before that time count too.
+        since = max((start for start in (self._read_from, self._coverage.since) if start is not None), default=None)
         if len(accounts) == 1 and len(places) > 1:  # without --accounts, all are of the account of the jobs
             problems = [attrs.evolve(problem, account_id=problem.account_id or next(iter(accounts))) for problem in problems]
         for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
@@ -120,7 +116,7 @@ class EvidenceReader:
             attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(server_id, row.server.name)))
             for server_id, row in rows.items()
         )
-        return attrs.evolve(assessment, servers=tuple(named), source_notes=tuple(notes))
+        return attrs.evolve(assessment, servers=tuple(named), source_notes=self._coverage.notes)
 
     def _read_place(self, client: JobsClient) -> _Evidence:
         """Read one account and region."""

@@ -55,11 +55,7 @@ class Problem(Model):
     """The region that it concerns; `None` if it could concern any server."""
 
     def concerns(self, server: SourceServer) -> bool:
-        """Return whether it could have hidden a job of a server: it or the server has no known place, or both are equal.
-
-        Args:
-            server: The server.
-        """
+        """Return whether it could have hidden a job of a server: one of their places is not known, or both are equal."""
         places = (self.account_id, self.region), (server.account_id, server.region)
         return any(None in place for place in places) or places[0] == places[1]
 

@@ -18,13 +18,13 @@ class Coverage:
 
     as_of: datetime | None
     """The moment that was given, or the last that all places cover; `None` if no file has one."""
-    since: datetime | None
+    since: datetime | None = None
     """The start of the time until `as_of` that all places cover without a gap; `None` for all jobs."""
-    places: tuple[Place, ...]
+    places: tuple[Place, ...] = ()
     """The accounts and regions in the files."""
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...] = ()
     """What is not covered, with its account and region."""
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """What else limits the jobs, one line each."""
 
 
