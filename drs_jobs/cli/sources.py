@@ -61,9 +61,7 @@ class JobSource:
             try:
                 jobs = SavedJobs(*saved)
             except OSError as error:
-                name = str(error.filename)
-                hint = "; --since is for dates" if name[:4].isdecimal() else ""
-                raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
+                raise ValueError(f"--from {quoted(str(error.filename))} cannot be read: {error.strerror or error}") from None
             return cls(JobsClient(jobs), jobs)
         if organisation.accounts is None and organisation.regions is None:
             if many:

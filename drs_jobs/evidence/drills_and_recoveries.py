@@ -34,13 +34,9 @@ def is_recovery(job: Job) -> bool:
 
 @attrs.frozen(repr=False, kw_only=True)
 class Recovery(RecoveryResult):
-    """A recovery or drill of one server, with what its verdict depends on.
-
-    If the job ended after the moment, it has no end, and the status of its servers is not known.
-    """
+    """A recovery or drill of one server, with what its verdict depends on."""
 
     server_id: str
-    """The id of the server."""
     entries: tuple[ParticipatingServer, ...]
     """The entries of the server in the job, usually one."""
     is_log_whole: bool

@@ -48,7 +48,6 @@ def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, s
     names = {server.source_server_id: server.name for server in servers}
     drills_by_day = _drills_by_day(assessment)
     days = list(drills_by_day)[:_MAX_DAYS]
-    drawn = [row.server for row in assessment.worst_first[:_MAX_ROWS]]
     bars, objective_x = _chart(assessment)
     return _template.render(
         title=_text.one_line(title or "") or wording.DEFAULT_TITLE,
@@ -64,7 +63,6 @@ def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, s
         has_places=len({(server.account_id, server.region) for server in servers}) > 1,
         accounts=list(_accounts(assessment)),
         drills_by_day=drills_by_day,
-        drawn=drawn,
         grids=[days[start : start + _DAYS_PER_GRID] for start in range(0, len(days), _DAYS_PER_GRID)],
         bars=bars,
         objective_x=objective_x,
@@ -120,10 +118,7 @@ def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
 
 
 def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job]]]:
-    """Return each cause once, the one with the most participants first, with its jobs. Its reason is that of the first job.
-
-    Failures without a reason are causes too.
-    """
+    """Return each cause once with its jobs, the one with the most participants first. A failure without a reason is one too."""
     causes: dict[str, tuple[Cause, dict[str, None], dict[str, Job]]] = {}
     for report in reports:
         silent = tuple(failure.participant for failure in report.failures if not failure.reasons)
@@ -137,10 +132,7 @@ def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job
 
 
 def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Outcome, str]]]]:
-    """Return the outcome and a text of each drill, by day, the newest first, and by server.
-
-    The waves of one run are several jobs of the same day.
-    """
+    """Return the outcome and a text of each drill, by day, the newest first, and by server. A day can have several drills."""
     ids = {row.server.source_server_id for row in assessment.servers}
     drills: dict[str, dict[str, list[tuple[Outcome, str]]]] = {}
     for job in filter(is_drill, assessment.jobs):
@@ -154,10 +146,9 @@ def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Out
 
 
 def _chart(assessment: Assessment) -> tuple[dict[str, list[tuple[Phase, float, float]]], float | None]:
-    """Return the phases of the recovery of each server by its id, with the position and the width of their bars.
+    """Return the phases of the recovery of each server, with the position and width of their bars, and where the objective is.
 
-    All bars are on the same scale, from the creation of the job on. The second value is the position of the objective; `None`
-    without one, or if it would make the bars too short.
+    All bars are on the same scale, from the creation of the job on.
     """
     recoveries = {row.server.source_server_id: row.latest_recovery for row in assessment.servers if row.latest_recovery}
     spans = {server_id: list(_spans(recovery, assessment.as_of)) for server_id, recovery in recoveries.items()}

@@ -179,10 +179,7 @@ def list_label(names: Sequence[str], limit: int = _MAX_NAMED) -> str:
 
 
 def limits(assessment: "Assessment") -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield what the jobs and logs that were read do not show, and why, with the jobs, one line each.
-
-    What could not be read is in `notes`.
-    """
+    """Yield what the jobs and logs that were read do not show, and why, with the jobs, one line each."""
     labels = {job.job_id: f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC" for job in assessment.jobs}
     logs = {report.job.job_id for report in assessment.phases}
     errors = [f"{labels[report.job.job_id]}: {error_label(report.log_error)}" for report in assessment.unread_logs]

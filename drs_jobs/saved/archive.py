@@ -50,7 +50,6 @@ class Entry:
     has_whole_log: bool
     """Whether it has its log to the end."""
     rank: int
-    """The rank of the snapshot."""
     age: float
     """Sorts jobs as AWS does, newest first; infinite without a creation time."""
     log_error: str | None

@@ -21,7 +21,6 @@ class Coverage:
     since: datetime | None = None
     """The start of the time until `as_of` that all places cover without a gap; `None` for all jobs."""
     places: tuple[Place, ...] = ()
-    """The accounts and regions in the files."""
     problems: tuple[Problem, ...] = ()
     """What is not covered, with its account and region."""
     notes: tuple[str, ...] = ()

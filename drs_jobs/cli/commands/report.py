@@ -55,7 +55,6 @@ class ReportFiles:
 
     page: Path
     can_replace: bool
-    """Whether files that exist can be replaced."""
     inputs: Sequence[Path] = ()
     """Files that the command reads. They are never replaced."""
 
