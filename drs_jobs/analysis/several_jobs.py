@@ -162,9 +162,9 @@ def launches_by_server(jobs: Iterable[Job]) -> Mapping[str, list[Job]]:
     """Return the launches of each server by its id, the latest first. Of one moment, the worse is first."""
     launches: dict[str, list[Job]] = {}
     for job in filter(is_launch, jobs):
-        for server_id in dict.fromkeys(server.source_server_id for server in job.participating_servers):
-            if server_id:
-                launches.setdefault(server_id, []).append(job)
+        server_ids = (server.source_server_id for server in job.participating_servers if server.source_server_id)
+        for server_id in dict.fromkeys(server_ids):
+            launches.setdefault(server_id, []).append(job)
     for server_id, members in launches.items():
         members.sort(key=lambda job: WORST_FIRST.index(job.outcome_of(server_id) or Outcome.UNDETERMINED))
     return {server_id: newest_first(members) for server_id, members in launches.items()}

@@ -37,6 +37,7 @@ class Recovery(RecoveryResult):
     """A recovery or drill of one server, with what its verdict depends on."""
 
     server_id: str
+    """The id of the server."""
     entries: tuple[ParticipatingServer, ...]
     """The entries of the server in the job, usually one."""
     is_log_whole: bool

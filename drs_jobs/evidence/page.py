@@ -1,7 +1,7 @@
 """An assessment as one HTML page. jinja2 escapes every text."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -95,7 +95,7 @@ _environment: Final = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {
+_filters: Final[dict[str, Callable[..., str]]] = {
     "age": _text.format_age,
     "count": _text.format_count,
     "duration": _text.format_duration,
@@ -104,6 +104,7 @@ _environment.filters |= {
     "number": "{:,}".format,
     "second": _text.format_second,
 }
+_environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
 
 

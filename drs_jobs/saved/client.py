@@ -66,7 +66,7 @@ class SavedJobs:
         entries, order = self.archive.entries, self._order
         if not isinstance(filters.get("jobIDs"), list | tuple | None):
             raise _validation_error("DescribeJobs", "filters.jobIDs", "must be a list of ids")
-        if job_ids := set(filters.get("jobIDs") or ()):
+        if job_ids := set[str](filters.get("jobIDs") or ()):
             order = [job_id for job_id in order if job_id in job_ids]
         if "fromDate" in filters or "toDate" in filters:
             # By default from the oldest job that has a creation time.
