@@ -70,10 +70,7 @@ def records_csv(assessment: Assessment) -> str:
 
 
 def jobs_csv(assessment: Assessment) -> str:
-    """Return one row per participant of each drill and recovery, newest first, with its phases and the reasons of its failure.
-
-    A job without participants has one row.
-    """
+    """Return one row per participant of each drill and recovery, newest first, and one per job without participants."""
     names = {row.server.source_server_id: row.server.name for row in assessment.servers}
     columns = next(_participant_rows(Explanation(job=Job(job_id="")), {}))
     return csv_text(columns, (row for report in assessment.explanations() for row in _participant_rows(report, names)))

@@ -147,10 +147,7 @@ def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Out
 
 
 def _chart(assessment: Assessment) -> tuple[dict[str, list[tuple[Phase, float, float]]], float | None]:
-    """Return the phases of the recovery of each server, with the position and width of their bars, and where the objective is.
-
-    All bars are on the same scale, from the creation of the job on.
-    """
+    """Return the phases of the recovery of each server, with the positions and widths of their bars, and the objective."""
     recoveries = {row.server.source_server_id: row.latest_recovery for row in assessment.servers if row.latest_recovery}
     spans = {server_id: list(_spans(recovery, assessment.as_of)) for server_id, recovery in recoveries.items()}
     # Without running and failed recoveries, because one that hangs for weeks would make all other bars too short.
