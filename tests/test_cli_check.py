@@ -464,7 +464,7 @@ def test_table_fits(width: int, options: dict[str, Any]):
     if width >= 40:
         assert re.findall("|".join(ids), "\n".join(lines)) == ids
     if width >= 80:
-        for row in wording.rows(assessment):
+        for row in assessment.worst_first:
             if width < 120 or width == 10_000:
                 assert [reason for reason in row.reasons if "".join(reason.split()) not in text] == []
             assert "last success" in lines[0]
@@ -498,7 +498,8 @@ def test_markdown():
     assert lines[2] == wording.title_label(assessment)
     assert [line for line in lines if line.startswith("- ")] == [f"- {note}" for note in wording.notes(assessment)]
     assert rows[0] == f"| {' | '.join(wording.COLUMNS)} |"
-    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {row.verdict_label}" for row in wording.rows(assessment)]
+    verdicts = [wording.verdict_label(row.verdict) for row in assessment.worst_first]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {verdict}" for verdict in verdicts]
 
 
 def test_markdown_of_hostile_text():
@@ -507,10 +508,10 @@ def test_markdown_of_hostile_text():
     lines = list(markdown_lines(assessment))
     rows = [line for line in lines if line.startswith("| ")][2:]
     assert len(rows) == len(HOSTILE)
-    for line, row in zip(rows, wording.rows(assessment), strict=True):
+    for line, row in zip(rows, assessment.worst_first, strict=True):
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         assert len(cells) == len(wording.COLUMNS)
-        assert re.sub(r"\\(.)", r"\1", cells[1]) == row.server
+        assert re.sub(r"\\(.)", r"\1", cells[1]) == wording.server_label(row.server)
         assert re.sub(r"\\(.)", r"\1", cells[-1]) == "; ".join(row.reasons)
     assert not re.search(r"(?<!\\)[`*_<>\[\]$~]", "".join(line for line in lines if line[:5] != "| ---").replace("\\\\", ""))
     assert all(line.isprintable() for line in lines)

@@ -159,7 +159,7 @@ def test_link_planted_meanwhile(tmp_path: Path):
     report.check()
     report.page.symlink_to(tmp_path / "secret")
     with pytest.raises(UsageError, match="not a regular file"):
-        report.write({report.page: "x"})
+        report.write("x", "y", "z")
     assert [path.name for path in tmp_path.iterdir()] == ["evidence.html"]
 
 
@@ -176,13 +176,13 @@ def test_drafts_are_in_a_private_folder(tmp_path: Path):
             seen.extend((path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir())
             return b"x"
 
-    report.write({report.page: Watched("x"), report.records: "y"})
+    report.write(Watched("x"), "y", "z")
     [(name, mode)] = seen
     assert (name.startswith(".drs-jobs-"), len(name) > 15, mode) == (True, True, 0o700)
     plain = tmp_path / "plain"
     plain.touch()
-    assert {path.stat().st_mode for path in (report.page, report.records)} == {plain.stat().st_mode}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["evidence.csv", "evidence.html", "plain"]
+    assert {path.stat().st_mode for path in report.paths} == {plain.stat().st_mode}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["evidence-jobs.csv", "evidence.csv", "evidence.html", "plain"]
 
 
 @pytest.mark.parametrize("option", ["--servers", "--names"])
@@ -211,7 +211,7 @@ def test_half_written_files_are_removed(tmp_path: Path):
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        report.write({report.page: "new", report.records: Unwritable("x")})
+        report.write("new", Unwritable("x"), "z")
     assert files(tmp_path) == {"e.html": "old"}
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -221,7 +221,7 @@ def test_file_created_meanwhile_is_kept(tmp_path: Path):
     report.check()
     report.page.write_text("new", encoding="utf-8")
     with pytest.raises(UsageError, match="exists"):
-        report.write({report.page: "x"})
+        report.write("x", "y", "z")
     assert files(tmp_path) == {"e.html": "new"}
 
 

@@ -8,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drs_jobs.evidence.csv import write_csv
+from drs_jobs.evidence.csv import csv_text
 
 
 def _written(*values: object) -> str:
-    file = io.StringIO()
-    write_csv(file, ["value"], ({"value": value} for value in values))
-    return file.getvalue()
+    return csv_text(["value"], ({"value": value} for value in values))
 
 
 def _cells(*values: object) -> list[str]:
@@ -48,6 +46,4 @@ def test_values():
 
 
 def test_absent_columns_are_empty():
-    file = io.StringIO()
-    write_csv(file, ["a", "b"], [{"b": 1, "c": 2}])
-    assert file.getvalue() == '"a","b"\n"",1\n'
+    assert csv_text(["a", "b"], [{"b": 1, "c": 2}]) == '"a","b"\n"",1\n'

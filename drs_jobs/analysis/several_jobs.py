@@ -107,7 +107,7 @@ def combine(jobs: Iterable[Job], *, optional_servers: Iterable[str] = ()) -> Com
     distinct = latest_snapshots(jobs)
     if not distinct:
         raise ValueError("no jobs were given: pass at least one, because the outcome of no jobs is not defined")
-    launches = _launches(distinct)
+    launches = launches_by_server(distinct)
     outcomes = set(_outcomes(distinct, launches, frozenset(optional_servers)))
     creations = [created(job) for job in distinct]
     ends = [None if job.end_date_time is None else to_utc(job.end_date_time, "end_date_time") for job in distinct]
@@ -158,11 +158,12 @@ WORST_FIRST: Final = (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Out
 """The outcomes, the worst first."""
 
 
-def _launches(jobs: Iterable[Job]) -> Mapping[str, list[Job]]:
+def launches_by_server(jobs: Iterable[Job]) -> Mapping[str, list[Job]]:
     """Return the launches of each server by its id, the latest first. Of one moment, the worse is first."""
     launches: dict[str, list[Job]] = {}
     for job in filter(is_launch, jobs):
-        for server_id in {server.source_server_id for server in job.participating_servers if server.source_server_id}:
+        server_ids = (server.source_server_id for server in job.participating_servers if server.source_server_id)
+        for server_id in dict.fromkeys(server_ids):
             launches.setdefault(server_id, []).append(job)
     for server_id, members in launches.items():
         members.sort(key=lambda job: WORST_FIRST.index(job.outcome_of(server_id) or Outcome.UNDETERMINED))

@@ -1,7 +1,7 @@
 """What `check` and `report` have in common: their options, what they read, and the exit status of the verdict."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from drs_jobs.cli.sources import JobSource, place_of, track
 from drs_jobs.evidence import Assessment, Problem, ServerAssessment, Verdict, assess, logs_needed, wording
 from drs_jobs.evidence.drills_and_recoveries import select
 from drs_jobs.saved.archive import Place
-from drs_jobs.saved.coverage import coverage
+from drs_jobs.saved.coverage import Coverage, coverage
 from drs_jobs.sweep.workers import DaemonThreadPool, phases_of
 
 
@@ -37,12 +37,9 @@ class EvidenceReader:
     def __init__(
         self, criteria: Criteria, connection: Connection, organisation: Organisation, saved: Saved, *, history: bool
     ) -> None:
-        """Check the options of the command line, and read their files.
+        """Check the options of the command line, and read their files. A ValueError says which option is invalid.
 
         With `history`, the logs of all drills and recoveries are read. If not, only those that can change a verdict.
-
-        Raises:
-            ValueError: If one of them is invalid, or if `--since` does not reach back to what has to be judged.
         """
         now = datetime.now(UTC)
         self._history = history
@@ -51,14 +48,13 @@ class EvidenceReader:
         self._objective = parse_positive_duration("--objective", criteria.objective)
         check_stdin({"--accounts": organisation.accounts, "--servers": criteria.servers, "--names": criteria.names})
         self._servers, self._names = ServerOption("--servers", criteria.servers), ServerOption("--names", criteria.names)
-
-        def make_source() -> JobSource:
-            return JobSource.from_options(connection, organisation, saved, asks_aws=self._servers.is_aws or self._names.is_aws)
-
+        asks_aws = self._servers.is_aws or self._names.is_aws
+        make_source = functools.partial(JobSource.from_options, connection, organisation, saved, asks_aws=asks_aws)
         # Files are read before the criteria are checked, because they limit them; AWS's configuration is checked after that.
         source = make_source() if saved else None
-        self._coverage = None if source is None or source.saved is None else coverage(source.saved, given_as_of)
-        as_of = (given_as_of or now) if self._coverage is None else self._coverage.as_of
+        jobs = None if source is None else source.saved
+        self._coverage = Coverage(given_as_of or now) if jobs is None else coverage(jobs, given_as_of)
+        as_of = self._coverage.as_of
         if as_of is None:
             raise ValueError("these files do not say when jobs were read: run drs-jobs save again, or give --as-of")
         if within is not None and within > as_of - datetime.min.replace(tzinfo=UTC):
@@ -86,32 +82,24 @@ class EvidenceReader:
             servers = tuple(server for value in evidence for server in value.servers or ())
         jobs = [job for value in evidence for job in value.jobs]
         accounts = {job.account_id for job in jobs if job.account_id is not None}
-        problems = [
-            *(
-                _problem(place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}")
-                for failure in self.source.failures
-            ),
-            *(_problem(place, f"a job, because of a {error}") for place, value in values for error in value.malformed),
+        unread = [
+            (place_of(failure.target), f"the jobs: {describe_error(failure.error)[0]}") for failure in self.source.failures
         ]
-        since = self._read_from
-        notes: Sequence[str] = ()
-        if self._coverage is None:
-            places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
-        else:
-            problems += self._coverage.problems
-            notes = self._coverage.notes
+        unread += [(place, f"a job, because of a {error}") for place, value in values for error in value.malformed]
+        problems = [*(Problem(text, **place._asdict()) for place, text in unread), *self._coverage.problems]
+        places = [place_of(target) for target in self.source.targets] or [place for place, _ in values]
+        if self.source.saved is not None:
             places = list(self._coverage.places)
-            # From when on no job is missing. Saved jobs from before that time count too.
-            since = max((start for start in (since, self._coverage.since) if start is not None), default=None)
+        # From when on no job is missing. Saved jobs from before that time count too.
+        since = max((start for start in (self._read_from, self._coverage.since) if start is not None), default=None)
         if len(accounts) == 1 and len(places) > 1:  # without --accounts, all are of the account of the jobs
             problems = [attrs.evolve(problem, account_id=problem.account_id or next(iter(accounts))) for problem in problems]
-        reports = {report.job.job_id: report for value in evidence for report in value.logs}
         for place in dict.fromkeys(Place(server.account_id, server.region) for server in servers or ()):
             if not any(_covers(other, place, accounts) for other in places):
-                problems.append(_problem(place, f"the jobs of {place}: this command does not read them"))
+                problems.append(Problem(f"the jobs of {place}: this command does not read them", **place._asdict()))
         judge = functools.partial(
             assess,
-            [reports.get(job.job_id, job) for job in jobs],
+            [*jobs, *(report for value in evidence for report in value.logs)],
             as_of=self._as_of,
             drilled_within=self._drilled_within,
             objective=self._objective,
@@ -128,7 +116,7 @@ class EvidenceReader:
             attrs.evolve(row, server=attrs.evolve(row.server, name=names.get(server_id, row.server.name)))
             for server_id, row in rows.items()
         )
-        return attrs.evolve(assessment, servers=tuple(named), source_notes=tuple(notes))
+        return attrs.evolve(assessment, servers=tuple(named), source_notes=self._coverage.notes)
 
     def _read_place(self, client: JobsClient) -> _Evidence:
         """Read one account and region."""
@@ -137,18 +125,15 @@ class EvidenceReader:
             self._names.read_names(client)
         malformed: list[MalformedResponseError] = []
         jobs = latest_snapshots(client.describe_jobs(from_date=self._read_from, on_malformed=malformed.append))
-        needed = self._jobs_with_logs(jobs, servers)
+        needed: Sequence[Job] = ()
+        if self._history:
+            recoveries = {job.job_id for job in select(jobs, self._as_of).recoveries}
+            needed = [job for job in jobs if job.job_id in recoveries]
+        elif self._objective is not None:
+            needed = logs_needed(jobs, as_of=self._as_of, objective=self._objective, servers=servers)
         # In a sweep, many accounts and regions are read at the same time, and each reads one log after the other.
         logs = read_logs(client, needed) if self.source.client is not None else [phases_of(client, job) for job in needed]
         return _Evidence(jobs, logs, servers, malformed)
-
-    def _jobs_with_logs(self, jobs: Iterable[Job], servers: Iterable[SourceServer] | None) -> Sequence[Job]:
-        if self._history:
-            counting = {job.job_id for job in select(jobs, self._as_of).recoveries}
-            return [job for job in jobs if job.job_id in counting]
-        if self._objective is None:
-            return ()
-        return logs_needed(jobs, as_of=self._as_of, objective=self._objective, servers=servers)
 
     def print_notes(self, assessment: Assessment) -> None:
         """Print on stderr the verdict, what limits the evidence, and without a criterion that nothing was checked."""
@@ -167,10 +152,6 @@ def read_logs(client: JobsClient, jobs: Sequence[Job]) -> list[JobPhases]:
     with DaemonThreadPool(8) as pool:  # AWS documents no rate limit
         futures = [pool.submit(phases_of, client, job) for job in jobs]
         return [future.result() for future in track(futures, total=len(futures), description="reading logs")]
-
-
-def _problem(place: Place, text: str) -> Problem:
-    return Problem(text, account_id=place.account_id, region=place.region)
 
 
 def _is_met_before(row: ServerAssessment, since: datetime) -> bool:

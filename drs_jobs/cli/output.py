@@ -33,7 +33,7 @@ from drs_jobs._time import duration_between, seconds_of
 from drs_jobs.analysis import Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
 from drs_jobs.evidence import wording
-from drs_jobs.evidence.csv import write_csv
+from drs_jobs.evidence.csv import csv_text
 from drs_jobs.saved.archive import Place
 
 HostNames: TypeAlias = Mapping[str, str]
@@ -312,7 +312,7 @@ def jobs_table(
 def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str] | None = None) -> None:
     """Print one record per row as CSV with these columns, or without columns one per line as JSON."""
     if columns is not None:
-        write_csv(sys.stdout, columns, records)
+        typer.echo(csv_text(columns, records), nl=False)
         return
     for record in records:
         typer.echo(json.dumps(record, default=datetime.isoformat))

@@ -87,10 +87,7 @@ def parse_servers(option: str, file: str, *, has_pairs: bool = False) -> tuple[S
     of objects, as an object of names by id, or as the response of DescribeSourceServers. CSV and JSON can have names.
 
     With `has_pairs`, a text without a header has an id and a name per line, separated by a comma, a semicolon or a tab, instead
-    of ids, and a header must have a column of names.
-
-    Raises:
-        ValueError: If the file cannot be read, contains anything else, or has two names for one id. The error names the line.
+    of ids, and a header must have a column of names. A ValueError for anything else, or for two names of one id, has the line.
     """
     text = read_option_file(option, file)
     is_json = text.lstrip()[:1] in {"{", "["}

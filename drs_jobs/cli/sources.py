@@ -1,14 +1,14 @@
 """Where commands read: one account and region, saved jobs, or many accounts and regions."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import attrs
 import botocore.session
 from botocore.exceptions import NoCredentialsError
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from drs_jobs import Job, JobsClient, ServiceError
 from drs_jobs._client import region_of
@@ -50,10 +50,6 @@ class JobSource:
         """Return the source that the options describe. Files are read now, and the configuration of AWS is checked.
 
         `saved` are the files of saved jobs, and `asks_aws` says whether servers or names are to be requested from AWS.
-
-        Raises:
-            ValueError: If options contradict each other or are invalid, or a file cannot be read.
-            BotoCoreError: If no client can be built, such as without a region.
         """
         organisation = organisation or Organisation()
         many = _options_of(organisation)
@@ -65,9 +61,7 @@ class JobSource:
             try:
                 jobs = SavedJobs(*saved)
             except OSError as error:
-                name = str(error.filename)
-                hint = "; --since is for dates" if name[:4].isdecimal() else ""
-                raise ValueError(f"--from {quoted(name)} cannot be read: {error.strerror or error}{hint}") from None
+                raise ValueError(f"--from {quoted(str(error.filename))} cannot be read: {error.strerror or error}") from None
             return cls(JobsClient(jobs), jobs)
         if organisation.accounts is None and organisation.regions is None:
             if many:
@@ -188,11 +182,8 @@ def print_incomplete(errors: Iterable[tuple[Place, Exception]]) -> None:
         print_error(f"{place}: not all jobs could be read: {describe_error(error)[0]}")
 
 
-def track(results: Iterable[T], *, total: int, description: str) -> Iterator[T]:
-    """Iterate with a progress bar, if stderr is a terminal. Some versions of rich print a line if a bar is disabled."""
+def track(results: Iterable[T], *, total: int, description: str) -> Iterable[T]:
+    """Return the results, with a progress bar if stderr is a terminal. Some versions of rich print a line if it is disabled."""
     if not sys.stderr.isatty():
-        yield from results
-        return
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(results, total=total, description=description)
+        return results
+    return progress.track(results, description, total, console=Console(stderr=True), transient=True)

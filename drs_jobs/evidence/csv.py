@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final, TextIO, cast
+from typing import Final, cast
 
+from drs_jobs._models import Job
 from drs_jobs._text import format_instant, one_line
 from drs_jobs._time import nearest_utc, seconds_of
 from drs_jobs.analysis import Explanation, ParticipantPhases, PhaseName
@@ -22,16 +23,17 @@ Source: the OWASP page on CSV injection. Tabs and line breaks, which it lists to
 """
 
 
-def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write a header and rows, which are values by column. A column that a row does not have is empty.
+def csv_text(columns: Collection[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return a header and rows, which are values by column. A column that a row does not have is empty.
 
-    A datetime is written in UTC, `None` as an empty cell, a list with spaces between. Text is quoted, so that no separator
-    in it begins another cell. Numbers are not quoted.
+    A datetime is in UTC, `None` is an empty cell, and a list has spaces between. Text is quoted, so that no separator in it
+    begins another cell. Numbers are not quoted.
     """
-    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return text.getvalue()
 
 
 def _cell(value: object) -> str | int | float:
@@ -64,47 +66,20 @@ _PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, P
 
 def records_csv(assessment: Assessment) -> str:
     """Return the records of an assessment, with the keys of `ServerRecord` as columns."""
-    return _csv_text(tuple(ServerRecord.__annotations__), assessment.records())
+    return csv_text(ServerRecord.__annotations__, assessment.records())
 
 
 def jobs_csv(assessment: Assessment) -> str:
-    """Return one row per participant of each drill and recovery, newest first, with its phases and the reasons of its failure.
-
-    A job without participants has one row.
-    """
+    """Return one row per participant of each drill and recovery, newest first, and one per job without participants."""
     names = {row.server.source_server_id: row.server.name for row in assessment.servers}
-    return _csv_text(_JOB_COLUMNS, (row for report in assessment.explanations() for row in _participant_rows(report, names)))
-
-
-def _csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    text = io.StringIO()
-    write_csv(text, columns, rows)
-    return text.getvalue()
-
-
-_JOB_COLUMNS: Final = (
-    "jobID",
-    "accountID",
-    "region",
-    "kind",
-    "createdAt",
-    "endedAt",
-    "jobOutcome",
-    "participant",
-    "name",
-    "outcome",
-    "recoverySeconds",
-    *(f"{phase.lower()}Seconds" for phase in _PHASES),
-    "reasons",
-    "causes",
-    "jobReasons",
-    "logError",
-)
+    columns = next(_participant_rows(Explanation(job=Job(job_id="")), {}))
+    return csv_text(columns, (row for report in assessment.explanations() for row in _participant_rows(report, names)))
 
 
 def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> Iterator[Mapping[str, object]]:
     job = report.job
     for row in report.phases.participants or (ParticipantPhases(participant="", outcome=job.outcome),):
+        durations = {phase.name: phase.duration for phase in row.phases}
         yield {
             "jobID": job.job_id,
             "accountID": job.account_id,
@@ -117,7 +92,7 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
             "name": names.get(row.participant),
             "outcome": row.outcome.name,
             "recoverySeconds": seconds_of(row.recovery_time),
-            **{f"{phase.name.lower()}Seconds": seconds_of(phase.duration) for phase in row.phases},
+            **{f"{phase.lower()}Seconds": seconds_of(durations.get(phase)) for phase in _PHASES},
             "reasons": "; ".join(
                 reason for failure in report.failures if failure.participant == row.participant for reason in failure.reasons
             ),

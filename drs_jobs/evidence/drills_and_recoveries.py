@@ -8,8 +8,8 @@ import attrs
 
 from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, ParticipatingServer, UnknownValue
 from drs_jobs._time import to_utc
-from drs_jobs.analysis import JobPhases, ParticipantPhases, phases
-from drs_jobs.analysis.several_jobs import WORST_FIRST, is_launch, latest_snapshots, snapshot_rank
+from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.analysis.several_jobs import is_launch, latest_snapshots, launches_by_server, snapshot_rank
 from drs_jobs.analysis.times import EARLIEST, created, logged_at, newest_first
 from drs_jobs.evidence.model import RecoveryResult, Verdict
 
@@ -34,10 +34,7 @@ def is_recovery(job: Job) -> bool:
 
 @attrs.frozen(repr=False, kw_only=True)
 class Recovery(RecoveryResult):
-    """A recovery or drill of one server, with what its verdict depends on.
-
-    If the job ended after the moment, it has no end, and the status of its servers is not known.
-    """
+    """A recovery or drill of one server, with what its verdict depends on."""
 
     server_id: str
     """The id of the server."""
@@ -97,28 +94,16 @@ class Evidence:
         """The recoveries, newest first, then those without a creation time in the given order."""
         return newest_first(filter(is_recovery, self.jobs))
 
-    def recoveries_of_servers(self) -> dict[str, list[Recovery]]:
-        """Return the recoveries of each server by its id, in the order of `recoveries`. Of one moment, the worse is first."""
-        servers: dict[str, list[Recovery]] = {}
-        for job in self.recoveries:
-            report = self.phases_by_job.get(job.job_id)
-            rows = {} if report is None else {row.participant: row for row in report.participants}
-            entries: dict[str, list[ParticipatingServer]] = {}
-            for entry in job.participating_servers:
-                if entry.source_server_id:
-                    entries.setdefault(entry.source_server_id, []).append(entry)
-            for server_id, members in entries.items():
-                recovery = self._recovery(job, server_id, tuple(members), rows.get(server_id))
-                servers.setdefault(server_id, []).append(recovery)
-        for recoveries in servers.values():
-            recoveries.sort(key=lambda recovery: WORST_FIRST.index(recovery.outcome))
-            recoveries.sort(key=lambda recovery: recovery.created_at or EARLIEST, reverse=True)
-        return servers
+    def recoveries_by_server(self) -> dict[str, list[Recovery]]:
+        """Return the recoveries of each server by its id, in the order of `launches_by_server`."""
+        launches = launches_by_server(self.recoveries)
+        return {server_id: [self._recovery(job, server_id) for job in jobs] for server_id, jobs in launches.items()}
 
-    def _recovery(
-        self, job: Job, server_id: str, entries: tuple[ParticipatingServer, ...], row: ParticipantPhases | None
-    ) -> Recovery:
+    def _recovery(self, job: Job, server_id: str) -> Recovery:
         report, duration = self.phases_by_job.get(job.job_id), job.duration
+        entries = tuple(entry for entry in job.participating_servers if entry.source_server_id == server_id)
+        rows = () if report is None else report.participants
+        row = next((row for row in rows if row.participant == server_id), None)
         time = None if row is None else row.recovery_time
         has_launched = all(entry.launch_status == LaunchStatus.LAUNCHED for entry in entries)
         is_limited = time is None and has_launched and duration is not None and duration >= timedelta(0)
@@ -136,26 +121,14 @@ class Evidence:
         )
 
 
-def all_recoveries(jobs: Iterable[Job | JobPhases]) -> dict[str, list[Recovery]]:
-    """Return the recoveries of each server by its id, whenever they were, in the order of `Evidence.recoveries`."""
-    return select(jobs, _LATEST).recoveries_of_servers()
-
-
-def select(jobs: Iterable[Job | JobPhases], as_of: datetime) -> Evidence:
-    """Return the jobs that count as of a moment.
-
-    Raises:
-        TypeError: If one of `jobs` is neither a `Job` nor `JobPhases`.
-    """
-    every_job: list[Job] = []
-    reports: list[JobPhases] = []
-    for entry in jobs:
-        job = entry.job if isinstance(entry, JobPhases) else entry
-        if not isinstance(job, Job):
+def select(jobs: Iterable[Job | JobPhases], as_of: datetime = _LATEST) -> Evidence:
+    """Return the jobs that count as of a moment, by default all. Another object than a `Job` or `JobPhases` is a TypeError."""
+    entries = list(jobs)
+    for entry in entries:
+        if not isinstance(entry, Job | JobPhases):
             raise TypeError(f"jobs must be Job or JobPhases objects, not {type(entry).__name__}: use structure_job for dicts")
-        every_job.append(job)
-        if isinstance(entry, JobPhases):
-            reports.append(entry)
+    reports = [entry for entry in entries if isinstance(entry, JobPhases)]
+    every_job = (entry.job if isinstance(entry, JobPhases) else entry for entry in entries)
     snapshots = {job.job_id: job for job in latest_snapshots(every_job)}
     # A log belongs to its snapshot. Of equal snapshots, the one with the log counts, and of several logs the last whole one.
     reports = [report for report in reports if snapshot_rank(report.job) == snapshot_rank(snapshots[report.job.job_id])]

@@ -55,11 +55,7 @@ class Problem(Model):
     """The region that it concerns; `None` if it could concern any server."""
 
     def concerns(self, server: SourceServer) -> bool:
-        """Return whether it could have hidden a job of a server: it or the server has no known place, or both are equal.
-
-        Args:
-            server: The server.
-        """
+        """Return whether it could have hidden a job of a server: one of their places is not known, or both are equal."""
         places = (self.account_id, self.region), (server.account_id, server.region)
         return any(None in place for place in places) or places[0] == places[1]
 
@@ -194,14 +190,11 @@ class Assessment(Model):
 
     def explanations(self) -> list[Explanation]:
         """Return the explanation of each of `jobs`, from its log until `as_of`."""
-        reports = {report.job.job_id: report for report in self.phases}
         # A log that was not read is like one that could not be read, because nothing can be concluded from what it lacks.
         unread = LookupError("the log was not read")
-        return [
-            explain(job, (), log_error=unread) if report is None else explain(job, report.log, log_error=report.log_error)
-            for job in self.jobs
-            for report in [reports.get(job.job_id)]
-        ]
+        reports = {job.job_id: JobPhases(job=job, log_error=unread) for job in self.jobs}
+        reports.update((report.job.job_id, report) for report in self.phases)
+        return [explain(report.job, report.log, log_error=report.log_error) for report in reports.values()]
 
     def records(self) -> list["ServerRecord"]:
         """Return one flat dict per server, the same keys in every row, in the order of `servers`."""
@@ -213,10 +206,10 @@ class Assessment(Model):
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with one row per server, the worst first."""
-        rows = [
-            [_html.verdict_html(row.verdict, row.verdict_label), *map(_html.text, [*row[1:-1], "; ".join(row.reasons)])]
-            for row in wording.rows(self)
-        ]
+        rows: list[list[str]] = []
+        for row in self.worst_first:
+            label, *cells = wording.cells(row)
+            rows.append([_html.verdict_html(row.verdict, label), *map(_html.text, cells)])
         table = _html.table_html(wording.title_label(self), wording.COLUMNS, rows)
         return table + _html.list_html("notes", list(wording.notes(self)))
 

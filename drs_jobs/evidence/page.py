@@ -9,16 +9,15 @@ import attrs
 import jinja2
 from markupsafe import Markup
 
-from drs_jobs import __version__
+from drs_jobs import __version__, _text
 from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.source_server import SourceServer
-from drs_jobs._text import format_count, format_day, format_duration, format_minute, format_more, format_second, one_line
 from drs_jobs.analysis import Cause, Explanation, Phase
 from drs_jobs.analysis.failure import cause_key
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
-from drs_jobs.evidence.model import SEVERITY, Assessment, Problem, RecoveryResult, Verdict
+from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, Verdict
 
 _OUTCOME_SYMBOLS: Final = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.RUNNING: "…", Outcome.UNDETERMINED: "?"}
 """A symbol for each outcome, so that a grid is readable without its colours."""
@@ -43,42 +42,28 @@ _BAR_WIDTH: Final = 1000
 
 
 def page(assessment: Assessment, title: str | None, files: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the HTML page; see `drs_jobs.evidence.render`.
-
-    Args:
-        assessment: The assessment.
-        title: The title; `None` for the default.
-        files: The name and the SHA-256 of each file that the jobs were read from. Default none.
-    """
+    """Return the page of `drs_jobs.evidence.render`. `files` has the name and the SHA-256 of each file of saved jobs."""
     servers = [row.server for row in assessment.servers]
     places: list[SourceServer | Job | Problem] = [*servers, *assessment.jobs, *assessment.problems]
     names = {server.source_server_id: server.name for server in servers}
     drills_by_day = _drills_by_day(assessment)
     days = list(drills_by_day)[:_MAX_DAYS]
-    drawn = [row.server for row in assessment.worst_first[:_MAX_ROWS]]
-    outcomes = {
-        outcome for day in days for server in drawn for outcome, _ in drills_by_day[day].get(server.source_server_id, ())
-    }
     bars, objective_x = _chart(assessment)
     return _template.render(
-        title=one_line(title or "") or wording.DEFAULT_TITLE,
+        title=_text.one_line(title or "") or wording.DEFAULT_TITLE,
         version=__version__,
         assessment=assessment,
         files=files,
-        notes=list(wording.notes(assessment)),
         wording=wording,
         account_ids=sorted({place.account_id for place in places if place.account_id is not None}),
         regions=sorted({place.region for place in places if place.region is not None}),
-        rows=list(zip(assessment.worst_first, wording.rows(assessment), strict=True)),
+        rows=assessment.worst_first,
         names=names,
         ambiguous_names={name for name, count in Counter(names.values()).items() if count > 1},
         has_places=len({(server.account_id, server.region) for server in servers}) > 1,
-        verdicts=SEVERITY,
         accounts=list(_accounts(assessment)),
         drills_by_day=drills_by_day,
-        drawn=drawn,
         grids=[days[start : start + _DAYS_PER_GRID] for start in range(0, len(days), _DAYS_PER_GRID)],
-        shown_outcomes=[outcome for outcome in Outcome if outcome in outcomes],
         bars=bars,
         objective_x=objective_x,
         causes=_common_causes(assessment.explanations()),
@@ -99,7 +84,7 @@ def _bounded(value: object) -> object:
     """Return a text as one bounded line if it is long or has control characters, because the escaping of HTML keeps those."""
     if not isinstance(value, str) or isinstance(value, Markup) or (value.isprintable() and len(value) <= _MAX_TEXT):
         return value
-    return one_line(value, _MAX_TEXT)
+    return _text.one_line(value, _MAX_TEXT)
 
 
 _environment: Final = jinja2.Environment(
@@ -111,12 +96,13 @@ _environment: Final = jinja2.Environment(
     lstrip_blocks=True,
 )
 _filters: Final[dict[str, Callable[..., str]]] = {
-    "count": format_count,
-    "duration": format_duration,
-    "minute": format_minute,
-    "more": format_more,
+    "age": _text.format_age,
+    "count": _text.format_count,
+    "duration": _text.format_duration,
+    "minute": _text.format_minute,
+    "more": _text.format_more,
     "number": "{:,}".format,
-    "second": format_second,
+    "second": _text.format_second,
 }
 _environment.filters.update(_filters)
 _template: Final = _environment.get_template("page.html")
@@ -133,47 +119,35 @@ def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
 
 
 def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job]]]:
-    """Return each cause once, the one with the most participants first, with its jobs. Its reason is that of the first job.
-
-    Failures without a reason are causes too.
-    """
-    causes: dict[str, list[tuple[Cause, Job]]] = {}
+    """Return each cause once with its jobs, the one with the most participants first. A failure without a reason is one too."""
+    causes: dict[str, tuple[Cause, dict[str, None], dict[str, Job]]] = {}
     for report in reports:
         silent = tuple(failure.participant for failure in report.failures if not failure.reasons)
         reason = "no reason given" + ("" if report.log_error is None else f": {wording.error_label(report.log_error)}")
         for cause in (*report.causes, *([Cause(reason=reason, participants=silent)] if silent else ())):
-            causes.setdefault(cause_key(cause.reason), []).append((cause, report.job))
-    merged: list[tuple[Cause, list[Job]]] = []
-    for members in causes.values():
-        participants = dict.fromkeys(name for cause, _ in members for name in cause.participants)
-        jobs = {job.job_id: job for _, job in members}
-        merged.append((attrs.evolve(members[0][0], participants=tuple(participants)), list(jobs.values())))
+            _, participants, jobs = causes.setdefault(cause_key(cause.reason), (cause, {}, {}))
+            participants |= dict.fromkeys(cause.participants)
+            jobs[report.job.job_id] = report.job
+    merged = [(attrs.evolve(cause, participants=tuple(names)), list(jobs.values())) for cause, names, jobs in causes.values()]
     return sorted(merged, key=lambda member: -len(member[0].participants))
 
 
 def _drills_by_day(assessment: Assessment) -> dict[str, dict[str, list[tuple[Outcome, str]]]]:
-    """Return the outcome and a text of each drill, by day, the newest first, and by server.
-
-    The waves of one run are several jobs of the same day.
-    """
+    """Return the outcome and a text of each drill, by day, the newest first, and by server. A day can have several drills."""
     ids = {row.server.source_server_id for row in assessment.servers}
     drills: dict[str, dict[str, list[tuple[Outcome, str]]]] = {}
     for job in filter(is_drill, assessment.jobs):
         time = job.creation_date_time
-        day = "no date" if time is None else format_day(time)
+        day = "no date" if time is None else _text.format_day(time)
         for server_id in ids & {entry.source_server_id for entry in job.participating_servers}:
             outcome = job.outcome_of(server_id) or Outcome.UNDETERMINED
-            text = f"{format_minute(time)} UTC, {job.job_id}: {outcome.name}"
+            text = f"{_text.format_minute(time)} UTC, {job.job_id}: {outcome.name}"
             drills.setdefault(day, {}).setdefault(server_id, []).append((outcome, text))
     return drills
 
 
 def _chart(assessment: Assessment) -> tuple[dict[str, list[tuple[Phase, float, float]]], float | None]:
-    """Return the phases of the recovery of each server by its id, with the position and the width of their bars.
-
-    All bars are on the same scale, from the creation of the job on. The second value is the position of the objective; `None`
-    without one, or if it would make the bars too short.
-    """
+    """Return the phases of the recovery of each server, with the positions and widths of their bars, and the objective."""
     recoveries = {row.server.source_server_id: row.latest_recovery for row in assessment.servers if row.latest_recovery}
     spans = {server_id: list(_spans(recovery, assessment.as_of)) for server_id, recovery in recoveries.items()}
     # Without running and failed recoveries, because one that hangs for weeks would make all other bars too short.

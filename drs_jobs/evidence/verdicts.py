@@ -63,7 +63,7 @@ def assess(
     if not all(isinstance(problem, Problem) for problem in problems):
         raise TypeError("problems must be Problem objects: write Problem('what could not be read')")
     evidence = select(jobs, as_of)
-    recoveries = evidence.recoveries_of_servers()
+    recoveries = evidence.recoveries_by_server()
     rows = [SourceServer(server_id) for server_id in sorted(recoveries)] if listed is None else listed
     times = [time for job in evidence.jobs if (time := created(job)) is not None]
     counting = tuple(evidence.recoveries)
@@ -111,7 +111,7 @@ def logs_needed(
     snapshots = {job.job_id: job for job in latest_snapshots(jobs)}
     evidence = select(snapshots.values(), _validated_time("as_of", as_of))
     needed: dict[str, Job] = {}
-    for server_id, recoveries in evidence.recoveries_of_servers().items():
+    for server_id, recoveries in evidence.recoveries_by_server().items():
         for recovery in recoveries if wanted is None or server_id in wanted else ():
             if recovery.created_at is None:
                 continue
@@ -148,12 +148,7 @@ def _validated_time(name: str, time: object) -> datetime:
 
 
 def validate_duration(name: str, duration: object) -> None:
-    """Check a criterion, which can be `None`.
-
-    Raises:
-        TypeError: If it is not a timedelta.
-        ValueError: If it is not above 0.
-    """
+    """Check that a criterion is `None`, or a timedelta above 0."""
     if duration is None:
         return
     if not isinstance(duration, timedelta):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from drs_jobs._text import (
     format_age,
@@ -21,46 +21,21 @@ if TYPE_CHECKING:  # its classes call these functions
     from drs_jobs.evidence.model import Assessment, DrillResult, Problem, RecoveryResult, ServerAssessment, Verdict
 
 COLUMNS: Final = ("verdict", "server", "last success (UTC)", "age", "recovery time", "reasons")
-"""The heads of the columns of `Row`."""
+"""The heads of the columns of `cells`."""
 
 DEFAULT_TITLE: Final = "Disaster recovery evidence"
 
 
-class Row(NamedTuple):
-    """A server of an assessment in words."""
-
-    verdict: "Verdict | None"
-    """The verdict; `None` without a criterion."""
-    server: str
-    """The host name, if it is known, and the id."""
-    last_success: str
-    """The creation time of the last successful drill, to the minute."""
-    age: str
-    """The age of the last successful drill."""
-    recovery_time: str
-    """The recovery time of the recovery that was judged, or its upper limit."""
-    reasons: tuple[str, ...]
-    """Why the verdict is not MET, or what contradicts it."""
-
-    @property
-    def verdict_label(self) -> str:
-        """The verdict for people; a dash without a criterion."""
-        return verdict_label(self.verdict)
-
-
-def rows(assessment: "Assessment") -> list[Row]:
-    """Return one row per server, the worst first."""
-    return [
-        Row(
-            verdict=row.verdict,
-            server=server_label(row.server),
-            last_success=format_minute(None if row.last_success is None else row.last_success.created_at),
-            age=format_age(row.age),
-            recovery_time=recovery_time_label(row.latest_recovery),
-            reasons=row.reasons,
-        )
-        for row in assessment.worst_first
-    ]
+def cells(row: "ServerAssessment") -> tuple[str, ...]:
+    """Return a server in words, in the order of `COLUMNS`."""
+    return (
+        verdict_label(row.verdict),
+        server_label(row.server),
+        format_minute(None if row.last_success is None else row.last_success.created_at),
+        format_age(row.age),
+        recovery_time_label(row.latest_recovery),
+        reasons_label(row),
+    )
 
 
 def verdict_label(verdict: "Verdict | None") -> str:
@@ -127,11 +102,6 @@ def drawn_objective(objective: timedelta | None, longest: timedelta | None) -> t
     """
     is_too_long = objective is not None and longest is not None and objective > 4 * longest
     return None if is_too_long else objective
-
-
-def undrawn_objective_label(objective: timedelta) -> str:
-    """Return why there is no line at an objective, such as `objective 4h 00m is beyond the chart`."""
-    return f"objective {format_duration(objective)} is beyond the chart"
 
 
 def criteria_label(drilled_within: timedelta | None, objective: timedelta | None) -> str:
@@ -209,10 +179,7 @@ def list_label(names: Sequence[str], limit: int = _MAX_NAMED) -> str:
 
 
 def limits(assessment: "Assessment") -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield what the jobs and logs that were read do not show, and why, with the jobs, one line each.
-
-    What could not be read is in `notes`.
-    """
+    """Yield what the jobs and logs that were read do not show, and why, with the jobs, one line each."""
     labels = {job.job_id: f"{job.job_id}, created {format_minute(job.creation_date_time)} UTC" for job in assessment.jobs}
     logs = {report.job.job_id for report in assessment.phases}
     errors = [f"{labels[report.job.job_id]}: {error_label(report.log_error)}" for report in assessment.unread_logs]

@@ -28,7 +28,7 @@ from drs_jobs._time import nearest_utc
 from drs_jobs.analysis import JobPhases, ParticipantPhases, PhaseName, latest_snapshots
 from drs_jobs.analysis.times import EARLIEST, created
 from drs_jobs.evidence import wording
-from drs_jobs.evidence.drills_and_recoveries import Recovery, all_recoveries, is_drill
+from drs_jobs.evidence.drills_and_recoveries import Recovery, is_drill, select
 from drs_jobs.evidence.model import SEVERITY
 from drs_jobs.evidence.verdicts import validate_duration
 from drs_jobs.notebook import _figures
@@ -216,7 +216,7 @@ def drill_grid(jobs: Iterable[Job], *, names: Mapping[str, str] | None = None) -
     """
     every_job = list(jobs)
     label_of = _figures.server_labels(names)
-    recoveries = all_recoveries(every_job)
+    recoveries = select(every_job).recoveries_by_server()
     drills = {server: [r for r in recoveries.get(server, ()) if is_drill(r.job)] for server in {**recoveries, **(names or {})}}
     undrilled = sorted(server for server, history in drills.items() if not history)
     # Those that need most attention are first.
@@ -399,7 +399,7 @@ def recovery_chart(
     """
     validate_duration("objective", objective)
     label_of = _figures.server_labels(names)
-    recoveries = [recovery for history in all_recoveries(phases).values() for recovery in history]
+    recoveries = [recovery for history in select(phases).recoveries_by_server().values() for recovery in history]
     dated = [(time, r) for r in recoveries if r.job.is_complete and (time := r.created_at) is not None]
     dated.sort(key=itemgetter(0))
     servers = {recovery.server_id for _, recovery in dated}
@@ -415,7 +415,7 @@ def recovery_chart(
         return _figures.empty_chart(title, details, "no complete recoveries or drills with a creation date")
     times = [recovery.recovery_time for _, recovery in dated if recovery.recovery_time is not None]
     line = wording.drawn_objective(objective, max(times, default=None))
-    title += f"; {wording.undrawn_objective_label(objective)}" if objective is not None and line is None else ""
+    title += f"; objective {format_duration(objective)} is beyond the chart" if objective is not None and line is None else ""
     highest = max(*map(minutes_of, [*times, line or timedelta()]), 1 / 60)
     has_band = len(times) < len(dated)
     band = highest * 1.22

@@ -50,7 +50,6 @@ class Entry:
     has_whole_log: bool
     """Whether it has its log to the end."""
     rank: int
-    """The rank of the snapshot."""
     age: float
     """Sorts jobs as AWS does, newest first; infinite without a creation time."""
     log_error: str | None
@@ -72,23 +71,15 @@ class Run:
     """Why nothing could be read."""
 
 
-@attrs.frozen
-class SavedFile:
-    """A file that was read."""
-
-    name: str
-    sha256: str
-    """The hash of its content, as hexadecimal digits."""
-    has_half_line: bool
-    """Whether it ends with half a line, of a run that was interrupted or that is writing. It was left out."""
-
-
 class Archive:
     """The jobs and runs in files. Of several snapshots of a job one counts, as in `latest_snapshots`, then one with its log."""
 
     def __init__(self) -> None:
         """Create an archive without files."""
-        self.files: list[SavedFile] = []
+        self.files: list[tuple[str, str]] = []
+        """The name and the SHA-256 of each file, as hexadecimal digits."""
+        self.half_lines: list[str] = []
+        """The names of files that end with half a line, of a run that was interrupted or that is writing. It was left out."""
         self.entries: dict[str, Entry] = {}
         self.runs: list[Run] = []
         self.saved_places: dict[Place, None] = {}
@@ -103,13 +94,13 @@ class Archive:
     def read(self, path: Path) -> None:
         """Add a file. A ValueError for anything but jobs names the line. Use `without_frames` to call it."""
         digest = hashlib.sha256()
-        count, has_half_line, self._has_token = 0, False, {}
+        count, self._has_token = 0, {}
         with path.open("rb") as file:
             is_encoded = file.peek(3).startswith((_GZIP, codecs.BOM_UTF8, *_UTF_16))
             lines = _hashed(file, digest)
             for number, value, text in _values(path, _decoded(path, b"".join(lines)) if is_encoded else lines):
                 if text is None:
-                    has_half_line = True
+                    self.half_lines.append(path.name)
                     break
                 count += 1
                 try:
@@ -118,7 +109,7 @@ class Archive:
                     raise ValueError(f"{path}: line {number}: {error}") from None
         if not count:
             raise ValueError(f"{path} is empty: {_EXPECTED}")
-        self.files.append(SavedFile(path.name, digest.hexdigest(), has_half_line))
+        self.files.append((path.name, digest.hexdigest()))
         self.cut_off += [(path.name, place) for place, has_token in self._has_token.items() if has_token]
 
     def add(self, value: Any, text: bytes) -> None:

@@ -1,7 +1,5 @@
 """`SavedJobs`: boto3's two methods over files of jobs."""
 
-import bisect
-import json
 import math
 import os
 import sys
@@ -9,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -20,9 +18,6 @@ from drs_jobs._queries import query_identity
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
 from drs_jobs.saved.archive import Archive, Entry, without_frames
-
-_Key: TypeAlias = tuple[Any, ...]
-"""The position of an item in AWS's order: the age and the id of a job, the index of a log item."""
 
 _MAX_PAGE_SIZE: Final = 1_000
 _PAGING: Final = frozenset({"maxResults", "nextToken"})
@@ -52,7 +47,8 @@ class SavedJobs:
         self.archive: Archive = Archive()
         for path in paths:
             without_frames(self.archive.read, Path(path))
-        self._order: list[_Key] = sorted((entry.age, job_id) for job_id, entry in self.archive.entries.items())
+        entries = self.archive.entries
+        self._order: list[str] = sorted(entries, key=lambda job_id: (entries[job_id].age, job_id))
 
     def describe_jobs(self, **request: Any) -> dict[str, Any]:
         """Return a page of jobs in AWS's shape, newest first. Dates are inclusive.
@@ -70,14 +66,14 @@ class SavedJobs:
         entries, order = self.archive.entries, self._order
         if not isinstance(filters.get("jobIDs"), list | tuple | None):
             raise _validation_error("DescribeJobs", "filters.jobIDs", "must be a list of ids")
-        if job_ids := set(filters.get("jobIDs") or ()):
-            order = sorted((entries[job_id].age, job_id) for job_id in job_ids & entries.keys())
+        if job_ids := set[str](filters.get("jobIDs") or ()):
+            order = [job_id for job_id in order if job_id in job_ids]
         if "fromDate" in filters or "toDate" in filters:
             # By default from the oldest job that has a creation time.
             oldest, newest = _age(filters, "fromDate", sys.float_info.max), _age(filters, "toDate", -math.inf)
-            order = [key for key in order if newest <= key[0] <= oldest]
-        keys, token = _page("DescribeJobs", request, order)
-        return {"items": [_load(entries[job_id])["job"] for _, job_id in keys], **token}
+            order = [job_id for job_id in order if newest <= entries[job_id].age <= oldest]
+        page, token = _page("DescribeJobs", request, order)
+        return {"items": [_load(entries[job_id])["job"] for job_id in page], **token}
 
     def describe_job_log_items(self, **request: Any) -> dict[str, Any]:
         """Return a page of the log of a job in AWS's shape.
@@ -97,9 +93,8 @@ class SavedJobs:
         entry = self.archive.entries.get(job_id)
         if entry is None or not entry.has_log:
             raise DrsJobsError(f"the log of {quoted(job_id)} was not saved: {_reason_without_log(entry)}")
-        log: list[Any] = _load(entry)["log"]
-        keys, token = _page("DescribeJobLogItems", request, [(index,) for index in range(len(log))])
-        return {"items": [log[index] for (index,) in keys], **token}
+        items, token = _page("DescribeJobLogItems", request, _load(entry)["log"])
+        return {"items": items, **token}
 
 
 def _load(entry: Entry) -> Any:
@@ -117,8 +112,8 @@ def _reason_without_log(entry: Entry | None) -> str:
 # ------------------------------------------------------------------ requests
 
 
-def _page(operation: str, request: Mapping[str, Any], keys: Sequence[_Key]) -> tuple[Sequence[_Key], dict[str, str]]:
-    """Return the keys of the items of a page, and `nextToken` if there are more."""
+def _page(operation: str, request: Mapping[str, Any], items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, str]]:
+    """Return the items of a page, and `nextToken` if there are more."""
     size, token = request.get("maxResults"), request.get("nextToken")
     if not isinstance(size, int | None) or (size is not None and size < 1):
         raise _validation_error(operation, "maxResults", "must be a number from 1 on")
@@ -127,14 +122,12 @@ def _page(operation: str, request: Mapping[str, Any], keys: Sequence[_Key]) -> t
     start = 0
     if token:
         try:
-            # The key of the last item of the page before. So a token stays valid if more jobs are saved.
-            start = bisect.bisect_right(keys, tuple(json.loads(decode_cursor(token, identity, bool).anchor or "")))
+            # If more jobs were saved since, it repeats jobs, but loses none.
+            start = decode_cursor(token, identity, bool).skipped
         except (AttributeError, TypeError, ValueError):
             raise _validation_error(operation, "nextToken", "was not returned for this query") from None
-    page = keys[start : start + size]
-    if start + size >= len(keys):
-        return page, {}
-    return page, {"nextToken": encode_cursor(Position(anchor=json.dumps(page[-1]), offset=1), identity)}
+    end = start + size
+    return items[start:end], {"nextToken": encode_cursor(Position(skipped=end), identity)} if end < len(items) else {}
 
 
 def _age(filters: Mapping[str, Any], name: str, default: float) -> float:

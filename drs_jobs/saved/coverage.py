@@ -18,13 +18,12 @@ class Coverage:
 
     as_of: datetime | None
     """The moment that was given, or the last that all places cover; `None` if no file has one."""
-    since: datetime | None
+    since: datetime | None = None
     """The start of the time until `as_of` that all places cover without a gap; `None` for all jobs."""
-    places: tuple[Place, ...]
-    """The accounts and regions in the files."""
-    problems: tuple[Problem, ...]
+    places: tuple[Place, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """What is not covered, with its account and region."""
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """What else limits the jobs, one line each."""
 
 
@@ -71,7 +70,7 @@ def coverage(saved: SavedJobs, as_of: datetime | None = None) -> Coverage:
         as_of=moment,
         since=None if since == _BEGINNING else since,
         places=tuple(spans),
-        problems=tuple(Problem(text, account_id=place.account_id, region=place.region) for place, text in problems),
+        problems=tuple(Problem(text, **place._asdict()) for place, text in problems),
         notes=tuple(_notes(archive, ends, printed)),
     )
 
@@ -104,9 +103,8 @@ def _places_of_runs(archive: Archive) -> Iterator[tuple[Place, Run]]:
 
 
 def _notes(archive: Archive, ends: Mapping[Place, datetime], printed: Iterable[Place]) -> Iterator[str]:
-    for file in archive.files:
-        if file.has_half_line:
-            yield f"{file.name} ends with half a line, which is left out: run drs-jobs save again"
+    for name in archive.half_lines:
+        yield f"{name} ends with half a line, which is left out: run drs-jobs save again"
     if ends:
         oldest, newest = min(ends, key=ends.__getitem__), max(ends, key=ends.__getitem__)
         if ends[newest] - ends[oldest] > _MAX_LAG:

@@ -246,24 +246,22 @@ class JobsFile:
             if self._descriptor < 0:
                 self._open(os.O_CREAT)
             with _locked(self._descriptor, self._path):
-                return without_frames(self._append_new, lines, account_id)
+                without_frames(self._read_new_lines)
+                os.ftruncate(self._descriptor, self._end)
+                return sum((without_frames(self._append, line, account_id) for line in lines), SavedCount())
         except OSError as error:
             error.filename = error.filename or str(self._path)  # as of a full disk
             raise
 
-    def _append_new(self, lines: Iterable[Line], account_id: str | None) -> SavedCount:
-        self._read_new_lines()
-        os.ftruncate(self._descriptor, self._end)
-        return sum((self._append(line.content, line.kept, account_id) for line in lines), SavedCount())
-
-    def _append(self, content: dict[str, Any], kept: int, account_id: str | None) -> SavedCount:
+    def _append(self, line: Line, account_id: str | None) -> SavedCount:
+        content = line.content
         if "run" in content:
             run = content["run"]
             # After a power failure, there is no line of a run without the jobs before it.
             os.fsync(self._descriptor)
             self._write({**content, "run": {**run, "accountID": run["accountID"] or account_id}})
             os.fsync(self._descriptor)
-            return SavedCount(kept=kept, unfinished=len(run["unfinished"]))
+            return SavedCount(kept=line.kept, unfinished=len(run["unfinished"]))
         job_id, entries = content["job"]["jobID"], self._archive.entries
         entry = entries.get(job_id)
         if entry is not None and entry.is_complete and (entry.has_whole_log or content["log"] is None):

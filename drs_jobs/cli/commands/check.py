@@ -80,26 +80,25 @@ def check(
 def assessment_table(assessment: Assessment, *, width: int) -> Table:
     """Return a table with one server per row, the worst first, and the reasons of its verdict."""
     rows = assessment.worst_first
-    has_verdict = assessment.verdict is not None
-    has_median = any(row.median_recovery_time is not None for row in rows)
 
     def verdict(row: ServerAssessment) -> Text:
         return Text(wording.verdict_label(row.verdict), style=VERDICT_COLOURS.get(row.verdict or "", ""))
 
-    median_columns = [
+    columns = [
+        output.Column("verdict", verdict),
+        output.Column("server", lambda row: wording.server_label(row.server), wraps=True),
+        output.Column("last drill", wording.last_drill_label, rank=3),
+        output.Column("last success", wording.last_success_label, rank=1),
+        output.Column("recovery time", lambda row: wording.recovery_time_label(row.latest_recovery), rank=2),
         output.Column("median", lambda row: format_duration(row.median_recovery_time), rank=4),
         output.Column("slowest", lambda row: format_duration(row.slowest_recovery_time), rank=5),
     ]
-    columns = [
-        *([output.Column("verdict", verdict)] if has_verdict else []),
-        output.Column("server", lambda row: wording.server_label(row.server), wraps=True),
-        *([] if has_verdict else [output.Column("last drill", wording.last_drill_label, rank=3)]),
-        output.Column("last success", wording.last_success_label, rank=1),
-        output.Column("recovery time", lambda row: wording.recovery_time_label(row.latest_recovery), rank=2),
-        *(median_columns if has_median else []),
-    ]
+    left_out = {"verdict" if assessment.verdict is None else "last drill"}
+    if all(row.median_recovery_time is None for row in rows):
+        left_out |= {"median", "slowest"}
+    columns = [column for column in columns if column.header not in left_out]
     cells = output.cells(columns, rows)
-    if not has_verdict:
+    if assessment.verdict is None:
         return output.fitted_table(columns, cells, width=width)
     return output.detailed_table(columns, cells, header="reasons", details=[row.reasons for row in rows], width=width)
 
@@ -111,11 +110,7 @@ def markdown_lines(assessment: Assessment) -> Iterator[str]:
     yield output.markdown(wording.title_label(assessment))
     yield ""
     if assessment.servers:
-        rows = (
-            (row.verdict_label, row.server, row.last_success, row.age, row.recovery_time, "; ".join(row.reasons))
-            for row in wording.rows(assessment)
-        )
-        yield from output.markdown_table(wording.COLUMNS, rows)
+        yield from output.markdown_table(wording.COLUMNS, map(wording.cells, assessment.worst_first))
         yield ""
     for note in wording.notes(assessment):
         yield f"- {output.markdown(note)}"

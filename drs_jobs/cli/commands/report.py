@@ -2,7 +2,7 @@
 
 import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,11 +42,10 @@ def report(
         reader = EvidenceReader(criteria, connection, organisation, saved, history=True)
     assessment = reader.read()
     saved_files = () if reader.source.saved is None else reader.source.saved.archive.files
-    text = page.page(assessment, title, files=[(saved_file.name, saved_file.sha256) for saved_file in saved_files])
-    texts = {files.page: text, files.records: records_csv(assessment), files.jobs: jobs_csv(assessment)}
-    files.write(texts)
+    text = page.page(assessment, title, files=saved_files)
+    files.write(text, records_csv(assessment), jobs_csv(assessment))
     reader.print_notes(assessment)
-    print_note(f"written to {', '.join(path.name for path in texts)}")
+    print_note(f"written to {', '.join(path.name for path in files.paths)}")
     return status_of_verdict(assessment, exit_zero=criteria.exit_zero)
 
 
@@ -56,19 +55,13 @@ class ReportFiles:
 
     page: Path
     can_replace: bool
-    """Whether files that exist can be replaced."""
     inputs: Sequence[Path] = ()
     """Files that the command reads. They are never replaced."""
 
     @property
-    def records(self) -> Path:
-        """The CSV file of the servers, next to the page."""
-        return self.page.with_suffix(".csv")
-
-    @property
-    def jobs(self) -> Path:
-        """The CSV file of the servers in each job, next to the page."""
-        return self.page.with_name(f"{self.page.stem}-jobs.csv")
+    def paths(self) -> tuple[Path, Path, Path]:
+        """The page, and next to it the CSV file of the servers, and that of the servers in each job."""
+        return self.page, self.page.with_suffix(".csv"), self.page.with_name(f"{self.page.stem}-jobs.csv")
 
     def check(self) -> None:
         """Check that the files can be written, without changing any. If not, it is a UsageError."""
@@ -76,7 +69,7 @@ class ReportFiles:
         if self.page.suffix.lower() not in {".html", ".htm"}:
             raise UsageError(f"{name} is not the name of an HTML page: give one that ends in .html, such as evidence.html")
         try:
-            for path in (self.page, self.records, self.jobs):
+            for path in self.paths:
                 self._check_path(path)
             with tempfile.TemporaryDirectory(dir=self.page.parent):
                 pass
@@ -96,14 +89,14 @@ class ReportFiles:
         if not self.can_replace:
             raise UsageError(f"{name} exists: give another name, or --force to replace it")
 
-    def write(self, texts: Mapping[Path, str]) -> None:
-        """Write the text of each file, after another check, because a file can have been created since the first one."""
+    def write(self, *texts: str) -> None:
+        """Write the text of each of `paths`, after another check, because a file can have been created since the first one."""
         self.check()
         # In a fresh folder, which no other user can write, so that no link can be planted. It is on the same file system.
         with tempfile.TemporaryDirectory(dir=self.page.parent, prefix=".drs-jobs-") as folder:
-            drafts = {path: Path(folder) / str(number) for number, path in enumerate(texts)}
-            for path, draft in drafts.items():
+            drafts = [Path(folder) / path.name for path in self.paths]
+            for draft, text in zip(drafts, texts, strict=True):
                 # Bytes, because the CSV has its own line ends.
-                draft.write_bytes(texts[path].encode("utf-8", "replace"))
-            for path, draft in drafts.items():
+                draft.write_bytes(text.encode("utf-8", "replace"))
+            for draft, path in zip(drafts, self.paths, strict=True):
                 draft.replace(path)
