@@ -11,7 +11,7 @@ from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome, Particip
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
 from drs_jobs.analysis.hints import hint_for, read_refusal, refusal_key
-from drs_jobs.analysis.log import LogRecord, ParticipantRecord, PhaseName, event_of, read_log
+from drs_jobs.analysis.log import LogRecord, ParticipantRecord, PhaseName, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
     JobPhases,
@@ -244,8 +244,8 @@ def _last_event(job: Job, record: ParticipantRecord, *, has_job_end: bool) -> li
     if record.last_phase is None:
         return ["ended before its first phase began"] if has_job_end else []
     phase, following = record.phases[record.last_phase], following_phase(job, record.last_phase)
-    text = f"ended after {event_of(record.last_phase, phase.step)}"
-    if phase.is_open:
+    text = f"ended after {record.last_event}"
+    if phase.outcome is Outcome.RUNNING:
         text += f"; {record.last_phase.label} never ended"
     elif following is not None:
         text += f"; {following.label} never began"

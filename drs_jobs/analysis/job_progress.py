@@ -106,7 +106,8 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     """Return how far a job is, as a fraction and in words, which servers are slow, and the time left.
 
     Each phase has the share of the time that it usually takes, and grows with time within its share. For the same job and the
-    same `earlier`, the fraction never decreases while `now` and the log grow. If the log could not be read, it can.
+    same `earlier`, the fraction never decreases while `now` and the log grow. If the log could not be read, or has an item
+    without a time, it can.
 
     Args:
         phases: The phases of the job.
