@@ -5,7 +5,6 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
@@ -15,7 +14,7 @@ from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.log import ORDER, PhaseName
-from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, participant_noun
+from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, next_phase, participant_noun
 from drs_jobs.analysis.times import EARLIEST, created
 
 
@@ -69,7 +68,7 @@ class Progress(Model):
     """
 
 
-_Stage: TypeAlias = tuple[PhaseName, bool]
+_Stage: TypeAlias = tuple[PhaseName | None, bool]
 """A phase if the second value is true, else the wait before it."""
 _Seconds: TypeAlias = Mapping[_Stage, float]
 """How long phases and waits take, in seconds."""
@@ -82,12 +81,8 @@ _MEASURED: Final[Mapping[_Stage, tuple[float, float]]] = {
 }
 """Seconds in real drills of two Linux servers in 2022 and of two Windows servers in 2025. Nothing else was measured."""
 
-TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
-    name: (math.sqrt(math.prod(_MEASURED.get((name, False), (0.0,)))), math.sqrt(math.prod(_MEASURED[name, True])))
-    for name, is_phase in _MEASURED
-    if is_phase
-}
-"""The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
+TYPICAL_SECONDS: Final[_Seconds] = {stage: math.sqrt(linux * windows) for stage, (linux, windows) in _MEASURED.items()}
+"""The geometric mean of Linux and of Windows servers."""
 
 _ASSUMED_DURATION: Final = 300.0
 """The assumed duration, in seconds, of each phase of a job without measured phases, such as a network recovery."""
@@ -141,13 +136,13 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _reached(
-    row: ParticipantPhases, now: datetime, durations: Mapping[PhaseName, tuple[float, float]], status: str | None
+    row: ParticipantPhases, now: datetime, durations: Sequence[tuple[PhaseName, float, float]], status: str | None
 ) -> float:
     """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
     by_name = {phase.name: phase for phase in row.phases}
     furthest = end = 0.0
-    next_waits = [*(wait for wait, _ in durations.values()), 0.0][1:]
-    for (name, (wait, duration)), next_wait in zip(durations.items(), next_waits, strict=True):
+    next_waits = [*(wait for _, wait, _ in durations[1:]), 0.0]
+    for (name, wait, duration), next_wait in zip(durations, next_waits, strict=True):
         begin, end = end + wait, end + wait + duration
         if (phase := by_name.get(name)) is not None:
             elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
@@ -164,15 +159,12 @@ _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, La
 """The part of the phase LAUNCH that a server with this status has done at least."""
 
 
-def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> Mapping[PhaseName, tuple[float, float]]:
-    """Return the expected seconds of the wait before each phase, and of the phase."""
-    durations = {name: TYPICAL_DURATIONS[name] for name in expected if name in TYPICAL_DURATIONS}
-    durations |= {
-        name: (measured.get((name, False), 0.0), measured[name, True]) for name in expected if (name, True) in measured
-    }
+def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> list[tuple[PhaseName, float, float]]:
+    """Return each phase with the expected seconds of the wait before it, and of the phase."""
+    seconds = {**TYPICAL_SECONDS, **{(name, False): 0.0 for name, _ in measured}, **measured}
     # A phase that was not measured has no share if others were.
-    other = (0.0, 0.0 if durations else _ASSUMED_DURATION)
-    return {name: durations.get(name, other) for name in expected}
+    other = 0.0 if any((name, True) in seconds for name in expected) else _ASSUMED_DURATION
+    return [(name, seconds.get((name, False), 0.0), seconds.get((name, True), other)) for name in expected]
 
 
 def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Seconds]:
@@ -241,13 +233,16 @@ def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: d
     if has_failed:
         label = "failed" if name is None else f"{name.label} failed" if is_in_phase else f"failed after {name.label}"
     elapsed = None if since is None else now - since
+    stage = (name, True) if is_running else (next_phase(phases.job, name), False)
+    is_failback = phases.job.initiated_by == InitiatedBy.FAILBACK
+    seconds = measured.get(stage, None if is_failback else max(_MEASURED.get(stage, ()), default=None))
     # A log that was cut off can lack the end of the phase, so it shows no slow one.
-    usual = None if has_failed or not is_log_whole else _usual(phases.job, name, measured, is_running=is_running)
+    usual = timedelta(seconds=seconds) if seconds is not None and is_log_whole and not has_failed else None
     slow = None
     if elapsed is not None and usual is not None and elapsed > max(2 * usual, usual + _MIN_EXCESS):
         slow = SlowServer(participant=row.participant, phase=name if is_running else None, elapsed=elapsed, usual=usual)
     durations = _durations(expected, measured)
-    total = sum(map(sum, durations.values()))
+    total = sum(wait + duration for _, wait, duration in durations)
     # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
     reached = _reached(row, now, durations, None if is_log_whole else status)
     time_left = timedelta(seconds=total - reached) if (expected[-1], True) in measured else None
@@ -262,17 +257,6 @@ def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: d
         fraction=_MAX_FRACTION_WHILE_RUNNING * reached / total,
         time_left=timedelta() if has_failed or (name is expected[-1] and not is_running) else time_left,
     )
-
-
-def _usual(job: Job, phase: PhaseName | None, measured: _Seconds, *, is_running: bool) -> timedelta | None:
-    """Return the usual duration of a running phase, else of the wait after it; `None` if it was never measured."""
-    name = phase if is_running else next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
-    if name is None:
-        return None
-    seconds = measured.get((name, is_running))
-    if seconds is None and job.initiated_by != InitiatedBy.FAILBACK:
-        seconds = max(_MEASURED.get((name, is_running), ()), default=None)
-    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:

@@ -153,12 +153,9 @@ def expected_phases(job: Job) -> tuple[PhaseName, ...]:
     return _PHASES_BY_TYPE.get(job.type or "", _SERVER_PHASES)
 
 
-def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
-    """Return the phase that must follow in this kind of job; `None` if there is none, or if that is not known."""
-    expected = expected_phases(job)
-    if phase not in expected or phase in _NETWORK_PHASES or not isinstance(job.type, JobType):
-        return None
-    return next(iter(expected[expected.index(phase) + 1 :]), None)
+def next_phase(job: Job, phase: PhaseName | None) -> PhaseName | None:
+    """Return the phase that usually follows in this kind of job; `None` if there is none."""
+    return next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
 
 
 def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_partial: bool) -> ParticipantPhases:
