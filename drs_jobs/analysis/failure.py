@@ -11,7 +11,7 @@ from drs_jobs._models import Job, JobLogEventData, JobLogItem, JobType, Outcome,
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
 from drs_jobs.analysis.hints import hint_for, read_refusal, refusal_key
-from drs_jobs.analysis.log import LogRecord, ParticipantRecord, PhaseName, read_log
+from drs_jobs.analysis.log import LogRecord, ParticipantRecord, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
     JobPhases,
@@ -123,7 +123,7 @@ class Explanation(Model):
         return self.text
 
     def _repr_html_(self) -> str:
-        """Return the job, its causes of failure and a table of its phases, for a notebook."""
+        """Return the job, the lines of its text and a table of its phases, for a notebook."""
         return _html.explanation_html(self)
 
 
@@ -204,11 +204,7 @@ def _ended_phases(phases: JobPhases) -> list[str]:
     has_failed = any(row.has_failed for row in phases.participants) or outcomes != {Outcome.SUCCEEDED}
     if not is_unlisted or has_failed or phases.log_error is not None or read_log(phases.log).job_failures:
         return []
-    participants: dict[str, list[str]] = {}
-    for row in rows:
-        names = {phase.name for phase in row.phases}
-        participants.setdefault(", ".join(name.label for name in PhaseName if name in names), []).append(row.participant)
-    text = "; ".join(f"{labels} of {_names(members)}" for labels, members in participants.items())
+    text = f"{', '.join(name.label for name in phases.phase_names)} of {_names([row.participant for row in rows])}"
     if len(phases.phase_names) == 1:
         return [f"it lists no participant, and its log has only one phase, which ended: {text}"]
     return [f"it lists no participant, but every phase in its log ended: {text}"]

@@ -14,7 +14,14 @@ from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.log import ORDER, PhaseName
-from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, next_phase, participant_noun
+from drs_jobs.analysis.phase import (
+    JobPhases,
+    ParticipantPhases,
+    expected_phases,
+    listed_participants,
+    next_phase,
+    participant_noun,
+)
 from drs_jobs.analysis.times import EARLIEST, created
 
 

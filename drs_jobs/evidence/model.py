@@ -214,7 +214,10 @@ class Assessment(Model):
     def _repr_html_(self) -> str:
         """Return a table for a notebook, with one row per server, the worst first."""
         rows = [
-            [_html.verdict_html(row.verdict, row.verdict_label), *map(_html.text, [*row[1:-1], "; ".join(row.reasons)])]
+            [
+                _html.coloured_html(row.verdict_label, _html.VERDICT_COLOURS.get(row.verdict or "")),
+                *map(_html.text, [*row[1:-1], "; ".join(row.reasons)]),
+            ]
             for row in wording.rows(self)
         ]
         table = _html.table_html(wording.title_label(self), wording.COLUMNS, rows)
