@@ -79,10 +79,8 @@ def make_picklable(error: BaseException) -> BaseException:
 
 
 def _is_picklable(value: object, loaded_type: type = object) -> bool:
-    """Return whether `value` can be pickled and loaded, as an instance of `loaded_type`.
-
-    botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
-    """
+    """Return whether `value` can be pickled and loaded, as an instance of `loaded_type`."""
+    # botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
     with suppress(Exception):  # both can raise any exception
         return isinstance(pickle.loads(pickle.dumps(value)), loaded_type)  # noqa: S301  # it was pickled here
     return False
@@ -339,12 +337,10 @@ def _as_str(value: object) -> str | None:
 
 
 def _parse_retry_after(retry_after: str, date: str | None) -> float | None:
-    """Return `Retry-After` in seconds, or `None` if it is invalid.
-
-    An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
-    """
+    """Return `Retry-After` in seconds, or `None` if it is invalid."""
     if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", retry_after.strip()):
         return float(retry_after)
+    # An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
     until = _parse_http_date(retry_after)
     now = _parse_http_date(date or "") or datetime.now(UTC)
     return None if until is None else max(0.0, (until - now).total_seconds())

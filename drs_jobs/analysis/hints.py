@@ -92,24 +92,17 @@ def read_refusal(text: str) -> Refusal | None:
 
 
 def refusal_key(refusal: Refusal, text: str) -> tuple[object, ...]:
-    """Return what is equal for refusals that the same change of permissions ends.
-
-    Some sentences have the action with its service, others only the operation. Roles, keys and explicit denies count, because
-    each needs a change of its own.
-    """
+    """Return what is equal for refusals that the same change of permissions ends."""
+    # Some sentences have the action with its service, others only the operation. Roles, keys and explicit denies count, because
+    # each needs a change of its own.
     resource, policy = refusal.resource or "", _POLICY.search(text)
     role_or_key = resource if ":role/" in resource or ":key/" in resource else ""
     return (refusal.action or "").rpartition(":")[2], refusal.code, role_or_key, policy is not None and policy[1] is None
 
 
 def hint_for(text: str, *, caller: str = "whoever started the job", service: str | None = None) -> str | None:
-    """Return what to do next about an error text of AWS, as one bounded line; `None` if the text is not a documented one.
-
-    Args:
-        text: The error text.
-        caller: Whose call it was, if the text does not name a user. DRS calls EC2 as whoever started the job.
-        service: The service of the operation that it names, as in IAM's actions. By default it is taken from the text.
-    """
+    """Return what to do next about an error text of AWS, as one bounded line; `None` if the text is not a documented one."""
+    # The text can lack the user and the service of the action. DRS calls EC2 as whoever started the job.
     refusal = read_refusal(text)
     if refusal is not None:
         return one_line(_refusal_hint(refusal, text, caller, service))

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
@@ -153,9 +153,8 @@ def _reached(
         begin, end = end + wait, end + wait + duration
         if (phase := by_name.get(name)) is not None:
             elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
-            has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
             # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
-            low, high = (end, end + next_wait) if has_ended else (begin, end)
+            low, high = (end, end + next_wait) if phase.has_ended else (begin, end)
             furthest = max(furthest, min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE))
         if name is PhaseName.LAUNCH and status in _REACHED:
             furthest = max(furthest, begin + duration * _REACHED[status])
@@ -168,6 +167,7 @@ _REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, La
 
 def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> list[tuple[PhaseName, float, float]]:
     """Return each phase with the expected seconds of the wait before it, and of the phase."""
+    # A measured phase without a measured wait began at once.
     seconds = {**TYPICAL_SECONDS, **{(name, False): 0.0 for name, _ in measured}, **measured}
     # A phase that was not measured has no share if others were.
     other = 0.0 if any((name, True) in seconds for name in expected) else _ASSUMED_DURATION
@@ -176,15 +176,14 @@ def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> list[tuple[
 
 def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Seconds]:
     """Return the median seconds of the phases of each participant that succeeded in earlier jobs, and of the waits before."""
-    samples: dict[str, dict[_Stage, list[float]]] = {}
+    samples: dict[str, dict[_Stage, list[float]]] = defaultdict(lambda: defaultdict(list))
     for report in earlier:
         for row in report.participants if report.job.job_id != job.job_id else ():
-            stages = samples.setdefault(row.participant, {})
             for phase in row.phases:
                 if phase.outcome is Outcome.SUCCEEDED and phase.duration:
-                    stages.setdefault((phase.name, True), []).append(phase.duration.total_seconds())
+                    samples[row.participant][phase.name, True].append(phase.duration.total_seconds())
                     if phase.waiting_before is not None:
-                        stages.setdefault((phase.name, False), []).append(phase.waiting_before.total_seconds())
+                        samples[row.participant][phase.name, False].append(phase.waiting_before.total_seconds())
     return {
         participant: {stage: statistics.median(seconds) for stage, seconds in stages.items()}
         for participant, stages in samples.items()
