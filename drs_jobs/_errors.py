@@ -64,13 +64,12 @@ class DrsJobsError(Exception):
         state["__cause__"] = cause if cause is None or isinstance(cause, DrsJobsError) else make_picklable(cause)
         # A class that was defined in a function cannot be pickled.
         error_class = type(self) if _is_picklable(type(self)) else DrsJobsError
-        return _create, (error_class, *(arg if _is_picklable(arg) else str(arg) for arg in self.args)), state
+        state["args"] = tuple(arg if _is_picklable(arg) else str(arg) for arg in self.args)
+        return _create, (error_class,), state
 
 
-def _create(error_class: type[DrsJobsError], *args: object) -> DrsJobsError:
-    error = error_class.__new__(error_class, *args)
-    error.args = args
-    return error
+def _create(error_class: type[DrsJobsError]) -> DrsJobsError:
+    return error_class.__new__(error_class)
 
 
 def make_picklable(error: BaseException) -> BaseException:

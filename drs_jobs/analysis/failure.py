@@ -21,7 +21,7 @@ from drs_jobs.analysis.phase import (
     participant_noun,
     phases_from,
 )
-from drs_jobs.analysis.times import oldest_first
+from drs_jobs.analysis.times import logged_at, oldest_first
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -153,17 +153,11 @@ def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
         job: The job.
         log: The log of the job, in any order.
     """
-    return _instance_ids(job, read_log(log))
-
-
-def _instance_ids(job: Job, record: LogRecord) -> Mapping[str, str]:
-    logged = {name: row.instance_id for name, row in record.participants.items() if row.is_server and row.instance_id}
-    listed = {
-        server.source_server_id: server.recovery_instance_id
-        for server in job.participating_servers
-        if server.source_server_id and server.recovery_instance_id
-    }
-    return logged | listed
+    # The later replaces the earlier. Items without a time are first.
+    entries = [item.event_data or JobLogEventData() for item in sorted(log, key=logged_at)]
+    pairs = [(data.source_server_id, data.target_instance_id) for data in entries]
+    pairs += [(server.source_server_id, server.recovery_instance_id) for server in job.participating_servers]
+    return {server_id: instance_id for server_id, instance_id in pairs if server_id and instance_id}
 
 
 def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None = None) -> Explanation:
@@ -186,7 +180,7 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     of_job = [(names.get(item), _reason_of(item)) for item in oldest_first([*record.job_failures, *names])]
     return Explanation(
         job=job,
-        instance_ids=_instance_ids(job, record),
+        instance_ids=instance_ids(job, record.items),
         failures=failures,
         job_reasons=(*(text if name is None else f"{name}: {text}" for name, text in of_job), *_ended_phases(phases)),
         causes=_causes_of([*((failure.participant, text) for failure in failures for text in failure.reasons), *of_job]),

@@ -119,8 +119,6 @@ class ParticipantRecord:
     """Its phases by name. Each that has begun and not ended since is RUNNING."""
     failures: tuple[JobLogItem, ...] = ()
     """The items that are failures, oldest first."""
-    instance_id: str | None = None
-    """The id of the newest instance."""
     has_failed: bool = False
     """Whether it failed as a whole, or its last event is a failure."""
     launched_at: datetime | None = None
@@ -164,7 +162,6 @@ def read_log(log: Iterable[JobLogItem]) -> LogRecord:
 def _read_participant(log: list[JobLogItem]) -> ParticipantRecord:
     # Items without a time first, because each item with a time has priority over them.
     items = sorted(log, key=lambda item: item.log_date_time is not None)
-    data = [item.event_data for item in items if item.event_data is not None]
     by_phase: dict[PhaseName, list[JobLogItem]] = {}
     for item in items:
         name, _ = EFFECTS.get(item.event or "", (None, None))
@@ -176,10 +173,9 @@ def _read_participant(log: list[JobLogItem]) -> ParticipantRecord:
     has_failed = any(EFFECTS.get(item.event or "") == (None, Step.FAIL) for item in items)
     launches = [logged_at(item) for item in items if item.event == "LAUNCH_END" and item.log_date_time is not None]
     return ParticipantRecord(
-        is_server=any(entry.source_server_id for entry in data),
+        is_server=any(item.event_data is not None and item.event_data.source_server_id for item in items),
         phases={name: phase for name, (phase, _) in phases.items()},
         failures=tuple(filter(_is_failure, log)),
-        instance_id=next((entry.target_instance_id for entry in reversed(data) if entry.target_instance_id), None),
         has_failed=has_failed or (last is not None and last.outcome is Outcome.FAILED),
         launched_at=max(launches, default=None),
         last_phase=last_phase,
