@@ -143,35 +143,29 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _reached(
-    row: ParticipantPhases, now: datetime, durations: Sequence[tuple[PhaseName, float, float]], status: str | None
-) -> float:
-    """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
+    row: ParticipantPhases, now: datetime, expected: Sequence[PhaseName], measured: _Seconds, status: str | None
+) -> tuple[float, float]:
+    """Return how many seconds one participant has done, the most that its status or any phase shows, and the expected total."""
+    # A measured phase without a measured wait began at once. A phase that was not measured has no share if others were.
+    seconds = {**TYPICAL_SECONDS, **{(name, False): 0.0 for name, _ in measured}, **measured}
+    other = 0.0 if any((name, True) in seconds for name in expected) else _ASSUMED_DURATION
     by_name = {phase.name: phase for phase in row.phases}
     furthest = end = 0.0
-    next_waits = [*(wait for _, wait, _ in durations[1:]), 0.0]
-    for (name, wait, duration), next_wait in zip(durations, next_waits, strict=True):
-        begin, end = end + wait, end + wait + duration
+    for name, following in zip(expected, [*expected[1:], None], strict=True):
+        begin = end + seconds.get((name, False), 0.0)
+        end = begin + seconds.get((name, True), other)
         if (phase := by_name.get(name)) is not None:
             elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
             # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
-            low, high = (end, end + next_wait) if phase.has_ended else (begin, end)
+            low, high = (end, end + seconds.get((following, False), 0.0)) if phase.has_ended else (begin, end)
             furthest = max(furthest, min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE))
-        if name is PhaseName.LAUNCH and status in _REACHED:
-            furthest = max(furthest, begin + duration * _REACHED[status])
-    return furthest
+        if name is PhaseName.LAUNCH and status in _LAUNCH_STATUSES:
+            furthest = max(furthest, end if status == LaunchStatus.LAUNCHED else begin)
+    return furthest, end
 
 
-_REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, LaunchStatus.LAUNCHED: 1.0}
-"""The part of the phase LAUNCH that a server with this status has done at least."""
-
-
-def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> list[tuple[PhaseName, float, float]]:
-    """Return each phase with the expected seconds of the wait before it, and of the phase."""
-    # A measured phase without a measured wait began at once.
-    seconds = {**TYPICAL_SECONDS, **{(name, False): 0.0 for name, _ in measured}, **measured}
-    # A phase that was not measured has no share if others were.
-    other = 0.0 if any((name, True) in seconds for name in expected) else _ASSUMED_DURATION
-    return [(name, seconds.get((name, False), 0.0), seconds.get((name, True), other)) for name in expected]
+_LAUNCH_STATUSES: Final = (LaunchStatus.IN_PROGRESS, LaunchStatus.LAUNCHED)
+"""The statuses that a server has only from the begin of the phase LAUNCH on."""
 
 
 def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Seconds]:
@@ -232,7 +226,7 @@ def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: d
         # A phase without an end that another one followed is UNDETERMINED.
         is_running = latest is row.current or (latest.outcome is Outcome.UNDETERMINED and not latest.has_ended)
         since = latest.last_started_at if is_running else latest.ended_at
-    elif status in _REACHED:
+    elif status in _LAUNCH_STATUSES:
         name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
     has_failed, is_in_phase = row.has_failed or has_phase_failed, is_running or has_phase_failed
     label = "no phase has begun" if name is None else name.label if is_running else f"after {name.label}"
@@ -247,10 +241,8 @@ def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: d
     slow = None
     if elapsed is not None and usual is not None and elapsed > max(2 * usual, usual + _MIN_EXCESS):
         slow = SlowServer(participant=row.participant, phase=name if is_running else None, elapsed=elapsed, usual=usual)
-    durations = _durations(expected, measured)
-    total = sum(wait + duration for _, wait, duration in durations)
     # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
-    reached = _reached(row, now, durations, None if is_log_whole else status)
+    reached, total = _reached(row, now, expected, measured, None if is_log_whole else status)
     time_left = timedelta(seconds=total - reached) if (expected[-1], True) in measured else None
     return _State(
         participant=row.participant,
