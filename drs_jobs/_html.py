@@ -54,11 +54,6 @@ def text(label: str) -> str:
     return escape(one_line(label, 300))
 
 
-def text_html(label: str) -> str:
-    """Return a text as preformatted, escaped HTML."""
-    return f"<pre>{text(label)}</pre>"
-
-
 def coloured_html(label: str, colour: str | None) -> str:
     """Return a text as one line of escaped HTML, with a bar in a colour if there is one."""
     # The text has the colour of the page, so that it is readable in light and dark themes.

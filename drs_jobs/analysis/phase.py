@@ -178,7 +178,7 @@ def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_p
     ]
     launch, creation, recovery_time = record.phases.get(PhaseName.LAUNCH), created(part), None
     # An incomplete log can lack that the launch was started again.
-    is_known = not is_partial and not part.failed_servers and (is_listed or not has_failed or not part.is_complete)
+    is_known = not is_partial and not part.failed_servers and (is_listed or not has_failed)
     if launch is not None and launch.outcome is Outcome.SUCCEEDED and is_known and launch.ended_at and creation:
         # The clocks of AWS can differ. A negative time would be wrong.
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
