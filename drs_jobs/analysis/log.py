@@ -149,7 +149,7 @@ def read_log(log: Iterable[JobLogItem]) -> LogRecord:
     by_participant: dict[str | None, list[JobLogItem]] = {}
     # `dict.fromkeys`, so that a repeated item is read once.
     for item in dict.fromkeys(items):
-        by_participant.setdefault(_participant_of(item.event_data), []).append(item)
+        by_participant.setdefault(_participant_of(item.event_data or JobLogEventData()), []).append(item)
     job_items = by_participant.pop(None, [])
     return LogRecord(
         items=tuple(items),
@@ -225,10 +225,8 @@ def _step_of(item: JobLogItem) -> Step:
     return EFFECTS[item.event or ""][1]
 
 
-def _participant_of(data: JobLogEventData | None) -> str | None:
+def _participant_of(data: JobLogEventData) -> str | None:
     """Return the participant that a log item is about; `None` for the job as a whole."""
-    if data is None:
-        return None
     match data.event_resource_data:
         case SourceNetworkData(source_network_id=resource) | UnknownMember(name=resource):
             return data.source_server_id or resource or None
