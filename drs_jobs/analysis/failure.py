@@ -10,7 +10,7 @@ from drs_jobs import _html
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, JobType, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
-from drs_jobs.analysis.hints import hint_for, read_refusal, refusal_key
+from drs_jobs.analysis.hints import POLICY, hint_for, read_refusal
 from drs_jobs.analysis.log import LogRecord, ParticipantRecord, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
@@ -256,22 +256,29 @@ _ATTEMPT: Final = re.compile(r"^(\S+) \(attempt -?\d+ of (?:-?\d+|\?)\)")
 
 def _causes_of(reasons: Iterable[tuple[str | None, str]]) -> tuple[Cause, ...]:
     """Return each cause once, the one with the most participants first. A reason of the job as a whole has no participant."""
-    causes: dict[str, Cause] = {}
-    participants: dict[str, dict[str, None]] = {}
+    groups: dict[str, tuple[str, dict[str, None]]] = {}
     for participant, reason in reasons:
         text = _ATTEMPT.sub(r"\1", reason)
+        _, participants = groups.setdefault(cause_key(text), (text, {}))
+        participants.update({} if participant is None else {participant: None})
+    causes: list[Cause] = []
+    for text, participants in groups.values():
         action, resource, _ = read_refusal(text) or (None, None, None)
-        key = cause_key(text)
-        causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
-        participants.setdefault(key, {}).update({} if participant is None else {participant: None})
-    merged = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
-    return tuple(sorted(merged, key=lambda cause: -len(cause.participants)))
+        causes.append(Cause(reason=text, participants=tuple(participants), refused_action=action, resource=resource))
+    return tuple(sorted(causes, key=lambda cause: -len(cause.participants)))
 
 
 def cause_key(reason: str) -> str:
     """Return a text that is equal for reasons with the same cause: without ids and IP addresses, or what AWS refused."""
     refusal = read_refusal(reason)
-    return _IDS.sub("…", reason) if refusal is None or refusal.action is None else str(refusal_key(refusal, reason))
+    if refusal is None or refusal.action is None:
+        return _IDS.sub("…", reason)
+    resource, policy = refusal.resource or "", POLICY.search(reason)
+    # Roles, keys and explicit denies count, because each needs a change of permissions of its own.
+    role_or_key = resource if ":role/" in resource or ":key/" in resource else ""
+    # Some sentences have the action with its service, others only the operation.
+    operation = refusal.action.rpartition(":")[2]
+    return str((operation, refusal.code, role_or_key, policy is not None and policy[1] is None))
 
 
 _IDS: Final = re.compile(

@@ -64,7 +64,7 @@ _ACTION: Final = re.compile(
 )
 _RESOURCE: Final = re.compile(r"(?:on resource:?|to use key) (arn:[^\s\"']+)", re.IGNORECASE)
 _PRINCIPAL: Final = re.compile(r"\bUser: (arn:\S+) is not authorized", re.IGNORECASE)
-_POLICY: Final = re.compile(
+POLICY: Final = re.compile(
     r"because no ([a-z -]{3,60}) allows|with an explicit deny(?: in an? ([a-z -]{3,60}))?", re.IGNORECASE
 )
 _KEY: Final = re.compile(r"not authorized to use key\b", re.IGNORECASE)
@@ -85,15 +85,6 @@ def read_refusal(text: str) -> Refusal | None:
         resource=None if resource is None else resource[1].rstrip(".,;:)"),
         code=code,
     )
-
-
-def refusal_key(refusal: Refusal, text: str) -> tuple[object, ...]:
-    """Return what is equal for refusals that the same change of permissions ends."""
-    # Some sentences have the action with its service, others only the operation. Roles, keys and explicit denies count, because
-    # each needs a change of its own.
-    resource, policy = refusal.resource or "", _POLICY.search(text)
-    role_or_key = resource if ":role/" in resource or ":key/" in resource else ""
-    return (refusal.action or "").rpartition(":")[2], refusal.code, role_or_key, policy is not None and policy[1] is None
 
 
 def hint_for(text: str, *, caller: str = "whoever started the job", service: str | None = None) -> str | None:
@@ -118,7 +109,7 @@ def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None)
         return f"read what to allow: {_DECODE}"
     if resource is not None:  # the next attempt has other volumes, snapshots and instances
         resource = _RESOURCE_ID.sub("*", resource)
-    principal, policy = _PRINCIPAL.search(text), _POLICY.search(text)
+    principal, policy = _PRINCIPAL.search(text), POLICY.search(text)
     target = action if resource is None else f"{action} on {resource}"
     target += f" for {caller if principal is None else principal[1]}"
     missing, denying = (None, None) if policy is None else policy.groups()
