@@ -64,13 +64,12 @@ class DrsJobsError(Exception):
         state["__cause__"] = cause if cause is None or isinstance(cause, DrsJobsError) else make_picklable(cause)
         # A class that was defined in a function cannot be pickled.
         error_class = type(self) if _is_picklable(type(self)) else DrsJobsError
-        return _create, (error_class, *(arg if _is_picklable(arg) else str(arg) for arg in self.args)), state
+        state["args"] = tuple(arg if _is_picklable(arg) else str(arg) for arg in self.args)
+        return _create, (error_class,), state
 
 
-def _create(error_class: type[DrsJobsError], *args: object) -> DrsJobsError:
-    error = error_class.__new__(error_class, *args)
-    error.args = args
-    return error
+def _create(error_class: type[DrsJobsError]) -> DrsJobsError:
+    return error_class.__new__(error_class)
 
 
 def make_picklable(error: BaseException) -> BaseException:
@@ -79,10 +78,8 @@ def make_picklable(error: BaseException) -> BaseException:
 
 
 def _is_picklable(value: object, loaded_type: type = object) -> bool:
-    """Return whether `value` can be pickled and loaded, as an instance of `loaded_type`.
-
-    botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
-    """
+    """Return whether `value` can be pickled and loaded, as an instance of `loaded_type`."""
+    # botocore's transport errors can contain an open connection, and some errors cannot be created again from their arguments.
     with suppress(Exception):  # both can raise any exception
         return isinstance(pickle.loads(pickle.dumps(value)), loaded_type)  # noqa: S301  # it was pickled here
     return False
@@ -339,12 +336,10 @@ def _as_str(value: object) -> str | None:
 
 
 def _parse_retry_after(retry_after: str, date: str | None) -> float | None:
-    """Return `Retry-After` in seconds, or `None` if it is invalid.
-
-    An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
-    """
+    """Return `Retry-After` in seconds, or `None` if it is invalid."""
     if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", retry_after.strip()):
         return float(retry_after)
+    # An HTTP date is compared with the `Date` of the same response, so that a wrong local clock has no effect.
     until = _parse_http_date(retry_after)
     now = _parse_http_date(date or "") or datetime.now(UTC)
     return None if until is None else max(0.0, (until - now).total_seconds())

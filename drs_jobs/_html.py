@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 from drs_jobs._text import format_count, format_duration, format_minute, format_more, format_target_count, one_line
 
 if TYPE_CHECKING:  # these classes call the functions of this module
-    from drs_jobs import Job, LaunchActionRun, Outcome, ParticipatingResource, ParticipatingServer
+    from drs_jobs import Job, LaunchActionRun, ParticipatingResource, ParticipatingServer
     from drs_jobs.analysis import Explanation, JobPhases, Phase
-    from drs_jobs.evidence import Verdict
 
 OUTCOME_COLOURS: Final[Mapping[str, str]] = {
     "SUCCEEDED": "#009E73",
@@ -55,9 +54,10 @@ def text(label: str) -> str:
     return escape(one_line(label, 300))
 
 
-def text_html(label: str) -> str:
-    """Return a text as preformatted, escaped HTML."""
-    return f"<pre>{text(label)}</pre>"
+def coloured_html(label: str, colour: str | None) -> str:
+    """Return a text as one line of escaped HTML, with a bar in a colour if there is one."""
+    # The text has the colour of the page, so that it is readable in light and dark themes.
+    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{text(label)}</span>' if colour else text(label)
 
 
 def table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -86,17 +86,7 @@ def _list_items(shown: Iterable[str], count: int) -> str:
     return "".join(items) + more_html(count, len(items), "li")
 
 
-def _coloured(label: str, colour: str) -> str:
-    # Only a bar has the colour. The text has the colour of the page, so that it is readable in light and dark themes.
-    return f'<span style="border-left:0.6em solid {colour};padding-left:0.4em">{label}</span>'
-
-
 # ------------------------------------------------------------------ jobs
-
-
-def job_html(job: "Job") -> str:
-    """Return one job as a table row, with its servers and launch actions collapsed below it."""
-    return f"<div>{_TABLE}{_cells(_COLUMNS, 'th')}{_row(job)}</table>{_details(job)}</div>"
 
 
 def jobs_html(jobs: "Sequence[Job]") -> str:
@@ -108,12 +98,7 @@ def jobs_html(jobs: "Sequence[Job]") -> str:
         details = _details(job)
         rows += _row(job) + (f'<tr><td colspan="{len(_COLUMNS)}" {_CELL}>{details}</td></tr>' if details else "")
     table = f"{_TABLE}{_cells(_COLUMNS, 'th')}{rows}</table>"
-    return f"<div><div>{len(jobs):,} jobs</div>{table}{more_html(len(jobs), MAX_ROWS)}</div>"
-
-
-def outcome_html(outcome: "Outcome", label: str = "") -> str:
-    """Return an outcome, or other words in its place, with its colour."""
-    return _coloured(text(label or outcome), OUTCOME_COLOURS[outcome])
+    return f"<div><div>{format_count(len(jobs), 'job')}</div>{table}{more_html(len(jobs), MAX_ROWS)}</div>"
 
 
 def _row(job: "Job") -> str:
@@ -127,7 +112,7 @@ def _row(job: "Job") -> str:
         format_minute(job.creation_date_time),
         format_duration(job.duration),
         format_target_count(job),
-        outcome_html(job.outcome),
+        coloured_html(job.outcome, OUTCOME_COLOURS[job.outcome]),
     )
     return _cells(cells)
 
@@ -161,12 +146,10 @@ def _run(run: "LaunchActionRun") -> str:
 
 
 def _state(status: str | None, *, failed: bool) -> str:
-    """Return a status. A failure is marked with a colour."""
-    label = text(status or "-")
-    return _coloured(label, OUTCOME_COLOURS["FAILED"]) if failed else label
+    return coloured_html(status or "-", OUTCOME_COLOURS["FAILED"] if failed else None)
 
 
-# ------------------------------------------------------------------ phases, explanations, verdicts
+# ------------------------------------------------------------------ phases and explanations
 
 
 def job_phases_html(report: "JobPhases") -> str:
@@ -177,26 +160,17 @@ def job_phases_html(report: "JobPhases") -> str:
     for row in report.participants:
         by_name = {phase.name: phase for phase in row.phases}
         cells = [_phase(by_name[name]) if name in by_name else "-" for name in names]
-        rows.append([text(row.participant), *cells, format_duration(row.recovery_time), outcome_html(row.outcome)])
+        outcome = coloured_html(row.outcome, OUTCOME_COLOURS[row.outcome])
+        rows.append([text(row.participant), *cells, format_duration(row.recovery_time), outcome])
     title = f"phases of job {report.job.job_id}, {format_count(len(rows), 'participant')}"
     error = "" if report.log_error is None else f"<div>{text(f'the log could not be read: {report.log_error}')}</div>"
     return table_html(title, columns, rows) + error
 
 
 def explanation_html(report: "Explanation") -> str:
-    """Return the job, its causes of failure with the participants of each, the reasons of the whole job, and its phases."""
-    lines: list[str] = []
-    for cause in report.causes:
-        lines.append(f"{format_count(len(cause.participants), 'participant')}: {cause.text}")
-        lines += [] if cause.hint is None else [f"next: {cause.hint}"]
-    causes = list_html("causes of failure", lines)
-    reasons = list_html("reasons of the job as a whole", report.job_reasons)
-    return f"<div>{job_html(report.job)}{causes}{reasons}{job_phases_html(report.phases)}</div>"
-
-
-def verdict_html(verdict: "Verdict | None", label: str) -> str:
-    """Return a verdict in words, with its colour."""
-    return text(label) if verdict is None else _coloured(text(label), VERDICT_COLOURS[verdict])
+    """Return the job, the lines of the explanation for people, and the phases of the job."""
+    title, *lines = report.text.splitlines()
+    return f"<div>{jobs_html([report.job])}{list_html(title, lines)}{job_phases_html(report.phases)}</div>"
 
 
 def _phase(phase: "Phase") -> str:
@@ -204,4 +178,5 @@ def _phase(phase: "Phase") -> str:
     label = f"{format_duration(phase.duration)}{attempts}"
     if phase.outcome == "SUCCEEDED":
         return label
-    return outcome_html(phase.outcome, f"{phase.outcome}{attempts}" if phase.duration is None else f"{label} {phase.outcome}")
+    label = f"{phase.outcome}{attempts}" if phase.duration is None else f"{label} {phase.outcome}"
+    return coloured_html(label, OUTCOME_COLOURS[phase.outcome])

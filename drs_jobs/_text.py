@@ -129,10 +129,8 @@ SENSITIVE_MEMBER: Final = "tags"
 
 
 def may_contain_tags(text: str) -> bool:
-    """Return whether a text that is not readable JSON can contain a job's tags.
-
-    In doubt, the result is true: a JSON escape or a null character can be part of the word.
-    """
+    """Return whether a text that is not readable JSON can contain a job's tags. In doubt, the result is true."""
+    # A JSON escape or a null character can be part of the word.
     return "tags" in text.replace("\0", "").lower() or "\\u" in text
 
 
@@ -140,18 +138,14 @@ REDACTED: Final = "a text that may contain tags, so it is not shown"
 
 
 def redact_text(text: str) -> str:
-    """Return a text of an error response, or a placeholder if it can contain tags.
-
-    AWS's own error messages about tags contain no JSON objects, so they are kept.
-    """
+    """Return a text of an error response, or a placeholder if it can contain tags."""
+    # AWS's own error messages about tags contain no JSON objects, so they are kept.
     return REDACTED if "{" in text and may_contain_tags(text) else text
 
 
 def redact_body(body: bytes, content_type: str) -> str | None:
-    """Return the text of a body that is not a JSON object, for an error; `None` if it can contain tags.
-
-    A part of a response of DRS can have the value of a tag without the word, so only a page or a plain text is returned.
-    """
+    """Return the text of a body that is not a JSON object, for an error; `None` if it can contain tags."""
+    # A part of a response of DRS can have the value of a tag without the word, so only a page or a plain text is returned.
     text = body.decode("utf-8", "replace").strip()
     is_part_of_json = "json" in content_type.lower() or (not text.startswith("<") and any(char in text for char in '"{}[]'))
     return None if text and (is_part_of_json or may_contain_tags(text)) else text

@@ -394,8 +394,8 @@ def test_network_recovery_whose_networks_have_different_phases():
     log = _network_log("DEPLOY_NETWORK_CONFIGURATION_END")
     log.append(_item(5, "UPDATE_NETWORK_CONFIGURATION_END", event_resource_data=NETWORKS[1]))
     reason = (
-        "it lists no participant, but every phase in its log ended: deploy network configuration of sn-1; "
-        "deploy network configuration, update network configuration of sn-2"
+        "it lists no participant, but every phase in its log ended: "
+        "deploy network configuration, update network configuration of sn-1, sn-2"
     )
     assert explain(_network_job(), log).job_reasons == (reason,)
 
@@ -624,8 +624,8 @@ def test_text_is_bounded():
 def test_html_of_an_explanation():
     log = [_item(1, "LAUNCH_FAILED", f"s-{n}", raw_error=REFUSED.format(f"vol-<{n}>")) for n in range(3)]
     shown = explain(_failed("s-0", "s-1", "s-2"), [*log, _item(2, "JOB_CANCEL", raw_error="<b>")])._repr_html_()
-    assert "3 participants: ec2:DeleteVolume refused: " in shown
-    assert "of the job as a whole" in shown
+    assert "s-0, s-1, s-2: ec2:DeleteVolume refused: " in shown
+    assert "3 of 3 servers failed" in shown
     assert "JOB_CANCEL: &lt;b&gt;" in shown
     assert "next: allow ec2:DeleteVolume on " in shown
     assert "phases of job" in shown

@@ -226,15 +226,16 @@ def test_missing_times_invent_nothing():
     known = 0
     for number in range(1000):
         truth = simulate(rng, number, trouble=0.6)
-        log = truth.log()
+        now = rng.choice([None, truth.created + rng.random() * (truth.end - truth.created)])
+        log = truth.log(now)
         rng.shuffle(log)
         # One of each event, because two equal items without a time are one repeated item.
         chosen = {(each.event, str(each.event_data)): index for index, each in enumerate(log) if rng.random() < 0.3}
         for index in chosen.values():
             log[index] = attrs.evolve(log[index], log_date_time=None)
-        report = phases(truth.job(), log)
+        report = phases(truth.job(now), log)
         for server, row in zip(truth.servers, report.participants, strict=True):
-            expected = _expected(truth, server, None)
+            expected = _expected(truth, server, now)
             assert row.recovery_time in (None, expected["recovery_time"])
             known += row.recovery_time is not None
             true_phases = {each["name"]: each for each in expected["phases"]}
@@ -246,7 +247,7 @@ def test_missing_times_invent_nothing():
                 assert phase.ended_at in (None, true["ended_at"])
                 assert phase.waiting_before in (None, true["waiting_before"])
                 assert phase.attempts <= true["attempts"]
-    assert known > 1000
+    assert known > 500
 
 
 def test_missing_items():
@@ -367,12 +368,12 @@ def test_items_of_one_instant():
 
 
 def test_last_start():
-    """It is unknown if a start without a time can be the last."""
+    """It is unknown if a start has no time."""
     log = [item("LAUNCH_START", _at(n), "s-1") for n in (1, 9)]
     job = _job(_server(), is_running=True)
     assert _only(phases(job, log)).phases[0].last_started_at == _at(9)
     [phase] = _only(phases(job, [*log, item("LAUNCH_START", None, "s-1")])).phases
-    assert (phase.started_at, phase.last_started_at) == (_at(1), None)
+    assert (phase.started_at, phase.last_started_at) == (None, None)
     assert _only(phases(job, [])).phases == ()
 
 
@@ -469,35 +470,25 @@ def test_undated_items():
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        # The undated start began the first attempt, so the first start is unknown.
-        ("?START 2FAIL 3START 4END", (None, 4, "SUCCEEDED", 2)),
-        ("1START 2FAIL ?START 4END", (1, 4, "SUCCEEDED", 2)),
-        ("1START ?FAIL 3START 4END", (1, 4, "SUCCEEDED", 2)),
-        ("1START ?FAIL 3START", (1, None, "RUNNING", 2)),
-        ("1START 2FAIL ?START", (1, None, "RUNNING", 2)),
-        ("1START 2FAIL ?START ?END", (1, None, "SUCCEEDED", 2)),
-        ("1START ?END", (1, None, "SUCCEEDED", 1)),
-        ("1START ?FAIL", (1, None, "FAILED", 1)),
-        # Either can be the last.
-        ("1START 2FAIL ?END", (1, None, "UNDETERMINED", 1)),
-        ("1START 4END ?FAIL", (1, None, "UNDETERMINED", 1)),
-        # They can be an earlier attempt.
-        ("?START ?FAIL 3START 4END", (None, None, "UNDETERMINED", 2)),
+        ("1START ?END", (None, None, "SUCCEEDED", 1)),
+        ("?START 4END", (None, None, "SUCCEEDED", 1)),
+        ("1START 2FAIL 3START ?END", (None, None, "UNDETERMINED", 2)),
+        ("1START ?START", (None, None, "RUNNING", 2)),
+        ("?FAIL", (None, None, "FAILED", 1)),
+        # The failure can be before the start or the end, or after it.
+        ("?START 2FAIL 3START 4END", (None, None, "UNDETERMINED", 2)),
+        ("1START 2FAIL ?START", (None, None, "UNDETERMINED", 2)),
+        ("1START ?FAIL", (None, None, "UNDETERMINED", 1)),
+        ("1START 4END ?FAIL", (None, None, "UNDETERMINED", 1)),
     ],
 )
-def test_undated_items_of_a_retried_phase(log: str, expected: tuple[float | None, float | None, str, int]):
+def test_phase_with_an_undated_item(log: str, expected: tuple[float | None, float | None, str, int]):
+    """It has no times, and its outcome is known if that does not depend on the order."""
     items = [item(f"CONVERSION_{part[1:]}", None if part[0] == "?" else _at(int(part[0])), "s-1") for part in log.split()]
     for order in (items, items[::-1]):
         [phase] = _only(phases(_job(_server(), is_running=True), order)).phases
         times = [None if moment is None else (moment - NOON).total_seconds() for moment in (phase.started_at, phase.ended_at)]
         assert (*times, phase.outcome, phase.attempts) == expected
-
-
-def test_disputed_end_of_a_server_that_succeeded():
-    """It has ended all its phases, so the end was the last."""
-    log = [item("LAUNCH_START", _at(1), "s-1"), item("LAUNCH_FAILED", None, "s-1"), item("LAUNCH_END", _at(9), "s-1")]
-    assert _only(phases(_job(_server()), log)).recovery_time == timedelta(seconds=9)
-    assert _only(phases(_job(_server(status="PENDING")), log)).recovery_time is None
 
 
 def test_order_of_participants():

@@ -401,7 +401,7 @@ class Job(Model):
 
     def _repr_html_(self) -> str:
         """Return the job as HTML for a notebook: one row, with its servers and launch actions collapsed below, and no tags."""
-        return _html.job_html(self)
+        return _html.jobs_html([self])
 
     def _failure_text(self) -> str:
         failure = "did not launch" if self.type == JobType.LAUNCH else "failed"

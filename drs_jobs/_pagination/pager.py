@@ -115,7 +115,7 @@ class PagerBase(Generic[T, IteratorT]):
 
     def _repr_html_(self) -> str:
         """Return the query as HTML, for a notebook. No request is sent."""
-        return _html.text_html(f"{self!r}: iterate over it, or call collect()")
+        return f"<pre>{_html.text(f'{self!r}: iterate over it, or call collect()')}</pre>"
 
 
 class Pager(PagerBase[T, PagerIterator[T]]):

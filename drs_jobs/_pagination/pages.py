@@ -66,5 +66,5 @@ class Items(tuple[T_co, ...]):
         jobs = [item for item in self if isinstance(item, Job)]
         if len(jobs) == len(self):
             return _html.jobs_html(jobs)
-        lines = "".join(_html.text_html(repr(item)) for item in self[: _html.MAX_ROWS])
+        lines = "".join(f"<pre>{_html.text(repr(item))}</pre>" for item in self[: _html.MAX_ROWS])
         return lines + _html.more_html(len(self), _html.MAX_ROWS)

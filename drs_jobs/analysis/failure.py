@@ -2,29 +2,26 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
 from drs_jobs import _html
-from drs_jobs._models import Job, JobLogEventData, JobLogItem, Outcome, ParticipatingServer
+from drs_jobs._models import Job, JobLogEventData, JobLogItem, JobType, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_more, one_line
-from drs_jobs.analysis.hints import hint_for, read_refusal, refusal_key
-from drs_jobs.analysis.log import LogRecord, ParticipantRecord, PhaseName, event_of, read_log
+from drs_jobs.analysis.hints import POLICY, hint_for, read_refusal
+from drs_jobs.analysis.log import LogRecord, ParticipantRecord, read_log
 from drs_jobs.analysis.phase import (
     NETWORK_OPERATIONS,
     JobPhases,
-    following_phase,
     has_server_failed,
     listed_participants,
+    next_phase,
     participant_noun,
     phases_from,
 )
-from drs_jobs.analysis.times import oldest_first
-
-_Reason: TypeAlias = tuple[str, str]
-"""A reason for the failure of one participant, or of the job as a whole: with the attempt, and without it as a cause."""
+from drs_jobs.analysis.times import logged_at, oldest_first
 
 
 @attrs.frozen(repr=False, kw_only=True)
@@ -98,9 +95,7 @@ class Explanation(Model):
     """The log, oldest first."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
     """The error if the log, or an item of it, could not be read, else `None`. The readable items are used."""
-    phases: JobPhases = attrs.field(
-        default=attrs.Factory(lambda self: JobPhases(job=self.job, log_error=self.log_error), takes_self=True)
-    )
+    phases: JobPhases
     """The phases of each participant."""
 
     @property
@@ -128,7 +123,7 @@ class Explanation(Model):
         return self.text
 
     def _repr_html_(self) -> str:
-        """Return the job, its causes of failure and a table of its phases, for a notebook."""
+        """Return the job, the lines of its text and a table of its phases, for a notebook."""
         return _html.explanation_html(self)
 
 
@@ -136,8 +131,8 @@ def explained_reasons(explanation: Explanation) -> Iterator[Cause]:
     """Yield each cause once, then the participants that failed without a reason, then what the phases of the job show."""
     yield from explanation.causes
     if silent := tuple(failure.participant for failure in explanation.failures if not failure.reasons):
-        is_known = explanation.log_error is None
-        yield Cause(reason="no reason given" if is_known else "not known, the log could not be read", participants=silent)
+        reason = "no reason given" if explanation.log_error is None else "not known, the log could not be read"
+        yield Cause(reason=reason, participants=silent)
     yield from (Cause(reason=reason) for reason in _ended_phases(explanation.phases))
 
 
@@ -158,17 +153,11 @@ def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
         job: The job.
         log: The log of the job, in any order.
     """
-    return _instance_ids(job, read_log(log))
-
-
-def _instance_ids(job: Job, record: LogRecord) -> Mapping[str, str]:
-    logged = {name: row.instance_id for name, row in record.participants.items() if row.is_server and row.instance_id}
-    listed = {
-        server.source_server_id: server.recovery_instance_id
-        for server in job.participating_servers
-        if server.source_server_id and server.recovery_instance_id
-    }
-    return logged | listed
+    # The later replaces the earlier. Items without a time are first.
+    entries = [item.event_data or JobLogEventData() for item in sorted(log, key=logged_at)]
+    pairs = [(data.source_server_id, data.target_instance_id) for data in entries]
+    pairs += [(server.source_server_id, server.recovery_instance_id) for server in job.participating_servers]
+    return {server_id: instance_id for server_id, instance_id in pairs if server_id and instance_id}
 
 
 def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None = None) -> Explanation:
@@ -184,20 +173,17 @@ def explain(job: Job, log: Iterable[JobLogItem], *, log_error: Exception | None 
     """
     record = read_log(log)
     phases = phases_from(job, record, log_error)
-    failed = list(_failed_participants(phases, record))
+    failures = tuple(_failures(phases, record))
     # The failures of the job as a whole, and those of participants that the job does not list.
     listed = listed_participants(job)
     names = {item: name for name, row in record.participants.items() if name not in listed for item in row.failures}
     of_job = [(names.get(item), _reason_of(item)) for item in oldest_first([*record.job_failures, *names])]
     return Explanation(
         job=job,
-        instance_ids=_instance_ids(job, record),
-        failures=tuple(Failure(participant=name, reasons=tuple(text for text, _ in reasons)) for name, reasons in failed),
-        job_reasons=(
-            *(f"{'' if name is None else f'{name}: '}{text}" for name, (text, _) in of_job),
-            *_ended_phases(phases),
-        ),
-        causes=_causes_of([*((name, reason) for name, reasons in failed for reason in reasons), *of_job]),
+        instance_ids=instance_ids(job, record.items),
+        failures=failures,
+        job_reasons=(*(text if name is None else f"{name}: {text}" for name, text in of_job), *_ended_phases(phases)),
+        causes=_causes_of([*((failure.participant, text) for failure in failures for text in failure.reasons), *of_job]),
         phases=phases,
         log=record.items,
         log_error=log_error,
@@ -212,17 +198,13 @@ def _ended_phases(phases: JobPhases) -> list[str]:
     has_failed = any(row.has_failed for row in phases.participants) or outcomes != {Outcome.SUCCEEDED}
     if not is_unlisted or has_failed or phases.log_error is not None or read_log(phases.log).job_failures:
         return []
-    participants: dict[str, list[str]] = {}
-    for row in rows:
-        names = {phase.name for phase in row.phases}
-        participants.setdefault(", ".join(name.label for name in PhaseName if name in names), []).append(row.participant)
-    text = "; ".join(f"{labels} of {_names(members)}" for labels, members in participants.items())
+    text = f"{', '.join(name.label for name in phases.phase_names)} of {_names([row.participant for row in rows])}"
     if len(phases.phase_names) == 1:
         return [f"it lists no participant, and its log has only one phase, which ended: {text}"]
     return [f"it lists no participant, but every phase in its log ended: {text}"]
 
 
-def _failed_participants(phases: JobPhases, record: LogRecord) -> Iterator[tuple[str, list[_Reason]]]:
+def _failures(phases: JobPhases, record: LogRecord) -> Iterator[Failure]:
     """Yield each failed participant with the reasons."""
     job = phases.job
     # AWS can change the status of a server later than its log, while the job runs.
@@ -232,22 +214,21 @@ def _failed_participants(phases: JobPhases, record: LogRecord) -> Iterator[tuple
     for key, name, texts in (*runs, *((resource.name, resource.name, list[str]()) for resource in job.failed_resources)):
         logged = record.participants.get(key or "", ParticipantRecord())
         items = [*logged.failures, *record.job_failures]
-        is_silent = key and not items and not texts and phases.log_error is None
+        is_silent = key and job.is_complete and not items and not texts and phases.log_error is None
         other_texts = _last_event(job, logged, has_job_end=record.has_job_end) if is_silent else texts
-        yield name, [*map(_reason_of, oldest_first(items)), *((text, text) for text in other_texts)]
+        yield Failure(participant=name, reasons=(*map(_reason_of, oldest_first(items)), *other_texts))
 
 
 def _last_event(job: Job, record: ParticipantRecord, *, has_job_end: bool) -> list[str]:
     """Return after which event a participant ended. A job can fail without any failure in its log."""
-    if not job.is_complete:
-        return []
     if record.last_phase is None:
         return ["ended before its first phase began"] if has_job_end else []
-    phase, following = record.phases[record.last_phase], following_phase(job, record.last_phase)
-    text = f"ended after {event_of(record.last_phase, phase.step)}"
-    if phase.is_open:
+    following = next_phase(job, record.last_phase)
+    text = f"ended after {record.last_event}"
+    if record.phases[record.last_phase].outcome is Outcome.RUNNING:
         text += f"; {record.last_phase.label} never ended"
-    elif following is not None:
+    # The phases of a network need not follow each other, and those of a job of another type are not known.
+    elif following is not None and job.initiated_by not in NETWORK_OPERATIONS and isinstance(job.type, JobType):
         text += f"; {following.label} never began"
     return [text]
 
@@ -264,31 +245,40 @@ def _run_reasons(server: ParticipatingServer) -> list[str]:
 # ------------------------------------------------------------------ reasons and causes
 
 
-def _reason_of(item: JobLogItem) -> _Reason:
-    """Return a failure in the log as a reason. The cause is that of all attempts."""
+def _reason_of(item: JobLogItem) -> str:
     data = item.event_data or JobLogEventData()
-    event, error = item.event or "error", f": {data.raw_error}" if data.raw_error else ""
     attempt = "" if data.attempt_count is None else f" (attempt {data.attempt_count} of {data.max_attempts_count or '?'})"
-    return f"{event}{attempt}{error}", f"{event}{error}"
+    return f"{item.event or 'error'}{attempt}" + (f": {data.raw_error}" if data.raw_error else "")
 
 
-def _causes_of(reasons: Iterable[tuple[str | None, _Reason]]) -> tuple[Cause, ...]:
+_ATTEMPT: Final = re.compile(r"^(\S+) \(attempt -?\d+ of (?:-?\d+|\?)\)")
+
+
+def _causes_of(reasons: Iterable[tuple[str | None, str]]) -> tuple[Cause, ...]:
     """Return each cause once, the one with the most participants first. A reason of the job as a whole has no participant."""
-    causes: dict[str, Cause] = {}
-    participants: dict[str, dict[str, None]] = {}
-    for participant, (_, text) in reasons:
+    groups: dict[str, tuple[str, dict[str, None]]] = {}
+    for participant, reason in reasons:
+        text = _ATTEMPT.sub(r"\1", reason)
+        _, participants = groups.setdefault(cause_key(text), (text, {}))
+        participants.update({} if participant is None else {participant: None})
+    causes: list[Cause] = []
+    for text, participants in groups.values():
         action, resource, _ = read_refusal(text) or (None, None, None)
-        key = cause_key(text)
-        causes.setdefault(key, Cause(reason=text, refused_action=action, resource=resource))
-        participants.setdefault(key, {}).update({} if participant is None else {participant: None})
-    merged = [attrs.evolve(cause, participants=tuple(participants[key])) for key, cause in causes.items()]
-    return tuple(sorted(merged, key=lambda cause: -len(cause.participants)))
+        causes.append(Cause(reason=text, participants=tuple(participants), refused_action=action, resource=resource))
+    return tuple(sorted(causes, key=lambda cause: -len(cause.participants)))
 
 
 def cause_key(reason: str) -> str:
     """Return a text that is equal for reasons with the same cause: without ids and IP addresses, or what AWS refused."""
     refusal = read_refusal(reason)
-    return _IDS.sub("…", reason) if refusal is None or refusal.action is None else str(refusal_key(refusal, reason))
+    if refusal is None or refusal.action is None:
+        return _IDS.sub("…", reason)
+    resource, policy = refusal.resource or "", POLICY.search(reason)
+    # Roles, keys and explicit denies count, because each needs a change of permissions of its own.
+    role_or_key = resource if ":role/" in resource or ":key/" in resource else ""
+    # Some sentences have the action with its service, others only the operation.
+    operation = refusal.action.rpartition(":")[2]
+    return str((operation, refusal.code, role_or_key, policy is not None and policy[1] is None))
 
 
 _IDS: Final = re.compile(

@@ -10,37 +10,33 @@ _INSTANCES_QUOTA: Final = "EC2's quota Running On-Demand Standard instances (L-1
 _SNAPSHOTS_QUOTA: Final = "EBS's quota Snapshots per Region (L-309BACF6)"
 _KEY_PERMISSIONS: Final = "is enabled and allows DRS kms:CreateGrant and kms:DescribeKey"
 
-LAUNCH_ERRORS: Final[Mapping[str, Mapping[str, str]]] = {
-    "https://docs.aws.amazon.com/drs/latest/userguide/launch-conversion-errors.html": {
-        "Failed to connect using HTTP channel": "allow TCP 443 from the staging area subnet to the endpoints of DRS, S3 and "
-        "EC2: check its route table, security group, network ACL and DNS",
-        "Conversion server launch failed": "check the subnet and the permissions of the staging area, and "
-        f"{_INSTANCES_QUOTA}; then launch again",
-        "Conversion failed": "check that boot loader, file systems and drivers of the server are supported, and the subnet and "
-        f"the permissions of the staging area, and {_INSTANCES_QUOTA}; then launch again",
-        "Failed to take snapshot": f"check that the server replicates, {_SNAPSHOTS_QUOTA}, and that a KMS key of your own "
-        f"{_KEY_PERMISSIONS}; then launch again",
-    },
-    "https://docs.aws.amazon.com/drs/latest/userguide/launch-configuration-errors.html": {
-        "lifecycle state is not READY_FOR_": "wait until the initial synchronization of the server is finished, and repair its "
-        "replication if it is stalled or disconnected; then launch again",
-        "OS BYOL can only be used with EC2 Dedicated Hosts": "turn off BYOL (OS licensing) in the launch settings of the "
-        "server, or set a Dedicated Host in its EC2 launch template",
-        "EBS encryption key could not be found in this account": "check that the KMS key of the replication settings exists, "
-        f"is shared with this account, {_KEY_PERMISSIONS}",
-    },
-    "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html": {
-        "InvalidIPAddress.InUse": "turn off Copy private IP in the launch settings for a drill beside the original, or set "
-        "another subnet in the EC2 launch template",
-        "VcpuLimitExceeded": f"request an increase of {_INSTANCES_QUOTA}, or terminate instances",
-        "SnapshotLimitExceeded": f"request an increase of {_SNAPSHOTS_QUOTA}, or delete snapshots",
-    },
-    "measured on real jobs": {
-        "ended after SNAPSHOT_END; conversion never began": "check the EC2 permissions of whoever started the job, and look "
-        "for refused calls in CloudTrail: jobs that ended like this lacked permissions",
-    },
+LAUNCH_ERRORS: Final[Mapping[str, str]] = {
+    # Source: https://docs.aws.amazon.com/drs/latest/userguide/launch-conversion-errors.html
+    "Failed to connect using HTTP channel": "allow TCP 443 from the staging area subnet to the endpoints of DRS, S3 and EC2: "
+    "check its route table, security group, network ACL and DNS",
+    "Conversion server launch failed": "check the subnet and the permissions of the staging area, and "
+    f"{_INSTANCES_QUOTA}; then launch again",
+    "Conversion failed": "check that boot loader, file systems and drivers of the server are supported, and the subnet and "
+    f"the permissions of the staging area, and {_INSTANCES_QUOTA}; then launch again",
+    "Failed to take snapshot": f"check that the server replicates, {_SNAPSHOTS_QUOTA}, and that a KMS key of your own "
+    f"{_KEY_PERMISSIONS}; then launch again",
+    # Source: https://docs.aws.amazon.com/drs/latest/userguide/launch-configuration-errors.html
+    "lifecycle state is not READY_FOR_": "wait until the initial synchronization of the server is finished, and repair its "
+    "replication if it is stalled or disconnected; then launch again",
+    "OS BYOL can only be used with EC2 Dedicated Hosts": "turn off BYOL (OS licensing) in the launch settings of the server, "
+    "or set a Dedicated Host in its EC2 launch template",
+    "EBS encryption key could not be found in this account": "check that the KMS key of the replication settings exists, is "
+    f"shared with this account, {_KEY_PERMISSIONS}",
+    # Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    "InvalidIPAddress.InUse": "turn off Copy private IP in the launch settings for a drill beside the original, or set "
+    "another subnet in the EC2 launch template",
+    "VcpuLimitExceeded": f"request an increase of {_INSTANCES_QUOTA}, or terminate instances",
+    "SnapshotLimitExceeded": f"request an increase of {_SNAPSHOTS_QUOTA}, or delete snapshots",
+    # Source: measured on real jobs
+    "ended after SNAPSHOT_END; conversion never began": "check the EC2 permissions of whoever started the job, and look for "
+    "refused calls in CloudTrail: jobs that ended like this lacked permissions",
 }
-"""What to do next about each documented launch error: by source a part of its text, in any case, with the hint.
+"""What to do next about each documented launch error, by a part of its text in any case.
 
 Refused calls are not here: see `read_refusal`.
 """
@@ -68,7 +64,7 @@ _ACTION: Final = re.compile(
 )
 _RESOURCE: Final = re.compile(r"(?:on resource:?|to use key) (arn:[^\s\"']+)", re.IGNORECASE)
 _PRINCIPAL: Final = re.compile(r"\bUser: (arn:\S+) is not authorized", re.IGNORECASE)
-_POLICY: Final = re.compile(
+POLICY: Final = re.compile(
     r"because no ([a-z -]{3,60}) allows|with an explicit deny(?: in an? ([a-z -]{3,60}))?", re.IGNORECASE
 )
 _KEY: Final = re.compile(r"not authorized to use key\b", re.IGNORECASE)
@@ -91,30 +87,13 @@ def read_refusal(text: str) -> Refusal | None:
     )
 
 
-def refusal_key(refusal: Refusal, text: str) -> tuple[object, ...]:
-    """Return what is equal for refusals that the same change of permissions ends.
-
-    Some sentences have the action with its service, others only the operation. Roles, keys and explicit denies count, because
-    each needs a change of its own.
-    """
-    resource, policy = refusal.resource or "", _POLICY.search(text)
-    role_or_key = resource if ":role/" in resource or ":key/" in resource else ""
-    return (refusal.action or "").rpartition(":")[2], refusal.code, role_or_key, policy is not None and policy[1] is None
-
-
 def hint_for(text: str, *, caller: str = "whoever started the job", service: str | None = None) -> str | None:
-    """Return what to do next about an error text of AWS, as one bounded line; `None` if the text is not a documented one.
-
-    Args:
-        text: The error text.
-        caller: Whose call it was, if the text does not name a user. DRS calls EC2 as whoever started the job.
-        service: The service of the operation that it names, as in IAM's actions. By default it is taken from the text.
-    """
+    """Return what to do next about an error text of AWS, as one bounded line; `None` if the text is not a documented one."""
+    # The text can lack the user and the service of the action. DRS calls EC2 as whoever started the job.
     refusal = read_refusal(text)
     if refusal is not None:
         return one_line(_refusal_hint(refusal, text, caller, service))
-    hints = (hint for errors in LAUNCH_ERRORS.values() for error, hint in errors.items() if error.lower() in text.lower())
-    return next(hints, None)
+    return next((hint for error, hint in LAUNCH_ERRORS.items() if error.lower() in text.lower()), None)
 
 
 def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None) -> str:
@@ -130,7 +109,7 @@ def _refusal_hint(refusal: Refusal, text: str, caller: str, service: str | None)
         return f"read what to allow: {_DECODE}"
     if resource is not None:  # the next attempt has other volumes, snapshots and instances
         resource = _RESOURCE_ID.sub("*", resource)
-    principal, policy = _PRINCIPAL.search(text), _POLICY.search(text)
+    principal, policy = _PRINCIPAL.search(text), POLICY.search(text)
     target = action if resource is None else f"{action} on {resource}"
     target += f" for {caller if principal is None else principal[1]}"
     missing, denying = (None, None) if policy is None else policy.groups()

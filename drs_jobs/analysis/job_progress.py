@@ -2,10 +2,9 @@
 
 import math
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
@@ -15,7 +14,14 @@ from drs_jobs._models.base import Model
 from drs_jobs._text import format_count, format_duration, format_short_duration
 from drs_jobs._time import to_utc
 from drs_jobs.analysis.log import ORDER, PhaseName
-from drs_jobs.analysis.phase import JobPhases, ParticipantPhases, expected_phases, listed_participants, participant_noun
+from drs_jobs.analysis.phase import (
+    JobPhases,
+    ParticipantPhases,
+    expected_phases,
+    listed_participants,
+    next_phase,
+    participant_noun,
+)
 from drs_jobs.analysis.times import EARLIEST, created
 
 
@@ -69,7 +75,7 @@ class Progress(Model):
     """
 
 
-_Stage: TypeAlias = tuple[PhaseName, bool]
+_Stage: TypeAlias = tuple[PhaseName | None, bool]
 """A phase if the second value is true, else the wait before it."""
 _Seconds: TypeAlias = Mapping[_Stage, float]
 """How long phases and waits take, in seconds."""
@@ -82,12 +88,8 @@ _MEASURED: Final[Mapping[_Stage, tuple[float, float]]] = {
 }
 """Seconds in real drills of two Linux servers in 2022 and of two Windows servers in 2025. Nothing else was measured."""
 
-TYPICAL_DURATIONS: Final[Mapping[PhaseName, tuple[float, float]]] = {
-    name: (math.sqrt(math.prod(_MEASURED.get((name, False), (0.0,)))), math.sqrt(math.prod(_MEASURED[name, True])))
-    for name, is_phase in _MEASURED
-    if is_phase
-}
-"""The wait before each phase and its duration, in seconds: the geometric mean of Linux and of Windows servers."""
+TYPICAL_SECONDS: Final[_Seconds] = {stage: math.sqrt(linux * windows) for stage, (linux, windows) in _MEASURED.items()}
+"""The geometric mean of Linux and of Windows servers."""
 
 _ASSUMED_DURATION: Final = 300.0
 """The assumed duration, in seconds, of each phase of a job without measured phases, such as a network recovery."""
@@ -106,7 +108,8 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
     """Return how far a job is, as a fraction and in words, which servers are slow, and the time left.
 
     Each phase has the share of the time that it usually takes, and grows with time within its share. For the same job and the
-    same `earlier`, the fraction never decreases while `now` and the log grow. If the log could not be read, it can.
+    same `earlier`, the fraction never decreases while `now` and the log grow. If the log could not be read, or has an item
+    without a time, it can.
 
     Args:
         phases: The phases of the job.
@@ -140,51 +143,41 @@ def progress(phases: JobPhases, *, now: datetime, earlier: Iterable[JobPhases] =
 
 
 def _reached(
-    row: ParticipantPhases, now: datetime, durations: Mapping[PhaseName, tuple[float, float]], status: str | None
-) -> float:
-    """Return how many of the expected seconds one participant has done: the most that its status or any phase shows."""
+    row: ParticipantPhases, now: datetime, expected: Sequence[PhaseName], measured: _Seconds, status: str | None
+) -> tuple[float, float]:
+    """Return how many seconds one participant has done, the most that its status or any phase shows, and the expected total."""
+    # A measured phase without a measured wait began at once. A phase that was not measured has no share if others were.
+    seconds = {**TYPICAL_SECONDS, **{(name, False): 0.0 for name, _ in measured}, **measured}
+    other = 0.0 if any((name, True) in seconds for name in expected) else _ASSUMED_DURATION
     by_name = {phase.name: phase for phase in row.phases}
     furthest = end = 0.0
-    next_waits = [*(wait for wait, _ in durations.values()), 0.0][1:]
-    for (name, (wait, duration)), next_wait in zip(durations.items(), next_waits, strict=True):
-        begin, end = end + wait, end + wait + duration
+    for name, following in zip(expected, [*expected[1:], None], strict=True):
+        begin = end + seconds.get((name, False), 0.0)
+        end = begin + seconds.get((name, True), other)
         if (phase := by_name.get(name)) is not None:
             elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
-            has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
             # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
-            low, high = (end, end + next_wait) if has_ended else (begin, end)
+            low, high = (end, end + seconds.get((following, False), 0.0)) if phase.has_ended else (begin, end)
             furthest = max(furthest, min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE))
-        if name is PhaseName.LAUNCH and status in _REACHED:
-            furthest = max(furthest, begin + duration * _REACHED[status])
-    return furthest
+        if name is PhaseName.LAUNCH and status in _LAUNCH_STATUSES:
+            furthest = max(furthest, end if status == LaunchStatus.LAUNCHED else begin)
+    return furthest, end
 
 
-_REACHED: Final[Mapping[str | None, float]] = {LaunchStatus.IN_PROGRESS: 0.0, LaunchStatus.LAUNCHED: 1.0}
-"""The part of the phase LAUNCH that a server with this status has done at least."""
-
-
-def _durations(expected: Sequence[PhaseName], measured: _Seconds) -> Mapping[PhaseName, tuple[float, float]]:
-    """Return the expected seconds of the wait before each phase, and of the phase."""
-    durations = {name: TYPICAL_DURATIONS[name] for name in expected if name in TYPICAL_DURATIONS}
-    durations |= {
-        name: (measured.get((name, False), 0.0), measured[name, True]) for name in expected if (name, True) in measured
-    }
-    # A phase that was not measured has no share if others were.
-    other = (0.0, 0.0 if durations else _ASSUMED_DURATION)
-    return {name: durations.get(name, other) for name in expected}
+_LAUNCH_STATUSES: Final = (LaunchStatus.IN_PROGRESS, LaunchStatus.LAUNCHED)
+"""The statuses that a server has only from the begin of the phase LAUNCH on."""
 
 
 def _measured(earlier: Iterable[JobPhases], job: Job) -> Mapping[str, _Seconds]:
     """Return the median seconds of the phases of each participant that succeeded in earlier jobs, and of the waits before."""
-    samples: dict[str, dict[_Stage, list[float]]] = {}
+    samples: dict[str, dict[_Stage, list[float]]] = defaultdict(lambda: defaultdict(list))
     for report in earlier:
         for row in report.participants if report.job.job_id != job.job_id else ():
-            stages = samples.setdefault(row.participant, {})
             for phase in row.phases:
                 if phase.outcome is Outcome.SUCCEEDED and phase.duration:
-                    stages.setdefault((phase.name, True), []).append(phase.duration.total_seconds())
+                    samples[row.participant][phase.name, True].append(phase.duration.total_seconds())
                     if phase.waiting_before is not None:
-                        stages.setdefault((phase.name, False), []).append(phase.waiting_before.total_seconds())
+                        samples[row.participant][phase.name, False].append(phase.waiting_before.total_seconds())
     return {
         participant: {stage: statistics.median(seconds) for stage, seconds in stages.items()}
         for participant, stages in samples.items()
@@ -233,22 +226,23 @@ def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: d
         # A phase without an end that another one followed is UNDETERMINED.
         is_running = latest is row.current or (latest.outcome is Outcome.UNDETERMINED and not latest.has_ended)
         since = latest.last_started_at if is_running else latest.ended_at
-    elif status in _REACHED:
+    elif status in _LAUNCH_STATUSES:
         name, is_running, since = PhaseName.LAUNCH, status == LaunchStatus.IN_PROGRESS, None
     has_failed, is_in_phase = row.has_failed or has_phase_failed, is_running or has_phase_failed
     label = "no phase has begun" if name is None else name.label if is_running else f"after {name.label}"
     if has_failed:
         label = "failed" if name is None else f"{name.label} failed" if is_in_phase else f"failed after {name.label}"
     elapsed = None if since is None else now - since
+    stage = (name, True) if is_running else (next_phase(phases.job, name), False)
+    is_failback = phases.job.initiated_by == InitiatedBy.FAILBACK
+    seconds = measured.get(stage, None if is_failback else max(_MEASURED.get(stage, ()), default=None))
     # A log that was cut off can lack the end of the phase, so it shows no slow one.
-    usual = None if has_failed or not is_log_whole else _usual(phases.job, name, measured, is_running=is_running)
+    usual = timedelta(seconds=seconds) if seconds is not None and is_log_whole and not has_failed else None
     slow = None
     if elapsed is not None and usual is not None and elapsed > max(2 * usual, usual + _MIN_EXCESS):
         slow = SlowServer(participant=row.participant, phase=name if is_running else None, elapsed=elapsed, usual=usual)
-    durations = _durations(expected, measured)
-    total = sum(map(sum, durations.values()))
     # With a log the status is not used, because one that is ahead of the log can be withdrawn by a failure.
-    reached = _reached(row, now, durations, None if is_log_whole else status)
+    reached, total = _reached(row, now, expected, measured, None if is_log_whole else status)
     time_left = timedelta(seconds=total - reached) if (expected[-1], True) in measured else None
     return _State(
         participant=row.participant,
@@ -261,17 +255,6 @@ def _state(phases: JobPhases, row: ParticipantPhases, status: str | None, now: d
         fraction=_MAX_FRACTION_WHILE_RUNNING * reached / total,
         time_left=timedelta() if has_failed or (name is expected[-1] and not is_running) else time_left,
     )
-
-
-def _usual(job: Job, phase: PhaseName | None, measured: _Seconds, *, is_running: bool) -> timedelta | None:
-    """Return the usual duration of a running phase, else of the wait after it; `None` if it was never measured."""
-    name = phase if is_running else next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
-    if name is None:
-        return None
-    seconds = measured.get((name, is_running))
-    if seconds is None and job.initiated_by != InitiatedBy.FAILBACK:
-        seconds = max(_MEASURED.get((name, is_running), ()), default=None)
-    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _text(phases: JobPhases, states: list[_State], now: datetime) -> str:

@@ -5,9 +5,9 @@ All other modules use `read_log`, so that no two of them can differ about the sa
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from enum import Enum, StrEnum, auto
+from enum import IntEnum, StrEnum, auto
 from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
@@ -47,7 +47,7 @@ ORDER: Final[Mapping[PhaseName, int]] = {phase: index for index, phase in enumer
 """The position of each phase in the order in which they happen."""
 
 
-class Step(Enum):
+class Step(IntEnum):
     """The effect of an event on a phase."""
 
     START = auto()
@@ -56,10 +56,13 @@ class Step(Enum):
     FAIL = auto()
 
 
-_OPEN: Final = (Step.START, Step.CONTINUE)
-"""The effects after which a phase has begun, and not ended."""
-_Entry: TypeAlias = tuple[Step, datetime | None]
-"""The effect and the time of a log item."""
+_OUTCOMES: Final[Mapping[Step, Outcome]] = {
+    Step.START: Outcome.RUNNING,
+    Step.CONTINUE: Outcome.RUNNING,
+    Step.END: Outcome.SUCCEEDED,
+    Step.FAIL: Outcome.FAILED,
+}
+"""The outcome of a phase after its last effect."""
 _SUFFIXES: Final = {"START": Step.START, "END": Step.END, "FAIL": Step.FAIL, "FAILED": Step.FAIL}
 # The service has either _FAIL or _FAILED for each phase, without a rule, so both are read for all.
 EFFECTS: Final[Mapping[str, tuple[PhaseName | None, Step]]] = {
@@ -107,46 +110,23 @@ class Phase(Model):
 
 
 @attrs.frozen(eq=False)
-class PhaseRecord:
-    """What the log has about one phase of one participant."""
-
-    phase: Phase
-    """The phase, as if its last end or failure were certain."""
-    step: Step | None
-    """The last effect."""
-    has_conflicting_ends: bool
-    """Whether there are both an end and a failure, and it is unknown which was the last, because one of them has no time."""
-    succeeded_at: datetime | None
-    """The last end that is not a failure, also if the phase was started again or failed since."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the phase has begun, and not ended since."""
-        return self.step in _OPEN
-
-
-@attrs.frozen(eq=False)
 class ParticipantRecord:
     """What the log has about one participant."""
 
     is_server: bool = False
     """Whether it is a source server, not another resource."""
-    phases: dict[PhaseName, PhaseRecord] = attrs.Factory(dict[PhaseName, PhaseRecord])
-    """Its phases by name."""
+    phases: dict[PhaseName, Phase] = attrs.Factory(dict[PhaseName, Phase])
+    """Its phases by name. Each that has begun and not ended since is RUNNING."""
     failures: tuple[JobLogItem, ...] = ()
     """The items that are failures, oldest first."""
-    instance_id: str | None = None
-    """The id of the newest instance."""
     has_failed: bool = False
-    """Whether it failed as a whole, apart from any phase."""
+    """Whether it failed as a whole, or its last event is a failure."""
+    launched_at: datetime | None = None
+    """The time of the last LAUNCH_END, also if the launch was started again or failed since."""
     last_phase: PhaseName | None = None
     """The phase of the last item; of items without a time only if no other has one."""
-
-    @property
-    def ends_in_failure(self) -> bool:
-        """Whether it failed as a whole, or its last event is certainly a failure."""
-        last = None if self.last_phase is None else self.phases[self.last_phase]
-        return self.has_failed or (last is not None and last.step is Step.FAIL and not last.has_conflicting_ends)
+    last_event: str | None = None
+    """The last event of that phase."""
 
 
 @attrs.frozen
@@ -169,7 +149,7 @@ def read_log(log: Iterable[JobLogItem]) -> LogRecord:
     by_participant: dict[str | None, list[JobLogItem]] = {}
     # `dict.fromkeys`, so that a repeated item is read once.
     for item in dict.fromkeys(items):
-        by_participant.setdefault(_participant_of(item.event_data), []).append(item)
+        by_participant.setdefault(_participant_of(item.event_data or JobLogEventData()), []).append(item)
     job_items = by_participant.pop(None, [])
     return LogRecord(
         items=tuple(items),
@@ -179,91 +159,74 @@ def read_log(log: Iterable[JobLogItem]) -> LogRecord:
     )
 
 
-def event_of(phase: PhaseName, step: Step | None) -> str:
-    """Return the name of an event with this effect."""
-    return next(event for event, effect in EFFECTS.items() if effect == (phase, step))
-
-
 def _read_participant(log: list[JobLogItem]) -> ParticipantRecord:
     # Items without a time first, because each item with a time has priority over them.
     items = sorted(log, key=lambda item: item.log_date_time is not None)
-    data = [item.event_data for item in items if item.event_data is not None]
     by_phase: dict[PhaseName, list[JobLogItem]] = {}
     for item in items:
         name, _ = EFFECTS.get(item.event or "", (None, None))
         if name is not None:
             by_phase.setdefault(name, []).append(item)
+    phases = {name: _read_phase(name, members) for name, members in by_phase.items()}
+    last_phase = max(by_phase, key=lambda name: (logged_at(by_phase[name][-1]), ORDER[name]), default=None)
+    last, last_event = (None, None) if last_phase is None else phases[last_phase]
+    has_failed = any(EFFECTS.get(item.event or "") == (None, Step.FAIL) for item in items)
+    launches = [logged_at(item) for item in items if item.event == "LAUNCH_END" and item.log_date_time is not None]
     return ParticipantRecord(
-        is_server=any(entry.source_server_id for entry in data),
-        phases={name: _read_phase(name, members) for name, members in by_phase.items()},
+        is_server=any(item.event_data is not None and item.event_data.source_server_id for item in items),
+        phases={name: phase for name, (phase, _) in phases.items()},
         failures=tuple(filter(_is_failure, log)),
-        instance_id=next((entry.target_instance_id for entry in reversed(data) if entry.target_instance_id), None),
-        has_failed=any(EFFECTS.get(item.event or "") == (None, Step.FAIL) for item in items),
-        last_phase=max(by_phase, key=lambda name: (logged_at(by_phase[name][-1]), ORDER[name]), default=None),
+        has_failed=has_failed or (last is not None and last.outcome is Outcome.FAILED),
+        launched_at=max(launches, default=None),
+        last_phase=last_phase,
+        last_event=last_event,
     )
 
 
-def _read_phase(name: PhaseName, items: list[JobLogItem]) -> PhaseRecord:
-    """Return one phase from its items, those without a time first, the others oldest first."""
+def _read_phase(name: PhaseName, items: list[JobLogItem]) -> tuple[Phase, str | None]:
+    """Return one phase and its last event, from its items, oldest first. If an item has no time, the phase has none."""
+    has_times = all(item.log_date_time is not None for item in items)
+    last_items = _last_item(items) if has_times else {_step_of(item): item for item in items}
+    # Of items without a time, the end of the phase is last. A failure is only certain without anything else.
+    step = max(last_items)
+    outcome = Outcome.UNDETERMINED if step is Step.FAIL and len(last_items) > 1 else _OUTCOMES[step]
+    starts = [logged_at(item) for item in items if _step_of(item) is Step.START] if has_times else []
     data = [item.event_data or JobLogEventData() for item in items]
-    entries = [(EFFECTS[item.event or ""][1], None if item.log_date_time is None else logged_at(item)) for item in items]
-    undated = [step for step, time in entries if time is None]
-    sequence = _with_missing(entries, undated)
-    # An attempt without times can be before the first start with a time.
-    starts = [None] if Step.START in undated and Step.FAIL in undated else list[datetime | None]()
-    has_conflicting_ends = False
-    # The other items without a time count if they are certainly the last.
-    for step in sorted(undated, key=[Step.START, Step.CONTINUE, Step.FAIL, Step.END].index):
-        last = sequence[-1][0] if sequence else None
-        if last is None or (last is Step.FAIL if step in _OPEN else last in _OPEN):
-            sequence.append((step, None))
-        else:
-            has_conflicting_ends |= step not in _OPEN and step is not last
-    starts += [time for step, time in sequence if step is Step.START]
-    last, ended_at = sequence[-1] if sequence else (None, None)
-    error = next((entry.raw_error for entry in reversed(data) if entry.raw_error), None)
     phase = Phase(
         name=name,
         started_at=next(iter(starts), None),
-        last_started_at=None if Step.START in undated else next(reversed(starts), None),
-        ended_at=None if last in _OPEN else ended_at,
-        attempts=max(1, sum(step is Step.START for step, _ in entries), *(entry.attempt_count or 0 for entry in data)),
-        outcome=Outcome.SUCCEEDED if last is Step.END else Outcome.FAILED,
-        error=None if last is Step.END and not has_conflicting_ends else error,
-        has_ended=any(step is Step.END for step, _ in entries),
+        last_started_at=next(reversed(starts), None),
+        ended_at=logged_at(last_items[step]) if has_times and outcome is not Outcome.RUNNING else None,
+        outcome=outcome,
+        attempts=max(1, sum(_step_of(item) is Step.START for item in items), *(entry.attempt_count or 0 for entry in data)),
+        error=None if step is Step.END else next((entry.raw_error for entry in reversed(data) if entry.raw_error), None),
+        has_ended=any(_step_of(item) is Step.END for item in items),
     )
-    succeeded_at = next((time for step, time in reversed(sequence) if step is Step.END and time is not None), None)
-    return PhaseRecord(phase=phase, step=last, has_conflicting_ends=has_conflicting_ends, succeeded_at=succeeded_at)
+    return phase, last_items[step].event
 
 
-def _with_missing(entries: list[_Entry], undated: list[Step]) -> list[_Entry]:
-    """Return the items with a time, and between them those of `undated` that must have been there. Remove those from it."""
-    sequence: list[_Entry] = []
-    for time, group in groupby((entry for entry in entries if entry[1] is not None), key=lambda entry: entry[1]):
-        steps = [step for step, _ in group]
-        last = sequence[-1][0] if sequence else None
+def _last_item(items: list[JobLogItem]) -> dict[Step, JobLogItem]:
+    """Return the last of the items of a phase, by its effect. An item after the end that only continues the phase is none."""
+    last: dict[Step, JobLogItem] = {}
+    for _, group in groupby(items, key=logged_at):
+        members = list(group)
+        steps = list(map(_step_of, members))
         # Items of one instant can be in any order. The failure of the attempt before comes first, or the start of an end.
-        first = Step.FAIL if last in _OPEN else Step.START
-        if Step.START in steps and first in steps and last is not Step.END and Step.START not in undated:
-            steps.insert(0, steps.pop(steps.index(first)))
-        for step in steps:
-            last = sequence[-1][0] if sequence else None
-            if step is Step.CONTINUE and last is Step.END:
-                continue
-            # Between two starts there was a failure, and before an end there was a start.
-            missing = Step.FAIL if step is Step.START else Step.START
-            is_missing = last in _OPEN if step is Step.START else last in (None, Step.FAIL) and step is not Step.CONTINUE
-            if is_missing and missing in undated:
-                undated.remove(missing)
-                sequence.append((missing, None))
-            sequence.append((step, time))
-    return sequence
+        first = Step.FAIL if last.keys() & {Step.START, Step.CONTINUE} else Step.START
+        if Step.END not in last and {first, Step.START}.issubset(steps):
+            members.insert(0, members.pop(steps.index(first)))
+        for item in members:
+            if Step.END not in last or _step_of(item) is not Step.CONTINUE:
+                last = {_step_of(item): item}
+    return last
 
 
-def _participant_of(data: JobLogEventData | None) -> str | None:
+def _step_of(item: JobLogItem) -> Step:
+    return EFFECTS[item.event or ""][1]
+
+
+def _participant_of(data: JobLogEventData) -> str | None:
     """Return the participant that a log item is about; `None` for the job as a whole."""
-    if data is None:
-        return None
     match data.event_resource_data:
         case SourceNetworkData(source_network_id=resource) | UnknownMember(name=resource):
             return data.source_server_id or resource or None

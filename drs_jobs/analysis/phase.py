@@ -18,7 +18,7 @@ from drs_jobs._models import (
     ParticipatingServer,
 )
 from drs_jobs._models.base import Model
-from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, Phase, PhaseName, PhaseRecord, Step, read_log
+from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, Phase, PhaseName, read_log
 from drs_jobs.analysis.times import EARLIEST, created
 
 
@@ -153,12 +153,9 @@ def expected_phases(job: Job) -> tuple[PhaseName, ...]:
     return _PHASES_BY_TYPE.get(job.type or "", _SERVER_PHASES)
 
 
-def following_phase(job: Job, phase: PhaseName) -> PhaseName | None:
-    """Return the phase that must follow in this kind of job; `None` if there is none, or if that is not known."""
-    expected = expected_phases(job)
-    if phase not in expected or phase in _NETWORK_PHASES or not isinstance(job.type, JobType):
-        return None
-    return next(iter(expected[expected.index(phase) + 1 :]), None)
+def next_phase(job: Job, phase: PhaseName | None) -> PhaseName | None:
+    """Return the phase that usually follows in this kind of job; `None` if there is none."""
+    return next((after for before, after in pairwise(expected_phases(job)) if before is phase), None)
 
 
 def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_partial: bool) -> ParticipantPhases:
@@ -166,59 +163,40 @@ def _participant_phases(part: Job, name: str, record: ParticipantRecord, *, is_p
     is_listed = bool(part.participating_servers or part.participating_resources)
     # The outcome of a running job is RUNNING, even if the launch has failed.
     outcome = unfinished = part.outcome
+    has_failed = record.has_failed or any(map(has_server_failed, part.participating_servers)) or bool(part.failed_resources)
     if part.is_complete:
         if not is_listed:
-            outcome = Outcome.FAILED if record.ends_in_failure else Outcome.UNDETERMINED
+            outcome = Outcome.FAILED if record.has_failed else Outcome.UNDETERMINED
+        has_failed = outcome is Outcome.FAILED
         # If the log was cut off, it can lack the end.
-        unfinished = Outcome.FAILED if outcome is Outcome.FAILED and not is_partial else Outcome.UNDETERMINED
-    failed = (*filter(has_server_failed, part.participating_servers), *part.failed_resources)
-    phases = _in_order(
-        [
-            _phase(phase, unfinished if name is record.last_phase else Outcome.UNDETERMINED, outcome)
-            for name, phase in record.phases.items()
-        ]
-    )
-    launch = next((phase for phase in phases if phase.name is PhaseName.LAUNCH), None)
-    creation, recovery_time = created(part), None
+        unfinished = Outcome.FAILED if has_failed and not is_partial else Outcome.UNDETERMINED
+    phases = [
+        attrs.evolve(phase, outcome=unfinished if phase.name is record.last_phase else Outcome.UNDETERMINED)
+        if phase.outcome is Outcome.RUNNING
+        else phase
+        for phase in record.phases.values()
+    ]
+    launch, creation, recovery_time = record.phases.get(PhaseName.LAUNCH), created(part), None
     # An incomplete log can lack that the launch was started again.
-    is_known = not is_partial and not part.failed_servers and (is_listed or outcome is not Outcome.FAILED)
+    is_known = not is_partial and not part.failed_servers and (is_listed or not has_failed)
     if launch is not None and launch.outcome is Outcome.SUCCEEDED and is_known and launch.ended_at and creation:
         # The clocks of AWS can differ. A negative time would be wrong.
         recovery_time = None if launch.ended_at < creation else launch.ended_at - creation
     return ParticipantPhases(
         participant=name,
-        phases=phases,
-        launched_at=None if launch is None else record.phases[PhaseName.LAUNCH].succeeded_at,
+        phases=_in_order(phases),
+        launched_at=record.launched_at,
         recovery_time=recovery_time,
         outcome=outcome,
-        has_failed=outcome is Outcome.FAILED if part.is_complete else bool(failed) or record.ends_in_failure,
+        has_failed=has_failed,
     )
 
 
-def _phase(record: PhaseRecord, unfinished: Outcome, participant: Outcome) -> Phase:
-    phase = record.phase
-    if record.is_open:
-        return attrs.evolve(phase, outcome=unfinished)
-    if not record.has_conflicting_ends:
-        return phase
-    if participant is not Outcome.SUCCEEDED:
-        return attrs.evolve(phase, outcome=Outcome.UNDETERMINED, ended_at=None)
-    # A participant that succeeded has ended all its phases.
-    return attrs.evolve(phase, outcome=participant, ended_at=phase.ended_at if record.step is Step.END else None, error=None)
-
-
 def _in_order(phases: list[Phase]) -> tuple[Phase, ...]:
-    """Return the phases in order of time, with the waits. One without a time is before the first that it usually precedes."""
-
-    def began_at(phase: Phase) -> datetime | None:
-        return phase.started_at or phase.ended_at
-
-    phases = sorted(phases, key=lambda phase: ORDER[phase.name])
-    ordered = sorted((phase for phase in phases if began_at(phase)), key=lambda phase: began_at(phase) or EARLIEST)
-    for phase in phases:
-        if began_at(phase) is None:
-            later = (index for index, other in enumerate(ordered) if ORDER[other.name] > ORDER[phase.name])
-            ordered.insert(next(later, len(ordered)), phase)
+    """Return the phases in order of time, or in their usual order if one of them has no time, with the waits."""
+    ordered = sorted(phases, key=lambda phase: ORDER[phase.name])
+    if all(phase.started_at or phase.ended_at for phase in phases):
+        ordered.sort(key=lambda phase: phase.started_at or phase.ended_at or EARLIEST)
     for index, (before, phase) in enumerate(pairwise(ordered), 1):
         if phase.started_at is not None and before.ended_at is not None and phase.started_at >= before.ended_at:
             ordered[index] = attrs.evolve(phase, waiting_before=phase.started_at - before.ended_at)

@@ -67,12 +67,9 @@ def latest_snapshots(jobs: Iterable[Job]) -> tuple[Job, ...]:
     return tuple(snapshots.values())
 
 
-_STATUS_RANKS: Final[Mapping[str | None, int]] = {JobStatus.PENDING: 1, JobStatus.STARTED: 2}
-
-
 def snapshot_rank(job: Job) -> int:
     """Return a number that is higher for the snapshot of a job that is further on."""
-    return 3 if job.is_complete else _STATUS_RANKS.get(job.status, 0)
+    return 3 if job.is_complete else 2 if job.status == JobStatus.STARTED else 1 if job.status == JobStatus.PENDING else 0
 
 
 def is_launch(job: Job) -> bool:

@@ -209,7 +209,8 @@ class Assessment(Model):
         rows: list[list[str]] = []
         for row in self.worst_first:
             label, *cells = wording.cells(row)
-            rows.append([_html.verdict_html(row.verdict, label), *map(_html.text, cells)])
+            coloured = _html.coloured_html(label, _html.VERDICT_COLOURS.get(row.verdict or ""))
+            rows.append([coloured, *map(_html.text, cells)])
         table = _html.table_html(wording.title_label(self), wording.COLUMNS, rows)
         return table + _html.list_html("notes", list(wording.notes(self)))
 

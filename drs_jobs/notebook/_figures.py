@@ -199,11 +199,8 @@ def add_marks(
     thickness: float = 0,
     shortest: float = 0,
 ) -> None:
-    """Draw bars with the patterns of their outcomes, failed ones with a red outline, and markers of `size` pixels.
-
-    Later groups of the legend, which has their texts and colours, are over the others. `thickness` is that of bars, as a part
-    of a row. Bars shorter than `shortest`, in the units of the x axis, have a marker too. Without thickness all are markers.
-    """
+    """Draw bars of a `thickness`, as a part of a row, and markers of `size` pixels; without thickness all are markers."""
+    # Later groups of the legend are over the others. Bars shorter than `shortest`, in units of the x axis, have a marker too.
     # The legend has the look of the first mark.
     marks = sorted(marks, key=lambda mark: mark.outcome is not Outcome.SUCCEEDED)
     for group, (name, colour) in legend.items():
@@ -258,10 +255,8 @@ _PERIODS: Final[Mapping[str, Callable[[date], str]]] = {
 def by_period(
     lanes: Collection[Sequence[Job]], most: int, *, shortest: str = "month"
 ) -> tuple[str, list[dict[str, list[Job]]]]:
-    """Return the shortest period of which there are at most `most`, else the decade, and the jobs of each lane by its labels.
-
-    No period is below `shortest`, and none between the first and the last is left out. All jobs have a creation date.
-    """
+    """Return the shortest period with at most `most` labels, else the decade, and the jobs of each lane by the labels."""
+    # No period between the first and the last is left out. All jobs have a creation date.
     days = [[nearest_utc(job.creation_date_time or EARLIEST).date() for job in lane] for lane in lanes]
     first, last = min(map(min, days)), max(map(max, days))
     weekly = [*(first + timedelta(days=number) for number in range(0, (last - first).days, 7)), last]
