@@ -591,7 +591,7 @@ def test_text_of_a_failed_job():
             LookupError(),
             [
                 "recovery {}: failed, 1 of 1 server failed",
-                "s-1: not known, the log could not be read",
+                "s-1: not known without the log",
                 "the log could not be read: LookupError",
             ],
         ),

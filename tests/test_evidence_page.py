@@ -313,8 +313,8 @@ def test_failures_without_a_reason():
     failed = make_server(source_server_id=server_id(2), launch_status="FAILED")
     job = make_job(creation_date_time=NOW - DAYS, participating_servers=(with_action, failed))
     for report, text in (
-        (job, "no reason given: the log was not read"),
-        (phases(job, (), log_error=PermissionError("no access")), "no reason given: no access"),
+        (job, "not known without the log"),
+        (phases(job, (), log_error=PermissionError("no access")), "not known without the log"),
         (phases(job, ()), "no reason given"),
     ):
         assert [row[:2] for row in outline(assess([report], as_of=NOW)).table(*FAILURES)] == [

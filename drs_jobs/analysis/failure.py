@@ -131,7 +131,7 @@ def explained_reasons(explanation: Explanation) -> Iterator[Cause]:
     """Yield each cause once, then the participants that failed without a reason, then what the phases of the job show."""
     yield from explanation.causes
     if silent := tuple(failure.participant for failure in explanation.failures if not failure.reasons):
-        reason = "no reason given" if explanation.log_error is None else "not known, the log could not be read"
+        reason = "no reason given" if explanation.log_error is None else "not known without the log"
         yield Cause(reason=reason, participants=silent)
     yield from (Cause(reason=reason) for reason in _ended_phases(explanation.phases))
 

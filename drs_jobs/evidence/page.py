@@ -14,7 +14,7 @@ from drs_jobs._html import OUTCOME_COLOURS, PHASE_COLOURS, VERDICT_COLOURS
 from drs_jobs._models import Job, Outcome
 from drs_jobs._models.source_server import SourceServer
 from drs_jobs.analysis import Cause, Explanation, Phase
-from drs_jobs.analysis.failure import cause_key
+from drs_jobs.analysis.failure import cause_key, explained_reasons
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.drills_and_recoveries import is_drill
 from drs_jobs.evidence.model import Assessment, Problem, RecoveryResult, Verdict
@@ -119,12 +119,10 @@ def _accounts(assessment: Assessment) -> Iterator[tuple[str, Assessment]]:
 
 
 def _common_causes(reports: Iterable[Explanation]) -> list[tuple[Cause, list[Job]]]:
-    """Return each cause once with its jobs, the one with the most participants first. A failure without a reason is one too."""
+    """Return each cause once with its jobs, the one with the most participants first."""
     causes: dict[str, tuple[Cause, dict[str, None], dict[str, Job]]] = {}
     for report in reports:
-        silent = tuple(failure.participant for failure in report.failures if not failure.reasons)
-        reason = "no reason given" + ("" if report.log_error is None else f": {wording.error_label(report.log_error)}")
-        for cause in (*report.causes, *([Cause(reason=reason, participants=silent)] if silent else ())):
+        for cause in explained_reasons(report):
             _, participants, jobs = causes.setdefault(cause_key(cause.reason), (cause, {}, {}))
             participants |= dict.fromkeys(cause.participants)
             jobs[report.job.job_id] = report.job
