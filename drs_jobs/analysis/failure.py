@@ -95,7 +95,9 @@ class Explanation(Model):
     """The log, oldest first."""
     log_error: Exception | None = attrs.field(default=None, eq=False)
     """The error if the log, or an item of it, could not be read, else `None`. The readable items are used."""
-    phases: JobPhases
+    phases: JobPhases = attrs.field(
+        default=attrs.Factory(lambda self: JobPhases(job=self.job, log_error=self.log_error), takes_self=True)
+    )
     """The phases of each participant."""
 
     @property

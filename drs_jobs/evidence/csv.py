@@ -72,6 +72,7 @@ def records_csv(assessment: Assessment) -> str:
 def jobs_csv(assessment: Assessment) -> str:
     """Return one row per participant of each drill and recovery, newest first, and one per job without participants."""
     names = {row.server.source_server_id: row.server.name for row in assessment.servers}
+    # Those of a job without content, because there can be no jobs.
     columns = next(_participant_rows(Explanation(job=Job(job_id="")), {}))
     return csv_text(columns, (row for report in assessment.explanations() for row in _participant_rows(report, names)))
 
