@@ -4,7 +4,7 @@ import bisect
 import functools
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -12,7 +12,7 @@ import attrs
 
 from drs_jobs._aws.source_servers import host_name_of
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
-from drs_jobs._models import Job, JobType, LaunchStatus
+from drs_jobs._models import Job, JobType, LaunchActionsStatus, LaunchStatus, ParticipatingServer
 from drs_jobs.testing.faults import conflict, resource_not_found, validation_error
 from drs_jobs.testing.service_model import Scope
 from drs_jobs.testing.simulated_jobs import LaunchedInstance, LocalJob, SimulatedServer
@@ -198,24 +198,18 @@ class AccountRegion:
                 raise conflict(f"source server {server_id} has no recovery snapshot {snapshot_id}")
             snapshot_times[server_id] = times.get(snapshot_id)
         self._require_not_busy(snapshot_times, now)
-        fields = {
-            "initiated_by": "START_DRILL" if request.get("isDrill") else "START_RECOVERY",
-            "tags": request.get("tags", {}),
-        }
-        created = self.backend.factory.created_job(self.scope, now, snapshot_times, **fields)
         servers = [
             SimulatedServer(
                 server_id,
-                self.backend.factory.instance_id(),
-                self.backend.factory.instance_id(),
                 previous_instance_id=(self.recovery_instance(server_id, now) or {}).get("recoveryInstanceID"),
                 failure=self.backend.injected_failures.get(server_id),
                 snapshot_at=snapshot_at,
             )
             for server_id, snapshot_at in snapshot_times.items()
         ]
-        job = self._start_job(created, servers)
-        return {"job": job | {"tags": job["tags"] | {"resourceArn": created.arn}}}  # a pseudo-tag, as measured
+        initiated_by = "START_DRILL" if request.get("isDrill") else "START_RECOVERY"
+        job = self._start_job(now, servers, initiated_by=initiated_by, tags=request.get("tags", {}))
+        return {"job": job | {"tags": job["tags"] | {"resourceArn": job["arn"]}}}  # a pseudo-tag, as measured
 
     def terminate_recovery_instances(self, request: Members) -> Members:
         """TerminateRecoveryInstances: starts a simulated termination. The error for an unknown instance is a guess."""
@@ -225,9 +219,8 @@ class AccountRegion:
             raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
         instance_ids = {instances[one]["sourceServerID"]: one for one in request["recoveryInstanceIDs"]}
         self._require_not_busy(instance_ids, now)
-        created = self.backend.factory.created_job(self.scope, now, instance_ids, type="TERMINATE")
         servers = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
-        return {"job": self._start_job(created, servers)}
+        return {"job": self._start_job(now, servers, type="TERMINATE")}
 
     def delete_job(self, request: Members) -> Members:
         """DeleteJob: deletes a completed job. That an unfinished one is a conflict is a guess."""
@@ -245,11 +238,31 @@ class AccountRegion:
         if busy := [server_id for server_id, jobs in jobs_by_server if not all(job.job_at(now).is_complete for job in jobs)]:
             raise conflict(f"{len(busy)} source servers are currently being processed by a Job, such as {min(busy)}")
 
-    def _start_job(self, created: Job, servers: Iterable[SimulatedServer]) -> Members:
-        assert created.creation_date_time is not None
-        job = LocalJob(created, tuple(servers), profile=self.backend.profile, seed=created.job_id)
+    def _start_job(self, now: datetime, servers: Sequence[SimulatedServer], **fields: Any) -> Members:
+        job = self.new_job(now, servers, profile=self.backend.profile, **fields)
         self.backend.add_jobs([job], self.scope)
-        return self._job_members(created.job_id, created.creation_date_time)
+        return self._job_members(job.created.job_id, now)
+
+    def new_job(self, now: datetime, servers: Sequence[SimulatedServer], *, profile: str = "linux", **fields: Any) -> LocalJob:
+        """Return a simulated job that begins at a time, with new instances. `fields` are other fields of its `Job`."""
+        # A termination has no post-launch actions.
+        actions = None if fields.get("type") == "TERMINATE" else LaunchActionsStatus()
+        participants = tuple(
+            ParticipatingServer(
+                source_server_id=server.source_server_id,
+                launch_status=LaunchStatus.PENDING,
+                launch_actions_status=actions,
+            )
+            for server in servers
+        )
+        fields |= {"status": "PENDING", "creation_date_time": now, "participating_servers": participants}
+        factory = self.backend.factory
+        created = factory.job(region=self.scope.region, account_id=self.scope.account_id, **fields)
+        launched = (
+            attrs.evolve(server, instance_id=factory.instance_id(), conversion_server_id=factory.instance_id())
+            for server in servers
+        )
+        return LocalJob(created, tuple(launched), profile=profile)
 
     def _job_members(self, job_id: str, now: datetime) -> Members:
         job = self.jobs[job_id]

@@ -56,10 +56,10 @@ class Backend:
     injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])  # by source server id
     responses: Schedule[CannedResponse] = attrs.field(factory=Schedule[CannedResponse])
     on_launch: Callable[[str], str] | None = None
+    factory: JobFactory = attrs.field(factory=lambda: JobFactory(2))
     _start: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)  # the wall clock as the test sees it
     _machine_start: float = attrs.field(factory=machine_time, init=False)
     _advanced: timedelta = attrs.field(factory=timedelta, init=False)
-    factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
     _launches: dict[_Launch, datetime] = attrs.field(factory=dict[_Launch, datetime], init=False)  # with their time
     _is_launching: bool = attrs.field(default=False, init=False)

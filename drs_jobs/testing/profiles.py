@@ -25,8 +25,8 @@ class Profile:
     conversion: Range  # CONVERSION_START to CONVERSION_END
     launch: Range  # LAUNCH_START to LAUNCH_END
     failed_launch: Range  # LAUNCH_START to LAUNCH_FAILED
-    job: Range  # creation to end of a job without clean-ups and post-launch actions
-    failed_job: Range  # creation to end of such a job in which a launch fails
+    job: Range  # creation to end of a job without clean-ups and post-launch actions, if its short steps take the average time
+    failed_job: Range  # the same if a launch fails
 
 
 PROFILES: Final[Mapping[str, Profile]] = {
@@ -36,8 +36,8 @@ PROFILES: Final[Mapping[str, Profile]] = {
         conversion=(175, 198),
         launch=(278, 310),
         failed_launch=(278, 310),  # a guess
-        job=(533.2, 538.8),
-        failed_job=(533.2, 538.8),
+        job=(534.2, 537.8),
+        failed_job=(534.2, 537.8),
     ),
     "windows": Profile(
         snapshot=(1, 2.99),
@@ -45,8 +45,8 @@ PROFILES: Final[Mapping[str, Profile]] = {
         conversion=(840, 846),
         launch=(327, 391),
         failed_launch=(948.5, 949.5),
-        job=(1380, 1436),
-        failed_job=(1860, 1862),
+        job=(1380, 1434),
+        failed_job=(1861, 1862),
     ),
 }
 """The profiles by name."""
@@ -64,53 +64,32 @@ _SPREAD: Final = 43.0
 measured 47 seconds."""
 
 
-class JobDurations(NamedTuple):
-    """The durations of the phases of one job."""
-
-    launches: Sequence[timedelta]  # one per server
-    job_start: timedelta
-    snapshot: timedelta
-    waiting: timedelta
-    conversion: timedelta
-    last_step: timedelta
-
-
 def draw(duration: Range, random: Random) -> timedelta:
     """Return a random duration within a range."""
     return timedelta(seconds=random.uniform(*duration))
 
 
-def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
-    """Return durations within the measured ranges. Their sum is within the measured range too.
+def draw_phases(
+    profile: Profile, launch_fails: Sequence[bool], random: Random
+) -> tuple[timedelta, timedelta, timedelta, list[timedelta]]:
+    """Return the durations `snapshot`, `waiting` and `conversion` of one job, and the launch of each server.
 
-    Only the launch takes a different time for each server, as measured. `launch_fails` has one element per server.
+    They are within the measured ranges, and the duration of the job is within the measured range too. Only the launch takes a
+    different time for each server, as measured. `launch_fails` has one element per server.
     """
-    profile = PROFILES[name]
     failing = [index for index, fails in enumerate(launch_fails) if fails]
-    slowest = random.choice(failing or range(max(len(launch_fails), 1)))
-    job_start, snapshot = random.uniform(*JOB_START), random.uniform(*profile.snapshot)
-    last_step = random.uniform(*LAST_STEP)
-    total = random.uniform(*(profile.failed_job if failing else profile.job))
-    short_steps = job_start + snapshot + last_step - sum(JOB_END) / 2 + sum(BETWEEN_PHASES)
-    long_steps = (profile.waiting, profile.conversion, profile.failed_launch if failing else profile.launch)
-    waiting, conversion, longest = _split(total - short_steps, long_steps, random)
+    slowest = random.choice(failing or range(len(launch_fails)))
+    launch, job = (profile.failed_launch, profile.failed_job) if failing else (profile.launch, profile.job)
+    ranges = (profile.snapshot, profile.waiting, profile.conversion, launch)
+    shortest, longest = (sum(limits) for limits in zip(*ranges, strict=True))
+    other_steps = sum(JOB_START) / 2 + sum(BETWEEN_PHASES) + sum(LAST_STEP) / 2  # on average
+    # Each duration is at the same position between its limits, so that their sum is the drawn one.
+    position = (random.uniform(*job) - other_steps - shortest) / (longest - shortest)
+    snapshot, waiting, conversion, slowest_launch = (low + position * (high - low) for low, high in ranges)
     launches: list[timedelta] = []
     for index, fails in enumerate(launch_fails):
         low, high = profile.failed_launch if fails else profile.launch
-        high = min(high, longest)
-        length = longest if index == slowest else random.uniform(max(low, high - _SPREAD), high)
+        high = min(high, slowest_launch)
+        length = slowest_launch if index == slowest else random.uniform(max(low, high - _SPREAD), high)
         launches.append(timedelta(seconds=length))
-    steps = (job_start, snapshot, waiting, conversion, last_step)
-    return JobDurations(launches, *(timedelta(seconds=step) for step in steps))
-
-
-def _split(total: float, ranges: Sequence[Range], random: Random) -> list[float]:
-    """Return a duration within each range. Their sum is `total`, or as near to it as the ranges allow."""
-    rest, durations = total, list[float]()
-    for index, (low, high) in enumerate(ranges):
-        later = ranges[index + 1 :]
-        shortest = min(max(low, rest - sum(end for _, end in later)), high)
-        longest = max(min(high, rest - sum(start for start, _ in later)), low)
-        durations.append(random.uniform(shortest, max(shortest, longest)))
-        rest -= durations[-1]
-    return durations
+    return timedelta(seconds=snapshot), timedelta(seconds=waiting), timedelta(seconds=conversion), launches

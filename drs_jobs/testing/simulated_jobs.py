@@ -29,7 +29,7 @@ from drs_jobs.analysis.times import EARLIEST, logged_at
 from drs_jobs.testing import profiles
 from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, make
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
-from drs_jobs.testing.profiles import JobDurations, draw
+from drs_jobs.testing.profiles import PROFILES, Profile, draw
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 # Events that are not in the log: the end of the post-launch actions of a server, and the `endDateTime` of the job.
@@ -110,10 +110,7 @@ class LocalJob:
 
     created: Job  # directly after its creation; a simulated job has an aware creation date
     servers: tuple[SimulatedServer, ...] | None = None  # in the order in which they start; `None` if it does not change
-    profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take
-    seed: int | str = attrs.field(default=0, kw_only=True)  # the durations depend on it and on the job's id
-    has_actions: bool = attrs.field(default=False, kw_only=True)
-    """Whether a post-launch action runs on each launched server. Its duration is a guess: the API has no times of its run."""
+    profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take, together with the job's id
     extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items; a simulated job shows them in time
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)  # how far the clock is ahead of the time of the job itself
 
@@ -190,33 +187,28 @@ class LocalJob:
         if self.is_termination:
             return self.created.participating_servers
         statuses = {step.server: _STATUSES[step.event] for step in steps if step.event in _STATUSES}
-        completed = {step.server for step in steps if step.event == _ACTIONS_END}
+        runs = {
+            step.server: (self._run(step.server, step.server.failure, is_complete=step.event == _ACTIONS_END),)
+            for step in steps
+            if isinstance(step.server.failure, LaunchActionFailure) and step.event in ("LAUNCH_END", _ACTIONS_END)
+        }
         return tuple(
             ParticipatingServer(
                 source_server_id=server.source_server_id,
                 launch_status=statuses.get(server, LaunchStatus.PENDING),
-                launch_actions_status=LaunchActionsStatus(runs=self._runs(server, is_complete=server in completed))
-                if statuses.get(server) == LaunchStatus.LAUNCHED
-                else LaunchActionsStatus(),
+                launch_actions_status=LaunchActionsStatus(runs=runs.get(server, ())),
             )
             for server in self.servers or ()
         )
 
-    def _runs_actions(self, server: SimulatedServer) -> bool:
-        return self.has_actions or isinstance(server.failure, LaunchActionFailure)
-
-    def _runs(self, server: SimulatedServer, *, is_complete: bool) -> tuple[LaunchActionRun, ...]:
-        """Return the runs of the post-launch actions on a launched server."""
-        if not self._runs_actions(server):
-            return ()
-        status, reason = LaunchActionRunStatus.IN_PROGRESS, None
-        if is_complete and isinstance(server.failure, LaunchActionFailure):
-            status, reason = LaunchActionRunStatus.FAILED, server.failure.reason
-        elif is_complete:
-            status = LaunchActionRunStatus.SUCCEEDED
-        random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
+    def _run(self, server: SimulatedServer, failure: LaunchActionFailure, *, is_complete: bool) -> LaunchActionRun:
+        """Return the run of the post-launch action that fails."""
+        random = Random(f"{self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        return (LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason),)
+        if not is_complete:
+            return LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=LaunchActionRunStatus.IN_PROGRESS)
+        status, reason = LaunchActionRunStatus.FAILED, failure.reason
+        return LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
 
     def _log_item(self, step: _Step) -> JobLogItem:
         server, failure = step.server, step.failure
@@ -236,14 +228,12 @@ class LocalJob:
         # They are not stored, so that a history of many jobs needs little memory.
         if self.servers is None or self.created.creation_date_time is None:
             return []
-        random = Random(f"{self.seed} {self.created.job_id}")
+        random = Random(self.created.job_id)
         is_silent = any(isinstance(server.failure, SilentFailure) for server in self.servers)
         phases = ["CLEANUP"] if self.is_termination else ["CLEANUP", "SNAPSHOT"] if is_silent else list(PHASES)
-        launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
-        durations = profiles.draw_durations(self.profile, launch_fails, random)
-        start = self.created.creation_date_time + durations.job_start
+        start = self.created.creation_date_time + draw(profiles.JOB_START, random)
         steps = [_Step(start, "JOB_START", _JOB)]
-        for server, spans in _spans_by_server(self.servers, start, durations, random):
+        for server, spans in _spans_by_server(self.servers, start, PROFILES[self.profile], random):
             for phase, begin, end in spans:
                 if phase not in phases:
                     break
@@ -253,11 +243,11 @@ class LocalJob:
                         steps.append(_Step(end, PHASES[phase], server))
                     break
                 steps.append(_Step(end, f"{phase}_END", server))
-                if phase == "LAUNCH" and self._runs_actions(server):
+                if phase == "LAUNCH" and isinstance(server.failure, LaunchActionFailure):
                     steps.append(_Step(end + draw(profiles.LAUNCH_ACTIONS, random), _ACTIONS_END, server))
         if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
-            last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
-            job_end = max(step.time for step in steps) + last_step
+            last_step = profiles.SILENT_STEP if is_silent else profiles.LAST_STEP
+            job_end = max(step.time for step in steps) + draw(last_step, random)
             steps += [_Step(job_end - draw(profiles.JOB_END, random), _END, _JOB), _Step(job_end, "JOB_END", _JOB)]
         steps.sort(key=lambda step: step.time)
         return list(itertools.accumulate(steps, _later))
@@ -269,12 +259,14 @@ def _later(before: _Step, step: _Step) -> _Step:
 
 
 def _spans_by_server(
-    servers: Sequence[SimulatedServer], start: datetime, durations: JobDurations, random: Random
+    servers: Sequence[SimulatedServer], start: datetime, profile: Profile, random: Random
 ) -> Iterator[tuple[SimulatedServer, Sequence[tuple[str, datetime, datetime]]]]:
     """Yield each server with its phases, each with its start and end, as if nothing failed.
 
     The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
     """
+    launch_fails = [isinstance(server.failure, PhaseFailure) and server.failing_phase == "LAUNCH" for server in servers]
+    snapshot, waiting, conversion, launches = profiles.draw_phases(profile, launch_fails, random)
     delays = list(itertools.accumulate((draw(profiles.BETWEEN_SERVERS, random) for _ in servers[1:]), initial=timedelta()))
     clean_ups = [
         draw(profiles.CLEANUP, random) if server.previous_instance_id or server.failing_phase == "CLEANUP" else timedelta()
@@ -283,10 +275,9 @@ def _spans_by_server(
     snapshot_start = clean_up_start = start + draw(profiles.BETWEEN_PHASES, random)
     if any(clean_ups):
         snapshot_start += delays[-1] + max(clean_ups) + draw(profiles.BETWEEN_PHASES, random)
-    conversion_start = snapshot_start + durations.snapshot + durations.waiting
-    launch_start = conversion_start + delays[-1] + durations.conversion + draw(profiles.BETWEEN_PHASES, random)
-    for server, delay, clean_up, launch in zip(servers, delays, clean_ups, durations.launches, strict=False):
-        starts = (clean_up_start, snapshot_start, conversion_start, launch_start)
-        lengths = (clean_up, durations.snapshot, durations.conversion, launch)
-        spans = zip(PHASES, starts, lengths, strict=True)
+    conversion_start = snapshot_start + snapshot + waiting
+    launch_start = conversion_start + delays[-1] + conversion + draw(profiles.BETWEEN_PHASES, random)
+    starts = (clean_up_start, snapshot_start, conversion_start, launch_start)
+    for server, delay, clean_up, launch in zip(servers, delays, clean_ups, launches, strict=True):
+        spans = zip(PHASES, starts, (clean_up, snapshot, conversion, launch), strict=True)
         yield server, [(phase, start + delay, start + delay + length) for phase, start, length in spans if length]
