@@ -96,9 +96,8 @@ def parse_request(request: Request) -> tuple[str | None, Any]:
         for name, member in shape.members.items():
             if member.serialization.get("location") == "querystring" and name in request.args:
                 # A text that is not a number stays one, for the validation.
-                number = request.args.get(name, type=int) if member.type_name == "integer" else None
-                text = request.args[name] if number is None else number
-                body[name] = request.args.getlist(name) if member.type_name == "list" else text
+                value = request.args.get(name, request.args[name], int if member.type_name == "integer" else str)
+                body[name] = request.args.getlist(name) if member.type_name == "list" else value
     return operation, body
 
 

@@ -310,7 +310,7 @@ class AccountRegion:
         return [([sign * time.timestamp()], snapshot.copy) for time, snapshot in snapshots.items() if is_match(time)][::sign]
 
     def _update_configuration(self, shape: str, request: Members) -> Members:
-        """Change a configuration of a source server, if there is anything to change, and return it."""
+        """Return a configuration of a source server, with the members of the request."""
         server_id: str = request["sourceServerID"]
         if not self.knows_server(server_id):
             raise resource_not_found("SourceServer", server_id)
@@ -323,15 +323,10 @@ class AccountRegion:
         self.configurations[shape, server_id] = current | request
         return self.configurations[shape, server_id]
 
-    def get_launch_configuration(self, request: Members) -> Members:
-        """Return a configuration with the members of the request: none without an update."""
-        return self._update_configuration("LaunchConfiguration", request)
-
-    def get_replication_configuration(self, request: Members) -> Members:
-        """Return a configuration with the members of the request: none without an update."""
-        return self._update_configuration("ReplicationConfiguration", request)
-
+    # Reading a configuration is an update without changes.
+    get_launch_configuration = functools.partialmethod(_update_configuration, "LaunchConfiguration")
     update_launch_configuration = get_launch_configuration
+    get_replication_configuration = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
     update_replication_configuration = get_replication_configuration
 
     # ------------------------------------------------------------------ tags
@@ -355,20 +350,15 @@ class AccountRegion:
 
     def _tags(self, arn: str) -> dict[str, str]:
         """Return the tags of the job, source server or recovery instance with this ARN."""
-        resource_type, _, resource_id = arn.rpartition(":")[2].partition("/")
-        tags: Mapping[str, str] = {}
-        if resource_type == "job" and resource_id in self.jobs:
-            job = self.jobs[resource_id].created
-            existing_arn, tags = job.arn, job.tags
-        elif resource_type == "source-server" and resource_id in self.source_servers:
-            server = self.source_servers[resource_id]
-            existing_arn, tags = server["arn"], server["tags"]
-        else:
-            instance = self.recovery_instances(self.backend.now()).get(resource_id, {})
-            existing_arn = instance.get("arn")
-        if arn != existing_arn:
-            raise resource_not_found(resource_type or "resource", arn)
-        return self.tags.get(arn, dict(tags))
+        instances = self.recovery_instances(self.backend.now()).values()
+        resources = {
+            **{job.created.arn: job.created.tags for job in self.jobs.values()},
+            **{server["arn"]: server["tags"] for server in self.source_servers.values()},
+            **{instance["arn"]: instance["tags"] for instance in instances},
+        }
+        if arn not in resources:
+            raise resource_not_found(arn.rpartition(":")[2].partition("/")[0] or "resource", arn)
+        return self.tags.get(arn, dict(resources[arn]))
 
 
 def job_key(job: LocalJob) -> tuple[float, str]:

@@ -57,9 +57,8 @@ class Backend:
     responses: Schedule[CannedResponse] = attrs.field(factory=Schedule[CannedResponse])
     on_launch: Callable[[str], str] | None = None
     factory: JobFactory = attrs.field(factory=lambda: JobFactory(2))
-    _start: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)  # the wall clock as the test sees it
+    _start: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)  # the wall clock, and what was advanced
     _machine_start: float = attrs.field(factory=machine_time, init=False)
-    _advanced: timedelta = attrs.field(factory=timedelta, init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
     _launches: dict[_Launch, datetime] = attrs.field(factory=dict[_Launch, datetime], init=False)  # with their time
     _is_launching: bool = attrs.field(default=False, init=False)
@@ -170,7 +169,7 @@ class Backend:
     def time(self) -> datetime:
         """Return the simulated time, in UTC."""
         # A library that freezes the time of a test replaces the other clocks, also after this one was started.
-        return self._start + timedelta(seconds=(machine_time() - self._machine_start) * self.speed) + self._advanced
+        return self._start + timedelta(seconds=(machine_time() - self._machine_start) * self.speed)
 
     def now(self) -> datetime:
         """Return the time of jobs, which stops before a launch until the function of `on_launch` has returned."""
@@ -185,7 +184,7 @@ class Backend:
                 duration = timedelta.max
             if not timedelta() <= duration <= _LAST_TIME - self.time():
                 raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")
-            self._advanced += duration
+            self._start += duration
         # A function of the test does not wait: two that wait for each other would never end.
         self.launch_instances(wait=threading.get_ident() not in self._function_threads)
 

@@ -20,7 +20,7 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    cut_connection_after: int | None = None  # number of body bytes; -1 closes it before the status line, `None` not at all
+    cut_connection_after: int | None = None  # number of body bytes; 0 closes it before the status line, `None` not at all
     delay: float = 0.0  # seconds to wait before the response is sent
 
     @classmethod
@@ -132,14 +132,11 @@ _SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>
 
 
 @attrs.frozen
-class HtmlPage(Fault):
+class HtmlPage(RawResponse):
     """An HTML sign-in page, as a captive portal or a proxy sends it. The request is not processed."""
 
-    status: int = 200
-
-    def apply(self, _respond: Callable[[], HttpResponse], /) -> HttpResponse:
-        """Return the HTML page."""
-        return HttpResponse(self.status, {"Content-Type": "text/html"}, _SIGN_IN_PAGE)
+    body: bytes = attrs.field(default=_SIGN_IN_PAGE, init=False, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": "text/html"}, init=False, repr=False)
 
 
 @attrs.frozen
@@ -165,8 +162,7 @@ class DropConnection(Fault):
     def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the correct response, with the position at which the connection is closed."""
         http_response = respond()
-        body = http_response.body
-        return attrs.evolve(http_response, cut_connection_after=len(body) // 2 if self.in_body and body else -1)
+        return attrs.evolve(http_response, cut_connection_after=len(http_response.body) // 2 if self.in_body else 0)
 
 
 @attrs.frozen

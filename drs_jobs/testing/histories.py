@@ -27,6 +27,7 @@ from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 _YEAR: Final = timedelta(days=365)
 _INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))  # the shortest and the longest time between two drills
 _JOBS_PER_DRILL: Final = 3.5  # one per wave, and a clean-up after every second drill
+_RECOVERIES_PER_FAILURE: Final = 4
 _PERMANENT_SERVERS: Final = 9
 _SMALLEST_FLEET: Final = 15
 _LARGEST_FLEET: Final = 240
@@ -82,19 +83,15 @@ def _plan(count: int, until: datetime, random: Random) -> Iterator[_PlannedJob]:
     yield _PlannedJob(until - timedelta(minutes=random.uniform(5, 7)), WAVES[0])
     interval = min(max(_YEAR * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
     failures = itertools.chain(_FAILURES, [Stuck()], itertools.cycle(_FAILURES))
-    drills_until_failure = 1
+    numbers = itertools.count()
     when = until - min(interval, timedelta(days=1))
     while True:
         initiated_by = "START_RECOVERY" if random.random() < 0.1 else "START_DRILL"
         if random.random() < 0.5:  # otherwise the next drill cleans up first
             yield _PlannedJob(when + timedelta(hours=random.uniform(1.5, 3)))
-        starts = list(itertools.accumulate(random.uniform(20, 90) for _ in WAVES))
-        for wave, start in reversed(list(zip(WAVES, starts, strict=True))):
-            drills_until_failure -= 1
-            failure = None
-            if not drills_until_failure:
-                failure, drills_until_failure = next(failures), random.randint(2, 6)
-            yield _PlannedJob(when + timedelta(seconds=start), wave, initiated_by, failure)
+        for number, wave in reversed(list(enumerate(WAVES))):
+            failure = next(failures) if next(numbers) % _RECOVERIES_PER_FAILURE == 0 else None
+            yield _PlannedJob(when + number * timedelta(seconds=random.uniform(40, 70)), wave, initiated_by, failure)
         when -= interval * random.uniform(0.8, 1.2)
 
 

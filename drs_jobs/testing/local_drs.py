@@ -3,7 +3,7 @@
 import os
 import threading
 import uuid
-from collections import UserDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -66,14 +66,6 @@ class RecordedRequest:
     """The request's HTTP headers."""
 
 
-class _Accounts(UserDict[str, str]):
-    """The account id of each access key."""
-
-    def __setitem__(self, access_key_id: str, account_id: str) -> None:
-        """Set the account id of an access key. Raise ValueError if it does not have 12 digits."""
-        super().__setitem__(access_key_id, require_scope(account_id, REGION).account_id)
-
-
 class LocalDrs:
     """A DRS endpoint on this machine: `with LocalDrs() as local: …`.
 
@@ -122,7 +114,9 @@ class LocalDrs:
             raise ValueError(f"time can't run backwards, nor too fast: speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}")
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
-        self.accounts: MutableMapping[str, str] = _Accounts(accounts or {})
+        for account_id in (accounts or {}).values():
+            require_scope(account_id, REGION)
+        self.accounts: MutableMapping[str, str] = dict(accounts or {})
         """The account id of each access key. Keys can be added at any time."""
         self._backend = Backend(speed, profile, has_recovery_instance_ids)
         self.page_sizes = page_sizes
@@ -501,7 +495,7 @@ class LocalDrs:
         headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
         response = Response(http_response.body, http_response.status, headers)
         cut_after = http_response.cut_connection_after
-        if cut_after is not None and cut_after < 0:
+        if cut_after == 0:
             raise ConnectionAbortedError
         if cut_after is not None:
             response.headers["Content-Length"] = str(len(http_response.body))

@@ -8,7 +8,7 @@ any other phase than the launch of a Windows server; the time between two phases
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from random import Random
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 

@@ -127,9 +127,9 @@ def require_valid(shape: Any, value: Any, what: str) -> Any:
 
 def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *, is_response: bool) -> Any:
     """Return a value without null members, and without those that its shape lacks. Add what is invalid to the failures."""
-    problems = list(_problems(shape, value, is_response=is_response))
-    failures += [(path, problem) for problem in problems]
-    if problems:
+    problem = next(_problems(shape, value, is_response=is_response), None)
+    if problem is not None:
+        failures.append((path, problem))
         return value
     check = functools.partial(_check, failures=failures, is_response=is_response)
     match shape.type_name:
@@ -153,31 +153,29 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
 
 
 def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
-    """Yield what is invalid in a value, apart from its members."""
+    """Yield what is invalid in a value, apart from its members. Only the first one counts: each check needs those before it."""
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
     json_type = _JSON_TYPES.get(shape.type_name, str)
     if is_date and not _is_timestamp(value):
         yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
     # A bool is an int, too.
-    elif not is_date and not (issubclass(type(value), json_type) and (type(value) is bool) == (json_type is bool)):
+    if not is_date and not (issubclass(type(value), json_type) and (type(value) is bool) == (json_type is bool)):
         yield f"must be a {shape.type_name}"
-    else:
-        limits = shape.metadata
-        size: int = value if json_type in (int, bool) else len(value)
-        if size < limits.get("min", size):
-            yield f"must be {limits['min']} or more, in value or length"
-        if size > limits.get("max", size):
-            yield f"must be {limits['max']} or less, in value or length"
-            return  # matching a long text can take long
-        # The service sends LAUNCH_END, which its model lacks.
-        if "enum" in limits and value not in limits["enum"] and not (is_response and str(value) == "LAUNCH_END"):
-            yield f"must be one of {', '.join(limits['enum'])}"
-        # Timestamps of the service end in +00:00.
-        text = re.sub(r"\+00:00$", "Z", value) if is_response and is_date else value
-        if "pattern" in limits and not re.fullmatch(limits["pattern"], text):
-            yield f"must satisfy the pattern {limits['pattern']}"
-        if is_response and "union" in limits and sum(member is not None for member in value.values()) != 1:
-            yield f"must have one member of the union {shape.name}"
+    limits = shape.metadata
+    size: int = value if json_type in (int, bool) else len(value)
+    if size < limits.get("min", size):
+        yield f"must be {limits['min']} or more, in value or length"
+    if size > limits.get("max", size):  # matching a long text with the pattern below could take long
+        yield f"must be {limits['max']} or less, in value or length"
+    # The service sends LAUNCH_END, which its model lacks.
+    if "enum" in limits and value not in limits["enum"] and not (is_response and str(value) == "LAUNCH_END"):
+        yield f"must be one of {', '.join(limits['enum'])}"
+    # Timestamps of the service end in +00:00.
+    text = re.sub(r"\+00:00$", "Z", value) if is_response and is_date else value
+    if "pattern" in limits and not re.fullmatch(limits["pattern"], text):
+        yield f"must satisfy the pattern {limits['pattern']}"
+    if is_response and "union" in limits and sum(member is not None for member in value.values()) != 1:
+        yield f"must have one member of the union {shape.name}"
 
 
 def _is_timestamp(value: Any) -> bool:
