@@ -4,7 +4,7 @@ import bisect
 import functools
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -188,25 +188,20 @@ class AccountRegion:
     def start_recovery(self, request: Members) -> Members:
         """StartRecovery: starts a simulated recovery. The errors for an unknown source server or snapshot are guesses."""
         now = self.backend.now()
-        snapshot_times: dict[str, datetime | None] = {}
-        for server in request["sourceServers"]:
-            server_id, snapshot_id = server["sourceServerID"], server.get("recoverySnapshotID")
+        servers: dict[str, SimulatedServer] = {}
+        for requested in request["sourceServers"]:
+            server_id, snapshot_id = requested["sourceServerID"], requested.get("recoverySnapshotID")
             if not self.knows_server(server_id):
                 raise conflict(f"source server {server_id} does not exist: add it with local.add_source_servers")
             times = {snapshot["snapshotID"]: time for time, snapshot in recovery_snapshots(server_id, now).items()}
             if snapshot_id is not None and snapshot_id not in times:
                 raise conflict(f"source server {server_id} has no recovery snapshot {snapshot_id}")
-            snapshot_times[server_id] = times.get(snapshot_id)
-        self._require_not_busy(snapshot_times, now)
-        servers = [
-            SimulatedServer(
+            servers[server_id] = SimulatedServer(
                 server_id,
                 previous_instance_id=(self.recovery_instance(server_id, now) or {}).get("recoveryInstanceID"),
                 failure=self.backend.injected_failures.get(server_id),
-                snapshot_at=snapshot_at,
+                snapshot_at=times.get(snapshot_id),
             )
-            for server_id, snapshot_at in snapshot_times.items()
-        ]
         initiated_by = "START_DRILL" if request.get("isDrill") else "START_RECOVERY"
         job = self._start_job(now, servers, initiated_by=initiated_by, tags=request.get("tags", {}))
         return {"job": job | {"tags": job["tags"] | {"resourceArn": job["arn"]}}}  # a pseudo-tag, as measured
@@ -217,9 +212,8 @@ class AccountRegion:
         instances = self.recovery_instances(now)
         if unknown := set(request["recoveryInstanceIDs"]) - instances.keys():
             raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
-        instance_ids = {instances[one]["sourceServerID"]: one for one in request["recoveryInstanceIDs"]}
-        self._require_not_busy(instance_ids, now)
-        servers = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
+        server_ids = {one: instances[one]["sourceServerID"] for one in request["recoveryInstanceIDs"]}
+        servers = {server_id: SimulatedServer(server_id, previous_instance_id=one) for one, server_id in server_ids.items()}
         return {"job": self._start_job(now, servers, type="TERMINATE")}
 
     def delete_job(self, request: Members) -> Members:
@@ -233,34 +227,26 @@ class AccountRegion:
         del self.jobs[job_id]
         return {}
 
-    def _require_not_busy(self, source_server_ids: Iterable[str], now: datetime) -> None:
-        jobs_by_server = ((server_id, self._jobs_by_server.get(server_id, ())) for server_id in source_server_ids)
+    def _start_job(self, now: datetime, servers: Mapping[str, SimulatedServer], **fields: Any) -> Members:
+        """Start a job of servers, by their id, if none of them is in an unfinished job."""
+        jobs_by_server = ((server_id, self._jobs_by_server.get(server_id, ())) for server_id in servers)
         if busy := [server_id for server_id, jobs in jobs_by_server if not all(job.job_at(now).is_complete for job in jobs)]:
             raise conflict(f"{len(busy)} source servers are currently being processed by a Job, such as {min(busy)}")
-
-    def _start_job(self, now: datetime, servers: Sequence[SimulatedServer], **fields: Any) -> Members:
-        job = self.new_job(now, servers, profile=self.backend.profile, **fields)
+        job = self.new_job(now, servers.values(), self.backend.profile, **fields)
         self.backend.add_jobs([job], self.scope)
         return self._job_members(job.created.job_id, now)
 
-    def new_job(self, now: datetime, servers: Sequence[SimulatedServer], *, profile: str = "linux", **fields: Any) -> LocalJob:
+    def new_job(self, now: datetime, servers: Collection[SimulatedServer], profile: str, **fields: Any) -> LocalJob:
         """Return a simulated job that begins at a time, with new instances. `fields` are other fields of its `Job`."""
-        # A termination has no post-launch actions.
-        actions = None if fields.get("type") == "TERMINATE" else LaunchActionsStatus()
-        participants = tuple(
-            ParticipatingServer(
-                source_server_id=server.source_server_id,
-                launch_status=LaunchStatus.PENDING,
-                launch_actions_status=actions,
-            )
-            for server in servers
-        )
+        pending: Members = {"launch_status": LaunchStatus.PENDING}
+        if fields.get("type") != JobType.TERMINATE:  # which has no post-launch actions
+            pending["launch_actions_status"] = LaunchActionsStatus()
+        participants = tuple(ParticipatingServer(source_server_id=one.source_server_id, **pending) for one in servers)
         fields |= {"status": "PENDING", "creation_date_time": now, "participating_servers": participants}
         factory = self.backend.factory
         created = factory.job(region=self.scope.region, account_id=self.scope.account_id, **fields)
         launched = (
-            attrs.evolve(server, instance_id=factory.instance_id(), conversion_server_id=factory.instance_id())
-            for server in servers
+            attrs.evolve(one, instance_id=factory.instance_id(), conversion_server_id=factory.instance_id()) for one in servers
         )
         return LocalJob(created, tuple(launched), profile=profile)
 

@@ -133,7 +133,7 @@ def _simulate(count: int, until: datetime, seed: int, scope: Scope) -> AccountRe
     for created_at, planned_wave, initiated_by, failure in jobs:
         if planned_wave is None and instance_ids:
             cleaned = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
-            job = data.new_job(created_at, cleaned, type="TERMINATE")
+            job = data.new_job(created_at, cleaned, "linux", type="TERMINATE")
         else:
             wave = planned_wave or WAVES[0]
             present = [server for server in servers if server.wave is wave and server.joined_at <= created_at < server.left_at]
@@ -151,7 +151,7 @@ def _simulate(count: int, until: datetime, seed: int, scope: Scope) -> AccountRe
                 )
                 for server in chosen
             ]
-            job = data.new_job(created_at, recovered, profile=wave.profile, initiated_by=initiated_by)
+            job = data.new_job(created_at, recovered, wave.profile, initiated_by=initiated_by)
         for server_id in job.cleaned_servers_at(LATEST):
             del instance_ids[server_id]
         instance_ids |= {one.source_server_id: one.instance_id for one in job.instances_at(LATEST)}
