@@ -300,14 +300,13 @@ class AccountRegion:
         server_id: str = request["sourceServerID"]
         if not self.knows_server(server_id):
             raise resource_not_found("SourceServer", server_id)
-        current = self.configurations.get((shape, server_id))
-        if current is None:
-            name = (host_name_of(self.source_servers.get(server_id)) or server_id)[:128]  # the limit of AWS
-            current = {"sourceServerID": server_id, "name": name, **_DEFAULT_CONFIGURATIONS[shape]}
-            if shape == "LaunchConfiguration":
-                current["ec2LaunchTemplateID"] = "lt-" + hashlib.sha256(server_id.encode()).hexdigest()[:17]
-        self.configurations[shape, server_id] = current | request
-        return self.configurations[shape, server_id]
+        name = (host_name_of(self.source_servers.get(server_id)) or server_id)[:128]  # the limit of AWS
+        configuration = {"sourceServerID": server_id, "name": name, **_DEFAULT_CONFIGURATIONS[shape]}
+        if shape == "LaunchConfiguration":
+            configuration["ec2LaunchTemplateID"] = "lt-" + hashlib.sha256(server_id.encode()).hexdigest()[:17]
+        configuration |= self.configurations.get((shape, server_id), {}) | request
+        self.configurations[shape, server_id] = configuration
+        return configuration
 
     # Reading a configuration is an update without changes.
     get_launch_configuration = functools.partialmethod(_update_configuration, "LaunchConfiguration")

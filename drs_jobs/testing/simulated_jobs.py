@@ -224,7 +224,7 @@ class LocalJob:
         return [step for step in self._steps() if step.time <= now - self.lag]
 
     def _steps(self) -> list[_Step]:
-        """Return the steps of a simulated job at strictly increasing times. If it ends, its end and JOB_END come last."""
+        """Return the steps of a simulated job, in order of time. If it ends, its end and JOB_END come last."""
         # They are not stored, so that a history of many jobs needs little memory.
         if self.servers is None or self.created.creation_date_time is None:
             return []
@@ -249,13 +249,7 @@ class LocalJob:
             last_step = profiles.SILENT_STEP if is_silent else profiles.LAST_STEP
             job_end = max(step.time for step in steps) + draw(last_step, random)
             steps += [_Step(job_end - draw(profiles.JOB_END, random), _END, _JOB), _Step(job_end, "JOB_END", _JOB)]
-        steps.sort(key=lambda step: step.time)
-        return list(itertools.accumulate(steps, _later))
-
-
-def _later(before: _Step, step: _Step) -> _Step:
-    """Return a step that is later than the step before."""
-    return step if step.time > before.time else step._replace(time=before.time + timedelta(microseconds=1))
+        return sorted(steps, key=lambda step: step.time)
 
 
 def _spans_by_server(
