@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import attrs
 from botocore import xform_name
 
+from drs_jobs._queries import query_identity
 from drs_jobs._text import one_line
 from drs_jobs._time import machine_time
 from drs_jobs.testing.account_region import AccountRegion, Entries, Members
@@ -219,7 +220,7 @@ class Backend:
     def _page(self, operation: str, request: Members, scope: Scope, entries: Entries) -> Members:
         """Return the members of one page of the items."""
         query = {name: value for name, value in request.items() if name not in ("maxResults", "nextToken")}
-        query_text = json.dumps([*scope, operation, _normalize(query)], sort_keys=True)
+        query_text = query_identity(operation, query, scope)
         token = request.get("nextToken", "")
         state = token.partition(".")[0]
         if token and token != self._token(state, query_text):
@@ -259,11 +260,3 @@ def _resource_ids(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from _resource_ids(element, name)
     elif (kind := name.removesuffix("s")) in _RESOURCE_IDS:
         yield kind, value
-
-
-def _normalize(query: Any) -> Any:
-    """Return a query in a form that is equal for equal queries: without empty filters, ids sorted and without repetition."""
-    if isinstance(query, dict):
-        normalized = {name: _normalize(value) for name, value in query.items()}
-        return {name: value for name, value in normalized.items() if value or value is False}
-    return sorted(set(query)) if isinstance(query, list) else query

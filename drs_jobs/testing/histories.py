@@ -28,7 +28,6 @@ _YEAR: Final = timedelta(days=365)
 _INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))  # the shortest and the longest time between two drills
 _JOBS_PER_DRILL: Final = 3.5  # one per wave, and a clean-up after every second drill
 _RECOVERIES_PER_FAILURE: Final = 4
-_PERMANENT_SERVERS: Final = 9
 _SMALLEST_FLEET: Final = 15
 _LARGEST_FLEET: Final = 240
 _NEVER_DRILLED: Final = 2
@@ -100,11 +99,9 @@ def _add_servers(data: AccountRegion, total: int, first: datetime, until: dateti
     for index in range(total):
         wave = WAVES[index % len(WAVES)]
         source_server_id = data.backend.factory.source_server_id()
-        joined_at, left_at = first - timedelta(days=random.uniform(10, 400)), LATEST
-        if index >= _PERMANENT_SERVERS:
-            change = first + (until - first) * random.uniform(0.1, 0.9)
-            # One half is there from the beginning and leaves, the other half joins.
-            joined_at, left_at = (joined_at, change) if index % 2 else (change, LATEST)
+        change = first + (until - first) * random.uniform(0.1, 0.9)
+        joined_at = change if index % 4 == 3 else first - timedelta(days=random.uniform(10, 400))
+        left_at = change if index % 4 == 1 else LATEST
         host_name = f"{random.choice(wave.host_names)}-{index + 1:02}"
         server: dict[str, Any] = {
             "sourceServerID": source_server_id,

@@ -16,6 +16,8 @@ from botocore import xform_name
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, StructureShape
 
+from drs_jobs.sweep.targets import drs_regions
+
 ACCOUNT_ID: Final = "123456789012"
 """The account of all access keys that neither the test nor AWS's encoding gives another one, and of the created jobs."""
 
@@ -62,14 +64,16 @@ class Scope(NamedTuple):
         """Why it cannot be used, and what to do; `None` if it is an account id and a region that has DRS in botocore."""
         if type(self.account_id) is not str or not re.fullmatch(r"[0-9]{12}", self.account_id):
             return f"an account id is a str of 12 digits, unlike {self.account_id!r}"
-        if self.region not in _regions():
-            closest = _closest(self.region, _regions())
+        regions = [region for names in drs_regions().values() for region in names]
+        if self.region not in regions:
+            closest = _closest(self.region, regions)
             return f"botocore has no DRS in region {self.region!r}: did you mean {closest}? For a new region, upgrade botocore"
         return None
 
     def arn(self, resource_type: str, resource_id: str) -> str:
         """Return the ARN of a resource, such as a `source-server`."""
-        return f"arn:{_partition_of(self.region)}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
+        partition = next(name for name, regions in drs_regions().items() if self.region in regions)
+        return f"arn:{partition}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
 
 
 def require_scope(account_id: str | None, region: str) -> Scope:
@@ -78,20 +82,6 @@ def require_scope(account_id: str | None, region: str) -> Scope:
     if scope.problem is not None:
         raise ValueError(scope.problem)
     return scope
-
-
-@functools.cache
-def _regions() -> tuple[str, ...]:
-    """Return the regions that have DRS according to botocore, in all partitions."""
-    session = session_without_configuration()
-    partitions = session.get_available_partitions()
-    return tuple(name for partition in partitions for name in session.get_available_regions("drs", partition_name=partition))
-
-
-@functools.cache
-def _partition_of(region: str) -> str:
-    partition: str = session_without_configuration().get_partition_for_region(region)
-    return partition
 
 
 # The Python type that `json` decodes each type of shape to.
