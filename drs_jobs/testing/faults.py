@@ -4,7 +4,6 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -23,12 +22,6 @@ class HttpResponse:
     cut_connection_after: int | None = None  # number of body bytes; 0 closes it before the status line, `None` not at all
     delay: float = 0.0  # seconds to wait before the response is sent
 
-    @classmethod
-    def from_members(cls, members: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> "HttpResponse":
-        """Return a JSON response with these members. A status without content, such as 204, has an empty body."""
-        body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(members).encode()
-        return cls(status, {"Content-Type": "application/json", **(headers or {})}, body)
-
 
 @attrs.define(eq=False)
 class AwsError(Exception):
@@ -43,8 +36,8 @@ class AwsError(Exception):
     @property
     def response(self) -> HttpResponse:
         """The response in the format of AWS's rest-json protocol."""
-        headers = {"x-amzn-errortype": self.code, **self.headers}
-        return HttpResponse.from_members({"message": self.message, **self.members}, self.status, headers)
+        headers = {"Content-Type": "application/json", "x-amzn-errortype": self.code, **self.headers}
+        return HttpResponse(self.status, headers, json.dumps({"message": self.message, **self.members}).encode())
 
 
 def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:

@@ -5,12 +5,15 @@ which failed). Guesses, because they were never measured: the duration of a clea
 any other phase than the launch of a Windows server; the time between two phases without another measurement.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final, TypeAlias
 
 import attrs
+
+from drs_jobs.testing.failures import PHASES
 
 Range: TypeAlias = tuple[float, float]
 """The shortest and the longest duration, in seconds."""
@@ -69,13 +72,13 @@ def draw(duration: Range, random: Random) -> timedelta:
     return timedelta(seconds=random.uniform(*duration))
 
 
-def draw_phases(
-    profile: Profile, launch_fails: Sequence[bool], random: Random
-) -> tuple[timedelta, timedelta, timedelta, list[timedelta]]:
-    """Return the durations `snapshot`, `waiting` and `conversion` of one job, and the launch of each server.
+def draw_spans(
+    profile: Profile, cleans_up: Sequence[bool], launch_fails: Sequence[bool], start: datetime, random: Random
+) -> Iterator[list[tuple[str, datetime, datetime]]]:
+    """Yield the phases of each server after JOB_START, each with its start and end, as if nothing failed.
 
-    They are within the measured ranges, and the duration of the job is within the measured range too. Only the launch takes a
-    different time for each server, as measured. `launch_fails` has one element per server.
+    They are within the measured ranges, and so is the duration of the job. The servers begin each phase one soon after the
+    other, and only the launch takes a different time for each, as measured. No snapshot begins before all clean-ups have ended.
     """
     failing = [index for index, fails in enumerate(launch_fails) if fails]
     slowest = random.choice(failing or range(len(launch_fails)))
@@ -86,10 +89,21 @@ def draw_phases(
     # Each duration is at the same position between its limits, so that their sum is the drawn one.
     position = (random.uniform(*job) - other_steps - shortest) / (longest - shortest)
     snapshot, waiting, conversion, slowest_launch = (low + position * (high - low) for low, high in ranges)
-    launches: list[timedelta] = []
-    for index, fails in enumerate(launch_fails):
+    clean_ups = [random.uniform(*CLEANUP) if cleans else 0 for cleans in cleans_up]
+    delays = list(itertools.accumulate((random.uniform(*BETWEEN_SERVERS) for _ in clean_ups[1:]), initial=0.0))
+    clean_up_begin = snapshot_begin = random.uniform(*BETWEEN_PHASES)
+    if any(clean_ups):
+        snapshot_begin += delays[-1] + max(clean_ups) + random.uniform(*BETWEEN_PHASES)
+    conversion_begin = snapshot_begin + snapshot + waiting
+    launch_begin = conversion_begin + delays[-1] + conversion + random.uniform(*BETWEEN_PHASES)
+    begins = (clean_up_begin, snapshot_begin, conversion_begin, launch_begin)
+    for index, (delay, clean_up, fails) in enumerate(zip(delays, clean_ups, launch_fails, strict=True)):
         low, high = profile.failed_launch if fails else profile.launch
         high = min(high, slowest_launch)
         length = slowest_launch if index == slowest else random.uniform(max(low, high - _SPREAD), high)
-        launches.append(timedelta(seconds=length))
-    return timedelta(seconds=snapshot), timedelta(seconds=waiting), timedelta(seconds=conversion), launches
+        spans = zip(PHASES, begins, (clean_up, snapshot, conversion, length), strict=True)
+        yield [
+            (phase, start + timedelta(seconds=begin + delay), start + timedelta(seconds=begin + delay + seconds))
+            for phase, begin, seconds in spans
+            if seconds
+        ]

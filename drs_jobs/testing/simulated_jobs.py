@@ -4,9 +4,8 @@ The durations are in `profiles`. An attribute or a method that simulates what wa
 """
 
 import functools
-import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
@@ -29,7 +28,7 @@ from drs_jobs.analysis.times import EARLIEST, logged_at
 from drs_jobs.testing import profiles
 from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, make
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
-from drs_jobs.testing.profiles import PROFILES, Profile, draw
+from drs_jobs.testing.profiles import PROFILES, draw
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 # Events that are not in the log: the end of the post-launch actions of a server, and the `endDateTime` of the job.
@@ -205,9 +204,8 @@ class LocalJob:
         """Return the run of the post-launch action that fails."""
         random = Random(f"{self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        if not is_complete:
-            return LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=LaunchActionRunStatus.IN_PROGRESS)
-        status, reason = LaunchActionRunStatus.FAILED, failure.reason
+        status = LaunchActionRunStatus.FAILED if is_complete else LaunchActionRunStatus.IN_PROGRESS
+        reason = failure.reason if is_complete else None
         return LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
 
     def _log_item(self, step: _Step) -> JobLogItem:
@@ -233,7 +231,10 @@ class LocalJob:
         phases = ["CLEANUP"] if self.is_termination else ["CLEANUP", "SNAPSHOT"] if is_silent else list(PHASES)
         start = self.created.creation_date_time + draw(profiles.JOB_START, random)
         steps = [_Step(start, "JOB_START", _JOB)]
-        for server, spans in _spans_by_server(self.servers, start, PROFILES[self.profile], random):
+        cleans_up = [bool(server.previous_instance_id) or server.failing_phase == "CLEANUP" for server in self.servers]
+        launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
+        all_spans = profiles.draw_spans(PROFILES[self.profile], cleans_up, launch_fails, start, random)
+        for server, spans in zip(self.servers, all_spans, strict=True):
             for phase, begin, end in spans:
                 if phase not in phases:
                     break
@@ -250,28 +251,3 @@ class LocalJob:
             job_end = max(step.time for step in steps) + draw(last_step, random)
             steps += [_Step(job_end - draw(profiles.JOB_END, random), _END, _JOB), _Step(job_end, "JOB_END", _JOB)]
         return sorted(steps, key=lambda step: step.time)
-
-
-def _spans_by_server(
-    servers: Sequence[SimulatedServer], start: datetime, profile: Profile, random: Random
-) -> Iterator[tuple[SimulatedServer, Sequence[tuple[str, datetime, datetime]]]]:
-    """Yield each server with its phases, each with its start and end, as if nothing failed.
-
-    The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
-    """
-    launch_fails = [isinstance(server.failure, PhaseFailure) and server.failing_phase == "LAUNCH" for server in servers]
-    snapshot, waiting, conversion, launches = profiles.draw_phases(profile, launch_fails, random)
-    delays = list(itertools.accumulate((draw(profiles.BETWEEN_SERVERS, random) for _ in servers[1:]), initial=timedelta()))
-    clean_ups = [
-        draw(profiles.CLEANUP, random) if server.previous_instance_id or server.failing_phase == "CLEANUP" else timedelta()
-        for server in servers
-    ]
-    snapshot_start = clean_up_start = start + draw(profiles.BETWEEN_PHASES, random)
-    if any(clean_ups):
-        snapshot_start += delays[-1] + max(clean_ups) + draw(profiles.BETWEEN_PHASES, random)
-    conversion_start = snapshot_start + snapshot + waiting
-    launch_start = conversion_start + delays[-1] + conversion + draw(profiles.BETWEEN_PHASES, random)
-    starts = (clean_up_start, snapshot_start, conversion_start, launch_start)
-    for server, delay, clean_up, launch in zip(servers, delays, clean_ups, launches, strict=True):
-        spans = zip(PHASES, starts, (clean_up, snapshot, conversion, launch), strict=True)
-        yield server, [(phase, start + delay, start + delay + length) for phase, start, length in spans if length]
