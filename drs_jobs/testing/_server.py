@@ -40,7 +40,6 @@ class LocalServer(ThreadedWSGIServer):
     daemon_threads = True
 
     def __init__(self, app: Any, *, name: str) -> None:
-        """Bind a free port and start the serving thread, with this name."""
         super().__init__("127.0.0.1", 0, app, handler=_QuietHandler)
         self.stopping = threading.Event()
         """Set as soon as `stop` is called."""

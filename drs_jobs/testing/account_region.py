@@ -134,14 +134,13 @@ class AccountRegion:
 
     def recovery_instance(self, source_server_id: str, now: datetime) -> Members | None:
         """Return the recovery instance of a source server, which has one at most, as in AWS."""
-        is_terminating = False
-        for job in self._jobs_by_server.get(source_server_id, ()):
+        jobs = self._jobs_by_server.get(source_server_id, [])
+        for job in jobs:
             for instance in job.instances_at(now):
                 if instance.source_server_id == source_server_id:
-                    return self._recovery_instance(instance, job.created, is_terminating=is_terminating)
+                    return self._recovery_instance(instance, job.created, is_terminating=jobs[0].is_termination)
             if source_server_id in job.cleaned_servers_at(now):
                 return None
-            is_terminating = is_terminating or job.is_termination
         return None
 
     def recovery_instances(self, now: datetime) -> dict[str, Members]:

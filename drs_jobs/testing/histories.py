@@ -84,9 +84,9 @@ def _plan(count: int, until: datetime, random: Random) -> Iterator[_PlannedJob]:
     failures = itertools.chain(_FAILURES, [Stuck()], itertools.cycle(_FAILURES))
     numbers = itertools.count()
     when = until - min(interval, timedelta(days=1))
-    while True:
+    for drill in itertools.count():
         initiated_by = "START_RECOVERY" if random.random() < 0.1 else "START_DRILL"
-        if random.random() < 0.5:  # otherwise the next drill cleans up first
+        if drill % 2:  # otherwise the next drill cleans up first
             yield _PlannedJob(when + timedelta(hours=random.uniform(1.5, 3)))
         for number, wave in reversed(list(enumerate(WAVES))):
             failure = next(failures) if next(numbers) % _RECOVERIES_PER_FAILURE == 0 else None
@@ -178,7 +178,6 @@ class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other sl
         return {job.created.job_id: job.log_at(self.until) for job in self.jobs}
 
     def __repr__(self) -> str:
-        """Return one bounded line."""
         return f"History(jobs=<{len(self)}>, source_servers=<{len(self.source_servers)}>, until={self.until.isoformat()})"
 
 

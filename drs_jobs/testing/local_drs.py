@@ -153,7 +153,6 @@ class LocalDrs:
             raise error
 
     def __enter__(self) -> Self:
-        """Call `start`."""
         return self.start()
 
     def __exit__(self, _exc_type: object, exc: BaseException | None, _traceback: object) -> None:
@@ -432,7 +431,6 @@ class LocalDrs:
         )
 
     def __repr__(self) -> str:
-        """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
     def _respond(self, request: Request) -> HttpResponse:

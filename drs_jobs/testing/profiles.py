@@ -9,9 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, TypeAlias
-
-import attrs
+from typing import Final, NamedTuple, TypeAlias
 
 from drs_jobs.testing.failures import PHASES
 
@@ -19,8 +17,7 @@ Range: TypeAlias = tuple[float, float]
 """The shortest and the longest duration, in seconds."""
 
 
-@attrs.frozen(kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """The durations of the jobs of one operating system."""
 
     snapshot: Range  # SNAPSHOT_START to SNAPSHOT_END
