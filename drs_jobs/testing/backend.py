@@ -179,10 +179,8 @@ class Backend:
     def advance(self, seconds: timedelta | float) -> None:
         """Advance the time, and launch the instances that are due."""
         with self.lock:
-            try:
-                duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
-            except OverflowError:
-                duration = timedelta.max
+            # The limits are those of timedelta, roughly, and are refused.
+            duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=min(max(seconds, -1), 1e12))
             if not timedelta() <= duration <= _LAST_TIME - self.time():
                 raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")
             self._start += duration

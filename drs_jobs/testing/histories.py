@@ -230,8 +230,7 @@ def make_history(
     try:
         data = _simulate(count, until, seed, require_scope(account_id, region))
     except OverflowError:
-        date = "a later date" if until.year < 5000 else "an earlier date"
-        raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: choose {date}") from None
+        raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: change until") from None
     jobs = tuple(reversed(data.jobs.values()))
     snapshots = tuple(job.job_at(until) for job in jobs)
     if not logs:

@@ -27,7 +27,6 @@ from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.service_model import (
     ACCOUNT_ID,
-    Scope,
     require_operation,
     require_response,
     require_scope,
@@ -121,14 +120,13 @@ class LocalDrs:
         self.page_sizes = page_sizes
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
-        self._hook_errors: list[HookError] = []
+        self._hook_error: HookError | None = None  # the first one
         self._server: LocalServer | None = None
 
     def start(self) -> Self:
-        """Start serving on a free port; if it is running already, nothing changes. `with LocalDrs() as local:` does it too.
+        """Start serving on a free port, and return this `LocalDrs`. If it is running already, nothing else happens.
 
-        Returns:
-            This `LocalDrs`.
+        `with LocalDrs() as local:` starts it too.
         """
         if self._server is None:
             self._server = LocalServer(self._app, name="LocalDrs")
@@ -147,9 +145,8 @@ class LocalDrs:
 
     def _raise_hook_error(self) -> None:
         """Raise the first error of a function of the test, once."""
-        if self._hook_errors:
-            error = self._hook_errors[0]
-            self._hook_errors.clear()
+        error, self._hook_error = self._hook_error, None
+        if error is not None:
             raise error
 
     def __enter__(self) -> Self:
@@ -184,7 +181,7 @@ class LocalDrs:
         """
         if self._server is None:
             raise RuntimeError("LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()")
-        return self._server.url
+        return f"http://127.0.0.1:{self._server.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -410,15 +407,12 @@ class LocalDrs:
         self._faults.clear()
 
     def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Config | None = None) -> Any:
-        """A boto3 client of `drs` for this endpoint. It reads no shared AWS configuration and uses no proxy.
+        """Return a boto3 client of `drs` for this endpoint, which reads no shared AWS configuration and uses no proxy.
 
         Args:
             region: The AWS region.
             access_key_id: The access key that signs the requests.
             config: A `botocore.config.Config`, for retries and time-outs.
-
-        Returns:
-            The client.
         """
         # One session per client, because creating clients of one session is not thread-safe.
         return session_without_configuration().create_client(
@@ -455,9 +449,10 @@ class LocalDrs:
                 raise AwsError("UnknownOperationException", 404, "The service model has no operation with this method and path")
             if request.access_key_id is None or request.region is None or request.account_id is None:
                 raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-            scope = Scope(request.account_id, request.region)
-            if scope.problem is not None:
-                raise AwsError("UnrecognizedClientException", 403, scope.problem)
+            try:
+                scope = require_scope(request.account_id, request.region)
+            except ValueError as error:
+                raise AwsError("UnrecognizedClientException", 403, str(error)) from None
             if request.body is None:
                 raise validation_error("The body is not JSON", reason="cannotParse")
             response = self._backend.call(request.operation, request.body, scope, request.access_key_id)
@@ -467,7 +462,7 @@ class LocalDrs:
         except AwsError as error:
             return error.response
         except HookError as error:
-            self._hook_errors.append(error)
+            self._hook_error = self._hook_error or error
             return AwsError("TestErrorException", 400, str(error)).response
         except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
             return AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}").response

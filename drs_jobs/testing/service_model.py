@@ -59,17 +59,6 @@ class Scope(NamedTuple):
     account_id: str
     region: str
 
-    @property
-    def problem(self) -> str | None:
-        """Why it cannot be used, and what to do; `None` if it is an account id and a region that has DRS in botocore."""
-        if type(self.account_id) is not str or not re.fullmatch(r"[0-9]{12}", self.account_id):
-            return f"an account id is a str of 12 digits, unlike {self.account_id!r}"
-        regions = [region for names in drs_regions().values() for region in names]
-        if self.region not in regions:
-            closest = _closest(self.region, regions)
-            return f"botocore has no DRS in region {self.region!r}: did you mean {closest}? For a new region, upgrade botocore"
-        return None
-
     def arn(self, resource_type: str, resource_id: str) -> str:
         """Return the ARN of a resource, such as a `source-server`."""
         partition = next(name for name, regions in drs_regions().items() if self.region in regions)
@@ -78,10 +67,14 @@ class Scope(NamedTuple):
 
 def require_scope(account_id: str | None, region: str) -> Scope:
     """Return an account, by default `ACCOUNT_ID`, and a region. Raise ValueError if they cannot be used."""
-    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
-    if scope.problem is not None:
-        raise ValueError(scope.problem)
-    return scope
+    account_id = ACCOUNT_ID if account_id is None else account_id
+    if type(account_id) is not str or not re.fullmatch(r"[0-9]{12}", account_id):
+        raise ValueError(f"an account id is a str of 12 digits, unlike {account_id!r}")
+    regions = [name for names in drs_regions().values() for name in names]
+    if region not in regions:
+        closest = _closest(region, regions)
+        raise ValueError(f"botocore has no DRS in region {region!r}: did you mean {closest}? A new one needs a newer botocore")
+    return Scope(account_id, region)
 
 
 # The Python type that `json` decodes each type of shape to.

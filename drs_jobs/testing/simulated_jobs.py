@@ -146,9 +146,8 @@ class LocalJob:
         """Return the instances that this job has launched by then, also those that failed to launch afterwards."""
         if self.servers is None:
             created_at = self.created.creation_date_time
-            launched_at = self.created.end_date_time or created_at or EARLIEST
             return tuple(
-                LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
+                LaunchedInstance(server.source_server_id, server.recovery_instance_id, created_at or EARLIEST, created_at)
                 for server in self.created.participating_servers
                 if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
             )
@@ -162,7 +161,7 @@ class LocalJob:
 
     def cleaned_servers_at(self, now: datetime) -> set[str]:
         """Return the ids of the source servers whose earlier recovery instance this job has removed by then."""
-        servers = self.created.participating_servers if self.servers is None and self.is_termination else ()
+        servers = self.created.participating_servers
         terminated = (server.source_server_id for server in servers if server.launch_status == LaunchStatus.TERMINATED)
         cleaned = (step.server.source_server_id for step in self._steps_until(now) if step.event == "CLEANUP_END")
         return {server_id for server_id in (*terminated, *cleaned) if server_id is not None}
