@@ -41,7 +41,6 @@ class LocalServer(ThreadedWSGIServer):
     def __init__(self, app: Any, *, name: str) -> None:
         super().__init__("127.0.0.1", 0, app, handler=_QuietHandler)
         self.stopping = threading.Event()
-        """Set as soon as `stop` is called."""
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=name, daemon=True)
         self._thread.start()
 
@@ -89,8 +88,9 @@ def parse_request(request: Request) -> tuple[str | None, Any]:
         for name, member in shape.members.items():
             if member.serialization.get("location") == "querystring" and name in request.args:
                 # A text that is not a number stays one, for the validation.
-                value = request.args.get(name, request.args[name], int if member.type_name == "integer" else str)
-                body[name] = request.args.getlist(name) if member.type_name == "list" else value
+                number = request.args.get(name, type=int) if member.type_name == "integer" else None
+                text = request.args[name] if number is None else number
+                body[name] = request.args.getlist(name) if member.type_name == "list" else text
     return operation, body
 
 

@@ -26,9 +26,6 @@ Members: TypeAlias = dict[str, Any]
 Entries: TypeAlias = Iterable[tuple[list[Any], Callable[[], Members]]]
 """All items of a response in pages: the sort key of each, of JSON's types, in order, and a function that returns the item."""
 
-_LAUNCH_RESULTS: Final = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILED: "FAILED"}
-"""`lastLaunchResult` by the server's launch status at the end of its last job."""
-
 _POINTS_IN_TIME: Final = (("MINUTE", 10, 60), ("HOUR", 1, 24), ("DAY", 1, 7))
 """AWS's default policy of recovery snapshots: units, interval and retention. That each server has it is a guess."""
 
@@ -128,7 +125,8 @@ class AccountRegion:
         initiated = {"jobID": job["jobID"], "type": "DRILL" if state.is_drill else "RECOVERY"}
         if "creationDateTime" in job:
             initiated["apiCallDateTime"] = job["creationDateTime"]
-        members["lastLaunchResult"] = _LAUNCH_RESULTS.get(status, "PENDING") if state.is_complete else "PENDING"
+        results = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILED: "FAILED"} if state.is_complete else {}
+        members["lastLaunchResult"] = results.get(status, "PENDING")
         members["lifeCycle"] = server.get("lifeCycle", {}) | {"lastLaunch": {"initiated": initiated, "status": status}}
         return members
 

@@ -31,7 +31,6 @@ from drs_jobs.testing.simulated_jobs import LATEST, LocalJob
 CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The members of a response, or a function that returns them for those of a request."""
 
-_MOMENT: Final = timedelta(microseconds=1)
 _LAST_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)  # the jobs that start then end before the year 10000
 _RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "resourceId", "sourceServerID")
 
@@ -174,12 +173,12 @@ class Backend:
 
     def now(self) -> datetime:
         """Return the time of jobs, which stops before a launch until the function of `on_launch` has returned."""
-        return min([self.time(), *(at - _MOMENT for at in self._launches.values())])
+        return min([self.time(), *(at - timedelta(microseconds=1) for at in self._launches.values())])
 
     def advance(self, seconds: timedelta | float) -> None:
         """Advance the time, and launch the instances that are due."""
         with self.lock:
-            # The limits are those of timedelta, roughly, and are refused.
+            # A timedelta overflows beyond these limits, which are refused.
             duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=min(max(seconds, -1), 1e12))
             if not timedelta() <= duration <= _LAST_TIME - self.time():
                 raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")

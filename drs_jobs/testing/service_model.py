@@ -91,9 +91,8 @@ def check_request(operation: str, request: Any) -> tuple[Any, list[tuple[str, st
 def require_response(operation: str, response: Any, what: str) -> dict[str, Any]:
     """Return the members of a response as `require_valid` does."""
     no_members = StructureShape(f"{operation}, whose response must be empty", {"type": "structure", "members": {}})
-    members: dict[str, Any] = require_valid(
-        service_model().operation_model(operation).output_shape or no_members, response, what
-    )
+    shape = service_model().operation_model(operation).output_shape or no_members
+    members: dict[str, Any] = require_valid(shape, response, what)
     return members
 
 
