@@ -9,18 +9,10 @@ from typing import Any, Final, Literal, NamedTuple, overload
 
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
+from drs_jobs.testing import failures
 from drs_jobs.testing.account_region import AccountRegion
 from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.factories import JobFactory
-from drs_jobs.testing.failures import (
-    BootFailure,
-    InjectedFailure,
-    LaunchActionFailure,
-    PhaseFailure,
-    RefusedCall,
-    SilentFailure,
-    Stuck,
-)
 from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
 from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
@@ -50,15 +42,15 @@ WAVES: Final = (
 )
 """The waves of each drill: databases first, Windows servers last."""
 
-_FAILURES: Final[Sequence[InjectedFailure]] = (
-    BootFailure(),
-    RefusedCall(),
-    LaunchActionFailure(),
-    SilentFailure(),
-    PhaseFailure("CONVERSION", "The conversion server could not be reached."),
-    PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
-    PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
-    PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
+_FAILURES: Final[Sequence[failures.InjectedFailure]] = (
+    failures.BootFailure(),
+    failures.RefusedCall(),
+    failures.LaunchActionFailure(),
+    failures.SilentFailure(),
+    failures.PhaseFailure("CONVERSION", "The conversion server could not be reached."),
+    failures.PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
+    failures.PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
+    failures.PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
 )
 """The failures, in the order in which they occur, back from the end of the history."""
 
@@ -74,14 +66,14 @@ class _PlannedJob(NamedTuple):
     created_at: datetime
     wave: Wave | None = None  # the servers to recover; `None` for a clean-up
     initiated_by: str = "START_DRILL"
-    failure: InjectedFailure | None = None
+    failure: failures.InjectedFailure | None = None
 
 
 def _plan(count: int, until: datetime, random: Random) -> Iterator[_PlannedJob]:
     """Yield jobs from the newest to the oldest, without an end."""
     yield _PlannedJob(until - timedelta(minutes=random.uniform(5, 7)), WAVES[0])
     interval = min(max(_YEAR * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
-    failures = itertools.chain(_FAILURES, [Stuck()], itertools.cycle(_FAILURES))
+    next_failures = itertools.chain(_FAILURES, [failures.Stuck()], itertools.cycle(_FAILURES))
     numbers = itertools.count()
     when = until - min(interval, timedelta(days=1))
     for drill in itertools.count():
@@ -89,7 +81,7 @@ def _plan(count: int, until: datetime, random: Random) -> Iterator[_PlannedJob]:
         if drill % 2:  # otherwise the next drill cleans up first
             yield _PlannedJob(when + timedelta(hours=random.uniform(1.5, 3)))
         for number, wave in reversed(list(enumerate(WAVES))):
-            failure = next(failures) if next(numbers) % _RECOVERIES_PER_FAILURE == 0 else None
+            failure = next(next_failures) if next(numbers) % _RECOVERIES_PER_FAILURE == 0 else None
             yield _PlannedJob(when + number * timedelta(seconds=random.uniform(40, 70)), wave, initiated_by, failure)
         when -= interval * random.uniform(0.8, 1.2)
 
@@ -134,12 +126,12 @@ def _simulate(count: int, until: datetime, seed: int, scope: Scope) -> AccountRe
         else:
             wave = planned_wave or WAVES[0]
             present = [server for server in servers if server.wave is wave and server.joined_at <= created_at < server.left_at]
-            is_stuck = isinstance(failure, Stuck)
+            is_stuck = isinstance(failure, failures.Stuck)
             # A job that never ends has one server, so that there are others for later drills.
             chosen = random.sample(present, 1 if is_stuck else random.randint(1, min(_LARGEST_JOB, len(present))))
             if is_stuck:
                 servers.remove(chosen[0])
-            failing = chosen if isinstance(failure, RefusedCall | SilentFailure) else chosen[:1]
+            failing = chosen if isinstance(failure, failures.RefusedCall | failures.SilentFailure) else chosen[:1]
             recovered = [
                 SimulatedServer(
                     server.source_server_id,

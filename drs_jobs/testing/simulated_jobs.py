@@ -28,7 +28,7 @@ from drs_jobs.analysis.times import EARLIEST, logged_at
 from drs_jobs.testing import profiles
 from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, make
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
-from drs_jobs.testing.profiles import PROFILES, draw
+from drs_jobs.testing.profiles import draw
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 # Events that are not in the log: the end of the post-launch actions of a server, and the `endDateTime` of the job.
@@ -232,7 +232,7 @@ class LocalJob:
         steps = [_Step(start, "JOB_START", _JOB)]
         cleans_up = [bool(server.previous_instance_id) or server.failing_phase == "CLEANUP" for server in self.servers]
         launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
-        all_spans = profiles.draw_spans(PROFILES[self.profile], cleans_up, launch_fails, start, random)
+        all_spans = profiles.draw_spans(profiles.PROFILES[self.profile], cleans_up, launch_fails, start, random)
         for server, spans in zip(self.servers, all_spans, strict=True):
             for phase, begin, end in spans:
                 if phase not in phases:
