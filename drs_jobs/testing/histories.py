@@ -16,7 +16,6 @@ from drs_jobs.testing.factories import JobFactory
 from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
 from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
-_YEAR: Final = timedelta(days=365)
 _INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))  # the shortest and the longest time between two drills
 _JOBS_PER_DRILL: Final = 3.5  # one per wave, and a clean-up after every second drill
 _RECOVERIES_PER_FAILURE: Final = 4
@@ -72,7 +71,7 @@ class _PlannedJob(NamedTuple):
 def _plan(count: int, until: datetime, random: Random) -> Iterator[_PlannedJob]:
     """Yield jobs from the newest to the oldest, without an end."""
     yield _PlannedJob(until - timedelta(minutes=random.uniform(5, 7)), WAVES[0])
-    interval = min(max(_YEAR * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
+    interval = min(max(timedelta(days=365) * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
     next_failures = itertools.chain(_FAILURES, [failures.Stuck()], itertools.cycle(_FAILURES))
     numbers = itertools.count()
     when = until - min(interval, timedelta(days=1))

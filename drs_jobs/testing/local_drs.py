@@ -115,7 +115,7 @@ class LocalDrs:
         for account_id in (accounts or {}).values():
             require_scope(account_id, REGION)
         self.accounts: MutableMapping[str, str] = dict(accounts or {})
-        """The account id of each access key. Keys can be added at any time."""
+        """The account id of each access key. Keys can be added at any time. Requests to an invalid account are refused."""
         self._backend = Backend(speed, profile, has_recovery_instance_ids)
         self.page_sizes = page_sizes
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
@@ -220,7 +220,8 @@ class LocalDrs:
 
         Args:
             jobs: The jobs.
-            region, account_id: Where they are. Default `eu-west-1` and 123456789012.
+            region: The region. Default `eu-west-1`.
+            account_id: The account. Default 123456789012.
 
         Raises:
             TypeError: If an argument is not a `Job`.
@@ -239,7 +240,8 @@ class LocalDrs:
         Args:
             job_id: The id of a job that was added or started in this account and region.
             items: The items.
-            region, account_id: Where they are. Default `eu-west-1` and 123456789012.
+            region: The region. Default `eu-west-1`.
+            account_id: The account. Default 123456789012.
 
         Raises:
             KeyError: If there is no such job.
@@ -262,7 +264,8 @@ class LocalDrs:
 
         Args:
             history: The result of `make_history(…, logs=True)`.
-            region, account_id: Where they are. Default those of the history, which its ARNs name.
+            region: The region. Default that of the history, which its ARNs name.
+            account_id: The account. Default that of the history.
 
         Raises:
             TypeError: If it is not a `History`.
@@ -283,7 +286,8 @@ class LocalDrs:
         Args:
             servers: The servers in AWS's shape, as DescribeSourceServers returns them. `sourceServerID` is required. Absent
                 members that automations read have defaults: an ARN, no tags, a replication without lag and no launch.
-            region, account_id: Where they are. Default `eu-west-1` and 123456789012.
+            region: The region. Default `eu-west-1`.
+            account_id: The account. Default 123456789012.
 
         Raises:
             ValueError: If a server does not fit botocore's service model, or the region or the account is unknown.

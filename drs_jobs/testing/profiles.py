@@ -60,8 +60,7 @@ SILENT_STEP: Final[Range] = (178, 182)  # the last SNAPSHOT_END to JOB_END in a 
 JOB_END: Final[Range] = (0.026, 0.027)  # `endDateTime` to JOB_END
 BETWEEN_SERVERS: Final[Range] = (0.024, 0.028)  # the start of a phase of one server to that of the next server
 _SPREAD: Final = 43.0
-"""How much earlier a server can be launched than the slowest one. With the distance between servers, 25 servers stay below the
-measured 47 seconds."""
+"""How much earlier than the slowest server another one can be launched, so that 25 servers are below the measured 47 s."""
 
 
 def draw(duration: Range, random: Random) -> timedelta:
