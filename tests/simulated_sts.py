@@ -116,7 +116,7 @@ class SimulatedAws:
         self._serials = itertools.count()
         self._lock = threading.Lock()
         self._server = LocalServer(self._app, name="AWS")
-        self.endpoint_url, self.stop = self._server.url, self._server.stop
+        self.endpoint_url, self.stop = f"http://127.0.0.1:{self._server.port}", self._server.stop
 
     def __enter__(self) -> Self:
         return self

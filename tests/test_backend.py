@@ -1029,8 +1029,9 @@ def test_classes_instead_of_instances(local: LocalDrs):
     for account_id in (123456789012, "12345678901a"):
         with pytest.raises(ValueError, match="12 digits"):
             LocalDrs(accounts={"key": account_id})  # type: ignore[dict-item]
-        with pytest.raises(ValueError, match="12 digits"):
-            local.accounts.update(key=account_id)  # type: ignore[arg-type]
+        local.accounts["key"] = account_id  # type: ignore[assignment]
+        with pytest.raises(ClientError, match="12 digits"):
+            local.client(access_key_id="key", config=ONE_ATTEMPT).describe_jobs()
         with pytest.raises(ValueError, match="12 digits"):
             local.add_jobs(make_job(), account_id=account_id)  # type: ignore[arg-type]
 

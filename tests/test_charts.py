@@ -770,7 +770,7 @@ def test_static_picture(tmp_path: Path):
     charts.timeline(history(50), now=NOON).write_image(file)
     picture = file.read_text(encoding="utf-8")
     assert picture.startswith("<svg")
-    assert all(text in picture for text in ("50 jobs", "FAILED (11)", "clean-up (6)"))
+    assert all(text in picture for text in ("50 jobs", "FAILED (10)", "clean-up (7)"))
 
 
 def test_charts_are_figures_of_plotly():

@@ -362,7 +362,7 @@ def test_launch_function_that_fails(function: Any, reason: str):
         with pytest.raises(RuntimeError, match=reason):
             local.advance(HOUR)
         job_id = start(local.client(), 0)
-        local._backend._advanced += HOUR  # as time passes
+        local._backend._start += HOUR  # as time passes
         with pytest.raises(ClientError, match=reason) as caught:
             local.client().describe_jobs()
         assert caught.value.response["Error"]["Code"] == "TestErrorException"
@@ -412,7 +412,7 @@ def test_advance_waits_for_another_thread(local: LocalDrs):
 
     local.on_launch(create)
     job_id = start(local.client(), 0)
-    local._backend._advanced += HOUR  # as time passes
+    local._backend._start += HOUR  # as time passes
     poll = threading.Thread(target=local.client().describe_jobs)
     poll.start()
     assert is_called.wait(10)

@@ -603,7 +603,7 @@ def test_redirects_of_a_sweep(sweep: Any, service: str, status: int, monkeypatch
             if f"/{service}/aws4_request" not in environ["HTTP_AUTHORIZATION"]:
                 return respond(environ, start_response)
             requests[service] += 1
-            start_response(f"{status} -", [("Location", f"{elsewhere.url}/")])
+            start_response(f"{status} -", [("Location", f"http://127.0.0.1:{elsewhere.port}/")])
             return [b""]
 
         aws._server.app = redirect

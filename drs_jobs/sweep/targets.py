@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import os
 import pickle
 import sys
 import traceback
@@ -152,7 +153,9 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
 @functools.cache
 def drs_regions() -> Mapping[str, tuple[str, ...]]:
     """Return the regions with DRS in botocore, by partition, without partitions that have none."""
-    session: Any = botocore.session.Session()  # it has the data of `AWS_DATA_PATH` too
+    # It has the data of `AWS_DATA_PATH` too, but needs no profile and no file, which can be missing or malformed.
+    session_vars = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    session: Any = botocore.session.Session(session_vars=session_vars)
     regions = {name: tuple(session.get_available_regions("drs", name)) for name in session.get_available_partitions()}
     return {name: names for name, names in regions.items() if names}
 

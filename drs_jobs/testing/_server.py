@@ -19,7 +19,6 @@ from werkzeug.wrappers import Request
 
 from drs_jobs.testing.service_model import service_model
 
-_REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACCOUNT_KEY: Final = re.compile(r"(?:AKIA|ASIA)([Q-Z2-7][A-Z2-7]{15})")
 
 
@@ -40,17 +39,10 @@ class LocalServer(ThreadedWSGIServer):
     daemon_threads = True
 
     def __init__(self, app: Any, *, name: str) -> None:
-        """Bind a free port and start the serving thread, with this name."""
         super().__init__("127.0.0.1", 0, app, handler=_QuietHandler)
         self.stopping = threading.Event()
-        """Set as soon as `stop` is called."""
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=name, daemon=True)
         self._thread.start()
-
-    @property
-    def url(self) -> str:
-        """The base URL, such as `http://127.0.0.1:40123`."""
-        return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         """Stop the server. When this method returns, the port is closed and the serving thread has ended."""
@@ -107,7 +99,7 @@ def parse_credential(request: Request) -> tuple[str, str] | None:
     # A presigned URL has the credential in its query.
     header = request.headers.get("Authorization", "").partition("Credential=")[2].partition(",")[0].strip()
     match (header or request.args.get("X-Amz-Credential", "")).split("/"):
-        case [key, date, region, "drs", "aws4_request"] if key and len(date) == 8 and _REGION.fullmatch(region):
+        case [key, date, region, "drs", "aws4_request"] if key and len(date) == 8 and len(region) <= 64:
             return key, region
         case _:
             return None

@@ -4,7 +4,7 @@ import bisect
 import functools
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -12,7 +12,7 @@ import attrs
 
 from drs_jobs._aws.source_servers import host_name_of
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
-from drs_jobs._models import Job, JobType, LaunchStatus
+from drs_jobs._models import Job, JobType, LaunchActionsStatus, LaunchStatus, ParticipatingServer
 from drs_jobs.testing.faults import conflict, resource_not_found, validation_error
 from drs_jobs.testing.service_model import Scope
 from drs_jobs.testing.simulated_jobs import LaunchedInstance, LocalJob, SimulatedServer
@@ -25,9 +25,6 @@ Members: TypeAlias = dict[str, Any]
 
 Entries: TypeAlias = Iterable[tuple[list[Any], Callable[[], Members]]]
 """All items of a response in pages: the sort key of each, of JSON's types, in order, and a function that returns the item."""
-
-_LAUNCH_RESULTS: Final = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILED: "FAILED"}
-"""`lastLaunchResult` by the server's launch status at the end of its last job."""
 
 _POINTS_IN_TIME: Final = (("MINUTE", 10, 60), ("HOUR", 1, 24), ("DAY", 1, 7))
 """AWS's default policy of recovery snapshots: units, interval and retention. That each server has it is a guess."""
@@ -128,20 +125,20 @@ class AccountRegion:
         initiated = {"jobID": job["jobID"], "type": "DRILL" if state.is_drill else "RECOVERY"}
         if "creationDateTime" in job:
             initiated["apiCallDateTime"] = job["creationDateTime"]
-        members["lastLaunchResult"] = _LAUNCH_RESULTS.get(status, "PENDING") if state.is_complete else "PENDING"
+        results = {LaunchStatus.LAUNCHED: "SUCCEEDED", LaunchStatus.FAILED: "FAILED"} if state.is_complete else {}
+        members["lastLaunchResult"] = results.get(status, "PENDING")
         members["lifeCycle"] = server.get("lifeCycle", {}) | {"lastLaunch": {"initiated": initiated, "status": status}}
         return members
 
     def recovery_instance(self, source_server_id: str, now: datetime) -> Members | None:
         """Return the recovery instance of a source server, which has one at most, as in AWS."""
-        is_terminating = False
-        for job in self._jobs_by_server.get(source_server_id, ()):
+        jobs = self._jobs_by_server.get(source_server_id, [])
+        for job in jobs:
             for instance in job.instances_at(now):
                 if instance.source_server_id == source_server_id:
-                    return self._recovery_instance(instance, job.created, is_terminating=is_terminating)
+                    return self._recovery_instance(instance, job.created, is_terminating=jobs[0].is_termination)
             if source_server_id in job.cleaned_servers_at(now):
                 return None
-            is_terminating = is_terminating or job.is_termination
         return None
 
     def recovery_instances(self, now: datetime) -> dict[str, Members]:
@@ -188,34 +185,23 @@ class AccountRegion:
     def start_recovery(self, request: Members) -> Members:
         """StartRecovery: starts a simulated recovery. The errors for an unknown source server or snapshot are guesses."""
         now = self.backend.now()
-        snapshot_times: dict[str, datetime | None] = {}
-        for server in request["sourceServers"]:
-            server_id, snapshot_id = server["sourceServerID"], server.get("recoverySnapshotID")
+        servers: dict[str, SimulatedServer] = {}
+        for requested in request["sourceServers"]:
+            server_id, snapshot_id = requested["sourceServerID"], requested.get("recoverySnapshotID")
             if not self.knows_server(server_id):
                 raise conflict(f"source server {server_id} does not exist: add it with local.add_source_servers")
             times = {snapshot["snapshotID"]: time for time, snapshot in recovery_snapshots(server_id, now).items()}
             if snapshot_id is not None and snapshot_id not in times:
                 raise conflict(f"source server {server_id} has no recovery snapshot {snapshot_id}")
-            snapshot_times[server_id] = times.get(snapshot_id)
-        self._require_not_busy(snapshot_times, now)
-        fields = {
-            "initiated_by": "START_DRILL" if request.get("isDrill") else "START_RECOVERY",
-            "tags": request.get("tags", {}),
-        }
-        created = self.backend.factory.created_job(self.scope, now, snapshot_times, **fields)
-        servers = [
-            SimulatedServer(
+            servers[server_id] = SimulatedServer(
                 server_id,
-                self.backend.factory.instance_id(),
-                self.backend.factory.instance_id(),
                 previous_instance_id=(self.recovery_instance(server_id, now) or {}).get("recoveryInstanceID"),
                 failure=self.backend.injected_failures.get(server_id),
-                snapshot_at=snapshot_at,
+                snapshot_at=times.get(snapshot_id),
             )
-            for server_id, snapshot_at in snapshot_times.items()
-        ]
-        job = self._start_job(created, servers)
-        return {"job": job | {"tags": job["tags"] | {"resourceArn": created.arn}}}  # a pseudo-tag, as measured
+        initiated_by = "START_DRILL" if request.get("isDrill") else "START_RECOVERY"
+        job = self._start_job(now, servers, initiated_by=initiated_by, tags=request.get("tags", {}))
+        return {"job": job | {"tags": job["tags"] | {"resourceArn": job["arn"]}}}  # a pseudo-tag, as measured
 
     def terminate_recovery_instances(self, request: Members) -> Members:
         """TerminateRecoveryInstances: starts a simulated termination. The error for an unknown instance is a guess."""
@@ -223,11 +209,9 @@ class AccountRegion:
         instances = self.recovery_instances(now)
         if unknown := set(request["recoveryInstanceIDs"]) - instances.keys():
             raise conflict(f"{len(unknown)} recovery instances do not exist, such as {min(unknown)}")
-        instance_ids = {instances[one]["sourceServerID"]: one for one in request["recoveryInstanceIDs"]}
-        self._require_not_busy(instance_ids, now)
-        created = self.backend.factory.created_job(self.scope, now, instance_ids, type="TERMINATE")
-        servers = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
-        return {"job": self._start_job(created, servers)}
+        server_ids = {one: instances[one]["sourceServerID"] for one in request["recoveryInstanceIDs"]}
+        servers = {server_id: SimulatedServer(server_id, previous_instance_id=one) for one, server_id in server_ids.items()}
+        return {"job": self._start_job(now, servers, type="TERMINATE")}
 
     def delete_job(self, request: Members) -> Members:
         """DeleteJob: deletes a completed job. That an unfinished one is a conflict is a guess."""
@@ -240,16 +224,28 @@ class AccountRegion:
         del self.jobs[job_id]
         return {}
 
-    def _require_not_busy(self, source_server_ids: Iterable[str], now: datetime) -> None:
-        jobs_by_server = ((server_id, self._jobs_by_server.get(server_id, ())) for server_id in source_server_ids)
+    def _start_job(self, now: datetime, servers: Mapping[str, SimulatedServer], **fields: Any) -> Members:
+        """Start a job of servers, by their id, if none of them is in an unfinished job."""
+        jobs_by_server = ((server_id, self._jobs_by_server.get(server_id, ())) for server_id in servers)
         if busy := [server_id for server_id, jobs in jobs_by_server if not all(job.job_at(now).is_complete for job in jobs)]:
             raise conflict(f"{len(busy)} source servers are currently being processed by a Job, such as {min(busy)}")
-
-    def _start_job(self, created: Job, servers: Iterable[SimulatedServer]) -> Members:
-        assert created.creation_date_time is not None
-        job = LocalJob(created, tuple(servers), profile=self.backend.profile, seed=created.job_id)
+        job = self.new_job(now, servers.values(), self.backend.profile, **fields)
         self.backend.add_jobs([job], self.scope)
-        return self._job_members(created.job_id, created.creation_date_time)
+        return self._job_members(job.created.job_id, now)
+
+    def new_job(self, now: datetime, servers: Collection[SimulatedServer], profile: str, **fields: Any) -> LocalJob:
+        """Return a simulated job that begins at a time, with new instances. `fields` are other fields of its `Job`."""
+        pending: Members = {"launch_status": LaunchStatus.PENDING}
+        if fields.get("type") != JobType.TERMINATE:  # which has no post-launch actions
+            pending["launch_actions_status"] = LaunchActionsStatus()
+        participants = tuple(ParticipatingServer(source_server_id=one.source_server_id, **pending) for one in servers)
+        fields |= {"status": "PENDING", "creation_date_time": now, "participating_servers": participants}
+        factory = self.backend.factory
+        created = factory.job(region=self.scope.region, account_id=self.scope.account_id, **fields)
+        launched = (
+            attrs.evolve(one, instance_id=factory.instance_id(), conversion_server_id=factory.instance_id()) for one in servers
+        )
+        return LocalJob(created, tuple(launched), profile=profile)
 
     def _job_members(self, job_id: str, now: datetime) -> Members:
         job = self.jobs[job_id]
@@ -297,28 +293,22 @@ class AccountRegion:
         return [([sign * time.timestamp()], snapshot.copy) for time, snapshot in snapshots.items() if is_match(time)][::sign]
 
     def _update_configuration(self, shape: str, request: Members) -> Members:
-        """Change a configuration of a source server, if there is anything to change, and return it."""
+        """Return a configuration of a source server, with the members of the request."""
         server_id: str = request["sourceServerID"]
         if not self.knows_server(server_id):
             raise resource_not_found("SourceServer", server_id)
-        current = self.configurations.get((shape, server_id))
-        if current is None:
-            name = (host_name_of(self.source_servers.get(server_id)) or server_id)[:128]  # the limit of AWS
-            current = {"sourceServerID": server_id, "name": name, **_DEFAULT_CONFIGURATIONS[shape]}
-            if shape == "LaunchConfiguration":
-                current["ec2LaunchTemplateID"] = "lt-" + hashlib.sha256(server_id.encode()).hexdigest()[:17]
-        self.configurations[shape, server_id] = current | request
-        return self.configurations[shape, server_id]
+        name = (host_name_of(self.source_servers.get(server_id)) or server_id)[:128]  # the limit of AWS
+        configuration = {"sourceServerID": server_id, "name": name, **_DEFAULT_CONFIGURATIONS[shape]}
+        if shape == "LaunchConfiguration":
+            configuration["ec2LaunchTemplateID"] = "lt-" + hashlib.sha256(server_id.encode()).hexdigest()[:17]
+        configuration |= self.configurations.get((shape, server_id), {}) | request
+        self.configurations[shape, server_id] = configuration
+        return configuration
 
-    def get_launch_configuration(self, request: Members) -> Members:
-        """Return a configuration with the members of the request: none without an update."""
-        return self._update_configuration("LaunchConfiguration", request)
-
-    def get_replication_configuration(self, request: Members) -> Members:
-        """Return a configuration with the members of the request: none without an update."""
-        return self._update_configuration("ReplicationConfiguration", request)
-
+    # Reading a configuration is an update without changes.
+    get_launch_configuration = functools.partialmethod(_update_configuration, "LaunchConfiguration")
     update_launch_configuration = get_launch_configuration
+    get_replication_configuration = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
     update_replication_configuration = get_replication_configuration
 
     # ------------------------------------------------------------------ tags
@@ -342,20 +332,15 @@ class AccountRegion:
 
     def _tags(self, arn: str) -> dict[str, str]:
         """Return the tags of the job, source server or recovery instance with this ARN."""
-        resource_type, _, resource_id = arn.rpartition(":")[2].partition("/")
-        tags: Mapping[str, str] = {}
-        if resource_type == "job" and resource_id in self.jobs:
-            job = self.jobs[resource_id].created
-            existing_arn, tags = job.arn, job.tags
-        elif resource_type == "source-server" and resource_id in self.source_servers:
-            server = self.source_servers[resource_id]
-            existing_arn, tags = server["arn"], server["tags"]
-        else:
-            instance = self.recovery_instances(self.backend.now()).get(resource_id, {})
-            existing_arn = instance.get("arn")
-        if arn != existing_arn:
-            raise resource_not_found(resource_type or "resource", arn)
-        return self.tags.get(arn, dict(tags))
+        instances = self.recovery_instances(self.backend.now()).values()
+        resources = {
+            **{job.created.arn: job.created.tags for job in self.jobs.values()},
+            **{server["arn"]: server["tags"] for server in self.source_servers.values()},
+            **{instance["arn"]: instance["tags"] for instance in instances},
+        }
+        if arn not in resources:
+            raise resource_not_found(arn.rpartition(":")[2].partition("/")[0] or "resource", arn)
+        return self.tags.get(arn, dict(resources[arn]))
 
 
 def job_key(job: LocalJob) -> tuple[float, str]:

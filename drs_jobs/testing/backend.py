@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import attrs
 from botocore import xform_name
 
+from drs_jobs._queries import query_identity
 from drs_jobs._text import one_line
 from drs_jobs._time import machine_time
 from drs_jobs.testing.account_region import AccountRegion, Entries, Members
@@ -30,7 +31,6 @@ from drs_jobs.testing.simulated_jobs import LATEST, LocalJob
 CannedResponse: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The members of a response, or a function that returns them for those of a request."""
 
-_MOMENT: Final = timedelta(microseconds=1)
 _LAST_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)  # the jobs that start then end before the year 10000
 _RESOURCE_IDS: Final = ("jobID", "recoveryInstanceID", "resourceId", "sourceServerID")
 
@@ -56,10 +56,9 @@ class Backend:
     injected_failures: dict[str, InjectedFailure] = attrs.field(factory=dict[str, InjectedFailure])  # by source server id
     responses: Schedule[CannedResponse] = attrs.field(factory=Schedule[CannedResponse])
     on_launch: Callable[[str], str] | None = None
-    _start: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)  # the wall clock as the test sees it
+    factory: JobFactory = attrs.field(factory=lambda: JobFactory(2))
+    _start: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)  # the wall clock, and what was advanced
     _machine_start: float = attrs.field(factory=machine_time, init=False)
-    _advanced: timedelta = attrs.field(factory=timedelta, init=False)
-    factory: JobFactory = attrs.field(factory=lambda: JobFactory(2), init=False)
     _data: dict[Scope, AccountRegion] = attrs.field(factory=dict[Scope, AccountRegion], init=False)
     _launches: dict[_Launch, datetime] = attrs.field(factory=dict[_Launch, datetime], init=False)  # with their time
     _is_launching: bool = attrs.field(default=False, init=False)
@@ -170,22 +169,20 @@ class Backend:
     def time(self) -> datetime:
         """Return the simulated time, in UTC."""
         # A library that freezes the time of a test replaces the other clocks, also after this one was started.
-        return self._start + timedelta(seconds=(machine_time() - self._machine_start) * self.speed) + self._advanced
+        return self._start + timedelta(seconds=(machine_time() - self._machine_start) * self.speed)
 
     def now(self) -> datetime:
         """Return the time of jobs, which stops before a launch until the function of `on_launch` has returned."""
-        return min([self.time(), *(at - _MOMENT for at in self._launches.values())])
+        return min([self.time(), *(at - timedelta(microseconds=1) for at in self._launches.values())])
 
     def advance(self, seconds: timedelta | float) -> None:
         """Advance the time, and launch the instances that are due."""
         with self.lock:
-            try:
-                duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
-            except OverflowError:
-                duration = timedelta.max
+            # A timedelta overflows beyond these limits, which are refused.
+            duration = seconds if isinstance(seconds, timedelta) else timedelta(seconds=min(max(seconds, -1), 1e12))
             if not timedelta() <= duration <= _LAST_TIME - self.time():
                 raise ValueError(f"time can't run backwards, nor beyond {_LAST_TIME:%Y-%m-%d}: seconds can't be {seconds!r}")
-            self._advanced += duration
+            self._start += duration
         # A function of the test does not wait: two that wait for each other would never end.
         self.launch_instances(wait=threading.get_ident() not in self._function_threads)
 
@@ -220,7 +217,7 @@ class Backend:
     def _page(self, operation: str, request: Members, scope: Scope, entries: Entries) -> Members:
         """Return the members of one page of the items."""
         query = {name: value for name, value in request.items() if name not in ("maxResults", "nextToken")}
-        query_text = json.dumps([*scope, operation, _normalize(query)], sort_keys=True)
+        query_text = query_identity(operation, query, scope)
         token = request.get("nextToken", "")
         state = token.partition(".")[0]
         if token and token != self._token(state, query_text):
@@ -260,11 +257,3 @@ def _resource_ids(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from _resource_ids(element, name)
     elif (kind := name.removesuffix("s")) in _RESOURCE_IDS:
         yield kind, value
-
-
-def _normalize(query: Any) -> Any:
-    """Return a query in a form that is equal for equal queries: without empty filters, ids sorted and without repetition."""
-    if isinstance(query, dict):
-        normalized = {name: _normalize(value) for name, value in query.items()}
-        return {name: value for name, value in normalized.items() if value or value is False}
-    return sorted(set(query)) if isinstance(query, list) else query

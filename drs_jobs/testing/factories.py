@@ -3,7 +3,7 @@
 import functools
 import random
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar, get_args
@@ -22,7 +22,7 @@ from drs_jobs._models import (
     SourceNetworkID,
     UnknownValue,
 )
-from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
+from drs_jobs.testing.service_model import ACCOUNT_ID, require_scope
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 
@@ -99,17 +99,6 @@ class JobFactory:
             servers = [self.server(launch_status=launch_status) for _ in range(self._random.randint(1, 3))]
             fields["participating_servers"] = tuple(servers)
         return make(Job, **fields)
-
-    def created_job(self, scope: Scope, now: datetime, source_server_ids: Iterable[str], **fields: Any) -> Job:
-        """Return a job as it is directly after its creation, with pending servers. `fields` are the other fields of `Job`."""
-        # A termination has no post-launch actions.
-        actions = None if fields.get("type") == "TERMINATE" else LaunchActionsStatus()
-        servers = tuple(
-            make(ParticipatingServer, source_server_id=server_id, launch_status="PENDING", launch_actions_status=actions)
-            for server_id in source_server_ids
-        )
-        fields |= {"status": "PENDING", "creation_date_time": now, "participating_servers": servers}
-        return self.job(region=scope.region, account_id=scope.account_id, **fields)
 
     def server(self, **fields: Any) -> ParticipatingServer:
         """Return a server, by default launched: as in AWS, without an instance id. `fields` are those of the class."""

@@ -48,11 +48,8 @@ class BootFailure(PhaseFailure):
     """The server does not boot. Its launch fails, and so the job fails."""
 
     error: str = "The instance did not pass its status checks: it does not boot from its converted volume."
-    """The `rawError` in the job's log."""
     phase: str = attrs.field(default="LAUNCH", init=False)
-    """Always `LAUNCH`."""
     instance_exists: bool = attrs.field(default=False, init=False)
-    """Always `False`."""
 
 
 def _check_action(_: Any, __: Any, action: Any) -> None:

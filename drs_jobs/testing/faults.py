@@ -4,7 +4,6 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -20,14 +19,8 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    cut_connection_after: int | None = None  # number of body bytes; -1 closes it before the status line, `None` not at all
+    cut_connection_after: int | None = None  # number of body bytes; 0 closes it before the status line, `None` not at all
     delay: float = 0.0  # seconds to wait before the response is sent
-
-    @classmethod
-    def from_members(cls, members: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> "HttpResponse":
-        """Return a JSON response with these members. A status without content, such as 204, has an empty body."""
-        body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(members).encode()
-        return cls(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
 
 @attrs.define(eq=False)
@@ -43,8 +36,8 @@ class AwsError(Exception):
     @property
     def response(self) -> HttpResponse:
         """The response in the format of AWS's rest-json protocol."""
-        headers = {"x-amzn-errortype": self.code, **self.headers}
-        return HttpResponse.from_members({"message": self.message, **self.members}, self.status, headers)
+        headers = {"Content-Type": "application/json", "x-amzn-errortype": self.code, **self.headers}
+        return HttpResponse(self.status, headers, json.dumps({"message": self.message, **self.members}).encode())
 
 
 def validation_error(message: str, fields: Sequence[tuple[str, str]] = (), reason: str = "fieldValidationFailed") -> AwsError:
@@ -132,14 +125,11 @@ _SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>
 
 
 @attrs.frozen
-class HtmlPage(Fault):
+class HtmlPage(RawResponse):
     """An HTML sign-in page, as a captive portal or a proxy sends it. The request is not processed."""
 
-    status: int = 200
-
-    def apply(self, _respond: Callable[[], HttpResponse], /) -> HttpResponse:
-        """Return the HTML page."""
-        return HttpResponse(self.status, {"Content-Type": "text/html"}, _SIGN_IN_PAGE)
+    body: bytes = attrs.field(default=_SIGN_IN_PAGE, init=False, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=lambda: {"Content-Type": "text/html"}, init=False, repr=False)
 
 
 @attrs.frozen
@@ -165,8 +155,7 @@ class DropConnection(Fault):
     def apply(self, respond: Callable[[], HttpResponse], /) -> HttpResponse:
         """Return the correct response, with the position at which the connection is closed."""
         http_response = respond()
-        body = http_response.body
-        return attrs.evolve(http_response, cut_connection_after=len(body) // 2 if self.in_body and body else -1)
+        return attrs.evolve(http_response, cut_connection_after=len(http_response.body) // 2 if self.in_body else 0)
 
 
 @attrs.frozen

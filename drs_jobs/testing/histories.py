@@ -9,24 +9,16 @@ from typing import Any, Final, Literal, NamedTuple, overload
 
 from drs_jobs._models import Job, JobLogItem
 from drs_jobs._time import to_utc
+from drs_jobs.testing import failures
+from drs_jobs.testing.account_region import AccountRegion
 from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.factories import JobFactory
-from drs_jobs.testing.failures import (
-    BootFailure,
-    InjectedFailure,
-    LaunchActionFailure,
-    PhaseFailure,
-    RefusedCall,
-    SilentFailure,
-    Stuck,
-)
 from drs_jobs.testing.service_model import ACCOUNT_ID, Scope, require_scope
 from drs_jobs.testing.simulated_jobs import LATEST, LocalJob, SimulatedServer
 
-_YEAR: Final = timedelta(days=365)
 _INTERVALS: Final = (timedelta(hours=6), timedelta(days=30))  # the shortest and the longest time between two drills
 _JOBS_PER_DRILL: Final = 3.5  # one per wave, and a clean-up after every second drill
-_PERMANENT_SERVERS: Final = 9
+_RECOVERIES_PER_FAILURE: Final = 4
 _SMALLEST_FLEET: Final = 15
 _LARGEST_FLEET: Final = 240
 _NEVER_DRILLED: Final = 2
@@ -49,15 +41,15 @@ WAVES: Final = (
 )
 """The waves of each drill: databases first, Windows servers last."""
 
-_FAILURES: Final[Sequence[InjectedFailure]] = (
-    BootFailure(),
-    RefusedCall(),
-    LaunchActionFailure(),
-    SilentFailure(),
-    PhaseFailure("CONVERSION", "The conversion server could not be reached."),
-    PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
-    PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
-    PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
+_FAILURES: Final[Sequence[failures.InjectedFailure]] = (
+    failures.BootFailure(),
+    failures.RefusedCall(),
+    failures.LaunchActionFailure(),
+    failures.SilentFailure(),
+    failures.PhaseFailure("CONVERSION", "The conversion server could not be reached."),
+    failures.PhaseFailure("LAUNCH", "The temporary volumes could not be removed.", instance_exists=True),
+    failures.PhaseFailure("SNAPSHOT", "The snapshot could not be created."),
+    failures.PhaseFailure("CLEANUP", "The earlier recovery instance could not be terminated."),
 )
 """The failures, in the order in which they occur, back from the end of the history."""
 
@@ -71,114 +63,88 @@ class _Server(NamedTuple):
 
 class _PlannedJob(NamedTuple):
     created_at: datetime
-    wave: Wave | None  # the servers to recover; `None` for a clean-up
+    wave: Wave | None = None  # the servers to recover; `None` for a clean-up
     initiated_by: str = "START_DRILL"
-    has_actions: bool = False
-    failure: InjectedFailure | None = None
+    failure: failures.InjectedFailure | None = None
 
 
-class _Fleet:
-    """The servers of a history, and what happens to them."""
+def _plan(count: int, until: datetime, random: Random) -> Iterator[_PlannedJob]:
+    """Yield jobs from the newest to the oldest, without an end."""
+    yield _PlannedJob(until - timedelta(minutes=random.uniform(5, 7)), WAVES[0])
+    interval = min(max(timedelta(days=365) * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
+    next_failures = itertools.chain(_FAILURES, [failures.Stuck()], itertools.cycle(_FAILURES))
+    numbers = itertools.count()
+    when = until - min(interval, timedelta(days=1))
+    for drill in itertools.count():
+        initiated_by = "START_RECOVERY" if random.random() < 0.1 else "START_DRILL"
+        if drill % 2:  # otherwise the next drill cleans up first
+            yield _PlannedJob(when + timedelta(hours=random.uniform(1.5, 3)))
+        for number, wave in reversed(list(enumerate(WAVES))):
+            failure = next(next_failures) if next(numbers) % _RECOVERIES_PER_FAILURE == 0 else None
+            yield _PlannedJob(when + number * timedelta(seconds=random.uniform(40, 70)), wave, initiated_by, failure)
+        when -= interval * random.uniform(0.8, 1.2)
 
-    def __init__(self, count: int, until: datetime, seed: int, scope: Scope) -> None:
-        self._random = Random(f"{seed} {count}")
-        self._factory = JobFactory(f"{seed} {count}")
-        self._seed = seed
-        self._until = until
-        self._planned = sorted(itertools.islice(self._plan(count), count), key=lambda planned: planned.created_at)
-        self.data = Backend().account_region(scope)
-        self._servers = list(self._make_servers(count)) if count else []  # those that are drilled
-        self._instances: dict[str, str] = {}  # the recovery instances that exist, by source server id
-        for planned in self._planned:
-            is_clean_up = planned.wave is None and self._instances
-            job = self._clean_up(planned.created_at) if is_clean_up else self._recovery(planned, planned.wave or WAVES[0])
-            for server_id in job.cleaned_servers_at(LATEST):
-                del self._instances[server_id]
-            self._instances |= {one.source_server_id: one.instance_id for one in job.instances_at(LATEST)}
-            self.data.add_job(job)
 
-    def _plan(self, count: int) -> Iterator[_PlannedJob]:
-        """Yield the jobs from the newest to the oldest."""
-        yield _PlannedJob(self._until - timedelta(minutes=self._random.uniform(5, 7)), WAVES[0])
-        interval = min(max(_YEAR * _JOBS_PER_DRILL / max(count, 1), _INTERVALS[0]), _INTERVALS[1])
-        failures = itertools.chain(_FAILURES, [Stuck()], itertools.cycle(_FAILURES))
-        drills_until_failure = 1
-        when = self._until - min(interval, timedelta(days=1))
-        while True:
-            initiated_by = "START_RECOVERY" if self._random.random() < 0.1 else "START_DRILL"
-            has_actions = self._random.random() < 0.15  # the jobs of most accounts have none
-            if self._random.random() < 0.5:  # otherwise the next drill cleans up first
-                yield _PlannedJob(when + timedelta(hours=self._random.uniform(1.5, 3)), None)
-            starts = list(itertools.accumulate(self._random.uniform(20, 90) for _ in WAVES))
-            for wave, start in reversed(list(zip(WAVES, starts, strict=True))):
-                drills_until_failure -= 1
-                failure = None
-                if not drills_until_failure:
-                    failure, drills_until_failure = next(failures), self._random.randint(2, 6)
-                yield _PlannedJob(when + timedelta(seconds=start), wave, initiated_by, has_actions, failure)
-            when -= interval * self._random.uniform(0.8, 1.2)
+def _add_servers(data: AccountRegion, total: int, first: datetime, until: datetime, random: Random) -> Iterator[_Server]:
+    """Add the source servers of a history from `first` to `until`, and yield those that are drilled."""
+    for index in range(total):
+        wave = WAVES[index % len(WAVES)]
+        source_server_id = data.backend.factory.source_server_id()
+        change = first + (until - first) * random.uniform(0.1, 0.9)
+        joined_at = change if index % 4 == 3 else first - timedelta(days=random.uniform(10, 400))
+        left_at = change if index % 4 == 1 else LATEST
+        host_name = f"{random.choice(wave.host_names)}-{index + 1:02}"
+        server: dict[str, Any] = {
+            "sourceServerID": source_server_id,
+            "tags": {"Name": host_name, "Wave": wave.tag},
+            "lifeCycle": {"addedToServiceDateTime": joined_at.isoformat()},
+            "sourceProperties": {
+                "identificationHints": {"hostname": host_name, "fqdn": f"{host_name}.example.com"},
+                "os": {"fullString": random.choice(wave.operating_systems)},
+            },
+        }
+        if left_at != LATEST:
+            server["dataReplicationInfo"] = {"dataReplicationState": "DISCONNECTED"}
+        data.add_source_server(server)
+        if index < total - _NEVER_DRILLED:
+            yield _Server(source_server_id, wave, joined_at, left_at)
 
-    def _make_servers(self, count: int) -> Iterator[_Server]:
-        """Add the source servers, and yield those that are drilled."""
-        first = self._planned[0].created_at
-        total = min(_SMALLEST_FLEET + count // 20, _LARGEST_FLEET)
-        for index in range(total):
-            wave = WAVES[index % len(WAVES)]
-            source_server_id = self._factory.source_server_id()
-            joined_at, left_at = first - timedelta(days=self._random.uniform(10, 400)), LATEST
-            if index >= _PERMANENT_SERVERS:
-                change = first + (self._until - first) * self._random.uniform(0.1, 0.9)
-                # One half is there from the beginning and leaves, the other half joins.
-                joined_at, left_at = (joined_at, change) if index % 2 else (change, LATEST)
-            host_name = f"{self._random.choice(wave.host_names)}-{index + 1:02}"
-            described: dict[str, Any] = {
-                "sourceServerID": source_server_id,
-                "tags": {"Name": host_name, "Wave": wave.tag},
-                "lifeCycle": {"addedToServiceDateTime": joined_at.isoformat()},
-                "sourceProperties": {
-                    "identificationHints": {"hostname": host_name, "fqdn": f"{host_name}.example.com"},
-                    "os": {"fullString": self._random.choice(wave.operating_systems)},
-                },
-            }
-            if left_at != LATEST:
-                described["dataReplicationInfo"] = {"dataReplicationState": "DISCONNECTED"}
-            self.data.add_source_server(described)
-            if index < total - _NEVER_DRILLED:
-                yield _Server(source_server_id, wave, joined_at, left_at)
 
-    def _clean_up(self, created_at: datetime) -> LocalJob:
-        """Return a clean-up of all recovery instances."""
-        servers = tuple(
-            SimulatedServer(server_id, instance_id, self._factory.instance_id(), previous_instance_id=instance_id)
-            for server_id, instance_id in self._instances.items()
-        )
-        created = self._factory.created_job(self.data.scope, created_at, self._instances, type="TERMINATE")
-        return LocalJob(created, servers, seed=self._seed)
-
-    def _recovery(self, planned: _PlannedJob, wave: Wave) -> LocalJob:
-        ids = [
-            server.source_server_id
-            for server in self._servers
-            if server.wave is wave and server.joined_at <= planned.created_at < server.left_at
-        ]
-        is_stuck = isinstance(planned.failure, Stuck)
-        # A job that never ends has one server, so that there are others for later drills.
-        chosen = self._random.sample(ids, self._random.randint(1, 1 if is_stuck else min(_LARGEST_JOB, len(ids))))
-        if is_stuck:
-            self._servers = [server for server in self._servers if server.source_server_id not in chosen]
-        failing = chosen if isinstance(planned.failure, RefusedCall | SilentFailure) else chosen[:1]
-        created = self._factory.created_job(self.data.scope, planned.created_at, chosen, initiated_by=planned.initiated_by)
-        servers = tuple(
-            SimulatedServer(
-                server_id,
-                self._factory.instance_id(),
-                self._factory.instance_id(),
-                self._instances.get(server_id),
-                planned.failure if server_id in failing else None,
-            )
-            for server_id in chosen
-        )
-        return LocalJob(created, servers, profile=wave.profile, seed=self._seed, has_actions=planned.has_actions)
+def _simulate(count: int, until: datetime, seed: int, scope: Scope) -> AccountRegion:
+    """Return the source servers and the jobs of a history, the oldest job first."""
+    random = Random(f"{seed} {count}")
+    data = Backend(factory=JobFactory(f"{seed} {count}")).account_region(scope)
+    jobs = sorted(itertools.islice(_plan(count, until, random), count), key=lambda planned: planned.created_at)
+    total = min(_SMALLEST_FLEET + count // 20, _LARGEST_FLEET)
+    servers = list(_add_servers(data, total, jobs[0].created_at, until, random)) if jobs else []
+    instance_ids: dict[str, str] = {}  # of the recovery instances that exist, by source server id
+    for created_at, planned_wave, initiated_by, failure in jobs:
+        if planned_wave is None and instance_ids:
+            cleaned = [SimulatedServer(server_id, previous_instance_id=one) for server_id, one in instance_ids.items()]
+            job = data.new_job(created_at, cleaned, "linux", type="TERMINATE")
+        else:
+            wave = planned_wave or WAVES[0]
+            present = [server for server in servers if server.wave is wave and server.joined_at <= created_at < server.left_at]
+            is_stuck = isinstance(failure, failures.Stuck)
+            # A job that never ends has one server, so that there are others for later drills.
+            chosen = random.sample(present, 1 if is_stuck else random.randint(1, min(_LARGEST_JOB, len(present))))
+            if is_stuck:
+                servers.remove(chosen[0])
+            failing = chosen if isinstance(failure, failures.RefusedCall | failures.SilentFailure) else chosen[:1]
+            recovered = [
+                SimulatedServer(
+                    server.source_server_id,
+                    previous_instance_id=instance_ids.get(server.source_server_id),
+                    failure=failure if server in failing else None,
+                )
+                for server in chosen
+            ]
+            job = data.new_job(created_at, recovered, wave.profile, initiated_by=initiated_by)
+        for server_id in job.cleaned_servers_at(LATEST):
+            del instance_ids[server_id]
+        instance_ids |= {one.source_server_id: one.instance_id for one in job.instances_at(LATEST)}
+        data.add_job(job)
+    return data
 
 
 class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other slots
@@ -203,7 +169,6 @@ class History(tuple[Job, ...]):  # noqa: SLOT001  # a tuple can have no other sl
         return {job.created.job_id: job.log_at(self.until) for job in self.jobs}
 
     def __repr__(self) -> str:
-        """Return one bounded line."""
         return f"History(jobs=<{len(self)}>, source_servers=<{len(self.source_servers)}>, until={self.until.isoformat()})"
 
 
@@ -254,10 +219,9 @@ def make_history(
         raise ValueError(f"count must be 0 or more, not {count}")
     until = to_utc(until, "until")
     try:
-        data = _Fleet(count, until, seed, require_scope(account_id, region)).data
+        data = _simulate(count, until, seed, require_scope(account_id, region))
     except OverflowError:
-        date = "a later date" if until.year < 5000 else "an earlier date"
-        raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: choose {date}") from None
+        raise ValueError(f"a history of {count} jobs until {until} is not within the years 1 to 9999: change until") from None
     jobs = tuple(reversed(data.jobs.values()))
     snapshots = tuple(job.job_at(until) for job in jobs)
     if not logs:

@@ -1,11 +1,13 @@
 """`LocalDrs`: an endpoint of Elastic Disaster Recovery on 127.0.0.1, for any AWS client."""
 
+import json
 import os
 import threading
 import uuid
-from collections import UserDict, deque
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final, Self
 
 import attrs
@@ -25,7 +27,6 @@ from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.service_model import (
     ACCOUNT_ID,
-    Scope,
     require_operation,
     require_response,
     require_scope,
@@ -66,24 +67,15 @@ class RecordedRequest:
     """The request's HTTP headers."""
 
 
-class _Accounts(UserDict[str, str]):
-    """The account id of each access key."""
-
-    def __setitem__(self, access_key_id: str, account_id: str) -> None:
-        """Set the account id of an access key. Raise ValueError if it does not have 12 digits."""
-        super().__setitem__(access_key_id, require_scope(account_id, REGION).account_id)
-
-
 class LocalDrs:
     """A DRS endpoint on this machine: `with LocalDrs() as local: …`.
 
     Any AWS client can use it, by `local.client()`, `endpoint_url=` or the environment variable `AWS_ENDPOINT_URL_DRS`.
     Each request is validated against botocore's service model. DescribeJobs works as in the service: filtered by ids and
-    dates, newest first, in pages with opaque tokens. DescribeJobLogItems returns the jobs' logs. StartRecovery and
-    TerminateRecoveryInstances start simulated jobs: with time, their status changes from PENDING to STARTED and COMPLETED, and
-    their logs grow. They fail if `fail_server` was called for a server. The operations on source servers and their
-    configurations, recovery instances, recovery snapshots and tags work on the same data. `respond` adds a response for any
-    other operation. Data belongs to one account and region.
+    dates, newest first, in pages with opaque tokens. StartRecovery and TerminateRecoveryInstances start simulated jobs, whose
+    status and log change with time, and which fail if `fail_server` was called for a server. The operations on source servers,
+    their configurations, recovery instances, recovery snapshots and tags work on the same data. `respond` adds a response for
+    any other operation. Data belongs to one account and region.
     """
 
     def __init__(
@@ -100,18 +92,16 @@ class LocalDrs:
 
         Args:
             page_sizes: Sizes of the pages, repeated in a cycle: with `(3, 0)`, every second page is empty. AWS documents no
-                size; small sizes test that your code reads all pages. A smaller `maxResults` in the request takes
-                precedence. Default `(1000,)`.
-            speed: Simulated seconds per real second. With 60, one minute passes per second; with 0, the time changes only by
-                `advance`. With more than 1, the time runs ahead of your clock: the dates of started jobs are in your future,
-                so `to_date=datetime.now(UTC)` does not find them, and `job.elapsed(datetime.now(UTC))` is negative. Use `now`
-                of this object there, or a history that ends now: `make_history(…, until=datetime.now(UTC))`. Default 1.
+                size. A smaller `maxResults` in the request takes precedence. Default `(1000,)`.
+            speed: Simulated seconds per real second; with 0, the time changes only by `advance`. With more than 1, it runs
+                ahead of your clock: the dates of started jobs are in your future, so `to_date=datetime.now(UTC)` does not find
+                them, and `job.elapsed(datetime.now(UTC))` is negative. Use `now` of this object there, or a history that ends
+                now: `make_history(…, until=datetime.now(UTC))`. Default 1.
             profile: The durations of simulated recoveries, as measured: `"linux"` (about nine minutes) or `"windows"` (about
                 24 minutes). Default `"linux"`.
             accounts: The account id of each access key, such as `{"ASIAEXAMPLE": "111122223333"}`. An access key of AWS's or
                 moto's STS belongs to the account that it encodes, and every other one to 123456789012. Default: none.
-            has_recovery_instance_ids: Whether the servers of a completed simulated job have a `recoveryInstanceID`. Those of
-                AWS have none. Default `False`.
+            has_recovery_instance_ids: Whether launched servers have a `recoveryInstanceID`, unlike in AWS. Default `False`.
             max_requests: How many of the last requests `requests` has. Default: all.
 
         Raises:
@@ -122,20 +112,21 @@ class LocalDrs:
             raise ValueError(f"time can't run backwards, nor too fast: speed must be from 0 to {_MAX_SPEED:,}, not {speed:g}")
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
-        self.accounts: MutableMapping[str, str] = _Accounts(accounts or {})
-        """The account id of each access key. Keys can be added at any time."""
+        for account_id in (accounts or {}).values():
+            require_scope(account_id, REGION)
+        self.accounts: MutableMapping[str, str] = dict(accounts or {})
+        """The account id of each access key. Keys can be added at any time. Requests to an invalid account are refused."""
         self._backend = Backend(speed, profile, has_recovery_instance_ids)
         self.page_sizes = page_sizes
         self._requests: deque[RecordedRequest] = deque(maxlen=max_requests)
         self._faults = Schedule[Fault]()
-        self._hook_errors: list[HookError] = []
+        self._hook_error: HookError | None = None  # the first one
         self._server: LocalServer | None = None
 
     def start(self) -> Self:
-        """Start serving on a free port; if it is running already, nothing changes. `with LocalDrs() as local:` does it too.
+        """Start serving on a free port, and return this `LocalDrs`. If it is running already, nothing else happens.
 
-        Returns:
-            This `LocalDrs`.
+        `with LocalDrs() as local:` starts it too.
         """
         if self._server is None:
             self._server = LocalServer(self._app, name="LocalDrs")
@@ -154,13 +145,11 @@ class LocalDrs:
 
     def _raise_hook_error(self) -> None:
         """Raise the first error of a function of the test, once."""
-        if self._hook_errors:
-            error = self._hook_errors[0]
-            self._hook_errors.clear()
+        error, self._hook_error = self._hook_error, None
+        if error is not None:
             raise error
 
     def __enter__(self) -> Self:
-        """Call `start`."""
         return self.start()
 
     def __exit__(self, _exc_type: object, exc: BaseException | None, _traceback: object) -> None:
@@ -192,7 +181,7 @@ class LocalDrs:
         """
         if self._server is None:
             raise RuntimeError("LocalDrs is not running: use it as `with LocalDrs() as local:`, or call start()")
-        return self._server.url
+        return f"http://127.0.0.1:{self._server.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -270,8 +259,8 @@ class LocalDrs:
     def add_history(self, history: History, *, region: str | None = None, account_id: str | None = None) -> None:
         """Add the jobs, logs and source servers of a history to its account and region, as they are at its end, `until`.
 
-        A job that runs at `until` goes on from there with the time of this `LocalDrs`, and completes some minutes later. Its
-        dates stay those of the history. If `until` is later than `now`, jobs and servers of the time after `now` are left out.
+        A job that runs at `until` goes on from there, and completes some minutes later. Its dates stay those of the history. If
+        `until` is later than `now`, jobs and servers of the time after `now` are left out.
 
         Args:
             history: The result of `make_history(…, logs=True)`.
@@ -301,8 +290,7 @@ class LocalDrs:
             account_id: The account. Default 123456789012.
 
         Raises:
-            ValueError: If a server does not fit botocore's service model or has no `sourceServerID`, or the region or the
-                account is unknown.
+            ValueError: If a server does not fit botocore's service model, or the region or the account is unknown.
         """
         scope = require_scope(account_id, region)
         shape = service_model().shape_for("SourceServer")
@@ -321,8 +309,7 @@ class LocalDrs:
         Args:
             operation: AWS's name of the operation, such as `GetLaunchConfiguration`.
             response: The members of the response, in AWS's shape, or a function of the members of the request that returns
-                them. If the function raises, or returns what AWS cannot send, the client gets an error response without a
-                retry, and `stop` raises the error.
+                them. If it raises, or returns what AWS cannot send, the client gets an error, no retry, and `stop` raises it.
             times: The number of requests for which it is used. `None` is no limit: after the responses with a limit, and until
                 a later response without one.
 
@@ -340,13 +327,11 @@ class LocalDrs:
     def on_launch(self, function: Callable[[str], str]) -> None:
         """Have a function create the EC2 instance of each server that a StartRecovery launches, such as one of moto.
 
-        Its id is in the log, in the recovery instances and in the jobs. The function is called when the time has come to the
-        end of the launch: during the next request, or in `advance`. It is also called for the servers that a running job of
-        `add_history` launches later.
+        Its id is in the log, in the recovery instances and in the jobs. The function is called at the end of the launch, during
+        the next request or in `advance`, also for a running job of `add_history`.
 
         Args:
-            function: Returns the id of the instance for the id of a source server. If it raises, or returns no such id, the
-                client gets an error response without a retry, and `stop` raises the error.
+            function: Returns the id of the instance for the id of a source server. If it fails, it is as in `respond`.
 
         Raises:
             TypeError: If it is not a function.
@@ -373,8 +358,7 @@ class LocalDrs:
 
         Args:
             source_server_id: The source server's id.
-            failure: A `BootFailure`, `PhaseFailure`, `RefusedCall`, `LaunchActionFailure`, `SilentFailure` or `Stuck`. Default
-                `BootFailure()`.
+            failure: One of the failures of this package, such as `PhaseFailure`. Default `BootFailure()`.
 
         Raises:
             TypeError: If `failure` is none of them, such as a class instead of an instance.
@@ -427,15 +411,12 @@ class LocalDrs:
         self._faults.clear()
 
     def client(self, region: str = REGION, *, access_key_id: str = ACCESS_KEY_ID, config: Config | None = None) -> Any:
-        """A boto3 client of `drs` for this endpoint. It reads no shared AWS configuration and uses no proxy.
+        """Return a boto3 client of `drs` for this endpoint, which reads no shared AWS configuration and uses no proxy.
 
         Args:
             region: The AWS region.
             access_key_id: The access key that signs the requests.
             config: A `botocore.config.Config`, for retries and time-outs.
-
-        Returns:
-            The client.
         """
         # One session per client, because creating clients of one session is not thread-safe.
         return session_without_configuration().create_client(
@@ -448,7 +429,6 @@ class LocalDrs:
         )
 
     def __repr__(self) -> str:
-        """Return the class name and the URL."""
         return f"LocalDrs({self.endpoint_url if self._server is not None else 'not running'})"
 
     def _respond(self, request: Request) -> HttpResponse:
@@ -473,17 +453,20 @@ class LocalDrs:
                 raise AwsError("UnknownOperationException", 404, "The service model has no operation with this method and path")
             if request.access_key_id is None or request.region is None or request.account_id is None:
                 raise AwsError("MissingAuthenticationTokenException", 403, "The request is not signed for the service drs")
-            scope = Scope(request.account_id, request.region)
-            if scope.problem is not None:
-                raise AwsError("UnrecognizedClientException", 403, scope.problem)
+            try:
+                scope = require_scope(request.account_id, request.region)
+            except ValueError as error:
+                raise AwsError("UnrecognizedClientException", 403, str(error)) from None
             if request.body is None:
                 raise validation_error("The body is not JSON", reason="cannotParse")
             response = self._backend.call(request.operation, request.body, scope, request.access_key_id)
-            return HttpResponse.from_members(response, service_model().operation_model(request.operation).http["responseCode"])
+            status = service_model().operation_model(request.operation).http["responseCode"]
+            body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(response).encode()
+            return HttpResponse(status, {"Content-Type": "application/json"}, body)
         except AwsError as error:
             return error.response
         except HookError as error:
-            self._hook_errors.append(error)
+            self._hook_error = self._hook_error or error
             return AwsError("TestErrorException", 400, str(error)).response
         except Exception as error:  # noqa: BLE001  # a client can only show an error that is a response
             return AwsError("InternalServerException", 500, f"LocalDrs failed: {error!r}").response
@@ -498,18 +481,11 @@ class LocalDrs:
         http_response = self._respond(request)
         if http_response.delay and self._server is not None:
             self._server.stopping.wait(min(http_response.delay, threading.TIMEOUT_MAX))
-        headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
-        response = Response(http_response.body, http_response.status, headers)
         cut_after = http_response.cut_connection_after
-        if cut_after is not None and cut_after < 0:
+        if cut_after == 0:
             raise ConnectionAbortedError
+        headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
         if cut_after is not None:
-            response.headers["Content-Length"] = str(len(http_response.body))
-            response.response = _truncated_body(http_response.body[:cut_after])
-        return response(environ, start_response)
-
-
-def _truncated_body(start: bytes) -> Iterator[bytes]:
-    """Yield the start of a body, then close the connection before the `Content-Length` is reached."""
-    yield start
-    raise ConnectionAbortedError
+            headers |= {"Content-Length": str(len(http_response.body)), "Connection": "close"}
+        # Response would replace the Content-Length of bytes, but not that of a list.
+        return Response([http_response.body[:cut_after]], http_response.status, headers)(environ, start_response)

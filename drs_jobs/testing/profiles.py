@@ -5,19 +5,19 @@ which failed). Guesses, because they were never measured: the duration of a clea
 any other phase than the launch of a Windows server; the time between two phases without another measurement.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple, TypeAlias
 
-import attrs
+from drs_jobs.testing.failures import PHASES
 
 Range: TypeAlias = tuple[float, float]
 """The shortest and the longest duration, in seconds."""
 
 
-@attrs.frozen(kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """The durations of the jobs of one operating system."""
 
     snapshot: Range  # SNAPSHOT_START to SNAPSHOT_END
@@ -25,8 +25,8 @@ class Profile:
     conversion: Range  # CONVERSION_START to CONVERSION_END
     launch: Range  # LAUNCH_START to LAUNCH_END
     failed_launch: Range  # LAUNCH_START to LAUNCH_FAILED
-    job: Range  # creation to end of a job without clean-ups and post-launch actions
-    failed_job: Range  # creation to end of such a job in which a launch fails
+    job: Range  # creation to end of a job without clean-ups and post-launch actions, if its short steps take the average time
+    failed_job: Range  # the same if a launch fails
 
 
 PROFILES: Final[Mapping[str, Profile]] = {
@@ -36,8 +36,8 @@ PROFILES: Final[Mapping[str, Profile]] = {
         conversion=(175, 198),
         launch=(278, 310),
         failed_launch=(278, 310),  # a guess
-        job=(533.2, 538.8),
-        failed_job=(533.2, 538.8),
+        job=(534.2, 537.8),
+        failed_job=(534.2, 537.8),
     ),
     "windows": Profile(
         snapshot=(1, 2.99),
@@ -45,8 +45,8 @@ PROFILES: Final[Mapping[str, Profile]] = {
         conversion=(840, 846),
         launch=(327, 391),
         failed_launch=(948.5, 949.5),
-        job=(1380, 1436),
-        failed_job=(1860, 1862),
+        job=(1380, 1434),
+        failed_job=(1861, 1862),
     ),
 }
 """The profiles by name."""
@@ -60,19 +60,7 @@ SILENT_STEP: Final[Range] = (178, 182)  # the last SNAPSHOT_END to JOB_END in a 
 JOB_END: Final[Range] = (0.026, 0.027)  # `endDateTime` to JOB_END
 BETWEEN_SERVERS: Final[Range] = (0.024, 0.028)  # the start of a phase of one server to that of the next server
 _SPREAD: Final = 43.0
-"""How much earlier a server can be launched than the slowest one. With the distance between servers, 25 servers stay below the
-measured 47 seconds."""
-
-
-class JobDurations(NamedTuple):
-    """The durations of the phases of one job."""
-
-    launches: Sequence[timedelta]  # one per server
-    job_start: timedelta
-    snapshot: timedelta
-    waiting: timedelta
-    conversion: timedelta
-    last_step: timedelta
+"""How much earlier than the slowest server another one can be launched, so that 25 servers are below the measured 47 s."""
 
 
 def draw(duration: Range, random: Random) -> timedelta:
@@ -80,37 +68,38 @@ def draw(duration: Range, random: Random) -> timedelta:
     return timedelta(seconds=random.uniform(*duration))
 
 
-def draw_durations(name: str, launch_fails: Sequence[bool], random: Random) -> JobDurations:
-    """Return durations within the measured ranges. Their sum is within the measured range too.
+def draw_spans(
+    profile: Profile, cleans_up: Sequence[bool], launch_fails: Sequence[bool], start: datetime, random: Random
+) -> Iterator[list[tuple[str, datetime, datetime]]]:
+    """Yield the phases of each server after JOB_START, each with its start and end, as if nothing failed.
 
-    Only the launch takes a different time for each server, as measured. `launch_fails` has one element per server.
+    They are within the measured ranges, and so is the duration of the job. The servers begin each phase one soon after the
+    other, and only the launch takes a different time for each, as measured. No snapshot begins before all clean-ups have ended.
     """
-    profile = PROFILES[name]
     failing = [index for index, fails in enumerate(launch_fails) if fails]
-    slowest = random.choice(failing or range(max(len(launch_fails), 1)))
-    job_start, snapshot = random.uniform(*JOB_START), random.uniform(*profile.snapshot)
-    last_step = random.uniform(*LAST_STEP)
-    total = random.uniform(*(profile.failed_job if failing else profile.job))
-    short_steps = job_start + snapshot + last_step - sum(JOB_END) / 2 + sum(BETWEEN_PHASES)
-    long_steps = (profile.waiting, profile.conversion, profile.failed_launch if failing else profile.launch)
-    waiting, conversion, longest = _split(total - short_steps, long_steps, random)
-    launches: list[timedelta] = []
-    for index, fails in enumerate(launch_fails):
+    slowest = random.choice(failing or range(len(launch_fails)))
+    launch, job = (profile.failed_launch, profile.failed_job) if failing else (profile.launch, profile.job)
+    ranges = (profile.snapshot, profile.waiting, profile.conversion, launch)
+    shortest, longest = (sum(limits) for limits in zip(*ranges, strict=True))
+    other_steps = sum(JOB_START) / 2 + sum(BETWEEN_PHASES) + sum(LAST_STEP) / 2  # on average
+    # Each duration is at the same position between its limits, so that their sum is the drawn one.
+    position = (random.uniform(*job) - other_steps - shortest) / (longest - shortest)
+    snapshot, waiting, conversion, slowest_launch = (low + position * (high - low) for low, high in ranges)
+    clean_ups = [random.uniform(*CLEANUP) if cleans else 0 for cleans in cleans_up]
+    delays = list(itertools.accumulate((random.uniform(*BETWEEN_SERVERS) for _ in clean_ups[1:]), initial=0.0))
+    clean_up_begin = snapshot_begin = random.uniform(*BETWEEN_PHASES)
+    if any(clean_ups):
+        snapshot_begin += delays[-1] + max(clean_ups) + random.uniform(*BETWEEN_PHASES)
+    conversion_begin = snapshot_begin + snapshot + waiting
+    launch_begin = conversion_begin + delays[-1] + conversion + random.uniform(*BETWEEN_PHASES)
+    begins = (clean_up_begin, snapshot_begin, conversion_begin, launch_begin)
+    for index, (delay, clean_up, fails) in enumerate(zip(delays, clean_ups, launch_fails, strict=True)):
         low, high = profile.failed_launch if fails else profile.launch
-        high = min(high, longest)
-        length = longest if index == slowest else random.uniform(max(low, high - _SPREAD), high)
-        launches.append(timedelta(seconds=length))
-    steps = (job_start, snapshot, waiting, conversion, last_step)
-    return JobDurations(launches, *(timedelta(seconds=step) for step in steps))
-
-
-def _split(total: float, ranges: Sequence[Range], random: Random) -> list[float]:
-    """Return a duration within each range. Their sum is `total`, or as near to it as the ranges allow."""
-    rest, durations = total, list[float]()
-    for index, (low, high) in enumerate(ranges):
-        later = ranges[index + 1 :]
-        shortest = min(max(low, rest - sum(end for _, end in later)), high)
-        longest = max(min(high, rest - sum(start for start, _ in later)), low)
-        durations.append(random.uniform(shortest, max(shortest, longest)))
-        rest -= durations[-1]
-    return durations
+        high = min(high, slowest_launch)
+        length = slowest_launch if index == slowest else random.uniform(max(low, high - _SPREAD), high)
+        spans = zip(PHASES, begins, (clean_up, snapshot, conversion, length), strict=True)
+        yield [
+            (phase, start + timedelta(seconds=begin + delay), start + timedelta(seconds=begin + delay + seconds))
+            for phase, begin, seconds in spans
+            if seconds
+        ]

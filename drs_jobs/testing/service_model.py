@@ -16,6 +16,8 @@ from botocore import xform_name
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, StructureShape
 
+from drs_jobs.sweep.targets import drs_regions
+
 ACCOUNT_ID: Final = "123456789012"
 """The account of all access keys that neither the test nor AWS's encoding gives another one, and of the created jobs."""
 
@@ -57,41 +59,22 @@ class Scope(NamedTuple):
     account_id: str
     region: str
 
-    @property
-    def problem(self) -> str | None:
-        """Why it cannot be used, and what to do; `None` if it is an account id and a region that has DRS in botocore."""
-        if type(self.account_id) is not str or not re.fullmatch(r"[0-9]{12}", self.account_id):
-            return f"an account id is a str of 12 digits, unlike {self.account_id!r}"
-        if self.region not in _regions():
-            closest = _closest(self.region, _regions())
-            return f"botocore has no DRS in region {self.region!r}: did you mean {closest}? For a new region, upgrade botocore"
-        return None
-
     def arn(self, resource_type: str, resource_id: str) -> str:
         """Return the ARN of a resource, such as a `source-server`."""
-        return f"arn:{_partition_of(self.region)}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
+        partition = next(name for name, regions in drs_regions().items() if self.region in regions)
+        return f"arn:{partition}:drs:{self.region}:{self.account_id}:{resource_type}/{resource_id}"
 
 
 def require_scope(account_id: str | None, region: str) -> Scope:
     """Return an account, by default `ACCOUNT_ID`, and a region. Raise ValueError if they cannot be used."""
-    scope = Scope(ACCOUNT_ID if account_id is None else account_id, region)
-    if scope.problem is not None:
-        raise ValueError(scope.problem)
-    return scope
-
-
-@functools.cache
-def _regions() -> tuple[str, ...]:
-    """Return the regions that have DRS according to botocore, in all partitions."""
-    session = session_without_configuration()
-    partitions = session.get_available_partitions()
-    return tuple(name for partition in partitions for name in session.get_available_regions("drs", partition_name=partition))
-
-
-@functools.cache
-def _partition_of(region: str) -> str:
-    partition: str = session_without_configuration().get_partition_for_region(region)
-    return partition
+    account_id = ACCOUNT_ID if account_id is None else account_id
+    if type(account_id) is not str or not re.fullmatch(r"[0-9]{12}", account_id):
+        raise ValueError(f"an account id is a str of 12 digits, unlike {account_id!r}")
+    regions = [name for names in drs_regions().values() for name in names]
+    if region not in regions:
+        closest = _closest(region, regions)
+        raise ValueError(f"botocore has no DRS in region {region!r}: did you mean {closest}? A new one needs a newer botocore")
+    return Scope(account_id, region)
 
 
 # The Python type that `json` decodes each type of shape to.
@@ -108,9 +91,8 @@ def check_request(operation: str, request: Any) -> tuple[Any, list[tuple[str, st
 def require_response(operation: str, response: Any, what: str) -> dict[str, Any]:
     """Return the members of a response as `require_valid` does."""
     no_members = StructureShape(f"{operation}, whose response must be empty", {"type": "structure", "members": {}})
-    members: dict[str, Any] = require_valid(
-        service_model().operation_model(operation).output_shape or no_members, response, what
-    )
+    shape = service_model().operation_model(operation).output_shape or no_members
+    members: dict[str, Any] = require_valid(shape, response, what)
     return members
 
 
@@ -127,9 +109,9 @@ def require_valid(shape: Any, value: Any, what: str) -> Any:
 
 def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *, is_response: bool) -> Any:
     """Return a value without null members, and without those that its shape lacks. Add what is invalid to the failures."""
-    problems = list(_problems(shape, value, is_response=is_response))
-    failures += [(path, problem) for problem in problems]
-    if problems:
+    problem = next(_problems(shape, value, is_response=is_response), None)
+    if problem is not None:
+        failures.append((path, problem))
         return value
     check = functools.partial(_check, failures=failures, is_response=is_response)
     match shape.type_name:
@@ -153,31 +135,29 @@ def _check(shape: Any, value: Any, path: str, failures: list[tuple[str, str]], *
 
 
 def _problems(shape: Any, value: Any, *, is_response: bool) -> Iterator[str]:
-    """Yield what is invalid in a value, apart from its members."""
+    """Yield what is invalid in a value, apart from its members. Only the first one counts: each check needs those before it."""
     is_date = shape.type_name == "timestamp" or shape.name == "ISO8601DatetimeString"
     json_type = _JSON_TYPES.get(shape.type_name, str)
     if is_date and not _is_timestamp(value):
         yield "must be a timestamp, as text such as 2024-06-15T12:00:00Z"
     # A bool is an int, too.
-    elif not is_date and not (issubclass(type(value), json_type) and (type(value) is bool) == (json_type is bool)):
+    if not is_date and not (issubclass(type(value), json_type) and (type(value) is bool) == (json_type is bool)):
         yield f"must be a {shape.type_name}"
-    else:
-        limits = shape.metadata
-        size: int = value if json_type in (int, bool) else len(value)
-        if size < limits.get("min", size):
-            yield f"must be {limits['min']} or more, in value or length"
-        if size > limits.get("max", size):
-            yield f"must be {limits['max']} or less, in value or length"
-            return  # matching a long text can take long
-        # The service sends LAUNCH_END, which its model lacks.
-        if "enum" in limits and value not in limits["enum"] and not (is_response and str(value) == "LAUNCH_END"):
-            yield f"must be one of {', '.join(limits['enum'])}"
-        # Timestamps of the service end in +00:00.
-        text = re.sub(r"\+00:00$", "Z", value) if is_response and is_date else value
-        if "pattern" in limits and not re.fullmatch(limits["pattern"], text):
-            yield f"must satisfy the pattern {limits['pattern']}"
-        if is_response and "union" in limits and sum(member is not None for member in value.values()) != 1:
-            yield f"must have one member of the union {shape.name}"
+    limits = shape.metadata
+    size: int = value if json_type in (int, bool) else len(value)
+    if size < limits.get("min", size):
+        yield f"must be {limits['min']} or more, in value or length"
+    if size > limits.get("max", size):  # matching a long text with the pattern below could take long
+        yield f"must be {limits['max']} or less, in value or length"
+    # The service sends LAUNCH_END, which its model lacks.
+    if "enum" in limits and value not in limits["enum"] and not (is_response and str(value) == "LAUNCH_END"):
+        yield f"must be one of {', '.join(limits['enum'])}"
+    # Timestamps of the service end in +00:00.
+    text = re.sub(r"\+00:00$", "Z", value) if is_response and is_date else value
+    if "pattern" in limits and not re.fullmatch(limits["pattern"], text):
+        yield f"must satisfy the pattern {limits['pattern']}"
+    if is_response and "union" in limits and sum(member is not None for member in value.values()) != 1:
+        yield f"must have one member of the union {shape.name}"
 
 
 def _is_timestamp(value: Any) -> bool:

@@ -4,9 +4,8 @@ The durations are in `profiles`. An attribute or a method that simulates what wa
 """
 
 import functools
-import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
@@ -29,7 +28,7 @@ from drs_jobs.analysis.times import EARLIEST, logged_at
 from drs_jobs.testing import profiles
 from drs_jobs.testing.factories import DISK_SPACE_VALIDATION, make
 from drs_jobs.testing.failures import PHASES, InjectedFailure, LaunchActionFailure, PhaseFailure, SilentFailure, Stuck
-from drs_jobs.testing.profiles import JobDurations, draw
+from drs_jobs.testing.profiles import draw
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 # Events that are not in the log: the end of the post-launch actions of a server, and the `endDateTime` of the job.
@@ -110,10 +109,7 @@ class LocalJob:
 
     created: Job  # directly after its creation; a simulated job has an aware creation date
     servers: tuple[SimulatedServer, ...] | None = None  # in the order in which they start; `None` if it does not change
-    profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take
-    seed: int | str = attrs.field(default=0, kw_only=True)  # the durations depend on it and on the job's id
-    has_actions: bool = attrs.field(default=False, kw_only=True)
-    """Whether a post-launch action runs on each launched server. Its duration is a guess: the API has no times of its run."""
+    profile: str = attrs.field(default="linux", kw_only=True)  # how long the phases take, together with the job's id
     extra_log: tuple[JobLogItem, ...] = attrs.field(default=(), kw_only=True)  # added items; a simulated job shows them in time
     lag: timedelta = attrs.field(default=timedelta(), kw_only=True)  # how far the clock is ahead of the time of the job itself
 
@@ -150,9 +146,8 @@ class LocalJob:
         """Return the instances that this job has launched by then, also those that failed to launch afterwards."""
         if self.servers is None:
             created_at = self.created.creation_date_time
-            launched_at = self.created.end_date_time or created_at or EARLIEST
             return tuple(
-                LaunchedInstance(server.source_server_id, server.recovery_instance_id, launched_at, created_at)
+                LaunchedInstance(server.source_server_id, server.recovery_instance_id, created_at or EARLIEST, created_at)
                 for server in self.created.participating_servers
                 if server.source_server_id and server.recovery_instance_id and server.launch_status == LaunchStatus.LAUNCHED
             )
@@ -166,7 +161,7 @@ class LocalJob:
 
     def cleaned_servers_at(self, now: datetime) -> set[str]:
         """Return the ids of the source servers whose earlier recovery instance this job has removed by then."""
-        servers = self.created.participating_servers if self.servers is None and self.is_termination else ()
+        servers = self.created.participating_servers
         terminated = (server.source_server_id for server in servers if server.launch_status == LaunchStatus.TERMINATED)
         cleaned = (step.server.source_server_id for step in self._steps_until(now) if step.event == "CLEANUP_END")
         return {server_id for server_id in (*terminated, *cleaned) if server_id is not None}
@@ -190,33 +185,27 @@ class LocalJob:
         if self.is_termination:
             return self.created.participating_servers
         statuses = {step.server: _STATUSES[step.event] for step in steps if step.event in _STATUSES}
-        completed = {step.server for step in steps if step.event == _ACTIONS_END}
+        runs = {
+            step.server: (self._run(step.server, step.server.failure, is_complete=step.event == _ACTIONS_END),)
+            for step in steps
+            if isinstance(step.server.failure, LaunchActionFailure) and step.event in ("LAUNCH_END", _ACTIONS_END)
+        }
         return tuple(
             ParticipatingServer(
                 source_server_id=server.source_server_id,
                 launch_status=statuses.get(server, LaunchStatus.PENDING),
-                launch_actions_status=LaunchActionsStatus(runs=self._runs(server, is_complete=server in completed))
-                if statuses.get(server) == LaunchStatus.LAUNCHED
-                else LaunchActionsStatus(),
+                launch_actions_status=LaunchActionsStatus(runs=runs.get(server, ())),
             )
             for server in self.servers or ()
         )
 
-    def _runs_actions(self, server: SimulatedServer) -> bool:
-        return self.has_actions or isinstance(server.failure, LaunchActionFailure)
-
-    def _runs(self, server: SimulatedServer, *, is_complete: bool) -> tuple[LaunchActionRun, ...]:
-        """Return the runs of the post-launch actions on a launched server."""
-        if not self._runs_actions(server):
-            return ()
-        status, reason = LaunchActionRunStatus.IN_PROGRESS, None
-        if is_complete and isinstance(server.failure, LaunchActionFailure):
-            status, reason = LaunchActionRunStatus.FAILED, server.failure.reason
-        elif is_complete:
-            status = LaunchActionRunStatus.SUCCEEDED
-        random = Random(f"{self.seed} {self.created.job_id} {server.source_server_id}")
+    def _run(self, server: SimulatedServer, failure: LaunchActionFailure, *, is_complete: bool) -> LaunchActionRun:
+        """Return the run of the post-launch action that fails."""
+        random = Random(f"{self.created.job_id} {server.source_server_id}")
         run_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        return (LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason),)
+        status = LaunchActionRunStatus.FAILED if is_complete else LaunchActionRunStatus.IN_PROGRESS
+        reason = failure.reason if is_complete else None
+        return LaunchActionRun(action=DISK_SPACE_VALIDATION, run_id=run_id, status=status, failure_reason=reason)
 
     def _log_item(self, step: _Step) -> JobLogItem:
         server, failure = step.server, step.failure
@@ -232,18 +221,19 @@ class LocalJob:
         return [step for step in self._steps() if step.time <= now - self.lag]
 
     def _steps(self) -> list[_Step]:
-        """Return the steps of a simulated job at strictly increasing times. If it ends, its end and JOB_END come last."""
+        """Return the steps of a simulated job, in order of time. If it ends, its end and JOB_END come last."""
         # They are not stored, so that a history of many jobs needs little memory.
         if self.servers is None or self.created.creation_date_time is None:
             return []
-        random = Random(f"{self.seed} {self.created.job_id}")
+        random = Random(self.created.job_id)
         is_silent = any(isinstance(server.failure, SilentFailure) for server in self.servers)
         phases = ["CLEANUP"] if self.is_termination else ["CLEANUP", "SNAPSHOT"] if is_silent else list(PHASES)
-        launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
-        durations = profiles.draw_durations(self.profile, launch_fails, random)
-        start = self.created.creation_date_time + durations.job_start
+        start = self.created.creation_date_time + draw(profiles.JOB_START, random)
         steps = [_Step(start, "JOB_START", _JOB)]
-        for server, spans in _spans_by_server(self.servers, start, durations, random):
+        cleans_up = [bool(server.previous_instance_id) or server.failing_phase == "CLEANUP" for server in self.servers]
+        launch_fails = [isinstance(one.failure, PhaseFailure) and one.failing_phase == "LAUNCH" for one in self.servers]
+        all_spans = profiles.draw_spans(profiles.PROFILES[self.profile], cleans_up, launch_fails, start, random)
+        for server, spans in zip(self.servers, all_spans, strict=True):
             for phase, begin, end in spans:
                 if phase not in phases:
                     break
@@ -253,40 +243,10 @@ class LocalJob:
                         steps.append(_Step(end, PHASES[phase], server))
                     break
                 steps.append(_Step(end, f"{phase}_END", server))
-                if phase == "LAUNCH" and self._runs_actions(server):
+                if phase == "LAUNCH" and isinstance(server.failure, LaunchActionFailure):
                     steps.append(_Step(end + draw(profiles.LAUNCH_ACTIONS, random), _ACTIONS_END, server))
         if not any(isinstance(server.failure, Stuck) and server.failing_phase in phases for server in self.servers):
-            last_step = draw(profiles.SILENT_STEP, random) if is_silent else durations.last_step
-            job_end = max(step.time for step in steps) + last_step
+            last_step = profiles.SILENT_STEP if is_silent else profiles.LAST_STEP
+            job_end = max(step.time for step in steps) + draw(last_step, random)
             steps += [_Step(job_end - draw(profiles.JOB_END, random), _END, _JOB), _Step(job_end, "JOB_END", _JOB)]
-        steps.sort(key=lambda step: step.time)
-        return list(itertools.accumulate(steps, _later))
-
-
-def _later(before: _Step, step: _Step) -> _Step:
-    """Return a step that is later than the step before."""
-    return step if step.time > before.time else step._replace(time=before.time + timedelta(microseconds=1))
-
-
-def _spans_by_server(
-    servers: Sequence[SimulatedServer], start: datetime, durations: JobDurations, random: Random
-) -> Iterator[tuple[SimulatedServer, Sequence[tuple[str, datetime, datetime]]]]:
-    """Yield each server with its phases, each with its start and end, as if nothing failed.
-
-    The servers begin each phase one soon after the other, as measured. No snapshot begins before all clean-ups have ended.
-    """
-    delays = list(itertools.accumulate((draw(profiles.BETWEEN_SERVERS, random) for _ in servers[1:]), initial=timedelta()))
-    clean_ups = [
-        draw(profiles.CLEANUP, random) if server.previous_instance_id or server.failing_phase == "CLEANUP" else timedelta()
-        for server in servers
-    ]
-    snapshot_start = clean_up_start = start + draw(profiles.BETWEEN_PHASES, random)
-    if any(clean_ups):
-        snapshot_start += delays[-1] + max(clean_ups) + draw(profiles.BETWEEN_PHASES, random)
-    conversion_start = snapshot_start + durations.snapshot + durations.waiting
-    launch_start = conversion_start + delays[-1] + durations.conversion + draw(profiles.BETWEEN_PHASES, random)
-    for server, delay, clean_up, launch in zip(servers, delays, clean_ups, durations.launches, strict=False):
-        starts = (clean_up_start, snapshot_start, conversion_start, launch_start)
-        lengths = (clean_up, durations.snapshot, durations.conversion, launch)
-        spans = zip(PHASES, starts, lengths, strict=True)
-        yield server, [(phase, start + delay, start + delay + length) for phase, start, length in spans if length]
+        return sorted(steps, key=lambda step: step.time)
