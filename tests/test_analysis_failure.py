@@ -306,6 +306,14 @@ def test_job_that_failed_without_an_event():
     assert explanation.job_reasons == ()
 
 
+def test_participants_without_an_id_are_not_in_the_log():
+    """So nothing is said about their phases."""
+    servers = (make_server(source_server_id=None, launch_status="FAILED"),)
+    resources = (make_resource(participating_resource_id=None, launch_status="FAILED"),)
+    job = make_job(participating_servers=servers, participating_resources=resources)
+    assert [failure.reasons for failure in explain(job, SNAPSHOTS).failures] == [(), ()]
+
+
 @pytest.mark.parametrize(
     ("events", "fields", "reasons"),
     [

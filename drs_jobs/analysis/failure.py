@@ -213,7 +213,8 @@ def _failures(phases: JobPhases, record: LogRecord) -> Iterator[Failure]:
     has_failed = {row.participant for row in phases.participants if row.has_failed and not job.is_complete}
     servers = [s for s in job.participating_servers if has_server_failed(s) or s.name in has_failed]
     runs = [(s.source_server_id, s.name, _run_reasons(s)) for s in servers]
-    for key, name, texts in (*runs, *((resource.name, resource.name, list[str]()) for resource in job.failed_resources)):
+    resources = [(one.participating_resource_id and one.name, one.name, list[str]()) for one in job.failed_resources]
+    for key, name, texts in (*runs, *resources):
         logged = record.participants.get(key or "", ParticipantRecord())
         items = [*logged.failures, *record.job_failures]
         is_silent = key and job.is_complete and not items and not texts and phases.log_error is None

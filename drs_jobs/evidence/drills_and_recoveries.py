@@ -9,6 +9,7 @@ import attrs
 from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, ParticipatingServer, UnknownValue
 from drs_jobs._time import to_utc
 from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.analysis.phase import has_server_failed
 from drs_jobs.analysis.several_jobs import is_launch, latest_snapshots, launches_by_server, snapshot_rank
 from drs_jobs.analysis.times import EARLIEST, created, logged_at, newest_first
 from drs_jobs.evidence.model import RecoveryResult, Verdict
@@ -53,7 +54,7 @@ class Recovery(RecoveryResult):
     @property
     def has_failed(self) -> bool:
         """Whether the server or a required launch action on it failed, also in a job that is running."""
-        return any(entry.is_failed or entry.has_failed_action for entry in self.entries)
+        return any(map(has_server_failed, self.entries))
 
     @property
     def has_launched(self) -> bool | None:

@@ -309,7 +309,8 @@ class LocalDrs:
         Args:
             operation: AWS's name of the operation, such as `GetLaunchConfiguration`.
             response: The members of the response, in AWS's shape, or a function of the members of the request that returns
-                them. If it raises, or returns what AWS cannot send, the client gets an error, no retry, and `stop` raises it.
+                them. If the function raises, or returns what AWS cannot send, the client gets an error that it does not
+                retry, and `stop` raises the error.
             times: The number of requests for which it is used. `None` is no limit: after the responses with a limit, and until
                 a later response without one.
 
@@ -358,7 +359,8 @@ class LocalDrs:
 
         Args:
             source_server_id: The source server's id.
-            failure: One of the failures of this package, such as `PhaseFailure`. Default `BootFailure()`.
+            failure: A `BootFailure`, `PhaseFailure`, `RefusedCall`, `LaunchActionFailure`, `SilentFailure` or `Stuck`. Default
+                `BootFailure()`.
 
         Raises:
             TypeError: If `failure` is none of them, such as a class instead of an instance.
