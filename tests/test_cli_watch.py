@@ -24,6 +24,7 @@ from drs_jobs._polling import Clock
 from drs_jobs.analysis import progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.cli.phases import PhaseReader
+from drs_jobs.cli.servers import ServerOption
 from drs_jobs.testing import (
     BootFailure,
     ErrorResponse,
@@ -83,12 +84,14 @@ class Watch:
         client = JobsClient(self.local.client(config=ONE_ATTEMPT))
         display = WatchDisplay(
             client,
+            job_ids,
+            timeout=timeout,
+            poll_interval=interval,
             console=console,
-            now=lambda: self.local.now,
-            clock=Clock(sleep, simulated.clock().now, lambda: 0.5),
+            clock=Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: self.local.now),
             executor=Immediate(),
         )
-        display.follow(display.watch(job_ids, timeout=timeout, poll_interval=interval))
+        display.follow(display.snapshots())
         return display
 
     @property
@@ -220,7 +223,6 @@ def test_fraction_never_goes_back(watch: Watch):
     reader = PhaseReader(client, lambda: watch.local.now, Immediate())
     job = client.get_job(job_id)
     reader.submit([job])
-    reader.poll()
     first = reader.progress(job)
     reader._earlier[job_id] = (earlier,)
     second = reader.progress(job)
@@ -286,7 +288,6 @@ def test_earlier_jobs_that_cannot_be_read(watch: Watch):
     job = JobsClient(watch.local.client()).get_job(job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobs")
     reader.submit([job])
-    reader.poll()
     state = reader.progress(job)
     assert state is not None
     assert (reader.error, state.remaining) == (None, None)
@@ -346,7 +347,7 @@ def test_reasons_without_log_and_job(watch: Watch, capsys: pytest.CaptureFixture
     watch.local.add_jobs(job)
     display = watch.follow(job.job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None)
-    display.print_reasons(dict[str, str])
+    display.print_reasons(ServerOption("--names", None))
     assert "no space" in watch.shown.getvalue()
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -382,7 +383,6 @@ def test_bars_have_phases(count: int, width: int):
         for job_id in later:
             display._latest[job_id] = JobsClient(local.client()).get_job(job_id)
         display._reader.submit(display._running())
-        display._reader.poll()
         shown = io.StringIO()
         Console(file=shown, width=width).print(display._bars())
     lines = [line.rstrip() for line in shown.getvalue().splitlines()]
@@ -445,7 +445,9 @@ def test_watch_on_a_terminal(width: int):
     other = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
     shown = Terminal()
     console = Console(file=shown, force_terminal=True, width=width)
-    display = WatchDisplay(JobsClient(region_name="eu-west-1"), console=console, now=lambda: NOON)
+    clock = attrs.evolve(Clock.real(), utc_now=lambda: NOON)
+    client = JobsClient(region_name="eu-west-1")
+    display = WatchDisplay(client, [], timeout=0, poll_interval=None, console=console, clock=clock)
     display.follow([make_job(job_id=job.job_id, status="STARTED"), job, other])
     assert display.ended == [job, other]
     lines = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-2:]
@@ -486,13 +488,15 @@ def test_watch_of_jobs_that_start_meanwhile():
         start = local.now
         display = WatchDisplay(
             JobsClient(local.client()),
+            [first],
+            timeout=7200,
+            poll_interval=30,
             console=Console(file=watch.shown, width=10_000),
-            now=lambda: local.now,
-            clock=Clock(sleep, simulated.clock().now, lambda: 0.5),
+            clock=Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: local.now),
             executor=Immediate(),
             follows_new=True,
         )
-        display.follow(display.watch([first], timeout=7200, poll_interval=30))
+        display.follow(display.snapshots())
     assert [job.job_id for job in display.ended] == [first, started[0]]
     assert all(job.is_complete for job in display.ended)
 
@@ -514,14 +518,16 @@ def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeyp
     start = clock.now()
     display = WatchDisplay(
         JobsClient(local_drs.client()),
+        [job.job_id],
+        timeout=60,
+        poll_interval=10,
         console=Console(file=io.StringIO(), width=10_000),
-        now=lambda: local_drs.now,
-        clock=clock,
+        clock=attrs.evolve(clock, utc_now=lambda: local_drs.now),
         executor=Deferred(),
         follows_new=True,
     )
     with pytest.raises(WaitTimeoutError):
-        display.follow(display.watch([job.job_id], timeout=60, poll_interval=10))
+        display.follow(display.snapshots())
     polls = [request for request in local_drs.requests if request.body.get("filters", {}).get("jobIDs")]
     assert (len(lists), clock.now() - start) == (1, 60)
     assert len(polls) >= 6

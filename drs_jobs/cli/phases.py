@@ -84,7 +84,7 @@ def phases_table(
         output.Column("participant", lambda row: output.server_label(row.participant, names)),
         output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, end))), rank=3),
         *(
-            output.Column(_label(name), functools.partial(_phase_cell, name), rank=len(PhaseName) + 4 - index)
+            output.Column(name.label, functools.partial(_phase_cell, name), rank=len(PhaseName) + 4 - index)
             for index, name in enumerate(report.phase_names)
         ),
         output.Column("recovered in", lambda row: format_duration(row.recovery_time), rank=2),
@@ -98,12 +98,8 @@ def phases_table(
 
 def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
     """Return the meaning of the characters in the bars."""
-    letters = [f"{_LETTERS[name][is_ascii]} {_label(name)}" for name in report.phase_names]
+    letters = [f"{_LETTERS[name][is_ascii]} {name.label}" for name in report.phase_names]
     return "  ".join([*letters, f"{_WAITING[is_ascii]} waiting"])
-
-
-def _label(name: PhaseName) -> str:
-    return name.name.lower().replace("_", " ")
 
 
 def _until(phase: Phase, now: datetime) -> Phase:
@@ -177,16 +173,15 @@ def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) 
 class PhaseReader:
     """Reads logs on threads of its own, so that a log that is slow or cannot be read never delays the polls."""
 
-    def __init__(self, client: JobsClient, now: Callable[[], datetime], executor: Executor | None = None) -> None:
+    def __init__(self, client: JobsClient, now: Callable[[], datetime], executor: Executor | None) -> None:
         """Create a reader. The executor runs the requests; by default on threads that do not keep the process alive."""
         self._client = client
         self._now = now
-        self.executor: Executor = DaemonThreadPool(4) if executor is None else executor
+        self.executor: Executor = executor or DaemonThreadPool(4)
+        self._reads: dict[str, Future[None]] = {}
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
-        self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
-        self._earlier_reads: dict[str, Future[tuple[JobPhases, ...]]] = {}
         self._fractions: dict[str, float] = {}
         self.error: Exception | None = None
         """The first error of a log of a running job, else `None`."""
@@ -194,25 +189,19 @@ class PhaseReader:
     def submit(self, jobs: Iterable[Job]) -> None:
         """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
-            error = self._log_errors.get(job.job_id)
-            if job.job_id not in self._log_reads and (error is None or is_transient(error)):
-                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
-            if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
+            read, error = self._reads.get(job.job_id), self._log_errors.get(job.job_id)
+            if (read is None or read.done()) and (error is None or is_transient(error)):
+                self._reads[job.job_id] = self.executor.submit(self._read, job)
 
-    def poll(self) -> None:
-        """Store the logs and the earlier jobs that have been read."""
-        for job_id in [job_id for job_id, read in self._log_reads.items() if read.done()]:
-            items, error = self._log_reads.pop(job_id).result()
-            # After an error, the log that was read before can have more items.
-            if error is None or len(items) > len(self._logs.get(job_id, ())):
-                self._logs[job_id] = items
-            self._log_errors[job_id] = error
-            self.error = self.error or error
-        for job_id, earlier in self._earlier_reads.items():
-            # Without earlier jobs only the time left is missing, so an error is not shown.
-            if earlier.done() and earlier.exception() is None:
-                self._earlier[job_id] = earlier.result()
+    def _read(self, job: Job) -> None:
+        items, error = read_log(self._client, job.job_id)
+        self._log_errors[job.job_id] = error
+        self.error = self.error or error
+        # After an error, the log that was read before can have more items.
+        if error is None or len(items) > len(self._logs.get(job.job_id, ())):
+            self._logs[job.job_id] = items
+        if job.job_id not in self._earlier and job.type == JobType.LAUNCH and job.participating_servers:
+            self._earlier[job.job_id] = read_earlier(self._client, job, self._now())
 
     def progress(self, job: Job) -> Progress | None:
         """Return how far a running job is; `None` if its log has not been read. The fraction never decreases."""

@@ -11,10 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import attrs
 import typer
 from rich.console import Console
 
 from drs_jobs import Job, JobFailedError, JobsClient, Outcome
+from drs_jobs._polling import Clock
 from drs_jobs.analysis import busy_servers
 from drs_jobs.cli import output
 from drs_jobs.cli.commands.local import print_exports
@@ -75,8 +77,9 @@ def demo(
         _print_prose(
             console, f"\nA drill of 4 servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n"
         )
-        display = WatchDisplay(client, console=console, now=lambda: local.now)
-        display.follow(display.watch([job_id], timeout=60, poll_interval=0.2))
+        clock = attrs.evolve(Clock.real(), utc_now=lambda: local.now)
+        display = WatchDisplay(client, [job_id], timeout=60, poll_interval=0.2, console=console, clock=clock)
+        display.follow(display.snapshots())
         _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
         output.print_reasons(console, client.explain(job_id))
     command = own_command()

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import attrs
@@ -67,22 +67,29 @@ def watch(
         if not jobs and not (job_ids := _running_ids(client, lambda error: print_error(str(error)))):
             print_note("no job runs: drs-jobs list shows the latest")
             return ExitStatus.SUCCEEDED
-        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC), follows_new=follows_new)
-        snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
+        display = WatchDisplay(
+            client,
+            job_ids,
+            timeout=time_limit,
+            poll_interval=interval,
+            follows_new=follows_new,
+            console=output.console(),
+            clock=Clock.real(),
+        )
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format == "json":
             latest: dict[str, Job] = {}
-            for job in snapshots:
+            for job in display.snapshots():
                 latest[job.job_id] = job
                 output.print_records([output.job_to_json(job, tags=False)])
                 sys.stdout.flush()  # so that a reader of a pipe gets each line at once
             return status_of(latest.values())
         try:
-            display.follow(snapshots)
+            display.follow(display.snapshots())
         except WaitTimeoutError:
-            display.print_reasons(lambda: name_option.resolve_names(client))
+            display.print_reasons(name_option)
             raise
-        display.print_reasons(lambda: name_option.resolve_names(client))
+        display.print_reasons(name_option)
     return status_of(display.ended)
 
 
@@ -96,51 +103,46 @@ class WatchDisplay:
     def __init__(
         self,
         client: JobsClient,
+        job_ids: Iterable[str],
         *,
+        timeout: timedelta | float | None,
+        poll_interval: timedelta | float | None,
         console: Console,
-        now: Callable[[], datetime],
-        clock: Clock | None = None,
+        clock: Clock,
         executor: Executor | None = None,
         follows_new: bool = False,
     ) -> None:
-        """Create a display, which shows progress whenever `watch` sleeps between two polls: bars on a terminal, else lines.
+        """Create a display, which shows progress whenever it sleeps between two polls: bars on a terminal, else lines.
 
-        `now` is for time stamps and durations, and `clock` for sleeps, by default the monotonic clock of the machine. The
-        executor runs the requests for logs, by default on threads. With `follows_new`, jobs that start meanwhile are shown too.
+        The jobs and the times are those of `JobsClient.watch`. The executor runs the requests for logs, by default on threads.
+        With `follows_new`, jobs that start meanwhile are shown too.
         """
         self._client = client
+        self._watcher = Watcher(job_ids, timeout, poll_interval, attrs.evolve(clock, sleep=self._sleep))
         self._console = console
-        self._now = now
-        self._clock = Clock.real() if clock is None else clock
+        self._clock = clock
         self._latest: dict[str, Job] = {}
-        self._reader = PhaseReader(client, now, executor)
+        self._reader = PhaseReader(client, clock.utc_now, executor)
         self._follows_new = follows_new
-        self._watcher: Watcher | None = None
-        self._new_ids: Future[list[str]] | None = None
-        """The request for jobs that started meanwhile, if one is in flight."""
+        self._listing: Future[list[str]] | None = None
+        """The latest request for jobs that started meanwhile."""
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
         self._printed: dict[str, tuple[float, frozenset[PhaseName | None]]] = {}
         """When the latest line of each job was printed, and the phases in which its servers were."""
 
-    def watch(
-        self, job_ids: Iterable[str], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
-    ) -> Iterator[Job]:
-        """Return an iterator like that of `JobsClient.watch`, which shows progress while it sleeps."""
-        self._watcher = Watcher(job_ids, timeout, poll_interval, attrs.evolve(self._clock, sleep=self._sleep))
-        return self._snapshots(self._watcher)
-
-    def _snapshots(self, watcher: Watcher) -> Iterator[Job]:
-        yield from Watch(self._client, watcher)
+    def snapshots(self) -> Iterator[Job]:
+        """Yield jobs as `JobsClient.watch` does."""
+        yield from Watch(self._client, self._watcher)
         while self._follows_new:
-            watcher.add(_running_ids(self._client, lambda _: None))
-            if not watcher.unfinished:
+            self._watcher.add(_running_ids(self._client, lambda _: None))
+            if not self._watcher.unfinished:
                 return
-            yield from Watch(self._client, watcher)
+            yield from Watch(self._client, self._watcher)
 
     def follow(self, snapshots: Iterable[Job]) -> None:
-        """Show each snapshot of `watch` when it arrives, and progress in between, until all jobs are complete."""
+        """Show each snapshot when it arrives, and progress in between, until all jobs are complete."""
         bars = Live(console=self._console, get_renderable=self._bars, refresh_per_second=2) if self._has_bars else nullcontext()
         with bars:
             for job in snapshots:
@@ -153,13 +155,13 @@ class WatchDisplay:
         """The jobs that are complete, in the order in which they were first seen."""
         return [job for job in self._latest.values() if job.is_complete]
 
-    def print_reasons(self, find_names: Callable[[], Mapping[str, str]]) -> None:
+    def print_reasons(self, name_option: ServerOption) -> None:
         """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
 
-        Without the log of a job, only its reasons are missing. The names are found only if there are reasons to print.
+        Without the log of a job, only its reasons are missing. The names are read only if there are reasons to print.
         """
         unsuccessful = [job for job in self.ended if job.outcome is not Outcome.SUCCEEDED]
-        names = find_names() if unsuccessful else output.NO_NAMES
+        names = name_option.resolve_names(self._client) if unsuccessful else output.NO_NAMES
         for job in unsuccessful:
             try:
                 explanation = self._client.explain(job)
@@ -172,8 +174,8 @@ class WatchDisplay:
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
-        if self._follows_new and self._new_ids is None:
-            self._new_ids = self._reader.executor.submit(_running_ids, self._client, lambda _: None)
+        if self._follows_new and (self._listing is None or self._listing.done()):
+            self._listing = self._reader.executor.submit(_running_ids, self._client, lambda _: None)
         while seconds > 0:
             step = min(seconds, 1.0)
             self._clock.sleep(step)
@@ -181,17 +183,12 @@ class WatchDisplay:
             self._refresh()
 
     def _refresh(self) -> None:
-        self._reader.poll()
-        if self._watcher is not None and self._new_ids is not None and self._new_ids.done():
-            new_ids, self._new_ids = self._new_ids, None
-            if new_ids.exception() is None:  # the next sleep requests them again
-                self._watcher.add(new_ids.result())
+        if self._listing is not None and self._listing.done() and self._listing.exception() is None:
+            self._watcher.add(self._listing.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
             print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
-        if self._has_bars:
-            return
-        for job in self._running():
+        for job in [] if self._has_bars else self._running():
             printed_at, printed_phases = self._printed[job.job_id]
             if self._clock.now() - printed_at >= HEARTBEAT_INTERVAL or self._phases_of(job) != printed_phases:
                 self._print_line(job)
@@ -205,9 +202,9 @@ class WatchDisplay:
 
     def _print_line(self, job: Job) -> None:
         state = None if job.is_complete else self._reader.progress(job)
-        text = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
+        text = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._clock.utc_now()))}"
         self._console.print(
-            f"{format_second(self._now())}Z",
+            f"{format_second(self._clock.utc_now())}Z",
             output.text_cell(job.job_id),
             output.text_cell(job.status or "-"),
             output.outcome_cell(job),
@@ -226,7 +223,7 @@ class WatchDisplay:
         # With one job the lines below the table need no id.
         heads = {job_id: "" if len(jobs) == 1 else f"{job_id}: " for job_id in states}
         return Group(
-            bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions),
+            bars_table(jobs, now=self._clock.utc_now(), width=self._console.width, fractions=fractions),
             *(
                 output.with_hanging_indent("   ", f"{heads[job_id]}{output.progress_label(state)}")
                 for job_id, state in states.items()
@@ -234,7 +231,7 @@ class WatchDisplay:
         )
 
 
-def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Mapping[str, float] | None = None) -> Table:
+def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Mapping[str, float]) -> Table:
     """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration.
 
     The bar of a running job shows its fraction by id, from 0.0 to 1.0. By default it shows the servers that have reached the
@@ -243,7 +240,7 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
 
     def bar(job: Job) -> ProgressBar:
         at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
-        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else (fractions or {}).get(job.job_id, at_target))
+        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else fractions.get(job.job_id, at_target))
 
     columns = [
         output.Column("job", lambda job: job.job_id),
