@@ -139,8 +139,9 @@ def _shown(table: Any, width: int) -> list[str]:
 
 def test_details_are_a_column_or_below():
     """A column in a wide terminal, else lines below each row. Neither ends in spaces if stdout is no terminal."""
-    columns, rows = [Column("server"), Column("age", rank=1)], [[Text("s-1"), Text("9d")], [Text("s-2"), Text("1d")]]
-    table = functools.partial(detailed_table, columns, rows, header="reasons", details=[["first reason", "x" * 90], []])
+    columns = [Column("server", lambda row: row[0]), Column("age", lambda row: row[1], rank=1)]
+    rows = [("s-1", "9d", ["first reason", "x" * 90]), ("s-2", "1d", [])]
+    table = functools.partial(detailed_table, columns, rows, header="reasons", details=lambda row: row[2])
     assert _shown(table(width=10_000), 10_000) == ["server age reasons", f"s-1    9d  first reason; {'x' * 90}", "s-2    1d"]
     assert _shown(table(width=80), 80) == [
         "server age",

@@ -65,9 +65,6 @@ def print_table(table: RenderableType, console: Console) -> None:
     console.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
-Cell: TypeAlias = ConsoleRenderable
-"""A text, or a bar of any kind."""
-
 UNLIMITED: Final = 10_000
 """A width, or a number of characters, that is more than any text needs."""
 
@@ -77,77 +74,76 @@ class Column:
     """A column of a table that `fitted_table` fits to the terminal."""
 
     header: str
-    cell: Callable[[Any], Cell | str] = str
-    """Returns the cell for the object that a row shows. A text can be from AWS."""
+    cell: Callable[[Any], ConsoleRenderable | str]
+    """Returns the cell, a text or a bar, for the object that a row shows. A text can be from AWS."""
     rank: int = attrs.field(default=0, kw_only=True)
     """The column with the highest rank is dropped first. A column with rank 0 is never dropped."""
     wraps: bool = attrs.field(default=False, kw_only=True)
     """Whether its cells wrap. Words of more than 20 characters, such as ARNs, are broken if the column is narrow."""
     justify: Literal["left", "right"] = attrs.field(default="left", kw_only=True)
 
+    def render(self, row: object) -> ConsoleRenderable:
+        """Return the cell for an object, without control characters."""
+        value = self.cell(row)
+        return text_cell(value) if isinstance(value, str) else value
 
-def cells(columns: Sequence[Column], objects: Iterable[object]) -> list[list[Cell]]:
-    """Return one row of cells per object."""
-    values = ([column.cell(shown) for column in columns] for shown in objects)
-    return [[text_cell(value) if isinstance(value, str) else value for value in row] for row in values]
+    def measure(self, cell: ConsoleRenderable) -> tuple[int, int]:
+        """Return the least and the natural width of a cell."""
+        if not isinstance(cell, Text):
+            return 8, 60  # a bar
+        longest_word = max(map(cell_len, cell.plain.split()), default=0)
+        return min(20, longest_word) if self.wraps else cell.cell_len, cell.cell_len
 
 
-def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool = True) -> Table:
-    """Return a table that is at most `width` columns wide, without truncated cells.
+def fitted_table(columns: Sequence[Column], rows: Sequence[object], *, width: int, header: bool = True) -> Table:
+    """Return a table with a row per object that is at most `width` columns wide, without truncated cells.
 
     Columns of free text wrap. If the table is still too wide, whole columns are dropped. If the last column is still too
-    wide, it wraps too. `rows` has the cells of each row, in the order of `columns`.
+    wide, it wraps too.
     """
-    return _table(columns, rows, _fit(columns, rows, width=width, header=header), header=header)
+    return _table(_fit(columns, rows, width), rows, header=header)
 
 
 def detailed_table(
-    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, header: str, details: Sequence[Sequence[str]], width: int
+    columns: Sequence[Column], rows: Sequence[object], *, header: str, details: Callable[[Any], Sequence[str]], width: int
 ) -> Table:
     """Return a table like `fitted_table`, with texts for each row: from 120 columns on in a last column, else below the row."""
     if width >= 120:
-        wide_rows = [[*row, text_cell("; ".join(texts), UNLIMITED)] for row, texts in zip(rows, details, strict=True)]
-        return fitted_table([*columns, Column(header, wraps=True)], wide_rows, width=width)
-    widths = _fit(columns, rows, width=width, header=True)
+        texts = Column(header, lambda row: text_cell("; ".join(details(row)), UNLIMITED), wraps=True)
+        return fitted_table([*columns, texts], rows, width=width)
+    widths = _fit(columns, rows, width)
     stack = Table.grid()
-    for index, (row, texts) in enumerate(zip(rows, details, strict=True)):
-        stack.add_row(_table(columns, [row], widths, header=index == 0))
-        for text in texts:
+    for index, row in enumerate(rows):
+        stack.add_row(_table(widths, [row], header=index == 0))
+        for text in details(row):
             stack.add_row(with_hanging_indent("  -", text))
     return stack
 
 
-def _fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool) -> dict[int, int]:
-    """Return the widths of the columns that are not dropped, by index."""
-    all_rows = [*([[Text(column.header) for column in columns]] if header else []), *rows]
-    sizes = [[_measure(column, row[index]) for row in all_rows] for index, column in enumerate(columns)]
-    least = [max((size[0] for size in column_sizes), default=0) for column_sizes in sizes]
-    kept = list(range(len(columns)))
-    while (spare := width - sum(least[index] for index in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
-        kept.remove(max(kept, key=lambda index: columns[index].rank))
-    widths: dict[int, int] = {}
-    for index in kept:
+def _fit(columns: Sequence[Column], rows: Sequence[object], width: int) -> dict[Column, int]:
+    """Return the widths of the columns that are not dropped."""
+    sizes: dict[Column, tuple[int, int]] = {}
+    for column in columns:
+        least, natural = zip(*map(column.measure, (Text(column.header), *map(column.render, rows))), strict=True)
+        sizes[column] = max(least), max(natural)
+    kept = list(columns)
+    while (spare := width - sum(sizes[column][0] for column in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
+        kept.remove(max(kept, key=lambda column: column.rank))
+    widths: dict[Column, int] = {}
+    for column in kept:
         # If `spare` is negative, the last column is too wide by that much.
-        more = min(spare, max((size[1] for size in sizes[index]), default=0) - least[index])
+        more = min(spare, sizes[column][1] - sizes[column][0])
         spare -= more
-        widths[index] = max(1, least[index] + more)
+        widths[column] = max(1, sizes[column][0] + more)
     return widths
 
 
-def _measure(column: Column, cell: Cell) -> tuple[int, int]:
-    """Return the least and the natural width of a cell."""
-    if not isinstance(cell, Text):
-        return 8, 60  # a bar
-    longest_word = max(map(cell_len, cell.plain.split()), default=0)
-    return min(20, longest_word) if column.wraps else cell.cell_len, cell.cell_len
-
-
-def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], widths: Mapping[int, int], *, header: bool) -> Table:
+def _table(widths: Mapping[Column, int], rows: Iterable[object], *, header: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=header)
-    for index, width in widths.items():
-        table.add_column(columns[index].header, width=width, overflow="fold", justify=columns[index].justify)
+    for column, width in widths.items():
+        table.add_column(column.header, width=width, overflow="fold", justify=column.justify)
     for row in rows:
-        table.add_row(*(row[index] for index in widths))
+        table.add_row(*(column.render(row) for column in widths))
     return table
 
 
@@ -301,9 +297,14 @@ def jobs_table(
     left_out = {*([] if tags else ["tags"]), *(["account", "region"] if places is None else [])}
     columns = [column for column in columns if column.header not in left_out]
     if not names:
-        return fitted_table(columns, cells(columns, jobs), width=width)
-    details = [[", ".join(_names_or_ids(job, names))] if job.participating_servers else [] for job in jobs]
-    return detailed_table(columns, cells(columns, jobs), header="names", details=details, width=width)
+        return fitted_table(columns, jobs, width=width)
+    return detailed_table(
+        columns,
+        jobs,
+        header="names",
+        details=lambda job: [", ".join(_names_or_ids(job, names))] if job.participating_servers else [],
+        width=width,
+    )
 
 
 # ------------------------------------------------------------------ records: JSON lines and CSV
@@ -356,8 +357,3 @@ def host_names_record(server_ids: Iterable[str | None], names: HostNames) -> dic
     """Return the names of servers by id; nothing if none is known."""
     names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
     return {"hostNames": names_by_id} if names_by_id else {}
-
-
-def log_error_text(error: Exception | None) -> str | None:
-    """Return the error of a log as one line; `None` for `None`."""
-    return None if error is None else one_line(str(error))

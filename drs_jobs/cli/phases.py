@@ -23,6 +23,7 @@ from drs_jobs._text import format_duration
 from drs_jobs._time import nearest_utc, seconds_of
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, Progress, instance_ids, phases, progress
 from drs_jobs.cli import output
+from drs_jobs.evidence import wording
 from drs_jobs.sweep.workers import DaemonThreadPool
 
 _LETTERS: Final[Mapping[PhaseName, str]] = {
@@ -93,7 +94,7 @@ def phases_table(
     ]
     if not instances:
         del columns[-2]
-    return output.fitted_table(columns, output.cells(columns, rows), width=width)
+    return output.fitted_table(columns, rows, width=width)
 
 
 def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
@@ -140,7 +141,7 @@ def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAM
             "launchedAt": row.launched_at,
             "recoverySeconds": seconds_of(row.recovery_time),
             "phases": [{key: value(phase) for key, value in _PHASE_VALUES.items()} for phase in row.phases],
-            "logError": output.log_error_text(report.log_error),
+            "logError": wording.error_label(report.log_error) or None,
         }
 
 

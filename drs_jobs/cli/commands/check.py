@@ -98,10 +98,9 @@ def assessment_table(assessment: Assessment, *, width: int) -> Table:
         output.Column("recovery time", lambda row: wording.recovery_time_label(row.latest_recovery), rank=2),
         *(median_columns if has_median else []),
     ]
-    cells = output.cells(columns, rows)
     if not has_verdict:
-        return output.fitted_table(columns, cells, width=width)
-    return output.detailed_table(columns, cells, header="reasons", details=[row.reasons for row in rows], width=width)
+        return output.fitted_table(columns, rows, width=width)
+    return output.detailed_table(columns, rows, header="reasons", details=lambda row: row.reasons, width=width)
 
 
 def markdown_lines(assessment: Assessment) -> Iterator[str]:

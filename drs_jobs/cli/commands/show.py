@@ -1,6 +1,6 @@
 """`drs-jobs show`: one job with its outcome, reasons, servers, actions and log, and in the formats for machines."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -234,11 +234,11 @@ def actions_table(
         output.Column("status", status, rank=1),
         output.Column("reason", lambda row: row[1].failure_reason or "", rank=3, wraps=True),
     ]
-    return output.fitted_table(columns, output.cells(columns, actions), width=width)
+    return output.fitted_table(columns, actions, width=width)
 
 
 def log_table(
-    log: Iterable[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
+    log: Sequence[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
 ) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
@@ -251,7 +251,7 @@ def log_table(
         ),
         output.Column("error", lambda item: (item.event_data and item.event_data.raw_error) or "", rank=2, wraps=True),
     ]
-    return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
+    return output.fitted_table(columns, log, width=width, header=header)
 
 
 def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:
@@ -274,5 +274,5 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: output.Ho
         ],
         "phases": list(phases_records(explanation.phases, names=names)),
         "log": [unstructure_log_item(item) for item in explanation.log],
-        "logError": output.log_error_text(explanation.log_error),
+        "logError": wording.error_label(explanation.log_error) or None,
     }

@@ -1,7 +1,7 @@
 """`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -231,7 +231,7 @@ class WatchDisplay:
         )
 
 
-def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Mapping[str, float]) -> Table:
+def bars_table(jobs: Sequence[Job], *, now: datetime, width: int, fractions: Mapping[str, float]) -> Table:
     """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration.
 
     The bar of a running job shows its fraction by id, from 0.0 to 1.0. By default it shows the servers that have reached the
@@ -249,4 +249,4 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
         output.Column("outcome", lambda job: output.outcome_cell(job, now=now), rank=1),
         output.Column("took", lambda job: format_duration(job.elapsed(now)), rank=2),
     ]
-    return output.fitted_table(columns, output.cells(columns, jobs), width=width, header=False)
+    return output.fitted_table(columns, jobs, width=width, header=False)
