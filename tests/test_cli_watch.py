@@ -20,7 +20,7 @@ from rich.console import Console
 import command_line
 from conftest import ONE_ATTEMPT
 from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
-from drs_jobs._polling import Clock
+from drs_jobs._polling import Clock, Watcher
 from drs_jobs.analysis import progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.cli.phases import PhaseReader
@@ -82,16 +82,9 @@ class Watch:
 
         console = Console(file=self.shown, width=self.width, force_terminal=isinstance(self.shown, Terminal))
         client = JobsClient(self.local.client(config=ONE_ATTEMPT))
-        display = WatchDisplay(
-            client,
-            job_ids,
-            timeout=timeout,
-            poll_interval=interval,
-            console=console,
-            clock=Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: self.local.now),
-            executor=Immediate(),
-        )
-        display.follow(display.snapshots())
+        clock = Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: self.local.now)
+        display = WatchDisplay(client, Watcher(job_ids, timeout, interval, clock), console, executor=Immediate())
+        display.follow()
         return display
 
     @property
@@ -267,7 +260,7 @@ def test_unreadable_log(fault: str, watch: Watch, capsys: pytest.CaptureFixture[
     """It costs only the phases: the lines, the heartbeat and the end are there, and one line on stderr."""
     watch.local.inject(FAULTS[fault], times=None, operation=LOG)
     job_id = watch.start()
-    assert [job.outcome.name for job in watch.follow(job_id).ended] == ["SUCCEEDED"]
+    assert [job.outcome.name for job in watch.follow(job_id)._latest.values()] == ["SUCCEEDED"]
     assert len(watch.lines) >= 9
     assert not [line for line in watch.lines if "%" in line or "phase" in line]
     assert capsys.readouterr().err.count("the log cannot be read") == 1
@@ -438,7 +431,7 @@ def test_watch_timeout(local_drs: LocalDrs):
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_watch_on_a_terminal(width: int):
+def test_watch_on_a_terminal(width: int, local_drs: LocalDrs):
     """One line with a bar per job on wide and narrow terminals, with complete ids."""
     servers = (*(make_server() for _ in range(110)), make_server(launch_status="PENDING"))
     job = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
@@ -446,10 +439,10 @@ def test_watch_on_a_terminal(width: int):
     shown = Terminal()
     console = Console(file=shown, force_terminal=True, width=width)
     clock = attrs.evolve(Clock.real(), utc_now=lambda: NOON)
-    client = JobsClient(region_name="eu-west-1")
-    display = WatchDisplay(client, [], timeout=0, poll_interval=None, console=console, clock=clock)
-    display.follow([make_job(job_id=job.job_id, status="STARTED"), job, other])
-    assert display.ended == [job, other]
+    local_drs.add_jobs(job, other)
+    watcher = Watcher([job.job_id, other.job_id], 0, None, clock)
+    WatchDisplay(JobsClient(local_drs.client()), watcher, console).follow()
+    assert set(watcher.snapshots.values()) == {job, other}
     lines = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-2:]
     for line, one in zip(lines, (job, other), strict=True):
         assert one.job_id in line
@@ -486,19 +479,17 @@ def test_watch_of_jobs_that_start_meanwhile():
                 started.append(watch.start(SERVERS[1 + len(started)]))
 
         start = local.now
+        clock = Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: local.now)
         display = WatchDisplay(
             JobsClient(local.client()),
-            [first],
-            timeout=7200,
-            poll_interval=30,
-            console=Console(file=watch.shown, width=10_000),
-            clock=Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: local.now),
+            Watcher([first], 7200, 30, clock),
+            Console(file=watch.shown, width=10_000),
             executor=Immediate(),
             follows_new=True,
         )
-        display.follow(display.snapshots())
-    assert [job.job_id for job in display.ended] == [first, started[0]]
-    assert all(job.is_complete for job in display.ended)
+        display.follow()
+    assert [job.job_id for job in display._latest.values()] == [first, started[0]]
+    assert all(job.is_complete for job in display._latest.values())
 
 
 def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
@@ -518,16 +509,13 @@ def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeyp
     start = clock.now()
     display = WatchDisplay(
         JobsClient(local_drs.client()),
-        [job.job_id],
-        timeout=60,
-        poll_interval=10,
-        console=Console(file=io.StringIO(), width=10_000),
-        clock=attrs.evolve(clock, utc_now=lambda: local_drs.now),
+        Watcher([job.job_id], 60, 10, attrs.evolve(clock, utc_now=lambda: local_drs.now)),
+        Console(file=io.StringIO(), width=10_000),
         executor=Deferred(),
         follows_new=True,
     )
     with pytest.raises(WaitTimeoutError):
-        display.follow(display.snapshots())
+        display.follow()
     polls = [request for request in local_drs.requests if request.body.get("filters", {}).get("jobIDs")]
     assert (len(lists), clock.now() - start) == (1, 60)
     assert len(polls) >= 6

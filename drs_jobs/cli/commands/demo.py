@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from drs_jobs import Job, JobFailedError, JobsClient, Outcome
-from drs_jobs._polling import Clock
+from drs_jobs._polling import Clock, Watcher
 from drs_jobs.analysis import busy_servers
 from drs_jobs.cli import output
 from drs_jobs.cli.commands.local import print_exports
@@ -78,8 +78,7 @@ def demo(
             console, f"\nA drill of 4 servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n"
         )
         clock = attrs.evolve(Clock.real(), utc_now=lambda: local.now)
-        display = WatchDisplay(client, [job_id], timeout=60, poll_interval=0.2, console=console, clock=clock)
-        display.follow(display.snapshots())
+        WatchDisplay(client, Watcher([job_id], 60, 0.2, clock), console).follow()
         _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
         output.print_reasons(console, client.explain(job_id))
     command = own_command()

@@ -1,10 +1,10 @@
 """`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import attrs
@@ -67,30 +67,21 @@ def watch(
         if not jobs and not (job_ids := _running_ids(client, lambda error: print_error(str(error)))):
             print_note("no job runs: drs-jobs list shows the latest")
             return ExitStatus.SUCCEEDED
-        display = WatchDisplay(
-            client,
-            job_ids,
-            timeout=time_limit,
-            poll_interval=interval,
-            follows_new=follows_new,
-            console=output.console(),
-            clock=Clock.real(),
-        )
+        watcher = Watcher(job_ids, time_limit, interval, Clock.real())
+        display = WatchDisplay(client, watcher, output.console(), follows_new=follows_new)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format == "json":
-            latest: dict[str, Job] = {}
             for job in display.snapshots():
-                latest[job.job_id] = job
                 output.print_records([output.job_to_json(job, tags=False)])
                 sys.stdout.flush()  # so that a reader of a pipe gets each line at once
-            return status_of(latest.values())
-        try:
-            display.follow(display.snapshots())
-        except WaitTimeoutError:
+        else:
+            try:
+                display.follow()
+            except WaitTimeoutError:
+                display.print_reasons(name_option)
+                raise
             display.print_reasons(name_option)
-            raise
-        display.print_reasons(name_option)
-    return status_of(display.ended)
+    return status_of(watcher.snapshots.values())
 
 
 def _running_ids(client: JobsClient, on_malformed: Callable[[MalformedResponseError], object]) -> list[str]:
@@ -103,26 +94,24 @@ class WatchDisplay:
     def __init__(
         self,
         client: JobsClient,
-        job_ids: Iterable[str],
-        *,
-        timeout: timedelta | float | None,
-        poll_interval: timedelta | float | None,
+        watcher: Watcher,
         console: Console,
-        clock: Clock,
-        executor: Executor | None = None,
+        *,
         follows_new: bool = False,
+        executor: Executor | None = None,
     ) -> None:
-        """Create a display, which shows progress whenever it sleeps between two polls: bars on a terminal, else lines.
+        """Create a display, which shows progress whenever the watcher sleeps: bars on a terminal, else lines.
 
-        The jobs and the times are those of `JobsClient.watch`. The executor runs the requests for logs, by default on threads.
-        With `follows_new`, jobs that start meanwhile are shown too.
+        The executor runs the requests for logs, by default on threads. With `follows_new`, jobs that start meanwhile are shown
+        too.
         """
         self._client = client
-        self._watcher = Watcher(job_ids, timeout, poll_interval, attrs.evolve(clock, sleep=self._sleep))
+        self._watcher = watcher
+        self._clock = watcher.clock
+        watcher.clock = attrs.evolve(self._clock, sleep=self._sleep)
         self._console = console
-        self._clock = clock
         self._latest: dict[str, Job] = {}
-        self._reader = PhaseReader(client, clock.utc_now, executor)
+        self._reader = PhaseReader(client, self._clock.utc_now, executor)
         self._follows_new = follows_new
         self._listing: Future[list[str]] | None = None
         """The latest request for jobs that started meanwhile."""
@@ -141,26 +130,21 @@ class WatchDisplay:
                 return
             yield from Watch(self._client, self._watcher)
 
-    def follow(self, snapshots: Iterable[Job]) -> None:
+    def follow(self) -> None:
         """Show each snapshot when it arrives, and progress in between, until all jobs are complete."""
         bars = Live(console=self._console, get_renderable=self._bars, refresh_per_second=2) if self._has_bars else nullcontext()
         with bars:
-            for job in snapshots:
+            for job in self.snapshots():
                 self._latest[job.job_id] = job
                 if not self._has_bars:
                     self._print_line(job)
-
-    @property
-    def ended(self) -> list[Job]:
-        """The jobs that are complete, in the order in which they were first seen."""
-        return [job for job in self._latest.values() if job.is_complete]
 
     def print_reasons(self, name_option: ServerOption) -> None:
         """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
 
         Without the log of a job, only its reasons are missing. The names are read only if there are reasons to print.
         """
-        unsuccessful = [job for job in self.ended if job.outcome is not Outcome.SUCCEEDED]
+        unsuccessful = [job for job in self._latest.values() if job.outcome not in {Outcome.RUNNING, Outcome.SUCCEEDED}]
         names = name_option.resolve_names(self._client) if unsuccessful else output.NO_NAMES
         for job in unsuccessful:
             try:
@@ -194,7 +178,7 @@ class WatchDisplay:
                 self._print_line(job)
 
     def _running(self) -> list[Job]:
-        return [job for job in self._latest.values() if not job.is_complete]
+        return [job for job in list(self._latest.values()) if not job.is_complete]  # the bars are drawn by another thread
 
     def _phases_of(self, job: Job) -> frozenset[PhaseName | None]:
         state = self._reader.progress(job)
