@@ -20,7 +20,7 @@ from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, Outcome
 from drs_jobs._client import read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_duration
-from drs_jobs._time import nearest_utc, seconds_of
+from drs_jobs._time import seconds_of
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, Progress, instance_ids, phases, progress
 from drs_jobs.cli import output
 from drs_jobs.evidence import wording
@@ -74,12 +74,11 @@ def phases_table(
     Phases that are running reach until `now`.
     """
     rows = [attrs.evolve(row, phases=tuple(_until(phase, now) for phase in row.phases)) for row in rows]
-    created = report.job.creation_date_time
-    phases_of_job = [_until(phase, now) for row in report.participants for phase in row.phases]
+    shown = [phase for row in rows for phase in row.phases]
     # The clock of this machine can be behind AWS's, so `now` is no start.
-    starts = [nearest_utc(time) for time in (created, *(phase.started_at for phase in phases_of_job)) if time is not None]
-    ends = [nearest_utc(phase.ended_at) for phase in phases_of_job if phase.ended_at is not None]
-    start, end = min(starts, default=now), max([*starts, *ends], default=now)
+    starts = [*filter(None, (report.job.creation_date_time, *(phase.started_at for phase in shown)))]
+    start = min(starts, default=now)
+    end = max([*starts, *filter(None, (phase.ended_at for phase in shown))], default=now)
     instances = instance_ids(report.job, report.log)
     columns = [
         output.Column("participant", lambda row: output.server_label(row.participant, names)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import attrs
 import typer
@@ -16,7 +16,8 @@ from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_ago, format_count, format_duration, format_minute, format_second, format_target_count
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.analysis.several_jobs import WORST_FIRST
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -33,6 +34,8 @@ from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
+
+_FAILED: Final = OUTCOME_COLOURS[Outcome.FAILED]
 
 
 @with_option_groups
@@ -140,13 +143,12 @@ def print_explanation(
     with console.capture() as capture:
         _print_outcome(console, job, now=now, tags=tags)
         if state is not None:
-            style = OUTCOME_COLOURS[Outcome.FAILED] if state.slow else ""
-            console.print(Text(output.progress_label(state, names), style=style), soft_wrap=True)
+            console.print(Text(output.progress_label(state, names), style=_FAILED if state.slow else ""), soft_wrap=True)
         height = max(1, console.height - 14) if console.is_terminal else 0
         output.print_reasons(console, explanation, names=names, height=height)
     head = capture.get()
     console.file.write(head)
-    rows = shown = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
+    rows = shown = _worst_first(report)
     if console.is_terminal and not has_log:
         # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
         # and the next prompt. One row is shown in any case.
@@ -169,8 +171,8 @@ def print_explanation(
         console.print(log_table(explanation.log, width=console.width, names=names))
 
 
-def _severity(row: ParticipantPhases) -> int:
-    return (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED).index(row.outcome)
+def _worst_first(report: JobPhases) -> list[ParticipantPhases]:
+    return sorted(report.participants, key=lambda row: WORST_FIRST.index(row.outcome))
 
 
 def _print_outcome(console: Console, job: Job, *, now: datetime, tags: bool) -> None:
@@ -214,7 +216,7 @@ def markdown_lines(
         yield ""
         rows = (
             (output.server_label(row.participant, names), row.outcome.name, format_duration(row.recovery_time))
-            for row in sorted(report.participants, key=_severity)
+            for row in _worst_first(report)
         )
         yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
@@ -223,15 +225,12 @@ def actions_table(
     actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames = output.NO_NAMES
 ) -> Table:
     """Return a table of launch actions, one row per server and action."""
-
-    def status(row: tuple[str, LaunchActionRun]) -> Text:
-        _, run = row
-        return output.text_cell(run.status or "-", style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else "")
-
     columns = [
         output.Column("server", lambda row: output.server_label(row[0], names)),
         output.Column("launch action", lambda row: row[1].name + " (optional)" * row[1].is_optional, rank=2, wraps=True),
-        output.Column("status", status, rank=1),
+        output.Column(
+            "status", lambda row: output.text_cell(row[1].status or "-", style=_FAILED if row[1].is_failed else ""), rank=1
+        ),
         output.Column("reason", lambda row: row[1].failure_reason or "", rank=3, wraps=True),
     ]
     return output.fitted_table(columns, actions, width=width)
