@@ -125,10 +125,10 @@ def callback(
     values = {**attrs.asdict(connection), "output_format": output_format}
     options = {name: value for name, value in values.items() if value is not None}
     program: Any = context.command
-    if (command := program.commands.get(context.invoked_subcommand)) is not None:
-        lacking = options.keys() - {parameter.name for parameter in command.params}
-        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
-            raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see {_NAME} {command.name} --help")
+    command = program.commands[context.invoked_subcommand]
+    lacking = options.keys() - {parameter.name for parameter in command.params}
+    if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
+        raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see {_NAME} {command.name} --help")
     context.default_map = {str(context.invoked_subcommand): options}
 
 

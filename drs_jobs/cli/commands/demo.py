@@ -65,8 +65,8 @@ def demo(
         completed = sum(job.is_complete for job in jobs)
         failed = sum(job.outcome is Outcome.FAILED for job in jobs)
         typer.echo(
-            f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are COMPLETED,\n"
-            f"and {failed} of these failed. AWS has no status for failed jobs. In Python:\n"
+            f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are "
+            f"COMPLETED,\nand {failed} of these failed. AWS has no status for failed jobs. In Python:\n"
         )
         typer.echo(textwrap.indent(inspect.getsource(print_failures), "    "))
         typer.echo("This prints:\n")
