@@ -94,7 +94,7 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
     return [
         (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=False, width=width)),
         (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=True, width=width)),
-        (job_ids, lambda width: bars_table(jobs, now=NOON, width=width, fractions={})),
+        (job_ids, lambda width: bars_table(jobs, {}, now=NOON, width=width)),
         (SERVER_IDS, lambda width: actions_table(actions, width=width)),
         ([str(item.event) for item in log], lambda width: log_table(log, width=width)),
     ]

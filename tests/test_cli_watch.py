@@ -21,7 +21,7 @@ import command_line
 from conftest import ONE_ATTEMPT
 from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs.analysis import progress
+from drs_jobs.analysis import Progress, progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.cli.phases import PhaseReader
 from drs_jobs.cli.servers import ServerOption
@@ -398,7 +398,7 @@ def test_bar_shows_the_fraction():
     running, complete = make_job(status="STARTED"), make_job(participating_servers=(make_server(launch_status="FAILED"),))
     half = make_job(status="STARTED", participating_servers=(make_server(), make_server(launch_status="PENDING")))
     now = max(job.creation_date_time for job in (running, complete, half) if job.creation_date_time) + timedelta(minutes=1)
-    table = bars_table([running, complete, half], now=now, width=140, fractions={running.job_id: 0.25})
+    table = bars_table([running, complete, half], {running.job_id: Progress(fraction=0.25)}, now=now, width=140)
     assert [bar.completed for bar in table.columns[1].cells] == [0.25, 1.0, 0.5]  # type: ignore[union-attr]
 
 

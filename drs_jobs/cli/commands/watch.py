@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
-from drs_jobs._client import Watch
+from drs_jobs._client import Watch, read_log
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
-from drs_jobs.analysis import PhaseName
+from drs_jobs.analysis import PhaseName, Progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -123,12 +123,10 @@ class WatchDisplay:
 
     def snapshots(self) -> Iterator[Job]:
         """Yield jobs as `JobsClient.watch` does."""
-        yield from Watch(self._client, self._watcher)
-        while self._follows_new:
-            self._watcher.add(_running_ids(self._client, lambda _: None))
-            if not self._watcher.unfinished:
-                return
+        while self._watcher.unfinished:
             yield from Watch(self._client, self._watcher)
+            if self._follows_new:
+                self._watcher.add(_running_ids(self._client, lambda _: None))
 
     def follow(self) -> None:
         """Show each snapshot when it arrives, and progress in between, until all jobs are complete."""
@@ -147,14 +145,11 @@ class WatchDisplay:
         unsuccessful = [job for job in self._latest.values() if job.outcome not in {Outcome.RUNNING, Outcome.SUCCEEDED}]
         names = name_option.resolve_names(self._client) if unsuccessful else output.NO_NAMES
         for job in unsuccessful:
-            try:
-                explanation = self._client.explain(job)
-            except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
-                explanation = analysis.explain(job, (), log_error=error)
+            items, error = read_log(self._client, job.job_id)
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
-            output.print_reasons(self._console, explanation, names=names)
-            print_log_error(explanation.log_error)
+            output.print_reasons(self._console, analysis.explain(job, items, log_error=error), names=names)
+            print_log_error(error)
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
@@ -203,28 +198,28 @@ class WatchDisplay:
         if not jobs:
             return Text("waiting until a job is visible")
         states = {job.job_id: state for job in self._running() if (state := self._reader.progress(job)) is not None}
-        fractions = {job_id: state.fraction for job_id, state in states.items()}
-        # With one job the lines below the table need no id.
-        heads = {job_id: "" if len(jobs) == 1 else f"{job_id}: " for job_id in states}
+        labels = [
+            # With one job the lines below the table need no id.
+            output.progress_label(state) if len(jobs) == 1 else f"{job_id}: {output.progress_label(state)}"
+            for job_id, state in states.items()
+        ]
         return Group(
-            bars_table(jobs, now=self._clock.utc_now(), width=self._console.width, fractions=fractions),
-            *(
-                output.with_hanging_indent("   ", f"{heads[job_id]}{output.progress_label(state)}")
-                for job_id, state in states.items()
-            ),
+            bars_table(jobs, states, now=self._clock.utc_now(), width=self._console.width),
+            *(output.with_hanging_indent("   ", label) for label in labels),
         )
 
 
-def bars_table(jobs: Sequence[Job], *, now: datetime, width: int, fractions: Mapping[str, float]) -> Table:
+def bars_table(jobs: Sequence[Job], states: Mapping[str, Progress], *, now: datetime, width: int) -> Table:
     """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration.
 
-    The bar of a running job shows its fraction by id, from 0.0 to 1.0. By default it shows the servers that have reached the
+    The bar of a running job shows the fraction of its state, by id. Without one it shows the servers that have reached the
     target status.
     """
 
     def bar(job: Job) -> ProgressBar:
         at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
-        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else fractions.get(job.job_id, at_target))
+        fraction = states[job.job_id].fraction if job.job_id in states else at_target
+        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else fraction)
 
     columns = [
         output.Column("job", lambda job: job.job_id),
