@@ -464,8 +464,9 @@ def test_watch_without_an_id(local_drs: LocalDrs):
     assert {line.split()[2] for line in watched.stdout.splitlines()} == {job.job_id for job in running}
 
 
-def test_watch_of_jobs_that_start_meanwhile():
-    """With --all they are watched too, also if the others have ended, and the watch ends when none runs."""
+@pytest.mark.parametrize("interval", [30, 600])
+def test_watch_of_jobs_that_start_meanwhile(interval: int):
+    """With --all they are watched too, also if the others end in the same interval, and the watch ends when none runs."""
     with LocalDrs(speed=0) as local:
         watch = Watch(local)
         first = watch.start(SERVERS[0])
@@ -482,7 +483,7 @@ def test_watch_of_jobs_that_start_meanwhile():
         clock = Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: local.now)
         display = WatchDisplay(
             JobsClient(local.client()),
-            Watcher([first], 7200, 30, clock),
+            Watcher([first], 7200, interval, clock),
             Console(file=watch.shown, width=10_000),
             executor=Immediate(),
             follows_new=True,
