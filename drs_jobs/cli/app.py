@@ -73,12 +73,6 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
 """Command lines of the program and of each command, for their help."""
 
 
-def summary(text: str) -> str:
-    """Return the first sentence of a help text, on one line and without its full stop."""
-    paragraph = " ".join(text.partition("\n\n")[0].split())
-    return paragraph.partition(". ")[0].removesuffix(".")
-
-
 def _epilog(name: str) -> str:
     # click does not wrap a paragraph that begins with this control character.
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in EXAMPLES[name])])
@@ -94,8 +88,9 @@ app: typer.Typer = typer.Typer(
 )
 
 for _name, _command in _COMMANDS.items():
-    # An explicit summary, because click cuts off the one that it takes from the docstring.
-    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(_name))(_command)
+    # An explicit summary, the first sentence, because click cuts off the one that it takes from the docstring.
+    _summary = (_command.__doc__ or "").splitlines()[0].partition(". ")[0].removesuffix(".")
+    app.command(_name, short_help=_summary, epilog=_epilog(_name))(_command)
 
 
 def _print_version(requested: bool) -> None:

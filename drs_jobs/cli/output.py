@@ -325,6 +325,7 @@ def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Pla
     `place` is where it was read, in case that its ARN does not say it.
     """
     account_id, region = place or (None, None)
+    host_names = {server.name: names[server.name] for server in job.participating_servers if server.name in names}
     return {
         **{key: value for key, value in unstructure_job(job).items() if tags or key != SENSITIVE_MEMBER},
         "accountID": job.account_id or account_id,
@@ -332,7 +333,7 @@ def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Pla
         "outcome": job.outcome.name,
         "durationSeconds": seconds_of(job.duration),
         "failedServers": [server.source_server_id for server in job.failed_servers],
-        **host_names_record((server.source_server_id for server in job.participating_servers), names),
+        **({"hostNames": host_names} if host_names else {}),
     }
 
 
@@ -351,9 +352,3 @@ def job_record(job: Job, *, tags: bool, names: HostNames, place: Place) -> dict[
         "hostNames": "; ".join(_names_or_ids(job, names)),
         SENSITIVE_MEMBER: json.dumps(dict(job.tags)) if job.tags else None,
     }
-
-
-def host_names_record(server_ids: Iterable[str | None], names: HostNames) -> dict[str, Any]:
-    """Return the names of servers by id; nothing if none is known."""
-    names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
-    return {"hostNames": names_by_id} if names_by_id else {}

@@ -256,9 +256,8 @@ def log_table(
 def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:
     """Return a job in AWS's shape, with its instances, failures, causes, phases and log under keys that AWS does not have."""
     return {
-        **output.job_to_json(explanation.job, tags=tags),
+        **output.job_to_json(explanation.job, tags=tags, names=names),
         "instanceIDs": dict(explanation.instance_ids),
-        **output.host_names_record((row.participant for row in explanation.phases.participants), names),
         "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
         "jobReasons": explanation.job_reasons,
         "causes": [
