@@ -33,7 +33,6 @@ from drs_jobs._time import duration_between, seconds_of
 from drs_jobs.analysis import Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
 from drs_jobs.evidence import wording
-from drs_jobs.evidence.csv import write_csv
 from drs_jobs.saved.archive import Place
 
 HostNames: TypeAlias = Mapping[str, str]
@@ -115,7 +114,7 @@ def detailed_table(
     stack = Table.grid()
     for index, row in enumerate(rows):
         stack.add_row(_table(widths, [row], header=index == 0))
-        for text in details(row):
+        for text in filter(None, details(row)):
             stack.add_row(with_hanging_indent("  -", text))
     return stack
 
@@ -277,10 +276,10 @@ def jobs_table(
         return None if job.creation_date_time is None else duration_between(job.creation_date_time, now)
 
     def created(job: Job) -> str:
-        time, job_age = format_minute(job.creation_date_time), age(job)
-        if is_wide or job_age is None:
+        time = format_minute(job.creation_date_time)
+        if is_wide:
             return time
-        return time[5:] if job_age < timedelta(days=180) else time[:10]
+        return time[5:] if (age(job) or timedelta.max) < timedelta(days=180) else time[:10]
 
     columns = [
         Column("job", lambda job: job.job_id),
@@ -299,22 +298,15 @@ def jobs_table(
     if not names:
         return fitted_table(columns, jobs, width=width)
     return detailed_table(
-        columns,
-        jobs,
-        header="names",
-        details=lambda job: [", ".join(_names_or_ids(job, names))] if job.participating_servers else [],
-        width=width,
+        columns, jobs, header="names", details=lambda job: [", ".join(_names_or_ids(job, names))], width=width
     )
 
 
 # ------------------------------------------------------------------ records: JSON lines and CSV
 
 
-def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str] | None = None) -> None:
-    """Print one record per row as CSV with these columns, or without columns one per line as JSON."""
-    if columns is not None:
-        write_csv(sys.stdout, columns, records)
-        return
+def print_records(records: Iterable[Mapping[str, Any]]) -> None:
+    """Print one record per line as JSON."""
     for record in records:
         typer.echo(json.dumps(record, default=datetime.isoformat))
 
@@ -324,12 +316,12 @@ def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Pla
 
     `place` is where it was read, in case that its ARN does not say it.
     """
-    account_id, region = place or (None, None)
+    account_id, region = place or (job.account_id, job.region)
     host_names = {server.name: names[server.name] for server in job.participating_servers if server.name in names}
     return {
         **{key: value for key, value in unstructure_job(job).items() if tags or key != SENSITIVE_MEMBER},
-        "accountID": job.account_id or account_id,
-        "region": job.region or region,
+        "accountID": account_id,
+        "region": region,
         "outcome": job.outcome.name,
         "durationSeconds": seconds_of(job.duration),
         "failedServers": [server.source_server_id for server in job.failed_servers],

@@ -1,5 +1,6 @@
 """`drs-jobs show`: one job with its outcome, reasons, servers, actions and log, and in the formats for machines."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -34,6 +35,7 @@ from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
+from drs_jobs.evidence.csv import write_csv
 
 _FAILED: Final = OUTCOME_COLOURS[Outcome.FAILED]
 
@@ -76,7 +78,7 @@ def show(
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
             case "csv":
                 columns = [*PHASE_COLUMNS, *(["hostName"] if names_by_id else [])]
-                output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
+                write_csv(sys.stdout, columns, phase_rows(explanation.phases, names=names_by_id))
             case "markdown":
                 typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
             case "table":
