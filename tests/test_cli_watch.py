@@ -83,7 +83,8 @@ class Watch:
         console = Console(file=self.shown, width=self.width, force_terminal=isinstance(self.shown, Terminal))
         client = JobsClient(self.local.client(config=ONE_ATTEMPT))
         clock = Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: self.local.now)
-        display = WatchDisplay(client, Watcher(job_ids, timeout, interval, clock), console, executor=Immediate())
+        display = WatchDisplay(client, Watcher(job_ids, timeout, interval, clock), console)
+        display._reader.executor = Immediate()
         display.follow()
         return display
 
@@ -213,7 +214,8 @@ def test_fraction_never_goes_back(watch: Watch):
     job_id = watch.start()
     watch.local.advance(200)
     client = JobsClient(watch.local.client())
-    reader = PhaseReader(client, lambda: watch.local.now, Immediate())
+    reader = PhaseReader(client, lambda: watch.local.now)
+    reader.executor = Immediate()
     job = client.get_job(job_id)
     reader.submit([job])
     first = reader.progress(job)
@@ -277,7 +279,8 @@ def test_log_is_readable_again(watch: Watch):
 def test_earlier_jobs_that_cannot_be_read(watch: Watch):
     """Only the time left is missing."""
     job_id = watch.start()
-    reader = PhaseReader(JobsClient(watch.local.client()), lambda: watch.local.now, Immediate())
+    reader = PhaseReader(JobsClient(watch.local.client()), lambda: watch.local.now)
+    reader.executor = Immediate()
     job = JobsClient(watch.local.client()).get_job(job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobs")
     reader.submit([job])
@@ -485,9 +488,9 @@ def test_watch_of_jobs_that_start_meanwhile(interval: int):
             JobsClient(local.client()),
             Watcher([first], 7200, interval, clock),
             Console(file=watch.shown, width=10_000),
-            executor=Immediate(),
             follows_new=True,
         )
+        display._reader.executor = Immediate()
         display.follow()
     assert [job.job_id for job in display._latest.values()] == [first, started[0]]
     assert all(job.is_complete for job in display._latest.values())
@@ -512,9 +515,9 @@ def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeyp
         JobsClient(local_drs.client()),
         Watcher([job.job_id], 60, 10, attrs.evolve(clock, utc_now=lambda: local_drs.now)),
         Console(file=io.StringIO(), width=10_000),
-        executor=Deferred(),
         follows_new=True,
     )
+    display._reader.executor = Deferred()
     with pytest.raises(WaitTimeoutError):
         display.follow()
     polls = [request for request in local_drs.requests if request.body.get("filters", {}).get("jobIDs")]

@@ -26,15 +26,7 @@ from drs_jobs.cli import output
 from drs_jobs.evidence import wording
 from drs_jobs.sweep.workers import DaemonThreadPool
 
-_LETTERS: Final[Mapping[PhaseName, str]] = {
-    PhaseName.CLEANUP: "░u",
-    PhaseName.SNAPSHOT: "▒s",
-    PhaseName.CONVERSION: "▓c",
-    PhaseName.LAUNCH: "█l",
-    PhaseName.DEPLOY_NETWORK_CONFIGURATION: "▒d",
-    PhaseName.UPDATE_NETWORK_CONFIGURATION: "▓n",
-    PhaseName.UPDATE_LAUNCH_TEMPLATE: "█t",
-}
+_LETTERS: Final = dict(zip(PhaseName, ("░u", "▒s", "▓c", "█l", "▒d", "▓n", "█t"), strict=True))
 """The character of each phase in a bar, and the one for a terminal that has only ASCII."""
 
 _WAITING: Final = "·."
@@ -173,11 +165,11 @@ def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) 
 class PhaseReader:
     """Reads logs on threads of its own, so that a log that is slow or cannot be read never delays the polls."""
 
-    def __init__(self, client: JobsClient, now: Callable[[], datetime], executor: Executor | None) -> None:
-        """Create a reader. The executor runs the requests; by default on threads that do not keep the process alive."""
+    def __init__(self, client: JobsClient, now: Callable[[], datetime]) -> None:
+        """Create a reader that has read nothing. `now` returns the current time."""
         self._client = client
         self._now = now
-        self.executor: Executor = executor or DaemonThreadPool(4)
+        self.executor: Executor = DaemonThreadPool(4)  # its threads do not keep the process alive
         self._reads: dict[str, Future[None]] = {}
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -91,19 +91,10 @@ def _running_ids(client: JobsClient, on_malformed: Callable[[MalformedResponseEr
 class WatchDisplay:
     """Shows jobs until they are complete, with their phases."""
 
-    def __init__(
-        self,
-        client: JobsClient,
-        watcher: Watcher,
-        console: Console,
-        *,
-        follows_new: bool = False,
-        executor: Executor | None = None,
-    ) -> None:
+    def __init__(self, client: JobsClient, watcher: Watcher, console: Console, *, follows_new: bool = False) -> None:
         """Create a display, which shows progress whenever the watcher sleeps: bars on a terminal, else lines.
 
-        The executor runs the requests for logs, by default on threads. With `follows_new`, jobs that start meanwhile are shown
-        too.
+        With `follows_new`, jobs that start meanwhile are shown too.
         """
         self._client = client
         self._watcher = watcher
@@ -111,7 +102,7 @@ class WatchDisplay:
         watcher.clock = attrs.evolve(self._clock, sleep=self._sleep)
         self._console = console
         self._latest: dict[str, Job] = {}
-        self._reader = PhaseReader(client, self._clock.utc_now, executor)
+        self._reader = PhaseReader(client, self._clock.utc_now)
         self._follows_new = follows_new
         self._listing: Future[list[str]] | None = None
         """The latest request for jobs that started meanwhile."""
