@@ -8,7 +8,6 @@ import textwrap
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
@@ -97,10 +96,8 @@ def print_failures(client: JobsClient) -> None:
 
 def own_command() -> str:
     """Return the command with which this program was run, so that a shell in another folder can run it too."""
-    script = Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return f"{shlex.quote(sys.executable)} -m drs_jobs"
-    return script.name if shutil.which(script.name) == sys.argv[0] else shlex.quote(str(script.absolute()))
+    is_on_path = shutil.which("drs-jobs") == sys.argv[0]
+    return "drs-jobs" if is_on_path else f"{shlex.quote(sys.executable)} -m drs_jobs"
 
 
 def _start_drill(local: "LocalDrs", servers: Sequence[str]) -> str:
