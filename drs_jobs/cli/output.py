@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 import attrs
 import typer
 from rich.cells import cell_len
-from rich.console import Console, ConsoleRenderable, Group, RenderableType
+from rich.console import Console, ConsoleRenderable, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -201,25 +201,14 @@ def _reason_head(participants: Sequence[str], names: HostNames) -> str:
     return f"failed: {wording.list_label(labels, 3)}" if labels else "job:"
 
 
-def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES, height: int = 0) -> None:
-    """Print the reasons of a job, each with its participants and with what to do next.
-
-    If the terminal has a `height`, in lines, reasons that do not fit into it are only counted.
-    """
-    reasons = list(explained_reasons(explanation))
-    line_count = 0
-    for index, reason in enumerate(reasons):
+def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES) -> None:
+    """Print the reasons of a job, each with its participants and with what to do next. On a terminal, long ones are cut."""
+    for reason in explained_reasons(explanation):
         style = OUTCOME_COLOURS[Outcome.FAILED] if reason.participants else ""
-        head = text_cell(_reason_head(reason.participants, names), style=style)
-        text = with_hanging_indent("   ", one_line(reason.text, 3 * console.width if height else 1000))
-        block = Group(head, text, *([] if reason.hint is None else [with_hanging_indent("    next:", reason.hint)]))
-        if height:
-            line_count += len(console.render_lines(block))
-            # The outcome and the most frequent reason stay on the screen.
-            if index and line_count > height:
-                console.print(f"{format_more(len(reasons), index)} reasons: -o json")
-                break
-        console.print(block)
+        console.print(text_cell(_reason_head(reason.participants, names), style=style))
+        console.print(with_hanging_indent("   ", one_line(reason.text, 3 * console.width if console.is_terminal else 1000)))
+        if reason.hint is not None:
+            console.print(with_hanging_indent("    next:", reason.hint))
     if explanation.job.undetermined_reasons:
         console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
 

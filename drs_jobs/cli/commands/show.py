@@ -139,22 +139,24 @@ def print_explanation(
 ) -> None:
     """Print a job: outcome, reasons, servers, launch actions and log.
 
-    On a terminal, servers that do not fit on the screen are only counted, so that the reasons stay on it.
+    On a terminal, servers and reasons that do not fit on the screen are only counted, so that the first reason stays on it.
     """
     job, report = explanation.job, explanation.phases
     with console.capture() as capture:
         _print_outcome(console, job, now=now, tags=tags)
         if state is not None:
             console.print(Text(output.progress_label(state, names), style=_FAILED if state.slow else ""), soft_wrap=True)
-        height = max(1, console.height - 14) if console.is_terminal else 0
-        output.print_reasons(console, explanation, names=names, height=height)
-    head = capture.get()
-    console.file.write(head)
+        output.print_reasons(console, explanation, names=names)
+    head = capture.get().splitlines(keepends=True)
+    if console.is_terminal and len(head) > (most := max(12, console.height - 10)):
+        # The outcome and the most frequent reason, which are first, stay on the screen.
+        head[most:] = [f"and {len(head) - most} more lines: -o json\n"]
+    console.file.write("".join(head))
     rows = shown = _worst_first(report)
     if console.is_terminal and not has_log:
         # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
         # and the next prompt. One row is shown in any case.
-        shown = rows[: max(1, console.height - head.count("\n") - 6)]
+        shown = rows[: max(1, console.height - len(head) - 6)]
     if shown:
         console.print()
         console.print(phases_table(report, shown, now=now, width=console.width, names=names))
