@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from drs_jobs.cli.exit_status import UsageError, print_note
+from drs_jobs.cli.exit_status import print_note, raise_usage_errors
 
 if TYPE_CHECKING:  # of the extra `testing`
     from drs_jobs.testing import LocalDrs
@@ -37,23 +37,18 @@ def local(
     """
     from drs_jobs.testing import failures, local_drs, make_history  # noqa: PLC0415  # of another extra
 
-    try:
-        server = local_drs.LocalDrs(speed=speed, profile=system, max_requests=0)
-    except ValueError as error:
-        raise UsageError(f"--speed: {error}") from None
     failure_by_name: dict[str, failures.InjectedFailure] = {
         **{phase: failures.PhaseFailure(phase) for phase in failures.PHASES},
         "STUCK": failures.Stuck(),
         "SILENT": failures.SilentFailure(),
     }
-    for text in server_failures or ():
-        server_id, _, name = text.partition("=")
-        if name not in failure_by_name:
-            raise UsageError(f"--fail {text!r} is not SERVER=FAILURE, with one of {', '.join(failure_by_name)}")
-        try:
+    with raise_usage_errors():
+        server = local_drs.LocalDrs(speed=speed, profile=system, max_requests=0)
+        for text in server_failures or ():
+            server_id, _, name = text.partition("=")
+            if name not in failure_by_name:
+                raise ValueError(f"--fail {text!r} is not SERVER=FAILURE, with one of {', '.join(failure_by_name)}")
             server.fail_server(server_id, failure_by_name[name])
-        except ValueError as error:
-            raise UsageError(f"--fail {text!r}: {error}") from None
     if history:
         server.add_history(make_history(history, until=server.now, seed=seed, logs=True))
     with server:
