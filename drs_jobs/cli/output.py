@@ -213,7 +213,7 @@ def print_reasons(console: Console, explanation: Explanation, *, names: HostName
         console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
 
 
-def reason_lines(explanation: Explanation, names: HostNames = NO_NAMES) -> Iterator[str]:
+def reason_lines(explanation: Explanation, names: HostNames) -> Iterator[str]:
     """Yield the reasons of a job, one line each, with what to do next."""
     for reason in explained_reasons(explanation):
         hint = "" if reason.hint is None else f"; next: {reason.hint}"
@@ -318,7 +318,7 @@ def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Pla
     }
 
 
-def job_columns(*, tags: bool, names: HostNames = NO_NAMES) -> list[str]:
+def job_columns(*, tags: bool, names: HostNames) -> list[str]:
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
     columns = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
     optional = [*(["hostNames"] if names else []), *([SENSITIVE_MEMBER] if tags else [])]

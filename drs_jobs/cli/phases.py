@@ -54,12 +54,7 @@ class PhaseBar:
 
 
 def phases_table(
-    report: JobPhases,
-    rows: Sequence[ParticipantPhases],
-    *,
-    now: datetime,
-    width: int,
-    names: output.HostNames = output.NO_NAMES,
+    report: JobPhases, rows: Sequence[ParticipantPhases], *, now: datetime, width: int, names: output.HostNames
 ) -> Table:
     """Return a table of some participants of a job, one per row, with a bar and the duration of each phase.
 
@@ -120,7 +115,7 @@ def _phase_cell(name: PhaseName, row: ParticipantPhases) -> Text:
 # ------------------------------------------------------------------ records
 
 
-def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+def phases_records(report: JobPhases, names: output.HostNames) -> Iterator[dict[str, Any]]:
     """Yield one record per participant for JSON, with a list of its phases."""
     for row in report.participants:
         key = "sourceNetworkID" if row.participant.startswith("sn-") else "sourceServerID"
@@ -152,9 +147,9 @@ PHASE_COLUMNS: Final = ("jobID", "participant", "participantOutcome", "recoveryS
 """The columns of phases as CSV."""
 
 
-def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+def phase_rows(report: JobPhases, names: output.HostNames) -> Iterator[dict[str, Any]]:
     """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
-    for row, record in zip(report.participants, phases_records(report, names=names), strict=True):
+    for row, record in zip(report.participants, phases_records(report, names), strict=True):
         for phase in record["phases"] or [{"outcome": None}]:
             yield {**record, "participant": row.participant, "participantOutcome": row.outcome.name, **phase}
 

@@ -78,7 +78,7 @@ def show(
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
             case "csv":
                 columns = [*PHASE_COLUMNS, *(["hostName"] if names_by_id else [])]
-                write_csv(sys.stdout, columns, phase_rows(explanation.phases, names=names_by_id))
+                write_csv(sys.stdout, columns, phase_rows(explanation.phases, names_by_id))
             case "markdown":
                 typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
             case "table":
@@ -225,9 +225,7 @@ def markdown_lines(
         yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
 
-def actions_table(
-    actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames = output.NO_NAMES
-) -> Table:
+def actions_table(actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames) -> Table:
     """Return a table of launch actions, one row per server and action."""
     columns = [
         output.Column("server", lambda row: output.server_label(row[0], names)),
@@ -240,9 +238,7 @@ def actions_table(
     return output.fitted_table(columns, actions, width=width)
 
 
-def log_table(
-    log: Sequence[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
-) -> Table:
+def log_table(log: Sequence[JobLogItem], *, width: int, names: output.HostNames, header: bool = True) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
         output.Column("time (UTC)", lambda item: format_second(item.log_date_time), rank=3),
@@ -257,7 +253,7 @@ def log_table(
     return output.fitted_table(columns, log, width=width, header=header)
 
 
-def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:
+def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames) -> dict[str, Any]:
     """Return a job in AWS's shape, with its instances, failures, causes, phases and log under keys that AWS does not have."""
     return {
         **output.job_to_json(explanation.job, tags=tags, names=names),
@@ -274,7 +270,7 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: output.Ho
             }
             for cause in explanation.causes
         ],
-        "phases": list(phases_records(explanation.phases, names=names)),
+        "phases": list(phases_records(explanation.phases, names)),
         "log": [unstructure_log_item(item) for item in explanation.log],
         "logError": wording.error_label(explanation.log_error) or None,
     }

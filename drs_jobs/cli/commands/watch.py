@@ -19,7 +19,7 @@ from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeo
 from drs_jobs._client import Watch, read_log
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
-from drs_jobs.analysis import PhaseName, Progress
+from drs_jobs.analysis import Progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import (
     ExitStatus,
@@ -109,7 +109,7 @@ class WatchDisplay:
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
-        self._printed: dict[str, tuple[float, frozenset[PhaseName | None]]] = {}
+        self._printed: dict[str, tuple[float, object]] = {}
         """When the latest line of each job was printed, and the phases in which its servers were."""
 
     def snapshots(self) -> Iterator[Job]:
@@ -159,30 +159,27 @@ class WatchDisplay:
             self._has_shown_error = True
             print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
         for job in [] if self._has_bars else self._running():
-            printed_at, printed_phases = self._printed[job.job_id]
-            if self._clock.now() - printed_at >= HEARTBEAT_INTERVAL or self._phases_of(job) != printed_phases:
+            state = self._reader.progress(job)
+            printed_at, phases = self._printed[job.job_id]
+            if self._clock.now() - printed_at >= HEARTBEAT_INTERVAL or (state and state.counts.keys()) != phases:
                 self._print_line(job)
 
     def _running(self) -> list[Job]:
         return [job for job in list(self._latest.values()) if not job.is_complete]  # the bars are drawn by another thread
 
-    def _phases_of(self, job: Job) -> frozenset[PhaseName | None]:
-        state = self._reader.progress(job)
-        return frozenset() if state is None else frozenset(state.counts)
-
     def _print_line(self, job: Job) -> None:
-        state = None if job.is_complete else self._reader.progress(job)
-        text = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._clock.utc_now()))}"
+        state = self._reader.progress(job)
+        label = "" if state is None or job.is_complete else f", {output.progress_label(state)}"
         self._console.print(
             f"{format_second(self._clock.utc_now())}Z",
             output.text_cell(job.job_id),
             output.text_cell(job.status or "-"),
             output.outcome_cell(job),
-            text if state is None else f"{text}, {output.progress_label(state)}",
+            f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._clock.utc_now()))}{label}",
             soft_wrap=True,
         )
         self._console.file.flush()  # so that a reader of a pipe gets each line at once
-        self._printed[job.job_id] = self._clock.now(), self._phases_of(job)
+        self._printed[job.job_id] = self._clock.now(), state and state.counts.keys()
 
     def _bars(self) -> RenderableType:
         jobs = list(self._latest.values())
