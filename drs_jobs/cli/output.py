@@ -195,31 +195,28 @@ def runs_long(job: Job, now: datetime) -> bool:
     return not job.is_complete and (job.elapsed(now) or timedelta()) > timedelta(hours=2)
 
 
-def _reason_head(participants: Sequence[str], names: HostNames) -> str:
-    """Return what a reason concerns: its participants, or the job."""
-    labels = [server_label(participant, names) for participant in participants]
-    return f"failed: {wording.list_label(labels, 3)}" if labels else "job:"
+def _reasons(explanation: Explanation, names: HostNames) -> Iterator[tuple[str, str, str | None]]:
+    """Yield for each reason what it concerns (its participants, or the job), its text, and what to do next."""
+    for reason in explained_reasons(explanation):
+        labels = [server_label(participant, names) for participant in reason.participants]
+        yield f"failed: {wording.list_label(labels, 3)}" if labels else "job", reason.text, reason.hint
+    if explanation.job.undetermined_reasons:
+        yield "undetermined", explanation.job.undetermined_reasons, None
 
 
 def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES) -> None:
-    """Print the reasons of a job, each with its participants and with what to do next. On a terminal, long ones are cut."""
-    for reason in explained_reasons(explanation):
-        style = OUTCOME_COLOURS[Outcome.FAILED] if reason.participants else ""
-        console.print(text_cell(_reason_head(reason.participants, names), style=style))
-        console.print(with_hanging_indent("   ", one_line(reason.text, 3 * console.width if console.is_terminal else 1000)))
-        if reason.hint is not None:
-            console.print(with_hanging_indent("    next:", reason.hint))
-    if explanation.job.undetermined_reasons:
-        console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
+    """Print the reasons of a job, each with what to do next. On a terminal, long ones are cut."""
+    for head, text, hint in _reasons(explanation, names):
+        console.print(text_cell(head, style=OUTCOME_COLOURS[Outcome.FAILED] if head.startswith("failed") else ""))
+        console.print(with_hanging_indent("   ", one_line(text, 3 * console.width if console.is_terminal else 1000)))
+        if hint is not None:
+            console.print(with_hanging_indent("    next:", hint))
 
 
 def reason_lines(explanation: Explanation, names: HostNames) -> Iterator[str]:
     """Yield the reasons of a job, one line each, with what to do next."""
-    for reason in explained_reasons(explanation):
-        hint = "" if reason.hint is None else f"; next: {reason.hint}"
-        yield f"{_reason_head(reason.participants, names).removesuffix(':')}: {reason.text}{hint}"
-    if explanation.job.undetermined_reasons:
-        yield f"undetermined: {explanation.job.undetermined_reasons}"
+    for head, text, hint in _reasons(explanation, names):
+        yield f"{head}: {text}" + ("" if hint is None else f"; next: {hint}")
     if explanation.log_error is not None:
         yield f"the log could not be read: {explanation.log_error}"
 
