@@ -21,7 +21,7 @@ import command_line
 from conftest import ONE_ATTEMPT
 from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs.analysis import Progress, progress
+from drs_jobs.analysis import Progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.cli.phases import PhaseReader
 from drs_jobs.cli.servers import ServerOption
@@ -203,27 +203,18 @@ def test_few_logs_of_earlier_drills(watch: Watch):
     assert len({other for other in read if other != job_id}) == 3
 
 
-def test_fraction_never_goes_back(watch: Watch):
-    """Not even when the durations of earlier jobs arrive late, and show that the job is less far."""
+def test_fraction_never_goes_back():
+    """The durations of earlier jobs change the fraction, so they are read before the log."""
     with LocalDrs(speed=0, profile="windows") as slow:
-        Watch(slow).start("s-00000000000000009")  # so that the ids of the jobs differ
-        earlier_id = Watch(slow).start()
+        watch = Watch(slow)
+        earlier = watch.start()
         slow.advance(3 * 3600)
-        client = JobsClient(slow.client())
-        earlier = client.phases(client.get_job(earlier_id))
-    job_id = watch.start()
-    watch.local.advance(200)
-    client = JobsClient(watch.local.client())
-    reader = PhaseReader(client, lambda: watch.local.now)
-    reader.executor = Immediate()
-    job = client.get_job(job_id)
-    reader.submit([job])
-    first = reader.progress(job)
-    reader._earlier[job_id] = (earlier,)
-    second = reader.progress(job)
-    assert first is not None
-    assert second is not None
-    assert progress(client.phases(job), now=watch.local.now, earlier=[earlier]).fraction < first.fraction == second.fraction
+        watch.follow(watch.start())
+        logs = [request.body["jobID"] for request in slow.requests if request.operation == LOG]
+    fractions = [int(match[1]) for line in watch.lines if (match := re.search(r", (\d+)%", line))]
+    assert len(set(fractions)) > 5
+    assert fractions == sorted(fractions)
+    assert (logs[0], logs.count(earlier)) == (earlier, 1)
 
 
 def test_several_jobs(watch: Watch):

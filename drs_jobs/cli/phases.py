@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, Outcome, is_transient
+from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, Outcome, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_duration
@@ -169,7 +169,6 @@ class PhaseReader:
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
-        self._fractions: dict[str, float] = {}
         self.error: Exception | None = None
         """The first error of a log of a running job, else `None`."""
 
@@ -181,31 +180,31 @@ class PhaseReader:
                 self._reads[job.job_id] = self.executor.submit(self._read, job)
 
     def _read(self, job: Job) -> None:
+        # First, because earlier jobs change the shares of the phases, so the fraction could decrease.
+        if job.job_id not in self._earlier:
+            self._earlier[job.job_id] = read_earlier(self._client, job, self._now())
         items, error = read_log(self._client, job.job_id)
         self._log_errors[job.job_id] = error
         self.error = self.error or error
         # After an error, the log that was read before can have more items.
         if error is None or len(items) > len(self._logs.get(job.job_id, ())):
             self._logs[job.job_id] = items
-        if job.job_id not in self._earlier and job.type == JobType.LAUNCH and job.participating_servers:
-            self._earlier[job.job_id] = read_earlier(self._client, job, self._now())
 
     def progress(self, job: Job) -> Progress | None:
-        """Return how far a running job is; `None` if its log has not been read. The fraction never decreases."""
+        """Return how far a running job is; `None` if its log has not been read."""
         if (log := self._logs.get(job.job_id)) is None:
             return None
         # A log that could not be read again lacks what has happened since, so nothing in it is slow.
         report = phases(job, log, log_error=self._log_errors[job.job_id])
-        state = progress(report, now=self._now(), earlier=self._earlier.get(job.job_id, ()))
-        # The earlier jobs, which arrive later than the first log, change the shares of the phases.
-        fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
-        return attrs.evolve(state, fraction=fraction)
+        return progress(report, now=self._now(), earlier=self._earlier[job.job_id])
 
 
 def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
     """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
     missing = Counter(dict.fromkeys(_server_ids(job), 3))  # enough for a median
     reports: list[JobPhases] = []
+    if not missing:
+        return ()
     with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
         # With a limit, so that the list of a large account is not read to its end.
         for other in client.describe_jobs(from_date=now - timedelta(days=365), limit=1000, on_malformed=lambda _: None):
