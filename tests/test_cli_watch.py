@@ -256,7 +256,7 @@ def test_unreadable_log(fault: str, watch: Watch, capsys: pytest.CaptureFixture[
     assert [job.outcome.name for job in watch.follow(job_id)._latest.values()] == ["SUCCEEDED"]
     assert len(watch.lines) >= 9
     assert not [line for line in watch.lines if "%" in line or "phase" in line]
-    assert capsys.readouterr().err.count("the log cannot be read") == 1
+    assert capsys.readouterr().err.count("the log could not be read") == 1
     if fault == "denied":
         assert watch.requests(LOG) == 1
 

@@ -1,4 +1,4 @@
-"""What commands print on stdout: tables, Markdown, JSON lines and CSV.
+"""What commands print: tables, Markdown, JSON lines and CSV.
 
 Control characters in text from AWS are removed.
 """
@@ -20,18 +20,11 @@ from rich.text import Text
 from drs_jobs import Job, Outcome, SourceServer, unstructure_job
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._html import OUTCOME_COLOURS
-from drs_jobs._text import (
-    SENSITIVE_MEMBER,
-    format_age,
-    format_duration,
-    format_minute,
-    format_more,
-    format_target_count,
-    one_line,
-)
+from drs_jobs._text import SENSITIVE_MEMBER, format_age, format_duration, format_minute, format_target_count, one_line
 from drs_jobs._time import duration_between, seconds_of
 from drs_jobs.analysis import Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
+from drs_jobs.cli.exit_status import describe_error, print_error
 from drs_jobs.evidence import wording
 from drs_jobs.saved.archive import Place
 
@@ -221,11 +214,17 @@ def reason_lines(explanation: Explanation, names: HostNames) -> Iterator[str]:
         yield f"the log could not be read: {explanation.log_error}"
 
 
+def print_log_error(error: Exception | None) -> None:
+    """Print on stderr why the log of a job could not be read; nothing for `None`."""
+    if error is not None:
+        print_error(f"the log could not be read completely: {describe_error(error)[0]}")
+
+
 def progress_label(state: Progress, names: HostNames = NO_NAMES) -> str:
     """Return what a running job does: its slow servers, the servers that are least far, the fraction, and the time left."""
-    slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow[:3]]
-    if more := format_more(len(state.slow), len(slow)):
-        slow.append(f"{more} slow")
+    slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow]
+    if len(slow) > 3:
+        slow[3:] = [f"and {len(slow) - 3} more slow"]
     left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
     return "; ".join([*slow, f"{state.text}, {state.fraction:.0%}{left}"])
 

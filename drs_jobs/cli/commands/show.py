@@ -20,15 +20,7 @@ from drs_jobs._time import duration_between
 from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
 from drs_jobs.analysis.several_jobs import WORST_FIRST
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import (
-    ExitStatus,
-    exit_if_pipe_closes,
-    print_error,
-    print_log_error,
-    print_note,
-    raise_usage_errors,
-    status_of,
-)
+from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_error, print_note, raise_usage_errors, status_of
 from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
 from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
@@ -88,7 +80,7 @@ def show(
                     ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
                     _print_outcome(console, ended, now=datetime.now(UTC), tags=tags)
                     status = status_of([ended])
-        print_log_error(explanation.log_error)
+        output.print_log_error(explanation.log_error)
     return status
 
 
@@ -110,7 +102,7 @@ def follow_log(client: JobsClient, explanation: Explanation, console: Console, *
     def print_new() -> None:
         items, error = read_log(client, job.job_id)
         if str(error) not in errors:  # each once, not at each poll
-            print_log_error(error)
+            output.print_log_error(error)
             errors.add(str(error))
         new = [item for item in phases(job, items).log if item not in printed]
         printed.update(new)

@@ -21,16 +21,7 @@ from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
 from drs_jobs.analysis import Progress
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import (
-    ExitStatus,
-    describe_error,
-    exit_if_pipe_closes,
-    print_error,
-    print_log_error,
-    print_note,
-    raise_usage_errors,
-    status_of,
-)
+from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_error, print_note, raise_usage_errors, status_of
 from drs_jobs.cli.options import Connection, Names, with_option_groups
 from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
 from drs_jobs.cli.phases import PhaseReader
@@ -140,7 +131,7 @@ class WatchDisplay:
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
             output.print_reasons(self._console, analysis.explain(job, items, log_error=error), names=names)
-            print_log_error(error)
+            output.print_log_error(error)
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
@@ -157,7 +148,7 @@ class WatchDisplay:
             self._watcher.add(self._listing.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
-            print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
+            output.print_log_error(self._reader.error)
         for job in [] if self._has_bars else self._running():
             state = self._reader.progress(job)
             printed_at, phases = self._printed[job.job_id]
