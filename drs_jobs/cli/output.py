@@ -48,10 +48,7 @@ def console() -> Console:
 
 
 def print_table(table: RenderableType, console: Console) -> None:
-    """Print a table of long texts. If stdout is not a terminal, no line ends with the spaces that fill up its last column."""
-    if console.is_terminal:
-        console.print(table)
-        return
+    """Print a table of long texts, without the spaces that fill up its last column."""
     with console.capture() as capture:
         console.print(table)
     console.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
