@@ -288,7 +288,7 @@ def jobs_table(
 
 
 def print_records(records: Iterable[Mapping[str, Any]]) -> None:
-    """Print one record per line as JSON."""
+    """Print one record per line as JSON, each at once, also into a pipe."""
     for record in records:
         typer.echo(json.dumps(record, default=datetime.isoformat))
 

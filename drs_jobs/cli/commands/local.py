@@ -1,7 +1,6 @@
 """`drs-jobs local`: a local DRS endpoint as a process, for tests in any language."""
 
 import shlex
-import sys
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -59,6 +58,5 @@ def local(
 def print_exports(server: "LocalDrs", conflicting_variables: Sequence[str]) -> None:
     """Print the commands of a shell that direct AWS clients to an endpoint, and on stderr what to do with them."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
-    sys.stdout.write("\n".join([f"unset {' '.join(conflicting_variables)}", *exports, ""]))
-    sys.stdout.flush()
+    typer.echo("\n".join([f"unset {' '.join(conflicting_variables)}", *exports]))
     print_note(f"DRS endpoint at {server.endpoint_url}: run these lines in another shell, stop with Ctrl-C")

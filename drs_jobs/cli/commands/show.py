@@ -113,8 +113,7 @@ def follow_log(client: JobsClient, explanation: Explanation, console: Console, *
         clock.sleep(seconds)
         print_new()
 
-    for snapshot in Watch(client, Watcher([job.job_id], None, None, attrs.evolve(clock, sleep=sleep))):
-        job = snapshot
+    *_, job = Watch(client, Watcher([job.job_id], None, None, attrs.evolve(clock, sleep=sleep)))
     print_new()
     return job
 

@@ -1,6 +1,5 @@
 """`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -64,7 +63,6 @@ def watch(
         if output_format == "json":
             for job in display.snapshots():
                 output.print_records([output.job_to_json(job, tags=False)])
-                sys.stdout.flush()  # so that a reader of a pipe gets each line at once
         else:
             try:
                 display.follow()
@@ -169,7 +167,6 @@ class WatchDisplay:
             f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._clock.utc_now()))}{label}",
             soft_wrap=True,
         )
-        self._console.file.flush()  # so that a reader of a pipe gets each line at once
         self._printed[job.job_id] = self._clock.now(), state and state.counts.keys()
 
     def _bars(self) -> RenderableType:
