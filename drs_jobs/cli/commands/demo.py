@@ -71,7 +71,7 @@ def demo(
         typer.echo("This prints:\n")
         print_failures(client)
         job_id = _start_drill(local, [f"s-{number:017}" for number in range(1, 5)])
-        typer.echo(f"\nA drill of 4 servers, {_SPEED} times faster than real. JobsClient.watch yields its changes:\n")
+        typer.echo(f"\nA drill of 4 servers, {_SPEED} times faster. JobsClient.watch yields its changes:\n")
         clock = attrs.evolve(Clock.real(), utc_now=lambda: local.now)
         WatchDisplay(client, Watcher([job_id], 60, 0.2, clock), console).follow()
         typer.echo("\nJobsClient.explain returns the reasons of the failure:\n")
