@@ -147,6 +147,8 @@ class Watcher:
     def add(self, job_ids: Iterable[str]) -> None:
         """Watch more jobs too."""
         new = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in self.job_ids]
+        if not self.unfinished:
+            self._steps = self.steps()  # the steps so far have ended
         self.job_ids += tuple(new)
         self.unfinished |= dict.fromkeys(new)
 

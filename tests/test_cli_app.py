@@ -15,7 +15,7 @@ import typer.main
 from packaging.requirements import Requirement
 
 from command_line import run, run_process
-from drs_jobs.cli.app import EXAMPLES, app, summary
+from drs_jobs.cli.app import EXAMPLES, app
 from drs_jobs.cli.parsers import parse_duration, parse_moment
 from drs_jobs.testing import LocalDrs, make_job
 from mutants import ROOT
@@ -127,19 +127,6 @@ def test_examples_are_valid(line: str):
         parse_moment("--x", values.get(option), NOON)
     for option in ("timeout", "poll_interval", "drilled_within", "objective"):
         parse_duration("--x", values.get(option))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two.\n\nThree.", "One"),
-        ("One\ntwo.", "One two"),
-        ("", ""),
-        ("Show it, until\n  Ctrl-C. Then.", "Show it, until Ctrl-C"),
-    ],
-)
-def test_summary(text: str, expected: str):
-    assert summary(text) == expected
 
 
 @pytest.mark.parametrize(

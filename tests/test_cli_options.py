@@ -133,3 +133,28 @@ def test_usage_errors_come_first(arguments: list[str], local_drs: LocalDrs):
     assert (result.returncode, result.stdout, result.stderr.count("\n"), local_drs.requests) == (2, "", 1, ())
     assert "region" not in result.stderr.replace("--regoin", "").replace("--region", "")
     assert not re.search(r"[.?!:;,][.?!:;,]", result.stderr.replace("...", "")), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("list --rto 4h", "list has no option --rto. It is an option of check and report."),
+        ("--rto 4h check", "there is no option --rto. It is an option of check and report."),
+        ("list --json", "Use -o json."),
+        ("check --prometheus", "Use -o prometheus."),
+        ("list --status FAILED", "Use --outcome."),
+        ("check --until 2024-06-15", "Use --as-of."),
+        ("list --as-of 2024-06-15", "Use --until."),
+        ("watch --until 1h", "It is an option of list."),
+        ("list --regoin x", "Did you mean --region?"),
+        ("check --account 123456789012", "Did you mean --accounts?"),
+        ("watch --interval 10s", "Did you mean --poll-interval?"),
+        ("describe-jobs", "there is no command 'describe-jobs'. Use drs-jobs list."),
+        ("logs", "Use drs-jobs show --log."),
+        ("lst", "Use drs-jobs list."),
+        ("show a b", "Put a value with a space in quotes, and leave out b otherwise."),
+    ],
+)
+def test_mistyped_lines_lead_to_the_right_one(line: str, hint: str):
+    result = run(*line.split())
+    assert (result.returncode, result.stderr.count("\n"), result.stderr.endswith(f"{hint}\n")) == (2, 1, True), result.stderr

@@ -94,16 +94,16 @@ def _tables_and_ids() -> list[tuple[list[str], Any]]:
     return [
         (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=False, width=width)),
         (job_ids, lambda width: jobs_table(jobs, now=NOON, tags=True, width=width)),
-        (job_ids, lambda width: bars_table(jobs, now=NOON, width=width)),
-        (SERVER_IDS, lambda width: actions_table(actions, width=width)),
-        ([str(item.event) for item in log], lambda width: log_table(log, width=width)),
+        (job_ids, lambda width: bars_table(jobs, {}, now=NOON, width=width)),
+        (SERVER_IDS, lambda width: actions_table(actions, width=width, names={})),
+        ([str(item.event) for item in log], lambda width: log_table(log, width=width, names={})),
     ]
 
 
 def test_tables_pad_early_years():
     early = datetime(7, 6, 5, 4, 3, 2, tzinfo=UTC)
     jobs = jobs_table([make_job(creation_date_time=early, end_date_time=None)], now=NOON, tags=False, width=200)
-    log = log_table([make_log_item(log_date_time=early), make_log_item(log_date_time=None)], width=200)
+    log = log_table([make_log_item(log_date_time=early), make_log_item(log_date_time=None)], width=200, names={})
     assert [str(cell) for cell in jobs.columns[2].cells] == ["0007-06-05 04:03"]
     assert [str(cell) for cell in log.columns[0].cells] == ["0007-06-05 04:03:02", "-"]
 
@@ -139,8 +139,9 @@ def _shown(table: Any, width: int) -> list[str]:
 
 def test_details_are_a_column_or_below():
     """A column in a wide terminal, else lines below each row. Neither ends in spaces if stdout is no terminal."""
-    columns, rows = [Column("server"), Column("age", rank=1)], [[Text("s-1"), Text("9d")], [Text("s-2"), Text("1d")]]
-    table = functools.partial(detailed_table, columns, rows, header="reasons", details=[["first reason", "x" * 90], []])
+    columns = [Column("server", lambda row: row[0]), Column("age", lambda row: row[1], rank=1)]
+    rows = [("s-1", "9d", ["first reason", "x" * 90]), ("s-2", "1d", [])]
+    table = functools.partial(detailed_table, columns, rows, header="reasons", details=lambda row: row[2])
     assert _shown(table(width=10_000), 10_000) == ["server age reasons", f"s-1    9d  first reason; {'x' * 90}", "s-2    1d"]
     assert _shown(table(width=80), 80) == [
         "server age",
@@ -274,7 +275,7 @@ def test_csv_of_jobs(local_drs: LocalDrs, capsys: pytest.CaptureFixture[str]):
     assert row["participatingServers"].split() == ids
     assert json.loads(row["tags"]) == {"Owner": "=me"}
     assert "Owner" not in run_here(capsys, "list", "-o", "csv")[1]
-    assert "tags" not in job_columns(tags=False)
+    assert "tags" not in job_columns(tags=False, names={})
 
 
 @pytest.mark.parametrize("command", ["list", "check"])

@@ -56,7 +56,7 @@ def test_bar_is_to_scale():
 @pytest.mark.parametrize("width", [*range(10, 200, 7), 10_000])
 def test_table_fits_every_width(width: int):
     for report in _reports()[:6]:
-        lines = _shown(phases_table(report, report.participants, now=NOON, width=width), width).splitlines()
+        lines = _shown(phases_table(report, report.participants, now=NOON, width=width, names={}), width).splitlines()
         assert max(len(line.rstrip()) for line in lines) <= width
         if width >= 60:
             assert [row.participant for row in report.participants] == [line.split()[0] for line in lines[1:]]
@@ -80,7 +80,7 @@ def test_clock_behind_that_of_aws():
 
 
 def _bar(report: JobPhases, now: datetime) -> str:
-    shown = _shown(phases_table(report, report.participants, now=now, width=110), 110)
+    shown = _shown(phases_table(report, report.participants, now=now, width=110, names={}), 110)
     return next("".join(char for char in line if char in "·░▒▓█") for line in shown.splitlines() if "▒" in line)
 
 
@@ -94,7 +94,7 @@ def test_running_phase_grows_until_now():
     )
     start = make_log_item(event="CONVERSION_START", source_server_id="s-1", log_date_time=NOON + timedelta(minutes=1))
     report = phases(job, [start])
-    shown = _shown(phases_table(report, report.participants, now=NOON + timedelta(minutes=4), width=120), 120)
+    shown = _shown(phases_table(report, report.participants, now=NOON + timedelta(minutes=4), width=120, names={}), 120)
     assert "3m 00s RUNNING" in shown
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, datetime
 
 import attrs
 import pytest
@@ -9,9 +10,12 @@ from rich.console import Console
 
 from command_line import run
 from drs_jobs import Job, JobsClient, LaunchActionsStatus, structure_job
+from drs_jobs.analysis import explain
 from drs_jobs.cli.commands.show import follow_log, print_explanation
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_log_item, make_run, make_server
 from simulated_time import SimulatedTime
+
+NOON = datetime(2024, 6, 15, 12, tzinfo=UTC)
 
 
 def failed_job(local_drs: LocalDrs) -> Job:
@@ -158,3 +162,23 @@ def test_show_without_a_log(local_drs: LocalDrs):
     result = run("show", job.job_id)
     assert (result.returncode, job.job_id in result.stdout) == (0, True)
     assert "the log could not be read" in result.stderr
+
+
+@pytest.mark.parametrize("height", [10, 24, 40])
+def test_many_reasons_do_not_hide_the_first(height: int):
+    """On a terminal, the outcome and the first reason, with what to do next, stay on the screen, and the others are counted."""
+    servers = tuple(make_server(launch_status="FAILED") for _ in range(30))
+    errors = ["User: x is not authorized to perform: ec2:DeleteVolume on resource: y " + "word " * 200]
+    errors += [f"reason {number}" for number in range(1, 30)]
+    items = [
+        make_log_item(event="LAUNCH_FAILED", source_server_id=server.source_server_id, raw_error=error)
+        for server, error in zip(servers, errors, strict=True)
+    ]
+    shown = io.StringIO()
+    console = Console(file=shown, width=80, height=height, force_terminal=True, color_system=None)
+    print_explanation(console, explain(make_job(participating_servers=servers), items), now=NOON)
+    lines = shown.getvalue().splitlines()
+    assert len(lines) <= max(height - 3, 17)
+    assert "FAILED" in lines[0]
+    assert [line for line in lines[:12] if line.startswith("    next: allow ec2:DeleteVolume")]
+    assert [line for line in lines if line.startswith("and ") and line.endswith(" more lines: -o json")]

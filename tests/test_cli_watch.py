@@ -20,10 +20,11 @@ from rich.console import Console
 import command_line
 from conftest import ONE_ATTEMPT
 from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
-from drs_jobs._polling import Clock
-from drs_jobs.analysis import progress
+from drs_jobs._polling import Clock, Watcher
+from drs_jobs.analysis import Progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.cli.phases import PhaseReader
+from drs_jobs.cli.servers import ServerOption
 from drs_jobs.testing import (
     BootFailure,
     ErrorResponse,
@@ -81,14 +82,10 @@ class Watch:
 
         console = Console(file=self.shown, width=self.width, force_terminal=isinstance(self.shown, Terminal))
         client = JobsClient(self.local.client(config=ONE_ATTEMPT))
-        display = WatchDisplay(
-            client,
-            console=console,
-            now=lambda: self.local.now,
-            clock=Clock(sleep, simulated.clock().now, lambda: 0.5),
-            executor=Immediate(),
-        )
-        display.follow(display.watch(job_ids, timeout=timeout, poll_interval=interval))
+        clock = Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: self.local.now)
+        display = WatchDisplay(client, Watcher(job_ids, timeout, interval, clock), console)
+        display._reader.executor = Immediate()
+        display.follow()
         return display
 
     @property
@@ -206,27 +203,18 @@ def test_few_logs_of_earlier_drills(watch: Watch):
     assert len({other for other in read if other != job_id}) == 3
 
 
-def test_fraction_never_goes_back(watch: Watch):
-    """Not even when the durations of earlier jobs arrive late, and show that the job is less far."""
+def test_fraction_never_goes_back():
+    """The durations of earlier jobs change the fraction, so they are read before the log."""
     with LocalDrs(speed=0, profile="windows") as slow:
-        Watch(slow).start("s-00000000000000009")  # so that the ids of the jobs differ
-        earlier_id = Watch(slow).start()
+        watch = Watch(slow)
+        earlier = watch.start()
         slow.advance(3 * 3600)
-        client = JobsClient(slow.client())
-        earlier = client.phases(client.get_job(earlier_id))
-    job_id = watch.start()
-    watch.local.advance(200)
-    client = JobsClient(watch.local.client())
-    reader = PhaseReader(client, lambda: watch.local.now, Immediate())
-    job = client.get_job(job_id)
-    reader.submit([job])
-    reader.poll()
-    first = reader.progress(job)
-    reader._earlier[job_id] = (earlier,)
-    second = reader.progress(job)
-    assert first is not None
-    assert second is not None
-    assert progress(client.phases(job), now=watch.local.now, earlier=[earlier]).fraction < first.fraction == second.fraction
+        watch.follow(watch.start())
+        logs = [request.body["jobID"] for request in slow.requests if request.operation == LOG]
+    fractions = [int(match[1]) for line in watch.lines if (match := re.search(r", (\d+)%", line))]
+    assert len(set(fractions)) > 5
+    assert fractions == sorted(fractions)
+    assert (logs[0], logs.count(earlier)) == (earlier, 1)
 
 
 def test_several_jobs(watch: Watch):
@@ -265,10 +253,10 @@ def test_unreadable_log(fault: str, watch: Watch, capsys: pytest.CaptureFixture[
     """It costs only the phases: the lines, the heartbeat and the end are there, and one line on stderr."""
     watch.local.inject(FAULTS[fault], times=None, operation=LOG)
     job_id = watch.start()
-    assert [job.outcome.name for job in watch.follow(job_id).ended] == ["SUCCEEDED"]
+    assert [job.outcome.name for job in watch.follow(job_id)._latest.values()] == ["SUCCEEDED"]
     assert len(watch.lines) >= 9
     assert not [line for line in watch.lines if "%" in line or "phase" in line]
-    assert capsys.readouterr().err.count("the log cannot be read") == 1
+    assert capsys.readouterr().err.count("the log could not be read") == 1
     if fault == "denied":
         assert watch.requests(LOG) == 1
 
@@ -282,11 +270,11 @@ def test_log_is_readable_again(watch: Watch):
 def test_earlier_jobs_that_cannot_be_read(watch: Watch):
     """Only the time left is missing."""
     job_id = watch.start()
-    reader = PhaseReader(JobsClient(watch.local.client()), lambda: watch.local.now, Immediate())
+    reader = PhaseReader(JobsClient(watch.local.client()), lambda: watch.local.now)
+    reader.executor = Immediate()
     job = JobsClient(watch.local.client()).get_job(job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None, operation="DescribeJobs")
     reader.submit([job])
-    reader.poll()
     state = reader.progress(job)
     assert state is not None
     assert (reader.error, state.remaining) == (None, None)
@@ -346,7 +334,7 @@ def test_reasons_without_log_and_job(watch: Watch, capsys: pytest.CaptureFixture
     watch.local.add_jobs(job)
     display = watch.follow(job.job_id)
     watch.local.inject(ErrorResponse("AccessDeniedException", 403), times=None)
-    display.print_reasons(dict[str, str])
+    display.print_reasons(ServerOption("--names", None))
     assert "no space" in watch.shown.getvalue()
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -382,7 +370,6 @@ def test_bars_have_phases(count: int, width: int):
         for job_id in later:
             display._latest[job_id] = JobsClient(local.client()).get_job(job_id)
         display._reader.submit(display._running())
-        display._reader.poll()
         shown = io.StringIO()
         Console(file=shown, width=width).print(display._bars())
     lines = [line.rstrip() for line in shown.getvalue().splitlines()]
@@ -405,7 +392,7 @@ def test_bar_shows_the_fraction():
     running, complete = make_job(status="STARTED"), make_job(participating_servers=(make_server(launch_status="FAILED"),))
     half = make_job(status="STARTED", participating_servers=(make_server(), make_server(launch_status="PENDING")))
     now = max(job.creation_date_time for job in (running, complete, half) if job.creation_date_time) + timedelta(minutes=1)
-    table = bars_table([running, complete, half], now=now, width=140, fractions={running.job_id: 0.25})
+    table = bars_table([running, complete, half], {running.job_id: Progress(fraction=0.25)}, now=now, width=140)
     assert [bar.completed for bar in table.columns[1].cells] == [0.25, 1.0, 0.5]  # type: ignore[union-attr]
 
 
@@ -438,18 +425,20 @@ def test_watch_timeout(local_drs: LocalDrs):
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_watch_on_a_terminal(width: int):
+def test_watch_on_a_terminal(width: int, local_drs: LocalDrs):
     """One line with a bar per job on wide and narrow terminals, with complete ids."""
     servers = (*(make_server() for _ in range(110)), make_server(launch_status="PENDING"))
     job = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
     other = make_job(participating_servers=servers, end_date_time=NOON, creation_date_time=NOON - timedelta(minutes=13))
     shown = Terminal()
     console = Console(file=shown, force_terminal=True, width=width)
-    display = WatchDisplay(JobsClient(region_name="eu-west-1"), console=console, now=lambda: NOON)
-    display.follow([make_job(job_id=job.job_id, status="STARTED"), job, other])
-    assert display.ended == [job, other]
+    clock = attrs.evolve(Clock.real(), utc_now=lambda: NOON)
+    local_drs.add_jobs(job, other)
+    watcher = Watcher([job.job_id, other.job_id], 0, None, clock)
+    WatchDisplay(JobsClient(local_drs.client()), watcher, console).follow()
+    assert set(watcher.snapshots.values()) == {job, other}
     lines = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).strip().splitlines()[-2:]
-    for line, one in zip(lines, (job, other), strict=True):
+    for line, one in zip(lines, watcher.snapshots.values(), strict=True):
         assert one.job_id in line
         assert "110/111 servers" in line
         assert "UNDETERMINED" in line
@@ -469,8 +458,9 @@ def test_watch_without_an_id(local_drs: LocalDrs):
     assert {line.split()[2] for line in watched.stdout.splitlines()} == {job.job_id for job in running}
 
 
-def test_watch_of_jobs_that_start_meanwhile():
-    """With --all they are watched too, also if the others have ended, and the watch ends when none runs."""
+@pytest.mark.parametrize("interval", [30, 600])
+def test_watch_of_jobs_that_start_meanwhile(interval: int):
+    """With --all they are watched too, also if the others end in the same interval, and the watch ends when none runs."""
     with LocalDrs(speed=0) as local:
         watch = Watch(local)
         first = watch.start(SERVERS[0])
@@ -484,17 +474,17 @@ def test_watch_of_jobs_that_start_meanwhile():
                 started.append(watch.start(SERVERS[1 + len(started)]))
 
         start = local.now
+        clock = Clock(sleep, simulated.clock().now, lambda: 0.5, lambda: local.now)
         display = WatchDisplay(
             JobsClient(local.client()),
-            console=Console(file=watch.shown, width=10_000),
-            now=lambda: local.now,
-            clock=Clock(sleep, simulated.clock().now, lambda: 0.5),
-            executor=Immediate(),
+            Watcher([first], 7200, interval, clock),
+            Console(file=watch.shown, width=10_000),
             follows_new=True,
         )
-        display.follow(display.watch([first], timeout=7200, poll_interval=30))
-    assert [job.job_id for job in display.ended] == [first, started[0]]
-    assert all(job.is_complete for job in display.ended)
+        display._reader.executor = Immediate()
+        display.follow()
+    assert [job.job_id for job in display._latest.values()] == [first, started[0]]
+    assert all(job.is_complete for job in display._latest.values())
 
 
 def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
@@ -514,14 +504,13 @@ def test_slow_list_of_new_jobs_does_not_delay_polls(local_drs: LocalDrs, monkeyp
     start = clock.now()
     display = WatchDisplay(
         JobsClient(local_drs.client()),
-        console=Console(file=io.StringIO(), width=10_000),
-        now=lambda: local_drs.now,
-        clock=clock,
-        executor=Deferred(),
+        Watcher([job.job_id], 60, 10, attrs.evolve(clock, utc_now=lambda: local_drs.now)),
+        Console(file=io.StringIO(), width=10_000),
         follows_new=True,
     )
+    display._reader.executor = Deferred()
     with pytest.raises(WaitTimeoutError):
-        display.follow(display.watch([job.job_id], timeout=60, poll_interval=10))
+        display.follow()
     polls = [request for request in local_drs.requests if request.body.get("filters", {}).get("jobIDs")]
     assert (len(lists), clock.now() - start) == (1, 60)
     assert len(polls) >= 6

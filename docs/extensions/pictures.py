@@ -50,7 +50,6 @@ CLOCK_READERS: Final = (
     "cli.commands.list",
     "cli.commands.save",
     "cli.commands.show",
-    "cli.commands.watch",
     "testing.backend",
 )
 """The modules that read the current time."""

@@ -73,12 +73,6 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
 """Command lines of the program and of each command, for their help."""
 
 
-def summary(text: str) -> str:
-    """Return the first sentence of a help text, on one line and without its full stop."""
-    paragraph = " ".join(text.partition("\n\n")[0].split())
-    return paragraph.partition(". ")[0].removesuffix(".")
-
-
 def _epilog(name: str) -> str:
     # click does not wrap a paragraph that begins with this control character.
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in EXAMPLES[name])])
@@ -94,8 +88,9 @@ app: typer.Typer = typer.Typer(
 )
 
 for _name, _command in _COMMANDS.items():
-    # An explicit summary, because click cuts off the one that it takes from the docstring.
-    app.command(_name, short_help=summary(_command.__doc__ or ""), epilog=_epilog(_name))(_command)
+    # An explicit summary, the first sentence, because click cuts off the one that it takes from the docstring.
+    _summary = (_command.__doc__ or "").splitlines()[0].partition(". ")[0].removesuffix(".")
+    app.command(_name, short_help=_summary, epilog=_epilog(_name))(_command)
 
 
 def _print_version(requested: bool) -> None:
@@ -125,10 +120,10 @@ def callback(
     values = {**attrs.asdict(connection), "output_format": output_format}
     options = {name: value for name, value in values.items() if value is not None}
     program: Any = context.command
-    if (command := program.commands.get(context.invoked_subcommand)) is not None:
-        lacking = options.keys() - {parameter.name for parameter in command.params}
-        if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
-            raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see {_NAME} {command.name} --help")
+    command = program.commands[context.invoked_subcommand]
+    lacking = options.keys() - {parameter.name for parameter in command.params}
+    if unknown := [parameter.opts[0] for parameter in program.params if parameter.name in lacking]:
+        raise UsageError(f"{command.name} has no option {', '.join(unknown)}: see {_NAME} {command.name} --help")
     context.default_map = {str(context.invoked_subcommand): options}
 
 

@@ -162,12 +162,6 @@ def print_error(message: str) -> None:
     print_note(f"drs-jobs: {one_line(message, 800)}")
 
 
-def print_log_error(error: Exception | None) -> None:
-    """Print on stderr why the log of a job could not be read; nothing for `None`."""
-    if error is not None:
-        print_error(f"the log could not be read completely: {error}")
-
-
 def print_note(text: str) -> None:
     """Print text on stderr. If stderr is closed or full, the text is lost, and the exit status does not change."""
     with suppress(OSError):

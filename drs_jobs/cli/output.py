@@ -1,4 +1,4 @@
-"""What commands print on stdout: tables, Markdown, JSON lines and CSV.
+"""What commands print: tables, Markdown, JSON lines and CSV.
 
 Control characters in text from AWS are removed.
 """
@@ -13,27 +13,19 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 import attrs
 import typer
 from rich.cells import cell_len
-from rich.console import Console, ConsoleRenderable, Group, RenderableType
+from rich.console import Console, ConsoleRenderable, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from drs_jobs import Job, Outcome, SourceServer, unstructure_job
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._html import OUTCOME_COLOURS
-from drs_jobs._text import (
-    SENSITIVE_MEMBER,
-    format_age,
-    format_duration,
-    format_minute,
-    format_more,
-    format_target_count,
-    one_line,
-)
+from drs_jobs._text import SENSITIVE_MEMBER, format_age, format_duration, format_minute, format_target_count, one_line
 from drs_jobs._time import duration_between, seconds_of
 from drs_jobs.analysis import Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
+from drs_jobs.cli.exit_status import describe_error, print_error
 from drs_jobs.evidence import wording
-from drs_jobs.evidence.csv import csv_text
 from drs_jobs.saved.archive import Place
 
 HostNames: TypeAlias = Mapping[str, str]
@@ -56,17 +48,11 @@ def console() -> Console:
 
 
 def print_table(table: RenderableType, console: Console) -> None:
-    """Print a table of long texts. If stdout is not a terminal, no line ends with the spaces that fill up its last column."""
-    if console.is_terminal:
-        console.print(table)
-        return
+    """Print a table of long texts, without the spaces that fill up its last column."""
     with console.capture() as capture:
         console.print(table)
     console.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
-
-Cell: TypeAlias = ConsoleRenderable
-"""A text, or a bar of any kind."""
 
 UNLIMITED: Final = 10_000
 """A width, or a number of characters, that is more than any text needs."""
@@ -77,77 +63,76 @@ class Column:
     """A column of a table that `fitted_table` fits to the terminal."""
 
     header: str
-    cell: Callable[[Any], Cell | str] = str
-    """Returns the cell for the object that a row shows. A text can be from AWS."""
+    cell: Callable[[Any], ConsoleRenderable | str]
+    """Returns the cell, a text or a bar, for the object that a row shows. A text can be from AWS."""
     rank: int = attrs.field(default=0, kw_only=True)
     """The column with the highest rank is dropped first. A column with rank 0 is never dropped."""
     wraps: bool = attrs.field(default=False, kw_only=True)
     """Whether its cells wrap. Words of more than 20 characters, such as ARNs, are broken if the column is narrow."""
     justify: Literal["left", "right"] = attrs.field(default="left", kw_only=True)
 
+    def render(self, row: object) -> ConsoleRenderable:
+        """Return the cell for an object, without control characters."""
+        value = self.cell(row)
+        return text_cell(value) if isinstance(value, str) else value
 
-def cells(columns: Sequence[Column], objects: Iterable[object]) -> list[list[Cell]]:
-    """Return one row of cells per object."""
-    values = ([column.cell(shown) for column in columns] for shown in objects)
-    return [[text_cell(value) if isinstance(value, str) else value for value in row] for row in values]
+    def measure(self, cell: ConsoleRenderable) -> tuple[int, int]:
+        """Return the least and the natural width of a cell."""
+        if not isinstance(cell, Text):
+            return 8, 60  # a bar
+        longest_word = max(map(cell_len, cell.plain.split()), default=0)
+        return min(20, longest_word) if self.wraps else cell.cell_len, cell.cell_len
 
 
-def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool = True) -> Table:
-    """Return a table that is at most `width` columns wide, without truncated cells.
+def fitted_table(columns: Sequence[Column], rows: Sequence[object], *, width: int, header: bool = True) -> Table:
+    """Return a table with a row per object that is at most `width` columns wide, without truncated cells.
 
     Columns of free text wrap. If the table is still too wide, whole columns are dropped. If the last column is still too
-    wide, it wraps too. `rows` has the cells of each row, in the order of `columns`.
+    wide, it wraps too.
     """
-    return _table(columns, rows, _fit(columns, rows, width=width, header=header), header=header)
+    return _table(_fit(columns, rows, width), rows, header=header)
 
 
 def detailed_table(
-    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, header: str, details: Sequence[Sequence[str]], width: int
+    columns: Sequence[Column], rows: Sequence[object], *, header: str, details: Callable[[Any], Sequence[str]], width: int
 ) -> Table:
     """Return a table like `fitted_table`, with texts for each row: from 120 columns on in a last column, else below the row."""
     if width >= 120:
-        wide_rows = [[*row, text_cell("; ".join(texts), UNLIMITED)] for row, texts in zip(rows, details, strict=True)]
-        return fitted_table([*columns, Column(header, wraps=True)], wide_rows, width=width)
-    widths = _fit(columns, rows, width=width, header=True)
+        texts = Column(header, lambda row: text_cell("; ".join(details(row)), UNLIMITED), wraps=True)
+        return fitted_table([*columns, texts], rows, width=width)
+    widths = _fit(columns, rows, width)
     stack = Table.grid()
-    for index, (row, texts) in enumerate(zip(rows, details, strict=True)):
-        stack.add_row(_table(columns, [row], widths, header=index == 0))
-        for text in texts:
+    for index, row in enumerate(rows):
+        stack.add_row(_table(widths, [row], header=index == 0))
+        for text in filter(None, details(row)):
             stack.add_row(with_hanging_indent("  -", text))
     return stack
 
 
-def _fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, header: bool) -> dict[int, int]:
-    """Return the widths of the columns that are not dropped, by index."""
-    all_rows = [*([[Text(column.header) for column in columns]] if header else []), *rows]
-    sizes = [[_measure(column, row[index]) for row in all_rows] for index, column in enumerate(columns)]
-    least = [max((size[0] for size in column_sizes), default=0) for column_sizes in sizes]
-    kept = list(range(len(columns)))
-    while (spare := width - sum(least[index] for index in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
-        kept.remove(max(kept, key=lambda index: columns[index].rank))
-    widths: dict[int, int] = {}
-    for index in kept:
+def _fit(columns: Sequence[Column], rows: Sequence[object], width: int) -> dict[Column, int]:
+    """Return the widths of the columns that are not dropped."""
+    sizes: dict[Column, tuple[int, int]] = {}
+    for column in columns:
+        least, natural = zip(*map(column.measure, (Text(column.header), *map(column.render, rows))), strict=True)
+        sizes[column] = max(least), max(natural)
+    kept = list(columns)
+    while (spare := width - sum(sizes[column][0] for column in kept) - (len(kept) - 1)) < 0 and len(kept) > 1:
+        kept.remove(max(kept, key=lambda column: column.rank))
+    widths: dict[Column, int] = {}
+    for column in kept:
         # If `spare` is negative, the last column is too wide by that much.
-        more = min(spare, max((size[1] for size in sizes[index]), default=0) - least[index])
+        more = min(spare, sizes[column][1] - sizes[column][0])
         spare -= more
-        widths[index] = max(1, least[index] + more)
+        widths[column] = max(1, sizes[column][0] + more)
     return widths
 
 
-def _measure(column: Column, cell: Cell) -> tuple[int, int]:
-    """Return the least and the natural width of a cell."""
-    if not isinstance(cell, Text):
-        return 8, 60  # a bar
-    longest_word = max(map(cell_len, cell.plain.split()), default=0)
-    return min(20, longest_word) if column.wraps else cell.cell_len, cell.cell_len
-
-
-def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], widths: Mapping[int, int], *, header: bool) -> Table:
+def _table(widths: Mapping[Column, int], rows: Iterable[object], *, header: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=header)
-    for index, width in widths.items():
-        table.add_column(columns[index].header, width=width, overflow="fold", justify=columns[index].justify)
+    for column, width in widths.items():
+        table.add_column(column.header, width=width, overflow="fold", justify=column.justify)
     for row in rows:
-        table.add_row(*(row[index] for index in widths))
+        table.add_row(*(column.render(row) for column in widths))
     return table
 
 
@@ -200,51 +185,43 @@ def runs_long(job: Job, now: datetime) -> bool:
     return not job.is_complete and (job.elapsed(now) or timedelta()) > timedelta(hours=2)
 
 
-def _reason_head(participants: Sequence[str], names: HostNames) -> str:
-    """Return what a reason concerns: its participants, or the job."""
-    labels = [server_label(participant, names) for participant in participants]
-    return f"failed: {wording.list_label(labels, 3)}" if labels else "job:"
-
-
-def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES, height: int = 0) -> None:
-    """Print the reasons of a job, each with its participants and with what to do next.
-
-    If the terminal has a `height`, in lines, reasons that do not fit into it are only counted.
-    """
-    reasons = list(explained_reasons(explanation))
-    line_count = 0
-    for index, reason in enumerate(reasons):
-        style = OUTCOME_COLOURS[Outcome.FAILED] if reason.participants else ""
-        head = text_cell(_reason_head(reason.participants, names), style=style)
-        text = with_hanging_indent("   ", one_line(reason.text, 3 * console.width if height else 1000))
-        block = Group(head, text, *([] if reason.hint is None else [with_hanging_indent("    next:", reason.hint)]))
-        if height:
-            line_count += len(console.render_lines(block))
-            # The outcome and the most frequent reason stay on the screen.
-            if index and line_count > height:
-                console.print(f"{format_more(len(reasons), index)} reasons: -o json")
-                break
-        console.print(block)
-    if explanation.job.undetermined_reasons:
-        console.print(with_hanging_indent("undetermined:", explanation.job.undetermined_reasons))
-
-
-def reason_lines(explanation: Explanation, names: HostNames = NO_NAMES) -> Iterator[str]:
-    """Yield the reasons of a job, one line each, with what to do next."""
+def _reasons(explanation: Explanation, names: HostNames) -> Iterator[tuple[str, str, str | None]]:
+    """Yield for each reason what it concerns (its participants, or the job), its text, and what to do next."""
     for reason in explained_reasons(explanation):
-        hint = "" if reason.hint is None else f"; next: {reason.hint}"
-        yield f"{_reason_head(reason.participants, names).removesuffix(':')}: {reason.text}{hint}"
+        labels = [server_label(participant, names) for participant in reason.participants]
+        yield f"failed: {wording.list_label(labels, 3)}" if labels else "job", reason.text, reason.hint
     if explanation.job.undetermined_reasons:
-        yield f"undetermined: {explanation.job.undetermined_reasons}"
+        yield "undetermined", explanation.job.undetermined_reasons, None
+
+
+def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES) -> None:
+    """Print the reasons of a job, each with what to do next. On a terminal, long ones are cut."""
+    for head, text, hint in _reasons(explanation, names):
+        console.print(text_cell(head, style=OUTCOME_COLOURS[Outcome.FAILED] if head.startswith("failed") else ""))
+        console.print(with_hanging_indent("   ", one_line(text, 3 * console.width if console.is_terminal else 1000)))
+        if hint is not None:
+            console.print(with_hanging_indent("    next:", hint))
+
+
+def reason_lines(explanation: Explanation, names: HostNames) -> Iterator[str]:
+    """Yield the reasons of a job, one line each, with what to do next."""
+    for head, text, hint in _reasons(explanation, names):
+        yield f"{head}: {text}" + ("" if hint is None else f"; next: {hint}")
     if explanation.log_error is not None:
         yield f"the log could not be read: {explanation.log_error}"
 
 
+def print_log_error(error: Exception | None) -> None:
+    """Print on stderr why the log of a job could not be read; nothing for `None`."""
+    if error is not None:
+        print_error(f"the log could not be read completely: {describe_error(error)[0]}")
+
+
 def progress_label(state: Progress, names: HostNames = NO_NAMES) -> str:
     """Return what a running job does: its slow servers, the servers that are least far, the fraction, and the time left."""
-    slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow[:3]]
-    if more := format_more(len(state.slow), len(slow)):
-        slow.append(f"{more} slow")
+    slow = [f"slow: {server_label(server.participant, names)}, {server.text}" for server in state.slow]
+    if len(slow) > 3:
+        slow[3:] = [f"and {len(slow) - 3} more slow"]
     left = "" if state.remaining is None else f", about {format_duration(state.remaining)} left"
     return "; ".join([*slow, f"{state.text}, {state.fraction:.0%}{left}"])
 
@@ -281,10 +258,10 @@ def jobs_table(
         return None if job.creation_date_time is None else duration_between(job.creation_date_time, now)
 
     def created(job: Job) -> str:
-        time, job_age = format_minute(job.creation_date_time), age(job)
-        if is_wide or job_age is None:
+        time = format_minute(job.creation_date_time)
+        if is_wide:
             return time
-        return time[5:] if job_age < timedelta(days=180) else time[:10]
+        return time[5:] if (age(job) or timedelta.max) < timedelta(days=180) else time[:10]
 
     columns = [
         Column("job", lambda job: job.job_id),
@@ -301,19 +278,17 @@ def jobs_table(
     left_out = {*([] if tags else ["tags"]), *(["account", "region"] if places is None else [])}
     columns = [column for column in columns if column.header not in left_out]
     if not names:
-        return fitted_table(columns, cells(columns, jobs), width=width)
-    details = [[", ".join(_names_or_ids(job, names))] if job.participating_servers else [] for job in jobs]
-    return detailed_table(columns, cells(columns, jobs), header="names", details=details, width=width)
+        return fitted_table(columns, jobs, width=width)
+    return detailed_table(
+        columns, jobs, header="names", details=lambda job: [", ".join(_names_or_ids(job, names))], width=width
+    )
 
 
 # ------------------------------------------------------------------ records: JSON lines and CSV
 
 
-def print_records(records: Iterable[Mapping[str, Any]], *, columns: Sequence[str] | None = None) -> None:
-    """Print one record per row as CSV with these columns, or without columns one per line as JSON."""
-    if columns is not None:
-        typer.echo(csv_text(columns, records), nl=False)
-        return
+def print_records(records: Iterable[Mapping[str, Any]]) -> None:
+    """Print one record per line as JSON, each at once, also into a pipe."""
     for record in records:
         typer.echo(json.dumps(record, default=datetime.isoformat))
 
@@ -323,19 +298,20 @@ def job_to_json(job: Job, *, tags: bool, names: HostNames = NO_NAMES, place: Pla
 
     `place` is where it was read, in case that its ARN does not say it.
     """
-    account_id, region = place or (None, None)
+    account_id, region = place or (job.account_id, job.region)
+    host_names = {server.name: names[server.name] for server in job.participating_servers if server.name in names}
     return {
         **{key: value for key, value in unstructure_job(job).items() if tags or key != SENSITIVE_MEMBER},
-        "accountID": job.account_id or account_id,
-        "region": job.region or region,
+        "accountID": account_id,
+        "region": region,
         "outcome": job.outcome.name,
         "durationSeconds": seconds_of(job.duration),
         "failedServers": [server.source_server_id for server in job.failed_servers],
-        **host_names_record((server.source_server_id for server in job.participating_servers), names),
+        **({"hostNames": host_names} if host_names else {}),
     }
 
 
-def job_columns(*, tags: bool, names: HostNames = NO_NAMES) -> list[str]:
+def job_columns(*, tags: bool, names: HostNames) -> list[str]:
     """Return the columns of jobs as CSV: AWS's names, and those that JSON has too. Tags only if `tags` is true."""
     columns = [name for field, name in AWS_NAMES[Job].items() if field not in {"participating_resources", "tags"}]
     optional = [*(["hostNames"] if names else []), *([SENSITIVE_MEMBER] if tags else [])]
@@ -350,14 +326,3 @@ def job_record(job: Job, *, tags: bool, names: HostNames, place: Place) -> dict[
         "hostNames": "; ".join(_names_or_ids(job, names)),
         SENSITIVE_MEMBER: json.dumps(dict(job.tags)) if job.tags else None,
     }
-
-
-def host_names_record(server_ids: Iterable[str | None], names: HostNames) -> dict[str, Any]:
-    """Return the names of servers by id; nothing if none is known."""
-    names_by_id = {server_id: names[server_id] for server_id in server_ids if server_id and server_id in names}
-    return {"hostNames": names_by_id} if names_by_id else {}
-
-
-def log_error_text(error: Exception | None) -> str | None:
-    """Return the error of a log as one line; `None` for `None`."""
-    return None if error is None else one_line(str(error))

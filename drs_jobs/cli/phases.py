@@ -16,24 +16,17 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, JobType, Outcome, is_transient
+from drs_jobs import DrsJobsError, Job, JobLogItem, JobsClient, Outcome, is_transient
 from drs_jobs._client import read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import format_duration
-from drs_jobs._time import nearest_utc, seconds_of
+from drs_jobs._time import seconds_of
 from drs_jobs.analysis import JobPhases, ParticipantPhases, Phase, PhaseName, Progress, instance_ids, phases, progress
 from drs_jobs.cli import output
+from drs_jobs.evidence import wording
 from drs_jobs.sweep.workers import DaemonThreadPool
 
-_LETTERS: Final[Mapping[PhaseName, str]] = {
-    PhaseName.CLEANUP: "░u",
-    PhaseName.SNAPSHOT: "▒s",
-    PhaseName.CONVERSION: "▓c",
-    PhaseName.LAUNCH: "█l",
-    PhaseName.DEPLOY_NETWORK_CONFIGURATION: "▒d",
-    PhaseName.UPDATE_NETWORK_CONFIGURATION: "▓n",
-    PhaseName.UPDATE_LAUNCH_TEMPLATE: "█t",
-}
+_LETTERS: Final = dict(zip(PhaseName, ("░u", "▒s", "▓c", "█l", "▒d", "▓n", "█t"), strict=True))
 """The character of each phase in a bar, and the one for a terminal that has only ASCII."""
 
 _WAITING: Final = "·."
@@ -61,30 +54,24 @@ class PhaseBar:
 
 
 def phases_table(
-    report: JobPhases,
-    rows: Sequence[ParticipantPhases],
-    *,
-    now: datetime,
-    width: int,
-    names: output.HostNames = output.NO_NAMES,
+    report: JobPhases, rows: Sequence[ParticipantPhases], *, now: datetime, width: int, names: output.HostNames
 ) -> Table:
     """Return a table of some participants of a job, one per row, with a bar and the duration of each phase.
 
     Phases that are running reach until `now`.
     """
     rows = [attrs.evolve(row, phases=tuple(_until(phase, now) for phase in row.phases)) for row in rows]
-    created = report.job.creation_date_time
-    phases_of_job = [_until(phase, now) for row in report.participants for phase in row.phases]
+    shown = [phase for row in rows for phase in row.phases]
     # The clock of this machine can be behind AWS's, so `now` is no start.
-    starts = [nearest_utc(time) for time in (created, *(phase.started_at for phase in phases_of_job)) if time is not None]
-    ends = [nearest_utc(phase.ended_at) for phase in phases_of_job if phase.ended_at is not None]
-    start, end = min(starts, default=now), max([*starts, *ends], default=now)
+    starts = [*filter(None, (report.job.creation_date_time, *(phase.started_at for phase in shown)))]
+    start = min(starts, default=now)
+    end = max([*starts, *filter(None, (phase.ended_at for phase in shown))], default=now)
     instances = instance_ids(report.job, report.log)
     columns = [
         output.Column("participant", lambda row: output.server_label(row.participant, names)),
         output.Column("phases", lambda row: PhaseBar(tuple(_spans(row, start, end))), rank=3),
         *(
-            output.Column(_label(name), functools.partial(_phase_cell, name), rank=len(PhaseName) + 4 - index)
+            output.Column(name.label, functools.partial(_phase_cell, name), rank=len(PhaseName) + 4 - index)
             for index, name in enumerate(report.phase_names)
         ),
         output.Column("recovered in", lambda row: format_duration(row.recovery_time), rank=2),
@@ -93,17 +80,13 @@ def phases_table(
     ]
     if not instances:
         del columns[-2]
-    return output.fitted_table(columns, output.cells(columns, rows), width=width)
+    return output.fitted_table(columns, rows, width=width)
 
 
 def phases_legend(report: JobPhases, *, is_ascii: bool) -> str:
     """Return the meaning of the characters in the bars."""
-    letters = [f"{_LETTERS[name][is_ascii]} {_label(name)}" for name in report.phase_names]
+    letters = [f"{_LETTERS[name][is_ascii]} {name.label}" for name in report.phase_names]
     return "  ".join([*letters, f"{_WAITING[is_ascii]} waiting"])
-
-
-def _label(name: PhaseName) -> str:
-    return name.name.lower().replace("_", " ")
 
 
 def _until(phase: Phase, now: datetime) -> Phase:
@@ -132,7 +115,7 @@ def _phase_cell(name: PhaseName, row: ParticipantPhases) -> Text:
 # ------------------------------------------------------------------ records
 
 
-def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+def phases_records(report: JobPhases, names: output.HostNames) -> Iterator[dict[str, Any]]:
     """Yield one record per participant for JSON, with a list of its phases."""
     for row in report.participants:
         key = "sourceNetworkID" if row.participant.startswith("sn-") else "sourceServerID"
@@ -144,7 +127,7 @@ def phases_records(report: JobPhases, *, names: output.HostNames = output.NO_NAM
             "launchedAt": row.launched_at,
             "recoverySeconds": seconds_of(row.recovery_time),
             "phases": [{key: value(phase) for key, value in _PHASE_VALUES.items()} for phase in row.phases],
-            "logError": output.log_error_text(report.log_error),
+            "logError": wording.error_label(report.log_error) or None,
         }
 
 
@@ -164,9 +147,9 @@ PHASE_COLUMNS: Final = ("jobID", "participant", "participantOutcome", "recoveryS
 """The columns of phases as CSV."""
 
 
-def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) -> Iterator[dict[str, Any]]:
+def phase_rows(report: JobPhases, names: output.HostNames) -> Iterator[dict[str, Any]]:
     """Yield one record per phase of a participant for CSV. A participant without phases has one record."""
-    for row, record in zip(report.participants, phases_records(report, names=names), strict=True):
+    for row, record in zip(report.participants, phases_records(report, names), strict=True):
         for phase in record["phases"] or [{"outcome": None}]:
             yield {**record, "participant": row.participant, "participantOutcome": row.outcome.name, **phase}
 
@@ -177,59 +160,51 @@ def phase_rows(report: JobPhases, *, names: output.HostNames = output.NO_NAMES) 
 class PhaseReader:
     """Reads logs on threads of its own, so that a log that is slow or cannot be read never delays the polls."""
 
-    def __init__(self, client: JobsClient, now: Callable[[], datetime], executor: Executor | None = None) -> None:
-        """Create a reader. The executor runs the requests; by default on threads that do not keep the process alive."""
+    def __init__(self, client: JobsClient, now: Callable[[], datetime]) -> None:
+        """Create a reader that has read nothing. `now` returns the current time."""
         self._client = client
         self._now = now
-        self.executor: Executor = DaemonThreadPool(4) if executor is None else executor
+        self.executor: Executor = DaemonThreadPool(4)  # its threads do not keep the process alive
+        self._reads: dict[str, Future[None]] = {}
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}
         self._earlier: dict[str, tuple[JobPhases, ...]] = {}
-        self._log_reads: dict[str, Future[tuple[list[JobLogItem], Exception | None]]] = {}
-        self._earlier_reads: dict[str, Future[tuple[JobPhases, ...]]] = {}
-        self._fractions: dict[str, float] = {}
         self.error: Exception | None = None
         """The first error of a log of a running job, else `None`."""
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
         for job in jobs:
-            error = self._log_errors.get(job.job_id)
-            if job.job_id not in self._log_reads and (error is None or is_transient(error)):
-                self._log_reads[job.job_id] = self.executor.submit(read_log, self._client, job.job_id)
-            if job.job_id not in self._earlier_reads and job.type == JobType.LAUNCH and job.participating_servers:
-                self._earlier_reads[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
+            read, error = self._reads.get(job.job_id), self._log_errors.get(job.job_id)
+            if (read is None or read.done()) and (error is None or is_transient(error)):
+                self._reads[job.job_id] = self.executor.submit(self._read, job)
 
-    def poll(self) -> None:
-        """Store the logs and the earlier jobs that have been read."""
-        for job_id in [job_id for job_id, read in self._log_reads.items() if read.done()]:
-            items, error = self._log_reads.pop(job_id).result()
-            # After an error, the log that was read before can have more items.
-            if error is None or len(items) > len(self._logs.get(job_id, ())):
-                self._logs[job_id] = items
-            self._log_errors[job_id] = error
-            self.error = self.error or error
-        for job_id, earlier in self._earlier_reads.items():
-            # Without earlier jobs only the time left is missing, so an error is not shown.
-            if earlier.done() and earlier.exception() is None:
-                self._earlier[job_id] = earlier.result()
+    def _read(self, job: Job) -> None:
+        # First, because earlier jobs change the shares of the phases, so the fraction could decrease.
+        if job.job_id not in self._earlier:
+            self._earlier[job.job_id] = read_earlier(self._client, job, self._now())
+        items, error = read_log(self._client, job.job_id)
+        self._log_errors[job.job_id] = error
+        self.error = self.error or error
+        # After an error, the log that was read before can have more items.
+        if error is None or len(items) > len(self._logs.get(job.job_id, ())):
+            self._logs[job.job_id] = items
 
     def progress(self, job: Job) -> Progress | None:
-        """Return how far a running job is; `None` if its log has not been read. The fraction never decreases."""
+        """Return how far a running job is; `None` if its log has not been read."""
         if (log := self._logs.get(job.job_id)) is None:
             return None
         # A log that could not be read again lacks what has happened since, so nothing in it is slow.
         report = phases(job, log, log_error=self._log_errors[job.job_id])
-        state = progress(report, now=self._now(), earlier=self._earlier.get(job.job_id, ()))
-        # The earlier jobs, which arrive later than the first log, change the shares of the phases.
-        fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
-        return attrs.evolve(state, fraction=fraction)
+        return progress(report, now=self._now(), earlier=self._earlier[job.job_id])
 
 
 def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:
     """Return the phases of the latest complete jobs of the same servers. After an error, those that were read."""
     missing = Counter(dict.fromkeys(_server_ids(job), 3))  # enough for a median
     reports: list[JobPhases] = []
+    if not missing:
+        return ()
     with suppress(BotoCoreError, DrsJobsError):  # only the usual times and the time left are missing
         # With a limit, so that the list of a large account is not read to its end.
         for other in client.describe_jobs(from_date=now - timedelta(days=365), limit=1000, on_malformed=lambda _: None):

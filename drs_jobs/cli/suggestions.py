@@ -5,51 +5,41 @@ from difflib import get_close_matches
 from typing import Final
 
 _OPTIONS: Final[Mapping[str, Sequence[str]]] = {
-    "--account": ["--accounts"],
-    "--as-of": ["--until"],
-    "--csv": ["-o csv"],
+    "--as-of --end --to --to-date --until": ["--until", "--as-of"],
+    "--csv --json --junit --markdown --prometheus": ["-o {}"],
     "--days": ["--since 30d", "--drilled-within 90d"],
     "--drilled --within": ["--drilled-within"],
-    "--end --to --to-date": ["--until", "--as-of"],
-    "--follow": ["--log --follow"],
     "--format --output-format": ["-o"],
     "--from-date --start": ["--since"],
     "--html": ["drs-jobs report"],
-    "--interval": ["--poll-interval"],
-    "--job --job-id": ["the id as an argument"],
-    "--job-ids": ["the ids as arguments"],
-    "--json": ["-o json"],
-    "--junit": ["-o junit"],
+    "--job --job-id --job-ids": ["the id as an argument"],
     "--last": ["--since 30d", "--limit"],
-    "--markdown": ["-o markdown"],
     "--max --max-items --max-results -n": ["--limit"],
-    "--out": ["the file as an argument", "-o"],
-    "--output-file": ["the file as an argument"],
+    "--out --output-file": ["the file as an argument", "-o"],
     "--query": ["-o json with jq"],
     "--role --role-arn": ["--role-name"],
     "--rpo": ["--objective for the recovery time; jobs do not show the recovery point"],
     "--running": ["--outcome running"],
-    "--server-id": ["--server", "--servers"],
     "--state --status": ["--outcome"],
     "--type": ["--kind"],
-    "--until": ["--as-of"],
     "--wait": ["drs-jobs watch"],
     "-f": ["--log --follow", "--failed"],
 }
-"""What to use instead of options that other programs have. Options that the command lacks are left out."""
+"""What to use instead of options that other programs have. Options that the command lacks are left out.
+
+An option that is similar to the right one needs no entry.
+"""
 
 _COMMANDS: Final = {
     "describe-jobs jobs ls": "list",
-    "drills recovery": "check",
-    "explain get phases status": "show",
+    "explain get status": "show",
     "export": "save",
     "help": "--help",
     "log logs": "show --log",
     "progress wait": "watch",
-    "sweep": "list --accounts",
     "version": "--version",
 }
-"""The command to use instead of those that other programs, or earlier versions, have."""
+"""The command to use instead of those that other programs have."""
 
 
 def suggest_option(option: str, command: str, options_by_command: Mapping[str, Iterable[str]]) -> str:
@@ -57,10 +47,9 @@ def suggest_option(option: str, command: str, options_by_command: Mapping[str, I
 
     The command is empty for an option before the command.
     """
-    available = set(options_by_command.get(command, ()))
-    texts = next((texts for names, texts in _OPTIONS.items() if option in names.split()), ())
-    replacements = [text for text in texts if not text.startswith("-") or text.split()[0] in available]
-    if replacements:
+    available = set(options_by_command[command])
+    texts = [text.format(option[2:]) for names, texts in _OPTIONS.items() if option in names.split() for text in texts]
+    if replacements := [text for text in texts if not text.startswith("-") or text.split()[0] in available]:
         return f"Use {' or '.join(replacements)}."
     if close := get_close_matches(option, sorted(available), n=1, cutoff=0.75):
         return f"Did you mean {close[0]}?"
@@ -70,11 +59,8 @@ def suggest_option(option: str, command: str, options_by_command: Mapping[str, I
 
 def suggest_command(command: str, commands: Iterable[str]) -> str:
     """Return what to use instead of a command that does not exist, as a sentence; empty if nothing is known."""
-    replacements = {name: command for names, command in _COMMANDS.items() for name in names.split()}
-    close = [
-        *([command] if command in replacements else []),
-        *get_close_matches(command, sorted({*commands, *replacements}), n=1),
-    ]
+    replacements = {name: replacement for names, replacement in _COMMANDS.items() for name in names.split()}
+    close = get_close_matches(command, sorted({*commands, *replacements}), n=1)
     return f"Use drs-jobs {replacements.get(close[0], close[0])}." if close else ""
 
 

@@ -97,10 +97,9 @@ def assessment_table(assessment: Assessment, *, width: int) -> Table:
     if all(row.median_recovery_time is None for row in rows):
         left_out |= {"median", "slowest"}
     columns = [column for column in columns if column.header not in left_out]
-    cells = output.cells(columns, rows)
     if assessment.verdict is None:
-        return output.fitted_table(columns, cells, width=width)
-    return output.detailed_table(columns, cells, header="reasons", details=[row.reasons for row in rows], width=width)
+        return output.fitted_table(columns, rows, width=width)
+    return output.detailed_table(columns, rows, header="reasons", details=lambda row: row.reasons, width=width)
 
 
 def markdown_lines(assessment: Assessment) -> Iterator[str]:

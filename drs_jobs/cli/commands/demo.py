@@ -8,13 +8,13 @@ import textwrap
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
+import attrs
 import typer
-from rich.console import Console
 
 from drs_jobs import Job, JobFailedError, JobsClient, Outcome
+from drs_jobs._polling import Clock, Watcher
 from drs_jobs.analysis import busy_servers
 from drs_jobs.cli import output
 from drs_jobs.cli.commands.local import print_exports
@@ -58,33 +58,31 @@ def demo(
     with local_drs.LocalDrs(page_sizes=(10,), speed=_SPEED) as local:
         local.add_jobs(*make_history(30, until=local.now))
         client = JobsClient(local.client())
-        _print_prose(console, f"The demo runs a local DRS endpoint with example jobs at {local.endpoint_url}. Its jobs:\n")
+        typer.echo(f"The demo runs a local DRS endpoint at {local.endpoint_url}. Its example jobs:\n")
         jobs = client.describe_jobs().collect()
         output.print_table(output.jobs_table(jobs, now=local.now, width=console.width), console)
-        failed = sum(job.outcome is Outcome.FAILED for job in jobs)
         completed = sum(job.is_complete for job in jobs)
-        _print_prose(
-            console,
+        failed = sum(job.outcome is Outcome.FAILED for job in jobs)
+        typer.echo(
             f"\n{len(jobs)} jobs came over HTTP through boto3, in {len(local.requests)} pages. {completed} of them are "
-            f"COMPLETED, and {failed} of these failed. AWS has no status for failed jobs. In Python:\n",
+            f"COMPLETED,\nand {failed} of these failed. AWS has no status for failed jobs. In Python:\n"
         )
-        _print_code(console, textwrap.indent(inspect.getsource(print_failures), "    "))
-        _print_prose(console, "This prints:\n")
+        typer.echo(textwrap.indent(inspect.getsource(print_failures), "    "))
+        typer.echo("This prints:\n")
         print_failures(client)
         job_id = _start_drill(local, [f"s-{number:017}" for number in range(1, 5)])
-        _print_prose(
-            console, f"\nA drill of 4 servers, {_SPEED} times faster than in reality. JobsClient.watch yields its changes:\n"
-        )
-        display = WatchDisplay(client, console=console, now=lambda: local.now)
-        display.follow(display.watch([job_id], timeout=60, poll_interval=0.2))
-        _print_prose(console, "\nJobsClient.explain returns the reasons of the failure:\n")
+        typer.echo(f"\nA drill of 4 servers, {_SPEED} times faster. JobsClient.watch yields its changes:\n")
+        clock = attrs.evolve(Clock.real(), utc_now=lambda: local.now)
+        WatchDisplay(client, Watcher([job_id], 60, 0.2, clock), console).follow()
+        typer.echo("\nJobsClient.explain returns the reasons of the failure:\n")
         output.print_reasons(console, client.explain(job_id))
     command = own_command()
-    _print_prose(console, "\nTry next")
-    _print_code(console, f"  {command} demo --serve")
-    _print_prose(console, "serves a year of example jobs and a running drill, for all commands, the AWS CLI and boto3.")
-    _print_code(console, f"  {command} --help")
-    _print_prose(console, "lists the commands. With credentials that boto3 finds, they read your own jobs.")
+    typer.echo(
+        f"\nTry next\n  {command} demo --serve\n"
+        "serves a year of jobs and a running drill, for all commands, the AWS CLI, boto3.\n"
+        f"  {command} --help\n"
+        "lists the commands. With credentials that boto3 finds, they read your own jobs."
+    )
 
 
 def print_failures(client: JobsClient) -> None:
@@ -98,20 +96,15 @@ def print_failures(client: JobsClient) -> None:
 
 def own_command() -> str:
     """Return the command with which this program was run, so that a shell in another folder can run it too."""
-    script = Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return f"{shlex.quote(sys.executable)} -m drs_jobs"
-    path = shutil.which(script.name)
-    is_on_path = path is not None and Path(path).resolve() == script.resolve()
-    return script.name if is_on_path else shlex.quote(str(script.absolute()))
+    is_on_path = shutil.which("drs-jobs") == sys.argv[0]
+    return "drs-jobs" if is_on_path else f"{shlex.quote(sys.executable)} -m drs_jobs"
 
 
 def _start_drill(local: "LocalDrs", servers: Sequence[str]) -> str:
     """Start a drill in which the last server fails, so that there is a failure to explain, and return its id."""
     local.fail_server(servers[-1])
-    request: Any = {"isDrill": True, "sourceServers": [{"sourceServerID": server} for server in servers]}
-    job_id: str = local.client().start_recovery(**request)["job"]["jobID"]
-    return job_id
+    source_servers = [{"sourceServerID": server} for server in servers]
+    return str(local.client().start_recovery(isDrill=True, sourceServers=source_servers)["job"]["jobID"])
 
 
 def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
@@ -124,13 +117,3 @@ def _start_familiar_drill(local: "LocalDrs", history: Sequence[Job]) -> str:
         if job.is_drill and job.outcome is Outcome.SUCCEEDED and (job.duration or timedelta.max) < timedelta(minutes=15)
     )
     return _start_drill(local, next(filter(None, earlier))[:4])
-
-
-def _print_prose(console: Console, text: str) -> None:
-    """Print prose, wrapped between words."""
-    console.print(text, markup=False, width=min(console.width, 100))
-
-
-def _print_code(console: Console, text: str) -> None:
-    """Print code or a command, without wrapping."""
-    console.print(text, markup=False, soft_wrap=True)

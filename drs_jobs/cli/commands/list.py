@@ -24,6 +24,7 @@ from drs_jobs.cli.parsers import check_stdin, parse_span
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
 from drs_jobs.evidence import wording
+from drs_jobs.evidence.csv import csv_text
 
 
 class Kind(StrEnum):
@@ -67,10 +68,6 @@ class JobFilter:
         ),
     ] = None
 
-    def __bool__(self) -> bool:
-        """Whether it can drop a job."""
-        return bool(self.kinds or self.outcomes or self.failed or self.servers)
-
     def matches(self, job: Job, names: output.HostNames = output.NO_NAMES) -> bool:
         """Return whether a job is one of the jobs to keep. Names are compared in any case."""
         outcomes = [*(self.outcomes or ()), *([Outcome.FAILED] if self.failed else [])]
@@ -110,8 +107,8 @@ def list_jobs(
         check_stdin({"--accounts": organisation.accounts, "--names": names})
         name_option = ServerOption("--names", names)
         source = JobSource.from_options(connection, organisation, saved, asks_aws=name_option.is_aws)
-    query = {"from_date": from_date, "to_date": to_date, "limit": None if job_filter else limit}
-    values = source.read(lambda client: _read_jobs(client, query, job_filter, name_option, limit))
+    span = {"from_date": from_date, "to_date": to_date}
+    values = source.read(lambda client: _read_jobs(client, span, job_filter, name_option, limit))
     if not source.failures:
         name_option.require_names(name for name in job_filter.servers or () if not is_source_server_id(name))
     jobs = [job for _, (place_jobs, _) in values for job in place_jobs]
@@ -131,7 +128,7 @@ def list_jobs(
                 output.print_records(records)
             case "csv":
                 records = (output.job_record(job, tags=tags, names=host_names, place=places[id(job)]) for job in jobs)
-                output.print_records(records, columns=output.job_columns(tags=tags, names=host_names))
+                typer.echo(csv_text(output.job_columns(tags=tags, names=host_names), records), nl=False)
             case "markdown":
                 columns = make_table(jobs, width=output.UNLIMITED).columns
                 rows = zip(*(map(str, column.cells) for column in columns), strict=True)
@@ -146,12 +143,12 @@ def list_jobs(
 
 
 def _read_jobs(
-    client: JobsClient, query: Mapping[str, Any], job_filter: JobFilter, names: ServerOption, limit: int | None
+    client: JobsClient, span: Mapping[str, Any], job_filter: JobFilter, names: ServerOption, limit: int | None
 ) -> tuple[Sequence[Job], Exception | None]:
     """Return the jobs that match, and the first error. It is raised if no job could be read."""
     names_by_id = names.read_names(client)
     errors = list[Exception]()
-    pager = client.describe_jobs(**query, on_malformed=errors.append)
+    pager = client.describe_jobs(**span, on_malformed=errors.append)
     jobs: list[Job] = []
     try:
         jobs.extend(islice((job for job in pager if job_filter.matches(job, names_by_id)), limit))

@@ -1,14 +1,13 @@
 """`drs-jobs local`: a local DRS endpoint as a process, for tests in any language."""
 
 import shlex
-import sys
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from drs_jobs.cli.exit_status import UsageError, print_note
+from drs_jobs.cli.exit_status import print_note, raise_usage_errors
 
 if TYPE_CHECKING:  # of the extra `testing`
     from drs_jobs.testing import LocalDrs
@@ -37,23 +36,18 @@ def local(
     """
     from drs_jobs.testing import failures, local_drs, make_history  # noqa: PLC0415  # of another extra
 
-    try:
-        server = local_drs.LocalDrs(speed=speed, profile=system, max_requests=0)
-    except ValueError as error:
-        raise UsageError(f"--speed: {error}") from None
     failure_by_name: dict[str, failures.InjectedFailure] = {
         **{phase: failures.PhaseFailure(phase) for phase in failures.PHASES},
         "STUCK": failures.Stuck(),
         "SILENT": failures.SilentFailure(),
     }
-    for text in server_failures or ():
-        server_id, _, name = text.partition("=")
-        if name not in failure_by_name:
-            raise UsageError(f"--fail {text!r} is not SERVER=FAILURE, with one of {', '.join(failure_by_name)}")
-        try:
+    with raise_usage_errors():
+        server = local_drs.LocalDrs(speed=speed, profile=system, max_requests=0)
+        for text in server_failures or ():
+            server_id, _, name = text.partition("=")
+            if name not in failure_by_name:
+                raise ValueError(f"--fail {text!r} is not SERVER=FAILURE, with one of {', '.join(failure_by_name)}")
             server.fail_server(server_id, failure_by_name[name])
-        except ValueError as error:
-            raise UsageError(f"--fail {text!r}: {error}") from None
     if history:
         server.add_history(make_history(history, until=server.now, seed=seed, logs=True))
     with server:
@@ -64,6 +58,5 @@ def local(
 def print_exports(server: "LocalDrs", conflicting_variables: Sequence[str]) -> None:
     """Print the commands of a shell that direct AWS clients to an endpoint, and on stderr what to do with them."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
-    sys.stdout.write("\n".join([f"unset {' '.join(conflicting_variables)}", *exports, ""]))
-    sys.stdout.flush()
+    typer.echo("\n".join([f"unset {' '.join(conflicting_variables)}", *exports]))
     print_note(f"DRS endpoint at {server.endpoint_url}: run these lines in another shell, stop with Ctrl-C")

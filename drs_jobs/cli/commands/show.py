@@ -1,8 +1,8 @@
 """`drs-jobs show`: one job with its outcome, reasons, servers, actions and log, and in the formats for machines."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import attrs
 import typer
@@ -16,23 +16,19 @@ from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_ago, format_count, format_duration, format_minute, format_second, format_target_count
 from drs_jobs._time import duration_between
-from drs_jobs.analysis import Explanation, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
+from drs_jobs.analysis.several_jobs import WORST_FIRST
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import (
-    ExitStatus,
-    exit_if_pipe_closes,
-    print_error,
-    print_log_error,
-    print_note,
-    raise_usage_errors,
-    status_of,
-)
+from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_error, print_note, raise_usage_errors, status_of
 from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Saved, Tags, with_option_groups
 from drs_jobs.cli.parsers import parse_job_id
 from drs_jobs.cli.phases import PHASE_COLUMNS, phase_rows, phases_legend, phases_records, phases_table, read_earlier
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource
 from drs_jobs.evidence import wording
+from drs_jobs.evidence.csv import csv_text
+
+_FAILED: Final = OUTCOME_COLOURS[Outcome.FAILED]
 
 
 @with_option_groups
@@ -73,7 +69,7 @@ def show(
                 output.print_records([explanation_record(explanation, tags=tags, names=names_by_id)])
             case "csv":
                 columns = [*PHASE_COLUMNS, *(["hostName"] if names_by_id else [])]
-                output.print_records(phase_rows(explanation.phases, names=names_by_id), columns=columns)
+                typer.echo(csv_text(columns, phase_rows(explanation.phases, names_by_id)), nl=False)
             case "markdown":
                 typer.echo("\n".join(markdown_lines(explanation, now=now, state=state, names=names_by_id)))
             case "table":
@@ -83,7 +79,7 @@ def show(
                     ended = follow_log(client, explanation, console, clock=Clock.real(), names=names_by_id)
                     _print_outcome(console, ended, now=datetime.now(UTC), tags=tags)
                     status = status_of([ended])
-        print_log_error(explanation.log_error)
+        output.print_log_error(explanation.log_error)
     return status
 
 
@@ -105,7 +101,7 @@ def follow_log(client: JobsClient, explanation: Explanation, console: Console, *
     def print_new() -> None:
         items, error = read_log(client, job.job_id)
         if str(error) not in errors:  # each once, not at each poll
-            print_log_error(error)
+            output.print_log_error(error)
             errors.add(str(error))
         new = [item for item in phases(job, items).log if item not in printed]
         printed.update(new)
@@ -116,8 +112,7 @@ def follow_log(client: JobsClient, explanation: Explanation, console: Console, *
         clock.sleep(seconds)
         print_new()
 
-    for snapshot in Watch(client, Watcher([job.job_id], None, None, attrs.evolve(clock, sleep=sleep))):
-        job = snapshot
+    *_, job = Watch(client, Watcher([job.job_id], None, None, attrs.evolve(clock, sleep=sleep)))
     print_new()
     return job
 
@@ -134,23 +129,24 @@ def print_explanation(
 ) -> None:
     """Print a job: outcome, reasons, servers, launch actions and log.
 
-    On a terminal, servers that do not fit on the screen are only counted, so that the reasons stay on it.
+    On a terminal, servers and reasons that do not fit on the screen are only counted, so that the first reason stays on it.
     """
     job, report = explanation.job, explanation.phases
     with console.capture() as capture:
         _print_outcome(console, job, now=now, tags=tags)
         if state is not None:
-            style = OUTCOME_COLOURS[Outcome.FAILED] if state.slow else ""
-            console.print(Text(output.progress_label(state, names), style=style), soft_wrap=True)
-        height = max(1, console.height - 14) if console.is_terminal else 0
-        output.print_reasons(console, explanation, names=names, height=height)
-    head = capture.get()
-    console.file.write(head)
-    rows = shown = sorted(report.participants, key=_severity) if console.is_terminal else report.participants
+            console.print(Text(output.progress_label(state, names), style=_FAILED if state.slow else ""), soft_wrap=True)
+        output.print_reasons(console, explanation, names=names)
+    head = capture.get().splitlines(keepends=True)
+    if console.is_terminal and len(head) > (most := max(12, console.height - 10)):
+        # The outcome and the most frequent reason, which are first, stay on the screen.
+        head[most:] = [f"and {len(head) - most} more lines: -o json\n"]
+    console.file.write("".join(head))
+    rows = shown = _worst_first(report)
     if console.is_terminal and not has_log:
         # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
         # and the next prompt. One row is shown in any case.
-        shown = rows[: max(1, console.height - head.count("\n") - 6)]
+        shown = rows[: max(1, console.height - len(head) - 6)]
     if shown:
         console.print()
         console.print(phases_table(report, shown, now=now, width=console.width, names=names))
@@ -169,8 +165,8 @@ def print_explanation(
         console.print(log_table(explanation.log, width=console.width, names=names))
 
 
-def _severity(row: ParticipantPhases) -> int:
-    return (Outcome.FAILED, Outcome.RUNNING, Outcome.UNDETERMINED, Outcome.SUCCEEDED).index(row.outcome)
+def _worst_first(report: JobPhases) -> list[ParticipantPhases]:
+    return sorted(report.participants, key=lambda row: WORST_FIRST.index(row.outcome))
 
 
 def _print_outcome(console: Console, job: Job, *, now: datetime, tags: bool) -> None:
@@ -214,32 +210,25 @@ def markdown_lines(
         yield ""
         rows = (
             (output.server_label(row.participant, names), row.outcome.name, format_duration(row.recovery_time))
-            for row in sorted(report.participants, key=_severity)
+            for row in _worst_first(report)
         )
         yield from output.markdown_table(("server", "outcome", "recovered in"), rows)
 
 
-def actions_table(
-    actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames = output.NO_NAMES
-) -> Table:
+def actions_table(actions: Sequence[tuple[str, LaunchActionRun]], *, width: int, names: output.HostNames) -> Table:
     """Return a table of launch actions, one row per server and action."""
-
-    def status(row: tuple[str, LaunchActionRun]) -> Text:
-        _, run = row
-        return output.text_cell(run.status or "-", style=OUTCOME_COLOURS[Outcome.FAILED] if run.is_failed else "")
-
     columns = [
         output.Column("server", lambda row: output.server_label(row[0], names)),
         output.Column("launch action", lambda row: row[1].name + " (optional)" * row[1].is_optional, rank=2, wraps=True),
-        output.Column("status", status, rank=1),
+        output.Column(
+            "status", lambda row: output.text_cell(row[1].status or "-", style=_FAILED if row[1].is_failed else ""), rank=1
+        ),
         output.Column("reason", lambda row: row[1].failure_reason or "", rank=3, wraps=True),
     ]
-    return output.fitted_table(columns, output.cells(columns, actions), width=width)
+    return output.fitted_table(columns, actions, width=width)
 
 
-def log_table(
-    log: Iterable[JobLogItem], *, width: int, names: output.HostNames = output.NO_NAMES, header: bool = True
-) -> Table:
+def log_table(log: Sequence[JobLogItem], *, width: int, names: output.HostNames, header: bool = True) -> Table:
     """Return a table of the log of a job, one item per row."""
     columns = [
         output.Column("time (UTC)", lambda item: format_second(item.log_date_time), rank=3),
@@ -251,15 +240,14 @@ def log_table(
         ),
         output.Column("error", lambda item: (item.event_data and item.event_data.raw_error) or "", rank=2, wraps=True),
     ]
-    return output.fitted_table(columns, output.cells(columns, log), width=width, header=header)
+    return output.fitted_table(columns, log, width=width, header=header)
 
 
-def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames = output.NO_NAMES) -> dict[str, Any]:
+def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames) -> dict[str, Any]:
     """Return a job in AWS's shape, with its instances, failures, causes, phases and log under keys that AWS does not have."""
     return {
-        **output.job_to_json(explanation.job, tags=tags),
+        **output.job_to_json(explanation.job, tags=tags, names=names),
         "instanceIDs": dict(explanation.instance_ids),
-        **output.host_names_record((row.participant for row in explanation.phases.participants), names),
         "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
         "jobReasons": explanation.job_reasons,
         "causes": [
@@ -272,7 +260,7 @@ def explanation_record(explanation: Explanation, *, tags: bool, names: output.Ho
             }
             for cause in explanation.causes
         ],
-        "phases": list(phases_records(explanation.phases, names=names)),
+        "phases": list(phases_records(explanation.phases, names)),
         "log": [unstructure_log_item(item) for item in explanation.log],
-        "logError": output.log_error_text(explanation.log_error),
+        "logError": wording.error_label(explanation.log_error) or None,
     }

@@ -1,10 +1,9 @@
 """`drs-jobs watch`: progress of jobs until they are complete, as bars on a terminal and as lines of text elsewhere."""
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import attrs
@@ -16,21 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
-from drs_jobs._client import Watch
+from drs_jobs._client import Watch, read_log
 from drs_jobs._polling import Clock, Watcher
 from drs_jobs._text import format_duration, format_second, format_target_count
-from drs_jobs.analysis import PhaseName
+from drs_jobs.analysis import Progress
 from drs_jobs.cli import output
-from drs_jobs.cli.exit_status import (
-    ExitStatus,
-    describe_error,
-    exit_if_pipe_closes,
-    print_error,
-    print_log_error,
-    print_note,
-    raise_usage_errors,
-    status_of,
-)
+from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_error, print_note, raise_usage_errors, status_of
 from drs_jobs.cli.options import Connection, Names, with_option_groups
 from drs_jobs.cli.parsers import parse_duration, parse_job_id, parse_positive_duration
 from drs_jobs.cli.phases import PhaseReader
@@ -67,23 +57,20 @@ def watch(
         if not jobs and not (job_ids := _running_ids(client, lambda error: print_error(str(error)))):
             print_note("no job runs: drs-jobs list shows the latest")
             return ExitStatus.SUCCEEDED
-        display = WatchDisplay(client, console=output.console(), now=lambda: datetime.now(UTC), follows_new=follows_new)
-        snapshots = display.watch(job_ids, timeout=time_limit, poll_interval=interval)
+        watcher = Watcher(job_ids, time_limit, interval, Clock.real())
+        display = WatchDisplay(client, watcher, output.console(), follows_new=follows_new)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
         if output_format == "json":
-            latest: dict[str, Job] = {}
-            for job in snapshots:
-                latest[job.job_id] = job
+            for job in display.snapshots():
                 output.print_records([output.job_to_json(job, tags=False)])
-                sys.stdout.flush()  # so that a reader of a pipe gets each line at once
-            return status_of(latest.values())
-        try:
-            display.follow(snapshots)
-        except WaitTimeoutError:
-            display.print_reasons(lambda: name_option.resolve_names(client))
-            raise
-        display.print_reasons(lambda: name_option.resolve_names(client))
-    return status_of(display.ended)
+        else:
+            try:
+                display.follow()
+            except WaitTimeoutError:
+                display.print_reasons(name_option)
+                raise
+            display.print_reasons(name_option)
+    return status_of(watcher.snapshots.values())
 
 
 def _running_ids(client: JobsClient, on_malformed: Callable[[MalformedResponseError], object]) -> list[str]:
@@ -93,87 +80,61 @@ def _running_ids(client: JobsClient, on_malformed: Callable[[MalformedResponseEr
 class WatchDisplay:
     """Shows jobs until they are complete, with their phases."""
 
-    def __init__(
-        self,
-        client: JobsClient,
-        *,
-        console: Console,
-        now: Callable[[], datetime],
-        clock: Clock | None = None,
-        executor: Executor | None = None,
-        follows_new: bool = False,
-    ) -> None:
-        """Create a display, which shows progress whenever `watch` sleeps between two polls: bars on a terminal, else lines.
+    def __init__(self, client: JobsClient, watcher: Watcher, console: Console, *, follows_new: bool = False) -> None:
+        """Create a display, which shows progress whenever the watcher sleeps: bars on a terminal, else lines.
 
-        `now` is for time stamps and durations, and `clock` for sleeps, by default the monotonic clock of the machine. The
-        executor runs the requests for logs, by default on threads. With `follows_new`, jobs that start meanwhile are shown too.
+        With `follows_new`, jobs that start meanwhile are shown too.
         """
         self._client = client
+        self._watcher = watcher
+        self._clock = watcher.clock
+        watcher.clock = attrs.evolve(self._clock, sleep=self._sleep)
         self._console = console
-        self._now = now
-        self._clock = Clock.real() if clock is None else clock
         self._latest: dict[str, Job] = {}
-        self._reader = PhaseReader(client, now, executor)
+        self._reader = PhaseReader(client, self._clock.utc_now)
         self._follows_new = follows_new
-        self._watcher: Watcher | None = None
-        self._new_ids: Future[list[str]] | None = None
-        """The request for jobs that started meanwhile, if one is in flight."""
+        self._listing: Future[list[str]] | None = None
+        """The latest request for jobs that started meanwhile."""
         self._has_shown_error = False
         # Not `is_terminal`, because an environment variable can set it for a log file.
         self._has_bars = console.file.isatty() and not console.is_dumb_terminal
-        self._printed: dict[str, tuple[float, frozenset[PhaseName | None]]] = {}
+        self._printed: dict[str, tuple[float, object]] = {}
         """When the latest line of each job was printed, and the phases in which its servers were."""
 
-    def watch(
-        self, job_ids: Iterable[str], *, timeout: timedelta | float | None, poll_interval: timedelta | float | None
-    ) -> Iterator[Job]:
-        """Return an iterator like that of `JobsClient.watch`, which shows progress while it sleeps."""
-        self._watcher = Watcher(job_ids, timeout, poll_interval, attrs.evolve(self._clock, sleep=self._sleep))
-        return self._snapshots(self._watcher)
+    def snapshots(self) -> Iterator[Job]:
+        """Yield jobs as `JobsClient.watch` does."""
+        while self._watcher.unfinished:
+            yield from Watch(self._client, self._watcher)
+            if self._follows_new:
+                self._watcher.add(_running_ids(self._client, lambda _: None))
 
-    def _snapshots(self, watcher: Watcher) -> Iterator[Job]:
-        yield from Watch(self._client, watcher)
-        while self._follows_new:
-            watcher.add(_running_ids(self._client, lambda _: None))
-            if not watcher.unfinished:
-                return
-            yield from Watch(self._client, watcher)
-
-    def follow(self, snapshots: Iterable[Job]) -> None:
-        """Show each snapshot of `watch` when it arrives, and progress in between, until all jobs are complete."""
+    def follow(self) -> None:
+        """Show each snapshot when it arrives, and progress in between, until all jobs are complete."""
         bars = Live(console=self._console, get_renderable=self._bars, refresh_per_second=2) if self._has_bars else nullcontext()
         with bars:
-            for job in snapshots:
+            for job in self.snapshots():
                 self._latest[job.job_id] = job
                 if not self._has_bars:
                     self._print_line(job)
 
-    @property
-    def ended(self) -> list[Job]:
-        """The jobs that are complete, in the order in which they were first seen."""
-        return [job for job in self._latest.values() if job.is_complete]
-
-    def print_reasons(self, find_names: Callable[[], Mapping[str, str]]) -> None:
+    def print_reasons(self, name_option: ServerOption) -> None:
         """Print the reasons of each job that is complete and did not succeed, as `drs-jobs show` does.
 
-        Without the log of a job, only its reasons are missing. The names are found only if there are reasons to print.
+        Without the log of a job, only its reasons are missing. The names are read only if there are reasons to print.
         """
-        unsuccessful = [job for job in self.ended if job.outcome is not Outcome.SUCCEEDED]
-        names = find_names() if unsuccessful else output.NO_NAMES
+        unsuccessful = [job for job in self._latest.values() if job.outcome not in {Outcome.RUNNING, Outcome.SUCCEEDED}]
+        names = name_option.resolve_names(self._client) if unsuccessful else output.NO_NAMES
         for job in unsuccessful:
-            try:
-                explanation = self._client.explain(job)
-            except Exception as error:  # noqa: BLE001  # the outcome is known, so an error only costs the log
-                explanation = analysis.explain(job, (), log_error=error)
+            items, error = read_log(self._client, job.job_id)
             self._console.print()
             self._console.print(output.text_cell(job.job_id), output.outcome_cell(job))
-            output.print_reasons(self._console, explanation, names=names)
-            print_log_error(explanation.log_error)
+            output.print_reasons(self._console, analysis.explain(job, items, log_error=error), names=names)
+            output.print_log_error(error)
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
-        if self._follows_new and self._new_ids is None:
-            self._new_ids = self._reader.executor.submit(_running_ids, self._client, lambda _: None)
+        if self._follows_new and (self._listing is None or self._listing.done()):
+            self._listing = self._reader.executor.submit(_running_ids, self._client, lambda _: None)
         while seconds > 0:
             step = min(seconds, 1.0)
             self._clock.sleep(step)
@@ -181,69 +142,60 @@ class WatchDisplay:
             self._refresh()
 
     def _refresh(self) -> None:
-        self._reader.poll()
-        if self._watcher is not None and self._new_ids is not None and self._new_ids.done():
-            new_ids, self._new_ids = self._new_ids, None
-            if new_ids.exception() is None:  # the next sleep requests them again
-                self._watcher.add(new_ids.result())
+        if self._listing is not None and self._listing.done() and self._listing.exception() is None:
+            self._watcher.add(self._listing.result())
         if self._reader.error is not None and not self._has_shown_error:
             self._has_shown_error = True
-            print_error(f"the log cannot be read, so phases can be missing: {describe_error(self._reader.error)[0]}")
-        if self._has_bars:
-            return
-        for job in self._running():
-            printed_at, printed_phases = self._printed[job.job_id]
-            if self._clock.now() - printed_at >= HEARTBEAT_INTERVAL or self._phases_of(job) != printed_phases:
+            output.print_log_error(self._reader.error)
+        for job in [] if self._has_bars else self._running():
+            state = self._reader.progress(job)
+            printed_at, phases = self._printed[job.job_id]
+            if self._clock.now() - printed_at >= HEARTBEAT_INTERVAL or (state and state.counts.keys()) != phases:
                 self._print_line(job)
 
     def _running(self) -> list[Job]:
-        return [job for job in self._latest.values() if not job.is_complete]
-
-    def _phases_of(self, job: Job) -> frozenset[PhaseName | None]:
-        state = self._reader.progress(job)
-        return frozenset() if state is None else frozenset(state.counts)
+        return [job for job in list(self._latest.values()) if not job.is_complete]  # the bars are drawn by another thread
 
     def _print_line(self, job: Job) -> None:
-        state = None if job.is_complete else self._reader.progress(job)
-        text = f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._now()))}"
+        state = self._reader.progress(job)
+        label = "" if state is None or job.is_complete else f", {output.progress_label(state)}"
         self._console.print(
-            f"{format_second(self._now())}Z",
+            f"{format_second(self._clock.utc_now())}Z",
             output.text_cell(job.job_id),
             output.text_cell(job.status or "-"),
             output.outcome_cell(job),
-            text if state is None else f"{text}, {output.progress_label(state)}",
+            f"{format_target_count(job)} servers, {format_duration(job.elapsed(self._clock.utc_now()))}{label}",
             soft_wrap=True,
         )
-        self._console.file.flush()  # so that a reader of a pipe gets each line at once
-        self._printed[job.job_id] = self._clock.now(), self._phases_of(job)
+        self._printed[job.job_id] = self._clock.now(), state and state.counts.keys()
 
     def _bars(self) -> RenderableType:
         jobs = list(self._latest.values())
         if not jobs:
             return Text("waiting until a job is visible")
         states = {job.job_id: state for job in self._running() if (state := self._reader.progress(job)) is not None}
-        fractions = {job_id: state.fraction for job_id, state in states.items()}
-        # With one job the lines below the table need no id.
-        heads = {job_id: "" if len(jobs) == 1 else f"{job_id}: " for job_id in states}
+        labels = [
+            # With one job the lines below the table need no id.
+            output.progress_label(state) if len(jobs) == 1 else f"{job_id}: {output.progress_label(state)}"
+            for job_id, state in states.items()
+        ]
         return Group(
-            bars_table(jobs, now=self._now(), width=self._console.width, fractions=fractions),
-            *(
-                output.with_hanging_indent("   ", f"{heads[job_id]}{output.progress_label(state)}")
-                for job_id, state in states.items()
-            ),
+            bars_table(jobs, states, now=self._clock.utc_now(), width=self._console.width),
+            *(output.with_hanging_indent("   ", label) for label in labels),
         )
 
 
-def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Mapping[str, float] | None = None) -> Table:
+def bars_table(jobs: Sequence[Job], states: Mapping[str, Progress], *, now: datetime, width: int) -> Table:
     """Return a table of jobs, one per row, with a bar, the servers, the outcome and the duration.
 
-    The bar of a running job shows its fraction by id, from 0.0 to 1.0. By default it shows the servers that have reached the
+    The bar of a running job shows the fraction of its state, by id. Without one it shows the servers that have reached the
     target status.
     """
 
     def bar(job: Job) -> ProgressBar:
         at_target = len(job.servers_at_target) / (len(job.participating_servers) or 1)
-        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else (fractions or {}).get(job.job_id, at_target))
+        fraction = states[job.job_id].fraction if job.job_id in states else at_target
+        return ProgressBar(total=1.0, completed=1.0 if job.is_complete else fraction)
 
     columns = [
         output.Column("job", lambda job: job.job_id),
@@ -252,4 +204,4 @@ def bars_table(jobs: Iterable[Job], *, now: datetime, width: int, fractions: Map
         output.Column("outcome", lambda job: output.outcome_cell(job, now=now), rank=1),
         output.Column("took", lambda job: format_duration(job.elapsed(now)), rank=2),
     ]
-    return output.fitted_table(columns, output.cells(columns, jobs), width=width, header=False)
+    return output.fitted_table(columns, jobs, width=width, header=False)
