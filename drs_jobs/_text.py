@@ -5,6 +5,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +45,11 @@ def format_count(count: int, noun: str) -> str:
 def format_more(count: int, shown: int) -> str:
     """Return how many more there are than are shown, such as `and 7 more`; empty if all are shown."""
     return f"and {count - shown:,} more" if count > shown else ""
+
+
+def format_names(names: Sequence[str], shown: int) -> str:
+    """Return names as one text: the first ones, and how many more there are."""
+    return f"{', '.join(names[:shown])} {format_more(len(names), shown)}".strip()
 
 
 def format_target_count(job: "Job") -> str:

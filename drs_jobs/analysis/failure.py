@@ -1,7 +1,7 @@
 """Explanations: the instances of a job, the failed participants with the reasons, and the causes."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -9,7 +9,7 @@ import attrs
 from drs_jobs import _html
 from drs_jobs._models import Job, JobLogEventData, JobLogItem, JobType, Outcome, ParticipatingServer
 from drs_jobs._models.base import Model
-from drs_jobs._text import format_count, format_duration, format_more, one_line
+from drs_jobs._text import format_count, format_duration, format_more, format_names, one_line
 from drs_jobs.analysis.hints import POLICY, hint_for, read_refusal
 from drs_jobs.analysis.log import LogRecord, ParticipantRecord, read_log
 from drs_jobs.analysis.phase import (
@@ -111,7 +111,7 @@ class Explanation(Model):
             head += f", {len(self.failures)} of {format_count(count, participant_noun(job))} failed"
         lines = [f"{head}: {job.undetermined_reasons}" if job.undetermined_reasons else head]
         for reason in explained_reasons(self):
-            lines.append(f"{_names(reason.participants) or 'job'}: {reason.text}")
+            lines.append(f"{format_names(reason.participants, _MAX_NAMES) or 'job'}: {reason.text}")
             lines += [] if reason.hint is None else [f"next: {reason.hint}"]
         if self.log_error is not None:
             lines.append(f"the log could not be read: {str(self.log_error) or type(self.log_error).__name__}")
@@ -140,10 +140,6 @@ def explained_reasons(explanation: Explanation) -> Iterator[Cause]:
 
 _MAX_LINES: Final = 20
 _MAX_NAMES: Final = 3
-
-
-def _names(participants: Sequence[str]) -> str:
-    return f"{', '.join(participants[:_MAX_NAMES])} {format_more(len(participants), _MAX_NAMES)}".strip()
 
 
 def instance_ids(job: Job, log: Iterable[JobLogItem]) -> Mapping[str, str]:
@@ -200,7 +196,8 @@ def _ended_phases(phases: JobPhases) -> list[str]:
     has_failed = any(row.has_failed for row in phases.participants) or outcomes != {Outcome.SUCCEEDED}
     if not is_unlisted or has_failed or phases.log_error is not None or read_log(phases.log).job_failures:
         return []
-    text = f"{', '.join(name.label for name in phases.phase_names)} of {_names([row.participant for row in rows])}"
+    labels = ", ".join(name.label for name in phases.phase_names)
+    text = f"{labels} of {format_names([row.participant for row in rows], _MAX_NAMES)}"
     if len(phases.phase_names) == 1:
         return [f"it lists no participant, and its log has only one phase, which ended: {text}"]
     return [f"it lists no participant, but every phase in its log ended: {text}"]

@@ -20,7 +20,15 @@ from rich.text import Text
 from drs_jobs import Job, Outcome, SourceServer, unstructure_job
 from drs_jobs._aws.field_names import AWS_NAMES
 from drs_jobs._html import OUTCOME_COLOURS
-from drs_jobs._text import SENSITIVE_MEMBER, format_age, format_duration, format_minute, format_target_count, one_line
+from drs_jobs._text import (
+    SENSITIVE_MEMBER,
+    format_age,
+    format_duration,
+    format_minute,
+    format_names,
+    format_target_count,
+    one_line,
+)
 from drs_jobs._time import duration_between, seconds_of
 from drs_jobs.analysis import Explanation, Progress
 from drs_jobs.analysis.failure import explained_reasons
@@ -189,7 +197,7 @@ def _reasons(explanation: Explanation, names: HostNames) -> Iterator[tuple[str, 
     """Yield for each reason what it concerns (its participants, or the job), its text, and what to do next."""
     for reason in explained_reasons(explanation):
         labels = [server_label(participant, names) for participant in reason.participants]
-        yield f"failed: {wording.list_label(labels, 3)}" if labels else "job", reason.text, reason.hint
+        yield f"failed: {format_names(labels, 3)}" if labels else "job", reason.text, reason.hint
     if explanation.job.undetermined_reasons:
         yield "undetermined", explanation.job.undetermined_reasons, None
 

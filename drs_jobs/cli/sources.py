@@ -12,7 +12,7 @@ from rich.console import Console
 
 from drs_jobs import Job, JobsClient, ServiceError
 from drs_jobs._client import region_of
-from drs_jobs._text import format_count, one_line, quoted
+from drs_jobs._text import format_count, format_names, one_line, quoted
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, print_error, print_note
 from drs_jobs.cli.options import Connection, Organisation, Saved
 from drs_jobs.cli.parsers import parse_accounts
@@ -117,7 +117,7 @@ class JobSource:
             kind = failure.error.code if isinstance(failure.error, ServiceError) else type(failure.error).__name__
             by_kind.setdefault(kind, []).append(failure)
         for name, failures in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
-            places = wording.list_label([str(place_of(failure.target)) for failure in failures], 3)
+            places = format_names([str(place_of(failure.target)) for failure in failures], 3)
             first, _ = describe_error(failures[0].error)
             print_error(f"{format_count(len(failures), 'region')} failed with {name} ({places}), the first: {first}")
         if self.saved is not None:

@@ -11,6 +11,7 @@ from drs_jobs._text import (
     format_duration,
     format_minute,
     format_more,
+    format_names,
     format_second,
     one_line,
 )
@@ -165,17 +166,12 @@ def notes(assessment: "Assessment") -> Iterator[str]:
         yield f"no list of servers: servers without jobs{since} are not known, and servers that left are still judged"
     if assessment.other_servers:
         count = format_count(len(assessment.other_servers), "server")
-        yield f"{count} in these jobs, but not in the list: {list_label(assessment.other_servers)}"
+        yield f"{count} in these jobs, but not in the list: {format_names(assessment.other_servers, _MAX_NAMED)}"
     yield from assessment.source_notes
 
 
 _MAX_NAMED: Final = 10
 """The maximum number of names in a list."""
-
-
-def list_label(names: Sequence[str], limit: int = _MAX_NAMED) -> str:
-    """Return names as one text, the first `limit` of them and how many more there are."""
-    return f"{', '.join(names[:limit])} {format_more(len(names), limit)}".rstrip()
 
 
 def limits(assessment: "Assessment") -> Iterator[tuple[str, Sequence[str]]]:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from drs_jobs import DrsJobsError, Job, JobsClient, Outcome
 from drs_jobs._models.source_server import is_source_server_id
-from drs_jobs._text import format_count, quoted
+from drs_jobs._text import format_count, format_names, quoted
 from drs_jobs.analysis import active_jobs
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, describe_error, exit_if_pipe_closes, print_note, raise_usage_errors
@@ -23,7 +23,6 @@ from drs_jobs.cli.options import Connection, JobsOutputOption, Names, Organisati
 from drs_jobs.cli.parsers import check_stdin, parse_span
 from drs_jobs.cli.servers import ServerOption
 from drs_jobs.cli.sources import JobSource, print_incomplete
-from drs_jobs.evidence import wording
 from drs_jobs.evidence.csv import csv_text
 
 
@@ -173,4 +172,4 @@ def _print_table(jobs: Sequence[Job], make_table: Callable[..., Table], *, now: 
     if is_terminal and (running := active_jobs(jobs)):  # the top of the table can have left the screen
         long = sum(output.runs_long(job, now) for job in running)
         what = f"{format_count(len(running), 'job')} running" + (f", {long} for more than two hours" if long else "")
-        print_note(f"{what}: {wording.list_label([job.job_id for job in running], 3)}")
+        print_note(f"{what}: {format_names([job.job_id for job in running], 3)}")
