@@ -312,7 +312,8 @@ def test_malformed_body_in_a_wrapper_that_merges_pages(name: str, position: int,
             return super().apply(respond) if len(local_drs.requests) == position + 1 else respond()
 
     fault = MALFORMED_BODIES[name]
-    local_drs.inject(AtPosition(**attrs.asdict(fault)), times=None)
+    fields = {field.name: getattr(fault, field.name) for field in attrs.fields(type(fault)) if field.init}
+    local_drs.inject(AtPosition(**fields), times=None)
     wrapper = Merging()
     client = JobsClient(wrapper)
     with pytest.raises(MalformedResponseError) as caught:

@@ -333,7 +333,7 @@ def test_drill_grid():
 
 def test_drill_grid_agrees_with_the_assessment():
     """The same drills, and the same outcome of each server in its last one; servers of recoveries have a row in both."""
-    jobs = history(40)
+    jobs = history(30)  # with more than 30 drills, a column can have several
     figure = charts.drill_grid(jobs)
     rows = assess(jobs, as_of=LAST).servers
     assert {text.split()[-1] for text in figure.layout.yaxis.ticktext} == {row.server.source_server_id for row in rows}

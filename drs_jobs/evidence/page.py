@@ -101,6 +101,7 @@ _filters: Final[dict[str, Callable[..., str]]] = {
     "duration": _text.format_duration,
     "minute": _text.format_minute,
     "more": _text.format_more,
+    "names": _text.format_names,
     "number": "{:,}".format,
     "second": _text.format_second,
 }
