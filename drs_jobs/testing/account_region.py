@@ -306,9 +306,16 @@ class AccountRegion:
         return configuration
 
     # Reading a configuration is an update without changes.
-    get_launch_configuration = functools.partialmethod(_update_configuration, "LaunchConfiguration")
+
+    def get_launch_configuration(self, request: Members) -> Members:
+        """GetLaunchConfiguration."""
+        return self._update_configuration("LaunchConfiguration", request)
+
+    def get_replication_configuration(self, request: Members) -> Members:
+        """GetReplicationConfiguration."""
+        return self._update_configuration("ReplicationConfiguration", request)
+
     update_launch_configuration = get_launch_configuration
-    get_replication_configuration = functools.partialmethod(_update_configuration, "ReplicationConfiguration")
     update_replication_configuration = get_replication_configuration
 
     # ------------------------------------------------------------------ tags
