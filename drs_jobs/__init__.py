@@ -1,6 +1,5 @@
 """Typed jobs of AWS Elastic Disaster Recovery (DRS): a client library for DescribeJobs, based on boto3."""
 
-from drs_jobs import _models
 from drs_jobs import analysis as analysis
 from drs_jobs._aws.structure import structure_job, structure_log_item
 from drs_jobs._aws.unstructure import unstructure_job, unstructure_log_item
@@ -21,7 +20,37 @@ from drs_jobs._errors import (
     WaitTimeoutError,
     is_transient,
 )
-from drs_jobs._models import *
+from drs_jobs._models import (
+    ConversionProperties,
+    EventResourceData,
+    InitiatedBy,
+    Job,
+    JobLogEvent,
+    JobLogEventData,
+    JobLogItem,
+    JobStatus,
+    JobType,
+    LaunchAction,
+    LaunchActionCategory,
+    LaunchActionParameter,
+    LaunchActionParameterType,
+    LaunchActionRun,
+    LaunchActionRunStatus,
+    LaunchActionsStatus,
+    LaunchActionType,
+    LaunchStatus,
+    Outcome,
+    ParticipatingResource,
+    ParticipatingResourceID,
+    ParticipatingServer,
+    ProductCode,
+    ProductCodeMode,
+    SourceNetworkData,
+    SourceNetworkID,
+    SourceServer,
+    UnknownMember,
+    UnknownValue,
+)
 from drs_jobs._pagination.pager import Pager, PagerIterator
 from drs_jobs._pagination.pages import Items, Page
 from drs_jobs._queries import JobRef
@@ -30,23 +59,52 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessDeniedException",
+    "ConversionProperties",
     "DrsJobsError",
+    "EventResourceData",
+    "InitiatedBy",
     "InternalServerException",
     "Items",
+    "Job",
     "JobFailedError",
+    "JobLogEvent",
+    "JobLogEventData",
+    "JobLogItem",
     "JobNotFoundError",
     "JobOutcomeError",
     "JobRef",
+    "JobStatus",
+    "JobType",
     "JobsClient",
+    "LaunchAction",
+    "LaunchActionCategory",
+    "LaunchActionParameter",
+    "LaunchActionParameterType",
+    "LaunchActionRun",
+    "LaunchActionRunStatus",
+    "LaunchActionType",
+    "LaunchActionsStatus",
+    "LaunchStatus",
     "MalformedResponseError",
+    "Outcome",
     "Page",
     "Pager",
     "PagerIterator",
     "PaginationLoopError",
+    "ParticipatingResource",
+    "ParticipatingResourceID",
+    "ParticipatingServer",
+    "ProductCode",
+    "ProductCodeMode",
     "ServiceError",
+    "SourceNetworkData",
+    "SourceNetworkID",
+    "SourceServer",
     "SupportsDescribeJobs",
     "ThrottlingException",
     "UninitializedAccountException",
+    "UnknownMember",
+    "UnknownValue",
     "ValidationException",
     "WaitTimeoutError",
     "__version__",
@@ -57,7 +115,6 @@ __all__ = [
     "unstructure_job",
     "unstructure_log_item",
 ]
-__all__ += _models.__all__
 
 # Pickles and tracebacks name the public module of a class, not the private one that defines it.
 for _value in [globals()[_name] for _name in __all__]:

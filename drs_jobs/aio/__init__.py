@@ -1,11 +1,4 @@
-"""The asynchronous client and the asynchronous sweep, over aiobotocore. They need the extra `async`.
-
-| module | contents |
-|---|---|
-| `_client` | `AsyncJobsClient`, which does what `JobsClient` does, and its polling |
-| `_pager` | `AsyncPager` and its iterators |
-| `_sweep` | `sweep`, `read_jobs`, `read_phases`, with the tasks of one event loop |
-"""
+"""The asynchronous client and the asynchronous sweep, over aiobotocore. They need the extra `async`."""
 
 from drs_jobs import _extras
 

@@ -1,10 +1,4 @@
-"""Jobs and evidence as Arrow tables and as charts. They need the extra `notebook`.
-
-| module | contents |
-|---|---|
-| `tables` | `jobs_table`, `servers_table`, `action_runs_table`, `phases_table`, `evidence_table`, `to_excel` |
-| `charts` | `timeline`, `drill_history`, `drill_grid`, `phases_chart`, `recovery_chart` |
-"""
+"""Jobs and evidence as Arrow tables and as charts. They need the extra `notebook`."""
 
 from drs_jobs import _extras
 

@@ -4,12 +4,6 @@ A sweep runs on threads, or on any `concurrent.futures.Executor`, such as a pool
 its tasks and results can be pickled. Each process has one session per profile and one client per region, which signs each
 request with the credentials of its target. It calls AssumeRole once for all regions of an account, until the credentials must
 be renewed. `drs_jobs.aio.sweep` does the same with the tasks of one asyncio event loop.
-
-| module | contents |
-|---|---|
-| `targets` | `Target`, `targets`, and the results |
-| `clients` | sessions, clients and credentials, in each process that works for a sweep |
-| `workers` | `sweep`, `read_jobs`, `read_phases`, and the threads |
 """
 
 from drs_jobs.sweep.targets import Target, TargetFailure, TargetResult, targets
