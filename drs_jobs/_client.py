@@ -258,13 +258,10 @@ class JobsClient:
 
         Args:
             job: The job to wait for: an id or ARN, a `Job`, or the `job` dict of `start_recovery`.
-            timeout: As in `watch`.
-            poll_interval: As in `watch`.
+            timeout, poll_interval: As in `watch`.
 
         Raises:
-            WaitTimeoutError: If the deadline passes before the job is complete.
-            JobNotFoundError: If the job is missing for one minute.
-            ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
+            WaitTimeoutError, JobNotFoundError, ServiceError: As in `watch`, with all its other errors.
         """
         try:
             ids = _queries.resolve_job_refs([job], self._client)
@@ -283,13 +280,10 @@ class JobsClient:
 
         Args:
             jobs: The jobs to wait for: ids or ARNs, `Job` objects, or the `job` dicts of `start_recovery`.
-            timeout: As in `watch`.
-            poll_interval: As in `watch`.
+            timeout, poll_interval: As in `watch`.
 
         Raises:
-            WaitTimeoutError: If the deadline passes before all jobs are complete.
-            JobNotFoundError: If a job is missing for one minute.
-            ServiceError: If AWS returns a permanent error. All other errors are as in `watch`.
+            WaitTimeoutError, JobNotFoundError, ServiceError: As in `watch`, with all its other errors.
         """
         try:
             ids = _queries.resolve_job_refs(jobs, self._client)
@@ -307,8 +301,7 @@ class JobsClient:
             job: The job: an id or ARN, a `Job`, or the `job` dict of `start_recovery`. It is always fetched again.
 
         Raises:
-            JobNotFoundError: If no job has this id.
-            ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
+            JobNotFoundError, ServiceError: As in `get_job`, with all its other errors.
         """
         try:
             job_id = _queries.resolve_job_ref(job, self._client)
@@ -328,8 +321,7 @@ class JobsClient:
                 again.
 
         Raises:
-            JobNotFoundError: If no job has this id.
-            ServiceError: If AWS returns an error for the job. All other errors are as in `get_job`.
+            JobNotFoundError, ServiceError: As in `get_job`, with all its other errors.
         """
         complete_job = job if isinstance(job, Job) and job.is_complete else None
         try:

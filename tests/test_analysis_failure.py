@@ -306,6 +306,16 @@ def test_job_that_failed_without_an_event():
     assert explanation.job_reasons == ()
 
 
+def test_last_event_that_is_not_known():
+    """The conversion can have been started again after its end, or before."""
+    conversion = [
+        _item(None, "CONVERSION_START", "s-1"),
+        _item(3, "CONVERSION_END", "s-1"),
+        _item(4, "CONVERSION_START", "s-1"),
+    ]
+    assert explain(_failed("s-1"), [*SNAPSHOTS, *conversion]).failures == (Failure(participant="s-1"),)
+
+
 def test_participants_without_an_id_are_not_in_the_log():
     """So nothing is said about their phases."""
     servers = (make_server(source_server_id=None, launch_status="FAILED"),)
@@ -402,8 +412,8 @@ def test_network_recovery_whose_networks_have_different_phases():
     log = _network_log("DEPLOY_NETWORK_CONFIGURATION_END")
     log.append(_item(5, "UPDATE_NETWORK_CONFIGURATION_END", event_resource_data=NETWORKS[1]))
     reason = (
-        "it lists no participant, but every phase in its log ended: "
-        "deploy network configuration, update network configuration of sn-1, sn-2"
+        "it lists no participant, but every phase in its log ended: deploy network configuration of sn-1; "
+        "deploy network configuration, update network configuration of sn-2"
     )
     assert explain(_network_job(), log).job_reasons == (reason,)
 

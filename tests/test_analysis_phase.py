@@ -474,6 +474,9 @@ def test_undated_items():
         ("?START 4END", (None, None, "SUCCEEDED", 1)),
         ("1START 2FAIL 3START ?END", (None, None, "UNDETERMINED", 2)),
         ("1START ?START", (None, None, "RUNNING", 2)),
+        # It can have been started again after the end.
+        ("?START 2END 3START", (None, None, "UNDETERMINED", 2)),
+        ("1START 2END 3START ?START", (None, None, "UNDETERMINED", 3)),
         ("?FAIL", (None, None, "FAILED", 1)),
         # The failure can be before the start or the end, or after it.
         ("?START 2FAIL 3START 4END", (None, None, "UNDETERMINED", 2)),

@@ -141,6 +141,21 @@ def test_order_of_jobs_of_one_moment_does_not_count():
         assert assess(order, as_of=AS_OF, objective=timedelta(hours=4)).verdict is Verdict.NOT_MET
 
 
+def test_launch_at_an_unknown_time():
+    """The log has its end, so it is not said that the server has not launched, whatever the status is."""
+    created_at = AS_OF - timedelta(days=40)
+    servers = (make_server(source_server_id=SERVER, launch_status="IN_PROGRESS"),)
+    job = make_job(status="STARTED", creation_date_time=created_at, participating_servers=servers)
+    for times in ((None, timedelta(minutes=20)), (timedelta(minutes=1), None)):
+        log = [
+            make_log_item(event=event, source_server_id=SERVER, log_date_time=None if time is None else created_at + time)
+            for event, time in zip(("LAUNCH_START", "LAUNCH_END"), times, strict=True)
+        ]
+        [row] = assess([phases(job, log)], as_of=created_at + timedelta(hours=2), objective=timedelta(hours=1)).servers
+        assert row.verdict is Verdict.UNDETERMINED
+        assert "not known when it launched" in row.reasons[0]
+
+
 def test_reasons_say_by_how_much():
     """Also if the day, or the duration, reads like that of the criterion."""
     row = assess([_one(1, 60)], as_of=AS_OF, drilled_within=timedelta(days=40)).servers[0]

@@ -619,14 +619,14 @@ def test_raw_answers(local_drs: LocalDrs, boto_client: Any, path: Path):
 
 
 def test_tokens(path: Path):
-    """A token belongs to a query. If more jobs are saved, it repeats jobs, but loses none."""
+    """A token belongs to a query, and stays valid if more jobs are saved."""
     jobs = [{"jobID": f"drsjob-{number}", "creationDateTime": f"2026-01-0{number}T00:00:00Z"} for number in range(1, 7)]
     write(path, jobs[1:5])
     saved = SavedJobs(path)
     token = saved.describe_jobs(maxResults=2)["nextToken"]
     write(path, jobs)
     later = SavedJobs(path).describe_jobs(maxResults=2, nextToken=token)
-    assert [job["jobID"] for job in later["items"]] == ["drsjob-4", "drsjob-3"]
+    assert [job["jobID"] for job in later["items"]] == ["drsjob-3", "drsjob-2"]
     ids = [f"drsjob-{number}" for number in range(1, 7)]
     requests: list[Any] = [{"nextToken": token, "filters": {"jobIDs": ids}}, {"nextToken": "x"}, {"nextToken": 5}]
     for request in [*requests, {"maxResults": 0}, {"maxResults": "1"}, {"filters": {"fromDate": "2026-01-01T00:00:00"}}]:
@@ -639,6 +639,28 @@ def test_tokens(path: Path):
     for request in ({"MaxResults": 1}, {"filters": {"jobIds": ["drsjob-1"]}}, {"jobID": "drsjob-1"}):
         with pytest.raises(TypeError, match="unknown argument"):
             saved.describe_jobs(**request)
+
+
+@pytest.mark.parametrize("count", range(6))
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda jobs: jobs[2:],
+        lambda jobs: jobs[:3],
+        lambda jobs: [{**jobs[3], "creationDateTime": None}, *jobs[:3], *jobs[4:]],
+        lambda jobs: [{"jobID": "drsjob-7", "creationDateTime": "2026-02-01T00:00:00Z"}, *jobs],
+    ],
+    ids=["older jobs removed", "newer jobs removed", "a job without its creation time", "a newer job"],
+)
+def test_cursor_over_files_that_changed(changed: Any, count: int, path: Path):
+    """No job that was not returned is lost."""
+    jobs = [{"jobID": f"drsjob-{number}", "creationDateTime": f"2026-01-0{number}T00:00:00Z"} for number in range(1, 7)]
+    iterator = iter(JobsClient(SavedJobs(write(path, jobs))).describe_jobs(page_size=2))
+    returned = {next(iterator).job_id for _ in range(count)}
+    write(path, changed(jobs))
+    remaining = [job.job_id for job in JobsClient(SavedJobs(path)).describe_jobs(page_size=2, cursor=iterator.cursor)]
+    older = {job["jobID"] for job in changed(jobs)} - {"drsjob-7"}
+    assert older - returned <= set(remaining)
 
 
 def test_validation_exception_in_a_client(path: Path):

@@ -196,8 +196,11 @@ def _ended_phases(phases: JobPhases) -> list[str]:
     has_failed = any(row.has_failed for row in phases.participants) or outcomes != {Outcome.SUCCEEDED}
     if not is_unlisted or has_failed or phases.log_error is not None or read_log(phases.log).job_failures:
         return []
-    labels = ", ".join(name.label for name in phases.phase_names)
-    text = f"{labels} of {format_names([row.participant for row in rows], _MAX_NAMES)}"
+    participants: dict[str, list[str]] = {}
+    for row in rows:
+        labels = ", ".join(phase.name.label for phase in row.phases)
+        participants.setdefault(labels, []).append(row.participant)
+    text = "; ".join(f"{labels} of {format_names(names, _MAX_NAMES)}" for labels, names in participants.items())
     if len(phases.phase_names) == 1:
         return [f"it lists no participant, and its log has only one phase, which ended: {text}"]
     return [f"it lists no participant, but every phase in its log ended: {text}"]
@@ -223,6 +226,8 @@ def _last_event(job: Job, record: ParticipantRecord, *, has_job_end: bool) -> li
     """Return after which event a participant ended. A job can fail without any failure in its log."""
     if record.last_phase is None:
         return ["ended before its first phase began"] if has_job_end else []
+    if record.phases[record.last_phase].outcome is Outcome.UNDETERMINED:
+        return []
     following = next_phase(job, record.last_phase)
     text = f"ended after {record.last_event}"
     if record.phases[record.last_phase].outcome is Outcome.RUNNING:
@@ -251,7 +256,7 @@ def _reason_of(item: JobLogItem) -> str:
     return f"{item.event or 'error'}{attempt}" + (f": {data.raw_error}" if data.raw_error else "")
 
 
-_ATTEMPT: Final = re.compile(r"^(\S+) \(attempt -?\d+ of (?:-?\d+|\?)\)")
+_ATTEMPT: Final = re.compile(r"^([^:]+) \(attempt -?\d+ of (?:-?\d+|\?)\)")
 
 
 def _causes_of(reasons: Iterable[tuple[str | None, str]]) -> tuple[Cause, ...]:

@@ -156,8 +156,9 @@ def _reached(
         end = begin + seconds.get((name, True), other)
         if (phase := by_name.get(name)) is not None:
             elapsed = 0.0 if phase.started_at is None else (now - phase.started_at).total_seconds()
+            has_ended = phase.has_ended or phase.outcome is Outcome.SUCCEEDED
             # The elapsed time includes the wait after the phase, so that it is the same before and after the end.
-            low, high = (end, end + seconds.get((following, False), 0.0)) if phase.has_ended else (begin, end)
+            low, high = (end, end + seconds.get((following, False), 0.0)) if has_ended else (begin, end)
             furthest = max(furthest, min(max(low, begin + elapsed), low + (high - low) * _MAX_FRACTION_OF_PHASE))
         if name is PhaseName.LAUNCH and status in _LAUNCH_STATUSES:
             furthest = max(furthest, end if status == LaunchStatus.LAUNCHED else begin)

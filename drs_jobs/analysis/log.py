@@ -187,18 +187,20 @@ def _read_phase(name: PhaseName, items: list[JobLogItem]) -> tuple[Phase, str | 
     """Return one phase and its last event, from its items, oldest first. If an item has no time, the phase has none."""
     has_times = all(item.log_date_time is not None for item in items)
     last_items = _last_item(items) if has_times else {_step_of(item): item for item in items}
-    # Of items without a time, the end of the phase is last. A failure is only certain without anything else.
+    starts = [item for item in items if _step_of(item) is Step.START]
+    # Of items without a time, the end of the phase is last, unless it was started again. A failure is only certain alone.
     step = max(last_items)
-    outcome = Outcome.UNDETERMINED if step is Step.FAIL and len(last_items) > 1 else _OUTCOMES[step]
-    starts = [logged_at(item) for item in items if _step_of(item) is Step.START] if has_times else []
+    is_certain = has_times or len(last_items) == 1 or step < Step.END or (step is Step.END and len(starts) <= 1)
+    outcome = _OUTCOMES[step] if is_certain else Outcome.UNDETERMINED
+    start_times = [logged_at(item) for item in starts] if has_times else []
     data = [item.event_data or JobLogEventData() for item in items]
     phase = Phase(
         name=name,
-        started_at=next(iter(starts), None),
-        last_started_at=next(reversed(starts), None),
+        started_at=next(iter(start_times), None),
+        last_started_at=next(reversed(start_times), None),
         ended_at=logged_at(last_items[step]) if has_times and outcome is not Outcome.RUNNING else None,
         outcome=outcome,
-        attempts=max(1, sum(_step_of(item) is Step.START for item in items), *(entry.attempt_count or 0 for entry in data)),
+        attempts=max(1, len(starts), *(entry.attempt_count or 0 for entry in data)),
         error=None if step is Step.END else next((entry.raw_error for entry in reversed(data) if entry.raw_error), None),
         has_ended=any(_step_of(item) is Step.END for item in items),
     )

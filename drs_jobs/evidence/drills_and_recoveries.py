@@ -8,7 +8,7 @@ import attrs
 
 from drs_jobs._models import InitiatedBy, Job, LaunchStatus, Outcome, ParticipatingServer, UnknownValue
 from drs_jobs._time import to_utc
-from drs_jobs.analysis import JobPhases, phases
+from drs_jobs.analysis import JobPhases, PhaseName, phases
 from drs_jobs.analysis.phase import has_server_failed
 from drs_jobs.analysis.several_jobs import is_launch, latest_snapshots, launches_by_server, snapshot_rank
 from drs_jobs.analysis.times import EARLIEST, created, logged_at, newest_first
@@ -64,6 +64,9 @@ class Recovery(RecoveryResult):
         if self.ended_later:
             has_event = self.phases is not None and self.phases.launched_at is not None
             return False if self.is_log_whole and not has_event else None
+        for phase in () if self.phases is None else self.phases.phases:
+            if phase.name is PhaseName.LAUNCH and phase.outcome is Outcome.SUCCEEDED and phase.ended_at is None:
+                return None  # it launched at an unknown time
         waiting = {LaunchStatus.PENDING, LaunchStatus.IN_PROGRESS}
         return False if all(entry.launch_status in waiting for entry in self.entries) else None
 

@@ -193,7 +193,7 @@ class Assessment(Model):
         # A log that was not read is like one that could not be read, because nothing can be concluded from what it lacks.
         unread = LookupError("the log was not read")
         reports = {job.job_id: JobPhases(job=job, log_error=unread) for job in self.jobs}
-        reports.update((report.job.job_id, report) for report in self.phases)
+        reports.update((report.job.job_id, report) for report in self.phases if report.job.job_id in reports)
         return [explain(report.job, report.log, log_error=report.log_error) for report in reports.values()]
 
     def records(self) -> list["ServerRecord"]:

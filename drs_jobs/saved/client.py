@@ -1,13 +1,15 @@
 """`SavedJobs`: boto3's two methods over files of jobs."""
 
+import bisect
+import json
 import math
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +20,8 @@ from drs_jobs._queries import query_identity
 from drs_jobs._text import quoted
 from drs_jobs._time import to_utc
 from drs_jobs.saved.archive import Archive, Entry, without_frames
+
+T = TypeVar("T")
 
 _MAX_PAGE_SIZE: Final = 1_000
 _PAGING: Final = frozenset({"maxResults", "nextToken"})
@@ -47,8 +51,11 @@ class SavedJobs:
         self.archive: Archive = Archive()
         for path in paths:
             without_frames(self.archive.read, Path(path))
-        entries = self.archive.entries
-        self._order: list[str] = sorted(entries, key=lambda job_id: (entries[job_id].age, job_id))
+        self._order: list[str] = sorted(self.archive.entries, key=self._key)
+
+    def _key(self, job_id: str) -> tuple[Any, ...]:
+        """Return the position of a job in AWS's order."""
+        return self.archive.entries[job_id].age, job_id
 
     def describe_jobs(self, **request: Any) -> dict[str, Any]:
         """Return a page of jobs in AWS's shape, newest first. Dates are inclusive.
@@ -72,7 +79,7 @@ class SavedJobs:
             # By default from the oldest job that has a creation time.
             oldest, newest = _age(filters, "fromDate", sys.float_info.max), _age(filters, "toDate", -math.inf)
             order = [job_id for job_id in order if newest <= entries[job_id].age <= oldest]
-        page, token = _page("DescribeJobs", request, order)
+        page, token = _page("DescribeJobs", request, order, self._key)
         return {"items": [_load(entries[job_id])["job"] for job_id in page], **token}
 
     def describe_job_log_items(self, **request: Any) -> dict[str, Any]:
@@ -93,8 +100,8 @@ class SavedJobs:
         entry = self.archive.entries.get(job_id)
         if entry is None or not entry.has_log:
             raise DrsJobsError(f"the log of {quoted(job_id)} was not saved: {_reason_without_log(entry)}")
-        items, token = _page("DescribeJobLogItems", request, _load(entry)["log"])
-        return {"items": items, **token}
+        page, token = _page("DescribeJobLogItems", request, list(enumerate(_load(entry)["log"])), lambda item: item[:1])
+        return {"items": [item for _, item in page], **token}
 
 
 def _load(entry: Entry) -> Any:
@@ -112,8 +119,10 @@ def _reason_without_log(entry: Entry | None) -> str:
 # ------------------------------------------------------------------ requests
 
 
-def _page(operation: str, request: Mapping[str, Any], items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, str]]:
-    """Return the items of a page, and `nextToken` if there are more."""
+def _page(
+    operation: str, request: Mapping[str, Any], items: Sequence[T], key: Callable[[T], tuple[Any, ...]]
+) -> tuple[Sequence[T], dict[str, str]]:
+    """Return the items of a page, and `nextToken` if there are more. The key of an item is its position in AWS's order."""
     size, token = request.get("maxResults"), request.get("nextToken")
     if not isinstance(size, int | None) or (size is not None and size < 1):
         raise _validation_error(operation, "maxResults", "must be a number from 1 on")
@@ -122,12 +131,16 @@ def _page(operation: str, request: Mapping[str, Any], items: Sequence[Any]) -> t
     start = 0
     if token:
         try:
-            # If more jobs were saved since, it repeats jobs, but loses none.
-            start = decode_cursor(token, identity, bool).skipped
+            # It has the key of the last item of the page before, so it stays valid if the files change.
+            last = tuple(json.loads(decode_cursor(token, identity, bool).anchor or ""))
+            start = bisect.bisect_right(items, last, key=key)
         except (AttributeError, TypeError, ValueError):
             raise _validation_error(operation, "nextToken", "was not returned for this query") from None
     end = start + size
-    return items[start:end], {"nextToken": encode_cursor(Position(skipped=end), identity)} if end < len(items) else {}
+    if end >= len(items):
+        return items[start:], {}
+    position = Position(anchor=json.dumps(key(items[end - 1])), offset=1)
+    return items[start:end], {"nextToken": encode_cursor(position, identity)}
 
 
 def _age(filters: Mapping[str, Any], name: str, default: float) -> float:

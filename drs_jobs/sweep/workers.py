@@ -277,9 +277,7 @@ def read_phases(
     Running jobs are fetched again with their logs. The error of a log that cannot be read is in the `log_error` of its phases.
 
     Args:
-        client: The client.
-        from_date: The start of the date range, as in `JobsClient.describe_jobs`.
-        to_date: The end of the date range, as in `JobsClient.describe_jobs`.
+        client, from_date, to_date: As in `read_jobs`.
 
     Raises:
         MalformedResponseError, ServiceError: As in `read_jobs`, before a log is read.

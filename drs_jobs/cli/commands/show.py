@@ -14,15 +14,7 @@ from drs_jobs import Job, JobLogItem, JobsClient, JobType, LaunchActionRun, Laun
 from drs_jobs._client import Watch, read_log
 from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._text import (
-    format_ago,
-    format_count,
-    format_duration,
-    format_minute,
-    format_names,
-    format_second,
-    format_target_count,
-)
+from drs_jobs._text import format_ago, format_count, format_duration, format_minute, format_second, format_target_count
 from drs_jobs._time import duration_between
 from drs_jobs.analysis import Explanation, JobPhases, ParticipantPhases, Progress, active_jobs, phases, progress
 from drs_jobs.analysis.several_jobs import WORST_FIRST
@@ -96,7 +88,7 @@ def _newest(client: JobsClient) -> str | None:
     jobs = client.describe_jobs(on_malformed=lambda error: print_error(str(error))).collect()
     running = active_jobs(jobs)
     if len(running) > 1:
-        others = format_names([job.job_id for job in running[1:]], 10)
+        others = ", ".join(job.job_id for job in running[1:])
         print_note(f"{format_count(len(running), 'job')} run, this is the newest; also {others}")
     return next((job.job_id for job in (*running, *jobs)), None)
 
