@@ -128,8 +128,7 @@ class JobsClient:
             A pager. It can be iterated any number of times.
 
         Raises:
-            TypeError: If an argument has the wrong type. Raised by this call, before any request.
-            ValueError: If an argument has an invalid value. Raised by this call, before any request.
+            TypeError, ValueError: If an argument has the wrong type or value. Raised by this call, before any request.
             ServiceError: If AWS returns an error. Raised during iteration, as are all of the following.
             MalformedResponseError: If the response, or a job in it, is invalid.
             PaginationLoopError: If the service repeats a page token.
@@ -173,10 +172,7 @@ class JobsClient:
 
         Args:
             job_id: The id of the job.
-            page_size: The number of items per request, at least 1; by default AWS chooses it.
-            limit: The maximum number of items in total, at least 0; by default no limit.
-            cursor: The position from which to continue, from an earlier run of the same query; by default the first item.
-            on_malformed: Called with the error of each malformed item, as in `describe_jobs`; by default the error is raised.
+            page_size, limit, cursor, on_malformed: As in `describe_jobs`, for items instead of jobs.
 
         Returns:
             A pager. It can be iterated any number of times.
@@ -196,9 +192,7 @@ class JobsClient:
         """Return the source servers of this account and region, with their names and replication. No request is sent yet.
 
         Args:
-            page_size: The number of servers per request, at least 1; by default AWS chooses it.
-            limit: The maximum number of servers in total, at least 0; by default no limit.
-            cursor: The position from which to continue, from an earlier run.
+            page_size, limit, cursor: As in `describe_jobs`, for servers instead of jobs.
 
         Returns:
             A pager. It can be iterated any number of times.
@@ -236,8 +230,7 @@ class JobsClient:
                 and one last poll follows.
 
         Raises:
-            TypeError: If an argument has the wrong type. Raised by this call, before any request.
-            ValueError: If an argument has an invalid value. Raised by this call, before any request.
+            TypeError, ValueError: If an argument has the wrong type or value. Raised by this call, before any request.
             WaitTimeoutError: If the deadline passes. Its message has the phase of each unfinished job, if the logs can be read
                 within 5 seconds. Raised during iteration, as are all of the following.
             JobNotFoundError: If a job is missing for one minute.

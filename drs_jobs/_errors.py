@@ -36,8 +36,7 @@ from drs_jobs._models import Job
 from drs_jobs._text import one_line
 from drs_jobs.analysis.hints import hint_for
 
-_MAX_TEXT: Final = 660
-"""The maximum number of characters of the text of an error."""
+_MAX_TEXT_LENGTH: Final = 660
 
 
 class DrsJobsError(Exception):
@@ -49,8 +48,8 @@ class DrsJobsError(Exception):
     def __str__(self) -> str:
         """Return the message and the hint as one bounded line."""
         if self.hint is None:
-            return one_line(super().__str__(), _MAX_TEXT)
-        return f"{one_line(super().__str__(), _MAX_TEXT - len(self.hint) - 2).rstrip('.: ')}; {self.hint}"
+            return one_line(super().__str__(), _MAX_TEXT_LENGTH)
+        return f"{one_line(super().__str__(), _MAX_TEXT_LENGTH - len(self.hint) - 2).rstrip('.: ')}; {self.hint}"
 
     def __repr__(self) -> str:
         """Return the class and the message."""
@@ -64,12 +63,12 @@ class DrsJobsError(Exception):
         state["__cause__"] = cause if cause is None or isinstance(cause, DrsJobsError) else make_picklable(cause)
         # A class that was defined in a function cannot be pickled.
         error_class = type(self) if _is_picklable(type(self)) else DrsJobsError
-        state["args"] = tuple(arg if _is_picklable(arg) else str(arg) for arg in self.args)
-        return _create, (error_class,), state
+        state["args"] = args = tuple(arg if _is_picklable(arg) else str(arg) for arg in self.args)
+        return _create, (error_class, *args), state
 
 
-def _create(error_class: type[DrsJobsError]) -> DrsJobsError:
-    return error_class.__new__(error_class)
+def _create(error_class: type[DrsJobsError], *args: object) -> DrsJobsError:
+    return error_class.__new__(error_class, *args)
 
 
 def make_picklable(error: BaseException) -> BaseException:
@@ -140,7 +139,7 @@ class ServiceError(DrsJobsError, ClientError):
         text = self.args[0]  # of botocore, with the whole message of AWS
         if 300 <= self.status_code < 400:  # the statuses of redirects
             text = f"{text} a redirect, which is not followed: check the endpoint and the proxy"
-        Exception.__init__(self, one_line(text, _MAX_TEXT))
+        Exception.__init__(self, one_line(text, _MAX_TEXT_LENGTH))
         self.request_id = _as_str(metadata.get("RequestId"))
         retry_after = headers.get("retry-after", response.get("retryAfterSeconds"))
         self.retry_after = None if retry_after is None else _parse_retry_after(str(retry_after), _as_str(headers.get("date")))

@@ -147,18 +147,18 @@ class Watcher:
     def add(self, job_ids: Iterable[str]) -> None:
         """Watch more jobs too."""
         new = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in self.job_ids]
-        if not self.unfinished:
-            self._steps = self.steps()  # the steps so far have ended
         self.job_ids += tuple(new)
         self.unfinished |= dict.fromkeys(new)
 
     def next_step(self) -> Step | None:
         """Return the next step; `None` if all jobs are complete."""
+        step = None
         try:
-            return next(self._steps, None)
-        except BaseException:
-            self._steps = self.steps()  # a generator that raised an exception looks as if all jobs were complete
-            raise
+            step = next(self._steps, None)
+            return step
+        finally:
+            if step is None:
+                self._steps = self.steps()  # they have ended, or raised an exception, which looks as if they had
 
     def steps(self) -> Generator[Step]:
         """Return the steps until all jobs are complete. After an exception, new steps continue from the same state."""

@@ -207,11 +207,10 @@ def _query(
 
 
 def query_identity(operation: str, request: Mapping[str, Any], scope: object = None) -> str:
-    """Return a text that is equal for equal queries in the same `scope`. The order of ids is ignored, as in a set."""
-    filters = request.get("filters", {})
-    ids = filters.get("jobIDs")
-    normal = {**request, "filters": {**filters, "jobIDs": ids and sorted(set(ids))}}
-    return json.dumps([operation, normal, scope])
+    """Return a text that is equal for equal queries in the same `scope`. The order of ids is ignored, and an empty filter."""
+    filters = request.get("filters", {}).items()
+    normal = {name: value if isinstance(value, str) else sorted(set(value)) for name, value in filters if value}
+    return json.dumps([operation, {**request, "filters": normal}, scope])
 
 
 # ------------------------------------------------------------------ clients

@@ -819,6 +819,21 @@ def test_refreshed_role(monkeypatch: pytest.MonkeyPatch):
     assert len(keys) == 6
 
 
+def test_token_of_a_query_with_lists(local: LocalDrs, boto: Any):
+    """The order of ids, and an empty list, which means all, are no other query."""
+    local.add_source_servers(*map(_server, range(3)))
+    for first, second in (
+        ({"sourceServerIDs": IDS[:3]}, {"sourceServerIDs": IDS[2::-1]}),
+        ({}, {"sourceServerIDs": []}),
+        ({"sourceServerIDs": [], "stagingAccountIDs": []}, {}),
+    ):
+        page = boto.describe_source_servers(filters=first, maxResults=2)
+        rest = boto.describe_source_servers(filters=second, maxResults=2, nextToken=page["nextToken"])
+        assert (len(page["items"]), len(rest["items"])) == (2, 1)
+    with pytest.raises(ClientError, match="the token was not returned for this query"):
+        boto.describe_source_servers(filters={"sourceServerIDs": IDS[:2]}, nextToken=page["nextToken"])
+
+
 # ------------------------------------------------------------------ faults
 
 

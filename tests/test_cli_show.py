@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import attrs
 import pytest
@@ -12,6 +13,7 @@ from command_line import run
 from drs_jobs import Job, JobsClient, LaunchActionsStatus, structure_job
 from drs_jobs.analysis import explain
 from drs_jobs.cli.commands.show import follow_log, print_explanation
+from drs_jobs.cli.output import print_reasons
 from drs_jobs.testing import ErrorResponse, LocalDrs, make_job, make_log_item, make_run, make_server
 from simulated_time import SimulatedTime
 
@@ -181,4 +183,39 @@ def test_many_reasons_do_not_hide_the_first(height: int):
     assert len(lines) <= max(height - 3, 17)
     assert "FAILED" in lines[0]
     assert [line for line in lines[:12] if line.startswith("    next: allow ec2:DeleteVolume")]
-    assert [line for line in lines if line.startswith("and ") and line.endswith(" more lines: -o json")]
+    [index] = [index for index, line in enumerate(lines) if line.startswith("and ")]
+    count = sum(line.startswith("failed: ") for line in lines)
+    assert lines[index] == f"and {30 - count} more reasons: -o json"
+    assert count == 1 or lines[index - 1].strip() == f"LAUNCH_FAILED: reason {count - 1}"  # no reason is cut
+
+
+def test_one_long_reason_is_shown_with_its_hint():
+    """Nothing is counted if there is only one."""
+    names = {f"s-{number}": f"payments-db-{number}.prod.eu-west-1.example.com" for number in range(5)}
+    resource = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    error = f"User: x is not authorized to perform: kms:CreateGrant on resource: {resource} " + "word " * 100
+    items = [make_log_item(event="LAUNCH_FAILED", source_server_id=server, raw_error=error) for server in names]
+    servers = tuple(make_server(source_server_id=server, launch_status="FAILED") for server in names)
+    explanation = explain(make_job(participating_servers=servers), items)
+    shown = io.StringIO()
+    console = Console(file=shown, width=60, height=20, force_terminal=True, color_system=None)
+    print_explanation(console, explanation, now=NOON, names=names)
+    [cause] = explanation.causes
+    assert "".join(str(cause.hint).split()) in "".join(shown.getvalue().split())
+    assert "and 1 more" not in shown.getvalue()
+    assert shown.getvalue().count("word") < 100
+    print_reasons(console, explanation, names=names)  # as at the end of `watch`, where nothing follows
+    assert "word " * 3 in shown.getvalue().rpartition("failed: ")[2]
+    assert shown.getvalue().rpartition("failed: ")[2].count("word") == 100
+
+
+def test_names_of_servers_that_only_the_log_has(local_drs: LocalDrs, tmp_path: Path):
+    """A job of a clean-up has no servers when it is complete."""
+    job = make_job(type="TERMINATE", initiated_by="TERMINATE_RECOVERY_INSTANCES", participating_servers=())
+    local_drs.add_jobs(job)
+    for event in ("CLEANUP_START", "CLEANUP_END"):
+        local_drs.add_log(job.job_id, make_log_item(event=event, source_server_id="s-00000000000000001"))
+    (tmp_path / "names.csv").write_text("id,name\ns-00000000000000001,web-1\ns-00000000000000002,web-2\n", encoding="utf-8")
+    raw = json.loads(run("show", job.job_id, "-o", "json", "--names", str(tmp_path / "names.csv")).stdout)
+    assert raw["hostNames"] == {"s-00000000000000001": "web-1"}
+    assert [row["hostName"] for row in raw["phases"]] == ["web-1"]

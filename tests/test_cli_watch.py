@@ -1,5 +1,6 @@
 """What `drs-jobs watch` shows while jobs run and when they end, in simulated time."""
 
+import functools
 import io
 import json
 import os
@@ -19,8 +20,8 @@ from rich.console import Console
 
 import command_line
 from conftest import ONE_ATTEMPT
-from drs_jobs import JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
-from drs_jobs._polling import Clock, Watcher
+from drs_jobs import Job, JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
+from drs_jobs._polling import Clock, Poll, Watcher
 from drs_jobs.analysis import Progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
 from drs_jobs.cli.phases import PhaseReader
@@ -204,7 +205,7 @@ def test_few_logs_of_earlier_drills(watch: Watch):
 
 
 def test_fraction_never_goes_back():
-    """The durations of earlier jobs change the fraction, so they are read before the log."""
+    """Earlier jobs are read once, and their durations change the fraction."""
     with LocalDrs(speed=0, profile="windows") as slow:
         watch = Watch(slow)
         earlier = watch.start()
@@ -214,7 +215,97 @@ def test_fraction_never_goes_back():
     fractions = [int(match[1]) for line in watch.lines if (match := re.search(r", (\d+)%", line))]
     assert len(set(fractions)) > 5
     assert fractions == sorted(fractions)
-    assert (logs[0], logs.count(earlier)) == (earlier, 1)
+    assert logs.count(earlier) == 1
+
+
+@pytest.mark.parametrize("moment", ["last job", "end"])
+def test_jobs_that_are_added(moment: str):
+    """Each is returned once, whether it is added with the last complete job or at the end."""
+    jobs = [make_job(), make_job()]
+    watcher = Watcher([jobs[0].job_id], None, None, SimulatedTime().clock())
+    returned: list[Job] = []
+    while (step := watcher.next_step()) is not None or len(returned) < 2:
+        if isinstance(step, Poll):
+            step.jobs.update((job.job_id, job) for job in jobs if job.job_id in step.job_ids)
+        if isinstance(step, Job):
+            returned.append(step)
+        if step is None or (isinstance(step, Job) and moment == "last job"):
+            watcher.add([jobs[1].job_id])
+    assert returned == jobs
+    assert watcher.next_step() is None
+
+
+class Later(Executor):
+    """An executor that runs calls when it is told so."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls.append((Future(), functools.partial(fn, *args, **kwargs)))
+        return self.calls[-1][0]
+
+    def run(self, index: int) -> None:
+        future, call = self.calls.pop(index)
+        future.set_result(call())
+
+
+def _running(watch: Watch) -> tuple[Job, PhaseReader, Later]:
+    """Return a job in its conversion that has an earlier one, and a reader of its phases."""
+    watch.start(SERVERS[0])
+    watch.local.advance(3 * 3600)
+    job_id = watch.start(SERVERS[0])
+    watch.local.advance(120)
+    client = JobsClient(watch.local.client(config=ONE_ATTEMPT))
+    reader = PhaseReader(client, lambda: watch.local.now)
+    reader.executor = later = Later()
+    return client.get_job(job_id), reader, later
+
+
+def test_phases_do_not_wait_for_earlier_jobs(watch: Watch):
+    """Their logs can be slow. When they are there, they change the time left, but the fraction does not decrease."""
+    job, reader, later = _running(watch)
+    reader.submit([job])
+    later.run(0)
+    first = reader.progress(job)
+    assert first is not None
+    assert (first.text.startswith("conversion 1 of 1"), first.remaining) == (True, None)
+    later.run(0)
+    second = reader.progress(job)
+    assert second is not None
+    assert second.remaining is not None
+    assert second.fraction >= first.fraction
+
+
+def test_servers_that_appear_later(watch: Watch):
+    """The earlier jobs are those of the servers, so they are read when the job has some."""
+    job, reader, later = _running(watch)
+    reader.submit([attrs.evolve(job, participating_servers=())])
+    later.run(0)
+    assert later.calls == []
+    reader.submit([job])
+    while later.calls:
+        later.run(0)
+    state = reader.progress(job)
+    assert state is not None
+    assert state.remaining is not None
+
+
+def test_status_ahead_of_a_log_that_fails(watch: Watch):
+    """Without its log the status counts. When the log is back, and behind, the fraction stays."""
+    job, reader, later = _running(watch)
+    launching = attrs.evolve(job, participating_servers=(make_server(source_server_id=SERVERS[0], launch_status="LAUNCHED"),))
+    fractions: list[float] = []
+    for fault in (None, Throttle(), None):
+        if fault is not None:
+            watch.local.inject(fault, operation=LOG)
+        reader.submit([launching])
+        while later.calls:
+            later.run(0)
+        state = reader.progress(launching)
+        assert state is not None
+        fractions.append(state.fraction)
+    assert fractions[0] < fractions[1] == fractions[2]
 
 
 def test_several_jobs(watch: Watch):

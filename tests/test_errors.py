@@ -6,7 +6,7 @@ import pickle
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from botocore.exceptions import ClientError
@@ -313,3 +313,20 @@ def test_retry_after_date_uses_the_date_header(client: JobsClient, local_drs: Lo
         parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
     ).total_seconds() == error.retry_after
     assert 80 < error.retry_after < 100
+
+
+class GoneError(DrsJobsError, OSError): ...
+
+
+class ArgumentError(DrsJobsError):
+    def __new__(cls, *args: object) -> Self:
+        assert args
+        return super().__new__(cls, *args)
+
+
+@pytest.mark.parametrize("error", [GoneError(2, "gone"), ArgumentError("gone")])
+def test_arguments_of_a_subclass_survive(error: DrsJobsError):
+    """A class can use its arguments when it creates an object."""
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(other), other.args, str(other)) == (type(error), error.args, str(error))
+        assert getattr(other, "errno", None) == getattr(error, "errno", None)

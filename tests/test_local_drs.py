@@ -34,6 +34,7 @@ from drs_jobs import (
     UnknownValue,
     structure_job,
 )
+from drs_jobs.sweep.targets import drs_regions
 from drs_jobs.testing import DropConnection, LocalDrs, ServerError, Throttle, make_job, make_resource, make_run, make_server
 from drs_jobs.testing.backend import Backend
 from drs_jobs.testing.service_model import check_request
@@ -686,3 +687,13 @@ def test_mismatch_is_logged_again_after_clear(caplog: pytest.LogCaptureFixture):
                 local.client("us-east-1").describe_job_log_items(jobID=job.job_id)
             assert len(caplog.records) == count
             local.clear()
+
+
+def test_no_file_of_credentials_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nor for the names of the regions."""
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        (tmp_path / name).write_text("aws_access_key_id = x\n", encoding="utf-8")  # without a section
+        monkeypatch.setenv(name, str(tmp_path / name))
+    with LocalDrs() as local:
+        assert local.client().describe_jobs()["items"] == []
+    assert "eu-west-1" in drs_regions.__wrapped__()["aws"]  # without its cache

@@ -560,6 +560,38 @@ def test_one_client_per_region(local_drs: LocalDrs, clients: dict[str, list[Any]
     assert len(clients["closed"]) == 2
 
 
+def test_clients_of_many_endpoints_are_limited(
+    local_drs: LocalDrs, clients: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+):
+    """Each has an open connection, and a process has few file descriptors. One that is needed again is made again."""
+    monkeypatch.setattr(sweep_clients, "MAX_CLIENTS", 2)
+    many = [Target("eu-west-1", endpoint_url=f"{local_drs.endpoint_url}/?{number}") for number in range(5)]
+    cache = sweep_clients.ThreadClients("id", 2)
+    bound = [cache.client(target) for target in many]
+    assert (len(clients["made"]), len(clients["closed"])) == (5, 3)
+    assert bound[0].describe_jobs()["items"] == []
+    assert (len(clients["made"]), len(clients["closed"])) == (6, 4)
+
+
+@pytest.mark.parametrize(("value", "attempts"), [(None, 3), ("1", 1), ("6", 6), ("50", 6)])
+def test_number_of_attempts(
+    value: str | None, attempts: int, clients: dict[str, list[Any]], local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch
+):
+    """The pauses double with each attempt, so a large number would pause for hours."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", value or "")
+    if value is None:
+        monkeypatch.delenv("AWS_MAX_ATTEMPTS")
+    assert isinstance(next(sweep([_target(local_drs)])), TargetResult)
+    assert [client.meta.config.retries for client in clients["made"]] == [{"mode": "legacy", "total_max_attempts": attempts}]
+
+
+def test_no_attempts(local_drs: LocalDrs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "0")
+    [failure] = sweep([_target(local_drs)])
+    assert isinstance(failure, TargetFailure)
+    assert "greater than or equal to 1" in str(failure.error)
+
+
 def test_one_session_per_sweep(local_drs: LocalDrs, monkeypatch: Any):
     sessions = itertools.count()
     make = sweep_clients._make_session

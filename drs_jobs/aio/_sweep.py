@@ -32,11 +32,7 @@ _END: Final[Any] = object()
 
 
 class AsyncSweep(AsyncIterator[R]):
-    """An asynchronous iterator over one result per target, in order of completion. It needs asyncio.
-
-    A cancelled `anext` loses no result: the next one continues. One task at a time can wait for a result. `aclose` cancels the
-    targets in flight and closes the clients. The end of the sweep does so too, and so does the deletion of the iterator.
-    """
+    """An asynchronous iterator over one result per target, as `sweep` says. One task at a time can wait for a result."""
 
     _task: "asyncio.Task[Exception | None] | None" = None
     """The task that starts one task per target. It does not refer to the iterator. Deleting that cancels it."""
@@ -201,12 +197,10 @@ def sweep(
         max_in_flight: The maximum number of targets that are read at the same time, by default 32.
 
     Returns:
-        An `AsyncIterator` with the method `aclose()`: `TargetResult` for each target that was read, and `TargetFailure` for
-        each other one.
+        An `AsyncIterator` with the method `aclose()`. Its results are as in `drs_jobs.sweep.sweep`.
 
     Raises:
-        TypeError: If an argument has the wrong type. Raised by this call, as is the following.
-        ValueError: If an argument has an invalid value.
+        TypeError, ValueError: If an argument has the wrong type or value. Raised by this call.
         RuntimeError: If no event loop of asyncio runs. Raised by `anext`.
     """
     read = read_jobs if read is None else read

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 import attrs
 import typer
 from rich.cells import cell_len
-from rich.console import Console, ConsoleRenderable, RenderableType
+from rich.console import Console, ConsoleRenderable, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +23,7 @@ from drs_jobs._html import OUTCOME_COLOURS
 from drs_jobs._text import (
     SENSITIVE_MEMBER,
     format_age,
+    format_count,
     format_duration,
     format_minute,
     format_names,
@@ -202,13 +203,18 @@ def _reasons(explanation: Explanation, names: HostNames) -> Iterator[tuple[str, 
         yield "undetermined", explanation.job.undetermined_reasons, None
 
 
-def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES) -> None:
-    """Print the reasons of a job, each with what to do next. On a terminal, long ones are cut."""
-    for head, text, hint in _reasons(explanation, names):
-        console.print(text_cell(head, style=OUTCOME_COLOURS[Outcome.FAILED] if head.startswith("failed") else ""))
-        console.print(with_hanging_indent("   ", one_line(text, 3 * console.width if console.is_terminal else 1000)))
-        if hint is not None:
-            console.print(with_hanging_indent("    next:", hint))
+def print_reasons(console: Console, explanation: Explanation, *, names: HostNames = NO_NAMES, height: int = 0) -> None:
+    """Print the reasons of a job, each with what to do next. With a height, long ones are cut, and those below only counted."""
+    line_count, reasons = 0, list(_reasons(explanation, names))
+    for index, (head, text, hint) in enumerate(reasons):
+        style = OUTCOME_COLOURS[Outcome.FAILED] if head.startswith("failed") else ""
+        shown = with_hanging_indent("   ", one_line(text, 3 * console.width if height else 1000))
+        block = Group(text_cell(head, style=style), shown, *([] if hint is None else [with_hanging_indent("    next:", hint)]))
+        line_count += len(console.render_lines(block))
+        if index and 0 < height < line_count:  # the first one is shown in any case
+            console.print(f"and {format_count(len(reasons) - index, 'more reason')}: -o json")
+            break
+        console.print(block)
 
 
 def reason_lines(explanation: Explanation, names: HostNames) -> Iterator[str]:
@@ -269,7 +275,8 @@ def jobs_table(
         time = format_minute(job.creation_date_time)
         if is_wide:
             return time
-        return time[5:] if (age(job) or timedelta.max) < timedelta(days=180) else time[:10]
+        ago = age(job)
+        return time[:10] if ago is None or ago >= timedelta(days=180) else time[5:]
 
     columns = [
         Column("job", lambda job: job.job_id),

@@ -34,7 +34,7 @@ _WAITING: Final = "·."
 
 @attrs.frozen
 class PhaseBar:
-    """The phases of a participant on the time axis of the job. The character is the phase, the colour its outcome."""
+    """The phases of a participant on the time axis of the table. The character is the phase, the colour its outcome."""
 
     spans: tuple[tuple[float, float, Phase], ...]
     """The start and the end of each phase, as fractions of the time axis."""
@@ -166,9 +166,10 @@ class PhaseReader:
         self._now = now
         self.executor: Executor = DaemonThreadPool(4)  # its threads do not keep the process alive
         self._reads: dict[str, Future[None]] = {}
+        self._fractions: dict[str, float] = {}
         self._logs: dict[str, list[JobLogItem]] = {}
         self._log_errors: dict[str, Exception | None] = {}
-        self._earlier: dict[str, tuple[JobPhases, ...]] = {}
+        self._earlier: dict[str, Future[tuple[JobPhases, ...]]] = {}
         self.error: Exception | None = None
         """The first error of a log of a running job, else `None`."""
 
@@ -178,11 +179,10 @@ class PhaseReader:
             read, error = self._reads.get(job.job_id), self._log_errors.get(job.job_id)
             if (read is None or read.done()) and (error is None or is_transient(error)):
                 self._reads[job.job_id] = self.executor.submit(self._read, job)
+            if job.job_id not in self._earlier and _server_ids(job):
+                self._earlier[job.job_id] = self.executor.submit(read_earlier, self._client, job, self._now())
 
     def _read(self, job: Job) -> None:
-        # First, because earlier jobs change the shares of the phases, so the fraction could decrease.
-        if job.job_id not in self._earlier:
-            self._earlier[job.job_id] = read_earlier(self._client, job, self._now())
         items, error = read_log(self._client, job.job_id)
         self._log_errors[job.job_id] = error
         self.error = self.error or error
@@ -196,7 +196,12 @@ class PhaseReader:
             return None
         # A log that could not be read again lacks what has happened since, so nothing in it is slow.
         report = phases(job, log, log_error=self._log_errors[job.job_id])
-        return progress(report, now=self._now(), earlier=self._earlier[job.job_id])
+        read = self._earlier.get(job.job_id)
+        earlier = read.result() if read is not None and read.done() and read.exception() is None else ()
+        state = progress(report, now=self._now(), earlier=earlier)
+        # Earlier jobs that were read later, and a log that lacks what the statuses show, can decrease it.
+        fraction = self._fractions[job.job_id] = max(state.fraction, self._fractions.get(job.job_id, 0.0))
+        return attrs.evolve(state, fraction=fraction)
 
 
 def read_earlier(client: JobsClient, job: Job, now: datetime) -> tuple[JobPhases, ...]:

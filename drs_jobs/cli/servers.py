@@ -70,13 +70,12 @@ class ServerOption:
             print_error(f"no names, only ids, because DescribeSourceServers failed{where}: {first}")
 
 
-_MAX_NAME: Final = 100
-"""The maximum number of characters of a name."""
+_MAX_NAME_LENGTH: Final = 100
 
 
 def names_of(servers: Iterable[SourceServer]) -> dict[str, str]:
     """Return the names of servers by id, each as one line. Servers without a name are left out."""
-    names = {server.source_server_id: one_line(server.name or "", _MAX_NAME) for server in servers}
+    names = {server.source_server_id: one_line(server.name or "", _MAX_NAME_LENGTH) for server in servers}
     return {server_id: name for server_id, name in names.items() if name}
 
 
@@ -123,7 +122,7 @@ def _server(place: str, server_id: object, name: object = None) -> tuple[str, So
         raise ValueError(f"{place}: {text} is not a source server id: use s- and 17 letters or digits")
     if not isinstance(name, str | None):
         raise ValueError(f"{place}: the name of {quoted(server_id)} is not a string")
-    return place, SourceServer(server_id, name=one_line(name or "", _MAX_NAME) or None)
+    return place, SourceServer(server_id, name=one_line(name or "", _MAX_NAME_LENGTH) or None)
 
 
 def _text_servers(text: str, *, has_pairs: bool) -> Iterator[tuple[str, SourceServer]]:
@@ -179,5 +178,5 @@ def _json_server(index: int, entry: Any) -> tuple[str, SourceServer]:
     _, server = _server(place, entry[keys[id_key]], None if name_key is None else entry[keys[name_key]])
     # AWS has the name and the place of a server in other members. Its replication is not taken, because a file can be old.
     aws = structure_source_server({**entry, "sourceServerID": server.source_server_id}, index)
-    name = server.name or one_line(aws.name or "", _MAX_NAME) or None
+    name = server.name or one_line(aws.name or "", _MAX_NAME_LENGTH) or None
     return place, SourceServer(server.source_server_id, name=name, account_id=aws.account_id, region=aws.region)

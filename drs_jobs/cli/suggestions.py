@@ -25,18 +25,17 @@ _OPTIONS: Final[Mapping[str, Sequence[str]]] = {
     "--wait": ["drs-jobs watch"],
     "-f": ["--log --follow", "--failed"],
 }
-"""What to use instead of options that other programs have. Options that the command lacks are left out.
-
-An option that is similar to the right one needs no entry.
-"""
+"""What to use instead of options that other programs have. What the command lacks is left out. A similar one needs no entry."""
 
 _COMMANDS: Final = {
     "describe-jobs jobs ls": "list",
-    "explain get status": "show",
+    "drills recovery": "check",
+    "explain get phases status": "show",
     "export": "save",
     "help": "--help",
     "log logs": "show --log",
     "progress wait": "watch",
+    "sweep": "list --accounts",
     "version": "--version",
 }
 """The command to use instead of those that other programs have."""

@@ -100,7 +100,8 @@ class SavedJobs:
         entry = self.archive.entries.get(job_id)
         if entry is None or not entry.has_log:
             raise DrsJobsError(f"the log of {quoted(job_id)} was not saved: {_reason_without_log(entry)}")
-        page, token = _page("DescribeJobLogItems", request, list(enumerate(_load(entry)["log"])), lambda item: item[:1])
+        items: list[Any] = _load(entry)["log"]
+        page, token = _page("DescribeJobLogItems", request, list(enumerate(items)), lambda item: item[:1])
         return {"items": [item for _, item in page], **token}
 
 

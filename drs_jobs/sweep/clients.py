@@ -47,8 +47,14 @@ CONNECT_TIMEOUT: Final = 10
 READ_TIMEOUT: Final = 20
 """The time-out of a response, in seconds per attempt."""
 
-_MAX_ATTEMPTS: Final = 3
+MAX_CLIENTS: Final = 100
+"""The number of clients that a sweep on threads keeps: each has an open connection, and 256 files is a usual limit of macOS."""
+
+_DEFAULT_ATTEMPTS: Final = 3
 """The number of attempts of a request, unless `AWS_MAX_ATTEMPTS` or the profile has another one."""
+
+_MAX_ATTEMPTS: Final = 6
+"""The largest number of attempts. The pauses between them double: they are 31 seconds at most in total."""
 
 _credentials: Final[ContextVar[Credentials | None]] = ContextVar("drs_jobs_credentials", default=None)
 """The credentials for the call that is being made; `None` for those of the client."""
@@ -73,7 +79,7 @@ class ClientKey(NamedTuple):
 
 
 class SharedClients:
-    """The sessions, clients and credentials of one sweep in one process. They are kept until the end of the sweep.
+    """The sessions, clients and credentials of one sweep in one process.
 
     There is one client per region for all accounts, and each request is signed with the credentials of its target. The methods
     are coroutines, for the tasks of an event loop. `ThreadClients` runs the same ones in threads.
@@ -143,15 +149,14 @@ class SharedClients:
         session = self._session(key.profile_name)
         if session is None:
             raise NoCredentialsError
+        attempts = session.get_config_variable("max_attempts")
+        attempts = _DEFAULT_ATTEMPTS if attempts is None else min(attempts, _MAX_ATTEMPTS)
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             max_pool_connections=self._max_in_flight,
             # In the other modes, botocore limits the retries of a client in total, so that one account uses up those of others.
-            retries={
-                "mode": "legacy",
-                "total_max_attempts": session.get_config_variable("max_attempts") or _MAX_ATTEMPTS,
-            },
+            retries={"mode": "legacy", "total_max_attempts": attempts},
         )
         client = await self._build(
             session, key.service_name, region_name=key.region_name, endpoint_url=key.endpoint_url, config=config
@@ -310,6 +315,8 @@ class ThreadClients(SharedClients):
             client.close()
 
     async def _build(self, session: Any, service_name: str, **arguments: Any) -> Any:
+        if len(self._clients) >= MAX_CLIENTS:
+            self._clients.pop(next(iter(self._clients))).close()  # a request in flight is not interrupted
         with _building:
             client = session.create_client(service_name, **arguments)
         if service_name == "sts":

@@ -154,7 +154,8 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
 def drs_regions() -> Mapping[str, tuple[str, ...]]:
     """Return the regions with DRS in botocore, by partition, without partitions that have none."""
     # It has the data of `AWS_DATA_PATH` too, but needs no profile and no file, which can be missing or malformed.
-    session_vars = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    no_file = (None, None, os.devnull, None)
+    session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
     session: Any = botocore.session.Session(session_vars=session_vars)
     regions = {name: tuple(session.get_available_regions("drs", name)) for name in session.get_available_partitions()}
     return {name: names for name, names in regions.items() if names}

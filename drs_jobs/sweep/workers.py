@@ -54,7 +54,7 @@ def sweep(
     """Return an iterator over one result per target, in order of completion. An error of one target does not end the sweep.
 
     The time-outs are 10 seconds for a connection and 20 seconds for a response, per attempt. botocore makes 3 attempts, or
-    the number in `AWS_MAX_ATTEMPTS`.
+    the number in `AWS_MAX_ATTEMPTS`, 6 at most.
 
     Args:
         targets: The targets, any number. They are read one at a time, as earlier ones complete. An error of the iterable
@@ -72,8 +72,7 @@ def sweep(
         `TargetResult` for each target that was read, and `TargetFailure` for each other one.
 
     Raises:
-        TypeError: If an argument has the wrong type. Raised by this call.
-        ValueError: If an argument has an invalid value. Raised by this call.
+        TypeError, ValueError: If an argument has the wrong type or value. Raised by this call.
     """
     read = read_jobs if read is None else read
     in_flight = validate(targets, read, max_in_flight)

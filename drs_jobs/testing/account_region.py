@@ -339,15 +339,14 @@ class AccountRegion:
 
     def _tags(self, arn: str) -> dict[str, str]:
         """Return the tags of the job, source server or recovery instance with this ARN."""
-        instances = self.recovery_instances(self.backend.now()).values()
-        resources = {
-            **{job.created.arn: job.created.tags for job in self.jobs.values()},
-            **{server["arn"]: server["tags"] for server in self.source_servers.values()},
-            **{instance["arn"]: instance["tags"] for instance in instances},
-        }
-        if arn not in resources:
-            raise resource_not_found(arn.rpartition(":")[2].partition("/")[0] or "resource", arn)
-        return self.tags.get(arn, dict(resources[arn]))
+        resource_type, _, resource_id = arn.rpartition(":")[2].partition("/")
+        if (job := self.jobs.get(resource_id)) is not None:
+            resource: Members = {"arn": job.created.arn, "tags": job.created.tags}
+        else:
+            resource = self.source_servers.get(resource_id) or self.recovery_instances(self.backend.now()).get(resource_id, {})
+        if arn != resource.get("arn"):
+            raise resource_not_found(resource_type or "resource", arn)
+        return self.tags.get(arn, dict(resource["tags"]))
 
 
 def job_key(job: LocalJob) -> tuple[float, str]:

@@ -124,10 +124,7 @@ class LocalDrs:
         self._server: LocalServer | None = None
 
     def start(self) -> Self:
-        """Start serving on a free port, and return this `LocalDrs`. If it is running already, nothing else happens.
-
-        `with LocalDrs() as local:` starts it too.
-        """
+        """Start serving on a free port, and return this `LocalDrs`. If it is running already, nothing else happens."""
         if self._server is None:
             self._server = LocalServer(self._app, name="LocalDrs")
         return self
@@ -220,8 +217,7 @@ class LocalDrs:
 
         Args:
             jobs: The jobs.
-            region: The region. Default `eu-west-1`.
-            account_id: The account. Default 123456789012.
+            region, account_id: The region, by default `eu-west-1`, and the account, by default 123456789012.
 
         Raises:
             TypeError: If an argument is not a `Job`.
@@ -240,8 +236,7 @@ class LocalDrs:
         Args:
             job_id: The id of a job that was added or started in this account and region.
             items: The items.
-            region: The region. Default `eu-west-1`.
-            account_id: The account. Default 123456789012.
+            region, account_id: The region, by default `eu-west-1`, and the account, by default 123456789012.
 
         Raises:
             KeyError: If there is no such job.
@@ -264,8 +259,7 @@ class LocalDrs:
 
         Args:
             history: The result of `make_history(…, logs=True)`.
-            region: The region. Default that of the history, which its ARNs name.
-            account_id: The account. Default that of the history.
+            region, account_id: The region and the account. Default those of the history, which its ARNs name.
 
         Raises:
             TypeError: If it is not a `History`.
@@ -286,8 +280,7 @@ class LocalDrs:
         Args:
             servers: The servers in AWS's shape, as DescribeSourceServers returns them. `sourceServerID` is required. Absent
                 members that automations read have defaults: an ARN, no tags, a replication without lag and no launch.
-            region: The region. Default `eu-west-1`.
-            account_id: The account. Default 123456789012.
+            region, account_id: The region, by default `eu-west-1`, and the account, by default 123456789012.
 
         Raises:
             ValueError: If a server does not fit botocore's service model, or the region or the account is unknown.
@@ -488,6 +481,6 @@ class LocalDrs:
             raise ConnectionAbortedError
         headers = {**http_response.headers, "x-amzn-RequestId": str(uuid.uuid4())}
         if cut_after is not None:
-            headers |= {"Content-Length": str(len(http_response.body)), "Connection": "close"}
+            headers["Content-Length"] = str(len(http_response.body))
         # Response would replace the Content-Length of bytes, but not that of a list.
         return Response([http_response.body[:cut_after]], http_response.status, headers)(environ, start_response)

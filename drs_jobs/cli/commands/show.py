@@ -136,17 +136,16 @@ def print_explanation(
         _print_outcome(console, job, now=now, tags=tags)
         if state is not None:
             console.print(Text(output.progress_label(state, names), style=_FAILED if state.slow else ""), soft_wrap=True)
-        output.print_reasons(console, explanation, names=names)
-    head = capture.get().splitlines(keepends=True)
-    if console.is_terminal and len(head) > (most := max(12, console.height - 10)):
         # The outcome and the most frequent reason, which are first, stay on the screen.
-        head[most:] = [f"and {len(head) - most} more lines: -o json\n"]
-    console.file.write("".join(head))
+        height = max(1, console.height - 14) if console.is_terminal else 0
+        output.print_reasons(console, explanation, names=names, height=height)
+    head = capture.get()
+    console.file.write(head)
     rows = shown = _worst_first(report)
     if console.is_terminal and not has_log:
         # Beside the rows there are an empty line, the header, the legend, the number of other servers, the launch actions,
         # and the next prompt. One row is shown in any case.
-        shown = rows[: max(1, console.height - len(head) - 6)]
+        shown = rows[: max(1, console.height - head.count("\n") - 6)]
     if shown:
         console.print()
         console.print(phases_table(report, shown, now=now, width=console.width, names=names))
@@ -245,8 +244,11 @@ def log_table(log: Sequence[JobLogItem], *, width: int, names: output.HostNames,
 
 def explanation_record(explanation: Explanation, *, tags: bool, names: output.HostNames) -> dict[str, Any]:
     """Return a job in AWS's shape, with its instances, failures, causes, phases and log under keys that AWS does not have."""
+    servers = [row.participant for row in explanation.phases.participants]  # the job of a clean-up can have lost them
+    host_names = {server: names[server] for server in servers if server in names}
     return {
-        **output.job_to_json(explanation.job, tags=tags, names=names),
+        **output.job_to_json(explanation.job, tags=tags),
+        **({"hostNames": host_names} if host_names else {}),
         "instanceIDs": dict(explanation.instance_ids),
         "failures": [{"participant": failure.participant, "reasons": failure.reasons} for failure in explanation.failures],
         "jobReasons": explanation.job_reasons,
