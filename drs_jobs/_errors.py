@@ -33,7 +33,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from drs_jobs._models import Job
-from drs_jobs._text import one_line
+from drs_jobs._text import format_names, one_line
 from drs_jobs.analysis.hints import hint_for
 
 _MAX_TEXT_LENGTH: Final = 660
@@ -247,8 +247,7 @@ class JobNotFoundError(DrsJobsError):
         self.job_ids = job_ids or (job_id,)
         self.last_seen = last_seen
         if len(self.job_ids) > 1:
-            names = ", ".join(one_line(missing_id, 40) for missing_id in self.job_ids[:10])
-            names += f" and {len(self.job_ids) - 10} more" if len(self.job_ids) > 10 else ""
+            names = format_names([one_line(missing_id, 40) for missing_id in self.job_ids], 10)
             text = f"{len(self.job_ids)} jobs were not found: {names}: check the ids, the account and the region"
         else:
             problem = "no longer exists" if last_seen is not None else "was not found"
