@@ -121,7 +121,7 @@ class PagerBase(Generic[T, IteratorT]):
 class Pager(PagerBase[T, PagerIterator[T]]):
     """An iterable over the items of a query. No request is sent before iteration. Each iteration starts at the beginning.
 
-    It is returned by `JobsClient.describe_jobs` and `JobsClient.describe_job_log_items`.
+    The methods of `JobsClient` that begin with `describe_` return it.
     """
 
     def __iter__(self) -> PagerIterator[T]:

@@ -100,7 +100,7 @@ class AsyncPageIterator(AsyncIterator[Page[T]]):
 class AsyncPager(PagerBase[T, AsyncPagerIterator[T]]):
     """An asynchronous iterable over the items of a query. No request is sent before iteration. Each iteration starts anew.
 
-    It is returned by `AsyncJobsClient.describe_jobs` and `AsyncJobsClient.describe_job_log_items`.
+    The methods of `AsyncJobsClient` that begin with `describe_` return it.
     """
 
     def __aiter__(self) -> AsyncPagerIterator[T]:

@@ -184,8 +184,8 @@ class LocalDrs:
     def environment(self) -> dict[str, str]:
         """The environment variables with which any AWS client of `drs` uses this endpoint, in this or another process.
 
-        They take effect in an environment without those in `CONFLICTING_VARIABLES`. Hosts without a proxy are added to those
-        of this process.
+        They take effect without AWS_PROFILE, AWS_DEFAULT_PROFILE and AWS_SESSION_TOKEN. Hosts without a proxy are added to
+        those of this process.
 
         Raises:
             RuntimeError: If it is not running.
