@@ -98,7 +98,7 @@ class TargetFailure:
     error: Exception
     """The error, of drs_jobs, of botocore, or of the function of the sweep.
 
-    It has no traceback, because that would keep the whole client in memory. A note has its text, unless it is of drs_jobs or botocore.
+    It has no traceback, which would keep the client in memory. Unless it is of drs_jobs or botocore, a note has its text.
     """
     jobs: tuple[Job, ...] = attrs.field(default=(), repr=_short_repr)
     """The readable jobs, if `read_jobs` raised the MalformedResponseError of the first malformed job. Empty otherwise."""
