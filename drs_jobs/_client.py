@@ -116,8 +116,7 @@ class JobsClient:
         Args:
             job_ids: The ids of the jobs to return, at most 1,000. An empty list returns no jobs, without a request.
                 `None`, the default, returns all jobs.
-            from_date: The start of the date range, as an aware datetime. AWS does not document whether it is inclusive.
-            to_date: The end of the date range, as an aware datetime. AWS does not document whether it is inclusive.
+            from_date, to_date: The date range, as aware datetimes. AWS does not document whether its ends are inclusive.
             page_size: The number of jobs per request, at least 1; by default AWS chooses it.
             limit: The maximum number of jobs in total, at least 0; by default no limit.
             cursor: The position from which to continue, from an earlier run of the same query.

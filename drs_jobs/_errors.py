@@ -248,7 +248,7 @@ class JobNotFoundError(DrsJobsError):
         self.last_seen = last_seen
         if len(self.job_ids) > 1:
             names = format_names([one_line(missing_id, 40) for missing_id in self.job_ids], 10)
-            text = f"{len(self.job_ids)} jobs were not found: {names}: check the ids, the account and the region"
+            text = f"{len(self.job_ids):,} jobs were not found: {names}: check the ids, the account and the region"
         else:
             problem = "no longer exists" if last_seen is not None else "was not found"
             text = f"job {one_line(job_id, 80)} {problem}: check the id, the account and the region"

@@ -77,7 +77,7 @@ def test_ids_from_stdin(local_drs: LocalDrs):
         status, output, errors = _run_with_input("s-\u00fc".encode("latin-1"), *arguments)
         assert (status, output, errors.count("\n"), "UTF-8" in errors) == (2, "", 1, True)
     status, _, errors = _run_with_input(b"# none\n", *SWEEP, "--regions", "eu-west-1")
-    assert (status, "0 accounts" in errors) == (2, True)
+    assert (status, "--accounts has no account id" in errors) == (2, True)
 
 
 @pytest.mark.parametrize("option", ["--accounts", "--servers", "--names"])

@@ -89,7 +89,13 @@ def test_second_run_adds_what_is_new(local_drs: LocalDrs, tmp_path: Path):
     running = make_job(status="STARTED", end_date_time=None)
     local_drs.add_jobs(make_job(), running)
     local_drs.inject(ErrorResponse("AccessDeniedException", 403), times=1, operation="DescribeJobLogItems")
-    assert run("save", str(file)).stderr == "1 job added, 0 kept, 1 unfinished, 1 without a log\n"
+    first = run("save", str(file))
+    assert first.returncode == 0
+    count, reason = first.stderr.splitlines()
+    assert count == "1 job added, 0 kept, 1 unfinished, 1 without a log"
+    assert "a log could not be read, the next run requests it again: " in reason
+    assert "AccessDeniedException" in reason
+    assert "drs:DescribeJobLogItems" in reason  # what to allow
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run("save", str(file)).stderr == "1 job added, 0 kept, 1 unfinished, 0 without a log\n"
     assert run("save", str(file)).stderr == "0 jobs added, 1 kept, 1 unfinished, 0 without a log\n"

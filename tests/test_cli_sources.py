@@ -121,7 +121,7 @@ def test_check_of_many_accounts(local_drs: LocalDrs, sts: dict[str, str], tmp_pa
         (["--regions", "eu-west-1", "--endpoint-url", "nonsense"], {}, "nonsense"),
         (["--regions", "eu-west-1"], {"AWS_RETRY_MODE": "nonsense"}, "nonsense"),
         (["--regions", "eu-west-1", "--role-name", ""], {}, "role_name"),
-        (["--regions", ""], {}, "no region"),
+        (["--regions", ""], {}, "--regions has no name: give one"),
         (["--partition", "mars"], {}, "use one of aws"),
         (["--region", "eu-west-1"], {}, "--region beside --accounts: use --regions eu-west-1"),
         (["--from", "jobs.jsonl"], {}, "--from reads files, not AWS: leave out --accounts, --role-name"),

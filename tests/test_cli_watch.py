@@ -31,6 +31,7 @@ from drs_jobs.testing import (
     ErrorResponse,
     LaunchActionFailure,
     LocalDrs,
+    RawResponse,
     Slow,
     Stuck,
     Throttle,
@@ -542,6 +543,10 @@ def test_watch_without_an_id(local_drs: LocalDrs):
     local_drs.add_jobs(make_job())
     none = command_line.run("watch")
     assert (none.returncode, none.stdout, none.stderr) == (0, "", "no job runs: drs-jobs list shows the latest\n")
+    local_drs.inject(RawResponse(b'{"items": [{"status": "STARTED"}]}'), operation="DescribeJobs")
+    unknown = command_line.run("watch")  # the malformed job can be one that runs
+    assert (unknown.returncode, unknown.stdout, unknown.stderr.count("\n")) == (5, "", 1)
+    assert "malformed response" in unknown.stderr
     running = [make_job(status="STARTED"), make_job(status="PENDING")]
     local_drs.add_jobs(*running)
     watched = command_line.run("watch", "--timeout", "0")

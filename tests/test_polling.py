@@ -461,7 +461,7 @@ def test_error_has_every_job_that_was_not_found(client: JobsClient, local_drs: L
     jobs = [_started() for _ in range(3)]
     local_drs.add_jobs(*jobs)
     absent = [f"drsjob-{number:017}" for number in range(1200)]
-    with pytest.raises(JobNotFoundError, match=r"1200 jobs were not found: drsjob-0.* and 1190 more") as caught:
+    with pytest.raises(JobNotFoundError, match=r"1,200 jobs were not found: drsjob-0.* and 1,190 more") as caught:
         client.wait_all([jobs[0], *absent[:700], jobs[1], *absent[700:], jobs[2]], timeout=None)
     assert caught.value.job_ids == tuple(absent)
     assert (caught.value.job_id, caught.value.last_seen) == (absent[0], None)

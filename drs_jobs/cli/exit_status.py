@@ -60,10 +60,7 @@ _CREDENTIAL_CODES: Final = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-"""AWS's error codes for credentials that are expired or not accepted.
-
-Source: the AWS page on common errors.
-"""
+"""The error codes, on AWS's page of common errors, for credentials that are expired or not accepted."""
 
 _TRANSPORT_ERRORS: Final = (
     botocore_errors.ChecksumError,

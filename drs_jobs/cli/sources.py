@@ -156,7 +156,9 @@ def _check_targets(connection: Connection, organisation: Organisation) -> list[T
         for target in targets(accounts, regions, role_name=role_name, partition=partition, external_id=organisation.external_id)
     ]
     if not checked:
-        raise ValueError(f"no account or no region: {len(accounts)} accounts, {len(regions)} regions")
+        raise ValueError(
+            "--accounts has no account id: give at least one" if regions else "--regions has no name: give one, or all"
+        )
     with_drs = drs_regions().get(partition, ())
     for target in checked:
         if connection.endpoint_url is None and target.region not in with_drs:

@@ -35,7 +35,6 @@ _COMMANDS: Final = {
     "help": "--help",
     "log logs": "show --log",
     "progress wait": "watch",
-    "sweep": "list --accounts",
     "version": "--version",
 }
 """The command to use instead of those that other programs have."""

@@ -109,7 +109,6 @@ _PHASE: Final[_Columns] = {
     "error": (_TEXT, lambda row: row[3].error),
 }
 
-
 # The rows are records.
 _NUMBERS: Final = {int: pa.int64(), float | None: pa.float64()}
 _EVIDENCE: Final[_Columns] = {

@@ -50,11 +50,8 @@ READ_TIMEOUT: Final = 20
 MAX_CLIENTS: Final = 100
 """The number of clients that a sweep on threads keeps: each has an open connection, and 256 files is a usual limit of macOS."""
 
-_DEFAULT_ATTEMPTS: Final = 3
-"""The number of attempts of a request, unless `AWS_MAX_ATTEMPTS` or the profile has another one."""
-
 _MAX_ATTEMPTS: Final = 6
-"""The largest number of attempts. The pauses between them double: they are 31 seconds at most in total."""
+"""The largest number of attempts of a request. The pauses between them double: they are 31 seconds at most in total."""
 
 _credentials: Final[ContextVar[Credentials | None]] = ContextVar("drs_jobs_credentials", default=None)
 """The credentials for the call that is being made; `None` for those of the client."""
@@ -149,8 +146,8 @@ class SharedClients:
         session = self._session(key.profile_name)
         if session is None:
             raise NoCredentialsError
-        attempts = session.get_config_variable("max_attempts")
-        attempts = _DEFAULT_ATTEMPTS if attempts is None else min(attempts, _MAX_ATTEMPTS)
+        attempts = session.get_config_variable("max_attempts")  # `AWS_MAX_ATTEMPTS`, or that of the profile
+        attempts = 3 if attempts is None else min(attempts, _MAX_ATTEMPTS)
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,

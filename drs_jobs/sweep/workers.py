@@ -247,8 +247,7 @@ def read_jobs(client: JobsClient, *, from_date: datetime | None = None, to_date:
 
     Args:
         client: The client.
-        from_date: The start of the date range, as in `JobsClient.describe_jobs`.
-        to_date: The end of the date range, as in `JobsClient.describe_jobs`.
+        from_date, to_date: The date range, as in `JobsClient.describe_jobs`.
 
     Raises:
         MalformedResponseError: If a job is malformed. It has the other jobs in `jobs`.

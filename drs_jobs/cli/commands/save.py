@@ -8,7 +8,7 @@ import typer
 from drs_jobs import JobsClient, MalformedResponseError
 from drs_jobs._client import region_of
 from drs_jobs._text import format_count
-from drs_jobs.cli.exit_status import ExitStatus, print_note, raise_usage_errors
+from drs_jobs.cli.exit_status import ExitStatus, print_error, print_note, raise_usage_errors
 from drs_jobs.cli.options import Connection, Organisation, Since, with_option_groups
 from drs_jobs.cli.parsers import parse_moment
 from drs_jobs.cli.sources import JobSource, place_of, print_incomplete, track
@@ -41,6 +41,7 @@ def save(
     with jobs_file:
         saved, count = jobs_file.saved, SavedCount()
         errors: list[tuple[Place, MalformedResponseError]] = []
+        log_errors: set[str] = set()
 
         def read(client: JobsClient) -> tuple[list[Line], list[MalformedResponseError]]:
             unsaved = UnsavedJobs(client, saved, from_date=from_date)
@@ -50,6 +51,7 @@ def save(
             nonlocal count
             lines, malformed = unsaved
             count += jobs_file.append(lines, account_id=place.account_id)
+            log_errors.update(filter(None, (line.content.get("logError") for line in lines)))
             errors.extend((place, error) for error in malformed[:1])
 
         if source.client is None:
@@ -61,10 +63,13 @@ def save(
             unsaved = UnsavedJobs(source.client, saved, from_date=from_date)
             for line in track(unsaved, total=len(unsaved), description="reading logs"):
                 count += jobs_file.append([line])
+                log_errors.update(filter(None, [line.content.get("logError")]))
             errors += [(Place(None, region_of(source.client)), error) for error in unsaved.malformed[:1]]
     print_note(
         f"{format_count(count.added, 'job')} added, {count.kept:,} kept, {count.unfinished:,} unfinished, "
         f"{count.without_log:,} without a log"
     )
+    for log_error in sorted(log_errors)[:3]:
+        print_error(f"a log could not be read, the next run requests it again: {log_error}")
     print_incomplete(errors)
     return ExitStatus.SERVICE if errors else source.status

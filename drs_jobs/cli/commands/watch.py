@@ -54,9 +54,14 @@ def watch(
         job_ids = [parse_job_id(job) for job in jobs or ()]
         name_option = ServerOption("--names", names)
         client = connection.make_client()
-        if not jobs and not (job_ids := _running_ids(client, lambda error: print_error(str(error)))):
+        malformed: list[MalformedResponseError] = []
+        if not jobs and not (job_ids := _running_ids(client, malformed.append)):
+            if malformed:
+                raise malformed[0]  # that job can be one that runs
             print_note("no job runs: drs-jobs list shows the latest")
             return ExitStatus.SUCCEEDED
+        for error in malformed:
+            print_error(str(error))
         watcher = Watcher(job_ids, time_limit, interval, Clock.real())
         display = WatchDisplay(client, watcher, output.console(), follows_new=follows_new)
     with exit_if_pipe_closes(ExitStatus.CLOSED_PIPE):
