@@ -337,7 +337,7 @@ class JobsClient:
 
 def source_of(client: JobsClient) -> object:
     """Return the boto3 client or the fake that a client uses."""
-    return client._client  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+    return client._client  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # its class is in this module
 
 
 def region_of(client: JobsClient) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import boto3
 
-from drs_jobs.testing.service_model import session_without_configuration
+from drs_jobs.testing.service_model import local_session
 
 TIMEOUT = 60
 
@@ -35,7 +35,7 @@ class LocalProcess:
     def client(self) -> Any:
         """A boto3 client of this process for the endpoint."""
         variables = self.environment
-        return boto3.Session(botocore_session=session_without_configuration()).client(
+        return boto3.Session(botocore_session=local_session()).client(
             "drs",
             region_name=variables["AWS_REGION"],
             endpoint_url=variables["AWS_ENDPOINT_URL_DRS"],

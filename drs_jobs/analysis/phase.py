@@ -8,15 +8,7 @@ from typing import Final
 import attrs
 
 from drs_jobs import _html
-from drs_jobs._models import (
-    InitiatedBy,
-    Job,
-    JobLogItem,
-    JobType,
-    Outcome,
-    ParticipatingResource,
-    ParticipatingServer,
-)
+from drs_jobs._models import InitiatedBy, Job, JobLogItem, JobType, Outcome, ParticipatingResource, ParticipatingServer
 from drs_jobs._models.base import Model
 from drs_jobs.analysis.log import ORDER, LogRecord, ParticipantRecord, Phase, PhaseName, read_log
 from drs_jobs.analysis.times import EARLIEST, created
@@ -133,8 +125,8 @@ def has_server_failed(server: ParticipatingServer) -> bool:
     return server.is_failed or server.has_failed_action
 
 
-_SERVER_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
-_NETWORK_PHASES: Final = tuple(phase for phase in PhaseName if phase not in _SERVER_PHASES)
+SERVER_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
+_NETWORK_PHASES: Final = tuple(phase for phase in PhaseName if phase not in SERVER_PHASES)
 NETWORK_OPERATIONS: Final = {
     InitiatedBy.CREATE_NETWORK_RECOVERY,
     InitiatedBy.UPDATE_NETWORK_RECOVERY,
@@ -150,7 +142,7 @@ def expected_phases(job: Job) -> tuple[PhaseName, ...]:
     """Return the phases of a participant of this kind of job, in order. Not every job has a CLEANUP."""
     if job.initiated_by in NETWORK_OPERATIONS:
         return _NETWORK_PHASES
-    return _PHASES_BY_TYPE.get(job.type or "", _SERVER_PHASES)
+    return _PHASES_BY_TYPE.get(job.type or "", SERVER_PHASES)
 
 
 def next_phase(job: Job, phase: PhaseName | None) -> PhaseName | None:

@@ -174,7 +174,7 @@ class PhaseReader:
         """The first error of a log of a running job, else `None`."""
 
     def submit(self, jobs: Iterable[Job]) -> None:
-        """Read the logs of running jobs again on the threads, except those that are being read or are not readable."""
+        """Read on the threads, for running jobs: earlier jobs once, and again each log that is readable and not being read."""
         for job in jobs:
             read, error = self._reads.get(job.job_id), self._log_errors.get(job.job_id)
             if (read is None or read.done()) and (error is None or is_transient(error)):

@@ -9,7 +9,8 @@ from typing import Final, cast
 from drs_jobs._models import Job
 from drs_jobs._text import format_instant, one_line
 from drs_jobs._time import nearest_utc, seconds_of
-from drs_jobs.analysis import Explanation, ParticipantPhases, PhaseName
+from drs_jobs.analysis import Explanation, ParticipantPhases
+from drs_jobs.analysis.phase import SERVER_PHASES
 from drs_jobs.evidence import wording
 from drs_jobs.evidence.model import Assessment, ServerRecord
 
@@ -61,8 +62,6 @@ def _text(text: str) -> str:
 
 # ------------------------------------------------------------------ an assessment
 
-_PHASES: Final = (PhaseName.CLEANUP, PhaseName.SNAPSHOT, PhaseName.CONVERSION, PhaseName.LAUNCH)
-
 
 def records_csv(assessment: Assessment) -> str:
     """Return the records of an assessment, with the keys of `ServerRecord` as columns."""
@@ -93,7 +92,7 @@ def _participant_rows(report: Explanation, names: Mapping[str, str | None]) -> I
             "name": names.get(row.participant),
             "outcome": row.outcome.name,
             "recoverySeconds": seconds_of(row.recovery_time),
-            **{f"{phase.lower()}Seconds": seconds_of(durations.get(phase)) for phase in _PHASES},
+            **{f"{phase.lower()}Seconds": seconds_of(durations.get(phase)) for phase in SERVER_PHASES},
             "reasons": "; ".join(
                 reason for failure in report.failures if failure.participant == row.participant for reason in failure.reasons
             ),

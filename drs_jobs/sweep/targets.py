@@ -150,13 +150,18 @@ def _targets(accounts: Iterable[str], regions: tuple[str, ...], arn: str, extern
             yield Target(region, role_arn=arn.format(account), external_id=external_id)
 
 
+def session_without_configuration() -> botocore.session.Session:
+    """Return a botocore session that ignores the shared AWS configuration, and the profile variables of the environment."""
+    no_file = (None, None, os.devnull, None)
+    session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    return botocore.session.Session(session_vars=session_vars)
+
+
 @functools.cache
 def drs_regions() -> Mapping[str, tuple[str, ...]]:
     """Return the regions with DRS in botocore, by partition, without partitions that have none."""
     # It has the data of `AWS_DATA_PATH` too, but needs no profile and no file, which can be missing or malformed.
-    no_file = (None, None, os.devnull, None)
-    session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    session: Any = botocore.session.Session(session_vars=session_vars)
+    session: Any = session_without_configuration()
     regions = {name: tuple(session.get_available_regions("drs", name)) for name in session.get_available_partitions()}
     return {name: names for name, names in regions.items() if names}
 

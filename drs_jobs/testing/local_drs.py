@@ -27,12 +27,12 @@ from drs_jobs.testing.histories import History
 from drs_jobs.testing.profiles import PROFILES
 from drs_jobs.testing.service_model import (
     ACCOUNT_ID,
+    local_session,
     require_operation,
     require_response,
     require_scope,
     require_valid,
     service_model,
-    session_without_configuration,
 )
 from drs_jobs.testing.simulated_jobs import LocalJob
 
@@ -414,7 +414,7 @@ class LocalDrs:
             config: A `botocore.config.Config`, for retries and time-outs.
         """
         # One session per client, because creating clients of one session is not thread-safe.
-        return session_without_configuration().create_client(
+        return local_session().create_client(
             "drs",
             region_name=region,
             endpoint_url=self.endpoint_url,

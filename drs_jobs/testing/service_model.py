@@ -5,7 +5,6 @@
 
 import difflib
 import functools
-import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,7 +15,7 @@ from botocore import xform_name
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, StructureShape
 
-from drs_jobs.sweep.targets import drs_regions
+from drs_jobs.sweep.targets import drs_regions, session_without_configuration
 
 ACCOUNT_ID: Final = "123456789012"
 """The account of all access keys that neither the test nor AWS's encoding gives another one, and of the created jobs."""
@@ -24,11 +23,9 @@ ACCOUNT_ID: Final = "123456789012"
 _cached_loader = functools.cache(create_loader)  # a loader keeps what it has read
 
 
-def session_without_configuration() -> botocore.session.Session:
-    """Return a botocore session that ignores the shared AWS configuration and the profile variables of the environment."""
-    no_file = (None, None, os.devnull, None)
-    session_vars = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    session = botocore.session.Session(session_vars=session_vars)
+def local_session() -> botocore.session.Session:
+    """Return a botocore session that reads neither the shared AWS configuration nor its own data again."""
+    session = session_without_configuration()
     session.register_component("data_loader", _cached_loader())
     return session
 
@@ -36,7 +33,7 @@ def session_without_configuration() -> botocore.session.Session:
 @functools.cache
 def service_model() -> ServiceModel:
     """Return botocore's service model of DRS."""
-    return session_without_configuration().get_service_model("drs")
+    return local_session().get_service_model("drs")
 
 
 def require_operation(operation: str) -> None:

@@ -61,10 +61,10 @@ def save(
             source.print_notes()
         else:
             unsaved = UnsavedJobs(source.client, saved, from_date=from_date)
+            here = Place(None, region_of(source.client))
             for line in track(unsaved, total=len(unsaved), description="reading logs"):
-                count += jobs_file.append([line])
-                log_errors.update(filter(None, [line.content.get("logError")]))
-            errors += [(Place(None, region_of(source.client)), error) for error in unsaved.malformed[:1]]
+                append(here, ([line], []))
+            errors += [(here, error) for error in unsaved.malformed[:1]]
     print_note(
         f"{format_count(count.added, 'job')} added, {count.kept:,} kept, {count.unfinished:,} unfinished, "
         f"{count.without_log:,} without a log"
