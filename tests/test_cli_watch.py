@@ -20,7 +20,7 @@ from rich.console import Console
 
 import command_line
 from conftest import ONE_ATTEMPT
-from drs_jobs import Job, JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
+from drs_jobs import Job, JobNotFoundError, JobsClient, LaunchActionsStatus, WaitTimeoutError, structure_job
 from drs_jobs._polling import Clock, Poll, Watcher
 from drs_jobs.analysis import Progress
 from drs_jobs.cli.commands.watch import HEARTBEAT_INTERVAL, WatchDisplay, bars_table
@@ -234,6 +234,16 @@ def test_jobs_that_are_added(moment: str):
             watcher.add([jobs[1].job_id])
     assert returned == jobs
     assert watcher.next_step() is None
+
+
+def test_job_that_is_not_visible(watch: Watch, capsys: pytest.CaptureFixture[str]):
+    """It can be a new job, or a mistyped id, so it is named at once, and once."""
+    absent, there = "drsjob-00000000000000000", watch.start()
+    with pytest.raises(JobNotFoundError):
+        watch.follow(absent, there)
+    assert [line.partition(";")[0] for line in capsys.readouterr().err.splitlines()] == [f"not visible yet: {absent}"]
+    watch.follow(there)
+    assert capsys.readouterr().err == ""
 
 
 class Later(Executor):

@@ -17,7 +17,7 @@ from rich.text import Text
 from drs_jobs import Job, JobsClient, MalformedResponseError, Outcome, WaitTimeoutError, analysis
 from drs_jobs._client import Watch, read_log
 from drs_jobs._polling import Clock, Watcher
-from drs_jobs._text import format_duration, format_second, format_target_count
+from drs_jobs._text import format_duration, format_names, format_second, format_target_count
 from drs_jobs.analysis import Progress
 from drs_jobs.cli import output
 from drs_jobs.cli.exit_status import ExitStatus, exit_if_pipe_closes, print_error, print_note, raise_usage_errors, status_of
@@ -138,6 +138,9 @@ class WatchDisplay:
 
     def _sleep(self, seconds: float) -> None:
         self._reader.submit(self._running())
+        absent = [job_id for job_id in self._watcher.unfinished if job_id not in self._watcher.snapshots]
+        if absent and self._watcher.has_response and self._watcher.polls == 1 and not self._has_bars:
+            print_note(f"not visible yet: {format_names(absent, 3)}; check the id and the region if it stays so for a minute")
         if self._follows_new and (self._listing is None or self._listing.done()):
             self._listing = self._reader.executor.submit(_running_ids, self._client, lambda _: None)
         while seconds > 0:
